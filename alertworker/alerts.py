@@ -1,0 +1,141 @@
+"""The alert: a judgement that a person may have to read, its types, and what makes two of them the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class Severity(StrEnum):
+    """How bad it is; the values are the levels that LiteLLM prints, so that filters on them keep working."""
+
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+
+
+class Kind(StrEnum):
+    """A notice happens once; a condition fires and later resolves."""
+
+    NOTICE = "notice"
+    CONDITION = "condition"
+
+
+class AlertType(StrEnum):
+    """The names people write into ``alert_types`` and ``alert_to_webhook_url``."""
+
+    LLM_EXCEPTIONS = "llm_exceptions"
+    LLM_TOO_SLOW = "llm_too_slow"
+    LLM_REQUESTS_HANGING = "llm_requests_hanging"
+    OUTAGE_ALERTS = "outage_alerts"
+    REGION_OUTAGE_ALERTS = "region_outage_alerts"
+    COOLDOWN_DEPLOYMENT = "cooldown_deployment"
+    NEW_MODEL_ADDED = "new_model_added"
+    MODEL_DEPRECATION_WARNINGS = "model_deprecation_warnings"
+    FALLBACK_REPORTS = "fallback_reports"
+    BUDGET_ALERTS = "budget_alerts"
+    SPEND_REPORTS = "spend_reports"
+    FAILED_TRACKING_SPEND = "failed_tracking_spend"
+    DAILY_REPORTS = "daily_reports"
+    USER_SPEND_THRESHOLDS = "user_spend_thresholds"
+    USER_SPEND_ANOMALIES = "user_spend_anomalies"
+    DB_EXCEPTIONS = "db_exceptions"
+    MCP_TOOL_DESCRIPTION_BLOCKED = "mcp_tool_description_blocked"
+    MCP_PINNED_TOOLS_CHANGED = "mcp_pinned_tools_changed"
+    NEW_VIRTUAL_KEY_CREATED = "new_virtual_key_created"
+    VIRTUAL_KEY_UPDATED = "virtual_key_updated"
+    VIRTUAL_KEY_DELETED = "virtual_key_deleted"
+    NEW_TEAM_CREATED = "new_team_created"
+    TEAM_UPDATED = "team_updated"
+    TEAM_DELETED = "team_deleted"
+    NEW_INTERNAL_USER_CREATED = "new_internal_user_created"
+    INTERNAL_USER_UPDATED = "internal_user_updated"
+    INTERNAL_USER_DELETED = "internal_user_deleted"
+    #: Ours: a proxy process went silent without a goodbye, with the calls it had announced.
+    PUBLISHER_LOST = "publisher_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSpec:
+    """What holds for every alert of a type: whether it is on by default, and whether it is a notice or a condition."""
+
+    on_by_default: bool
+    severity: Severity
+    kind: Kind
+
+
+_ON, _OFF = True, False
+_NOTICE, _CONDITION = Kind.NOTICE, Kind.CONDITION
+
+#: Defaults and levels are those of LiteLLM's alerting page; a type is in force only once something raises it.
+CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
+    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.LLM_TOO_SLOW: AlertSpec(_ON, Severity.LOW, _NOTICE),
+    AlertType.LLM_REQUESTS_HANGING: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
+    AlertType.OUTAGE_ALERTS: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
+    AlertType.REGION_OUTAGE_ALERTS: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
+    AlertType.COOLDOWN_DEPLOYMENT: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
+    AlertType.NEW_MODEL_ADDED: AlertSpec(_ON, Severity.LOW, _NOTICE),
+    AlertType.MODEL_DEPRECATION_WARNINGS: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
+    AlertType.FALLBACK_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
+    AlertType.BUDGET_ALERTS: AlertSpec(_ON, Severity.HIGH, _CONDITION),
+    AlertType.SPEND_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
+    AlertType.FAILED_TRACKING_SPEND: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.DAILY_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
+    AlertType.USER_SPEND_THRESHOLDS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.USER_SPEND_ANOMALIES: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.DB_EXCEPTIONS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.MCP_TOOL_DESCRIPTION_BLOCKED: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
+    AlertType.MCP_PINNED_TOOLS_CHANGED: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
+    AlertType.NEW_VIRTUAL_KEY_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.VIRTUAL_KEY_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.VIRTUAL_KEY_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.NEW_TEAM_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.NEW_INTERNAL_USER_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.INTERNAL_USER_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.INTERNAL_USER_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+}
+
+#: How many members (single calls, failures) an alert keeps by name; the rest is counted.
+MAX_MEMBERS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
+
+    ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
+    label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences. Text in it is raw: each channel
+    escapes it for its receiver.
+    """
+
+    type: AlertType
+    severity: Severity
+    identity: Mapping[str, str]
+    headline: str
+    first_at: datetime
+    last_at: datetime
+    count: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it happens once or fires and resolves."""
+        return CATALOGUE[self.type].kind
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
+        parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
+        text = "".join(f"{len(part)}:{part}" for part in parts)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

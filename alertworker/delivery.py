@@ -1,0 +1,99 @@
+"""What follows an attempt to deliver: pure decisions over its outcome."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alertworker.errors import AlertWorkerError
+
+
+class Reason(StrEnum):
+    """Why an attempt failed; a closed set, used as a metric's label."""
+
+    CLIENT_ERROR = "client_error"  #: the receiver will never take this message
+    AUTH_ERROR = "auth_error"  #: the receiver does not accept our credentials
+    GONE = "gone"  #: the receiver's address no longer exists (404, 410)
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    TIMEOUT = "timeout"
+    UNREACHABLE = "unreachable"
+    REDIRECTED = "redirected"  #: never followed: it could lead anywhere
+    REFUSED = "refused"  #: the address is one we do not send to
+    EXPIRED = "expired"  #: the deadline for retries has passed
+    UNKNOWN_CHANNEL = "unknown_channel"  #: the configuration no longer has this channel
+
+
+#: Reasons that a later attempt may overcome.
+TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})
+
+
+class DeliveryError(AlertWorkerError):
+    """An attempt failed. The text is safe to show: no address, no token, no body.
+
+    ``status`` is the receiver's HTTP status if it answered; ``retry_after`` the seconds it asked us to wait.
+    """
+
+    def __init__(
+        self, message: str, reason: Reason, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential backoff with full jitter, in seconds, up to a deadline counted from the notification's birth."""
+
+    first: float = 1.0
+    factor: float = 2.0
+    longest: float = 300.0
+    deadline: float = 86_400.0
+    #: The longest wait that a receiver's Retry-After may order.
+    longest_retry_after: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAt:
+    """Try again, not before ``at``. ``counts`` is false where the receiver only asked us to slow down."""
+
+    at: datetime
+    counts: bool
+    #: Whether the whole lane must wait, not just this message.
+    pauses_lane: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """Nobody will retry this; it becomes a dead letter."""
+
+    reason: Reason
+
+
+def after_failure(
+    error: DeliveryError,
+    *,
+    attempts: int,
+    created_at: datetime,
+    now: datetime,
+    policy: RetryPolicy,
+    jitter: random.Random,
+) -> RetryAt | Dead:
+    """Decide what follows a failed attempt; ``attempts`` counts those that failed before and counted."""
+    if error.reason not in TRANSIENT:
+        return Dead(error.reason)
+    if error.retry_after is not None:
+        wait = min(error.retry_after, policy.longest_retry_after)
+        at = now + timedelta(seconds=wait)
+    else:
+        ceiling = min(policy.longest, policy.first * policy.factor ** min(attempts, 32))
+        at = now + timedelta(seconds=max(policy.first / 2, jitter.uniform(0, ceiling)))
+    if at > created_at + timedelta(seconds=policy.deadline):
+        return Dead(Reason.EXPIRED)
+    limited = error.reason is Reason.RATE_LIMITED
+    return RetryAt(at, counts=not limited, pauses_lane=limited or error.retry_after is not None)

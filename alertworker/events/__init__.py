@@ -1,0 +1,68 @@
+"""Wire contract: what producers publish. No logic, no IO."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
+
+from alertworker.events.base import Event
+from alertworker.events.llm import (
+    AbandonReason,
+    AttemptFailed,
+    Budget,
+    BudgetScope,
+    CallEvent,
+    EndEvent,
+    Failure,
+    Origin,
+    RequestAbandoned,
+    RequestAnnounced,
+    RequestFailed,
+    RequestSucceeded,
+)
+from alertworker.events.system import Canary, PublisherCounters, PublisherEvent, PublisherHeartbeat, PublisherStopped
+
+#: Every event there is; a new type is a class in its family's file and a line here.
+AnyEvent = Annotated[
+    RequestSucceeded
+    | RequestFailed
+    | RequestAbandoned
+    | RequestAnnounced
+    | AttemptFailed
+    | PublisherHeartbeat
+    | PublisherStopped
+    | Canary,
+    Field(discriminator="type"),
+]
+
+_CONFIG = ConfigDict(hide_input_in_errors=True)
+
+#: Validates one event from JSON bytes or from a mapping.
+EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent, config=_CONFIG)
+#: Validates a whole batch at once: four times as fast as one by one, but one bad event fails it all.
+EVENTS: TypeAdapter[list[Any]] = TypeAdapter(list[AnyEvent], config=_CONFIG)
+
+__all__ = [
+    "EVENT",
+    "EVENTS",
+    "AbandonReason",
+    "AnyEvent",
+    "AttemptFailed",
+    "Budget",
+    "BudgetScope",
+    "CallEvent",
+    "Canary",
+    "EndEvent",
+    "Event",
+    "Failure",
+    "Origin",
+    "PublisherCounters",
+    "PublisherEvent",
+    "PublisherHeartbeat",
+    "PublisherStopped",
+    "RequestAbandoned",
+    "RequestAnnounced",
+    "RequestFailed",
+    "RequestSucceeded",
+]

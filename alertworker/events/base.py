@@ -1,0 +1,62 @@
+"""What every event has, and the bounds of its fields. No logic, no IO."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from uuid import UUID
+
+import uuid6
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+SCHEMA_VERSION: Final = 1
+
+#: The longest identifier or name (ids, aliases, model names), in characters.
+MAX_NAME: Final = 256
+#: The longest text (error messages), in characters.
+MAX_TEXT: Final = 2_000
+#: The longest address (api base), in characters.
+MAX_URL: Final = 500
+#: How many tags or pieces of metadata one event may carry.
+MAX_ITEMS: Final = 32
+#: The largest count (tokens, attempts); larger numbers are a producer's mistake, and SQL integers are finite.
+MAX_COUNT: Final = 1_000_000_000
+#: The longest duration or age, in seconds: 30 days.
+MAX_SECONDS: Final = 30 * 86_400.0
+#: The largest amount of money in one field, in nano-dollars: a billion dollars, which an SQL bigint still sums safely.
+MAX_NANOS: Final = 1_000_000_000 * 1_000_000_000
+
+
+def new_id() -> UUID:
+    """Give a new UUIDv7: unique, and sorted by the time it was made."""
+    return UUID(int=uuid6.uuid7().int)
+
+
+#: No NUL: PostgreSQL cannot store it in text. A pattern, since pydantic checks it without a call into Python.
+_NO_NUL: Final = r"^[^\x00]*$"
+
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=_NO_NUL)]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
+Url = Annotated[str, StringConstraints(max_length=MAX_URL, pattern=_NO_NUL)]
+Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+Nanos = Annotated[int, Field(ge=-MAX_NANOS, le=MAX_NANOS)]
+#: A moment with its offset; a naive one is refused.
+Moment = AwareDatetime
+Tags = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)]
+Metadata = Annotated[dict[Name, Text], Field(max_length=MAX_ITEMS)]
+
+
+class Event(BaseModel):
+    """A fact a producer published, in the past tense.
+
+    ``event_id`` is a UUIDv7, ``occurred_at`` when it happened (aware; windows and days are cut by it), and
+    ``schema_version`` the version of this contract. Fields a newer producer adds are ignored; errors never repeat the
+    input, since it may hold a secret.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, ser_json_inf_nan="null")
+
+    event_id: UUID = Field(default_factory=new_id)
+    occurred_at: Moment = Field(default_factory=lambda: datetime.now(UTC))
+    schema_version: Annotated[int, Field(ge=1, le=1_000)] = SCHEMA_VERSION

@@ -1,0 +1,175 @@
+"""What happened to LLM calls: one event a call and, for each attempt that failed on a deployment, one more.
+
+A call is what a client asked for once; an attempt is one try of it on one deployment. A call that stays under the alerting
+threshold costs a single event, its end.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alertworker.events.base import Count, Event, Metadata, Moment, Name, Nanos, Seconds, Tags, Text, Url
+
+StatusCode = Annotated[int, Field(ge=100, le=599)]
+
+
+class Origin(StrEnum):
+    """Who caused a failure: decides whether anybody is woken for it."""
+
+    PROVIDER = "provider"  #: the deployment, its network, or the credentials we gave it
+    PROXY = "proxy"  #: the proxy itself: no healthy deployment, a budget or rate limit of ours, an internal error
+    CALLER = "caller"  #: the client's own request: bad input, no or a wrong key, content policy
+
+
+class AbandonReason(StrEnum):
+    """Why a call ended without an answer and without an error."""
+
+    DISCONNECTED = "disconnected"  #: the client went away
+    CANCELLED = "cancelled"  #: the proxy cancelled the call's task (shutdown, its own timeout)
+
+
+class BudgetScope(StrEnum):
+    """Whose budget a figure is."""
+
+    KEY = "key"
+    TEAM = "team"
+    TEAM_MEMBER = "team_member"
+    USER = "user"
+    CUSTOMER = "customer"
+    ORGANIZATION = "organization"
+    PROXY = "proxy"
+
+
+class Budget(BaseModel):
+    """One budget as the producer saw it when the call was authorised, so before this call's own cost.
+
+    ``spend_nanos``, ``max_nanos`` and ``soft_nanos`` are nano-dollars (1e-9 USD); ``duration`` is LiteLLM's form ("30d").
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    scope: BudgetScope
+    entity_id: Name
+    spend_nanos: Nanos | None = None
+    max_nanos: Nanos | None = None
+    soft_nanos: Nanos | None = None
+    duration: Name | None = None
+    reset_at: Moment | None = None
+
+
+class CallEvent(Event):
+    """What all events about one call share: which call, on what, for whom. Unknown is ``None``, never a guess."""
+
+    call_id: Name
+    trace_id: Name | None = None
+    call_type: Name | None = None
+    stream: bool = False
+    started_at: Moment
+
+    model: Name | None = None
+    model_group: Name | None = None
+    deployment_id: Name | None = None
+    provider: Name | None = None
+    region: Name | None = None
+    api_base: Url | None = None
+
+    key_hash: Name | None = None
+    key_alias: Name | None = None
+    team_id: Name | None = None
+    team_alias: Name | None = None
+    user_id: Name | None = None
+    user_email: Name | None = None
+    customer_id: Name | None = None
+    organization_id: Name | None = None
+    organization_alias: Name | None = None
+    tags: Tags = ()
+
+    #: What the caller asked to have shown with alerts (``metadata.alerting_metadata``). Caller-controlled text.
+    alerting_metadata: Metadata = Field(default_factory=dict)
+    #: The allow-listed part of the team's and the key's own metadata.
+    team_metadata: Metadata = Field(default_factory=dict)
+    key_metadata: Metadata = Field(default_factory=dict)
+
+
+class RequestAnnounced(CallEvent):
+    """A call is still running and has made no progress for ``age_seconds``; sent from the alerting threshold on.
+
+    ``age_seconds`` counts from the start, or from the last chunk of a stream: a stream is alive while chunks come.
+    """
+
+    type: Literal["llm.request.announced"] = "llm.request.announced"
+    age_seconds: Seconds
+    #: When the call last made progress: its start, or its last chunk.
+    last_progress_at: Moment
+    chunks: Count = 0
+    #: The publisher's process that runs the call: its end closes the call.
+    boot_id: Name
+
+
+class EndEvent(CallEvent):
+    """A call ended. ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up."""
+
+    ended_at: Moment
+    announced: bool = False
+    attempts: Count = 1
+    #: The model group the client asked for, where a fallback answered instead.
+    original_model_group: Name | None = None
+    fallbacks: Count = 0
+    budgets: Annotated[tuple[Budget, ...], Field(max_length=16)] = ()
+    #: The first characters of the messages; only where the operator switched that on.
+    messages_excerpt: Annotated[Text, Field(max_length=100)] | None = None
+
+
+class RequestSucceeded(EndEvent):
+    """A call was answered in full: for a stream, its last chunk was sent."""
+
+    type: Literal["llm.request.succeeded"] = "llm.request.succeeded"
+    first_token_at: Moment | None = None
+    last_chunk_at: Moment | None = None
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    cached_tokens: Count = 0
+    cache_hit: bool = False
+    #: Nano-dollars; ``None`` where the producer could not tell, 0 where it was really free or silently unpriced.
+    cost_nanos: Nanos | None = None
+    #: Why the cost is unknown or 0, in the producer's words.
+    cost_failure: Text | None = None
+
+
+class Failure(BaseModel):
+    """What went wrong, as the client or the deployment said it. ``message`` is scrubbed of secrets and of the prompt."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    error_class: Name
+    status_code: StatusCode | None = None
+    origin: Origin
+    message: Text = ""
+
+
+class RequestFailed(EndEvent):
+    """A call failed for good, after retries and fallbacks: the client got an error."""
+
+    type: Literal["llm.request.failed"] = "llm.request.failed"
+    failure: Failure
+    cost_nanos: Nanos | None = None
+
+
+class RequestAbandoned(EndEvent):
+    """A call ended without an answer: its client went away, or the proxy gave it up."""
+
+    type: Literal["llm.request.abandoned"] = "llm.request.abandoned"
+    reason: AbandonReason
+    chunks: Count = 0
+
+
+class AttemptFailed(CallEvent):
+    """One attempt on one deployment failed; the call itself may still succeed by a retry or a fallback."""
+
+    type: Literal["llm.attempt.failed"] = "llm.attempt.failed"
+    failure: Failure
+    seconds: Seconds | None = None
+    fallback_depth: Count = 0
