@@ -1,8 +1,9 @@
 """The batch: sealed events that travel as one message under one id.
 
-On the wire a batch is one Celery message of the task `TASK` on the queue `QUEUE`, whose keyword arguments are
-``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``; only the last must be there. ``events`` is a JSON array: as zstd-compressed bytes carried by the msgpack serializer, as text, or, for
-producers that have neither, as a plain list inside a JSON message.
+On the wire a batch is one Celery message of the task `TASK` on the queue `QUEUE`. Its keyword arguments are
+``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``; only the last must be there.
+``events`` is a JSON array: as zstd-compressed bytes carried by the msgpack serializer, as text, or, for producers that
+have neither, as a plain list inside a JSON message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What happened to LLM calls: one event a call and, for each attempt that failed on a deployment, one more.
 
-A call is what a client asked for once; an attempt is one try of it on one deployment. A call that stays under the alerting
-threshold costs a single event, its end.
+A call is what a client asked for once; an attempt is one try of it on one deployment. A call that stays under the
+alerting threshold costs a single event, its end.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class BudgetScope(StrEnum):
 class Budget(BaseModel):
     """One budget as the producer saw it when the call was authorised, so before this call's own cost.
 
-    ``spend_nanos``, ``max_nanos`` and ``soft_nanos`` are nano-dollars (1e-9 USD); ``duration`` is LiteLLM's form ("30d").
+    ``spend_nanos``, ``max_nanos`` and ``soft_nanos`` are nano-dollars (1e-9 USD); ``duration`` has LiteLLM's form
+    ("30d").
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -110,7 +111,10 @@ class RequestAnnounced(CallEvent):
 
 
 class EndEvent(CallEvent):
-    """A call ended. ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up."""
+    """A call ended.
+
+    ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up.
+    """
 
     ended_at: Moment
     announced: bool = False
@@ -140,7 +144,10 @@ class RequestSucceeded(EndEvent):
 
 
 class Failure(BaseModel):
-    """What went wrong, as the client or the deployment said it. ``message`` is scrubbed of secrets and of the prompt."""
+    """What went wrong, as the client or the deployment said it.
+
+    ``message`` is scrubbed of secrets and of the prompt.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
