@@ -1,0 +1,39 @@
+# Everything a contributor runs; `make` alone prints this list.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install format lint types imports test check clean
+
+help: ## Print what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Create .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "alertworker needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[worker]' --group dev
+	@touch $@
+
+format: $(STAMP) ## Check the formatting
+	$(BIN)/ruff format --check .
+
+lint: $(STAMP) ## Lint
+	$(BIN)/ruff check .
+
+types: $(STAMP) ## Check the types
+	$(BIN)/mypy
+
+imports: $(STAMP) ## Check that the rooms import only what they may
+	$(BIN)/lint-imports
+
+test: $(STAMP) ## Run all tests
+	$(BIN)/pytest
+
+check: format lint types imports test ## Everything above
+
+clean: ## Remove what was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
