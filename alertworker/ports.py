@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
 
-from alertworker.events.base import Event
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.events import Event, PublisherEvent, RequestAnnounced
+from alertworker.folding import Fold
 from alertworker.messages import Message
+
+T = TypeVar("T")
 
 
 class Channel(Protocol):
@@ -54,5 +59,171 @@ class Line(Protocol):
         ...
 
 
-class UnitOfWork(AbstractContextManager["UnitOfWork"], Protocol):
-    """One SQL transaction."""
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert as its row stands after a claim: ``opened`` is true for the one claim that opened this generation."""
+
+    id: str
+    type: AlertType
+    severity: Severity
+    headline: str
+    labels: Mapping[str, str]
+    facts: Mapping[str, str]
+    metadata: Mapping[str, str]
+    count: int
+    told: int
+    summaries: int
+    first_at: datetime
+    last_at: datetime
+    opened: bool = False
+    #: Calls of a hanging alert that still run, and how the others ended, by outcome.
+    running: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification whose turn it is. ``body`` is what was sealed at its first attempt, if there was one."""
+
+    id: str
+    message: Message
+    body: str | None
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LostPublisher:
+    """A publisher that went silent without a goodbye, and how many announced calls it took along."""
+
+    boot_id: str
+    host: str
+    pid: int
+    heard_at: datetime
+    calls: int
+
+
+class Transaction(Protocol):
+    """One SQL transaction: everything a batch or a sweep changes, or nothing of it."""
+
+    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
+        """Insert the batch's id; false when it was applied before."""
+        ...
+
+    def add_fold(self, fold: Fold) -> None:
+        """Add a batch's sums to spend and windows."""
+        ...
+
+    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+        """Keep what publishers said of themselves."""
+        ...
+
+    def mark_line(self, name: str, at: datetime) -> None:
+        """Move a named moment of the line forward, never back."""
+        ...
+
+    def line(self, name: str) -> datetime | None:
+        """Give a named moment of the line."""
+        ...
+
+    def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
+        """Track announced calls; gives the ids of those that are new and have not ended."""
+        ...
+
+    def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
+        """Say which alert speaks for these calls."""
+        ...
+
+    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
+        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
+        ...
+
+    def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
+        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands."""
+        ...
+
+    def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
+        """Keep occurrences by name; ``total`` is the alert's count after they were added."""
+        ...
+
+    def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
+        """Give the first members that no message has named yet."""
+        ...
+
+    def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
+        """Write a notification per channel; one that is there already stays as it is."""
+        ...
+
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
+        """Record up to which count the alert was told; without a next summary the alert is closed."""
+        ...
+
+    def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
+        """Give open alerts whose summary is due, and hanging ones of which no call runs any more; locked."""
+        ...
+
+    def lost_publishers(
+        self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
+    ) -> list[LostPublisher]:
+        """Mark publishers lost that were last heard before ``silent_since``, and end their announced calls."""
+        ...
+
+    def dead_letter(
+        self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
+    ) -> None:
+        """Keep what nobody will retry."""
+        ...
+
+    def count(self, name: str, label: str, by: int = 1) -> None:
+        """Count something dropped, parked, clamped or muted, with its reason."""
+        ...
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget applied batches, ended calls, told members and old windows from before that moment."""
+        ...
+
+
+class Store(Protocol):
+    """Where decisions live. Every method raises `StoreUnavailable` when it cannot be asked; that decides nothing."""
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction, from the start again where the database made it give way."""
+        ...
+
+    def count_redelivery(self, batch_id: str) -> int:
+        """Count that a batch came again; gives how often it did by now."""
+        ...
+
+    def due_channels(self, *, now: datetime) -> list[str]:
+        """Name the channels with something due whose lane is free."""
+        ...
+
+    def lease_lane(self, channel: str, token: str, *, until: datetime, now: datetime) -> bool:
+        """Take a channel's lane in one statement; false while another worker has it or it must pause."""
+        ...
+
+    def next_due(self, channel: str, token: str, *, now: datetime) -> Due | None:
+        """Give the lane's next notification in order, messages of one alert one after the other."""
+        ...
+
+    def seal(self, notification_id: str, body: str) -> None:
+        """Keep the body before its first attempt: from now on the message is what it is."""
+        ...
+
+    def settle_sent(self, notification_id: str, answer: str, *, now: datetime) -> None:
+        """Record that the receiver has it."""
+        ...
+
+    def settle_retry(
+        self, notification_id: str, channel: str, *, reason: str, at: datetime, counts: bool, pauses_lane: bool
+    ) -> None:
+        """Record when to try again."""
+        ...
+
+    def settle_dead(self, notification_id: str, *, reason: str, now: datetime) -> None:
+        """Record that nobody will retry, as a dead letter with its facts."""
+        ...
+
+    def release_lane(self, channel: str, token: str, *, now: datetime) -> None:
+        """Give the lane back."""
+        ...

@@ -1,0 +1,21 @@
+"""Detectors: what a batch came down to, judged. Pure; one file per family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from alertworker.alerts import Alert, AlertType
+from alertworker.detectors import llm
+from alertworker.detectors.policy import Policy
+from alertworker.folding import Fold
+
+Detector = Callable[[Fold, Policy], Iterable[Alert]]
+
+#: Which detector raises which type; a new one is a function in its family's file and a line here.
+DETECTORS: Final[Mapping[AlertType, Detector]] = {
+    AlertType.LLM_EXCEPTIONS: llm.exceptions,
+    AlertType.LLM_TOO_SLOW: llm.too_slow,
+}
+
+__all__ = ["DETECTORS", "Detector", "Policy"]

@@ -1,0 +1,149 @@
+"""Failed, slow and hanging calls.
+
+Severity goes by cause, not by status alone: what the provider or our own credentials caused is High; what a caller did
+wrong rings nobody, however often it is repeated, so that an anonymous client cannot page anyone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.policy import Policy
+from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
+from alertworker.folding import Fold
+
+_E = TypeVar("_E", bound=CallEvent)
+
+
+def exceptions(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+    """One alert for each way in which calls failed: same model, deployment, error and origin."""
+    failures = [event for event in fold.failed if event.failure.origin is not Origin.CALLER]
+    for identity, events in _grouped(failures, _failure_identity):
+        first = events[0]
+        status = f" {first.failure.status_code}" if first.failure.status_code else ""
+        yield Alert(
+            type=AlertType.LLM_EXCEPTIONS,
+            severity=Severity.HIGH,
+            identity=identity,
+            headline=f"LLM API call failed: {_model(first)} · {first.failure.error_class}{status}",
+            first_at=min(event.occurred_at for event in events),
+            last_at=max(event.occurred_at for event in events),
+            count=len(events),
+            labels=_labels(first),
+            facts=_facts(first) | ({"Error": first.failure.message} if first.failure.message else {}),
+            members=tuple(_who(event) for event in events[:MAX_MEMBERS]),
+            metadata=first.alerting_metadata,
+        )
+
+
+def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
+    """One alert for each model and deployment that answered slower than the threshold."""
+    for identity, events in _grouped(fold.slow, _call_identity):
+        slowest = max(events, key=_seconds)
+        seconds = _seconds(slowest)
+        limit = f"Alerting threshold: {policy.threshold_seconds:g}s"
+        yield Alert(
+            type=AlertType.LLM_TOO_SLOW,
+            severity=Severity.LOW,
+            identity=identity,
+            headline=f"Responses are slow - {seconds:.2f}s response time > {limit}",
+            first_at=min(event.occurred_at for event in events),
+            last_at=max(event.occurred_at for event in events),
+            count=len(events),
+            labels=_labels(slowest),
+            facts=_facts(slowest) | _excerpt(slowest),
+            members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
+            metadata=slowest.alerting_metadata,
+        )
+
+
+def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple[Alert, Sequence[RequestAnnounced]]]:
+    """One condition for each model that calls hang on, with its calls; ``calls`` are those nobody knew of before."""
+    for identity, events in _grouped(calls, lambda event: {"model": _model(event)}):
+        oldest = max(events, key=lambda event: event.age_seconds)
+        alert = Alert(
+            type=AlertType.LLM_REQUESTS_HANGING,
+            severity=Severity.MEDIUM,
+            identity=identity,
+            headline=f"Requests are hanging - {oldest.age_seconds:.0f}s without progress on {_model(oldest)}",
+            first_at=min(event.last_progress_at for event in events),
+            last_at=max(event.occurred_at for event in events),
+            count=len(events),
+            labels=_labels(oldest),
+            facts=_facts(oldest) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
+            members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
+            metadata=oldest.alerting_metadata,
+        )
+        yield alert, events
+
+
+def _grouped(
+    events: Iterable[_E], identify: Callable[[_E], Mapping[str, str]]
+) -> Iterable[tuple[Mapping[str, str], list[_E]]]:
+    """Group by identity, each group in the order of time."""
+    groups: dict[tuple[tuple[str, str], ...], list[_E]] = {}
+    for event in events:
+        groups.setdefault(tuple(identify(event).items()), []).append(event)
+    for key, members in groups.items():
+        yield dict(key), sorted(members, key=lambda event: event.occurred_at)
+
+
+def _seconds(event: EndEvent) -> float:
+    return (event.ended_at - event.started_at).total_seconds()
+
+
+def _model(event: CallEvent) -> str:
+    return event.model_group or event.model or "unknown model"
+
+
+def _call_identity(event: CallEvent) -> dict[str, str]:
+    return {"model": _model(event), "deployment": event.deployment_id or event.api_base or ""}
+
+
+def _failure_identity(event: RequestFailed) -> dict[str, str]:
+    failure = event.failure
+    return _call_identity(event) | {
+        "error": failure.error_class,
+        "status": str(failure.status_code or ""),
+        "origin": failure.origin.value,
+    }
+
+
+def _labels(event: CallEvent) -> dict[str, str]:
+    """Give what routes and silences may ask about later."""
+    labels = {
+        "model": _model(event),
+        "provider": event.provider,
+        "region": event.region,
+        "deployment": event.deployment_id,
+        "team": event.team_alias or event.team_id,
+        "key": event.key_alias,
+        "user": event.user_id,
+        "organization": event.organization_alias or event.organization_id,
+    }
+    return {name: value for name, value in labels.items() if value}
+
+
+def _facts(event: CallEvent) -> dict[str, str]:
+    facts = {
+        "Request Model": _model(event),
+        "API Base": event.api_base,
+        "Deployment": event.deployment_id,
+        "Provider": event.provider,
+        "Region": event.region,
+        "Key Name": event.key_alias,
+        "Team": event.team_alias or event.team_id,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _excerpt(event: EndEvent) -> dict[str, str]:
+    return {"Messages": event.messages_excerpt} if event.messages_excerpt else {}
+
+
+def _who(event: CallEvent) -> str:
+    """Name one call in a line: its id, and for whom it ran."""
+    names = (event.call_id, event.team_alias or event.team_id, event.key_alias, event.user_id)
+    return " · ".join(name for name in names if name)

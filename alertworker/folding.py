@@ -1,0 +1,189 @@
+"""Folding: a batch's events become few rows and few groups, so that SQL costs grow with entities, not with events.
+
+Pure. Days and windows are cut in event time; a moment more than `MAX_AHEAD` in the future is clamped to the present.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alertworker.events import (
+    AttemptFailed,
+    Canary,
+    EndEvent,
+    Event,
+    PublisherEvent,
+    RequestAbandoned,
+    RequestAnnounced,
+    RequestFailed,
+    RequestSucceeded,
+)
+
+#: How far ahead of us a producer's clock may be before its time is not believed.
+MAX_AHEAD: Final = timedelta(minutes=5)
+#: The length of a deployment's window, in seconds of event time.
+WINDOW_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SpendKey:
+    """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none)."""
+
+    day: date
+    dimension: str
+    team_id: str
+    entity: str
+
+
+@dataclass(slots=True)
+class SpendSums:
+    """What is summed per `SpendKey`; money in nano-dollars."""
+
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_requests: int = 0
+    zero_priced: int = 0
+    spend_nanos: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKey:
+    """One deployment's window: ``bucket`` is the epoch second at which it begins."""
+
+    deployment_id: str
+    bucket: int
+
+
+@dataclass(slots=True)
+class WindowSums:
+    """What is counted per window; durations in milliseconds."""
+
+    succeeded: int = 0
+    failed: int = 0
+    milliseconds: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(slots=True)
+class Fold:
+    """What one batch comes down to."""
+
+    spend: dict[SpendKey, SpendSums] = field(default_factory=dict)
+    windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
+    slow: list[RequestSucceeded] = field(default_factory=list)
+    failed: list[RequestFailed] = field(default_factory=list)
+    announced: dict[str, RequestAnnounced] = field(default_factory=dict)
+    #: Ends of calls that had been announced; all other ends need no look-up.
+    ended: dict[str, EndEvent] = field(default_factory=dict)
+    publishers: dict[str, PublisherEvent] = field(default_factory=dict)
+    canary_sent_at: datetime | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: datetime) -> Fold:
+    """Fold events; a call that took longer than ``slow_seconds`` is kept as slow."""
+    result = Fold()
+    for event in events:
+        result.counts[type(event).__name__] += 1
+        if isinstance(event, EndEvent):
+            _end(result, event, zone, now)
+            if isinstance(event, RequestSucceeded) and _seconds(event) > slow_seconds:
+                result.slow.append(event)
+        else:
+            _other(result, event, now)
+    return result
+
+
+def _other(result: Fold, event: Event, now: datetime) -> None:
+    if isinstance(event, AttemptFailed):
+        _window(result, event, now).failed += 1
+    elif isinstance(event, RequestAnnounced):
+        previous = result.announced.get(event.call_id)
+        if previous is None or previous.age_seconds < event.age_seconds:
+            result.announced[event.call_id] = event
+    elif isinstance(event, PublisherEvent):
+        _publisher(result, event)
+    elif isinstance(event, Canary):
+        result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
+
+
+def believed(moment: datetime, now: datetime) -> datetime:
+    """Give the moment, or ``now`` where a producer's clock is too far ahead."""
+    return moment if moment <= now + MAX_AHEAD else now
+
+
+def _seconds(event: EndEvent) -> float:
+    return (event.ended_at - event.started_at).total_seconds()
+
+
+def _publisher(result: Fold, event: PublisherEvent) -> None:
+    previous = result.publishers.get(event.boot_id)
+    if previous is None or previous.occurred_at <= event.occurred_at:
+        result.publishers[event.boot_id] = event
+
+
+def _end(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
+    if event.announced:
+        result.ended[event.call_id] = event
+    if isinstance(event, RequestAbandoned):
+        return
+    if isinstance(event, RequestFailed):
+        result.failed.append(event)
+    elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
+        window = _window(result, event, now)
+        window.succeeded += 1
+        window.milliseconds += max(0, round(_seconds(event) * 1_000))
+        window.completion_tokens += event.completion_tokens
+    _spend(result, event, zone, now)
+
+
+def _window(result: Fold, event: EndEvent | AttemptFailed, now: datetime) -> WindowSums:
+    second = int(believed(event.occurred_at, now).timestamp())
+    key = WindowKey(event.deployment_id or "", second - second % WINDOW_SECONDS)
+    return result.windows.setdefault(key, WindowSums())
+
+
+def _entities(event: EndEvent) -> Iterable[tuple[str, str]]:
+    """Give each book the call goes into; a call counts once per tag, and in every dimension it names."""
+    yield "team", event.team_id or ""
+    named = (
+        ("key", event.key_hash),
+        ("user", event.user_id),
+        ("customer", event.customer_id),
+        ("organization", event.organization_id),
+        ("model", event.model_group or event.model),
+        ("provider", event.provider),
+        ("deployment", event.deployment_id),
+    )
+    for dimension, entity in named:
+        if entity:
+            yield dimension, entity
+    for tag in dict.fromkeys(event.tags):
+        yield "tag", tag
+
+
+def _spend(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
+    day = believed(event.occurred_at, now).astimezone(zone).date()
+    for dimension, entity in _entities(event):
+        key = SpendKey(day, dimension, event.team_id or "", entity)
+        _add(result.spend.setdefault(key, SpendSums()), event)
+
+
+def _add(sums: SpendSums, event: EndEvent) -> None:
+    sums.requests += 1
+    if isinstance(event, RequestFailed):
+        sums.failures += 1
+        sums.spend_nanos += event.cost_nanos or 0
+    elif isinstance(event, RequestSucceeded):
+        sums.prompt_tokens += event.prompt_tokens
+        sums.completion_tokens += event.completion_tokens
+        sums.cached_requests += event.cache_hit
+        sums.zero_priced += not event.cost_nanos and not event.cache_hit and event.completion_tokens > 0
+        sums.spend_nanos += event.cost_nanos or 0

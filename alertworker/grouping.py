@@ -1,0 +1,56 @@
+"""What the next message about an alert says: pure, from the alert's row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertworker.messages import Message, Step
+from alertworker.ports import OpenAlert
+
+
+def compose(
+    alert: OpenAlert, step: Step, members: tuple[str, ...], *, at: datetime, proxy_url: str | None = None
+) -> Message:
+    """Give the message for a step; it counts what no message before it has counted."""
+    count = alert.count - alert.told
+    return Message(
+        alert_id=alert.id,
+        type=alert.type,
+        severity=alert.severity,
+        step=step,
+        headline=_resolved(alert, at) if step is Step.RESOLVED else alert.headline,
+        at=at,
+        since=alert.first_at,
+        count=count,
+        total=alert.count,
+        facts=dict(alert.facts) | _ends(alert),
+        members=members,
+        members_more=max(0, count - len(members)),
+        metadata=dict(alert.metadata),
+        proxy_url=proxy_url,
+    )
+
+
+def spell(duration: timedelta) -> str:
+    """Give a duration as a person says it.
+
+    >>> spell(timedelta(seconds=400))
+    '6 min 40 s'
+    """
+    seconds = max(0, round(duration.total_seconds()))
+    hours, rest = divmod(seconds, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
+    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
+
+
+def _resolved(alert: OpenAlert, at: datetime) -> str:
+    return f"Resolved after {spell(at - alert.first_at)}: {alert.count} calls were hanging"
+
+
+def _ends(alert: OpenAlert) -> dict[str, str]:
+    """Say how calls that hung ended, and how many still run."""
+    parts = [f"{count} {outcome}" for outcome, count in sorted(alert.outcomes.items())]
+    if parts and alert.running:
+        parts.append(f"{alert.running} still running")
+    return {"Ended": ", ".join(parts)} if parts else {}

@@ -1,0 +1,10 @@
+"""The line: ingest, sweep, deliver. It mixes pure decisions with the ports, and knows nothing below them."""
+
+from __future__ import annotations
+
+from alertworker.pipeline.deliver import deliver
+from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.sweep import sweep
+
+__all__ = ["BatchMessage", "Runtime", "deliver", "ingest", "sweep"]

@@ -1,0 +1,113 @@
+"""Ingest: one batch, one transaction; the same batch again changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.detectors import DETECTORS, llm
+from alertworker.errors import LineUnavailable
+from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
+from alertworker.events.batch import BatchError, Decoded, decode
+from alertworker.folding import Fold, fold
+from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+
+#: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
+MAX_BATCH_AGE: Final = timedelta(days=35)
+#: After how many deliveries without success a batch is parked: it keeps killing its worker.
+MAX_REDELIVERIES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMessage:
+    """A batch as the broker gave it; ``redelivered`` says that somebody may have worked on it before."""
+
+    batch_id: str
+    events: object
+    encoding: str | None = None
+    producer: str = ""
+    sealed_at: datetime | None = None
+    redelivered: bool = False
+
+
+def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
+    """Apply a batch once, however often it comes.
+
+    Raises:
+        StoreUnavailable: the database cannot be asked; the batch must stay with the broker.
+    """
+    if batch.redelivered and runtime.store.count_redelivery(batch.batch_id) > MAX_REDELIVERIES:
+        _park(batch, "it kept killing its worker", runtime, now=now)
+        return
+    if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
+        _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)
+        return
+    try:
+        decoded = decode(batch.events, batch.encoding)
+    except BatchError as error:
+        _park(batch, str(error), runtime, now=now)
+        return
+    folded = fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
+    runtime.store.run(lambda tx: _apply(tx, batch, decoded, folded, runtime, now=now))
+    wake(runtime, now=now)
+
+
+def wake(runtime: Runtime, *, now: datetime) -> None:
+    """Have due lanes looked at; when the broker is away the next tick does it."""
+    channels = runtime.store.due_channels(now=now)
+    if channels:
+        try:
+            runtime.line.wake(channels)
+        except LineUnavailable:
+            return
+
+
+def _apply(
+    tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
+) -> None:
+    if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
+        return
+    tx.add_fold(folded)
+    tx.hear_publishers(folded.publishers.values(), now=now)
+    if folded.canary_sent_at is not None:
+        tx.mark_line("canary_arrived", folded.canary_sent_at)
+    for bad in decoded.rejected:
+        tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
+    _hanging(tx, folded, runtime, now=now)
+    alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, runtime.policy)]
+    for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
+        claim(tx, alert, runtime, now=now)
+
+
+def _hanging(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+    """Track announced calls and raise a condition for those that were not known; ends are recorded first.
+
+    An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
+    """
+    tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
+    old_enough = [call for call in folded.announced.values() if call.age_seconds >= runtime.policy.threshold_seconds]
+    fresh = tx.announce_calls(old_enough)
+    new = [call for call in old_enough if call.call_id in fresh]
+    for alert, calls in sorted(llm.hanging(new, runtime.policy), key=lambda pair: pair[0].fingerprint):
+        raised = claim(tx, alert, runtime, now=now)
+        tx.attach_calls((call.call_id for call in calls), raised.id)
+
+
+def _outcome(event: EndEvent) -> str:
+    if isinstance(event, RequestFailed):
+        return "failed"
+    return "abandoned" if isinstance(event, RequestAbandoned) else "finished"
+
+
+def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
+    """Put a whole batch with the dead letters, with its bytes; once, however often it comes."""
+    payload = batch.events if isinstance(batch.events, bytes) else str(batch.events).encode(errors="replace")
+
+    def work(tx: Transaction) -> None:
+        if tx.claim_batch(batch.batch_id, batch.producer, 0, now=now):
+            tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+
+    runtime.store.run(work)

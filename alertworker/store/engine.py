@@ -1,0 +1,56 @@
+"""Engines: one per process, made after any fork; SQLite made durable and patient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+#: SQLSTATE classes and codes that say "not now", not "never": connection lost, out of resources, shutting down.
+_UNAVAILABLE = ("08", "53", "57P", "58")
+#: SQLSTATE of a deadlock, a serialization failure and a lock that was not to be had in time: the transaction is rerun.
+_RERUN = ("40001", "40P01", "55P03")
+
+
+def make_engine(url: str) -> Engine:
+    """Give an engine for SQLite or PostgreSQL (``postgresql://`` means psycopg 3)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, connect_args={"timeout": 20})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+        return engine
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(
+        parsed,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": 5, "options": "-c lock_timeout=20s -c timezone=UTC"},
+    )
+
+
+def classify(error: DBAPIError) -> str:
+    """Tell what a database error means for the work: "unavailable", "rerun" or "broken"."""
+    code = getattr(error.orig, "sqlstate", None)
+    if code in _RERUN:
+        return "rerun"
+    if error.connection_invalidated or isinstance(error, InterfaceError):
+        return "unavailable"
+    if code is None:
+        return "unavailable" if isinstance(error, OperationalError) else "broken"
+    return "unavailable" if code.startswith(_UNAVAILABLE) else "broken"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions of its own
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA busy_timeout=20000")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    """Take the write lock first: upgrading a read lock later fails at once instead of waiting."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

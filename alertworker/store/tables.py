@@ -1,0 +1,209 @@
+"""The tables: all state that a decision rests on. Times are UTC; money is integer nano-dollars."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+NAME = String(256)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment in UTC on every database; SQLite has no zones, so it is stored there without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Store in UTC."""
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give back an aware moment."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)  # type: ignore[no-any-return]
+
+
+METADATA = MetaData()
+
+#: Batches that were applied; a batch id found here has been counted and is acknowledged untouched.
+BATCHES = Table(
+    "batches",
+    METADATA,
+    Column("batch_id", NAME, primary_key=True),
+    Column("producer", NAME, nullable=False),
+    Column("events", Integer, nullable=False),
+    Column("applied_at", UtcDateTime, nullable=False, index=True),
+)
+
+#: How often a batch came again without being applied: one that keeps killing its worker is parked.
+REDELIVERIES = Table(
+    "redeliveries",
+    METADATA,
+    Column("batch_id", NAME, primary_key=True),
+    Column("times", Integer, nullable=False),
+)
+
+#: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
+#: that its unique constraint allows one open generation, on every database.
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("fingerprint", String(32), nullable=False, index=True),
+    Column("open_fingerprint", String(32), unique=True),
+    Column("type", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("headline", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("told", BigInteger, nullable=False),
+    Column("summaries", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("next_summary_at", UtcDateTime, nullable=False, index=True),
+    Column("closed_at", UtcDateTime),
+)
+
+#: Occurrences of an alert by name, in the order they came; at most a few are kept per message.
+MEMBERS = Table(
+    "alert_members",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("member", Text, nullable=False),
+)
+
+#: Calls that were announced as still running, and how they ended.
+CALLS = Table(
+    "calls",
+    METADATA,
+    Column("call_id", NAME, primary_key=True),
+    Column("boot_id", NAME, index=True),
+    Column("alert_id", String(36), index=True),
+    Column("announced_at", UtcDateTime),
+    Column("ended_at", UtcDateTime, index=True),
+    Column("outcome", String(32)),
+)
+
+PUBLISHERS = Table(
+    "publishers",
+    METADATA,
+    Column("boot_id", NAME, primary_key=True),
+    Column("host", NAME, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("heard_at", UtcDateTime, nullable=False),
+    Column("arrived_at", UtcDateTime, nullable=False),
+    Column("interval_seconds", Integer, nullable=False),
+    Column("backlog", BigInteger, nullable=False),
+    Column("counters", JSON, nullable=False),
+    Column("stopped_at", UtcDateTime),
+    Column("lost_at", UtcDateTime),
+)
+
+#: Named moments of the line itself: when the last canary was sent, and when the last that arrived had been sent.
+LINE = Table("line", METADATA, Column("name", String(64), primary_key=True), Column("at", UtcDateTime, nullable=False))
+
+LANES = Table(
+    "lanes",
+    METADATA,
+    Column("channel", NAME, primary_key=True),
+    Column("token", String(36)),
+    Column("leased_until", UtcDateTime, nullable=False),
+    Column("next_free_at", UtcDateTime, nullable=False),
+)
+
+#: One row per step of an alert and channel, written before anything is sent.
+NOTIFICATIONS = Table(
+    "notifications",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("alert_id", String(36), nullable=False),
+    Column("step", String(32), nullable=False),
+    Column("channel", NAME, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("body", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("reason", String(32)),
+    Column("answer", Text),
+    UniqueConstraint("alert_id", "step", "channel"),
+    Index("notifications_due", "status", "channel", "next_attempt_at"),
+)
+
+DEAD_LETTERS = Table(
+    "dead_letters",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("batch_id", NAME),
+    Column("position", Integer),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+)
+
+#: Everything dropped, muted, merged or parked is counted here with its reason.
+COUNTERS = Table(
+    "counters",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("label", NAME, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+SPEND = Table(
+    "spend",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("dimension", String(32), primary_key=True),
+    Column("team_id", NAME, primary_key=True),
+    Column("entity", NAME, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cached_requests", BigInteger, nullable=False),
+    Column("zero_priced", BigInteger, nullable=False),
+    Column("spend_nanos", BigInteger, nullable=False),
+)
+
+WINDOWS = Table(
+    "deployment_windows",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+)

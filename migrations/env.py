@@ -1,0 +1,11 @@
+"""Alembic's entry: migrates the connection that `alertworker db upgrade` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from alertworker.store.tables import METADATA
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()
