@@ -1,0 +1,106 @@
+"""Calls that are still running: announced only when they have been without progress for the threshold."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+#: How many calls are watched at once; a proxy with more in flight has its oldest watched.
+MAX_CALLS: Final = 50_000
+#: After how many seconds a call is no longer watched: 24 h.
+MAX_AGE: Final = 86_400.0
+#: No call is announced younger than this, in seconds, whatever the threshold: fast calls cost one event.
+MIN_AGE: Final = 1.0
+#: An announced call is announced again at most this often, in seconds.
+MIN_REPEAT: Final = 60.0
+
+
+@dataclass(slots=True)
+class _Call:
+    describe: Callable[[], Mapping[str, Any]]
+    began: float
+    progress: float
+    chunks: int = 0
+    announced: bool = False
+
+
+class InFlight:
+    """The calls of one process. `start`, `progress` and `finish` are safe from any thread and take about a microsecond.
+
+    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``.
+    """
+
+    def __init__(self, threshold_seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.threshold_seconds = threshold_seconds
+        self._clock = clock
+        self._calls: dict[str, _Call] = {}
+        self._due: list[tuple[float, str]] = []
+
+    def __len__(self) -> int:
+        """Give how many calls are watched."""
+        return len(self._calls)
+
+    def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]]) -> None:
+        """Watch a call; ``describe`` gives the fields of its events and is asked only when it is announced."""
+        if len(self._calls) >= MAX_CALLS:
+            return
+        now = self._clock()
+        self._calls[call_id] = _Call(describe, now, now)
+        heapq.heappush(self._due, (now + self._patience(), call_id))
+
+    def progress(self, call_id: str) -> None:
+        """Note that a chunk came: a stream is alive while chunks come."""
+        call = self._calls.get(call_id)
+        if call is not None:
+            call.progress = self._clock()
+            call.chunks += 1
+
+    def finish(self, call_id: str) -> bool:
+        """Stop watching a call that ended; true when it had been announced, so that its end must say so."""
+        call = self._calls.pop(call_id, None)
+        return call is not None and call.announced
+
+    def clear(self) -> None:
+        """Forget all: a forked child has no calls of its own yet."""
+        self._calls.clear()
+        self._due.clear()
+
+    def announcements(self) -> Iterator[dict[str, Any]]:
+        """Give the fields of each announcement that is due, as mappings to publish."""
+        now = self._clock()
+        while self._due and self._due[0][0] <= now:
+            _, call_id = heapq.heappop(self._due)
+            call = self._calls.get(call_id)
+            if call is None:
+                continue
+            if now - call.began > MAX_AGE:
+                self._calls.pop(call_id, None)
+                continue
+            due = call.progress + self._patience()
+            if due > now:
+                heapq.heappush(self._due, (due, call_id))
+                continue
+            call.announced = True
+            heapq.heappush(self._due, (now + max(self._patience(), MIN_REPEAT), call_id))
+            yield self._announcement(call_id, call, now)
+
+    def _patience(self) -> float:
+        return max(self.threshold_seconds, MIN_AGE)
+
+    @staticmethod
+    def _announcement(call_id: str, call: _Call, now: float) -> dict[str, Any]:
+        wall = time.time()
+        age = now - call.progress
+        return {
+            **call.describe(),
+            "type": "llm.request.announced",
+            "call_id": call_id,
+            "started_at": datetime.fromtimestamp(wall - (now - call.began), UTC),
+            "last_progress_at": datetime.fromtimestamp(wall - age, UTC),
+            "age_seconds": age,
+            "chunks": call.chunks,
+        }

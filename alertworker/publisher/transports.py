@@ -1,0 +1,98 @@
+"""How sealed batches reach the broker: Celery's message protocol, without Celery."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol
+
+from kombu import Connection
+from kombu.exceptions import KombuError
+from kombu.transport.base import StdChannel
+
+from alertworker.errors import LineUnavailable
+from alertworker.events.batch import TASK, SealedBatch
+from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, transport_options
+
+#: How long one publish may take, in seconds, confirmation included.
+_PUBLISH_TIMEOUT = 10.0
+
+
+class Transport(Protocol):
+    """Takes sealed batches to the line."""
+
+    def send(self, batch: SealedBatch) -> None:
+        """Send one batch; when it returns, the broker has it.
+
+        Raises:
+            LineUnavailable: it may or may not have arrived; send the same batch again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class BrokerTransport:
+    """Sends batches to Redis, Valkey or RabbitMQ; connects at the first send and again after a failure."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: Connection | None = None
+        self._producer: Any = None
+        self._pid = os.getpid()
+
+    def send(self, batch: SealedBatch) -> None:
+        """Send one batch; when it returns, the broker has it."""
+        if self._pid != os.getpid():  # a fork's child must not speak on its parent's connection, nor close it
+            self._pid, self._connection, self._producer = os.getpid(), None, None
+        try:
+            self._publish(batch)
+        except self._errors() as error:
+            self.close()
+            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        connection, self._connection, self._producer = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.release()
+            except (OSError, KombuError):  # it is gone already, which is what was wanted
+                return
+
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        """Name what a broker that is away raises: each transport has its own exceptions."""
+        connection = self._connection
+        own = (*connection.connection_errors, *connection.channel_errors) if connection is not None else ()
+        return (OSError, KombuError, *own)
+
+    def _connect(self) -> Any:
+        self._connection = Connection(self._url, transport_options=transport_options(self._url), connect_timeout=5)
+        queue = events_queue(self._url)
+        channel: StdChannel = self._connection.channel()
+        self._producer = self._connection.Producer(channel, serializer="msgpack")
+        if is_amqp(self._url):
+            dead_queue(self._url)(channel).declare()
+        queue(channel).declare()
+        return self._producer
+
+    def _publish(self, batch: SealedBatch) -> None:
+        queue = events_queue(self._url)
+        producer = self._producer or self._connect()
+        producer.publish(
+            [[], batch.arguments(), {"callbacks": None, "errbacks": None, "chain": None, "chord": None}],
+            exchange=queue.exchange,
+            routing_key=queue.routing_key,
+            headers={
+                "lang": "py",
+                "task": TASK,
+                "id": batch.batch_id,
+                "root_id": batch.batch_id,
+                "ignore_result": True,
+            },
+            correlation_id=batch.batch_id,
+            delivery_mode=2,
+            retry=False,
+            confirm_timeout=_PUBLISH_TIMEOUT,
+        )
