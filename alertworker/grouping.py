@@ -45,7 +45,8 @@ def spell(duration: timedelta) -> str:
 
 
 def _resolved(alert: OpenAlert, at: datetime) -> str:
-    return f"Resolved after {spell(at - alert.first_at)}: {alert.count} calls were hanging"
+    calls = "1 call was" if alert.count == 1 else f"{alert.count} calls were"
+    return f"Resolved after {spell(at - alert.first_at)}: {calls} hanging on {alert.labels.get('model', 'a model')}"
 
 
 def _ends(alert: OpenAlert) -> dict[str, str]:

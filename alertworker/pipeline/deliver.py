@@ -12,7 +12,7 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Channel, Due
 
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=30)
 #: How many messages one call delivers before it gives the lane back.
 MAX_MESSAGES: Final = 20
 

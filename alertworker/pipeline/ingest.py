@@ -31,6 +31,8 @@ class BatchMessage:
     producer: str = ""
     sealed_at: datetime | None = None
     redelivered: bool = False
+    #: Why the broker itself gave the batch up, if it did.
+    given_up: str | None = None
 
 
 def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
@@ -39,6 +41,9 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     Raises:
         StoreUnavailable: the database cannot be asked; the batch must stay with the broker.
     """
+    if batch.given_up is not None:
+        _park(batch, batch.given_up, runtime, now=now)
+        return
     if batch.redelivered and runtime.store.count_redelivery(batch.batch_id) > MAX_REDELIVERIES:
         _park(batch, "it kept killing its worker", runtime, now=now)
         return

@@ -1,0 +1,86 @@
+"""The composition root: the only place that names concrete classes; and the Celery application."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from alertworker.channels import build_channel
+from alertworker.detectors import Policy
+from alertworker.errors import LineUnavailable
+from alertworker.events import Event
+from alertworker.events.base import new_id
+from alertworker.events.batch import TASK, seal
+from alertworker.locations import data_dir, default_database_url
+from alertworker.pipeline import Runtime
+from alertworker.settings import Settings, load_settings
+from alertworker.store import SqlStore, make_engine
+
+celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
+celery.config_from_object(
+    "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.celery_defaults"
+)
+
+
+class CeleryLine:
+    """The broker through Celery's own connection pool."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Send events through the broker as a producer would."""
+        encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
+        batch = seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC))
+        self._send(TASK, batch.arguments(), task_id=batch.batch_id, serializer="msgpack")
+
+    def wake(self, channels: Sequence[str]) -> None:
+        """Have the lanes of these channels looked at soon."""
+        for channel in channels:
+            self._send("alertworker.deliver", {"channel": channel}, expires=30)
+
+    @staticmethod
+    def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
+        try:
+            celery.send_task(task, kwargs=arguments, ignore_result=True, **options)
+        except (OSError, KombuError) as error:
+            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+
+
+def build_store(settings: Settings) -> SqlStore:
+    """Give the store that the settings name; the embedded default is SQLite in the data folder."""
+    folder = data_dir()
+    if settings.database_url is None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return SqlStore(make_engine(default_database_url(folder)))
+    return SqlStore(make_engine(settings.database_url.get_secret_value()))
+
+
+def build_runtime(settings: Settings) -> Runtime:
+    """Put together everything the line works with."""
+    return Runtime(
+        store=build_store(settings),
+        line=CeleryLine(),
+        channels={config.name: build_channel(config) for config in settings.channels},
+        route=settings.route,
+        group_interval=settings.group_interval_for,
+        policy=Policy(threshold_seconds=settings.alerting_threshold),
+        retry=settings.retry.policy(),
+        zone=ZoneInfo(settings.time_zone),
+        proxy_url=settings.proxy_base_url,
+    )
+
+
+def get_runtime() -> Runtime:
+    """Give this process's runtime: connections must not be shared over a fork."""
+    return _runtime_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _runtime_of(_pid: int) -> Runtime:
+    return build_runtime(load_settings())

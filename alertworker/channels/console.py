@@ -1,0 +1,55 @@
+"""The terminal."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+from rich.console import Console as Terminal
+from rich.text import Text
+
+from alertworker.channels.config import ConsoleConfig
+from alertworker.channels.text import clean, counted, cut, sign
+from alertworker.messages import Message
+
+_COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
+_MAX_LINE = 2_000
+
+
+class Console:
+    """Prints to the real standard output, since Celery takes the one of its workers for its log."""
+
+    kind = "console"
+
+    def __init__(self, config: ConsoleConfig) -> None:
+        self.name = config.name
+
+    def render(self, message: Message) -> str:
+        """Give the lines to print; text from users is inert."""
+        lines = [
+            f"{sign(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
+            counted(message),
+        ]
+        lines += [f"{name}: {value}" for name, value in message.facts.items()]
+        lines += [f"• {member}" for member in message.members]
+        if message.members_more:
+            lines.append(f"… and {message.members_more} more")
+        lines += [f"{name}: {value}" for name, value in message.metadata.items()]
+        lines.append(f"alert {message.alert_id} · {message.at.isoformat(timespec='seconds')}")
+        return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
+
+    def send(self, body: str, *, notification_id: str) -> str:
+        """Print in one write, so that messages do not mix with the lines of others."""
+        del notification_id
+        stream = sys.__stdout__ or sys.stdout
+        first, _, rest = body.partition("\n")
+        colour = next((colour for level, colour in _COLOURS.items() if f"[{level}]" in first), "bold")
+        if first.startswith("🟢"):
+            colour = "bold green"
+        buffer = io.StringIO()
+        terminal = Terminal(file=buffer, force_terminal=stream.isatty(), soft_wrap=True, highlight=False, width=200)
+        terminal.print(Text(first, style=colour))
+        terminal.print(Text(rest))
+        stream.write(buffer.getvalue())
+        stream.flush()
+        return "printed"

@@ -1,0 +1,68 @@
+"""The command line. Every command imports only what it uses."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Final
+
+import click
+
+from alertworker import __version__
+from alertworker.errors import AlertWorkerError
+
+#: Command, where it is, and its line in the help.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("alertworker.cli.run:run", "Start everything; embedded broker and database unless others are named."),
+    "demo": ("alertworker.cli.run:demo", "Start everything and feed it simulated traffic."),
+    "worker": ("alertworker.cli.worker:worker", "Start one worker."),
+    "beat": ("alertworker.cli.worker:beat", "Start the clock that sweeps are timed by."),
+    "check": ("alertworker.cli.check:check", "Print what is configured, and from where; fail on an error."),
+    "test": ("alertworker.cli.test:test", "Send a real test message and print the receiver's answer."),
+    "publish": ("alertworker.cli.publish:publish", "Publish events from a file of JSON, or from standard input."),
+    "alerts": ("alertworker.cli.alerts:alerts", "List alerts."),
+    "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at what nobody will retry."),
+    "db": ("alertworker.cli.db:db", "Look after the database."),
+    "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),
+}
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is called, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; for the help of the whole group its line is enough."""
+        if cmd_name not in COMMANDS:
+            return None
+        target, line = COMMANDS[cmd_name]
+        if ctx.resilient_parsing or "--help" in sys.argv[1:2]:
+            return click.Command(cmd_name, short_help=line)
+        module, attribute = target.split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=Commands)
+@click.version_option(__version__)
+@click.option(
+    "--config", type=click.Path(dir_okay=False), help="LiteLLM's config.yaml or our own; see ALERTWORKER_CONFIG."
+)
+def cli(config: str | None) -> None:
+    """Typed events from an LLM proxy in, the few messages a person should read out."""
+    if config:
+        os.environ["ALERTWORKER_CONFIG"] = config  # child processes read it too
+
+
+def main() -> None:
+    """Run the command line; what we report about ourselves is a clean line, not a traceback."""
+    try:
+        cli()
+    except AlertWorkerError as error:
+        click.echo(f"alertworker: {error}", err=True)
+        sys.exit(1)

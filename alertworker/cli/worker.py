@@ -1,0 +1,59 @@
+"""``alertworker worker`` and ``alertworker beat``: one Celery process each."""
+
+from __future__ import annotations
+
+import click
+
+from alertworker.errors import AlertWorkerError
+from alertworker.events.batch import QUEUE
+
+
+@click.command()
+@click.option(
+    "--role",
+    type=click.Choice(["ingest", "deliver", "all"]),
+    default="all",
+    show_default=True,
+    help="ingest: take batches in (processes). deliver: send messages and sweep (threads). all: both in one worker.",
+)
+@click.option("--concurrency", type=click.IntRange(1, 256), help="Processes or threads; 2 to ingest, 8 to deliver.")
+@click.option("--loglevel", default="INFO", show_default=True)
+def worker(role: str, concurrency: int | None, loglevel: str) -> None:
+    """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
+    from alertworker import celery_defaults as defaults
+    from alertworker.app import celery
+    from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
+
+    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(defaults.broker_url) else [])]
+    deliveries = [defaults.DELIVERIES, defaults.PERIODIC]
+    queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
+    pool = "threads" if role == "deliver" else "prefork"
+    size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
+    celery.worker_main(
+        [
+            "worker",
+            f"--queues={','.join(queues)}",
+            f"--pool={pool}",
+            f"--concurrency={size}",
+            f"--loglevel={loglevel}",
+            f"--hostname={role}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+        ]
+    )
+
+
+@click.command()
+@click.option("--loglevel", default="INFO", show_default=True)
+def beat(loglevel: str) -> None:
+    """Start the clock. Two of them are harmless: every sweep finds only what is still due."""
+    from alertworker.app import celery
+    from alertworker.locations import data_dir
+
+    folder = data_dir()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise AlertWorkerError(f"the data folder cannot be made ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
+    celery.start(["beat", f"--schedule={folder / 'beat-schedule'}", "--pidfile=", f"--loglevel={loglevel}"])

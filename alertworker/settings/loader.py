@@ -1,0 +1,88 @@
+"""From sources to settings: validation, and the compilation of LiteLLM's words into channels and routes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from alertworker.alerts import AlertType
+from alertworker.errors import AlertWorkerError
+from alertworker.settings.destinations import destinations
+from alertworker.settings.model import Settings
+from alertworker.settings.sources import Sources, nearest, read_environ, read_file
+
+_DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")
+#: Values that are used as they are; the others are compiled into channels and routes.
+_PLAIN: Final = (
+    "alerting_threshold",
+    "alerting_args",
+    "alert_type_config",
+    "spend_report_frequency",
+    "group_interval",
+    "time_zone",
+    "retry",
+    "broker_url",
+    "database_url",
+    "data_dir",
+)
+
+
+class ConfigurationError(AlertWorkerError):
+    """What is configured cannot work; names every field, what is wrong with it and what to do."""
+
+
+def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | None = None) -> Settings:
+    """Read the file and the environment.
+
+    Raises:
+        ConfigurationError: with all problems at once, one a line; it never repeats a secret.
+    """
+    sources = Sources()
+    path = config or _file(environ)
+    if path is not None:
+        read_file(path, sources)
+    read_environ(environ, sources)
+    fields: dict[str, Any] = {name: sources.values[name] for name in _PLAIN if name in sources.values}
+    fields["alert_types"] = _types(sources)
+    fields["proxy_base_url"] = sources.environ.get("PROXY_BASE_URL")
+    fields |= destinations(sources)
+    return _validated({name: value for name, value in fields.items() if value is not None}, sources)
+
+
+def _file(environ: Mapping[str, str]) -> Path | None:
+    if named := environ.get("ALERTWORKER_CONFIG"):
+        return Path(named)
+    return next((Path(name) for name in _DEFAULT_FILES if Path(name).is_file()), None)
+
+
+def _types(sources: Sources) -> list[str] | None:
+    """Give the types that are on; our own, which LiteLLM's list cannot name, stay on."""
+    named = sources.values.get("alert_types")
+    if named is None:
+        return None
+    origin = sources.origins["alert_types"]
+    if not isinstance(named, list):
+        sources.problems.append(f"{origin}: must be a list of alert types, not {type(named).__name__}")
+        return None
+    known = [kind.value for kind in AlertType]
+    for name in named:
+        if name not in known:
+            sources.problems.append(f"{origin}: {name!r} is no alert type{nearest(str(name), known)}")
+    return [*(name for name in named if name in known), AlertType.PUBLISHER_LOST.value]
+
+
+def _validated(fields: dict[str, Any], sources: Sources) -> Settings:
+    try:
+        settings = Settings.model_validate(fields | {"origins": sources.origins})
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_input=False, include_context=False):
+            name = str(problem["loc"][0])
+            where = ".".join(str(part) for part in problem["loc"])
+            sources.problems.append(f"{sources.origins.get(name, where)}: {where}: {problem['msg']}")
+    if sources.problems:
+        raise ConfigurationError("\n".join(sources.problems))
+    return settings

@@ -1,0 +1,105 @@
+"""What is in force: one frozen model, complete with its defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.channels import AnyChannelConfig, ConsoleConfig
+from alertworker.delivery import RetryPolicy
+
+_RETRY = RetryPolicy()
+_FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+Interval = Annotated[float, Field(gt=0, le=366 * 86_400)]
+Whole = Annotated[int, Field(gt=0, le=1_000_000)]
+
+
+class AlertingArgs(BaseModel):
+    """LiteLLM's ``alerting_args``, with the defaults of its alerting page; times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    daily_report_frequency: Interval = 43_200
+    report_check_interval: Interval = 3_600
+    budget_alert_ttl: Interval = 86_400
+    outage_alert_ttl: Interval = 60
+    region_outage_alert_ttl: Interval = 60
+    minor_outage_alert_threshold: Whole = 5
+    major_outage_alert_threshold: Whole = 10
+    max_outage_alert_list_size: Whole = 1_000
+    log_to_console: bool = False
+
+
+class Digest(BaseModel):
+    """LiteLLM's ``alert_type_config`` of one type: ``digest_interval`` in seconds."""
+
+    model_config = _FROZEN
+
+    digest: bool = False
+    digest_interval: Interval = 86_400
+
+
+class Retry(BaseModel):
+    """How failed deliveries are retried; seconds."""
+
+    model_config = _FROZEN
+
+    first: Interval = _RETRY.first
+    factor: Annotated[float, Field(ge=1, le=10)] = _RETRY.factor
+    longest: Interval = _RETRY.longest
+    deadline: Interval = _RETRY.deadline
+    longest_retry_after: Interval = _RETRY.longest_retry_after
+
+    def policy(self) -> RetryPolicy:
+        """Give it in the form that decides."""
+        return RetryPolicy(**self.model_dump())
+
+
+class Settings(BaseModel):
+    """Everything the worker reads. ``None`` for an address means the embedded default."""
+
+    model_config = _FROZEN
+
+    broker_url: SecretStr | None = None
+    database_url: SecretStr | None = None
+    data_dir: Path = Path("alertworker-data")
+    proxy_base_url: str | None = None
+    time_zone: str = "UTC"
+    alerting_threshold: Annotated[float, Field(gt=0, le=30 * 86_400)] = 300.0
+    alert_types: frozenset[AlertType] = frozenset(kind for kind, spec in CATALOGUE.items() if spec.on_by_default)
+    alerting_args: AlertingArgs = AlertingArgs()
+    alert_type_config: dict[AlertType, Digest] = Field(default_factory=dict)
+    spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
+    group_interval: Interval = 300.0
+    retry: Retry = Retry()
+    channels: tuple[AnyChannelConfig, ...] = (ConsoleConfig(),)
+    #: Channel names per type; a type that is missing goes to ``default_route``.
+    routes: dict[AlertType, tuple[str, ...]] = Field(default_factory=dict)
+    default_route: tuple[str, ...] = ("console",)
+    warnings: tuple[str, ...] = ()
+    #: Where each value came from, by its name.
+    origins: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError('is not a known time zone; use a name like "Europe/Berlin"') from error
+        return name
+
+    def route(self, alert_type: AlertType) -> tuple[str, ...]:
+        """Name the channels of a type; none where the type is off or has nowhere to go."""
+        if alert_type not in self.alert_types:
+            return ()
+        return self.routes.get(alert_type, self.default_route)
+
+    def group_interval_for(self, alert_type: AlertType) -> float:
+        """Give the seconds between a first message and the summary of what followed it."""
+        digest = self.alert_type_config.get(alert_type)
+        return digest.digest_interval if digest is not None and digest.digest else self.group_interval

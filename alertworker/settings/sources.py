@@ -1,0 +1,117 @@
+"""Where values come from: LiteLLM's config.yaml, our own section in it, and the environment; each with its origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+#: LiteLLM's words that we read, and where they stand in its file.
+GENERAL: Final = (
+    "alerting",
+    "alerting_threshold",
+    "alert_types",
+    "alert_to_webhook_url",
+    "alerting_args",
+    "alert_type_config",
+    "spend_report_frequency",
+)
+#: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
+OWN: Final = (*GENERAL, "group_interval", "time_zone", "retry", "broker_url", "database_url", "data_dir")
+
+
+@dataclass(slots=True)
+class Sources:
+    """Raw values with their origins, and what is wrong with them."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    master_key: str | None = None
+
+    def put(self, name: str, value: Any, origin: str) -> None:
+        """Take a value; the last one put wins."""
+        self.values[name] = value
+        self.origins[name] = origin
+
+
+def read_file(path: Path, sources: Sources) -> None:
+    """Read LiteLLM's words, then our own section, whose same words win."""
+    try:
+        text = path.read_text()
+        content = yaml.safe_load(text)
+        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+    except OSError as error:
+        sources.problems.append(f"{path}: cannot be read ({error.strerror}); check ALERTWORKER_CONFIG")
+        return
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        sources.problems.append(f"{where}: is not YAML: {getattr(error, 'problem', 'unreadable')}")
+        return
+    if isinstance(content, dict):
+        _variables(content.get("environment_variables"), sources)
+        for section, words in (("general_settings", GENERAL), ("alertworker", OWN)):
+            _section(section, words, content.get(section), {"path": path, "lines": lines, "sources": sources})
+
+
+def _section(section: str, words: tuple[str, ...], values: Any, file: dict[str, Any]) -> None:
+    path, lines, sources = file["path"], file["lines"], file["sources"]
+    if values is None:
+        return
+    if not isinstance(values, dict):
+        sources.problems.append(f"{path}: {section} must be a mapping, not {type(values).__name__}")
+        return
+    for name, value in values.items():
+        where = f"{path.name}:{lines.get((section, str(name)), 0)} {section}.{name}"
+        if name in words:
+            sources.put(name, value, where)
+        elif section == "alertworker":  # what LiteLLM has beside is LiteLLM's business
+            sources.problems.append(f"{where}: unknown setting{nearest(str(name), OWN)}")
+
+
+def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
+    """Read what the environment says; it wins over every file."""
+    for name in ("broker_url", "database_url", "data_dir", "alerting_threshold", "group_interval", "time_zone"):
+        variable = f"ALERTWORKER_{name.upper()}"
+        value, origin = secret(variable, environ, sources.problems)
+        if value is not None:
+            sources.put(name, value, origin)
+    sources.environ |= environ  # the process's own environment beats the file's environment_variables
+
+
+def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
+    """Read a variable, or the file that ``<variable>_FILE`` names."""
+    if file := environ.get(f"{variable}_FILE"):
+        try:
+            return Path(file).read_text().strip(), f"file of {variable}_FILE"
+        except OSError as error:
+            problems.append(f"{variable}_FILE: the file cannot be read ({error.strerror})")
+            return None, ""
+    return environ.get(variable) or None, f"environment {variable}"
+
+
+def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    """Suggest what was probably meant."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
+
+
+def _variables(values: Any, sources: Sources) -> None:
+    if isinstance(values, dict):
+        sources.environ |= {str(name): str(value) for name, value in values.items() if value is not None}
+
+
+def _lines(node: Any) -> dict[tuple[str, str], int]:
+    """Map (section, key) to the line on which the key stands."""
+    found: dict[tuple[str, str], int] = {}
+    for section, body in node.value if isinstance(node, yaml.MappingNode) else []:
+        for key, _ in body.value if isinstance(body, yaml.MappingNode) else []:
+            found[str(section.value), str(key.value)] = key.start_mark.line + 1
+    return found
