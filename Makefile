@@ -4,7 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install format lint types imports test check clean
+
+.PHONY: run demo help install format lint types imports test check clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -17,6 +18,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[worker]' --group dev
 	@touch $@
+
+run: $(STAMP) ## Start everything on the embedded broker and database
+	@exec $(BIN)/alertworker run
+
+demo: $(STAMP) ## The same, fed with simulated traffic
+	@exec $(BIN)/alertworker demo
 
 format: $(STAMP) ## Check the formatting
 	$(BIN)/ruff format --check .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import click
 
 from alertworker.errors import AlertWorkerError
@@ -20,6 +22,8 @@ from alertworker.events.batch import QUEUE
 @click.option("--loglevel", default="INFO", show_default=True)
 def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
+    from celery.exceptions import SecurityWarning
+
     from alertworker import celery_defaults as defaults
     from alertworker.app import celery
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
@@ -29,8 +33,10 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
-    celery.worker_main(
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # it is about pickle, which we do not accept
+    celery.start(
         [
+            "--quiet",
             "worker",
             f"--queues={','.join(queues)}",
             f"--pool={pool}",
@@ -56,4 +62,4 @@ def beat(loglevel: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise AlertWorkerError(f"the data folder cannot be made ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
-    celery.start(["beat", f"--schedule={folder / 'beat-schedule'}", "--pidfile=", f"--loglevel={loglevel}"])
+    celery.start(["--quiet", "beat", f"--schedule={folder / 'beat-schedule'}", "--pidfile=", f"--loglevel={loglevel}"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, and_, func, select, update
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +14,7 @@ from alertworker.errors import StoreUnavailable
 from alertworker.messages import Message
 from alertworker.ports import Due
 from alertworker.store.engine import classify
-from alertworker.store.tables import DEAD_LETTERS, LANES, NOTIFICATIONS, REDELIVERIES
+from alertworker.store.tables import ALERTS, DEAD_LETTERS, LANES, NOTIFICATIONS, REDELIVERIES
 from alertworker.store.transaction import SqlTransaction, insert_or
 
 _T = TypeVar("_T")
@@ -176,14 +176,24 @@ class SqlStore:
         )
         self.run(lambda tx: tx.connection.execute(statement))
 
-    def dead_letters(self, *, kind: str | None = None, limit: int = 100) -> list[dict[str, object]]:
-        """List dead letters, newest first, without their payloads."""
+    def dead_letters(self, *, kind: str | None = None, limit: int = 100) -> Sequence[Any]:
+        """List dead letters, newest first, with the size of their payloads instead of these."""
         columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
         statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
         if kind:
             statement = statement.where(DEAD_LETTERS.c.kind == kind)
         statement = statement.order_by(DEAD_LETTERS.c.created_at.desc()).limit(limit)
-        return self.run(lambda tx: [dict(row) for row in tx.connection.execute(statement).mappings()])
+        return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def dead_letter_payload(self, letter_id: str) -> bytes | None:
+        """Give what one dead letter holds."""
+        statement = select(DEAD_LETTERS.c.payload).where(DEAD_LETTERS.c.id == letter_id)
+        return self.run(lambda tx: tx.connection.execute(statement).scalar())
+
+    def alerts(self, *, limit: int = 100) -> Sequence[Any]:
+        """List alerts, newest first."""
+        statement = select(ALERTS).order_by(ALERTS.c.opened_at.desc()).limit(limit)
+        return self.run(lambda tx: tx.connection.execute(statement).all())
 
     def _update(self, notification_id: str, values: dict[str, object]) -> None:
         statement = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id).values(values)

@@ -1,0 +1,54 @@
+"""``alertworker check``: what is in force, and from where."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from alertworker.alerts import AlertType
+from alertworker.settings import Settings, load_settings
+
+_SHOWN = (
+    "alerting_threshold",
+    "group_interval",
+    "time_zone",
+    "spend_report_frequency",
+    "alerting_args",
+    "alert_type_config",
+    "retry",
+    "data_dir",
+    "proxy_base_url",
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Print what is configured and from where; exits with 1 on an error. Neither broker nor database is asked."""
+    settings = load_settings()
+    values = {name: str(getattr(settings, name)) for name in _SHOWN}
+    values["broker_url"] = "set" if settings.broker_url else "embedded"
+    values["database_url"] = "set" if settings.database_url else "embedded"
+    routes = {kind.value: list(settings.route(kind)) for kind in AlertType if kind in settings.alert_types}
+    warnings = [*settings.warnings, *(f"{kind} goes nowhere" for kind, names in routes.items() if not names)]
+    if as_json:
+        click.echo(json.dumps({"values": values, "origins": settings.origins, "routes": routes, "warnings": warnings}))
+        return
+    _print(settings, values, routes, warnings)
+
+
+def _print(settings: Settings, values: dict[str, str], routes: dict[str, list[str]], warnings: list[str]) -> None:
+    console = Console()
+    table = Table("setting", "value", "from", title="In force")
+    for name, value in values.items():
+        table.add_row(name, value, settings.origins.get(name, "default"))
+    console.print(table)
+    table = Table("alert type", "channels", title="Routes")
+    for kind, names in routes.items():
+        table.add_row(kind, ", ".join(names) or "nobody")
+    console.print(table)
+    for warning in warnings:
+        console.print(f"Warning: {warning}", markup=False)

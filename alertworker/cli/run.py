@@ -1,0 +1,87 @@
+"""``alertworker run`` and ``demo``: everything at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from alertworker.embedded import valkey
+from alertworker.embedded.supervisor import Supervisor, lock
+from alertworker.errors import AlertWorkerError
+from alertworker.locations import data_dir, default_broker_url, default_database_url
+from alertworker.settings import Settings, load_settings
+
+_ALERTWORKER = [sys.executable, "-m", "alertworker"]
+#: A demo must show within a minute what production waits for.
+_DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Feed it simulated traffic.")
+def run(demo: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Start everything: the broker and the database are embedded unless their addresses are configured."""
+    start(simulate=demo)
+
+
+@click.command()
+def demo() -> None:
+    """Start everything and feed it simulated traffic."""
+    start(simulate=True)
+
+
+def start(*, simulate: bool) -> None:
+    """Start every role, watch them until a signal comes, and stop them."""
+    settings = load_settings()
+    folder = data_dir()
+    held = lock(folder)
+    environ = _environment(settings, folder, simulate=simulate)
+    supervisor = Supervisor(environ)
+    supervisor.listen()
+    try:
+        if settings.broker_url is None:
+            supervisor.start("broker", valkey.command(folder))
+            valkey.wait_until_ready(folder)
+        _upgrade(environ)
+        supervisor.start("ingest", [*_ALERTWORKER, "worker", "--role", "ingest", "--loglevel", "WARNING"])
+        supervisor.start("deliver", [*_ALERTWORKER, "worker", "--role", "deliver", "--loglevel", "WARNING"])
+        supervisor.start("beat", [*_ALERTWORKER, "beat", "--loglevel", "WARNING"])
+        if simulate:
+            supervisor.start("demo", [sys.executable, "-m", "alertworker.demo"])
+        _say_where(settings, environ)
+        supervisor.run()
+    finally:
+        supervisor.stop()
+        held.close()
+    click.echo("Stopped; nothing is left running.")
+
+
+def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[str, str]:
+    environ = dict(os.environ)
+    environ["ALERTWORKER_DATA_DIR"] = str(folder)
+    broker, database = settings.broker_url, settings.database_url
+    environ["ALERTWORKER_BROKER_URL"] = broker.get_secret_value() if broker else default_broker_url(folder)
+    environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
+    return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
+
+
+def _upgrade(environ: dict[str, str]) -> None:
+    done = subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=environ, check=False)  # noqa: S603
+    if done.returncode:
+        raise AlertWorkerError("the database could not be brought to the newest schema; see above")
+
+
+def _say_where(settings: Settings, environ: dict[str, str]) -> None:
+    broker = environ["ALERTWORKER_BROKER_URL"]
+    shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
+    click.echo(f"alertworker runs on {environ['ALERTWORKER_DATA_DIR']}; Ctrl-C stops it.")
+    click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'nobody'}.")
+    click.echo("A LiteLLM proxy on this machine needs, in its environment and its config.yaml:")
+    click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")
+    click.echo('  litellm_settings: {callbacks: ["alertworker.integrations.litellm.callback"]}')
+    for warning in settings.warnings:
+        click.echo(f"Warning: {warning}", err=True)

