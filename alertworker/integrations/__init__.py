@@ -1,0 +1,1 @@
+"""Where other programs' events come in: one package per program."""

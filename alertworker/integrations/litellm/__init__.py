@@ -1,0 +1,18 @@
+"""The LiteLLM integration; its proxy side is ``callbacks: ["alertworker.integrations.litellm.callback"]``.
+
+LiteLLM imports this module and asks it for ``callback``, so no module of this package may have that name. The callback
+is made when it is first asked for: its class needs LiteLLM, which is installed only beside a proxy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    """Make ``callback`` when LiteLLM asks for it; whoever asks again gets the same one."""
+    if name != "callback":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from alertworker.integrations.litellm.hooks import get_callback
+
+    return get_callback()
