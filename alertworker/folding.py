@@ -18,7 +18,6 @@ from alertworker.events import (
     EndEvent,
     Event,
     PublisherEvent,
-    RequestAbandoned,
     RequestAnnounced,
     RequestFailed,
     RequestSucceeded,
@@ -132,8 +131,6 @@ def _publisher(result: Fold, event: PublisherEvent) -> None:
 def _end(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
     if event.announced:
         result.ended[event.call_id] = event
-    if isinstance(event, RequestAbandoned):
-        return
     if isinstance(event, RequestFailed):
         result.failed.append(event)
     elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
@@ -178,12 +175,11 @@ def _spend(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None
 
 def _add(sums: SpendSums, event: EndEvent) -> None:
     sums.requests += 1
+    sums.prompt_tokens += event.prompt_tokens
+    sums.completion_tokens += event.completion_tokens
+    sums.spend_nanos += event.cost_nanos or 0
     if isinstance(event, RequestFailed):
         sums.failures += 1
-        sums.spend_nanos += event.cost_nanos or 0
     elif isinstance(event, RequestSucceeded):
-        sums.prompt_tokens += event.prompt_tokens
-        sums.completion_tokens += event.completion_tokens
         sums.cached_requests += event.cache_hit
         sums.zero_priced += not event.cost_nanos and not event.cache_hit and event.completion_tokens > 0
-        sums.spend_nanos += event.cost_nanos or 0

@@ -123,6 +123,12 @@ class EndEvent(CallEvent):
     original_model_group: Name | None = None
     fallbacks: Count = 0
     budgets: Annotated[tuple[Budget, ...], Field(max_length=16)] = ()
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+    cached_tokens: Count = 0
+    #: Nano-dollars; ``None`` where the producer could not tell, 0 where it was really free or silently unpriced. A call
+    #: that failed or was cut short may have cost something too.
+    cost_nanos: Nanos | None = None
     #: The first characters of the messages; only where the operator switched that on.
     messages_excerpt: Annotated[Text, Field(max_length=100)] | None = None
 
@@ -133,12 +139,7 @@ class RequestSucceeded(EndEvent):
     type: Literal["llm.request.succeeded"] = "llm.request.succeeded"
     first_token_at: Moment | None = None
     last_chunk_at: Moment | None = None
-    prompt_tokens: Count = 0
-    completion_tokens: Count = 0
-    cached_tokens: Count = 0
     cache_hit: bool = False
-    #: Nano-dollars; ``None`` where the producer could not tell, 0 where it was really free or silently unpriced.
-    cost_nanos: Nanos | None = None
     #: Why the cost is unknown or 0, in the producer's words.
     cost_failure: Text | None = None
 
@@ -162,7 +163,6 @@ class RequestFailed(EndEvent):
 
     type: Literal["llm.request.failed"] = "llm.request.failed"
     failure: Failure
-    cost_nanos: Nanos | None = None
 
 
 class RequestAbandoned(EndEvent):

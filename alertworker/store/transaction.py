@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -261,8 +260,9 @@ class SqlTransaction:
     def _with_calls(self, row: Any) -> OpenAlert:
         if row.type != AlertType.LLM_REQUESTS_HANGING.value:
             return _open_alert(row)
-        statement = select(CALLS.c.outcome, func.count()).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
-        outcomes: Counter[str | None] = Counter(dict(self.connection.execute(statement).tuples().all()))
+        counted = func.count().label("calls")
+        statement = select(CALLS.c.outcome, counted).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
+        outcomes: dict[str | None, int] = {found.outcome: found.calls for found in self.connection.execute(statement)}
         running = outcomes.pop(None, 0)
         return _open_alert(row, running=running, outcomes={str(name): n for name, n in outcomes.items()})
 

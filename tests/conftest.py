@@ -1,0 +1,33 @@
+"""What all tests share: services that must be there in continuous integration, and no sockets in unit tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+
+_PORTS = {"redis": 6379, "rabbitmq": 5672, "postgresql": 5432}
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(autouse=True)
+def _sockets_and_services(request: pytest.FixtureRequest) -> None:
+    """Forbid sockets in unit tests; elsewhere a missing service fails in CI and skips on a laptop."""
+    if "unit" in Path(str(request.node.path)).relative_to(Path(__file__).parent).parts:
+        disable_socket(allow_unix_socket=True)
+        return
+    enable_socket()
+    for service, port in _PORTS.items():
+        if request.node.get_closest_marker(service) and not _answers(port):
+            reason = f"{service} does not answer on port {port}"
+            if os.environ.get("CI"):
+                pytest.fail(reason)
+            pytest.skip(reason)

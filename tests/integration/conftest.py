@@ -1,0 +1,36 @@
+"""Stores to test against: SQLite in a folder, and a PostgreSQL database of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from alertworker.store import SqlStore, make_engine
+from alertworker.store.migrations import upgrade
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """Give the address of a new database, dropped afterwards."""
+    name = f"alertworker_test_{uuid4().hex[:12]}"
+    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield f"postgresql://127.0.0.1:5432/{name}"
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
+    """Give an empty, migrated store."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'test.db'}"
+    else:
+        url = request.getfixturevalue("postgresql_url")
+    store = SqlStore(make_engine(url))
+    upgrade(store.engine)
+    yield store
+    store.engine.dispose()

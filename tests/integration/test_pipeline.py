@@ -1,0 +1,396 @@
+"""The line over a real database: what a batch changes, and that the same batch again changes nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from alertworker.alerts import AlertType
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.events import (
+    Canary,
+    Event,
+    Failure,
+    Origin,
+    PublisherHeartbeat,
+    PublisherStopped,
+    RequestAnnounced,
+    RequestFailed,
+    RequestSucceeded,
+)
+from alertworker.events.base import new_id
+from alertworker.events.batch import seal
+from alertworker.messages import Message, Step
+from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_id": "search", "key_alias": "app"}
+
+
+class Outbox:
+    """A channel that keeps what it is given, and fails as it is told to."""
+
+    name = kind = "outbox"
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.ids: list[str] = []
+        self.failures: list[DeliveryError] = []
+
+    def render(self, message: Message) -> str:
+        """Keep it readable for the tests."""
+        return message.model_dump_json()
+
+    def send(self, body: str, *, notification_id: str) -> str:
+        """Fail while there are failures, then take it."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(Message.model_validate_json(body))
+        self.ids.append(notification_id)
+        return "200"
+
+
+@dataclass
+class Recorder:
+    """A line that remembers what went through it."""
+
+    published: list[Event] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Remember."""
+        self.published += events
+
+    def wake(self, channels: Sequence[str]) -> None:
+        """Remember."""
+        self.woken += channels
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """Give an empty outbox."""
+    return Outbox()
+
+
+@pytest.fixture
+def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
+    """Give a runtime with a threshold of 3 s and summaries each 10 s."""
+    runtime = Runtime(
+        store=store,
+        line=Recorder(),
+        channels={"outbox": outbox},
+        route=lambda _: ("outbox",),
+        group_interval=lambda _: 10.0,
+    )
+    return replace(runtime, policy=replace(runtime.policy, threshold_seconds=3.0))
+
+
+def batch(*events: Event, batch_id: str | None = None) -> BatchMessage:
+    """Seal events as a publisher would."""
+    encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
+    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer="test", sealed_at=NOW)
+    return BatchMessage(sealed.batch_id, sealed.body, "zstd", sealed.producer, sealed.sealed_at)
+
+
+def failed(call_id: str, origin: Origin = Origin.PROVIDER, at: datetime = NOW) -> RequestFailed:
+    """Make a failed call."""
+    failure = Failure(error_class="APIError", status_code=500, origin=origin, message="boom")
+    return RequestFailed(call_id=call_id, started_at=at, ended_at=at, occurred_at=at, failure=failure, **FACTS)
+
+
+def answered(call_id: str, seconds: float = 1, **more: Any) -> RequestSucceeded:
+    """Make an answered call that cost 13,500 nano-dollars."""
+    more = {"cost_nanos": 13_500, **more}
+    start = NOW - timedelta(seconds=seconds)
+    return RequestSucceeded(call_id=call_id, started_at=start, ended_at=NOW, occurred_at=NOW, **FACTS | more)
+
+
+def announced(call_id: str, age: float = 3, boot_id: str = "boot-1") -> RequestAnnounced:
+    """Make a call that still runs."""
+    start = NOW - timedelta(seconds=age)
+    return RequestAnnounced(
+        call_id=call_id,
+        started_at=start,
+        last_progress_at=start,
+        occurred_at=NOW,
+        age_seconds=age,
+        boot_id=boot_id,
+        **FACTS,
+    )
+
+
+def run_until_quiet(runtime: Runtime, now: datetime) -> None:
+    """Deliver what is due."""
+    while deliver("outbox", runtime, now=now):
+        pass
+
+
+def rows(store: SqlStore, table: Any) -> list[Any]:
+    """Read a table."""
+    with store.engine.connect() as connection:
+        return list(connection.execute(select(table)).all())
+
+
+def spend_of(store: SqlStore, dimension: str) -> dict[str, int]:
+    """Read the nano-dollars of a dimension."""
+    return {row.entity: row.spend_nanos for row in rows(store, SPEND) if row.dimension == dimension}
+
+
+def test_the_first_failure_is_told_at_once_and_the_rest_in_one_summary(runtime: Runtime, outbox: Outbox) -> None:
+    """Sixty failures are two messages that count sixty."""
+    for second in range(30):
+        at = NOW + timedelta(seconds=second * 0.2)
+        ingest(batch(failed(f"a{second}", at=at), failed(f"b{second}", at=at)), runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert [message.step for message in outbox.sent] == [Step.NOTICE]
+
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    run_until_quiet(runtime, NOW + timedelta(seconds=11))
+
+    assert [(message.step, message.count) for message in outbox.sent] == [(Step.NOTICE, 2), (Step.SUMMARY, 58)]
+    assert outbox.sent[1].total == 60
+    assert len(outbox.sent[1].members) + outbox.sent[1].members_more == 58
+
+
+def test_a_quiet_interval_closes_a_notice_so_that_the_next_failure_is_told_at_once(
+    runtime: Runtime, outbox: Outbox
+) -> None:
+    """A failure after a quiet interval is a new alert."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    later = NOW + timedelta(seconds=11)
+    sweep(runtime, now=later)
+    ingest(batch(failed("b", at=later)), runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.NOTICE]
+    assert len({message.alert_id for message in outbox.sent}) == 2
+
+
+def test_a_callers_own_mistake_rings_nobody(runtime: Runtime, outbox: Outbox) -> None:
+    """A bad request is in the books and in no message."""
+    ingest(batch(failed("a", Origin.CALLER)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert outbox.sent == []
+
+
+def test_the_same_batch_thrice_counts_once(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Spend is exact to the nano-dollar and there is one alert, however often a batch is delivered."""
+    same = batch(answered("a"), answered("b", tags=("x", "y", "x")), failed("c"))
+    for _ in range(3):
+        ingest(same, runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert spend_of(store, "team") == {"search": 27_000}
+    assert spend_of(store, "tag") == {"x": 13_500, "y": 13_500}
+    assert len(outbox.sent) == 1
+
+
+def test_two_workers_with_the_same_batch_at_once_count_it_once(runtime: Runtime, store: SqlStore) -> None:
+    """Twelve batches, each given to four threads at the same moment, are twelve batches."""
+    batches = [batch(*(answered(f"{n}-{call}") for call in range(20)), failed(f"f{n}")) for n in range(12)]
+    gate = threading.Barrier(4)
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for item in batches:
+                gate.wait()
+                ingest(item, runtime, now=NOW)
+        except BaseException as error:  # noqa: BLE001 - a thread's error must reach the test
+            errors.append(error)
+            gate.abort()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert spend_of(store, "team") == {"search": 12 * 20 * 13_500}
+    assert sum(window.succeeded for window in rows(store, WINDOWS)) == 240
+    assert len(rows(store, NOTIFICATIONS)) == 1
+
+
+def test_slow_calls_are_told_with_the_slowest(runtime: Runtime, outbox: Outbox) -> None:
+    """A call over the threshold is one Low notice; one under it is none."""
+    ingest(batch(answered("a", 3.5), answered("b", 9.25), answered("c", 2.9)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert len(outbox.sent) == 1
+    assert outbox.sent[0].type is AlertType.LLM_TOO_SLOW
+    assert "9.25s" in outbox.sent[0].headline
+    assert outbox.sent[0].count == 2
+
+
+def test_a_thousand_hung_calls_are_one_condition_that_counts_them_all(runtime: Runtime, outbox: Outbox) -> None:
+    """They are told once, and once more when the last has ended, with how."""
+    calls = [f"call-{number}" for number in range(1_000)]
+    ingest(batch(*map(announced, calls[:500])), runtime, now=NOW)
+    ingest(batch(*map(announced, calls[500:])), runtime, now=NOW)
+    ingest(batch(*(answered(call, announced=True) for call in calls)), runtime, now=NOW + timedelta(seconds=2))
+    sweep(runtime, now=NOW + timedelta(seconds=3))
+    run_until_quiet(runtime, NOW + timedelta(seconds=3))
+
+    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
+    assert told[1].total == 1_000
+    assert told[1].facts["Ended"] == "1000 finished"
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_an_end_that_overtakes_its_announcement_leaves_no_hanging_call(
+    runtime: Runtime, outbox: Outbox, order: tuple[int, ...]
+) -> None:
+    """Batches of a dead worker come late and in any order: nothing stays open, and an ended call does not fire."""
+    batches = [batch(announced("a")), batch(answered("a", announced=True)), batch(announced("a", 63))]
+    for index in order:
+        ingest(batches[index], runtime, now=NOW)
+    for second in (1, 2, 20):
+        sweep(runtime, now=NOW + timedelta(seconds=second))
+        run_until_quiet(runtime, NOW + timedelta(seconds=second))
+
+    told = [message.step for message in outbox.sent]
+    assert told in ([Step.FIRING, Step.RESOLVED], [])
+
+
+def test_fast_calls_never_hang(runtime: Runtime, outbox: Outbox) -> None:
+    """Six hundred good calls, their ends an hour late, are no alert: nothing is concluded from silence."""
+    ingest(batch(*(answered(f"c{number}") for number in range(600))), runtime, now=NOW + timedelta(hours=1))
+    sweep(runtime, now=NOW + timedelta(hours=1))
+    run_until_quiet(runtime, NOW + timedelta(hours=1))
+
+    assert outbox.sent == []
+
+
+def heartbeat(at: datetime) -> PublisherHeartbeat:
+    """Make a publisher's heartbeat."""
+    return PublisherHeartbeat(boot_id="boot-1", host="proxy-1", pid=7, version="1", started_at=NOW, occurred_at=at)
+
+
+def test_a_proxy_that_goes_silent_is_one_notice_and_ends_its_calls(runtime: Runtime, outbox: Outbox) -> None:
+    """It is lost only once a canary has come round that was sent after its silence was long enough."""
+    ingest(batch(heartbeat(NOW), announced("a"), announced("b")), runtime, now=NOW)
+    late = NOW + timedelta(seconds=120)
+    sweep(runtime, now=late)
+    run_until_quiet(runtime, late)
+    assert [message.step for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST] == []
+
+    ingest(batch(Canary(occurred_at=late)), runtime, now=late)
+    for second in range(3):
+        sweep(runtime, now=late + timedelta(seconds=second))
+    run_until_quiet(runtime, late + timedelta(seconds=3))
+
+    lost = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST]
+    assert len(lost) == 1
+    assert "2 announced calls" in lost[0].headline
+    ended = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    assert [message.facts["Ended"] for message in ended] == ["2 proxy gone"]
+
+
+def test_a_proxy_that_said_goodbye_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
+    """A goodbye ends the watch, also when an older heartbeat comes after it."""
+    bye = PublisherStopped(boot_id="boot-1", host="h", pid=7, version="1", started_at=NOW, occurred_at=NOW)
+    ingest(batch(bye), runtime, now=NOW)
+    ingest(batch(heartbeat(NOW - timedelta(seconds=1))), runtime, now=NOW)
+    late = NOW + timedelta(seconds=120)
+    ingest(batch(Canary(occurred_at=late)), runtime, now=late)
+    sweep(runtime, now=late)
+    run_until_quiet(runtime, late)
+
+    assert outbox.sent == []
+
+
+def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store: SqlStore) -> None:
+    """Each bad event is kept by its place, with its reason; the rest of the batch is booked."""
+    good = answered("a").model_dump(mode="json", exclude_none=True)
+    message = BatchMessage("b1", [good, {"type": "no.such"}, good | {"call_id": 7}], None, "curl")
+    ingest(message, runtime, now=NOW)
+
+    letters = store.dead_letters()
+    assert sorted(letter.position for letter in letters) == [1, 2]
+    assert spend_of(store, "team") == {"search": 13_500}
+    assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {("dead_letters", "event"): 2}
+
+
+def test_a_batch_that_keeps_killing_its_worker_is_parked_with_its_bytes(runtime: Runtime, store: SqlStore) -> None:
+    """After a few deliveries it is not tried again; it is parked once, however often it comes."""
+    poison = replace(batch(answered("a"), batch_id="poison"), redelivered=True)
+    for _ in range(5):
+        assert store.count_redelivery("poison") <= 5
+    for _ in range(2):
+        ingest(poison, runtime, now=NOW)
+
+    letters = store.dead_letters(kind="batch")
+    assert [letter.batch_id for letter in letters] == ["poison"]
+    assert store.dead_letter_payload(letters[0].id) == poison.events
+    assert spend_of(store, "team") == {}
+
+
+def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: SqlStore) -> None:
+    """It might have been applied before, so it must not be applied now."""
+    ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
+
+    assert len(store.dead_letters(kind="batch")) == 1
+    assert spend_of(store, "team") == {}
+
+
+def test_a_failed_delivery_is_retried_with_the_same_id_and_body(runtime: Runtime, outbox: Outbox) -> None:
+    """It is not tried before the time the receiver asked for."""
+    outbox.failures = [DeliveryError("busy", Reason.RATE_LIMITED, status=429, retry_after=2)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    run_until_quiet(runtime, NOW + timedelta(seconds=1.9))
+    assert outbox.sent == []
+
+    run_until_quiet(runtime, NOW + timedelta(seconds=2.5))
+    assert len(outbox.sent) == 1
+
+
+def test_what_nobody_will_take_is_a_dead_letter(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A permanent refusal is not tried again."""
+    outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    for _ in range(3):
+        run_until_quiet(runtime, NOW)
+
+    assert outbox.sent == []
+    assert [letter.reason for letter in store.dead_letters(kind="notification")] == ["client_error"]
+
+
+def test_messages_of_one_alert_keep_their_order(runtime: Runtime, outbox: Outbox) -> None:
+    """While the first message of an alert waits for its retry, the second waits behind it."""
+    outbox.failures = [DeliveryError("down", Reason.UNREACHABLE)]
+    ingest(batch(announced("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=0.1))
+    for second in (0.2, 5, 6):
+        run_until_quiet(runtime, NOW + timedelta(seconds=second))
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_one_lane_is_worked_on_by_one_worker(runtime: Runtime, store: SqlStore) -> None:
+    """A second worker finds the lane taken, until the lease ends."""
+    until = NOW + timedelta(seconds=30)
+    assert store.lease_lane("outbox", "first", until=until, now=NOW)
+    assert not store.lease_lane("outbox", "second", until=until, now=NOW)
+    assert store.lease_lane("outbox", "second", until=until + timedelta(seconds=60), now=until)
+
+
+def test_a_clock_that_is_far_ahead_is_not_believed(runtime: Runtime, store: SqlStore) -> None:
+    """Tomorrow's spend is booked today."""
+    ingest(batch(answered("a").model_copy(update={"occurred_at": NOW + timedelta(days=2)})), runtime, now=NOW)
+
+    assert {row.day for row in rows(store, SPEND)} == {NOW.date()}
