@@ -1,0 +1,51 @@
+"""Fixtures of the acceptance tests: a receiver, and an installation that posts to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alertworker.publisher import BrokerTransport, Publisher
+from tests.acceptance.receiver import Receiver, receiver
+from tests.acceptance.stack import Stack
+
+CONFIG = """
+general_settings:
+  alerting: ["slack"]
+  alerting_threshold: 3
+alertworker:
+  group_interval: 5
+  retry: {{first: 0.5}}
+environment_variables:
+  SLACK_WEBHOOK_URL: {url}/services/T000/B000/{secret}
+"""
+#: Stands for a webhook's secret; no log, message or row may show it.
+WEBHOOK_SECRET = "canaryWebhookSecret"
+
+
+@pytest.fixture
+def slack() -> Iterator[Receiver]:
+    """Run a receiver."""
+    with receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def stack(tmp_path: Path, slack: Receiver) -> Iterator[Stack]:
+    """Run an installation on its own broker and SQLite, threshold 3 s, summaries each 5 s."""
+    running = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
+    try:
+        running.up()
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture
+def publisher(stack: Stack, tmp_path: Path) -> Iterator[Publisher]:
+    """Give a publisher to the installation's broker."""
+    running = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool", threshold_seconds=3)
+    yield running
+    running.close()

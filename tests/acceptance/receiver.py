@@ -1,0 +1,101 @@
+"""A Slack-compatible receiver on loopback: records every POST with its time, and answers as it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+#: Status, headers, and the seconds to take for the answer.
+Answer = tuple[int, dict[str, str], float]
+OK: Answer = (200, {}, 0.0)
+
+
+@dataclass(frozen=True)
+class Post:
+    """One POST: when it came (monotonic seconds), where, its body, and what it was answered."""
+
+    at: float
+    path: str
+    body: dict[str, Any]
+    status: int
+    notification_id: str
+
+    @property
+    def text(self) -> str:
+        """Give Slack's ``text``."""
+        return str(self.body["text"])
+
+    @property
+    def count(self) -> int:
+        """Give how many occurrences the message counts beyond those of earlier messages."""
+        more = re.search(r"^(\d+) more in ", self.text, re.MULTILINE)
+        times = re.search(r"^(\d+) times since ", self.text, re.MULTILINE)
+        return int(more[1]) if more else int(times[1]) if times else 1
+
+
+@dataclass
+class Receiver:
+    """What was received; ``answer`` decides from the number of the POST (from 0) and its path."""
+
+    url: str = ""
+    posts: list[Post] = field(default_factory=list)
+    answer: Callable[[int, str], Answer] = lambda _number, _path: OK
+
+    def taken(self, containing: str = "") -> list[Post]:
+        """Give what was answered with success, in order."""
+        return [post for post in self.posts if post.status == 200 and containing in post.text]
+
+    def wait_for(self, containing: str, *, seconds: float, count: int = 1) -> list[Post]:
+        """Wait until so many messages with that text were taken."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends:
+            found = self.taken(containing)
+            if len(found) >= count:
+                return found
+            time.sleep(0.05)
+        seen = "\n".join(f"{post.at:.1f} {post.status} {post.path} {post.text[:200]!r}" for post in self.posts)
+        raise AssertionError(f"no {count} messages with {containing!r} within {seconds} s; there came:\n{seen}")
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """Run a receiver."""
+    state = Receiver()
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            at = time.monotonic()
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with lock:
+                status, headers, seconds = state.answer(len(state.posts), self.path)
+                name = self.headers.get("X-Alertworker-Notification", "")
+                state.posts.append(Post(at, self.path, body, status, name))
+            time.sleep(seconds)
+            self.send_response(status)
+            for name, value in {"Content-Length": "2", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+            """Keep the test's output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield state
+    finally:
+        server.shutdown()
+        server.server_close()

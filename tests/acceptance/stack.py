@@ -1,0 +1,125 @@
+"""Real processes: a broker of the test's own, workers, beat; started, killed and started again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from alertworker.embedded import valkey
+from alertworker.locations import default_broker_url, default_database_url
+
+_ALERTWORKER = [sys.executable, "-m", "alertworker"]
+ROLES: dict[str, Sequence[str]] = {
+    "ingest": [*_ALERTWORKER, "worker", "--role", "ingest"],
+    "deliver": [*_ALERTWORKER, "worker", "--role", "deliver"],
+    "beat": [*_ALERTWORKER, "beat"],
+}
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Stack:
+    """One installation in a folder; ``config`` is the text of its config.yaml."""
+
+    folder: Path
+    config: str
+    environ: Mapping[str, str] = field(default_factory=dict)
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Write the configuration."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(self.config)
+
+    @property
+    def broker_url(self) -> str:
+        """Give the broker's address."""
+        return self.environ.get("ALERTWORKER_BROKER_URL") or default_broker_url(self.folder)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Give the environment of every process."""
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **keep,
+            "PYTHONUNBUFFERED": "1",
+            "ALERTWORKER_CONFIG": str(self.folder / "config.yaml"),
+            "ALERTWORKER_DATA_DIR": str(self.folder),
+            "ALERTWORKER_BROKER_URL": self.broker_url,
+            "ALERTWORKER_DATABASE_URL": default_database_url(self.folder),
+            **self.environ,
+        }
+
+    def up(self) -> None:
+        """Start everything and wait until the workers consume."""
+        if "ALERTWORKER_BROKER_URL" not in self.environ:
+            self.start_broker()
+        subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=self.env, cwd=self.folder, check=True, timeout=60)
+        for role in ROLES:
+            self.start(role)
+
+    def start_broker(self) -> None:
+        """Start the broker, with what it kept."""
+        self._spawn("broker", valkey.command(self.folder))
+        valkey.wait_until_ready(self.folder)
+
+    def start(self, role: str) -> None:
+        """Start a role and wait until it says that it is ready."""
+        self._spawn(role, ROLES[role])
+        if role != "beat":
+            self._wait_for_log(role, f"{role}@")
+
+    def kill(self, role: str, number: int = signal.SIGKILL) -> None:
+        """End a role; with SIGKILL its whole process group at once, as the end of a pod would."""
+        process = self.processes.pop(role)
+        if number == signal.SIGKILL:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        process.wait(30)
+
+    def down(self) -> None:
+        """Stop what still runs, the broker last."""
+        for role in reversed(list(self.processes)):
+            self.kill(role)
+
+    def log(self, role: str) -> str:
+        """Give everything a role has printed."""
+        return (self.folder / f"{role}.log").read_text(errors="replace")
+
+    def logs(self) -> str:
+        """Give everything every role has printed."""
+        return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
+
+    def _wait_for_log(self, role: str, text: str) -> None:
+        ends = time.monotonic() + 60
+        while time.monotonic() < ends:
+            if f"{text}{socket.gethostname()} ready" in self.log(role)[self._log_starts[role] :]:
+                return
+            if self.processes[role].poll() is not None:
+                break
+            time.sleep(0.05)
+        raise AssertionError(f"{role} did not become ready:\n{self.log(role)[-3000:]}")
+
+    def _spawn(self, role: str, command: Sequence[str]) -> None:
+        path = self.folder / f"{role}.log"
+        self._log_starts[role] = len(path.read_text(errors="replace")) if path.exists() else 0
+        with path.open("ab") as log:
+            self.processes[role] = subprocess.Popen(
+                command, env=self.env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+
+    _log_starts: dict[str, int] = field(default_factory=dict)
