@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+LITELLM := .venv-litellm
 
 
-.PHONY: run demo help install format lint types imports test check clean
+.PHONY: litellm run demo help install format lint types imports test check clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -17,6 +18,14 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[worker]' --group dev
+	@touch $@
+
+litellm: $(LITELLM)/.installed ## Create .venv-litellm: a real LiteLLM proxy with our callback, for the tests
+
+$(LITELLM)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(LITELLM)
+	$(LITELLM)/bin/pip install --quiet 'litellm[proxy]==1.106.2' --editable .
+	$(LITELLM)/bin/pip check
 	@touch $@
 
 run: $(STAMP) ## Start everything on the embedded broker and database
@@ -37,10 +46,10 @@ types: $(STAMP) ## Check the types
 imports: $(STAMP) ## Check that the rooms import only what they may
 	$(BIN)/lint-imports
 
-test: $(STAMP) ## Run all tests
+test: $(STAMP) litellm ## Run all tests
 	$(BIN)/pytest
 
 check: format lint types imports test ## Everything above
 
 clean: ## Remove what was made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LITELLM) dist build .pytest_cache .mypy_cache .ruff_cache

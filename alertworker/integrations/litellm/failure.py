@@ -39,7 +39,7 @@ _SECRETS: Final = re.compile(
 #: Where LiteLLM's own additions to a message begin; they may repeat the messages.
 _ADDITIONS: Final = re.compile(
     r"\n*(?:Key Name: |Model: |API Base: |Messages: |model_group: "
-    r"|Received Model Group|Available Model Group|LiteLLM Retried)"
+    r"|Received Model Group|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
 #: A piece of the prompt this long, in characters, is taken out of a message.
 _PIECE: Final = 12

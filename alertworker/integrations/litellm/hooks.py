@@ -14,7 +14,6 @@ from typing import Any, Final, TypeVar, cast
 
 from litellm.integrations.custom_logger import CustomLogger
 
-from alertworker.events.base import new_id
 from alertworker.integrations.litellm import facts, failure
 from alertworker.publisher import Publisher, get_publisher
 
@@ -178,7 +177,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc, unused-ignore] # 
                 **self._end(call_id, call, logged.get("startTime") or start_time, logged.get("endTime") or end_time),
                 **_usage(logged, kwargs),
                 **self._excerpt(kwargs),
-                "type": "llm.request.succeeded",
+                **_ended_how(call),
                 "last_chunk_at": call.last_chunk_at if call is not None else None,
                 "budgets": call.budgets if call is not None else facts.budgets(auth),
                 "original_model_group": facts.text(metadata.get("original_model_group")),
@@ -212,6 +211,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc, unused-ignore] # 
                 **self._end(call_id, call, call.started_at if call is not None else now, now),
                 **self._excerpt(request_data),
                 "type": "llm.request.failed",
+                "attempts": max(1, call.failed_attempts) if call is not None else 1,
                 "alerting_metadata": facts.shown(metadata.get("alerting_metadata")),
                 "failure": failure.describe(original_exception, request_data, attempted=attempted),
                 "budgets": call.budgets if call is not None else facts.budgets(user_api_key_dict),
@@ -271,6 +271,13 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc, unused-ignore] # 
                     return
             except (TypeError, ValueError):
                 _log.warning("alerting_threshold is not a number of seconds; calls are announced after 300 s")
+
+
+def _ended_how(call: _Call | None) -> dict[str, Any]:
+    """LiteLLM logs a stream that its client cut as a success, with what it cost until then."""
+    if call is not None and call.disconnected:
+        return {"type": "llm.request.abandoned", "reason": "disconnected", "chunks": call.chunks}
+    return {"type": "llm.request.succeeded"}
 
 
 def _where(logged: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
