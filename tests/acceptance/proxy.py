@@ -1,0 +1,138 @@
+"""A real LiteLLM proxy with our callback, in front of a fake upstream."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.stack import free_port
+
+_ROOT = Path(__file__).parents[2]
+MASTER_KEY = "sk-canaryMasterKey7f3a9c51d2e8"
+UPSTREAM_KEY = "sk-canaryUpstreamKey5b1e"
+#: The prompt of every request; no message, log of ours, row or file may show it.
+PROMPT = "the canary prompt is about purple elephants dancing in Lisbon"
+
+
+def litellm_python() -> Path:
+    """Give the interpreter that has LiteLLM; without one the test fails in CI and skips on a laptop."""
+    named = os.environ.get("ALERTWORKER_LITELLM_PYTHON")
+    path = Path(named) if named else _ROOT / ".venv-litellm" / "bin" / "python"
+    if not path.exists():
+        reason = "there is no LiteLLM; run `make litellm`"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@dataclass
+class Proxy:
+    """The proxy and its upstream; a model's name is the upstream's behaviour."""
+
+    folder: Path
+    broker_url: str
+    models: tuple[str, ...]
+    general: Mapping[str, Any] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    upstream_port: int = field(default_factory=free_port)
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def up(self) -> None:
+        """Start both and wait until the proxy serves."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "litellm.yaml").write_text(json.dumps(self._config()))
+        python = litellm_python()
+        upstream = [sys.executable, str(_ROOT / "tests" / "acceptance" / "upstream.py"), str(self.upstream_port)]
+        self._spawn("upstream", upstream, {})
+        command = [str(python.parent / "litellm"), "--config", "litellm.yaml", "--port", str(self.port)]
+        environ = {
+            "ALERTWORKER_BROKER_URL": self.broker_url,
+            "ALERTWORKER_DATA_DIR": str(self.folder / "data"),
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "NO_PROXY": "127.0.0.1",
+        }
+        self._spawn("proxy", command, environ)
+        self._wait()
+
+    def down(self, number: int = signal.SIGTERM) -> None:
+        """Stop both."""
+        for process in reversed(self._processes):
+            process.send_signal(number)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    def ask(
+        self, model: str, *, stream: bool = False, timeout: float = 60, key: str = MASTER_KEY, read: int = -1
+    ) -> tuple[int, str]:
+        """Send one request; ``read`` bytes of the answer are read before the connection is closed (-1: all)."""
+        body = {
+            "model": model,
+            "stream": stream,
+            "messages": [{"role": "user", "content": PROMPT}],
+            "metadata": {"tags": ["acceptance"], "alerting_metadata": {"hello": "world"}},
+        }
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/v1/chat/completions",
+            data=json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as response:
+                return response.status, response.read(read).decode(errors="replace")
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode(errors="replace")
+
+    def log(self) -> str:
+        """Give what the proxy printed."""
+        return (self.folder / "proxy.log").read_text(errors="replace")
+
+    def _config(self) -> dict[str, Any]:
+        base = f"http://127.0.0.1:{self.upstream_port}/v1"
+        return {
+            "model_list": [
+                {
+                    "model_name": name,
+                    "litellm_params": {"model": f"openai/{name}", "api_key": UPSTREAM_KEY, "api_base": base},
+                }
+                for name in self.models
+            ],
+            "litellm_settings": {"callbacks": ["alertworker.integrations.litellm.callback"], "num_retries": 0},
+            "router_settings": {"num_retries": 0, "disable_cooldowns": True},
+            "general_settings": {"master_key": MASTER_KEY, "alerting_threshold": 3, **self.general},
+        }
+
+    def _spawn(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
+        env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONUNBUFFERED": "1", **environ}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True
+            )
+        self._processes.append(process)
+
+    def _wait(self) -> None:
+        ends = time.monotonic() + 90
+        while time.monotonic() < ends:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/liveliness", timeout=2):
+                    return
+            except OSError:
+                time.sleep(0.3)
+        raise AssertionError(f"the proxy did not start:\n{self.log()[-3000:]}")

@@ -1,0 +1,178 @@
+"""The whole line on a real LiteLLM proxy: what is done to the proxy, and the messages that arrive for it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
+from tests.acceptance.proxy import MASTER_KEY, PROMPT, UPSTREAM_KEY, Proxy
+from tests.acceptance.receiver import Receiver, receiver
+from tests.acceptance.stack import Stack
+
+MODELS = (
+    "fast",
+    "slow-4",
+    "slow-5",
+    "status-500",
+    "status-401",
+    "status-400",
+    "drip-0.5-14",
+    "drip-0.5-40",
+    "stall-5",
+)
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Receiver, Stack]]:
+    """Run the proxy, its upstream, the broker, the workers, beat and the receiver, threshold 3 s."""
+    folder: Path = tmp_path_factory.mktemp("line")
+    with receiver() as slack:
+        stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
+        proxy = Proxy(folder / "p", stack.broker_url, MODELS)
+        try:
+            stack.up()
+            proxy.up()
+            yield proxy, slack, stack
+        finally:
+            proxy.down()
+            stack.down()
+
+
+@pytest.fixture
+def fresh(line: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Stack]:
+    """Give the line once every summary of the test before has gone out, with an empty receiver."""
+    _, slack, stack = line
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        with sqlite3.connect(stack.folder / "alertworker.db") as database:
+            [(still_open,)] = database.execute("SELECT COUNT(*) FROM alerts WHERE open_fingerprint IS NOT NULL")
+        if not still_open:
+            break
+        time.sleep(0.2)
+    slack.posts.clear()
+    return line
+
+
+def test_good_requests_are_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """Six hundred fast requests, and not one message; all of them are in the books."""
+    proxy, slack, stack = fresh
+
+    def ask(_: int) -> tuple[int, float]:
+        began = time.monotonic()
+        return proxy.ask("fast")[0], time.monotonic() - began
+
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(ask, range(600)))
+    assert {status for status, _ in answers} == {200}
+    slowest = max(seconds for _, seconds in answers)
+    assert slowest < 3, f"the machine was too busy for this test: a request took {slowest:.1f} s"
+
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with sqlite3.connect(stack.folder / "alertworker.db") as database:
+            [(requests,)] = database.execute(
+                "SELECT COALESCE(SUM(requests), 0) FROM spend WHERE dimension = 'model' AND entity = 'fast'"
+            )
+        if requests == 600:
+            break
+        time.sleep(0.2)
+    assert requests == 600
+    time.sleep(4)
+    assert [post.text for post in slack.posts] == []
+
+
+def test_a_slow_request_hangs_and_then_is_slow(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """One request over the threshold: it hangs, it ended, it was slow; nothing else arrives."""
+    proxy, slack, _ = fresh
+    began = time.monotonic()
+    assert proxy.ask("slow-5")[0] == 200
+    slack.wait_for("Resolved after", seconds=10)
+    slack.wait_for("Responses are slow", seconds=10)
+
+    hanging = slack.taken("Requests are hanging")
+    assert len(hanging) == 1
+    assert 2.5 < hanging[0].at - began < 5
+    assert "1 finished" in slack.taken("Resolved after")[0].text
+    assert "hello: `world`" in hanging[0].text
+    assert len(slack.posts) == 3
+
+
+def test_failures_are_one_alert_that_counts(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """Ten failures of a deployment are a message at once and a summary, ten in all."""
+    proxy, slack, _ = fresh
+    for _ in range(10):
+        assert proxy.ask("status-500")[0] == 500
+    ends = time.monotonic() + 15
+    while sum(post.count for post in slack.taken("LLM API call failed")) < 10 and time.monotonic() < ends:
+        time.sleep(0.1)
+
+    assert sum(post.count for post in slack.posts) == 10
+    assert len(slack.posts) <= 3
+    assert "Level: `High`" in slack.posts[0].text
+
+
+def test_only_what_we_or_the_provider_caused_rings(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """A bad request, a wrong key and an unknown model ring nobody; credentials of ours that fail do."""
+    proxy, slack, _ = fresh
+    assert proxy.ask("status-400")[0] == 400
+    assert proxy.ask("fast", key="sk-nobody")[0] in (400, 401)
+    assert proxy.ask("no-such-model")[0] in (400, 404)
+    assert proxy.ask("status-401")[0] == 401
+
+    slack.wait_for("AuthenticationError 401", seconds=10)
+    time.sleep(2)
+    assert len(slack.posts) == 1
+
+
+def test_a_stream_is_alive_while_chunks_come(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """Seven seconds of chunks do not hang, a stall of five does, and it ends; slow they are both."""
+    proxy, slack, _ = fresh
+    stalled = threading.Thread(target=proxy.ask, args=("stall-5",), kwargs={"stream": True})
+    stalled.start()
+    assert proxy.ask("drip-0.5-14", stream=True)[0] == 200
+    stalled.join()
+    slack.wait_for("Resolved after", seconds=10)
+    time.sleep(2)
+
+    hanging = slack.taken("Requests are hanging")
+    assert len(hanging) == 1
+    assert "stall-5" in hanging[0].text
+    assert len(slack.taken("Resolved after")) == 1
+
+
+def test_a_client_that_cuts_its_stalled_stream_ends_it_as_abandoned(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """The condition that fired for it says how it ended."""
+    proxy, slack, _ = fresh
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
+    body = {"model": "stall-5", "stream": True, "messages": [{"role": "user", "content": PROMPT}]}
+    headers = {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"}
+    connection.request("POST", "/v1/chat/completions", json.dumps(body), headers)
+    connection.getresponse().read1(100)
+    slack.wait_for("Requests are hanging", seconds=10)
+    connection.close()
+
+    assert "1 abandoned" in slack.wait_for("Resolved after", seconds=20)[0].text
+
+
+def test_no_prompt_and_no_secret_is_anywhere(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """Neither a message, a log of ours, the database nor the broker's file holds one; failures echo the prompt."""
+    proxy, slack, stack = fresh
+    proxy.ask("status-500")
+    slack.wait_for("LLM API call failed", seconds=10)
+    time.sleep(1)
+
+    canaries = [PROMPT[:20], PROMPT[20:40], MASTER_KEY, UPSTREAM_KEY, WEBHOOK_SECRET]
+    for canary in canaries:
+        assert [post.text for post in slack.posts if canary in json.dumps(post.body)] == []
+        for path in stack.folder.rglob("*"):
+            if path.is_file() and path.name != "config.yaml":
+                assert canary.encode() not in path.read_bytes(), (canary, path)
