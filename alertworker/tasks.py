@@ -10,7 +10,8 @@ from typing import Any
 
 from celery import Task
 from celery.exceptions import Reject
-from celery.signals import after_setup_logger, worker_process_init
+from celery.signals import after_setup_logger, worker_init, worker_process_init
+from kombu.exceptions import KombuError
 
 from alertworker import pipeline
 from alertworker.app import celery, get_runtime
@@ -86,6 +87,17 @@ def _moment(text: str | None) -> datetime | None:
     except ValueError:
         return None
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@worker_init.connect
+def _declare(**_: Any) -> None:
+    """Declare every queue before the worker looks at them: on RabbitMQ it binds to their exchanges first of all."""
+    try:
+        with celery.connection_for_write() as connection:
+            for queue in celery.amqp.queues.values():
+                queue(connection.default_channel).declare()
+    except (OSError, KombuError):
+        _log.warning("the broker cannot be reached yet; the worker keeps trying")
 
 
 @worker_process_init.connect

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -33,9 +35,26 @@ def slack() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, slack: Receiver) -> Iterator[Stack]:
-    """Run an installation on its own broker and SQLite, threshold 3 s, summaries each 5 s."""
-    running = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
+def rabbitmq_url() -> Iterator[str]:
+    """Give the address of a new virtual host, deleted afterwards."""
+    name = f"alertworker_test_{uuid4().hex[:12]}"
+    for command in (["add_vhost", name], ["set_permissions", "-p", name, "guest", ".*", ".*", ".*"]):
+        subprocess.run(["rabbitmqctl", "-q", *command], check=True, stdin=subprocess.DEVNULL)
+    yield f"amqp://guest:guest@127.0.0.1:5672/{name}"
+    subprocess.run(["rabbitmqctl", "-q", "delete_vhost", name], check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def environ(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Give the services of the installation: its own broker and SQLite, unless a test is given others by name."""
+    names: dict[str, str] = getattr(request, "param", {})
+    return {variable: request.getfixturevalue(fixture) for variable, fixture in names.items()}
+
+
+@pytest.fixture
+def stack(tmp_path: Path, slack: Receiver, environ: dict[str, str]) -> Iterator[Stack]:
+    """Run an installation, threshold 3 s, summaries each 5 s."""
+    running = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET), environ)
     try:
         running.up()
         yield running

@@ -73,6 +73,34 @@ def test_workers_that_end_right_after_the_failures_lose_nothing(
     wait_for_count(slack, 40, 60)
 
 
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        pytest.param({}, 60, id="valkey"),
+        pytest.param({"ALERTWORKER_BROKER_URL": "rabbitmq_url"}, 10, marks=pytest.mark.rabbitmq, id="rabbitmq"),
+    ],
+    indirect=["environ"],
+)
+def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
+    stack: Stack, publisher: Publisher, slack: Receiver, seconds: float
+) -> None:
+    """Its worker had it and had not applied it; another gets it soon, and it counts once."""
+    with sqlite3.connect(stack.folder / "alertworker.db", isolation_level=None) as database:
+        database.execute("BEGIN IMMEDIATE")
+        for number in range(5):
+            publisher.publish(failed(number))
+        time.sleep(2)
+        stack.kill("ingest")
+        database.execute("ROLLBACK")
+    assert slack.posts == []
+    began = time.monotonic()
+    stack.start("ingest")
+
+    slack.wait_for(FAILED, seconds=seconds)
+    print(f"taken up again after {time.monotonic() - began:.1f} s, the start of the worker included")
+    wait_for_count(slack, 5, 15)
+
+
 def test_a_stopped_broker_loses_nothing_and_holds_nobody_up(
     stack: Stack, publisher: Publisher, slack: Receiver
 ) -> None:
