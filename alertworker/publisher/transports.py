@@ -38,6 +38,8 @@ class BrokerTransport:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        # Imports the transport now: a program that publishes and ends at once can import nothing any more at its end.
+        Connection(url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
         self._pid = os.getpid()

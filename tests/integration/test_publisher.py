@@ -1,0 +1,222 @@
+"""The publisher with real brokers: what is published arrives, in order, once, whatever the broker does meanwhile."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import pytest
+import redis
+
+from alertworker.embedded import valkey
+from alertworker.events import Event, PublisherHeartbeat, PublisherStopped, RequestSucceeded
+from alertworker.events.batch import QUEUE, decode
+from alertworker.locations import default_broker_url, socket_path
+from alertworker.publisher import BrokerTransport, Publisher
+
+
+class Broker:
+    """A Valkey server of the test's own, on a Unix socket."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = default_broker_url(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it with what it kept."""
+        self._process = subprocess.Popen(valkey.command(self.folder), stdout=subprocess.DEVNULL)
+        valkey.wait_until_ready(self.folder)
+
+    def stop(self) -> None:
+        """Kill it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def batches(self) -> list[tuple[str, list[Event]]]:
+        """Give the batches on the queue in the order in which they came."""
+        with redis.Redis(unix_socket_path=str(socket_path(self.folder))) as client:
+            raw: Any = client.lrange(QUEUE, 0, -1)
+        messages = [msgpack.unpackb(base64.b64decode(json.loads(item)["body"])) for item in reversed(raw)]
+        return [(body[1]["batch_id"], decode(body[1]["events"], "zstd").events) for body in messages]
+
+    def calls(self) -> list[str]:
+        """Give the ids of the calls that arrived, in order."""
+        return [
+            event.call_id for _, events in self.batches() for event in events if isinstance(event, RequestSucceeded)
+        ]
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Run a broker."""
+    (tmp_path / "b").mkdir()
+    running = Broker(tmp_path / "b")
+    running.start()
+    yield running
+    running.stop()
+
+
+@contextmanager
+def publishing(broker: Broker, spool: Path, **more: Any) -> Iterator[Publisher]:
+    """Run a publisher, closed at the end."""
+    publisher = Publisher(BrokerTransport(broker.url), spool, **more)
+    yield publisher
+    publisher.close()
+
+
+def call(number: int) -> dict[str, Any]:
+    """Make an answered call, as the callback does."""
+    now = datetime.now(UTC)
+    return {"type": "llm.request.succeeded", "call_id": f"{number:05d}", "started_at": now, "ended_at": now}
+
+
+def wait_for(condition: Any, seconds: float = 20) -> None:
+    """Wait until it holds."""
+    ends = time.monotonic() + seconds
+    while not condition() and time.monotonic() < ends:
+        time.sleep(0.05)
+    assert condition()
+
+
+def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> None:
+    """Two thousand events are a few batches, with a heartbeat and a goodbye that count them."""
+    with publishing(broker, tmp_path / "spool") as publisher:
+        for number in range(2_000):
+            publisher.publish(call(number))
+        wait_for(lambda: publisher.stats().sent >= 2_000)
+
+    assert broker.calls() == [f"{number:05d}" for number in range(2_000)]
+    assert len(broker.batches()) < 30
+    events = [event for _, events in broker.batches() for event in events]
+    assert any(isinstance(event, PublisherHeartbeat) for event in events)
+    assert isinstance(events[-1], PublisherStopped)
+    assert events[-1].counters.published == 2_000
+
+
+def test_a_broker_that_is_away_gets_it_later_in_order_and_once(broker: Broker, tmp_path: Path) -> None:
+    """Events published before, during and after its absence arrive in their order, each batch once."""
+    with publishing(broker, tmp_path / "spool") as publisher:
+        for number in range(300):
+            if number == 100:
+                broker.stop()
+            if number == 200:
+                assert publisher.stats().spooled > 0
+                broker.start()
+            publisher.publish(call(number))
+            time.sleep(0.02)
+        wait_for(lambda: publisher.stats().sent >= 300)
+
+    assert broker.calls() == [f"{number:05d}" for number in range(300)]
+    ids = [batch_id for batch_id, _ in broker.batches()]
+    assert len(ids) == len(set(ids))
+    assert publisher.stats().dropped == {}
+
+
+PUBLISH_AND_HANG = """
+import sys, time
+from pathlib import Path
+from datetime import UTC, datetime
+from alertworker.publisher import BrokerTransport, Publisher
+publisher = Publisher(BrokerTransport(sys.argv[1]), Path(sys.argv[2]))
+for number in range(50):
+    now = datetime.now(UTC)
+    publisher.publish({"type": "llm.request.succeeded", "call_id": f"{number:05d}", "started_at": now, "ended_at": now})
+while publisher.stats().spooled < 50:
+    time.sleep(0.05)
+print("spooled", flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: Path) -> None:
+    """The next publisher on the folder sends it; while its owner lives nobody touches it."""
+    broker.stop()
+    spool = tmp_path / "spool"
+    command = [sys.executable, "-c", PUBLISH_AND_HANG, broker.url, str(spool)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"spooled\n"
+        process.send_signal(signal.SIGSTOP)
+        broker.start()
+        with publishing(broker, spool) as publisher:
+            publisher.publish(call(90_000))
+            wait_for(lambda: publisher.stats().sent >= 1)
+        assert broker.calls() == ["90000"]
+        process.kill()
+    with publishing(broker, spool) as publisher:
+        publisher.publish(call(90_001))
+        wait_for(lambda: publisher.stats().sent >= 51)
+
+    assert sorted(broker.calls()) == [*(f"{number:05d}" for number in range(50)), "90000", "90001"]
+    assert list(spool.rglob("*.batch")) == []
+
+
+def test_a_folder_that_cannot_be_written_is_survived(broker: Broker, tmp_path: Path) -> None:
+    """Without a spool events wait in memory."""
+    (tmp_path / "file").write_text("in the way")
+    broker.stop()
+    with publishing(broker, tmp_path / "file" / "spool") as publisher:
+        for number in range(10):
+            publisher.publish(call(number))
+        time.sleep(1)
+        broker.start()
+        wait_for(lambda: publisher.stats().sent >= 10)
+
+    assert broker.calls() == [f"{number:05d}" for number in range(10)]
+
+
+def test_a_full_spool_drops_the_oldest_and_counts_it(broker: Broker, tmp_path: Path) -> None:
+    """The newest batches are kept, within the bound."""
+    broker.stop()
+    with publishing(broker, tmp_path / "spool", spool_bytes=2_000) as publisher:
+        for number in range(60):
+            publisher.publish(call(number))
+            time.sleep(0.03)
+        wait_for(lambda: publisher.stats().spooled == 60)
+        size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.batch"))
+        broker.start()
+        kept = 60 - publisher.stats().dropped["spool_full"]
+        wait_for(lambda: publisher.stats().sent >= kept)
+
+    assert size <= 2_000
+    assert broker.calls() == [f"{number:05d}" for number in range(60 - kept, 60)]
+
+
+def test_a_forked_child_publishes_its_own_events_only(broker: Broker, tmp_path: Path) -> None:
+    """It has a boot id of its own, and sends nothing of its parent's a second time."""
+    with publishing(broker, tmp_path / "spool") as publisher:
+        publisher.publish(call(1))
+        child = os.fork()
+        if child == 0:
+            publisher.publish(call(2))
+            publisher.close()
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        wait_for(lambda: publisher.stats().sent >= 1)
+
+    assert sorted(broker.calls()) == ["00001", "00002"]
+    stops = [event for _, events in broker.batches() for event in events if isinstance(event, PublisherStopped)]
+    assert len({stop.boot_id for stop in stops}) == 2
+
+
+def test_what_is_still_buffered_at_the_end_of_a_program_is_sent(broker: Broker, tmp_path: Path) -> None:
+    """A program that publishes and ends loses nothing."""
+    program = PUBLISH_AND_HANG.partition("while")[0]
+    command = [sys.executable, "-c", program, broker.url, str(tmp_path / "spool")]
+    subprocess.run(command, check=True, timeout=30)
+
+    assert broker.calls() == [f"{number:05d}" for number in range(50)]

@@ -1,0 +1,110 @@
+"""Calls that still run: who is announced, when, and how often."""
+
+from __future__ import annotations
+
+import pytest
+
+from alertworker.publisher.inflight import MAX_CALLS, InFlight
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        """Give the time in seconds."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock."""
+    return Clock()
+
+
+def announced(inflight: InFlight) -> list[str]:
+    """Name what is announced now."""
+    return [fields["call_id"] for fields in inflight.announcements()]
+
+
+@pytest.mark.parametrize("threshold", [3.0, 300.0, 900.0, 3_600.0])
+def test_a_call_is_announced_at_the_threshold_and_not_before(clock: Clock, threshold: float) -> None:
+    """Whatever the threshold is, the announcement states an age that has reached it."""
+    inflight = InFlight(threshold, clock=clock)
+    inflight.start("a", dict)
+    clock.now += threshold - 0.01
+    assert announced(inflight) == []
+
+    clock.now += 0.01
+    [fields] = inflight.announcements()
+    assert fields["age_seconds"] >= threshold
+    assert inflight.finish("a") is True
+
+
+def test_a_fast_call_is_never_announced(clock: Clock) -> None:
+    """Its end says so, and nothing is left of it."""
+    inflight = InFlight(3, clock=clock)
+    inflight.start("a", dict)
+    clock.now += 1
+    assert inflight.finish("a") is False
+
+    clock.now += 100
+    assert announced(inflight) == []
+    assert len(inflight) == 0
+
+
+def test_no_call_younger_than_a_second_is_announced(clock: Clock) -> None:
+    """Also with the threshold of 0.0001 s that people test with."""
+    inflight = InFlight(0.0001, clock=clock)
+    inflight.start("a", dict)
+    clock.now += 0.99
+    assert announced(inflight) == []
+    clock.now += 0.01
+    assert announced(inflight) == ["a"]
+
+
+def test_an_announced_call_is_announced_again_each_interval(clock: Clock) -> None:
+    """A lost announcement is made up for, and a call of an hour is not sixty alerts a minute."""
+    inflight = InFlight(3, clock=clock)
+    inflight.start("a", dict)
+    times = 0
+    for _ in range(601):
+        clock.now += 1
+        times += len(announced(inflight))
+    assert times == 10
+
+
+def test_progress_keeps_a_stream_alive(clock: Clock) -> None:
+    """A stream with chunks is not announced; one that stalls is, with its chunks."""
+    inflight = InFlight(3, clock=clock)
+    inflight.start("a", dict)
+    for _ in range(30):
+        clock.now += 0.5
+        inflight.progress("a")
+        assert announced(inflight) == []
+    clock.now += 3
+    [fields] = inflight.announcements()
+    assert fields["chunks"] == 30
+    assert 3 <= fields["age_seconds"] < 3.1
+
+
+def test_a_thousand_hung_calls_are_all_announced(clock: Clock) -> None:
+    """None is forgotten."""
+    inflight = InFlight(3, clock=clock)
+    for number in range(1_000):
+        inflight.start(str(number), dict)
+    clock.now += 3
+    assert len(announced(inflight)) == 1_000
+
+
+def test_what_is_watched_is_bounded(clock: Clock) -> None:
+    """More calls than the bound cost no more memory, and a day-old one is let go."""
+    inflight = InFlight(3, clock=clock)
+    for number in range(MAX_CALLS + 10):
+        inflight.start(str(number), dict)
+    assert len(inflight) == MAX_CALLS
+    clock.now += 86_401
+    assert announced(inflight) == []
+    assert len(inflight) == 0
