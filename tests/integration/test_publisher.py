@@ -179,23 +179,6 @@ def test_a_folder_that_cannot_be_written_is_survived(broker: Broker, tmp_path: P
     assert broker.calls() == [f"{number:05d}" for number in range(10)]
 
 
-def test_a_full_spool_drops_the_oldest_and_counts_it(broker: Broker, tmp_path: Path) -> None:
-    """The newest batches are kept, within the bound."""
-    broker.stop()
-    with publishing(broker, tmp_path / "spool", spool_bytes=2_000) as publisher:
-        for number in range(60):
-            publisher.publish(call(number))
-            time.sleep(0.03)
-        wait_for(lambda: publisher.stats().spooled == 60)
-        size = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.batch"))
-        broker.start()
-        kept = 60 - publisher.stats().dropped["spool_full"]
-        wait_for(lambda: publisher.stats().sent >= kept)
-
-    assert size <= 2_000
-    assert broker.calls() == [f"{number:05d}" for number in range(60 - kept, 60)]
-
-
 def test_a_forked_child_publishes_its_own_events_only(broker: Broker, tmp_path: Path) -> None:
     """It has a boot id of its own, and sends nothing of its parent's a second time."""
     with publishing(broker, tmp_path / "spool") as publisher:

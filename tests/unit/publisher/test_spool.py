@@ -1,0 +1,103 @@
+"""The spool: batches on disk, bounded, in order, and nobody else's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from alertworker.events.batch import SealedBatch
+from alertworker.publisher.spool import Spool
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+
+
+def sealed(number: int, events: int = 2) -> SealedBatch:
+    """Make a batch that takes about 250 bytes."""
+    return SealedBatch(f"id-{number}", "producer", NOW, events, b"x" * 150)
+
+
+OpenSpool = Callable[..., Spool]
+
+
+@pytest.fixture
+def open_spool(tmp_path: Path) -> Iterator[OpenSpool]:
+    """Give a function that opens a spool below the test's folder; all are closed at the end."""
+    opened: list[Spool] = []
+
+    def open_one(boot_id: str = "boot", *, root: Path = tmp_path, max_bytes: int = 10_000) -> Spool:
+        opened.append(Spool(root, boot_id, max_bytes=max_bytes))
+        return opened[-1]
+
+    yield open_one
+    for spool in opened:
+        spool.close()
+
+
+def ids(spool: Spool) -> list[str]:
+    """Name the batches in order."""
+    return [batch.batch_id for _, batch in spool.batches()]
+
+
+def test_batches_come_back_as_they_were_and_in_order(open_spool: OpenSpool) -> None:
+    """Id, producer, time, count and bytes are kept: it is the same batch that is sent later."""
+    spool = open_spool()
+    for number in range(12):
+        assert spool.add(sealed(number)) == 0
+
+    assert [batch for _, batch in spool.batches()] == [sealed(number) for number in range(12)]
+    assert len(spool) == 24
+
+
+def test_a_full_spool_lets_the_oldest_go_and_says_how_many_events(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """What is on disk stays within the bound, and the newest batches stay."""
+    spool = open_spool(max_bytes=2_000)
+    dropped = sum(spool.add(sealed(number)) for number in range(60))
+
+    kept = ids(spool)
+    assert kept == [f"id-{number}" for number in range(60 - len(kept), 60)]
+    assert dropped == (60 - len(kept)) * 2
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.batch")) <= 2_000
+
+
+def test_only_its_owner_can_read_it(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """Folder and files are closed to other users."""
+    spool = open_spool(root=tmp_path / "spool")
+    spool.add(sealed(1))
+
+    assert (tmp_path / "spool" / "boot").stat().st_mode & 0o077 == 0
+    assert next((tmp_path / "spool").rglob("*.batch")).stat().st_mode & 0o077 == 0
+
+
+def test_a_living_owners_folder_is_not_adopted(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """Its lock protects it; when it lets go, its batches are taken over."""
+    owner = open_spool("owner")
+    owner.add(sealed(1))
+    heir = open_spool("heir")
+
+    assert heir.adopt() == 0
+    owner.close()
+    assert heir.adopt() == 2
+    assert ids(heir) == ["id-1"]
+    assert not (tmp_path / "owner").exists()
+
+
+def test_a_file_that_cannot_be_read_is_set_aside(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """It is kept for a person and does not stop the others."""
+    spool = open_spool()
+    for number in range(3):
+        spool.add(sealed(number))
+    sorted(tmp_path.rglob("*.batch"))[1].write_bytes(b"\xc1 garbage")
+
+    assert ids(spool) == ["id-0", "id-2"]
+    assert len(list(tmp_path.rglob("*.bad"))) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """It is an OSError, as of any file."""
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(OSError, match="Not a directory"):
+        open_spool(root=tmp_path / "file").add(sealed(1))
