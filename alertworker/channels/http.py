@@ -6,17 +6,16 @@ Neither an address nor a body ever gets into an error: both may be secrets.
 from __future__ import annotations
 
 import ipaddress
-import threading
-import time
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
+from alertworker.channels.cutoff import Cutoff, CutoffAdapter
 from alertworker.delivery import DeliveryError, Reason
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.
@@ -38,32 +37,33 @@ _REASONS: Final[Mapping[int, Reason]] = {
     429: Reason.RATE_LIMITED,
 }
 
-_local = threading.local()
 
-
-def post(url: str, body: str, headers: Mapping[str, str], *, deadline: float = DEADLINE) -> str:
+def post(url: str, body: str, headers: Mapping[str, str]) -> str:
     """Make one POST and give the receiver's answer, shortened.
 
     Raises:
-        DeliveryError: for everything but a 2xx answer within the deadline.
+        DeliveryError: for everything but a 2xx answer within `DEADLINE`.
     """
     _refuse_plain(url)
-    ends = time.monotonic() + deadline
-    try:
-        response = _session().post(
-            url,
-            data=body.encode(),
-            headers=dict(headers),
-            allow_redirects=False,
-            stream=True,
-            timeout=(min(_CONNECT_TIMEOUT, deadline), deadline),
-        )
-        with closing(response):
-            answer = _read(response, ends)
-    except requests.Timeout:
-        raise DeliveryError(f"no answer within {deadline:g} s", Reason.TIMEOUT) from None
-    except requests.RequestException as error:
-        raise DeliveryError(f"cannot be reached ({type(error).__name__})", Reason.UNREACHABLE) from None
+    with Cutoff(DEADLINE) as cutoff, requests.Session() as session:
+        session.mount("https://", CutoffAdapter(cutoff))
+        session.mount("http://", CutoffAdapter(cutoff))
+        try:
+            response = session.post(
+                url,
+                data=body.encode(),
+                headers=dict(headers),
+                allow_redirects=False,
+                stream=True,
+                timeout=(min(_CONNECT_TIMEOUT, DEADLINE), DEADLINE),
+            )
+            answer = response.raw.read(_MAX_ANSWER, decode_content=True).decode(errors="replace")
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            if cutoff.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+                raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT) from None
+            raise DeliveryError(f"cannot be reached ({type(error).__name__})", Reason.UNREACHABLE) from None
+    if cutoff.passed:
+        raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT)
     raise_for_answer(response.status_code, response.headers, now=datetime.now(UTC))
     return f"{response.status_code} {answer[:_MAX_SHOWN]}".strip()
 
@@ -111,31 +111,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _read(response: requests.Response, ends: float) -> str:
-    """Read the answer's beginning, up to the deadline of the whole exchange.
-
-    requests counts its timeout from byte to byte, so the socket's is shortened before every read.
-    """
-    received = b""
-    while len(received) < _MAX_ANSWER:
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise requests.Timeout
-        connection = getattr(response.raw, "connection", None) or getattr(response.raw, "_connection", None)
-        if connection is not None and connection.sock is not None:
-            connection.sock.settimeout(left)
-        chunk = response.raw.read1(4096, decode_content=True)
-        if not chunk:
-            break
-        received += chunk
-    return received.decode(errors="replace")
-
-
-def _session() -> requests.Session:
-    """Give this thread's session, which keeps connections open."""
-    if not hasattr(_local, "session"):
-        _local.session = requests.Session()
-    session: requests.Session = _local.session
-    return session

@@ -1,0 +1,80 @@
+"""What follows an attempt: try again, when, or never."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.delivery import TRANSIENT, Dead, DeliveryError, Reason, RetryAt, RetryPolicy, after_failure
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+POLICY = RetryPolicy()
+
+
+def decide(error: DeliveryError, *, attempts: int = 0, age: float = 0) -> RetryAt | Dead:
+    """Decide with a fixed jitter."""
+    return after_failure(
+        error,
+        attempts=attempts,
+        created_at=NOW - timedelta(seconds=age),
+        now=NOW,
+        policy=POLICY,
+        jitter=random.Random(7),
+    )
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - TRANSIENT))
+def test_what_no_retry_mends_is_dead_at_once(reason: Reason) -> None:
+    """It becomes a dead letter with its reason."""
+    assert decide(DeliveryError("no", reason)) == Dead(reason)
+
+
+@pytest.mark.parametrize("reason", sorted(TRANSIENT))
+def test_what_a_retry_may_mend_is_retried_until_the_deadline(reason: Reason) -> None:
+    """A day after its birth a message is let go."""
+    assert isinstance(decide(DeliveryError("x", reason)), RetryAt)
+    assert decide(DeliveryError("x", reason), age=POLICY.deadline + 1) == Dead(Reason.EXPIRED)
+
+
+def test_a_receiver_that_asks_for_time_pauses_its_lane_and_costs_no_attempt() -> None:
+    """The whole lane waits, as long as it asked."""
+    assert decide(DeliveryError("busy", Reason.RATE_LIMITED, retry_after=2)) == RetryAt(
+        NOW + timedelta(seconds=2), counts=False, pauses_lane=True
+    )
+
+
+def test_an_absurd_wish_is_bounded() -> None:
+    """Nobody silences us for a year."""
+    verdict = decide(DeliveryError("busy", Reason.RATE_LIMITED, retry_after=31_536_000))
+
+    assert verdict == RetryAt(NOW + timedelta(seconds=POLICY.longest_retry_after), counts=False, pauses_lane=True)
+
+
+@given(attempts=st.integers(0, 10_000), seed=st.integers())
+def test_backoff_grows_within_its_bounds(attempts: int, seed: int) -> None:
+    """Each wait is at least half the first and at most the longest, however many attempts there were."""
+    verdict = after_failure(
+        DeliveryError("x", Reason.SERVER_ERROR),
+        attempts=attempts,
+        created_at=NOW,
+        now=NOW,
+        policy=POLICY,
+        jitter=random.Random(seed),
+    )
+
+    assert isinstance(verdict, RetryAt)
+    wait = (verdict.at - NOW).total_seconds()
+    assert POLICY.first / 2 <= wait <= min(POLICY.longest, POLICY.first * 2 ** min(attempts, 32))
+
+
+@given(st.floats(0, 3_600))
+def test_no_attempt_comes_before_the_time_that_was_asked_for(seconds: float) -> None:
+    """Retry-After is a floor."""
+    verdict = decide(DeliveryError("busy", Reason.SERVER_ERROR, retry_after=seconds))
+
+    assert isinstance(verdict, RetryAt)
+    assert verdict.at >= NOW + timedelta(seconds=seconds) - timedelta(microseconds=1)
