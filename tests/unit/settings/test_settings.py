@@ -1,0 +1,212 @@
+"""LiteLLM's config.yaml as it is, our own section beside it, and the environment before both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.settings import ConfigurationError, Settings, load_settings
+from alertworker.settings.destinations import channel_name
+
+HOOK = "https://hooks.slack.com/services/T000/B000/canary"
+OTHER = "https://hooks.slack.com/services/T111/B111/canary"
+
+
+def load(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> Settings:
+    """Load a configuration from text."""
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load_settings(environ=environ or {}, config=path)
+
+
+def problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
+    """Give what is reported about a configuration that cannot work."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(tmp_path, text, environ)
+    return str(caught.value)
+
+
+def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
+    """The defaults are the page's, and every type that is on by default has somewhere to go."""
+    settings = load(tmp_path, "model_list: []\n")
+
+    assert settings.alerting_threshold == 300
+    assert settings.route(AlertType.LLM_EXCEPTIONS) == ("console",)
+    assert settings.alert_types == {kind for kind, spec in CATALOGUE.items() if spec.on_by_default}
+
+
+def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
+    """Every type goes there; the channel's name tells nothing of its address."""
+    settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}', {"SLACK_WEBHOOK_URL": HOOK})
+
+    [channel] = settings.channels
+    assert channel.kind == "slack"
+    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel.name,)
+    assert "canary" not in repr(settings)
+
+
+def test_litellms_words_can_be_said_apart_for_us(tmp_path: Path) -> None:
+    """Turning LiteLLM's alerting off does not turn ours off."""
+    text = """
+general_settings: {alerting: [], alerting_threshold: 600}
+alertworker: {alerting: ["slack"], alerting_threshold: 5}
+"""
+    settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK})
+
+    assert settings.alerting_threshold == 5
+    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel_name(HOOK),)
+    assert settings.origins["alerting_threshold"] == "config.yaml:3 alertworker.alerting_threshold"
+
+
+def test_without_slack_in_alerting_slack_stays_silent(tmp_path: Path) -> None:
+    """Also with its address set."""
+    settings = load(tmp_path, 'general_settings: {alerting: ["webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
+
+    assert settings.channels == ()
+    assert settings.route(AlertType.LLM_EXCEPTIONS) == ()
+    assert settings.warnings
+
+
+def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: Path) -> None:
+    """Nothing is lost for want of a variable, and it is said which."""
+    settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}')
+
+    assert settings.route(AlertType.LLM_EXCEPTIONS) == ("console",)
+    assert "SLACK_WEBHOOK_URL" in settings.warnings[0]
+
+
+def test_addresses_per_type(tmp_path: Path) -> None:
+    """One or several; equal ones are one channel; other types go to the default, and types that are off nowhere."""
+    text = f"""
+general_settings:
+  alerting: ["slack"]
+  alert_types: ["llm_exceptions", "llm_too_slow", "db_exceptions"]
+  alert_to_webhook_url:
+    llm_exceptions: ["{OTHER}", "os.environ/SECOND", "{OTHER}"]
+    llm_too_slow: {OTHER}
+"""
+    settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, "SECOND": HOOK})
+
+    assert settings.route(AlertType.LLM_EXCEPTIONS) == (channel_name(OTHER), channel_name(HOOK))
+    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel_name(OTHER),)
+    assert settings.route(AlertType.DB_EXCEPTIONS) == (channel_name(HOOK),)
+    assert settings.route(AlertType.LLM_REQUESTS_HANGING) == ()
+    assert settings.route(AlertType.PUBLISHER_LOST) == (channel_name(HOOK),)
+    assert len(settings.channels) == 2
+
+
+def test_the_files_variables_come_after_the_environments(tmp_path: Path) -> None:
+    """``environment_variables`` is LiteLLM's; the process's own environment wins."""
+    text = f'environment_variables: {{SLACK_WEBHOOK_URL: "{HOOK}"}}\ngeneral_settings: {{alerting: ["slack"]}}'
+
+    assert load(tmp_path, text).channels[0].name == channel_name(HOOK)
+    assert load(tmp_path, text, {"SLACK_WEBHOOK_URL": OTHER}).channels[0].name == channel_name(OTHER)
+
+
+def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
+    """``NAME_FILE`` names the file that holds NAME."""
+    (tmp_path / "hook").write_text(f"{HOOK}\n")
+    (tmp_path / "broker").write_text("redis://:password@broker:6379/0\n")
+    environ = {
+        "SLACK_WEBHOOK_URL_FILE": str(tmp_path / "hook"),
+        "ALERTWORKER_BROKER_URL_FILE": str(tmp_path / "broker"),
+    }
+    settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}', environ)
+
+    assert settings.channels[0].name == channel_name(HOOK)
+    assert settings.broker_url is not None
+    assert settings.broker_url.get_secret_value() == "redis://:password@broker:6379/0"
+    assert "password" not in repr(settings)
+
+
+def test_digest_is_another_interval(tmp_path: Path) -> None:
+    """LiteLLM's ``alert_type_config`` sets it per type."""
+    text = """
+general_settings:
+  alert_type_config:
+    llm_too_slow: {digest: true, digest_interval: 3600}
+    llm_exceptions: {digest: false, digest_interval: 3600}
+alertworker: {group_interval: 60}
+"""
+    settings = load(tmp_path, text)
+
+    assert settings.group_interval_for(AlertType.LLM_TOO_SLOW) == 3_600
+    assert settings.group_interval_for(AlertType.LLM_EXCEPTIONS) == 60
+
+
+def test_every_row_of_alerting_args_is_read(tmp_path: Path) -> None:
+    """The page's example, with other values than the defaults."""
+    text = """
+general_settings:
+  alerting_args:
+    daily_report_frequency: 1
+    report_check_interval: 2
+    budget_alert_ttl: 3
+    outage_alert_ttl: 4
+    region_outage_alert_ttl: 5
+    minor_outage_alert_threshold: 6
+    major_outage_alert_threshold: 7
+    max_outage_alert_list_size: 8
+    log_to_console: true
+"""
+    assert list(load(tmp_path, text).alerting_args.model_dump().values()) == [1, 2, 3, 4, 5, 6, 7, 8, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "alertworker: {alerting_treshold: 3}",
+            ["config.yaml:1", "alerting_treshold", "did you mean alerting_threshold"],
+        ),
+        ("general_settings: {alert_types: [llm_exception]}", ["llm_exception", "did you mean llm_exceptions"]),
+        ("general_settings: {alerting_threshold: soon}", ["config.yaml:1 general_settings.alerting_threshold"]),
+        ("general_settings: {alerting_threshold: -1}", ["greater than 0"]),
+        ("general_settings: {spend_report_frequency: 7h}", ["spend_report_frequency"]),
+        ("alertworker: {time_zone: Europe/Atlantis}", ["is not a known time zone"]),
+        ("alertworker: [1]", ["alertworker must be a mapping"]),
+        ("general_settings: {alerting: [slack]\n", ["is not YAML"]),
+        (
+            "general_settings: {alerting: [slack], alert_to_webhook_url: {llm_exceptions: os.environ/NOT_THERE}}",
+            ["llm_exceptions", "NOT_THERE", "set it or take the line out"],
+        ),
+        ("general_settings: {alerting: [slack], alert_to_webhook_url: {llm_exceptions: 7}}", ["not int"]),
+    ],
+)
+def test_bad_input_is_named_with_its_remedy(tmp_path: Path, text: str, words: list[str]) -> None:
+    """Field, place and what to do are in the error."""
+    reported = problems(tmp_path, text)
+
+    assert all(word in reported for word in words), reported
+
+
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
+    """Nobody mends one to be told the next; and no secret is repeated."""
+    text = f"""
+general_settings: {{alerting: [slack], alert_types: [nonsense], alerting_threshold: x}}
+alertworker: {{unknown: 1, broker_url: ["{HOOK}"]}}
+"""
+    reported = problems(tmp_path, text)
+
+    assert len(reported.splitlines()) == 4
+    assert "canary" not in reported
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    """The defaults may be absent, a named one may not."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_settings(environ={"ALERTWORKER_CONFIG": str(tmp_path / "none.yaml")})
+
+
+def test_litellms_other_words_are_its_own_business(tmp_path: Path) -> None:
+    """Its file works as it is."""
+    text = """
+model_list: [{model_name: gpt-4, litellm_params: {model: openai/fake}}]
+general_settings: {master_key: sk-1234, database_url: os.environ/NOT_OURS, whatever: 1}
+litellm_settings: {success_callback: ["langfuse"]}
+router_settings: {num_retries: 2}
+"""
+    assert load(tmp_path, text).alerting_threshold == 300

@@ -1,0 +1,54 @@
+"""Registries, routes and documents agree, both ways."""
+
+from __future__ import annotations
+
+import importlib
+from typing import get_args
+
+import click
+
+from alertworker import celery_defaults, tasks
+from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.app import celery
+from alertworker.cli import COMMANDS
+from alertworker.detectors import DETECTORS
+from alertworker.events import AnyEvent, Event
+
+
+def test_every_task_has_a_route_and_every_route_a_task() -> None:
+    """A task without a route would go to the wrong worker; a route without a task is a lie."""
+    assert tasks is not None
+    ours = {name for name in celery.tasks if name.startswith("alertworker.")}
+
+    assert ours == set(celery_defaults.task_routes)
+
+
+def test_every_scheduled_entry_names_a_task_and_every_route_a_queue() -> None:
+    """Beat sends nothing that nobody knows."""
+    queues = {queue.name for queue in celery_defaults.task_queues}
+
+    assert {entry["task"] for entry in celery_defaults.beat_schedule.values()} <= set(celery.tasks)
+    assert {route["queue"] for route in celery_defaults.task_routes.values()} <= queues
+
+
+def test_every_alert_type_is_in_the_catalogue() -> None:
+    """And every detector's type is one."""
+    assert set(CATALOGUE) == set(AlertType)
+    assert set(DETECTORS) <= set(AlertType)
+
+
+def test_every_event_has_a_type_of_its_own() -> None:
+    """Types tell events apart on the wire."""
+    members: list[type[Event]] = list(get_args(get_args(AnyEvent)[0]))
+    types = [member.model_fields["type"].default for member in members]
+
+    assert len(types) == len(set(types))
+
+
+def test_every_command_is_there() -> None:
+    """The table of commands names things that exist."""
+    for name, (target, line) in COMMANDS.items():
+        module, attribute = target.split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command), name
+        assert line.endswith("."), name
