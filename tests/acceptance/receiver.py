@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,8 +66,8 @@ class Receiver:
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Run a receiver."""
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Run a receiver; with a context it speaks TLS."""
     state = Receiver()
     lock = threading.Lock()
 
@@ -92,8 +93,10 @@ def receiver() -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"http://127.0.0.1:{server.server_port}"
+    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     try:
         yield state
     finally:

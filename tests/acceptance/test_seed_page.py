@@ -1,0 +1,96 @@
+"""The alerting page's example, word for word: several channels for an alert type."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import trustme
+
+from alertworker.publisher import BrokerTransport, Publisher
+from tests.acceptance.internet import proxy_to
+from tests.acceptance.receiver import Receiver, receiver
+from tests.acceptance.stack import Stack
+
+PAGE = """
+model_list:
+  - model_name: gpt-4
+    litellm_params:
+      model: openai/fake
+      api_key: fake-key
+      api_base: https://exampleopenaiendpoint-production.up.railway.app/
+
+general_settings:
+  master_key: sk-1234
+  alerting: ["slack"]
+  alerting_threshold: 0.0001 # (Seconds) set an artificially low threshold for testing alerting
+  alert_to_webhook_url: {
+    "llm_exceptions": ["os.environ/SLACK_WEBHOOK_URL", "os.environ/SLACK_WEBHOOK_URL_2"],
+    "llm_too_slow": ["https://webhook.site/7843a980-a494-4967-80fb-d502dbc16886", "https://webhook.site/28cfb179-f4fb-4408-8129-729ff55cf213"],
+    "llm_requests_hanging": ["os.environ/SLACK_WEBHOOK_URL_5", "os.environ/SLACK_WEBHOOK_URL_6"],
+    "budget_alerts": ["os.environ/SLACK_WEBHOOK_URL_7", "os.environ/SLACK_WEBHOOK_URL_8"],
+    "db_exceptions": ["os.environ/SLACK_WEBHOOK_URL_9", "os.environ/SLACK_WEBHOOK_URL_10"],
+    "daily_reports": ["os.environ/SLACK_WEBHOOK_URL_11", "os.environ/SLACK_WEBHOOK_URL_12"],
+    "spend_reports": ["os.environ/SLACK_WEBHOOK_URL_13", "os.environ/SLACK_WEBHOOK_URL_14"],
+    "cooldown_deployment": ["os.environ/SLACK_WEBHOOK_URL_15", "os.environ/SLACK_WEBHOOK_URL_16"],
+    "new_model_added": ["os.environ/SLACK_WEBHOOK_URL_17", "os.environ/SLACK_WEBHOOK_URL_18"],
+    "outage_alerts": ["os.environ/SLACK_WEBHOOK_URL_19", "os.environ/SLACK_WEBHOOK_URL_20"],
+  }
+
+litellm_settings:
+  success_callback: ["langfuse"]
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[Receiver, dict[str, str]]]:
+    """Run webhook.site on loopback, with a certificate; gives it and the environment that leads there."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("webhook.site", "hooks.slack.com").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with receiver(context) as running, proxy_to(int(running.url.rpartition(":")[2])) as proxy:
+        environ = {"HTTPS_PROXY": proxy, "REQUESTS_CA_BUNDLE": str(tmp_path / "ca.pem")}
+        for number in ("", *(f"_{index}" for index in range(2, 21))):
+            environ[f"SLACK_WEBHOOK_URL{number}"] = f"https://hooks.slack.com/services/T0/B0/hook{number}"
+        yield running, environ
+
+
+def test_a_slow_call_is_one_post_to_each_address_of_its_type(
+    site: tuple[Receiver, dict[str, str]], tmp_path: Path
+) -> None:
+    """The request that the page sends is slow for its threshold; nothing else is posted anywhere."""
+    slack, environ = site
+    stack = Stack(tmp_path / "s", PAGE, environ)
+    try:
+        stack.up()
+        publisher = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool", threshold_seconds=0.0001)
+        now = datetime.now(UTC)
+        publisher.inflight.start("call-1", dict)
+        time.sleep(0.3)
+        publisher.inflight.finish("call-1")
+        publisher.publish(
+            {
+                "type": "llm.request.succeeded",
+                "call_id": "call-1",
+                "model_group": "gpt-4",
+                "started_at": now - timedelta(seconds=0.3),
+                "ended_at": now,
+                "completion_tokens": 5,
+            }
+        )
+        slack.wait_for("Responses are slow", seconds=20, count=2)
+        time.sleep(4)
+        publisher.close()
+    finally:
+        stack.down()
+
+    assert sorted(post.path for post in slack.posts) == [
+        "/28cfb179-f4fb-4408-8129-729ff55cf213",
+        "/7843a980-a494-4967-80fb-d502dbc16886",
+    ]
+    assert {post.status for post in slack.posts} == {200}
