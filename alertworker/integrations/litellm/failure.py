@@ -1,21 +1,25 @@
-"""What went wrong, by cause, in words that hold neither a secret nor the prompt."""
+"""What went wrong, by cause. Knows LiteLLM's exceptions by name and imports none of them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from alertworker.events.base import MAX_NAME, MAX_TEXT
+from alertworker.events import Origin
+from alertworker.events.base import MAX_NAME
+from alertworker.integrations.litellm.bounds import clip
+from alertworker.integrations.litellm.scrub import prompt_pieces, scrub
 
 #: Classes of LiteLLM that name the caller's own mistake, where the status does not say otherwise (LiteLLM wraps an
 #: upstream's 401 as a BadRequestError with status 401).
 _CALLERS: Final = frozenset(
     {
         "BadRequestError",
+        "BlockedPiiEntityError",
         "BudgetExceededError",
         "ContentPolicyViolationError",
         "ContextWindowExceededError",
+        "GuardrailRaisedException",
         "ImageFetchError",
         "InvalidRequestError",
         "RejectedRequestError",
@@ -24,48 +28,35 @@ _CALLERS: Final = frozenset(
     }
 )
 _CALLERS_STATUS: Final = frozenset({None, 400, 413, 415, 422})
-
-_SECRETS: Final = re.compile(
-    r"sk-[A-Za-z0-9_\-*.]{4,}"
-    r"|(?i:bearer)\s+[^\s\"',]+"
-    r"|eyJ[A-Za-z0-9_\-]{10,}(?:\.[A-Za-z0-9_\-]+)*"
-    r"|\bAKIA[0-9A-Z]{12,}"
-    r"|\bAIza[0-9A-Za-z_\-]{20,}"
-    r"|(?<=//)[^\s/@]+:[^\s/@]+@"
-    r"|(?i:(?:api[-_ ]?key|access[-_ ]?key|token|secret|password)(?:\s+provided)?[\"']?\s*[:=]\s*)"
-    r"[\"']?[^\s\"',;&}]{4,}"
-    r"|(?<=[?&])[^\s=&]+=[^\s&\"']+"
-)
-#: Where LiteLLM's own additions to a message begin; they may repeat the messages.
-_ADDITIONS: Final = re.compile(
-    r"\n*(?:Key Name: |Model: |API Base: |Messages: |model_group: "
-    r"|Received Model Group|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
-)
-#: A piece of the prompt this long, in characters, is taken out of a message.
-_PIECE: Final = 12
-#: How much of a message and of a prompt is looked at, in characters: bounds the work on a failing request.
-_MAX_MESSAGE: Final = 1_500
-_MAX_PROMPT: Final = 60_000
-REMOVED: Final = "[removed]"
+#: The proxy's own errors: what they say of the request holds whether or not a deployment was called.
+_PROXYS: Final = frozenset({"HTTPException", "ProxyException"})
+#: Modules whose exceptions, before a caller was let in, mean that the proxy's own database or cache is away.
+_BACKENDS: Final = ("prisma", "httpx", "httpcore", "redis")
+#: nginx's status for a client that went away before it was answered; LiteLLM uses it too.
+CLIENT_GONE: Final = 499
 
 
-def origin(error: object, *, attempted: bool) -> str:
-    """Say who caused it: "provider", "proxy" or "caller". ``attempted`` says that a deployment was really called."""
+def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Origin:
+    """Say who caused it.
+
+    ``attempted`` says that a deployment was really called, and ``started`` that the proxy had let the caller in: before
+    that, an error without a status is a key that is missing or wrong.
+    """
     status = status_code(error)
     name = type(error).__name__
     if name.startswith("RouterRateLimit"):
-        return "proxy"
-    if not attempted:
-        return "caller" if name in _CALLERS or (status is not None and status < 500) else "proxy"
-    if name in _CALLERS and status in _CALLERS_STATUS:
-        return "caller"
-    return "provider"
+        return Origin.PROXY
+    if not attempted or name in _PROXYS:
+        if status is None and not started:
+            return Origin.PROXY if _is_backends(error) else Origin.CALLER
+        return Origin.CALLER if name in _CALLERS or (status is not None and status < 500) else Origin.PROXY
+    return Origin.CALLER if name in _CALLERS and status in _CALLERS_STATUS else Origin.PROVIDER
 
 
-def status_code(error: object) -> int | None:
-    """Give the HTTP status an error carries, if it is one."""
-    for name in ("status_code", "code"):
-        value = getattr(error, name, None)
+def status_code(error: BaseException) -> int | None:
+    """Give the HTTP status an error carries, if it is one; LiteLLM's own error calls it ``code``, a string."""
+    for attribute in ("status_code", "code"):
+        value = getattr(error, attribute, None)
         if isinstance(value, str) and value.isdigit():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 100 <= value <= 599:
@@ -73,60 +64,24 @@ def status_code(error: object) -> int | None:
     return None
 
 
-def describe(error: object, request: Mapping[str, Any], *, attempted: bool) -> dict[str, Any]:
-    """Give a `Failure`'s fields."""
-    raw = getattr(error, "message", None) or getattr(error, "detail", None) or error
+def describe(
+    error: BaseException,
+    request: Mapping[str, Any],
+    *,
+    attempted: bool,
+    started: bool = True,
+    key: object = None,
+) -> dict[str, Any]:
+    """Give a `Failure`'s fields; ``key`` is the deployment's, to be masked by its value."""
+    message = getattr(error, "message", None) or getattr(error, "detail", None)
+    text = message if isinstance(message, str) else str(error)
     return {
-        "error_class": type(error).__name__[:MAX_NAME],
+        "error_class": clip(type(error).__name__, MAX_NAME) or "Exception",
         "status_code": status_code(error),
-        "origin": origin(error, attempted=attempted),
-        "message": scrub(str(raw), prompt_texts(request)),
+        "origin": origin(error, attempted=attempted, started=started),
+        "message": scrub(text, prompt_pieces(request), secrets=(key,)),
     }
 
 
-def scrub(message: str, prompts: Iterable[str]) -> str:
-    """Take secrets, LiteLLM's additions and every piece of the prompt out of a message, and cut it visibly."""
-    addition = _ADDITIONS.search(message)
-    if addition is not None:
-        message = message[: addition.start()]
-    cut = len(message) > _MAX_MESSAGE
-    message = _SECRETS.sub(REMOVED, message[:_MAX_MESSAGE])
-    message = _without(message, "\n".join(prompts)[:_MAX_PROMPT])
-    message = message.replace("\0", "").encode(errors="replace").decode()
-    return (message + "… cut" if cut else message)[:MAX_TEXT]
-
-
-def prompt_texts(request: Mapping[str, Any]) -> list[str]:
-    """Give the texts of a request's messages, input and prompt, up to a bound."""
-    found: list[str] = []
-    waiting: list[Any] = [request.get(name) for name in ("messages", "input", "prompt", "system", "instructions")]
-    room = _MAX_PROMPT
-    while waiting and room > 0:
-        item = waiting.pop(0)
-        if isinstance(item, str):
-            found.append(item[:room])
-            room -= len(item)
-        elif isinstance(item, Mapping):
-            waiting += [item.get(name) for name in ("content", "text", "input", "arguments")]
-        elif isinstance(item, list | tuple):
-            waiting += item[:200]
-    return found
-
-
-def _without(message: str, prompt: str) -> str:
-    """Replace every run of a message that stands in the prompt, from `_PIECE` characters on."""
-    if len(prompt) < _PIECE:
-        return message if len(prompt.strip()) < 4 else message.replace(prompt, REMOVED)
-    kept: list[str] = []
-    at = 0
-    while at < len(message):
-        if message[at : at + _PIECE] not in prompt or len(message) - at < _PIECE:
-            kept.append(message[at])
-            at += 1
-            continue
-        end = at + _PIECE
-        while end < len(message) and message[at : end + 1] in prompt:
-            end += 1
-        kept.append(REMOVED)
-        at = end
-    return "".join(kept)
+def _is_backends(error: BaseException) -> bool:
+    return isinstance(error, OSError) or any(kind.__module__.startswith(_BACKENDS) for kind in type(error).__mro__)

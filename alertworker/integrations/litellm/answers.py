@@ -1,0 +1,154 @@
+"""Reads LiteLLM's success log: the fields of a `RequestSucceeded`, or of the call its client walked away from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alertworker.events import AbandonReason
+from alertworker.integrations.litellm.bounds import count, key_hash, metadata, moment, name, nanos, tags, url
+from alertworker.integrations.litellm.budgets import budgets
+from alertworker.integrations.litellm.calls import Call, caller_facts
+from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.scrub import scrub
+
+_EXCERPT: Final = 100
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+def answered(kwargs: Mapping[str, Any], call: Call | None, options: CallbackOptions) -> dict[str, Any] | None:
+    """Give the event for a success that LiteLLM logged; ``None`` when the log has no id to go by.
+
+    ``kwargs`` is what LiteLLM passes to ``async_log_success_event``. A stream that was cut is logged as a success too,
+    so that what was streamed is paid for; it becomes a `RequestAbandoned`.
+    """
+    log = _mapping(kwargs.get("standard_logging_object"))
+    parameters = _mapping(kwargs.get("litellm_params"))
+    request = _mapping(parameters.get("metadata"))
+    call_id = name(log.get("litellm_call_id")) or name(kwargs.get("litellm_call_id")) or name(log.get("id"))
+    if call_id is None:
+        return None
+    caller = call.caller if call is not None else request.get("user_api_key_auth")
+    fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, call)}
+    fields |= _when(log, call) | _how_much(log, kwargs)
+    fields["budgets"] = budgets(caller, request, fields["customer_id"])
+    fields |= _detours(request, call, fields)
+    if request.get("client_disconnected") is True:
+        chunks = call.chunks if call is not None else 0
+        return fields | {
+            "type": "llm.request.abandoned", "reason": AbandonReason.DISCONNECTED, "chunks": chunks,
+        }  # fmt: skip
+    if options.show_messages:
+        fields["messages_excerpt"] = excerpt(log.get("messages"))
+    return fields | {"type": "llm.request.succeeded"}
+
+
+def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what a failed call cost, where LiteLLM says so; a caller may have written the same fields into its body."""
+    usage = request.get("combined_usage_object")
+    if usage is None or isinstance(usage, (str, int, float, list, dict)):  # LiteLLM's is an object of its own
+        return {}
+    cost = nanos(request.get("response_cost"))
+    if not cost:  # then the tokens are an estimate of what nobody answered
+        return {}
+    return {
+        "cost_nanos": cost,
+        "prompt_tokens": count(getattr(usage, "prompt_tokens", None)),
+        "completion_tokens": count(getattr(usage, "completion_tokens", None)),
+    }
+
+
+def excerpt(messages: object) -> str | None:
+    """Give the first characters of the messages, reading no more of them than that."""
+    if isinstance(messages, str):
+        return messages[:_EXCERPT] or None
+    if not isinstance(messages, list):
+        return None
+    text = ""
+    for message in messages[:_EXCERPT]:
+        content = message.get("content") if isinstance(message, Mapping) else None
+        if isinstance(content, str):
+            text += f"{message.get('role')}: {content[:_EXCERPT]}\n"
+        if len(text) >= _EXCERPT:
+            break
+    return scrub(text.strip(), ())[:_EXCERPT] or None
+
+
+def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, options: CallbackOptions) -> dict[str, Any]:
+    logged = _mapping(log.get("metadata"))
+    facts: dict[str, Any] = {
+        "key_hash": key_hash(logged.get("user_api_key_hash")),
+        "key_alias": name(logged.get("user_api_key_alias")),
+        "team_id": name(logged.get("user_api_key_team_id")),
+        "team_alias": name(logged.get("user_api_key_team_alias")),
+        "user_id": name(logged.get("user_api_key_user_id")),
+        "user_email": name(logged.get("user_api_key_user_email")),
+        "organization_id": name(logged.get("user_api_key_org_id")),
+        "organization_alias": name(logged.get("user_api_key_org_alias")),
+    }
+    facts |= {key: value for key, value in caller_facts(caller, options.metadata_keys).items() if value is not None}
+    facts["customer_id"] = name(log.get("end_user")) or facts.get("customer_id")
+    requester = _mapping(logged.get("requester_metadata"))
+    facts["alerting_metadata"] = metadata(request.get("alerting_metadata") or requester.get("alerting_metadata"))
+    facts["tags"] = tags(log.get("request_tags"))
+    return facts
+
+
+def _what(log: Mapping[str, Any], parameters: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
+    deployment = call.deployment if call is not None else _NOTHING
+    region = name(parameters.get("region_name")) or deployment.get("region")
+    return {
+        "trace_id": name(log.get("trace_id")),
+        "call_type": name(log.get("call_type")),
+        "stream": bool(log.get("stream")),
+        "model": name(log.get("model")),
+        "model_group": name(log.get("model_group")) or deployment.get("model_group"),
+        "deployment_id": name(log.get("model_id")) or deployment.get("deployment_id"),
+        "provider": name(log.get("custom_llm_provider")) or deployment.get("provider"),
+        "api_base": url(log.get("api_base")) or deployment.get("api_base"),
+        "region": region,
+    }
+
+
+def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
+    """Give the times: from the client's request on, where LiteLLM counts from the last attempt."""
+    ended_at = moment(log.get("endTime")) or moment(time.time())
+    started_at = moment(call.started) if call is not None else moment(log.get("startTime")) or ended_at
+    times = {"started_at": started_at, "ended_at": ended_at, "occurred_at": ended_at}
+    if log.get("stream"):
+        first = call.first_chunk if call is not None else None
+        times["first_token_at"] = moment(first or log.get("completionStartTime"))
+        times["last_chunk_at"] = moment(call.last_chunk) if call is not None else None
+    return times
+
+
+def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    usage = _mapping(_mapping(log.get("metadata")).get("usage_object"))
+    cached = _mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
+    unpriced = log.get("response_cost_failure_debug_info")
+    cost = log.get("response_cost") if log else kwargs.get("response_cost")
+    reason = _mapping(unpriced).get("error_str")
+    return {
+        "prompt_tokens": count(log.get("prompt_tokens")),
+        "completion_tokens": count(log.get("completion_tokens")),
+        "cached_tokens": count(cached),
+        "cache_hit": log.get("cache_hit") is True,
+        "cost_nanos": nanos(cost),
+        "cost_failure": scrub(reason, ()) if isinstance(reason, str) else None,
+    }
+
+
+def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str, Any]) -> dict[str, Any]:
+    if call is not None:
+        return call.detours()
+    fallbacks, original = count(request.get("attempted_fallbacks")), name(request.get("original_model_group"))
+    return {
+        "attempts": count(request.get("attempted_retries")) + 1,
+        "fallbacks": fallbacks,
+        "original_model_group": original if original != fields["model_group"] else None,
+    }
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else _NOTHING

@@ -1,0 +1,120 @@
+"""Cuts what LiteLLM hands over to the bounds of the wire contract, so that one odd field never costs the event."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import reprlib
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_NANOS, MAX_TEXT, MAX_URL
+from alertworker.money import nanos_from_dollars
+
+#: What LiteLLM itself puts in a key's place: a hash, or a name for a caller of its own.
+_HARMLESS_KEY: Final = re.compile(
+    r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
+)
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 200
+
+
+def clip(value: object, limit: int) -> str | None:
+    """Give a string of at most ``limit`` characters without NUL and lone surrogates; ``None`` for what is not one."""
+    if not isinstance(value, str) or not value:
+        return None
+    value = value[:limit]
+    if value.isascii():
+        return value.replace("\x00", "\ufffd")
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+
+
+def name(value: object) -> str | None:
+    """Give an identifier or a name; a number becomes its digits."""
+    if type(value) is int:
+        return str(value)[:MAX_NAME]
+    return clip(value, MAX_NAME)
+
+
+def url(value: object) -> str | None:
+    """Give an address without its user, password, query and fragment, which may hold keys."""
+    text = clip(value, 4 * MAX_URL)
+    if text is None:
+        return None
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"[:MAX_URL] if host else parts.path[:MAX_URL] or None
+
+
+def key_hash(value: object) -> str | None:
+    """Give a key's hash as LiteLLM made it, and the SHA-256 of all else: custom authentication may give raw keys."""
+    if not isinstance(value, str) or not value:
+        return None
+    if _HARMLESS_KEY.fullmatch(value):
+        return value
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def count(value: object) -> int:
+    """Give a count that is not negative, 0 for what is not a number."""
+    if not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return 0
+    return int(min(max(value, 0), MAX_COUNT))
+
+
+def nanos(dollars: object) -> int | None:
+    """Give nano-dollars for an amount in USD; ``None`` for what is no amount."""
+    if isinstance(dollars, bool) or not isinstance(dollars, (int, float, Decimal)):
+        return None
+    if not -MAX_NANOS <= dollars * 1_000_000_000 <= MAX_NANOS:  # also false for NaN
+        return None
+    return nanos_from_dollars(dollars)
+
+
+def moment(value: object) -> datetime | None:
+    """Give an aware moment for a POSIX time, a datetime (local when naive, as LiteLLM makes them) or ISO 8601."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+            return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return None
+
+
+def tags(value: object) -> tuple[str, ...]:
+    """Give the tags that are strings, each once, in order."""
+    if not isinstance(value, (list, tuple)):
+        return ()
+    found = (name(tag) for tag in value[: 4 * MAX_ITEMS])
+    return tuple(dict.fromkeys(tag for tag in found if tag))[:MAX_ITEMS]
+
+
+def metadata(value: object, *, only: Iterable[str] | None = None) -> dict[str, str]:
+    """Give a mapping's text: scalars as they print, the rest shortened; ``only`` names the keys that may pass."""
+    if not isinstance(value, Mapping):
+        return {}
+    kept: dict[str, str] = {}
+    for key in list(value) if only is None else [key for key in only if key in value]:
+        if len(kept) == MAX_ITEMS:
+            break
+        label, item = clip(key, MAX_NAME), value[key]
+        if label is not None and item is not None:
+            kept[label] = clip(_printed(item), MAX_TEXT) or ""
+    return kept
+
+
+def _printed(item: Any) -> str:
+    if isinstance(item, str):
+        return item
+    return str(item) if isinstance(item, (int, float)) else _SHORT.repr(item)

@@ -1,0 +1,120 @@
+"""One call while it runs: what is known of it, without a reference to its prompt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from alertworker.integrations.litellm.bounds import key_hash, metadata, moment, name, tags, url
+from alertworker.integrations.litellm.budgets import budgets
+
+#: Names under which a deployment's settings carry its region.
+_REGIONS = ("region_name", "aws_region_name", "vertex_location")
+
+
+@dataclass(slots=True)
+class Call:
+    """A call from the pre-call hook to its end. Times are POSIX seconds.
+
+    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` is what the last attempt was made on, empty before the
+    first, and ``deployment_key`` its key, to be masked in errors. ``trying`` says that an attempt was begun whose
+    failure was not told yet. ``answered`` says that the answer was complete, so that LiteLLM's success log is only on
+    its way, and ``announced`` that the call had hung before that.
+    """
+
+    call_id: str
+    started: float
+    caller: Any
+    requested_model: object
+    call_type: object
+    stream: bool
+    alerting_metadata: object
+    tags: object
+    metadata_keys: tuple[str, ...] = ()
+    deployment: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 0
+    fallbacks: int = 0
+    trying: bool = False
+    deployment_key: object = field(default=None, repr=False)
+    first_chunk: float | None = None
+    last_chunk: float | None = None
+    chunks: int = 0
+    answered: bool = False
+    announced: bool = False
+    ended: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """Give the fields that all events of this call share."""
+        return {
+            "call_id": self.call_id,
+            "started_at": moment(self.started),
+            "call_type": name(self.call_type),
+            "stream": self.stream,
+            "model": name(self.requested_model),
+            "model_group": name(self.requested_model),
+            "tags": tags(self.tags),
+            "alerting_metadata": metadata(self.alerting_metadata),
+            **caller_facts(self.caller, self.metadata_keys),
+            **self.deployment,
+        }
+
+    def end(self) -> dict[str, Any]:
+        """Give the fields that all ends share, of a call that did not get to LiteLLM's success log."""
+        fields = self.describe() | {"ended_at": moment(time.time()), **self.detours()}
+        return fields | {"budgets": budgets(self.caller, {}, fields.get("customer_id"))}
+
+    def detours(self) -> dict[str, Any]:
+        """Give how many attempts and fallbacks it took, and what was asked for where a fallback came last."""
+        original = name(self.requested_model) if self.fallbacks else None
+        return {"attempts": max(1, self.attempts), "fallbacks": self.fallbacks, "original_model_group": original}
+
+
+def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give a request's metadata; some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
+    own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
+    own, other = own if isinstance(own, Mapping) else {}, other if isinstance(other, Mapping) else {}
+    return {**own, **other} if own and other else own or other
+
+
+def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
+    """Give whom a call is for, from LiteLLM's ``UserAPIKeyAuth``; empty for what is none."""
+    if caller is None:
+        return {}
+    facts: dict[str, Any] = {
+        "key_hash": key_hash(getattr(caller, "api_key", None)),
+        "key_alias": name(getattr(caller, "key_alias", None)),
+        "team_id": name(getattr(caller, "team_id", None)),
+        "team_alias": name(getattr(caller, "team_alias", None)),
+        "user_id": name(getattr(caller, "user_id", None)),
+        "user_email": name(getattr(caller, "user_email", None)),
+        "customer_id": name(getattr(caller, "end_user_id", None)),
+        "organization_id": name(getattr(caller, "org_id", None)),
+        "organization_alias": name(getattr(caller, "organization_alias", None)),
+    }
+    if metadata_keys:
+        facts["team_metadata"] = metadata(getattr(caller, "team_metadata", None), only=metadata_keys)
+        facts["key_metadata"] = metadata(getattr(caller, "metadata", None), only=metadata_keys)
+    return facts
+
+
+def deployment_facts(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """Give which deployment an attempt is made on, from what LiteLLM passes to its deployment hooks."""
+    info = attempt.get("model_info")
+    facts = {
+        "model": name(attempt.get("model")),
+        "deployment_id": name(info.get("id")) if isinstance(info, Mapping) else None,
+        "provider": name(attempt.get("custom_llm_provider")) or _prefix(attempt.get("model")),
+        "api_base": url(attempt.get("api_base") or attempt.get("base_url")),
+        "region": next((region for key in _REGIONS if (region := name(attempt.get(key)))), None),
+    }
+    group = name(request_metadata(attempt).get("model_group"))
+    if group is not None:
+        facts["model_group"] = group
+    return facts
+
+
+def _prefix(model: object) -> str | None:
+    """Give the provider that LiteLLM reads from a model's name, as in ``azure/gpt-4o``."""
+    return name(model.partition("/")[0]) if isinstance(model, str) and "/" in model else None

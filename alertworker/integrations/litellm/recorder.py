@@ -1,0 +1,244 @@
+"""Turns what LiteLLM's hooks tell into events. Knows LiteLLM's data, and imports nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any, Final, Protocol
+
+from alertworker.events import AbandonReason
+from alertworker.integrations.litellm.answers import answered, spent_in_vain
+from alertworker.integrations.litellm.bounds import count, moment, name
+from alertworker.integrations.litellm.budgets import budgets
+from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, request_metadata
+from alertworker.integrations.litellm.environment import CallbackOptions, seconds
+from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
+
+#: How long after its request's task has ended a call may still be logged, in seconds, before it counts as abandoned.
+GRACE: Final = 5.0
+#: The same for a call whose answer was complete: LiteLLM's log of it is then only late.
+GRACE_ANSWERED: Final = 60.0
+#: How often the threshold is read again, in seconds: LiteLLM may reload its configuration.
+_THRESHOLD_PERIOD: Final = 30.0
+_DEFAULT_THRESHOLD: Final = 300.0
+#: How many calls are remembered at once; more than a proxy process can run.
+_MAX_CALLS: Final = 100_000
+#: How many ended calls are remembered, so that an end told twice is published once.
+_MAX_ENDED: Final = 10_000
+
+
+class _InFlight(Protocol):
+    def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]], /) -> None: ...
+    def progress(self, call_id: str, /) -> None: ...
+    def finish(self, call_id: str, /) -> bool: ...
+
+
+class EventPublisher(Protocol):
+    """What the recorder needs of the publisher."""
+
+    threshold_seconds: float
+
+    @property
+    def inflight(self) -> _InFlight:
+        """Give the calls that are watched."""
+        ...
+
+    def publish(self, event: Mapping[str, Any], /) -> None:
+        """Append an event and return."""
+        ...
+
+
+class Recorder:
+    """Follows each call from its pre-call hook to its one end. Every method runs on the proxy's event loop.
+
+    ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set.
+    """
+
+    def __init__(
+        self,
+        publisher: EventPublisher,
+        options: CallbackOptions,
+        *,
+        threshold: Callable[[], object] = lambda: None,
+        grace: tuple[float, float] = (GRACE, GRACE_ANSWERED),
+    ) -> None:
+        self._publisher = publisher
+        self._options = options
+        self._threshold = threshold
+        self._grace, self._grace_answered = grace
+        self._next_threshold = 0.0
+        self._calls: dict[str, Call] = {}
+        self._ended: dict[str, None] = {}
+
+    def started(self, request: Mapping[str, Any], caller: Any, call_type: object) -> None:
+        """Begin to follow a call; some routes tell it twice."""
+        call_id = name(request.get("litellm_call_id"))
+        if call_id is None or call_id in self._calls or len(self._calls) >= _MAX_CALLS:
+            return
+        self._read_threshold()
+        details = request_metadata(request)
+        call = Call(
+            call_id=call_id,
+            started=time.time(),
+            caller=caller,
+            requested_model=request.get("model"),
+            call_type=call_type,
+            stream=request.get("stream") is True,
+            alerting_metadata=details.get("alerting_metadata"),
+            tags=details.get("tags"),
+            metadata_keys=self._options.metadata_keys,
+        )
+        self._calls[call_id] = call
+        self._ended.pop(call_id, None)  # a client may choose the id, and use it again
+        self._publisher.inflight.start(call_id, call.describe)
+        task = asyncio.current_task()
+        if task is not None:
+            task.add_done_callback(partial(self._task_ended, call))
+
+    def trying(self, attempt: Mapping[str, Any]) -> None:
+        """Note an attempt on a deployment; LiteLLM's nested calls tell one attempt twice."""
+        call = self._calls.get(name(attempt.get("litellm_call_id")) or "")
+        if call is not None and not call.trying:
+            call.trying = True
+            call.attempts += 1
+            call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
+            call.deployment = deployment_facts(attempt)
+            call.deployment_key = attempt.get("api_key")
+
+    def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
+        """Tell that one attempt on one deployment failed."""
+        call_id = name(attempt.get("litellm_call_id"))
+        call = self._calls.get(call_id or "")
+        if call_id is None or (call is not None and not call.trying):
+            return
+        now = moment(time.time())
+        shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
+        if call is not None:
+            call.trying = False
+        self._publisher.publish(
+            {
+                **shared,
+                **deployment_facts(attempt),
+                "type": "llm.attempt.failed",
+                "occurred_at": now,
+                "failure": describe(error, attempt, attempted=True, key=attempt.get("api_key")),
+                "fallback_depth": max(0, fallback_depth or 0),
+            }
+        )
+
+    def succeeded(self, kwargs: Mapping[str, Any]) -> None:
+        """Tell that a call was answered, from LiteLLM's success log."""
+        log = kwargs.get("standard_logging_object")
+        call_id = log.get("litellm_call_id") if isinstance(log, Mapping) else kwargs.get("litellm_call_id")
+        call = self._calls.get(name(call_id) or "")
+        event = answered(kwargs, call, self._options)
+        if event is not None:
+            self._end(event["call_id"], event)
+
+    def failed(self, request: Mapping[str, Any], error: BaseException, caller: Any) -> None:
+        """Tell that a call failed for good; also one that was turned away before it was followed."""
+        call_id = name(request.get("litellm_call_id"))
+        call = self._calls.get(call_id or "")
+        if call_id is None or (call is None and call_id in self._ended):
+            return
+        fields = call.end() if call is not None else self._unfollowed(call_id, request, caller)
+        if status_code(error) == CLIENT_GONE:
+            self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
+            return
+        attempted = call is not None and call.attempts > 0
+        key = call.deployment_key if call is not None else None
+        self._end(call_id, {
+            **fields,
+            **(spent_in_vain(request) if call is not None else {}),
+            "type": "llm.request.failed",
+            "occurred_at": fields["ended_at"],
+            "failure": describe(error, request, attempted=attempted, started=call is not None, key=key),
+        })  # fmt: skip
+
+    def chunk(self, request: Mapping[str, Any]) -> None:
+        """Note that a chunk of a call's stream came."""
+        call = self._calls.get(request.get("litellm_call_id") or "")
+        if call is None:
+            return
+        call.last_chunk = time.time()
+        call.chunks += 1
+        if call.first_chunk is None:
+            call.first_chunk = call.last_chunk
+        self._publisher.inflight.progress(call.call_id)
+
+    def answer_complete(self, request: Mapping[str, Any]) -> None:
+        """Note that a call's whole answer is there: it cannot hang any more, and its success log will follow."""
+        call = self._calls.get(name(request.get("litellm_call_id")) or "")
+        if call is not None and not call.answered:
+            call.answered = True
+            call.announced = self._publisher.inflight.finish(call.call_id)
+
+    def _unfollowed(self, call_id: str, request: Mapping[str, Any], caller: Any) -> dict[str, Any]:
+        """Give the fields of a call that no pre-call hook told: one that was turned away, or a health check."""
+        now: datetime | None = moment(time.time())
+        return {
+            "call_id": call_id,
+            "started_at": moment(request.get("start_time")) or now,
+            "ended_at": now,
+            "model": name(request.get("model")),
+            "model_group": name(request.get("model")),
+            "stream": request.get("stream") is True,
+            **caller_facts(caller, self._options.metadata_keys),
+            "budgets": budgets(caller, {}, None),
+        }
+
+    def _end(self, call_id: str, event: dict[str, Any]) -> None:
+        call = self._calls.pop(call_id, None)
+        if call is not None:
+            call.ended = True
+            self._ended[call_id] = None
+            if len(self._ended) > _MAX_ENDED:
+                del self._ended[next(iter(self._ended))]
+        announced = self._publisher.inflight.finish(call_id)
+        event["announced"] = announced or (call is not None and call.announced)
+        self._publisher.publish(event)
+
+    def _abandon(self, fields: dict[str, Any], reason: AbandonReason, chunks: int) -> None:
+        event = fields | {
+            "type": "llm.request.abandoned",
+            "occurred_at": fields["ended_at"],
+            "reason": reason,
+            "chunks": chunks,
+        }
+        self._end(fields["call_id"], event)
+
+    def _task_ended(self, call: Call, task: asyncio.Task[Any]) -> None:
+        """Give a call whose own task is over a while to be logged; what is never logged was abandoned."""
+        if call.ended:
+            return
+        loop = task.get_loop()
+        if not loop.is_closed():
+            grace = self._grace_answered if call.answered else self._grace
+            loop.call_later(grace, self._give_up, call, time.time(), task.cancelled())
+
+    def _give_up(self, call: Call, ended: float, cancelled: bool) -> None:  # noqa: FBT001 - call_later passes positions
+        if call.ended:
+            return
+        if call.answered:  # LiteLLM never logged it; only a hanging alert must hear of its end
+            self._end_unlogged(call)
+            return
+        reason = AbandonReason.CANCELLED if cancelled else AbandonReason.DISCONNECTED
+        self._abandon(call.end() | {"ended_at": moment(ended)}, reason, call.chunks)
+
+    def _end_unlogged(self, call: Call) -> None:
+        event = call.end() | {"type": "llm.request.succeeded", "cost_failure": "LiteLLM did not log this call"}
+        if call.announced:
+            self._end(call.call_id, event)
+        else:
+            self._calls.pop(call.call_id, None)
+
+    def _read_threshold(self) -> None:
+        now = time.monotonic()
+        if now < self._next_threshold:
+            return
+        self._next_threshold = now + _THRESHOLD_PERIOD
+        own = self._options.threshold_seconds
+        self._publisher.threshold_seconds = own or seconds(self._threshold()) or _DEFAULT_THRESHOLD

@@ -1,0 +1,184 @@
+"""Makes an error's text fit to be seen: without secrets, pieces of the prompt and LiteLLM's debug lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from alertworker.events.base import MAX_TEXT
+from alertworker.integrations.litellm.bounds import clip
+
+#: What stands where something was taken out.
+REMOVED: Final = "[removed]"
+#: A piece of the prompt this long, in characters, does not appear in a text.
+MIN_PIECE: Final = 12
+#: A whole piece of the prompt that is shorter does not appear either, from this length on.
+_MIN_WHOLE: Final = 4
+#: How much of a message is looked at and kept, in characters.
+_MAX_MESSAGE: Final = 1_500
+#: Prompts longer than this, in characters, are not compared: the text is withheld instead.
+_MAX_PROMPT: Final = 2_000_000
+#: How many characters are compared before a text is withheld: a prompt of one repeated letter must not stop a proxy.
+_MAX_COMPARED: Final = 300_000
+WITHHELD: Final = "(message withheld: it cannot be told apart from the prompt)"
+#: Every piece of `MIN_PIECE` characters holds a window of this length that begins at a multiple of `_STRIDE`.
+_WINDOW: Final = 6
+_STRIDE: Final = MIN_PIECE - _WINDOW + 1
+
+#: Where a request carries what its caller wrote, and what in it are names and not the caller's words.
+_PROMPT_FIELDS: Final = (
+    "messages",
+    "input",
+    "prompt",
+    "system",
+    "instructions",
+    "contents",
+    "query",
+    "documents",
+    "tools",
+)
+_NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail", "format"})
+
+#: Where LiteLLM's own additions to a message begin; they may repeat the messages.
+_ADDITIONS: Final = re.compile(
+    r"\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
+    r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
+)
+_SECRETS: Final = re.compile(
+    r"""(?x)
+    (?<=//)[^\s/@]+@                                                                  # user and password of a URL
+    | https?://hooks\.slack\.com/[^\s'"<>,;)]+
+    | https?://[^\s'"<>,;)]*(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
+    | (?<=[?&])[^\s=&]+=[^\s&"']+                                                      # a URL's query
+    | \b(?:sk|pk|rk|gsk|xai|hf|gh[pos]|github_pat|glpat|xox[abposr]|xapp|AIza|ya29|AKIA|ASIA|pplx|r8)
+      [-_.]?[A-Za-z0-9*_.\-]{8,}
+    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                     # JSON web token
+    | \b(?i:(?P<scheme>bearer|basic)\s+)[A-Za-z0-9._~+/*=-]{6,}
+    | (?P<label>\b(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
+      (?:\s+provided)?["']?\s*[:=]\s*["']?(?i:(?:bearer|basic)\s+)?)[^\s"',;&)}\]]{4,}
+    | -----BEGIN[ A-Z]+-----[\s\S]*?(?:-----END[ A-Z]+-----|\Z)
+    | \b[A-Fa-f0-9]{32,}\b
+    | \b(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
+    """
+)
+
+
+def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()) -> str:
+    """Give a message as it may be seen, cut visibly.
+
+    ``prompt`` gives the strings whose content must not appear; ``secrets`` are values known to be secret, whatever they
+    look like.
+    """
+    addition = _ADDITIONS.search(message)
+    if addition is not None:
+        message = message[: addition.start()]
+    cut = len(message) > _MAX_MESSAGE
+    message = clip(message, _MAX_MESSAGE) or ""
+    for secret in secrets:
+        if isinstance(secret, str) and len(secret) >= _MIN_WHOLE:
+            message = message.replace(secret, REMOVED)
+    message = without(_SECRETS.sub(_masked, message), prompt)
+    return (message + "… cut" if cut else message)[:MAX_TEXT]
+
+
+def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
+    """Give the strings of a request that its caller wrote."""
+    for field in _PROMPT_FIELDS:
+        yield from _strings(request.get(field))
+
+
+def without(text: str, prompt: Iterable[str]) -> str:
+    """Replace every piece of the prompt of `MIN_PIECE` characters or more, and shorter strings as a whole.
+
+    The prompt is looked through once, in steps: a million characters take about 10 ms. What cannot be decided at a
+    bounded cost is withheld.
+    """
+    at: dict[str, list[int]] = {}
+    for start in range(len(text) - _WINDOW + 1):
+        at.setdefault(text[start : start + _WINDOW], []).append(start)
+    hidden: set[int] = set()
+    size = compared = 0
+    for piece in prompt:
+        size += len(piece)
+        if size > _MAX_PROMPT:
+            return WITHHELD
+        for spelling in _spellings(piece):
+            found, cost = _places(text, at, spelling)
+            hidden |= found
+            compared += cost
+            if compared > _MAX_COMPARED:
+                return WITHHELD
+    return _hide(text, hidden) if hidden else text
+
+
+def _places(text: str, at: Mapping[str, list[int]], piece: str) -> tuple[set[int], int]:
+    """Give where this piece of the prompt stands in the text, and how many characters were compared for it."""
+    if len(piece) < MIN_PIECE:
+        places = [match.start() for match in re.finditer(re.escape(piece), text)] if len(piece) >= _MIN_WHOLE else []
+        return {place + step for place in places for step in range(len(piece))}, len(text)
+    hidden: set[int] = set()
+    known: dict[int, int] = {}  # how far the text was compared, by the distance of the two places
+    cost = 0
+    for offset in range(0, len(piece) - _WINDOW + 1, _STRIDE):
+        for place in at.get(piece[offset : offset + _WINDOW], ()):
+            if place < known.get(place - offset, 0):
+                continue
+            left, right = _reach(text, place, piece, offset)
+            known[place - offset] = right
+            cost += right - left
+            if cost > _MAX_COMPARED:
+                return hidden, cost
+            if right - left >= MIN_PIECE:
+                hidden.update(range(left, right))
+    return hidden, cost
+
+
+def _reach(text: str, place: int, piece: str, offset: int) -> tuple[int, int]:
+    """Give where the longest common piece around these places begins and ends in the text."""
+    left, right = place, place + _WINDOW
+    shift = offset - place
+    while left > 0 and left + shift > 0 and text[left - 1] == piece[left + shift - 1]:
+        left -= 1
+    while right < len(text) and right + shift < len(piece) and text[right] == piece[right + shift]:
+        right += 1
+    return left, right
+
+
+def _hide(text: str, hidden: set[int]) -> str:
+    kept: list[str] = []
+    for position, letter in enumerate(text):
+        if position not in hidden:
+            kept.append(letter)
+        elif position - 1 not in hidden:
+            kept.append(REMOVED)
+    return "".join(kept)
+
+
+def _spellings(piece: str) -> Iterator[str]:
+    """Give the piece as it is, and as JSON would print it where that differs."""
+    piece = piece.replace("\x00", "\ufffd")
+    yield piece
+    for ascii_only in (True, False):
+        printed = json.dumps(piece, ensure_ascii=ascii_only)[1:-1]
+        if printed != piece:
+            yield printed
+
+
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif depth < 12 and isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in _NAMES or not isinstance(item, str):
+                yield from _strings(item, depth + 1)
+    elif depth < 12 and isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item, depth + 1)
+
+
+def _masked(match: re.Match[str]) -> str:
+    if match["label"]:
+        return match["label"] + REMOVED
+    return f"{match['scheme']} {REMOVED}" if match["scheme"] else REMOVED

@@ -1,0 +1,362 @@
+"""From hooks to events: one end per call, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from alertworker.events import Origin
+from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.recorder import Recorder
+from tests.unit.integrations.litellm_data import (
+    KEY_HASH,
+    ProviderError,
+    ProxyException,
+    attempt,
+    caller,
+    request,
+    success,
+)
+from tests.unit.integrations.recording import RecordingPublisher
+
+
+@pytest.fixture
+def publisher() -> RecordingPublisher:
+    """Give a publisher that keeps events."""
+    return RecordingPublisher()
+
+
+def recorder(publisher: RecordingPublisher, **options: Any) -> Recorder:
+    """Give a recorder whose patience with abandoned calls is a moment."""
+    return Recorder(publisher, CallbackOptions(**options), grace=(0.02, 0.2))
+
+
+def in_loop(act: Callable[[], Any]) -> None:
+    """Run hooks as a proxy does: on an event loop, in the task of a request that goes on."""
+
+    async def request_task() -> None:
+        act()
+
+    asyncio.run(request_task())
+
+
+def test_a_success_carries_what_alerting_and_books_need(publisher: RecordingPublisher) -> None:
+    """A success tells call, caller, deployment, tokens, cost and times, and counts from the client's request on."""
+    hooks = recorder(publisher, metadata_keys=("slack", "cost_center"))
+
+    def act() -> None:
+        hooks.started(
+            request(), caller(spend=1.0, max_budget=10.0, soft_budget=8.0, budget_duration="30d"), "acompletion"
+        )
+        hooks.trying(attempt())
+        hooks.succeeded(success())
+
+    in_loop(act)
+    (event,) = publisher.events
+    assert event.type == "llm.request.succeeded"
+    assert (event.call_id, event.trace_id, event.model_group, event.deployment_id) == (
+        "call-1",
+        "trace-1",
+        "gpt-4o",
+        "dep-1",
+    )
+    assert (event.key_hash, event.team_alias, event.customer_id) == (KEY_HASH, "Search", "customer-9")
+    assert (event.prompt_tokens, event.completion_tokens, event.cached_tokens) == (10, 5, 3)
+    assert (event.cost_nanos, event.tags, event.alerting_metadata) == (12_500, ("a", "b"), {"run": "7"})
+    assert (event.team_metadata, event.key_metadata) == ({"slack": "#search"}, {"cost_center": "42"})
+    (budget,) = event.budgets
+    assert (budget.scope, budget.spend_nanos, budget.max_nanos, budget.soft_nanos) == (
+        "key", 1_000_000_000, 10_000_000_000, 8_000_000_000,
+    )  # fmt: skip
+    assert event.messages_excerpt is None
+    assert publisher.inflight.describes == {}
+
+
+def test_messages_leave_only_where_switched_on(publisher: RecordingPublisher) -> None:
+    """The excerpt is for operators who asked for it."""
+    hooks = recorder(publisher, show_messages=True)
+    in_loop(lambda: hooks.succeeded(success()))
+    assert publisher.events[0].messages_excerpt == "user: the quick brown fox"
+
+
+def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: RecordingPublisher) -> None:
+    """Each attempt is told, then the failure; neither shows the prompt or the deployment's key."""
+    hooks = recorder(publisher)
+    error = ProviderError(500, "raw-provider-secret said: quick brown fox jumps")
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        for _ in range(2):
+            hooks.trying(attempt())
+            hooks.attempt_failed(attempt(), error, None)
+        hooks.failed(request(), error, caller())
+
+    in_loop(act)
+    assert [event.type for event in publisher.events] == [
+        "llm.attempt.failed", "llm.attempt.failed", "llm.request.failed",
+    ]  # fmt: skip
+    failed = publisher.events[-1]
+    assert (failed.deployment_id, failed.provider, failed.attempts) == ("dep-1", "azure", 2)
+    assert failed.api_base == "https://eu.example.com/v1"
+    assert failed.failure.origin == Origin.PROVIDER
+    assert {event.failure.message for event in publisher.events} == {"[removed] said:[removed]"}
+
+
+def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
+    """LiteLLM's wrappers inside wrappers tell one attempt twice."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(), caller(), "atext_completion")
+        hooks.trying(attempt())
+        hooks.trying(attempt())
+        hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
+        hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
+
+    in_loop(act)
+    assert len(publisher.events) == 1
+
+
+def test_a_fallback_tells_what_was_asked_for(publisher: RecordingPublisher) -> None:
+    """Where a fallback came last, the event names the model group the client wanted."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        hooks.trying(attempt())
+        hooks.attempt_failed(attempt(), ProviderError(500, "no"), None)
+        hooks.trying(attempt(fallback_depth=1, metadata={"model_group": "backup"}))
+        hooks.succeeded(success(model_group="backup"))
+
+    in_loop(act)
+    ended = publisher.events[-1]
+    assert (ended.model_group, ended.original_model_group, ended.fallbacks, ended.attempts) == (
+        "backup",
+        "gpt-4o",
+        1,
+        2,
+    )
+
+
+def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublisher) -> None:
+    """An authentication failure carries no deployment, although LiteLLM stamps one on it."""
+    hooks = recorder(publisher)
+    stamped = request(
+        model_info={"id": "dep-1"}, standard_logging_object={"model_id": "dep-1", "api_base": "https://x"}
+    )
+    in_loop(lambda: hooks.failed(stamped, ProxyException("401", "bad key"), caller(api_key="raw key of a caller")))
+    (event,) = publisher.events
+    assert (event.failure.origin, event.failure.status_code) == (Origin.CALLER, 401)
+    assert (event.deployment_id, event.provider, event.api_base) == (None, None, None)
+    assert event.key_hash is not None
+    assert "raw" not in event.key_hash
+
+
+def test_a_failure_told_twice_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
+    """An end says whether the call had been announced."""
+    hooks = recorder(publisher)
+    publisher.inflight.announced.add("call-1")
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        hooks.failed(request(), ProviderError(500, "no"), caller())
+        hooks.failed(request(), ProviderError(500, "no"), caller())
+
+    in_loop(act)
+    assert [event.announced for event in publisher.events] == [True]
+
+
+def test_an_odd_request_never_costs_the_event(publisher: RecordingPublisher) -> None:
+    """Fields of any type and length are cut or left out; the event stays valid."""
+    hooks = recorder(publisher)
+    odd = {
+        "alerting_metadata": {"x" * 999: ["\x00\ud800" * 999], 7: 1, "n": None},
+        "tags": ["\ud800", 3, None, "t" * 999],
+    }
+
+    def act() -> None:
+        hooks.started(request("c" * 999, model=["?"], metadata=odd, stream="yes"), caller(team_alias="\x00\ud800"), 5)
+        hooks.trying(attempt("c" * 999, api_base=7, model_info="?", model=None))
+        hooks.succeeded(
+            success(
+                "c" * 999,
+                metadata=odd,
+                response_cost=float("nan"),
+                prompt_tokens=-1,
+                completion_tokens=10**30,
+                endTime="?",
+                api_base=["x"],
+                request_tags="x",
+                end_user={"id": 1},
+            )
+        )
+
+    in_loop(act)
+    (event,) = publisher.events
+    assert (event.cost_nanos, event.prompt_tokens, event.completion_tokens) == (None, 0, 1_000_000_000)
+    assert event.team_alias == "\ufffd\ufffd"
+
+
+def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingPublisher) -> None:
+    """A client that went away fires no hook; the end of the request's task tells."""
+    hooks = recorder(publisher)
+
+    async def proxy() -> None:
+        async def handle() -> None:
+            hooks.started(request(stream=True), caller(), "acompletion")
+            hooks.chunk(request())
+            hooks.chunk(request())
+
+        await asyncio.create_task(handle())
+        assert publisher.events == []
+        await asyncio.sleep(0.1)
+
+    asyncio.run(proxy())
+    (event,) = publisher.events
+    assert (event.type, event.reason, event.chunks) == ("llm.request.abandoned", "disconnected", 2)
+    assert publisher.inflight.progressed == {"call-1": 2}
+
+
+def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublisher) -> None:
+    """A proxy that gives a call up says so."""
+    hooks = recorder(publisher)
+
+    async def proxy() -> None:
+        async def handle() -> None:
+            hooks.started(request(), caller(), "acompletion")
+            await asyncio.sleep(60)
+
+        task = asyncio.create_task(handle())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.sleep(0.1)
+
+    asyncio.run(proxy())
+    assert [event.reason for event in publisher.events] == ["cancelled"]
+
+
+def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: RecordingPublisher) -> None:
+    """Once its answer was complete it is not watched any more, and one that had hung is ended."""
+    hooks = recorder(publisher)
+    publisher.inflight.announced.add("hung")
+
+    async def proxy() -> None:
+        async def handle() -> None:
+            for call_id in ("call-1", "hung"):
+                hooks.started(request(call_id), caller(), "anthropic_messages")
+                hooks.answer_complete(request(call_id))
+            assert publisher.inflight.describes == {}
+
+        await asyncio.create_task(handle())
+        await asyncio.sleep(0.3)
+
+    asyncio.run(proxy())
+    assert [(event.type, event.call_id, event.announced) for event in publisher.events] == [
+        ("llm.request.succeeded", "hung", True)
+    ]
+
+
+def test_a_client_gone_before_its_answer_is_no_failure(publisher: RecordingPublisher) -> None:
+    """LiteLLM may be told to cancel such calls; it then fails them with nginx's status 499."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        hooks.failed(request(), ProxyException("499", "Client disconnected"), caller())
+
+    in_loop(act)
+    assert [(event.type, event.reason) for event in publisher.events] == [("llm.request.abandoned", "disconnected")]
+
+
+def test_an_id_used_again_is_another_call(publisher: RecordingPublisher) -> None:
+    """Clients may choose the id, and some always choose the same."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        for _ in range(2):
+            hooks.started(request(), caller(), "acompletion")
+            hooks.failed(request(), ProviderError(500, "no"), caller())
+
+    in_loop(act)
+    assert len(publisher.events) == 2
+
+
+def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublisher) -> None:
+    """What a failed call cost is taken from LiteLLM's own object and never from the request's body."""
+    hooks = recorder(publisher)
+    forged = request(response_cost=-5.0, combined_usage_object={"prompt_tokens": 10**6})
+
+    def act() -> None:
+        hooks.started(forged, caller(), "acompletion")
+        hooks.failed(forged, ProviderError(500, "no"), caller())
+
+    in_loop(act)
+    assert (publisher.events[0].cost_nanos, publisher.events[0].prompt_tokens) == (None, 0)
+
+
+def test_a_late_success_log_is_waited_for(publisher: RecordingPublisher) -> None:
+    """A call whose answer was complete is not abandoned while its log is on its way."""
+    hooks = recorder(publisher)
+
+    async def proxy() -> None:
+        async def handle() -> None:
+            hooks.started(request(), caller(), "acompletion")
+            hooks.answer_complete(request())
+
+        await asyncio.create_task(handle())
+        await asyncio.sleep(0.1)
+        hooks.succeeded(success())
+        await asyncio.sleep(0.25)
+
+    asyncio.run(proxy())
+    assert [event.type for event in publisher.events] == ["llm.request.succeeded"]
+
+
+def test_a_cut_stream_that_litellm_bills_is_abandoned_with_its_cost(publisher: RecordingPublisher) -> None:
+    """LiteLLM logs a cut stream as a success so that it is paid for; it was none."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(stream=True), caller(), "acompletion")
+        hooks.chunk(request())
+        hooks.succeeded(success(stream=True, metadata={"client_disconnected": True}))
+
+    in_loop(act)
+    assert [(event.type, event.chunks) for event in publisher.events] == [("llm.request.abandoned", 1)]
+
+
+def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
+    """What is remembered of a running call holds no reference to its messages."""
+
+    class Prompt(list[Any]):
+        """Messages that can be looked for."""
+
+    hooks = recorder(publisher)
+
+    async def proxy() -> None:
+        def tell() -> None:
+            prompt = Prompt([{"role": "user", "content": "hello"}])
+            hooks.started(request(messages=prompt), caller(), "acompletion")
+            hooks.trying(attempt(messages=prompt))
+
+        tell()
+        gc.collect()
+        assert not [thing for thing in gc.get_objects() if type(thing) is Prompt]
+
+    asyncio.run(proxy())
+
+
+@pytest.mark.parametrize(
+    ("own", "litellms", "expected"), [(2.5, 600, 2.5), (None, 600, 600.0), (None, 0.0001, 0.0001), (None, None, 300.0)]
+)
+def test_the_threshold_is_ours_then_litellms(
+    publisher: RecordingPublisher, own: float | None, litellms: object, expected: float
+) -> None:
+    """Our setting rules over ``general_settings.alerting_threshold``, and 300 s stand where neither is set."""
+    hooks = Recorder(publisher, CallbackOptions(threshold_seconds=own), threshold=lambda: litellms)
+    in_loop(lambda: hooks.started(request(), caller(), "acompletion"))
+    assert publisher.threshold_seconds == expected

@@ -1,0 +1,153 @@
+"""What an error's text may not show."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.integrations.litellm.scrub import REMOVED, WITHHELD, prompt_pieces, scrub
+
+REQUEST = {
+    "messages": [{"role": "user", "content": [{"type": "text", "text": "Mein Codewort ist Zaunkönig-4711, bitte"}]}]
+}
+PROMPT = list(prompt_pieces(REQUEST))
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-abcdefghijklmnop",
+        "Bearer abcdefgh12345",
+        "AKIAABCDEFGHIJKLMNOP",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "AIzaSyA1234567890abcdefghijklmnop",
+        "api_key=verysecretvalue",
+        '"api-key": "verysecretvalue"',
+    ],
+)
+def test_secrets_are_taken_out(secret: str) -> None:
+    """No form of a credential survives."""
+    scrubbed = scrub(f"Incorrect credentials provided: {secret} for https://u:p@host.example/v1?key=abcd", [])
+
+    assert secret not in scrubbed
+    assert "verysecretvalue" not in scrubbed
+    assert "u:p@" not in scrubbed
+    assert "abcd" not in scrubbed
+    assert "Incorrect credentials" in scrubbed
+
+
+def test_litellms_own_additions_are_left_out() -> None:
+    """They may repeat the messages, and say nothing new."""
+    message = "boom\n\nModel: gpt-4\nMessages: `[{'role': 'user'}]`"
+
+    assert scrub(message, []) == "boom"
+
+
+@given(
+    prompt=st.text(min_size=12, max_size=200),
+    before=st.text(max_size=60),
+    after=st.text(max_size=60),
+    begin=st.integers(0, 100),
+    length=st.integers(12, 200),
+)
+def test_no_piece_of_the_prompt_survives(prompt: str, before: str, after: str, begin: int, length: int) -> None:
+    """Wherever a provider echoes twelve or more characters of the prompt, they are gone."""
+    begin = min(begin, len(prompt) - 12)
+    echoed = prompt[begin : begin + length]
+    scrubbed = scrub(f"{before}{echoed}{after}", [prompt])
+
+    pieces = {prompt[at : at + 12] for at in range(len(prompt) - 11)}
+    pieces = {piece for piece in pieces if not (set(piece) & set("[removed]"))}
+    assert not any(piece in scrubbed for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "sk-proj-abcdefgh12345678",
+        "xoxb-1234567890-abcdef",
+        "https://hooks.slack.com/services/T0/B0/abcdefgh",
+        "https://example.webhook.office.com/webhookb2/abc",
+        "0123456789abcdef0123456789abcdef",
+        "AbCdEf0123456789AbCdEf0123456789AbCdEf01",
+    ],
+)
+def test_a_secret_is_known_by_its_shape(secret: str) -> None:
+    """Keys, tokens and webhook addresses are masked wherever they stand."""
+    assert scrub(f"provider said: {secret}, sorry", ()) == f"provider said: {REMOVED}, sorry"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Authorization: Bearer abcdef123", f"Authorization: Bearer {REMOVED}"),
+        ("api_key=hunter2hunter2", f"api_key={REMOVED}"),
+        ("postgres://me:pw@db/x", f"postgres://{REMOVED}db/x"),
+        ("got bearer abcdef123 here", f"got bearer {REMOVED} here"),
+    ],
+)
+def test_a_labelled_secret_goes_and_its_label_stays(text: str, expected: str) -> None:
+    """A reader still sees what was masked."""
+    assert scrub(text, ()) == expected
+
+
+def test_ordinary_text_is_left_alone() -> None:
+    """An error without secrets reads as the provider wrote it."""
+    text = "litellm.InternalServerError: OpenAIException - the task-scheduler had an error at disk-usage of 97 %"
+    assert scrub(text, PROMPT) == text
+
+
+def test_a_prompt_echoed_as_json_is_hidden() -> None:
+    """Escapes do not hide a piece from us."""
+    assert "4711" not in scrub(r"bad: {\"content\": \"ist Zaunk\u00f6nig-4711, bitte\"}", PROMPT)
+
+
+def test_pieces_of_the_prompt_are_hidden_wherever_the_request_has_them() -> None:
+    """A provider that echoes a tool's description, cut at both ends, does not leak it."""
+    request = {"tools": [{"type": "function", "function": {"name": "f", "description": "Gives the secret recipe"}}]}
+    assert scrub("bad tool 'the secret rec' at 3", prompt_pieces(request)) == f"bad tool '{REMOVED}' at 3"
+
+
+def test_a_short_prompt_is_hidden_as_a_whole() -> None:
+    """A pin alone is shorter than the pieces that are looked for."""
+    assert scrub("you said 'pin 47', no", prompt_pieces({"input": "pin 47"})) == f"you said '{REMOVED}', no"
+
+
+def test_words_shared_by_chance_stay() -> None:
+    """What the prompt and the error share by chance is kept."""
+    assert scrub("user: bitte warten", PROMPT) == "user: bitte warten"
+
+
+def test_a_known_secret_goes_by_its_value() -> None:
+    """A key without a known shape is masked where its value is known."""
+    assert scrub("wrong key: raw-provider", (), secrets=("raw-provider", None, "")) == f"wrong key: {REMOVED}"
+
+
+def test_nul_surrogates_and_length_are_bounded() -> None:
+    """What comes out fits the wire contract, and shows that it was cut."""
+    text = scrub("a\x00b\ud800 " + "x y " * 5_000, ())
+    assert text.startswith("a\ufffdb\ufffd")
+    assert text.endswith("… cut")
+    assert len(text) <= 2_000
+
+
+@pytest.mark.parametrize(
+    "letters",
+    ["a" * 1_000_000, "the cat sat on the mat. " * 40_000, "ab" * 200_000, "".join(map(str, range(100_000)))],
+    ids=["one letter", "sentences", "two letters", "digits"],
+)
+def test_a_prompt_made_to_be_slow_is_not(letters: str) -> None:
+    """A long or repeated prompt costs a bounded time, and no piece of it is shown, from wherever it comes."""
+    echoed = letters[-1_200:]
+    began = time.process_time()
+    text = scrub("error: " + echoed, [letters])
+    assert time.process_time() - began < 1
+    assert not any(echoed[at : at + 12] in text for at in range(len(echoed) - 12))
+
+
+def test_what_could_not_be_compared_is_not_shown() -> None:
+    """The text of an error is withheld where the prompt is too long to look through."""
+    assert scrub("some error", ["x" * 3_000_000]) == WITHHELD
