@@ -1,0 +1,142 @@
+"""``alertworker run``: everything from one command, and nothing left of it afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import pytest
+
+from alertworker.locations import default_broker_url
+from alertworker.publisher import BrokerTransport, Publisher
+
+READY = "Ctrl-C stops it"
+
+
+class Run:
+    """A running ``alertworker run`` on a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self._log = folder / "out.log"
+        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        environ = {**keep, "PYTHONUNBUFFERED": "1", "ALERTWORKER_DATA_DIR": str(self.data)}
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "alertworker", "run"],
+                cwd=folder,
+                env=environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.wait_for(READY)
+        self.children: list[psutil.Process] = []
+        ends = time.monotonic() + 20
+        while len(self.children) < 6 and time.monotonic() < ends:  # broker, ingest and its two, deliver, beat
+            self.children = psutil.Process(self.process.pid).children(recursive=True)
+            time.sleep(0.1)
+
+    def output(self) -> str:
+        """Give what was printed."""
+        return self._log.read_text(errors="replace")
+
+    def wait_for(self, text: str, seconds: float = 40) -> None:
+        """Wait until it was printed."""
+        ends = time.monotonic() + seconds
+        while text not in self.output() and time.monotonic() < ends:
+            time.sleep(0.05)
+        assert text in self.output(), self.output()[-3_000:]
+
+    def publish_failure(self) -> None:
+        """Publish a failed call as a proxy would."""
+        publisher = Publisher(BrokerTransport(default_broker_url(self.data)), self.folder / "spool")
+        now = datetime.now(UTC)
+        failure = {"error_class": "APIError", "status_code": 500, "origin": "provider", "message": "[bold]boom"}
+        publisher.publish(
+            {
+                "type": "llm.request.failed",
+                "call_id": "call-1",
+                "model_group": "gpt-4o",
+                "started_at": now,
+                "ended_at": now,
+                "failure": failure,
+            }
+        )
+        publisher.close()
+
+    def gone(self, seconds: float) -> None:
+        """Expect that no process of it is left soon."""
+        _, alive = psutil.wait_procs(self.children, timeout=seconds)
+        assert alive == []
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """Run it; whatever a test leaves is killed."""
+    running = Run(tmp_path)
+    yield running
+    for process in [*running.children, *psutil.Process().children(recursive=True)]:
+        if process.is_running():
+            process.kill()
+    running.process.wait(10)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, number: signal.Signals) -> None:
+    """With nothing configured alerts are printed; what a user typed is printed as it is; then all is gone."""
+    run.publish_failure()
+    run.wait_for("LLM API call failed: gpt-4o · APIError 500")
+    run.wait_for("Error: [bold]boom")
+
+    began = time.monotonic()
+    run.process.send_signal(number)
+    assert run.process.wait(20) == 0
+    run.gone(1)
+    assert time.monotonic() - began < 15
+    assert "nothing is left running" in run.output()
+
+
+def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
+    """It names the process that has the folder."""
+    environ = {**os.environ, "ALERTWORKER_DATA_DIR": str(run.data)}
+    second = subprocess.run(
+        [sys.executable, "-m", "alertworker", "run"],
+        cwd=run.folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert second.returncode == 1
+    assert f"process {run.process.pid} runs on this data folder" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
+def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
+    """The kernel tells the children, the broker included."""
+    run.process.kill()
+    run.process.wait()
+
+    run.gone(20)
+
+
+def test_a_child_that_dies_is_started_again(run: Run) -> None:
+    """After each of them was killed the line works again, and what the broker held is kept."""
+    for child in psutil.Process(run.process.pid).children():
+        child.kill()
+    time.sleep(3)
+    run.publish_failure()
+
+    run.wait_for("LLM API call failed: gpt-4o · APIError 500", seconds=40)

@@ -1,0 +1,77 @@
+"""The built wheel in an empty environment and an empty folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+
+
+def call(*command: str | Path, folder: Path, **environ: str) -> str:
+    """Run a command and give its output; its failure is the test's."""
+    keep = {name: value for name, value in os.environ.items() if not name.startswith(("ALERTWORKER", "PYTHON"))}
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**keep, **environ},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel."""
+    folder = tmp_path_factory.mktemp("dist")
+    call(sys.executable, "-m", "build", "--wheel", "--outdir", folder, _ROOT, folder=folder)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+def environment(folder: Path, what: str) -> Path:
+    """Make an environment with only what the wheel needs; gives its folder of programs."""
+    call(sys.executable, "-m", "venv", folder / "venv", folder=folder)
+    programs = folder / "venv" / "bin"
+    constraints = ("--constraint", _ROOT / "constraints.txt")
+    call(programs / "pip", "install", "--quiet", *constraints, what, folder=folder)
+    return programs
+
+
+@pytest.mark.timeout(400)
+def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: Path) -> None:
+    """Migrations included; the commands say what is configured, and print the contract."""
+    programs = environment(tmp_path, f"{wheel}[worker]")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    assert "up to date" in call(programs / "alertworker", "db", "upgrade", folder=empty)
+    assert "console" in call(programs / "alertworker", "check", folder=empty)
+    assert "llm.request.failed" in call(programs / "alertworker", "schema", folder=empty)
+    listed = call(programs / "celery", "-A", "alertworker", "report", folder=empty)
+    assert "celery" in listed
+    assert "printed" in call(programs / "alertworker", "test", "console", folder=empty)
+    assert "call" not in call(programs / "alertworker", "alerts", folder=empty)
+
+
+@pytest.mark.timeout(400)
+def test_the_thin_base_is_thin(wheel: Path, tmp_path: Path) -> None:
+    """What a proxy installs imports without the worker's packages, which are not even there."""
+    programs = environment(tmp_path, str(wheel))
+    program = (
+        "import sys, alertworker.publisher, alertworker.events\n"
+        "print(sorted({'celery', 'sqlalchemy', 'requests', 'click', 'rich', 'yaml'} & set(sys.modules)))"
+    )
+
+    assert call(programs / "python", "-c", program, folder=tmp_path).strip() == "[]"
+    installed = call(programs / "pip", "list", "--format=freeze", folder=tmp_path).lower()
+    assert "celery" not in installed
+    assert "sqlalchemy" not in installed
