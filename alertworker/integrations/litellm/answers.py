@@ -9,7 +9,7 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.bounds import count, key_hash, metadata, moment, name, nanos, tags, url
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.calls import Call, caller_facts
+from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
 
@@ -77,7 +77,7 @@ def excerpt(messages: object) -> str | None:
 
 def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, options: CallbackOptions) -> dict[str, Any]:
     logged = _mapping(log.get("metadata"))
-    facts: dict[str, Any] = {
+    facts = caller_facts(caller, options.metadata_keys) or {
         "key_hash": key_hash(logged.get("user_api_key_hash")),
         "key_alias": name(logged.get("user_api_key_alias")),
         "team_id": name(logged.get("user_api_key_team_id")),
@@ -87,7 +87,6 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
         "organization_id": name(logged.get("user_api_key_org_id")),
         "organization_alias": name(logged.get("user_api_key_org_alias")),
     }
-    facts |= {key: value for key, value in caller_facts(caller, options.metadata_keys).items() if value is not None}
     facts["customer_id"] = name(log.get("end_user")) or facts.get("customer_id")
     requester = _mapping(logged.get("requester_metadata"))
     facts["alerting_metadata"] = metadata(request.get("alerting_metadata") or requester.get("alerting_metadata"))
@@ -96,17 +95,16 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
 
 
 def _what(log: Mapping[str, Any], parameters: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
-    deployment = call.deployment if call is not None else _NOTHING
-    region = name(parameters.get("region_name")) or deployment.get("region")
+    region = name(parameters.get("region_name")) or (deployment_region(call.deployment) if call is not None else None)
     return {
         "trace_id": name(log.get("trace_id")),
         "call_type": name(log.get("call_type")),
         "stream": bool(log.get("stream")),
         "model": name(log.get("model")),
-        "model_group": name(log.get("model_group")) or deployment.get("model_group"),
-        "deployment_id": name(log.get("model_id")) or deployment.get("deployment_id"),
-        "provider": name(log.get("custom_llm_provider")) or deployment.get("provider"),
-        "api_base": url(log.get("api_base")) or deployment.get("api_base"),
+        "model_group": name(log.get("model_group")),
+        "deployment_id": name(log.get("model_id")),
+        "provider": name(log.get("custom_llm_provider")),
+        "api_base": url(log.get("api_base")),
         "region": region,
     }
 

@@ -26,14 +26,17 @@ def clip(value: object, limit: int) -> str | None:
     """Give a string of at most ``limit`` characters without NUL and lone surrogates; ``None`` for what is not one."""
     if not isinstance(value, str) or not value:
         return None
-    value = value[:limit]
+    if len(value) > limit:
+        value = value[:limit]
     if value.isascii():
-        return value.replace("\x00", "\ufffd")
+        return value if "\x00" not in value else value.replace("\x00", "\ufffd")
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
 
 
 def name(value: object) -> str | None:
     """Give an identifier or a name; a number becomes its digits."""
+    if value is None:
+        return None
     if type(value) is int:
         return str(value)[:MAX_NAME]
     return clip(value, MAX_NAME)

@@ -73,6 +73,8 @@ def _budget(
     duration: object = None,
     reset_at: object = None,
 ) -> dict[str, Any] | None:
+    if limit is None and soft is None:
+        return None
     entity_id, max_nanos, soft_nanos = name(entity), nanos(limit), nanos(soft)
     if entity_id is None or (max_nanos is None and soft_nanos is None):
         return None

@@ -12,14 +12,15 @@ from alertworker.integrations.litellm.budgets import budgets
 
 #: Names under which a deployment's settings carry its region.
 _REGIONS = ("region_name", "aws_region_name", "vertex_location")
+_REMEMBERED = ("model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
 
 
 @dataclass(slots=True)
 class Call:
     """A call from the pre-call hook to its end. Times are POSIX seconds.
 
-    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` is what the last attempt was made on, empty before the
-    first, and ``deployment_key`` its key, to be masked in errors. ``trying`` says that an attempt was begun whose
+    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` is what is remembered of the last attempt, empty before
+    the first; it holds the deployment's key, to be masked in errors. ``trying`` says that an attempt was begun whose
     failure was not told yet. ``answered`` says that the answer was complete, so that LiteLLM's success log is only on
     its way, and ``announced`` that the call had hung before that.
     """
@@ -33,11 +34,10 @@ class Call:
     alerting_metadata: object
     tags: object
     metadata_keys: tuple[str, ...] = ()
-    deployment: dict[str, Any] = field(default_factory=dict)
+    deployment: dict[str, Any] = field(default_factory=dict, repr=False)
     attempts: int = 0
     fallbacks: int = 0
     trying: bool = False
-    deployment_key: object = field(default=None, repr=False)
     first_chunk: float | None = None
     last_chunk: float | None = None
     chunks: int = 0
@@ -57,7 +57,7 @@ class Call:
             "tags": tags(self.tags),
             "alerting_metadata": metadata(self.alerting_metadata),
             **caller_facts(self.caller, self.metadata_keys),
-            **self.deployment,
+            **(deployment_facts(self.deployment) if self.deployment else {}),
         }
 
     def end(self) -> dict[str, Any]:
@@ -107,12 +107,24 @@ def deployment_facts(attempt: Mapping[str, Any]) -> dict[str, Any]:
         "deployment_id": name(info.get("id")) if isinstance(info, Mapping) else None,
         "provider": name(attempt.get("custom_llm_provider")) or _prefix(attempt.get("model")),
         "api_base": url(attempt.get("api_base") or attempt.get("base_url")),
-        "region": next((region for key in _REGIONS if (region := name(attempt.get(key)))), None),
+        "region": deployment_region(attempt),
     }
     group = name(request_metadata(attempt).get("model_group"))
     if group is not None:
         facts["model_group"] = group
     return facts
+
+
+def deployment_region(attempt: Mapping[str, Any]) -> str | None:
+    """Give the region an attempt is made in, whichever provider's word it has."""
+    return next((region for key in _REGIONS if (region := name(attempt.get(key)))), None)
+
+
+def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the part of an attempt that `deployment_facts` reads; the rest of it holds the prompt."""
+    kept = {key: attempt.get(key) for key in _REMEMBERED}
+    kept["metadata"] = {"model_group": request_metadata(attempt).get("model_group")}
+    return kept
 
 
 def _prefix(model: object) -> str | None:

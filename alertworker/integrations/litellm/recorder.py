@@ -13,7 +13,7 @@ from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.bounds import count, moment, name
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, request_metadata
+from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, remembered, request_metadata
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
 
@@ -105,8 +105,7 @@ class Recorder:
             call.trying = True
             call.attempts += 1
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
-            call.deployment = deployment_facts(attempt)
-            call.deployment_key = attempt.get("api_key")
+            call.deployment = remembered(attempt)
 
     def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
         """Tell that one attempt on one deployment failed."""
@@ -149,7 +148,7 @@ class Recorder:
             self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
             return
         attempted = call is not None and call.attempts > 0
-        key = call.deployment_key if call is not None else None
+        key = call.deployment.get("api_key") if call is not None else None
         self._end(call_id, {
             **fields,
             **(spent_in_vain(request) if call is not None else {}),
