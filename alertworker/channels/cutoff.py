@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Any, Self
 
 import requests.adapters
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 
 class Cutoff:
     """Shuts a connection down when its time is over, whatever a thread is just waiting for on it.
 
-    Looking up the receiver's name is the one part that it cannot end; that is the resolver's own timeout.
+    ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
+    name is the one part that it cannot end; that is the resolver's own timeout.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, connect: float) -> None:
         self.passed = False
+        self._connect = connect
+        self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(seconds, self._cut)
@@ -37,8 +42,32 @@ class Cutoff:
                 connection.close()
             self._sockets.clear()
 
-    def watch(self, connection: socket.socket) -> None:
-        """Take a new connection under the deadline; by a handle of its own, since TLS takes the socket object over."""
+    def connect(self, host: str, port: int) -> socket.socket:
+        """Give a connection to the first of a host's addresses that takes one, under the deadline.
+
+        Raises:
+            OSError: when no address does, `TimeoutError` when time is over.
+        """
+        failure: OSError = TimeoutError()
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            left = min(self._connect, self._ends - time.monotonic())
+            if left <= 0:
+                raise TimeoutError
+            connection = socket.socket(family, kind, protocol)
+            try:
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connection.settimeout(left)
+                connection.connect(address)
+                self._watch(connection)
+            except OSError as error:
+                connection.close()
+                failure = error
+            else:
+                return connection
+        raise failure
+
+    def _watch(self, connection: socket.socket) -> None:
+        """Take a connection under the deadline; by a handle of its own, since TLS takes the socket object over."""
         with self._lock:
             self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
             if self.passed:
@@ -63,29 +92,29 @@ class CutoffAdapter(requests.adapters.HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Use connections that report themselves."""
+        """Open connections under the cutoff."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pools(self._cutoff)
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
-        """Use them through an HTTP proxy, too."""
+        """Do so through an HTTP proxy, too."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
         manager.pool_classes_by_scheme = _pools(self._cutoff)
         return manager
 
 
 def _pools(cutoff: Cutoff) -> dict[str, type[HTTPConnectionPool]]:
+    def connect(connection: HTTPConnection) -> socket.socket:
+        try:
+            return cutoff.connect(connection.host, connection.port)
+        except TimeoutError:
+            raise ConnectTimeoutError from None
+
     class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            connection = super()._new_conn()
-            cutoff.watch(connection)
-            return connection
+        _new_conn = connect
 
     class Secure(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            connection = super()._new_conn()
-            cutoff.watch(connection)
-            return connection
+        _new_conn = connect
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -1,30 +1,44 @@
 """The only place that opens a URL: one attempt with a deadline for all of it, and the answer's meaning.
 
-Neither an address nor a body ever gets into an error: both may be secrets.
+Neither an address nor a body ever gets into an error or a log: both may be secrets.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+import logging
+import re
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
+from requests.auth import HTTPBasicAuth
+from requests.utils import get_auth_from_url
 
+from alertworker import __version__
 from alertworker.channels.cutoff import Cutoff, CutoffAdapter
+from alertworker.channels.text import cut, one_line
 from alertworker.delivery import DeliveryError, Reason
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.
 DEADLINE: Final = 15.0
+#: Connecting to one of the receiver's addresses, in seconds.
 _CONNECT_TIMEOUT: Final = 5.0
 #: How much of an answer is read, in bytes; nobody reads more.
 _MAX_ANSWER: Final = 64 * 1024
 #: How much of an answer is kept for a person, in characters.
 _MAX_SHOWN: Final = 200
+#: A code word such as Slack's ``invalid_blocks``: the only part of a refusal that an error repeats.
+_CODE_WORD: Final = re.compile(r"[a-z]+(?:_[a-z]+){1,6}")
+#: Shorter parts of an address are words that an answer may contain by chance.
+_SHORTEST_SECRET: Final = 8
 
 _REASONS: Final[Mapping[int, Reason]] = {
     401: Reason.AUTH_ERROR,
@@ -37,47 +51,67 @@ _REASONS: Final[Mapping[int, Reason]] = {
     429: Reason.RATE_LIMITED,
 }
 
+# urllib3 writes the path of every request to its log, and the whole address beside a malformed header.
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(lambda _record: False)
+
 
 def post(url: str, body: str, headers: Mapping[str, str]) -> str:
-    """Make one POST and give the receiver's answer, shortened.
+    """Make one POST and give the receiver's answer, shortened. Any number of threads may do so at once.
 
     Raises:
         DeliveryError: for everything but a 2xx answer within `DEADLINE`.
     """
     _refuse_plain(url)
-    with Cutoff(DEADLINE) as cutoff, requests.Session() as session:
-        session.mount("https://", CutoffAdapter(cutoff))
-        session.mount("http://", CutoffAdapter(cutoff))
+    with Cutoff(DEADLINE, connect=_CONNECT_TIMEOUT) as cutoff:
         try:
-            response = session.post(
-                url,
-                data=body.encode(),
-                headers=dict(headers),
-                allow_redirects=False,
-                stream=True,
-                timeout=(min(_CONNECT_TIMEOUT, DEADLINE), DEADLINE),
-            )
-            answer = response.raw.read(_MAX_ANSWER, decode_content=True).decode(errors="replace")
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            response, answer = _exchange(url, body, headers, cutoff)
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
+            raise DeliveryError("the address is not one", Reason.REFUSED) from None
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if cutoff.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
                 raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT) from None
-            raise DeliveryError(f"cannot be reached ({type(error).__name__})", Reason.UNREACHABLE) from None
+            raise DeliveryError(_trouble(error), Reason.UNREACHABLE) from None
     if cutoff.passed:
         raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT)
-    raise_for_answer(response.status_code, response.headers, now=datetime.now(UTC))
-    return f"{response.status_code} {answer[:_MAX_SHOWN]}".strip()
+    shown = _without_address(one_line(answer.decode(errors="replace")), url)
+    raise_for_answer(response.status_code, response.headers, now=datetime.now(UTC), answer=shown)
+    return f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip()
 
 
-def raise_for_answer(status: int, headers: Mapping[str, str], *, now: datetime) -> None:
+def _exchange(url: str, body: str, headers: Mapping[str, str], cutoff: Cutoff) -> tuple[requests.Response, bytes]:
+    with requests.Session() as session:
+        session.mount("https://", CutoffAdapter(cutoff))
+        session.mount("http://", CutoffAdapter(cutoff))
+        session.auth = _authorize
+        with session.post(
+            url,
+            data=body.encode(),
+            # Unpacked answers could be any size; nobody needs to pack 64 KiB.
+            headers={"User-Agent": f"alertworker/{__version__}", "Accept-Encoding": "identity", **headers},
+            allow_redirects=False,
+            stream=True,
+            timeout=(_CONNECT_TIMEOUT, DEADLINE),
+        ) as response:
+            return response, response.raw.read(_MAX_ANSWER, decode_content=False)
+
+
+def _authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Use what stands in the address; requests would otherwise give a receiver what ~/.netrc has for it."""
+    user, password = get_auth_from_url(request.url or "")
+    return HTTPBasicAuth(user, password)(request) if user or password else request
+
+
+def raise_for_answer(status: int, headers: Mapping[str, str], *, now: datetime, answer: str = "") -> None:
     """Raise what an answer means, unless it is a success: any 2xx."""
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
         raise DeliveryError(f"answered {status}; redirects are not followed", Reason.REDIRECTED, status=status)
     reason = _REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.CLIENT_ERROR)
-    raise DeliveryError(
-        f"answered {status}", reason, status=status, retry_after=retry_after(headers.get("Retry-After"), now=now)
-    )
+    word = f" {answer}" if len(answer) <= 60 and _CODE_WORD.fullmatch(answer) else ""
+    wait = retry_after(headers.get("Retry-After"), now=now)
+    raise DeliveryError(f"answered {status}{word}", reason, status=status, retry_after=wait)
 
 
 def retry_after(value: str | None, *, now: datetime) -> float | None:
@@ -89,18 +123,49 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return max(0.0, seconds) if seconds == seconds and seconds != float("inf") else None  # noqa: PLR0124 - NaN
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _trouble(error: BaseException) -> str:
+    """Say in words why there was no answer; the library's own text would name the address."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return "cannot be reached: its name is not known"
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return "cannot be reached: no trusted TLS connection"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return "cannot be reached: connection refused"
+    return "cannot be reached: the connection broke off"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Give an error and those within: requests and urllib3 keep them in ``args`` or as ``reason``."""
+    yield error
+    for inner in (*error.args, getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _causes(inner)
+
+
+def _without_address(answer: str, url: str) -> str:
+    """Take out of an answer whatever part of the address it repeats."""
+    parts = urlsplit(url)
+    pieces = re.split(r"[/&=:@?#]", f"{parts.netloc}/{parts.path}/{parts.query}/{parts.fragment}")
+    for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):
+        if len(piece) >= _SHORTEST_SECRET:
+            answer = answer.replace(piece, "…")
+    return answer
 
 
 def _refuse_plain(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return
-    if parts.scheme == "http" and _is_loopback(parts.hostname or ""):
-        return
+    try:
+        parts = urlsplit(url)
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
+            return
+    except ValueError:
+        raise DeliveryError("the address is not one", Reason.REFUSED) from None
     raise DeliveryError("the address must begin with https://", Reason.REFUSED)
 
 

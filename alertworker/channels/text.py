@@ -8,16 +8,29 @@ from typing import Final
 from alertworker.grouping import spell
 from alertworker.messages import Message, Step
 
-#: Control characters but newline and tab; zero-width characters; and what turns the direction of text around.
-_UNSAFE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+#: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
+_TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
+#: What would end a line where nobody expects it: every form but a newline itself.
+_BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+#: Control characters but newline and tab; what has no width; what turns the direction of text around; what hides a
+#: text within a text (tags); and halves of surrogate pairs, which cannot be encoded.
+_UNSAFE: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 CUT: Final = "… cut"
 
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 
 def clean(text: str) -> str:
-    """Take out what a reader cannot see or what would turn his text around."""
-    return _UNSAFE.sub("", text)
+    """Take out what a reader cannot see, what would turn his text around, and what his terminal would obey."""
+    return _UNSAFE.sub("", _BREAKS.sub("\n", _TERMINAL.sub("", text)))
+
+
+def one_line(text: str) -> str:
+    """Clean, and put on one line."""
+    return " ".join(clean(text).split())
 
 
 def cut(text: str, limit: int) -> str:
