@@ -1,0 +1,66 @@
+"""A PostgreSQL server of the test's own, that can be stopped for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import free_port
+
+
+class Postgres:
+    """One cluster in a folder of its own, on loopback, run as a user that is not root."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="alertworker-pg-"))  # the user postgres must reach it
+        self._port = free_port()
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres")
+        self._run(
+            "initdb", "-D", str(self._folder / "data"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"
+        )
+        self.start()
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
+        self._pg_ctl("start", "-o", options, "-l", str(self._folder / "log"))
+
+    def stop(self) -> None:
+        """Stop it at once, whatever is connected."""
+        self._pg_ctl("stop", "-m", "immediate")
+
+    def remove(self) -> None:
+        """Stop it and delete everything."""
+        subprocess.run(
+            self._command("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop"),
+            check=False,
+            capture_output=True,
+        )
+        shutil.rmtree(self._folder)
+
+    def _pg_ctl(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", *arguments)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            self._command(program, *arguments), check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+
+    @staticmethod
+    def _command(program: str, *arguments: str) -> list[str]:
+        found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
+        path = str(found[-1]) if found else shutil.which(program)
+        if path is None:
+            reason = f"there is no {program}; install PostgreSQL's server"
+            if os.environ.get("CI"):
+                pytest.fail(reason)
+            pytest.skip(reason)
+        as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        return [*as_user, path, *arguments]
