@@ -96,9 +96,9 @@ def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
     began = time.monotonic()
     stack.start("ingest")
 
-    slack.wait_for(FAILED, seconds=seconds)
-    print(f"taken up again after {time.monotonic() - began:.1f} s, the start of the worker included")
-    wait_for_count(slack, 5, 15)
+    # There may be two batches, and only one of them was in the killed worker's hands.
+    wait_for_count(slack, 5, seconds)
+    print(f"all taken up after {time.monotonic() - began:.1f} s, the start of the worker included")
 
 
 def test_a_stopped_broker_loses_nothing_and_holds_nobody_up(
