@@ -45,7 +45,7 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
         _park(batch, batch.given_up, runtime, now=now)
         return
     if batch.redelivered and runtime.store.count_redelivery(batch.batch_id) > MAX_REDELIVERIES:
-        _park(batch, "it kept killing its worker", runtime, now=now)
+        _park(batch, f"not applied after {MAX_REDELIVERIES} redeliveries", runtime, now=now)
         return
     if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
         _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)

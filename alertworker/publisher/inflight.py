@@ -31,11 +31,19 @@ class _Call:
 class InFlight:
     """The calls of one process. `start`, `progress` and `finish` are safe from any thread and take about a microsecond.
 
-    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``.
+    ``threshold_seconds`` is LiteLLM's ``alerting_threshold``. ``on_start`` is called for each call that starts: the
+    first of a process may hang before anything was published, and somebody must then ask for `announcements`.
     """
 
-    def __init__(self, threshold_seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        threshold_seconds: float,
+        *,
+        on_start: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.threshold_seconds = threshold_seconds
+        self._on_start = on_start
         self._clock = clock
         self._calls: dict[str, _Call] = {}
         self._due: list[tuple[float, str]] = []
@@ -51,6 +59,7 @@ class InFlight:
         now = self._clock()
         self._calls[call_id] = _Call(describe, now, now)
         heapq.heappush(self._due, (now + self._patience(), call_id))
+        self._on_start()
 
     def progress(self, call_id: str) -> None:
         """Note that a chunk came: a stream is alive while chunks come."""

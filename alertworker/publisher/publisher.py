@@ -39,7 +39,7 @@ class Publisher:
     """Takes events from any thread or event loop and sends them in sealed batches.
 
     ``batch_seconds`` is how long an event waits for company; ``buffer_events`` bounds what waits in memory, the oldest
-    goes first; ``spool_bytes`` bounds the spool. The thread starts with the first event, also after a fork.
+    goes first; ``spool_bytes`` bounds the spool. The thread starts with the first event or call, also after a fork.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Publisher:
         self._spool_bytes = spool_bytes
         self._batch_seconds = batch_seconds
         self._heartbeat_seconds = heartbeat_seconds
-        self.inflight = InFlight(threshold_seconds)
+        self.inflight = InFlight(threshold_seconds, on_start=self._start)
         self._buffer: deque[Event | dict[str, Any]] = deque(maxlen=buffer_events)
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -87,9 +87,8 @@ class Publisher:
             self._dropped["buffer_full"] += 1
         buffer.append(event)
         self._published += 1
-        if self._thread is None:
-            self._start()
-        elif len(buffer) >= MAX_BATCH_EVENTS:
+        self._start()
+        if len(buffer) >= MAX_BATCH_EVENTS:
             self._full.set()
 
     def stats(self) -> PublisherCounters:
@@ -132,6 +131,8 @@ class Publisher:
         self._warned: set[str] = set()
 
     def _start(self) -> None:
+        if self._thread is not None:
+            return
         with self._starting:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="alertworker-publisher", daemon=True)

@@ -76,11 +76,12 @@ class Stack:
         self._spawn("broker", valkey.command(self.folder))
         valkey.wait_until_ready(self.folder)
 
-    def start(self, role: str) -> None:
-        """Start a role and wait until it says that it is ready."""
-        self._spawn(role, ROLES[role])
+    def start(self, role: str, name: str = "") -> None:
+        """Start a role, once more under another name, and wait until it says that it is ready."""
+        name = name or role
+        self._spawn(name, ROLES[role])
         if role != "beat":
-            self._wait_for_log(role, f"{role}@")
+            self._wait_for_log(name, f"{role}@")
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> None:
         """End a role; with SIGKILL its whole process group at once, as the end of a pod would."""

@@ -20,7 +20,7 @@ import pytest
 import redis
 
 from alertworker.embedded import valkey
-from alertworker.events import Event, PublisherHeartbeat, PublisherStopped, RequestSucceeded
+from alertworker.events import Event, PublisherHeartbeat, PublisherStopped, RequestAnnounced, RequestSucceeded
 from alertworker.events.batch import QUEUE, decode
 from alertworker.locations import default_broker_url, socket_path
 from alertworker.publisher import BrokerTransport, Publisher
@@ -105,6 +105,17 @@ def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> No
     assert any(isinstance(event, PublisherHeartbeat) for event in events)
     assert isinstance(events[-1], PublisherStopped)
     assert events[-1].counters.published == 2_000
+
+
+def test_a_call_that_hangs_is_announced_before_anything_was_published(broker: Broker, tmp_path: Path) -> None:
+    """The very first call of a process may be the one that hangs."""
+    with publishing(broker, tmp_path / "spool", threshold_seconds=1.0) as publisher:
+        publisher.inflight.start("00001", lambda: {"model": "gpt-4o"})
+        wait_for(lambda: publisher.stats().sent >= 1)
+
+    [announced] = [event for _, events in broker.batches() for event in events if isinstance(event, RequestAnnounced)]
+    assert announced.call_id == "00001"
+    assert 1 <= announced.age_seconds < 5
 
 
 def test_a_broker_that_is_away_gets_it_later_in_order_and_once(broker: Broker, tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""Batches that come more than once, to several workers, or that nobody can apply: the books stay exact."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from kombu import Connection, Exchange
+from kombu.pools import producers
+
+from alertworker.events import EVENTS
+from alertworker.events.base import new_id
+from alertworker.events.batch import QUEUE, TASK, SealedBatch, seal
+from alertworker.publisher import topology
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_faults import FAILED, failed, wait_for_count
+
+ON_EVERY_BROKER = pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({}, id="valkey"),
+        pytest.param({"ALERTWORKER_BROKER_URL": "rabbitmq_url"}, marks=pytest.mark.rabbitmq, id="rabbitmq"),
+    ],
+    indirect=True,
+)
+
+
+def batch_of(events: Sequence[dict[str, Any]]) -> SealedBatch:
+    """Seal events as a publisher does."""
+    encoded = [event.model_dump_json().encode() for event in EVENTS.validate_python(list(events))]
+    return seal(encoded, batch_id=str(new_id()), producer="test", sealed_at=datetime.now(UTC))
+
+
+def send(url: str, batches: Sequence[SealedBatch], exchange: str = QUEUE, routing_key: str = QUEUE) -> None:
+    """Put batches on the broker as they are."""
+    with Connection(url, transport_options=topology.transport_options(url)) as connection:
+        kind = "topic" if topology.is_amqp(url) else "direct"
+        with producers[connection].acquire(block=True) as producer:
+            for batch in batches:
+                producer.publish(
+                    [[], batch.arguments(), {}],
+                    exchange=Exchange(exchange, type=kind, durable=True),
+                    routing_key=routing_key,
+                    serializer="msgpack",
+                    headers={"task": TASK, "id": str(new_id()), "lang": "py", "argsrepr": "", "kwargsrepr": ""},
+                )
+
+
+def rows(stack: Stack, query: str) -> list[tuple[Any, ...]]:
+    """Ask the installation's database."""
+    with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
+        return list(database.execute(query))
+
+
+def wait_for_rows(stack: Stack, query: str, wanted: list[tuple[Any, ...]], seconds: float) -> None:
+    """Wait until the database answers so."""
+    ends = time.monotonic() + seconds
+    while (found := rows(stack, query)) != wanted and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert found == wanted, stack.log("ingest")[-2000:]
+
+
+@ON_EVERY_BROKER
+def test_the_same_batches_three_times_to_two_workers_count_once(stack: Stack, slack: Receiver) -> None:
+    """Spend is exact to the nano-dollar and every failure is counted once, whoever gets which copy."""
+    stack.start("ingest", "another")
+    batches = [batch_of([failed(number * 20 + index) for index in range(20)]) for number in range(10)]
+    send(stack.broker_url, [batch for batch in batches for _ in range(3)])
+
+    wait_for_count(slack, 200, 30)
+    wait_for_rows(stack, "SELECT spend_nanos, failures FROM spend WHERE dimension = 'team'", [(200 * 135, 200)], 5)
+    assert rows(stack, "SELECT count(*) FROM alerts WHERE type = 'llm_exceptions'") == [(1,)]
+    assert rows(stack, "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+@ON_EVERY_BROKER
+def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, slack: Receiver) -> None:
+    """The next one goes on meanwhile; the parked one is kept as it came, with the reason."""
+    with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
+        database.execute(
+            "CREATE TRIGGER poison BEFORE INSERT ON spend WHEN NEW.team_id = 'poison' "
+            "BEGIN SELECT RAISE(ABORT, 'cannot be applied'); END"
+        )
+    poison, good = batch_of([failed(1, team_id="poison")]), batch_of([failed(2)])
+    send(stack.broker_url, [poison, good])
+
+    slack.wait_for(FAILED, seconds=15)
+    wait_for_rows(
+        stack,
+        "SELECT kind, reason, batch_id, payload FROM dead_letters",
+        [("batch", "not applied after 5 redeliveries", poison.batch_id, poison.body)],
+        60,
+    )
+    wait_for_count(slack, 1, 5)
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
+def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
+    """A batch that was delivered too often ends in RabbitMQ's dead-letter queue, and from there with ours."""
+    batch = batch_of([failed(1)])
+    send(stack.broker_url, [batch], topology.DEAD_EXCHANGE, topology.DEAD_QUEUE)
+
+    wait_for_rows(
+        stack,
+        "SELECT batch_id, payload FROM dead_letters WHERE reason LIKE 'delivered more%'",
+        [(batch.batch_id, batch.body)],
+        15,
+    )
