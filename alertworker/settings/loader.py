@@ -28,6 +28,8 @@ _PLAIN: Final = (
     "broker_url",
     "database_url",
     "data_dir",
+    "show_messages",
+    "metadata_keys",
 )
 
 

@@ -75,6 +75,9 @@ class Settings(BaseModel):
     alert_type_config: dict[AlertType, Digest] = Field(default_factory=dict)
     spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
     group_interval: Interval = 300.0
+    #: These two are obeyed where the messages and the metadata are, in the proxy's callback, which reads them itself.
+    show_messages: bool = False
+    metadata_keys: tuple[str, ...] = ()
     retry: Retry = Retry()
     channels: tuple[AnyChannelConfig, ...] = (ConsoleConfig(),)
     #: Channel names per type; a type that is missing goes to ``default_route``.

@@ -20,7 +20,17 @@ GENERAL: Final = (
     "spend_report_frequency",
 )
 #: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
-OWN: Final = (*GENERAL, "group_interval", "time_zone", "retry", "broker_url", "database_url", "data_dir")
+OWN: Final = (
+    *GENERAL,
+    "group_interval",
+    "time_zone",
+    "retry",
+    "broker_url",
+    "database_url",
+    "data_dir",
+    "show_messages",
+    "metadata_keys",
+)
 
 
 @dataclass(slots=True)

@@ -1,8 +1,7 @@
-"""What the operator set for the callback, from the proxy's environment."""
+"""What the operator set for the callback, in the proxy's environment and in LiteLLM's own file."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -25,14 +24,33 @@ class CallbackOptions:
     show_messages: bool = False
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> CallbackOptions:
-        """Read ``ALERTWORKER_ALERTING_THRESHOLD``, ``ALERTWORKER_METADATA_KEYS`` and ``ALERTWORKER_SHOW_MESSAGES``."""
-        keys = environment.get("ALERTWORKER_METADATA_KEYS", _METADATA_KEYS).split(",")
+    def read(cls, environ: Mapping[str, str], config: Mapping[str, object]) -> CallbackOptions:
+        """Read the environment, then the ``alertworker:`` section of LiteLLM's own file, ``config``.
+
+        The words are ``alerting_threshold``, ``metadata_keys`` (a list; in the environment with commas) and
+        ``show_messages``. LiteLLM's ``redact_messages_in_exceptions: false`` shows messages, too, where it is written
+        down: left out it means the same to LiteLLM, but nobody has then said that messages may leave the proxy.
+        """
+        own, litellm = _mapping(config.get("alertworker")), _mapping(config.get("litellm_settings"))
+        keys = environ.get("ALERTWORKER_METADATA_KEYS") or own.get("metadata_keys", _METADATA_KEYS)
+        shown = environ.get("ALERTWORKER_SHOW_MESSAGES", own.get("show_messages"))
+        if shown is None:
+            shown = litellm.get("redact_messages_in_exceptions") is False
         return cls(
-            threshold_seconds=seconds(environment.get("ALERTWORKER_ALERTING_THRESHOLD")),
-            metadata_keys=tuple(key.strip() for key in keys if key.strip()),
-            show_messages=environment.get("ALERTWORKER_SHOW_MESSAGES", "").strip().lower() in ("1", "true", "yes"),
+            threshold_seconds=seconds(environ.get("ALERTWORKER_ALERTING_THRESHOLD") or own.get("alerting_threshold")),
+            metadata_keys=tuple(_words(keys)),
+            show_messages=str(shown).strip().lower() in ("1", "true", "yes")
+            and litellm.get("turn_off_message_logging") is not True,
         )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _words(value: object) -> list[str]:
+    words = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else []
+    return [word.strip() for word in words if isinstance(word, str) and word.strip()]
 
 
 def seconds(value: object) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Concatenate, Final, ParamSpec
@@ -17,6 +18,8 @@ _log: Final = logging.getLogger("alertworker.litellm")
 _P = ParamSpec("_P")
 #: Where the one callback of this process hangs: LiteLLM may load a module a second time under another name.
 _REGISTRY: Final = "_alertworker_litellm_callback"
+#: LiteLLM's module that holds the proxy's configuration; looked up, never imported: it starts a proxy.
+_SERVER: Final = "litellm.proxy.proxy_server"
 
 
 class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not installed where types are checked
@@ -81,7 +84,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
 
     def _recorder(self) -> Recorder:
         if self._made is None:
-            options = CallbackOptions.from_environment()
+            options = CallbackOptions.read(os.environ, _litellm_config())
             self._made = Recorder(get_publisher(), options, threshold=_litellm_threshold)
         return self._made
 
@@ -95,10 +98,16 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
                 _log.warning("a call could not be recorded (%s)", problem)
 
 
+def _litellm_config() -> Mapping[str, object]:
+    """Give the configuration file of the proxy this runs in, if it runs in one; a copy of LiteLLM's own making."""
+    proxy_config = getattr(sys.modules.get(_SERVER), "proxy_config", None)
+    config = proxy_config.get_config_state() if proxy_config is not None else None
+    return config if isinstance(config, Mapping) else {}
+
+
 def _litellm_threshold() -> object:
     """Give ``general_settings.alerting_threshold`` of the proxy this runs in, if it runs in one."""
-    server = sys.modules.get("litellm.proxy.proxy_server")
-    settings = getattr(server, "general_settings", None)
+    settings = getattr(sys.modules.get(_SERVER), "general_settings", None)
     return settings.get("alerting_threshold") if isinstance(settings, Mapping) else None
 
 
