@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from alertworker.publisher.inflight import InFlight
-from alertworker.publisher.publisher import Publisher, get_publisher
+from alertworker.publisher.publisher import Publisher
+from alertworker.publisher.registry import get_publisher
 from alertworker.publisher.spool import Spool
 from alertworker.publisher.transports import BrokerTransport, Transport
 

@@ -6,13 +6,14 @@ import atexit
 import logging
 import os
 import socket
-import sys
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 
 from alertworker import __version__
@@ -20,13 +21,14 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_EVENTS, SealedBatch, seal
-from alertworker.locations import data_dir, default_broker_url, spool_dir
 from alertworker.publisher.inflight import InFlight
 from alertworker.publisher.spool import Spool
-from alertworker.publisher.transports import BrokerTransport, Transport
+from alertworker.publisher.transports import Transport
 
 _log = logging.getLogger("alertworker.publisher")
 
+#: How often the thread looks for events while the host is about to end, in seconds.
+_HURRY: Final = 0.005
 #: How many events are encoded before the thread lets others run: keeps pauses of the host's event loop short.
 _SLICE: Final = 20
 #: How many sealed events wait in memory while neither the broker nor the disk takes them.
@@ -88,8 +90,8 @@ class Publisher:
         buffer.append(event)
         self._published += 1
         self._start()
-        if len(buffer) >= MAX_BATCH_EVENTS:
-            self._full.set()
+        if len(buffer) == MAX_BATCH_EVENTS:
+            self._wake.put(None)
 
     def stats(self) -> PublisherCounters:
         """Give what was published, sent, spooled, replayed and dropped so far."""
@@ -107,8 +109,16 @@ class Publisher:
         if thread is None or self._closing:
             return
         self._closing = True
-        self._full.set()
+        self._wake.put(None)
         thread.join(deadline)
+
+    def expect_end(self) -> None:
+        """Take notice that the host was told to end: send what still comes at once, and say goodbye when no call runs.
+
+        For hosts that end without running their exit handlers. Safe to call in a signal handler.
+        """
+        self._end_expected = True
+        self._wake.put(None)
 
     def _begin(self) -> None:
         """Start afresh: at first, and in the child of a fork, which owns nothing of its parent's."""
@@ -117,10 +127,11 @@ class Publisher:
         self._buffer.clear()
         self.inflight.clear()
         self._held: deque[SealedBatch] = deque()
-        self._full = threading.Event()
+        self._wake: SimpleQueue[None] = SimpleQueue()  # reentrant, unlike an event: a signal handler may put
         self._starting = threading.Lock()
         self._thread = None
-        self._closing = False
+        self._closing = self._end_expected = False
+        self._bade_farewell_at = -1
         self._published = self._sent = self._spooled = self._replayed = 0
         self._dropped: Counter[str] = Counter()
         self._spool = Spool(self._spool_folder, self.boot_id, max_bytes=self._spool_bytes)
@@ -148,8 +159,10 @@ class Publisher:
             if closing:
                 self._goodbye()
                 return
-            self._full.wait(self._batch_seconds)
-            self._full.clear()
+            if self._end_expected and not self._buffer and not len(self.inflight):
+                self._farewell()
+            with suppress(Empty):
+                self._wake.get(timeout=_HURRY if self._end_expected else self._batch_seconds)
 
     def _turn(self) -> None:
         for fields in self.inflight.announcements():
@@ -248,54 +261,42 @@ class Publisher:
             inflight=len(self.inflight),
             interval_seconds=self._heartbeat_seconds,
         )
-        self._say(beat)
+        self._say(self._alone(beat))
+
+    def _farewell(self) -> None:
+        """Say goodbye, again only when more was published since; it may wait in the spool like any event."""
+        if self._bade_farewell_at != self._published:
+            self._bade_farewell_at = self._published
+            goodbye = self._alone(PublisherStopped(**self._facts(), unsent=self._backlog()))
+            if not self._say(goodbye):
+                self._held.append(goodbye)
+                self._put_aside()
 
     def _goodbye(self) -> None:
-        unsent = self._backlog()
-        self._say(PublisherStopped(**self._facts(), unsent=unsent))
+        self._farewell()
         try:
             self._spool.close()
         except OSError as error:
             self._warn(f"the spool cannot be closed ({type(error).__name__})")
         self._transport.close()
 
-    def _say(self, event: Event) -> None:
+    def _alone(self, event: Event) -> SealedBatch:
         body = event.model_dump_json(exclude_none=True).encode()
-        batch = seal([body], batch_id=str(new_id()), producer=self.boot_id, sealed_at=datetime.now(UTC))
+        return seal([body], batch_id=str(new_id()), producer=self.boot_id, sealed_at=datetime.now(UTC))
+
+    def _say(self, batch: SealedBatch) -> bool:
+        """Send past the spool; true when the broker has it."""
         try:
             self._transport.send(batch)
         except LineUnavailable as error:
             self._backoff = min(_MAX_BACKOFF, self._backoff * 2 or 0.1)
             self._away_until = time.monotonic() + self._backoff
             self._warn(str(error))
+            return False
+        return True
 
     def _warn(self, problem: str, *, exc_info: bool = False) -> None:
         """Log a problem once: a publisher without a broker must not fill the host's log."""
         if problem not in self._warned:
             self._warned.add(problem)
             _log.warning("%s; see the publisher's counters", problem, exc_info=exc_info)
-
-
-#: The one publisher of this process hangs on a module that is only ever imported under one name.
-_REGISTRY: Final = "_alertworker_publisher"
-
-
-def get_publisher(*, threshold_seconds: float = 300.0) -> Publisher:
-    """Give the publisher of this process, whatever imported this module how often.
-
-    It sends to ``ALERTWORKER_BROKER_URL`` (or the URL in the file that ``ALERTWORKER_BROKER_URL_FILE`` names), else to
-    the embedded broker in the data folder.
-    """
-    existing = getattr(sys, _REGISTRY, None)
-    if existing is not None:  # its class may be a second copy of this one, so its type proves nothing
-        return cast("Publisher", existing)
-    folder = data_dir()
-    publisher = Publisher(BrokerTransport(_broker_url(folder)), spool_dir(folder), threshold_seconds=threshold_seconds)
-    setattr(sys, _REGISTRY, publisher)
-    return publisher
-
-
-def _broker_url(folder: Path) -> str:
-    file = os.environ.get("ALERTWORKER_BROKER_URL_FILE")
-    url = Path(file).read_text().strip() if file else os.environ.get("ALERTWORKER_BROKER_URL")
-    return url or default_broker_url(folder)

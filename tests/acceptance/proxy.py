@@ -67,6 +67,10 @@ class Proxy:
         self._spawn("proxy", command, environ)
         self._wait()
 
+    def end(self) -> None:
+        """Tell the proxy alone to end, as an orchestrator does."""
+        self._processes[-1].send_signal(signal.SIGTERM)
+
     def down(self, number: int = signal.SIGTERM) -> None:
         """Stop both."""
         for process in reversed(self._processes):

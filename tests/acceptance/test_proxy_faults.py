@@ -8,6 +8,7 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ AWAY = float(os.environ.get("ALERTWORKER_TEST_AWAY", "10"))
 @pytest.fixture
 def proxy(stack: Stack, tmp_path: Path) -> Iterator[Proxy]:
     """Run a proxy that publishes to the installation's broker."""
-    running = Proxy(tmp_path / "p", stack.broker_url, ("fast", "hang-8"))
+    running = Proxy(tmp_path / "p", stack.broker_url, ("fast", "slow-1", "hang-8"))
     try:
         running.up()
         yield running
@@ -68,6 +69,23 @@ def test_a_stopped_broker_does_not_slow_the_proxy_down(proxy: Proxy, stack: Stac
         stack, "SELECT SUM(requests) FROM spend WHERE dimension = 'model' AND entity = 'fast'", [(total,)], 60
     )
     assert rows(stack, "SELECT count(*) FROM dead_letters") == [(0,)]
+
+
+def test_a_proxy_that_is_told_to_end_says_goodbye(proxy: Proxy, stack: Stack) -> None:
+    """What was asked right before, and what still ran, is in the books; nobody takes the proxy for lost."""
+    with ThreadPoolExecutor(6) as pool:
+        slow = pool.submit(proxy.ask, "slow-1")
+        assert [status for status, _ in pool.map(proxy.ask, ["fast"] * 20)] == [200] * 20
+        proxy.end()
+        assert slow.result()[0] == 200
+
+    wait_for_rows(
+        stack,
+        "SELECT entity, requests FROM spend WHERE dimension = 'model' ORDER BY entity",
+        [("fast", 20), ("slow-1", 1)],
+        10,
+    )
+    wait_for_rows(stack, "SELECT count(*) FROM publishers WHERE stopped_at IS NOT NULL", [(1,)], 5)
 
 
 async def hang(proxy: Proxy, count: int) -> list[int]:

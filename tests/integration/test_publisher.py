@@ -176,6 +176,38 @@ def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: 
     assert list(spool.rglob("*.batch")) == []
 
 
+def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_path: Path) -> None:
+    """Else the process would be taken for lost once the broker is back."""
+    with publishing(broker, tmp_path / "spool") as publisher:
+        publisher.publish(call(1))
+        wait_for(lambda: publisher.stats().sent >= 1)
+        broker.stop()
+        publisher.publish(call(2))
+    broker.start()
+    with publishing(broker, tmp_path / "spool") as other:
+        other.publish(call(3))
+        wait_for(lambda: other.stats().sent >= 3)
+
+    stopped = [event for _, events in broker.batches() for event in events if isinstance(event, PublisherStopped)]
+    assert [event.boot_id for event in stopped] == [publisher.boot_id, other.boot_id]
+    assert set(broker.calls()) == {"00001", "00002", "00003"}
+
+
+def test_a_host_that_is_told_to_end_hears_a_goodbye_at_once(broker: Broker, tmp_path: Path) -> None:
+    """It may never run an exit handler: the goodbye goes out when its last call has ended, and counts all."""
+    with publishing(broker, tmp_path / "spool") as publisher:
+        publisher.inflight.start("00001", dict)
+        publisher.expect_end()
+        time.sleep(0.3)
+        assert not any(isinstance(event, PublisherStopped) for _, events in broker.batches() for event in events)
+        publisher.inflight.finish("00001")
+        publisher.publish(call(1))
+        began = time.monotonic()
+        wait_for(lambda: any(isinstance(event, PublisherStopped) for _, events in broker.batches() for event in events))
+        assert time.monotonic() - began < 1
+    assert broker.calls() == ["00001"]
+
+
 def test_a_folder_that_cannot_be_written_is_survived(broker: Broker, tmp_path: Path) -> None:
     """Without a spool events wait in memory."""
     (tmp_path / "file").write_text("in the way")

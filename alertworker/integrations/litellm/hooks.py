@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
+from types import FrameType
 from typing import Any, Concatenate, Final, ParamSpec
 
 from litellm.integrations.custom_logger import CustomLogger
 
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
-from alertworker.publisher import get_publisher
+from alertworker.publisher import Publisher, get_publisher
 
 _log: Final = logging.getLogger("alertworker.litellm")
 _P = ParamSpec("_P")
@@ -85,7 +88,9 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
     def _recorder(self) -> Recorder:
         if self._made is None:
             options = CallbackOptions.read(os.environ, _litellm_config())
-            self._made = Recorder(get_publisher(), options, threshold=_litellm_threshold)
+            publisher = get_publisher()
+            self._made = Recorder(publisher, options, threshold=_litellm_threshold)
+            expect_end_on_sigterm(publisher)
         return self._made
 
     def _safely(self, act: Callable[Concatenate[Recorder, _P], None], *args: _P.args, **kwargs: _P.kwargs) -> None:
@@ -96,6 +101,23 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             if problem not in self._warned:
                 self._warned.add(problem)
                 _log.warning("a call could not be recorded (%s)", problem)
+
+
+def expect_end_on_sigterm(publisher: Publisher) -> None:
+    """Tell the publisher when the proxy is told to end: uvicorn ends itself by the signal, past all exit handlers.
+
+    Only where the host handles the signal itself, and the host's handler comes first. Called on the first request, when
+    the server has long installed it.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        handler(number, frame)
+        publisher.expect_end()
+
+    signal.signal(signal.SIGTERM, handle)
 
 
 def _litellm_config() -> Mapping[str, object]:
