@@ -12,12 +12,14 @@ from celery import Task
 from celery.exceptions import Reject
 from celery.signals import after_setup_logger, worker_init, worker_process_init
 from kombu.exceptions import KombuError
+from pythonjsonlogger.json import JsonFormatter
 
 from alertworker import pipeline
 from alertworker.app import celery, get_runtime
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
+from alertworker.settings import load_settings
 
 _log = logging.getLogger("alertworker.tasks")
 #: The longest wait between two questions to a database that is away, in seconds.
@@ -108,7 +110,16 @@ def _tune(**_: Any) -> None:
 
 
 @after_setup_logger.connect
-def _calm(**_: Any) -> None:
-    """Leave out Celery's two lines for every task: a sweep a second would fill the log."""
+def _set_up_log(logger: logging.Logger, **_: Any) -> None:
+    """Write JSON where it is wanted, and leave out Celery's two lines for every task: a sweep a second is too much."""
+    if load_settings().log_format == "json":
+        for handler in logger.handlers:
+            handler.setFormatter(
+                JsonFormatter(
+                    ("asctime", "levelname", "name", "processName", "message"),
+                    style=",",
+                    rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "processName": "process"},
+                )
+            )
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(name).setLevel(logging.WARNING)

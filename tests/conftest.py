@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
@@ -31,3 +34,13 @@ def _sockets_and_services(request: pytest.FixtureRequest) -> None:
             if os.environ.get("CI"):
                 pytest.fail(reason)
             pytest.skip(reason)
+
+
+@pytest.fixture
+def rabbitmq_url() -> Iterator[str]:
+    """Give the address of a new virtual host, deleted afterwards."""
+    name = f"alertworker_test_{uuid4().hex[:12]}"
+    for command in (["add_vhost", name], ["set_permissions", "-p", name, "guest", ".*", ".*", ".*"]):
+        subprocess.run(["rabbitmqctl", "-q", *command], check=True, stdin=subprocess.DEVNULL)
+    yield f"amqp://guest:guest@127.0.0.1:5672/{name}"
+    subprocess.run(["rabbitmqctl", "-q", "delete_vhost", name], check=True, stdin=subprocess.DEVNULL)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any, Protocol
 
+from amqp.exceptions import NotFound
 from kombu import Connection
 from kombu.exceptions import KombuError
-from kombu.transport.base import StdChannel
 
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import TASK, SealedBatch
@@ -71,13 +71,22 @@ class BrokerTransport:
 
     def _connect(self) -> Any:
         self._connection = Connection(self._url, transport_options=transport_options(self._url), connect_timeout=5)
-        queue = events_queue(self._url)
-        channel: StdChannel = self._connection.channel()
-        self._producer = self._connection.Producer(channel, serializer="msgpack")
-        if is_amqp(self._url):
+        if not is_amqp(self._url):
+            events_queue(self._url)(self._connection.channel()).declare()
+        elif not self._is_declared(self._connection):
+            channel = self._connection.channel()
             dead_queue(self._url)(channel).declare()
-        queue(channel).declare()
+            events_queue(self._url)(channel).declare()
+        self._producer = self._connection.Producer(self._connection.channel(), serializer="msgpack")
         return self._producer
+
+    def _is_declared(self, connection: Connection) -> bool:
+        """Ask RabbitMQ whether a worker has made the queue; unlike making it, this takes no right but to write."""
+        try:
+            events_queue(self._url)(connection.channel()).queue_declare(passive=True)
+        except NotFound:
+            return False
+        return True
 
     def _publish(self, batch: SealedBatch) -> None:
         queue = events_queue(self._url)

@@ -28,6 +28,7 @@ _PLAIN: Final = (
     "broker_url",
     "database_url",
     "data_dir",
+    "log_format",
     "show_messages",
     "metadata_keys",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -69,6 +69,7 @@ class Settings(BaseModel):
     data_dir: Path = Path("alertworker-data")
     proxy_base_url: str | None = None
     time_zone: str = "UTC"
+    log_format: Literal["text", "json"] = "text"
     alerting_threshold: Annotated[float, Field(gt=0, le=30 * 86_400)] = 300.0
     alert_types: frozenset[AlertType] = frozenset(kind for kind, spec in CATALOGUE.items() if spec.on_by_default)
     alerting_args: AlertingArgs = AlertingArgs()

@@ -28,8 +28,20 @@ OWN: Final = (
     "broker_url",
     "database_url",
     "data_dir",
+    "log_format",
     "show_messages",
     "metadata_keys",
+)
+
+#: What the environment may say, as ``ALERTWORKER_<NAME>``.
+VARIABLES: Final = (
+    "alerting_threshold",
+    "broker_url",
+    "data_dir",
+    "database_url",
+    "group_interval",
+    "log_format",
+    "time_zone",
 )
 
 
@@ -86,7 +98,7 @@ def _section(section: str, words: tuple[str, ...], values: Any, file: dict[str, 
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
     """Read what the environment says; it wins over every file."""
-    for name in ("broker_url", "database_url", "data_dir", "alerting_threshold", "group_interval", "time_zone"):
+    for name in VARIABLES:
         variable = f"ALERTWORKER_{name.upper()}"
         value, origin = secret(variable, environ, sources.problems)
         if value is not None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +115,24 @@ def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
         [(batch.batch_id, batch.body)],
         15,
     )
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
+def test_a_producer_in_any_language_needs_only_plain_json(stack: Stack, slack: Receiver) -> None:
+    """What docs/events.md shows, word for word: a JSON body, two headers, no library of ours."""
+    text = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    body = re.search(r"```json\n(\[\[\], .*?)```", text, re.DOTALL)
+    assert body is not None
+    with Connection(stack.broker_url) as connection, producers[connection].acquire(block=True) as producer:
+        producer.publish(
+            body[1],
+            exchange=QUEUE,
+            routing_key=QUEUE,
+            content_type="application/json",
+            content_encoding="utf-8",
+            headers={"task": TASK, "id": str(new_id())},
+        )
+
+    assert "checkout-bot" in slack.wait_for(FAILED, seconds=15)[0].text
+    assert rows(stack, "SELECT count(*) FROM dead_letters") == [(0,)]

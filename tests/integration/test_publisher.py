@@ -14,16 +14,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import msgpack
 import pytest
 import redis
+from kombu import Connection
 
 from alertworker.embedded import valkey
 from alertworker.events import Event, PublisherHeartbeat, PublisherStopped, RequestAnnounced, RequestSucceeded
 from alertworker.events.batch import QUEUE, decode
 from alertworker.locations import default_broker_url, socket_path
 from alertworker.publisher import BrokerTransport, Publisher
+from alertworker.publisher.topology import dead_queue, events_queue
 
 
 class Broker:
@@ -142,6 +145,7 @@ import sys, time
 from pathlib import Path
 from datetime import UTC, datetime
 from alertworker.publisher import BrokerTransport, Publisher
+from alertworker.publisher.topology import dead_queue, events_queue
 publisher = Publisher(BrokerTransport(sys.argv[1]), Path(sys.argv[2]))
 for number in range(50):
     now = datetime.now(UTC)
@@ -246,3 +250,32 @@ def test_what_is_still_buffered_at_the_end_of_a_program_is_sent(broker: Broker, 
     subprocess.run(command, check=True, timeout=30)
 
     assert broker.calls() == [f"{number:05d}" for number in range(50)]
+
+
+@pytest.mark.rabbitmq
+def test_credentials_that_may_only_write_to_the_queue_are_enough(rabbitmq_url: str, tmp_path: Path) -> None:
+    """Once a worker has made the queue a producer needs no other right; what it sends is confirmed and kept."""
+    with Connection(rabbitmq_url) as connection:
+        for queue in (dead_queue(rabbitmq_url), events_queue(rabbitmq_url)):
+            queue(connection.default_channel).declare()
+    vhost, user = rabbitmq_url.rsplit("/", 1)[1], f"test_{uuid4().hex[:12]}"
+    rabbitmqctl("add_user", user, "only-writes")
+    try:
+        rabbitmqctl("set_permissions", "-p", vhost, user, "^$", "^alertworker\\.events$", "^$")
+        url = f"amqp://{user}:only-writes@127.0.0.1:5672/{vhost}"
+        publisher = Publisher(BrokerTransport(url), tmp_path / "spool")
+        publisher.publish(call(1))
+        wait_for(lambda: publisher.stats().sent == 1)
+        publisher.close()
+    finally:
+        rabbitmqctl("delete_user", user)
+
+    with Connection(rabbitmq_url) as connection:
+        message = events_queue(rabbitmq_url)(connection.default_channel).get()
+        assert message is not None
+        assert message.delivery_info["routing_key"] == QUEUE
+
+
+def rabbitmqctl(*arguments: str) -> None:
+    """Administer the broker."""
+    subprocess.run(["rabbitmqctl", "-q", *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
