@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -10,9 +11,11 @@ import click
 from alertworker import celery_defaults, tasks
 from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.app import celery
+from alertworker.channels import CHANNELS
 from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent, Event
+from alertworker.settings.sources import OWN, VARIABLES
 
 
 def test_every_task_has_a_route_and_every_route_a_task() -> None:
@@ -52,3 +55,20 @@ def test_every_command_is_there() -> None:
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command), name
         assert line.endswith("."), name
+
+
+def test_every_name_that_people_use_is_documented() -> None:
+    """Settings, variables, event types, channel kinds and commands stand in the documents."""
+    docs = Path(__file__).parents[2] / "docs"
+    settings = (docs / "configuration.md").read_text()
+    events = (docs / "events.md").read_text()
+    channels = (docs / "channels.md").read_text()
+
+    assert [word for word in OWN if f"`{word}`" not in settings] == []
+    assert [name for name in VARIABLES if f"ALERTWORKER_{name.upper()}" not in settings] == []
+    types = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]
+    assert [name for name in types if not name.startswith("system.") and f"`{name}`" not in events] == []
+    kinds = [config.model_fields["kind"].default for config in CHANNELS]
+    assert [kind for kind in kinds if f"`{kind}`" not in channels] == []
+    readme = (docs.parent / "README.md").read_text() + (docs.parent / "CHANGELOG.md").read_text()
+    assert [name for name in COMMANDS if f"`{name}" not in readme] == []
