@@ -1,7 +1,7 @@
 """Run a program that ends when its parent does: ``python -m alertworker.embedded.child PARENT_PID PROGRAM ARGS…``.
 
-On Linux the kernel sends SIGTERM when the parent dies, even by kill -9; the setting survives exec. Elsewhere the
-program is started as it is, and ends with the supervisor's own stop.
+On Linux the kernel sends SIGTERM when the parent dies, even by kill -9; the setting survives exec. Elsewhere this
+process stays and looks for the parent.
 """
 
 from __future__ import annotations
@@ -9,21 +9,38 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from typing import Final
 
 #: From Linux's <sys/prctl.h>.
 _PR_SET_PDEATHSIG: Final = 1
+#: How often the parent is looked for where the kernel does not tell, in seconds.
+_PERIOD: Final = 0.5
 
 
 def main() -> None:
-    """Bind this process to its parent, then become the program."""
-    parent, program, *arguments = sys.argv[1:]
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """Bind this process to its parent, then become the program, or run it."""
+    parent, *command = sys.argv[1:]
+    if sys.platform != "linux":
+        sys.exit(run_watched(int(parent), command))
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):  # it died before the kernel was told
         sys.exit(1)
-    os.execvp(program, [program, *arguments])  # noqa: S606 - no shell is wanted
+    os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+
+
+def run_watched(parent: int, command: Sequence[str]) -> int:
+    """Run the program, pass SIGTERM on to it, and end it when the parent is gone; gives its exit code."""
+    process = subprocess.Popen(command)  # noqa: S603 - the supervisor's own command
+    signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
+    while process.poll() is None:
+        if os.getppid() != parent:
+            process.terminate()
+        time.sleep(_PERIOD)
+    return process.returncode
 
 
 if __name__ == "__main__":

@@ -123,13 +123,34 @@ def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
     assert "Traceback" not in second.stderr
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
     """The kernel tells the children, the broker included."""
     run.process.kill()
     run.process.wait()
 
     run.gone(20)
+
+
+WATCHED = """
+import os, subprocess, sys
+watch = "import sys; from alertworker.embedded.child import run_watched; run_watched(int(sys.argv[1]), sys.argv[2:])"
+subprocess.Popen([sys.executable, "-c", watch, str(os.getpid()), sys.executable, "-c", sys.argv[1]]).wait()
+"""
+
+
+def test_a_program_ends_with_its_parent_where_the_kernel_does_not_tell(tmp_path: Path) -> None:
+    """The way of other systems than Linux: somebody looks for the parent."""
+    started = tmp_path / "pid"
+    program = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", WATCHED, program]) as parent:
+        ends = time.monotonic() + 20
+        while not (started.exists() and started.read_text()) and time.monotonic() < ends:
+            time.sleep(0.05)
+        watched = psutil.Process(int(started.read_text()))
+        parent.kill()
+
+    psutil.wait_procs([watched], timeout=10)
+    assert not watched.is_running() or watched.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_child_that_dies_is_started_again(run: Run) -> None:
