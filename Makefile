@@ -5,8 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-
-.PHONY: litellm run demo help install format lint types imports test check clean
+.PHONY: help install litellm run demo format lint types imports test check bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -50,6 +49,9 @@ test: $(STAMP) litellm ## Run all tests
 	$(BIN)/pytest
 
 check: format lint types imports test ## Everything above
+
+bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery
+	$(BIN)/python -m bench
 
 clean: ## Remove what was made
 	rm -rf $(VENV) $(LITELLM) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alertworker.events import (
@@ -29,8 +29,7 @@ MAX_AHEAD: Final = timedelta(minutes=5)
 WINDOW_SECONDS: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class SpendKey:
+class SpendKey(NamedTuple):
     """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none)."""
 
     day: date
@@ -52,8 +51,7 @@ class SpendSums:
     spend_nanos: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class WindowKey:
+class WindowKey(NamedTuple):
     """One deployment's window: ``bucket`` is the epoch second at which it begins."""
 
     deployment_id: str
@@ -144,7 +142,10 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
 def _window(result: Fold, event: EndEvent | AttemptFailed, now: datetime) -> WindowSums:
     second = int(believed(event.occurred_at, now).timestamp())
     key = WindowKey(event.deployment_id or "", second - second % WINDOW_SECONDS)
-    return result.windows.setdefault(key, WindowSums())
+    sums = result.windows.get(key)
+    if sums is None:
+        sums = result.windows[key] = WindowSums()
+    return sums
 
 
 def _entities(event: EndEvent) -> Iterable[tuple[str, str]]:
@@ -170,7 +171,10 @@ def _spend(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None
     day = believed(event.occurred_at, now).astimezone(zone).date()
     for dimension, entity in _entities(event):
         key = SpendKey(day, dimension, event.team_id or "", entity)
-        _add(result.spend.setdefault(key, SpendSums()), event)
+        sums = result.spend.get(key)
+        if sums is None:
+            sums = result.spend[key] = SpendSums()
+        _add(sums, event)
 
 
 def _add(sums: SpendSums, event: EndEvent) -> None:

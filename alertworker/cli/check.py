@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from alertworker.alerts import AlertType
 from alertworker.settings import Settings, load_settings
@@ -29,7 +30,7 @@ _SHOWN = (
 def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Print what is configured and from where; exits with 1 on an error. Neither broker nor database is asked."""
     settings = load_settings()
-    values = {name: str(getattr(settings, name)) for name in _SHOWN}
+    values = settings.model_dump(mode="json", include=set(_SHOWN))
     values["broker_url"] = "set" if settings.broker_url else "embedded"
     values["database_url"] = "set" if settings.database_url else "embedded"
     routes = {kind.value: list(settings.route(kind)) for kind in AlertType if kind in settings.alert_types}
@@ -40,11 +41,12 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     _print(settings, values, routes, warnings)
 
 
-def _print(settings: Settings, values: dict[str, str], routes: dict[str, list[str]], warnings: list[str]) -> None:
+def _print(settings: Settings, values: dict[str, Any], routes: dict[str, list[str]], warnings: list[str]) -> None:
     console = Console()
-    table = Table("setting", "value", "from", title="In force")
+    table = Table("setting", Column("value", overflow="fold"), "from", title="In force")
     for name, value in values.items():
-        table.add_row(name, value, settings.origins.get(name, "default"))
+        shown = "\n".join(f"{key}: {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
+        table.add_row(name, shown, settings.origins.get(name, "default"))
     console.print(table)
     table = Table("alert type", "channels", title="Routes")
     for kind, names in routes.items():

@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from alertworker.errors import AlertWorkerError
 
@@ -20,15 +17,24 @@ def deadletters() -> None:
 @deadletters.command("list")
 @click.option("--kind", type=click.Choice(["event", "batch", "notification"]))
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-def list_(kind: str | None, limit: int) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def list_(kind: str | None, limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
     from alertworker.app import build_store
+    from alertworker.cli.listing import show as show_rows
     from alertworker.settings import load_settings
 
-    table = Table("at", "kind", "reason", "bytes", "id")
-    for row in build_store(load_settings()).dead_letters(kind=kind, limit=limit):
-        table.add_row(row.created_at.isoformat(timespec="seconds"), row.kind, Text(row.reason), str(row.bytes), row.id)
-    Console().print(table)
+    rows = [
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "bytes": row.bytes,
+            "at": row.created_at.isoformat(timespec="seconds"),
+            "reason": row.reason,
+        }
+        for row in build_store(load_settings()).dead_letters(kind=kind, limit=limit)
+    ]
+    show_rows(rows, text="reason", as_json=as_json, empty="No dead letters.")
 
 
 @deadletters.command()

@@ -8,7 +8,9 @@ from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 #: SQLSTATE classes and codes that say "not now", not "never": connection lost, out of resources, shutting down.
-_UNAVAILABLE = ("08", "53", "57P", "58")
+_UNAVAILABLE = ("08", "25006", "53", "57P", "58")
+#: SQLSTATE of a table or column that is not there (yet): the schema is older than this program.
+_SCHEMA = ("42P01", "42703")
 #: SQLSTATE of a deadlock, a serialization failure and a lock that was not to be had in time: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
@@ -35,11 +37,23 @@ def classify(error: DBAPIError) -> str:
     code = getattr(error.orig, "sqlstate", None)
     if code in _RERUN:
         return "rerun"
-    if error.connection_invalidated or isinstance(error, InterfaceError):
+    if error.connection_invalidated or isinstance(error, InterfaceError) or _lacks_schema(error):
         return "unavailable"
     if code is None:
         return "unavailable" if isinstance(error, OperationalError) else "broken"
     return "unavailable" if code.startswith(_UNAVAILABLE) else "broken"
+
+
+def explain(error: DBAPIError) -> str:
+    """Say why the database cannot be asked, without its address and without what it was asked."""
+    if _lacks_schema(error):
+        return "the database lacks tables of this version; run `alertworker db upgrade`"
+    return f"the database cannot be asked now ({type(error.orig).__name__})"
+
+
+def _lacks_schema(error: DBAPIError) -> bool:
+    code = getattr(error.orig, "sqlstate", None)
+    return code in _SCHEMA or (code is None and str(error.orig).startswith(("no such table", "no such column")))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from alertworker.errors import StoreUnavailable
 from alertworker.messages import Message
 from alertworker.ports import Due
-from alertworker.store.engine import classify
+from alertworker.store.engine import classify, explain
 from alertworker.store.tables import ALERTS, DEAD_LETTERS, LANES, NOTIFICATIONS, REDELIVERIES
 from alertworker.store.transaction import SqlTransaction, insert_or
 
@@ -44,7 +44,7 @@ class SqlStore:
             if verdict == "rerun":
                 raise Rerun from error
             if verdict == "unavailable":
-                raise StoreUnavailable(f"the database cannot be asked now ({type(error.orig).__name__})") from error
+                raise StoreUnavailable(explain(error)) from error
             raise
 
     def run(self, work: Callable[[SqlTransaction], _T]) -> _T:

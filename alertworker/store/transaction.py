@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
 from alertworker.events.base import new_id
-from alertworker.folding import Fold
+from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
 from alertworker.messages import Message
 from alertworker.ports import LostPublisher, OpenAlert
 from alertworker.store.tables import (
@@ -57,9 +57,8 @@ class SqlTransaction:
 
     def add_fold(self, fold: Fold) -> None:
         """Add a batch's sums to spend and windows."""
-        self._add(SPEND, sorted((asdict(key) | asdict(sums) for key, sums in fold.spend.items()), key=_spend_order))
-        windows = [asdict(key) | asdict(sums) for key, sums in fold.windows.items()]
-        self._add(WINDOWS, sorted(windows, key=lambda row: (row["deployment_id"], row["bucket"])))
+        self._add(SPEND, [_row(key, fold.spend[key]) for key in sorted(fold.spend)])
+        self._add(WINDOWS, [_row(key, fold.windows[key]) for key in sorted(fold.windows)])
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Keep what publishers said of themselves; a late heartbeat does not undo a goodbye."""
@@ -276,8 +275,8 @@ class SqlTransaction:
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))
 
 
-def _spend_order(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["day"], row["dimension"], row["team_id"], row["entity"]
+def _row(key: SpendKey | WindowKey, sums: SpendSums | WindowSums) -> dict[str, Any]:
+    return key._asdict() | {field.name: getattr(sums, field.name) for field in fields(sums)}
 
 
 def _open_alert(

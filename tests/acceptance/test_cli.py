@@ -1,0 +1,150 @@
+"""The command line as its user meets it: real processes, clear words, exit codes, whole ids and no secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+
+SECRET = "canaryWebhookSecret"
+GOOD = {
+    "type": "llm.request.failed",
+    "call_id": "call-1",
+    "model": "gpt-4o",
+    "team_id": "search",
+    "started_at": "2026-11-24T12:00:00Z",
+    "ended_at": "2026-11-24T12:00:03Z",
+    "failure": {"error_class": "Timeout", "status_code": 504, "origin": "provider"},
+}
+
+
+def alertworker(
+    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a narrow terminal."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    env = {**keep, "COLUMNS": "80", "ALERTWORKER_DATA_DIR": str(folder), **(environ or {})}
+    command = [sys.executable, "-m", "alertworker", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=env, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "Traceback" not in done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("alertworker: [", "config.yaml:1: is not YAML"),
+        ("alertworker: {alert_treshold: 3}", "config.yaml:1 alertworker.alert_treshold: unknown setting; did you mean"),
+        ("general_settings: {alerting_threshold: soon}", "config.yaml:1 general_settings.alerting_threshold"),
+        ("general_settings: {alert_types: [llm_exeptions]}", "did you mean llm_exceptions"),
+        (
+            "general_settings: {alert_to_webhook_url: {llm_exceptions: os.environ/NOWHERE}}",
+            "the environment variable NOWHERE is not set",
+        ),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_named_with_its_place(tmp_path: Path, config: str, said: str) -> None:
+    """`check` says which file, line and field, and what to do, and fails."""
+    (tmp_path / "config.yaml").write_text(config)
+    done = alertworker(tmp_path, "check")
+
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_check_tells_machines_what_is_in_force_and_where_from(tmp_path: Path) -> None:
+    """Its JSON is JSON, with the origin of each value, and without the webhook."""
+    url = f"https://hooks.slack.com/services/T0/B0/{SECRET}"
+    config = f"general_settings:\n  alerting_threshold: 7\nenvironment_variables: {{SLACK_WEBHOOK_URL: '{url}'}}\n"
+    (tmp_path / "config.yaml").write_text(config)
+    done = alertworker(tmp_path, "check", "--json", environ={"ALERTWORKER_TIME_ZONE": "Europe/Berlin"})
+
+    said = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert said["values"]["alerting_threshold"] == 7
+    assert said["origins"]["alerting_threshold"] == "config.yaml:2 general_settings.alerting_threshold"
+    assert said["origins"]["time_zone"] == "environment ALERTWORKER_TIME_ZONE"
+    assert [name[:6] for name in said["routes"]["llm_exceptions"]] == ["slack-"]
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (400, 1), (500, 1)])
+def test_a_test_message_says_what_the_receiver_answered(
+    tmp_path: Path, slack: Receiver, status: int, code: int
+) -> None:
+    """Success and failure are told apart by text and exit code."""
+    slack.answer = lambda _number, _path: (status, {}, 0.0)
+    url = f"{slack.url}/services/T0/B0/{SECRET}"
+    done = alertworker(tmp_path, "test", "slack", environ={"SLACK_WEBHOOK_URL": url})
+
+    assert done.returncode == code
+    assert str(status) in done.stdout
+    assert len(slack.posts) == 1
+
+
+def test_what_needs_a_broker_or_a_database_says_so(tmp_path: Path) -> None:
+    """Nothing runs, and no command hangs or shows an address."""
+    published = alertworker(tmp_path, "publish", given=json.dumps(GOOD))
+    listed = alertworker(tmp_path, "alerts")
+
+    assert published.returncode == listed.returncode == 1
+    assert "the broker cannot be reached" in published.stderr
+    assert "run `alertworker db upgrade`" in listed.stderr
+
+
+def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: Receiver) -> None:
+    """Bad events are named by place and field, the good ones go on; ids are whole also in a narrow terminal."""
+    lines = "\n".join(json.dumps(event) for event in (GOOD, {"type": "no.such"}, GOOD | {"call_id": 5}))
+    done = alertworker(stack.folder, "publish", environ=stack.env, given=lines)
+    assert done.returncode == 1
+    assert "1 published, 2 refused" in done.stdout
+    assert "event 1: event: Input tag 'no.such'" in done.stderr
+    assert "event 2: llm.request.failed.call_id" in done.stderr
+    slack.wait_for("Timeout 504", seconds=15)
+
+    listed = alertworker(stack.folder, "alerts", environ=stack.env).stdout
+    assert re.search(r"^[0-9a-f-]{36}  open  High  llm_exceptions  1  ", listed, re.MULTILINE)
+    [row] = [
+        json.loads(line)
+        for line in alertworker(stack.folder, "alerts", "--json", environ=stack.env).stdout.split("\n")
+        if line
+    ]
+    assert row["headline"] == "LLM API call failed: gpt-4o · Timeout 504"
+    assert alertworker(stack.folder, "deadletters", "list", environ=stack.env).stdout == "No dead letters.\n"
+    missing = alertworker(stack.folder, "deadletters", "show", "nobody", environ=stack.env)
+    assert missing.returncode == 1
+    assert "there is no dead letter nobody" in missing.stderr
+
+
+def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack: Receiver) -> None:
+    """The list names it with its reason, and `show` prints what it would have said."""
+    slack.answer = lambda _number, _path: (404, {}, 0.0)
+    assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
+    letters: list[dict[str, str]] = []
+    for _ in range(20):
+        listed = alertworker(stack.folder, "deadletters", "list", "--json", environ=stack.env).stdout
+        letters = [json.loads(line) for line in listed.splitlines()]
+        if letters:
+            break
+
+    assert [(letter["kind"], letter["reason"]) for letter in letters] == [("notification", "gone")]
+    shown = alertworker(stack.folder, "deadletters", "show", letters[0]["id"], environ=stack.env).stdout
+    assert "Timeout 504" in json.loads(shown)["headline"]
+
+
+def test_the_schema_is_one_and_names_every_event(tmp_path: Path) -> None:
+    """A producer in another language can check against it."""
+    schema = json.loads(alertworker(tmp_path, "schema").stdout)
+
+    assert "llm.request.failed" in json.dumps(schema)
