@@ -36,6 +36,7 @@ def command(folder: Path) -> list[str]:
         "--maxmemory-policy", "noeviction",
         "--daemonize", "no",
         "--loglevel", "warning",
+        "--logfile", str(folder / "broker.log"),
     ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def wait_until_ready(folder: Path, *, seconds: float = 30.0) -> None:
                 time.sleep(0.05)
             else:
                 return
-    raise AlertWorkerError(f"the embedded broker did not answer within {seconds:g} s; see its lines above")
+    raise AlertWorkerError(f"the embedded broker did not answer within {seconds:g} s; see {folder / 'broker.log'}")
 
 
 def _binary() -> str:

@@ -1,0 +1,31 @@
+"""A person's order to mute matching alerts until a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertworker.matchers import Matcher, all_pass
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Who muted what, why, and when it begins and ends; a maintenance window is one that begins later."""
+
+    id: str
+    matchers: tuple[Matcher, ...]
+    starts_at: datetime
+    ends_at: datetime
+    author: str
+    reason: str
+
+    def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
+        """Tell whether it mutes an alert now."""
+        return self.starts_at <= now < self.ends_at and all_pass(self.matchers, labels)
+
+
+def find_silence(labels: Mapping[str, str], silences: Iterable[Silence], *, now: datetime) -> Silence | None:
+    """Give the silence that mutes an alert and ends last, if there is one."""
+    muting = [silence for silence in silences if silence.mutes(labels, now=now)]
+    return max(muting, key=lambda silence: (silence.ends_at, silence.id), default=None)
