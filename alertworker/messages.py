@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,8 +17,28 @@ class Step(StrEnum):
     NOTICE = "notice"  #: it happened; the first message about it
     FIRING = "firing"  #: a condition began or rose
     SUMMARY = "summary"  #: it happened again since the last message, so many times
+    REMINDER = "reminder"  #: a condition still holds, and nobody has acknowledged it
     RESOLVED = "resolved"  #: a condition ended
+    PASSED = "passed"  #: a condition began and ended before anybody was told
+    DIGEST = "digest"  #: several messages that waited too long, as one
     TEST = "test"  #: somebody asked for it
+
+
+#: How many messages one digest names at the most, whatever its channel could take.
+MAX_ENTRIES: Final = 100
+
+
+class Entry(BaseModel):
+    """One message within a digest: enough to know what it said and to look the alert up."""
+
+    model_config = ConfigDict(frozen=True)
+
+    alert_id: str
+    type: AlertType
+    severity: Severity
+    step: Step
+    headline: str
+    count: int
 
 
 class Message(BaseModel):
@@ -27,7 +47,8 @@ class Message(BaseModel):
     ``headline`` is one line; ``text`` the seed page's ``Message:`` line or lines; ``facts`` are label and value in the
     order to show; ``members`` name occurrences, of which ``members_more`` are left out; ``count`` is what this message
     counts and ``total`` what the alert counts since ``since``; ``metadata`` is what the caller asked to have shown.
-    ``at`` is when this step happened. Every string is raw: it may contain anything a caller typed.
+    ``at`` is when this step happened. ``fingerprint`` and ``labels`` are the alert's, for receivers that are programs.
+    ``entries`` are the messages of a digest. Every string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,3 +68,6 @@ class Message(BaseModel):
     members_more: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)
     proxy_url: str | None = None
+    fingerprint: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    entries: Annotated[tuple[Entry, ...], Field(max_length=MAX_ENTRIES)] = ()

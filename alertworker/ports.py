@@ -15,6 +15,14 @@ from alertworker.messages import Message
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a receiver takes messages: one each ``interval`` seconds, after ``burst`` at once."""
+
+    interval: float = 0.0
+    burst: int = 1
+
+
 class Channel(Protocol):
     """One way to reach one receiver. ``name`` is what rows, logs and pages carry; it never contains the address."""
 
@@ -26,6 +34,16 @@ class Channel(Protocol):
     @property
     def kind(self) -> str:
         """The vendor: "slack", "console"."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the vendor lets us send."""
+        ...
+
+    @property
+    def digest_size(self) -> int:
+        """How many waiting messages may become one; 0 for receivers that want each by itself."""
         ...
 
     def render(self, message: Message) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from alertworker.channels.config import ChannelConfig, ConsoleConfig, SlackConfig
-from alertworker.channels.console import Console
-from alertworker.channels.slack import Slack
+from alertworker.channels.config import ChannelConfig
+from alertworker.channels.console import Console, ConsoleConfig
+from alertworker.channels.slack import Slack, SlackConfig
 from alertworker.ports import Channel
 
 #: Which class speaks to which vendor.

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict
 
 
 class ChannelConfig(BaseModel):
-    """``name`` is what rows, logs and pages carry: stable over restarts, and no secret."""
+    """``name`` is what rows, logs and pages carry: stable over restarts, and no secret.
+
+    Each vendor's own stands in the vendor's file, with a ``kind`` that tells them apart.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str
-
-
-class ConsoleConfig(ChannelConfig):
-    """The terminal: for trying out, and where no webhook is configured."""
-
-    kind: Literal["console"] = "console"
-    name: str = "console"
-
-
-class SlackConfig(ChannelConfig):
-    """A Slack incoming webhook, or any receiver that takes Slack's body. Its address is a secret."""
-
-    kind: Literal["slack"] = "slack"
-    url: SecretStr

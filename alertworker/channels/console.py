@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Literal
 
 from rich.console import Console as Terminal
 from rich.text import Text
 
-from alertworker.channels.config import ConsoleConfig
-from alertworker.channels.text import clean, counted, cut, sign
+from alertworker.channels.config import ChannelConfig
+from alertworker.channels.text import clean, counted, cut, entry_lines, sign
 from alertworker.messages import Message
+from alertworker.ports import Pace
 
 _COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
 _MAX_LINE = 2_000
+
+
+class ConsoleConfig(ChannelConfig):
+    """The terminal: for trying out, and where no webhook is configured."""
+
+    kind: Literal["console"] = "console"
+    name: str = "console"
 
 
 class Console:
     """Prints to the real standard output, since Celery takes the one of its workers for its log."""
 
     kind = "console"
+    pace = Pace()
+    digest_size = 0
 
     def __init__(self, config: ConsoleConfig) -> None:
         self.name = config.name
@@ -31,6 +42,7 @@ class Console:
             counted(message),
         ]
         lines += [f"{name}: {value}" for name, value in message.facts.items()]
+        lines += entry_lines(message, _MAX_LINE)
         lines += [f"• {member}" for member in message.members]
         if message.members_more:
             lines.append(f"… and {message.members_more} more")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from pydantic import SecretStr
 
 from alertworker.channels import http
-from alertworker.channels.config import SlackConfig
-from alertworker.channels.text import CUT, clean, counted, sign
+from alertworker.channels.config import ChannelConfig
+from alertworker.channels.text import CUT, clean, counted, entry_lines, sign
 from alertworker.messages import Message
+from alertworker.ports import Pace
 
 #: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.
 MAX_TEXT: Final = 4_000
@@ -21,6 +24,11 @@ MAX_FIELD: Final = 500
 #: One value in the text: leaves room for all the others, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
+#: A headline in a digest: all lines must be there, so that together they stay under what Slack takes in all blocks, some
+#: 13,000 characters (https://github.com/prometheus/alertmanager/issues/4199), and in ``text``, 40,000.
+_MAX_ENTRY: Final = 140
+_DIGEST_SIZE: Final = 60
+_MAX_DIGEST: Final = 40_000
 _MAX_HEADLINE: Final = 500
 
 #: https://api.slack.com/reference/surfaces/formatting#escaping: these three, and nothing else, are control characters.
@@ -28,10 +36,20 @@ _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
 
 
+class SlackConfig(ChannelConfig):
+    """A Slack incoming webhook, or any receiver that takes Slack's body. Its address is a secret."""
+
+    kind: Literal["slack"] = "slack"
+    url: SecretStr
+
+
 class Slack:
     """Sends ``text``, which is complete by itself, and ``blocks``, which look better."""
 
     kind = "slack"
+    #: https://api.slack.com/apis/rate-limits: one message a second for each webhook, short bursts are tolerated.
+    pace = Pace(interval=1.0, burst=3)
+    digest_size = _DIGEST_SIZE
 
     def __init__(self, config: SlackConfig) -> None:
         self.name = config.name
@@ -78,12 +96,13 @@ def plain(message: Message) -> str:
     if message.proxy_url:
         foot.append(f"Proxy URL: `{escape(message.proxy_url, _MAX_VALUE)}`")
     body = [f"{escape(name, 100)}: `{escape(value, _MAX_VALUE)}`" for name, value in message.facts.items() if value]
+    body += _entries(message)
     body += [f"• {line}" for line in _members(message)]
     body += [
         f"*Alerting Metadata*: \n{escape(name, 100)}: `{escape(value, _MAX_VALUE)}`"
         for name, value in message.metadata.items()
     ]
-    return "\n".join(_fit(head, body, foot, MAX_TEXT))
+    return "\n".join(_fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
 
 
 def _fit(head: list[str], body: list[str], foot: list[str], limit: int) -> list[str]:
@@ -96,6 +115,22 @@ def _fit(head: list[str], body: list[str], foot: list[str], limit: int) -> list[
             return [*head, *kept, CUT, *foot]
         kept.append(line)
     return [*head, *kept, *foot]
+
+
+def _entries(message: Message) -> list[str]:
+    return entry_lines(message, _MAX_ENTRY, escape)
+
+
+def _packed(lines: list[str], limit: int) -> Iterable[str]:
+    """Pack whole lines into texts of at most ``limit`` characters."""
+    packed: list[str] = []
+    for line in lines:
+        if packed and sum(map(len, packed)) + len(packed) + len(line) > limit:
+            yield "\n".join(packed)
+            packed = []
+        packed.append(line)
+    if packed:
+        yield "\n".join(packed)
 
 
 def _members(message: Message) -> Iterable[str]:
@@ -115,6 +150,7 @@ def _blocks(message: Message) -> Iterable[dict[str, Any]]:
         yield {"type": "section", "fields": fields}
     for name, value in [fact for fact in facts if fact not in short][:3]:
         yield _section(f"*{escape(name, 100)}*\n```{escape(value, _MAX_VALUE)}```")
+    yield from (_section(text) for text in _packed(_entries(message), MAX_SECTION))
     if message.members:
         yield _section("\n".join(_fit([], [f"• {line}" for line in _members(message)], [], MAX_SECTION)))
     if message.metadata:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from alertworker.grouping import spell
-from alertworker.messages import Message, Step
+from alertworker.messages import Entry, Message, Step
 
 #: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
@@ -20,6 +21,7 @@ _UNSAFE: Final = re.compile(
 )
 CUT: Final = "… cut"
 
+_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 
@@ -38,16 +40,25 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - len(CUT))] + CUT
 
 
-def sign(message: Message) -> str:
+def sign(message: Message | Entry) -> str:
     """Give the sign that tells a message's kind at a glance."""
-    if message.step is Step.RESOLVED:
-        return "🟢"
-    return "✅" if message.step is Step.TEST else SIGNS[message.severity.value]
+    return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
+
+
+def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
+    """Give a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
+    return [
+        f"{sign(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
+        f" [{entry.severity.value}] {entry.alert_id}"
+        for entry in message.entries
+    ]
 
 
 def counted(message: Message) -> str:
     """Say how often it happened: since the last message, and in all since when."""
     since = message.since.isoformat(timespec="seconds")
+    if message.step is Step.DIGEST:
+        return f"{len(message.entries)} messages waited since {since}"
     if message.step is Step.SUMMARY:
         more = f"{message.count} more in {spell(message.at - message.since)}"
         return f"{more}; {message.total} in all since {since}"

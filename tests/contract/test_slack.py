@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from alertworker.alerts import AlertType, Severity
 from alertworker.channels import SlackConfig, build_channel
 from alertworker.channels.slack import escape, plain
-from alertworker.messages import Message, Step
+from alertworker.messages import Entry, Message, Step
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 SLACK = build_channel(SlackConfig(name="slack-test", url=SecretStr("https://hooks.example/x")))
@@ -55,10 +55,10 @@ def body_of(made: Message) -> dict[str, Any]:
     return read
 
 
-def complaints(body: dict[str, Any]) -> list[str]:
+def complaints(body: dict[str, Any], longest_text: int = 4_000) -> list[str]:
     """Say what Slack would refuse: https://api.slack.com/reference/block-kit/blocks."""
     found = []
-    if not 0 < len(body["text"]) <= 4_000:
+    if not 0 < len(body["text"]) <= longest_text:
         found.append(f"text of {len(body['text'])}")
     if len(body["blocks"]) > 50:
         found.append("more than 50 blocks")
@@ -152,3 +152,25 @@ def test_no_entity_is_cut_in_two(text: str, limit: int) -> None:
 
     assert len(cut) <= limit
     assert re.fullmatch(r"(&(amp|lt|gt);|[^&<>])*", cut)
+
+
+def test_a_digest_names_every_message_and_stays_within_the_limits() -> None:
+    """As many long headlines as a digest holds: all ids are there, in the text and in the blocks."""
+    entries = tuple(
+        Entry(
+            alert_id=f"{number:036d}",
+            type=AlertType.LLM_EXCEPTIONS,
+            severity=Severity.HIGH,
+            step=Step.NOTICE,
+            headline="<!channel> & so on " * 40,
+            count=1_000_000,
+        )
+        for number in range(SLACK.digest_size)
+    )
+    body = body_of(message(step=Step.DIGEST, entries=entries, facts={}, members=()))
+
+    assert complaints(body, longest_text=40_000) == []
+    for entry in entries:
+        assert entry.alert_id in body["text"]
+        assert entry.alert_id in json.dumps(body["blocks"])
+    assert len(json.dumps(body["blocks"], ensure_ascii=False)) < 16_000

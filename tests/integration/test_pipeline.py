@@ -28,6 +28,7 @@ from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.messages import Message, Step
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
+from alertworker.ports import Pace
 from alertworker.store import SqlStore
 from alertworker.store.tables import COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
 
@@ -39,6 +40,8 @@ class Outbox:
     """A channel that keeps what it is given, and fails as it is told to."""
 
     name = kind = "outbox"
+    pace = Pace()
+    digest_size = 0
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
