@@ -24,8 +24,8 @@ MAX_FIELD: Final = 500
 #: One value in the text: leaves room for all the others, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
-#: A headline in a digest: all lines must be there, so that together they stay under what Slack takes in all blocks, some
-#: 13,000 characters (https://github.com/prometheus/alertmanager/issues/4199), and in ``text``, 40,000.
+#: A headline in a digest. All its lines must be there: together they stay under the 13,000 characters that Slack was
+#: seen to take in all blocks of a message, and the 40,000 of ``text`` (https://api.slack.com/methods/chat.postMessage).
 _MAX_ENTRY: Final = 140
 _DIGEST_SIZE: Final = 60
 _MAX_DIGEST: Final = 40_000
