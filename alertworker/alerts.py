@@ -57,6 +57,8 @@ class AlertType(StrEnum):
     INTERNAL_USER_DELETED = "internal_user_deleted"
     #: Ours: a proxy process went silent without a goodbye, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
+    #: Ours: a receiver refuses our messages for good, or has not taken any for a while.
+    CHANNEL_BROKEN = "channel_broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.INTERNAL_USER_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.INTERNAL_USER_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.CHANNEL_BROKEN: AlertSpec(_ON, Severity.HIGH, _CONDITION),
 }
+#: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
+OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN})
 
 #: How many members (single calls, failures) an alert keeps by name; the rest is counted.
 MAX_MEMBERS: Final = 10
@@ -139,3 +144,38 @@ class Alert:
         parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
         text = "".join(f"{len(part)}:{part}" for part in parts)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An alert as its row stands after a claim: ``opened`` is true for the one claim that opened this generation."""
+
+    id: str
+    type: AlertType
+    severity: Severity
+    headline: str
+    labels: Mapping[str, str]
+    facts: Mapping[str, str]
+    metadata: Mapping[str, str]
+    count: int
+    told: int
+    summaries: int
+    first_at: datetime
+    last_at: datetime
+    fingerprint: str = ""
+    opened: bool = False
+    muted_by: str | None = None
+    repeat_at: datetime | None = None
+    #: Calls of a hanging alert that still run, and how the others ended, by outcome.
+    running: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it happens once or fires and resolves."""
+        return CATALOGUE[self.type].kind
+
+    @property
+    def routing_labels(self) -> dict[str, str]:
+        """Give what routes, silences and inhibitions ask about."""
+        return {**self.labels, "alert_type": self.type.value, "severity": self.severity.value}

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from celery import Celery
 from kombu.exceptions import KombuError
+from sqlalchemy import Engine
 
-from alertworker.channels import build_channel
+from alertworker.channels import build_channel, http
 from alertworker.detectors import Policy
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
@@ -22,7 +23,7 @@ from alertworker.events.batch import TASK, seal
 from alertworker.locations import data_dir, default_database_url
 from alertworker.pipeline import Runtime
 from alertworker.settings import Settings, load_settings
-from alertworker.store import SqlStore, make_engine
+from alertworker.store import Desk, SqlStore, make_engine
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
 celery.config_from_object(
@@ -39,6 +40,11 @@ class CeleryLine:
         batch = seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC))
         self._send(TASK, batch.arguments(), task_id=batch.batch_id, serializer="msgpack")
 
+    def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+        """Send a batch's events as they are, under this id."""
+        arguments = {"batch_id": batch_id, "producer": "replay", "encoding": encoding, "events": events}
+        self._send(TASK, arguments, task_id=batch_id, serializer="msgpack")
+
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon."""
         for channel in channels:
@@ -52,28 +58,42 @@ class CeleryLine:
             raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
 
 
-def build_store(settings: Settings) -> SqlStore:
-    """Give the store that the settings name; the embedded default is SQLite in the data folder."""
+def build_engine(settings: Settings) -> Engine:
+    """Give the database that the settings name; the embedded default is SQLite in the data folder."""
     folder = data_dir()
     if settings.database_url is None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SqlStore(make_engine(default_database_url(folder)))
-    return SqlStore(make_engine(settings.database_url.get_secret_value()))
+        return make_engine(default_database_url(folder))
+    return make_engine(settings.database_url.get_secret_value())
+
+
+def build_desk() -> Desk:
+    """Give the store as the command line sees it."""
+    return Desk(build_engine(load_settings()))
 
 
 def build_runtime(settings: Settings) -> Runtime:
     """Put together everything the line works with."""
     return Runtime(
-        store=build_store(settings),
+        store=SqlStore(build_engine(settings)),
         line=CeleryLine(),
         channels={config.name: build_channel(config) for config in settings.channels},
-        route=settings.route,
-        group_interval=settings.group_interval_for,
+        router=settings.router(),
+        inhibitions=settings.inhibitions,
         policy=Policy(threshold_seconds=settings.alerting_threshold),
         retry=settings.retry.policy(),
         zone=ZoneInfo(settings.time_zone),
         proxy_url=settings.proxy_base_url,
+        heartbeat=_heartbeat(settings),
+        heartbeat_seconds=settings.heartbeat_interval,
+        shadow=settings.shadow,
     )
+
+
+def _heartbeat(settings: Settings) -> Callable[[], None] | None:
+    if settings.heartbeat_url is None:
+        return None
+    return partial(http.ping, settings.heartbeat_url.get_secret_value())
 
 
 def get_runtime() -> Runtime:

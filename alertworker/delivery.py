@@ -29,6 +29,8 @@ class Reason(StrEnum):
 
 #: Reasons that a later attempt may overcome.
 TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})
+#: Reasons that the next message will meet, too: the channel itself is broken.
+LASTING = frozenset({Reason.AUTH_ERROR, Reason.GONE, Reason.REDIRECTED, Reason.REFUSED})
 
 
 class DeliveryError(AlertWorkerError):

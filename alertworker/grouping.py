@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from alertworker.alerts import AlertType, OpenAlert
 from alertworker.messages import Message, Step
-from alertworker.ports import OpenAlert
 
 
 def compose(
@@ -18,7 +18,7 @@ def compose(
         type=alert.type,
         severity=alert.severity,
         step=step,
-        headline=_resolved(alert, at) if step is Step.RESOLVED else alert.headline,
+        headline=_headline(alert, step, at),
         at=at,
         since=alert.first_at,
         count=count,
@@ -28,6 +28,15 @@ def compose(
         members_more=max(0, count - len(members)),
         metadata=dict(alert.metadata),
         proxy_url=proxy_url,
+        fingerprint=alert.fingerprint,
+        labels=dict(alert.labels),
+    )
+
+
+def passed(resolved: Message) -> Message:
+    """Give the one message for a condition that began and ended before anybody was told."""
+    return resolved.model_copy(
+        update={"step": Step.PASSED, "headline": f"Fired and resolved: {resolved.headline}", "count": resolved.total}
     )
 
 
@@ -44,9 +53,16 @@ def spell(duration: timedelta) -> str:
     return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
 
 
-def _resolved(alert: OpenAlert, at: datetime) -> str:
+def _headline(alert: OpenAlert, step: Step, at: datetime) -> str:
+    if step is Step.REMINDER:
+        return f"Still: {alert.headline}"
+    if step is not Step.RESOLVED:
+        return alert.headline
+    after = f"Resolved after {spell(at - alert.first_at)}"
+    if alert.type is not AlertType.LLM_REQUESTS_HANGING:
+        return f"{after}: {alert.headline}"
     calls = "1 call was" if alert.count == 1 else f"{alert.count} calls were"
-    return f"Resolved after {spell(at - alert.first_at)}: {calls} hanging on {alert.labels.get('model', 'a model')}"
+    return f"{after}: {calls} hanging on {alert.labels.get('model', 'a model')}"
 
 
 def _ends(alert: OpenAlert) -> dict[str, str]:

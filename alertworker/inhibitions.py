@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,11 +36,14 @@ class OpenCondition:
 
 
 def find_inhibitor(
-    alert_id: str, labels: Mapping[str, str], inhibitions: Iterable[Inhibition], sources: Iterable[OpenCondition]
+    alert_id: str,
+    labels: Mapping[str, str],
+    inhibitions: Iterable[Inhibition],
+    sources: Callable[[], Iterable[OpenCondition]],
 ) -> OpenCondition | None:
-    """Give the open alert that mutes this one; no alert mutes itself."""
+    """Give the open alert that mutes this one; ``sources`` is asked only where a rule could. No alert mutes itself."""
     rules = [rule for rule in inhibitions if all_pass(rule.target, labels)]
-    for source in sources if rules else ():
+    for source in sources() if rules else ():
         if source.id != alert_id and any(rule.mutes(labels, source.labels) for rule in rules):
             return source
     return None

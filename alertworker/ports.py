@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts import Alert, OpenAlert
+from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.events import Event, PublisherEvent, RequestAnnounced
 from alertworker.folding import Fold
+from alertworker.inhibitions import OpenCondition
+from alertworker.lanes import Plan, Waiting
 from alertworker.messages import Message
+from alertworker.silences import Silence
 
 T = TypeVar("T")
 
@@ -72,31 +76,17 @@ class Line(Protocol):
         """
         ...
 
+    def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+        """Send a batch's events as they are, under this id.
+
+        Raises:
+            LineUnavailable: when the broker cannot be reached.
+        """
+        ...
+
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon; a lost wake is made up for by the next tick."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert as its row stands after a claim: ``opened`` is true for the one claim that opened this generation."""
-
-    id: str
-    type: AlertType
-    severity: Severity
-    headline: str
-    labels: Mapping[str, str]
-    facts: Mapping[str, str]
-    metadata: Mapping[str, str]
-    count: int
-    told: int
-    summaries: int
-    first_at: datetime
-    last_at: datetime
-    opened: bool = False
-    #: Calls of a hanging alert that still run, and how the others ended, by outcome.
-    running: int = 0
-    outcomes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +158,30 @@ class Transaction(Protocol):
         """Give the first members that no message has named yet."""
         ...
 
+    def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
+        """Record what mutes a condition of which nobody was told; `told` ends it."""
+        ...
+
+    def remind_at(self, alert_id: str, moment: datetime) -> None:
+        """Set when to remind of an open condition, unless it was acknowledged."""
+        ...
+
+    def silences(self, *, now: datetime) -> list[Silence]:
+        """Give the silences that are in force."""
+        ...
+
+    def open_conditions(self) -> list[OpenCondition]:
+        """Give the open conditions, which may mute others."""
+        ...
+
+    def find_open(self, fingerprint: str) -> OpenAlert | None:
+        """Give the open generation of an alert, locked."""
+        ...
+
+    def told_channels(self, alert_id: str) -> tuple[str, ...]:
+        """Name the channels that were, or will be, told of an alert."""
+        ...
+
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
         """Write a notification per channel; one that is there already stays as it is."""
         ...
@@ -177,7 +191,7 @@ class Transaction(Protocol):
         ...
 
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
-        """Give open alerts whose summary is due, and hanging ones of which no call runs any more; locked."""
+        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
         ...
 
     def lost_publishers(
@@ -216,30 +230,51 @@ class Store(Protocol):
         """Name the channels with something due whose lane is free."""
         ...
 
-    def lease_lane(self, channel: str, token: str, *, until: datetime, now: datetime) -> bool:
+    def lease_lane(self, channel: str, token: str, *, until: datetime, pace: Pace, now: datetime) -> bool:
         """Take a channel's lane in one statement; false while another worker has it or it must pause."""
+        ...
+
+    def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
+        """Give what is due in a lane and was never attempted, in the lane's order."""
+        ...
+
+    def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
+        """Carry out a plan, for those notifications that are still as they were."""
         ...
 
     def next_due(self, channel: str, token: str, *, now: datetime) -> Due | None:
         """Give the lane's next notification in order, messages of one alert one after the other."""
         ...
 
-    def seal(self, notification_id: str, body: str) -> None:
-        """Keep the body before its first attempt: from now on the message is what it is."""
+    def begin(self, notification_id: str, body: str, channel: str, *, pace: Pace, now: datetime) -> None:
+        """Keep the body before an attempt, and count the attempt against the lane's pace.
+
+        From the first one on the message is what it is.
+        """
         ...
 
-    def settle_sent(self, notification_id: str, answer: str, *, now: datetime) -> None:
-        """Record that the receiver has it."""
+    def settle_sent(self, notification_id: str, channel: str, answer: str, *, now: datetime) -> bool:
+        """Record that the receiver has it; true when the channel was announced as broken, and is well again."""
         ...
 
     def settle_retry(
-        self, notification_id: str, channel: str, *, reason: str, at: datetime, counts: bool, pauses_lane: bool
-    ) -> None:
-        """Record when to try again."""
+        self,
+        notification_id: str,
+        channel: str,
+        *,
+        error: DeliveryError,
+        verdict: RetryAt,
+        now: datetime,
+    ) -> datetime:
+        """Record when to try again; gives since when every attempt on this channel has failed."""
         ...
 
-    def settle_dead(self, notification_id: str, *, reason: str, now: datetime) -> None:
+    def settle_dead(self, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
         """Record that nobody will retry, as a dead letter with its facts."""
+        ...
+
+    def mark_broken(self, channel: str, *, now: datetime) -> bool:
+        """Note that a channel's trouble is to be announced; false when it was before."""
         ...
 
     def release_lane(self, channel: str, token: str, *, now: datetime) -> None:

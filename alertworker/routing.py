@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts import AlertType
 from alertworker.matchers import Matcher, all_pass
 from alertworker.time_intervals import TimeInterval
 
@@ -36,57 +37,66 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
-    """One receiver that an alert goes to, with the intervals that hold on the way there."""
+class Decision:
+    """Where an alert goes now. ``mute`` are channels that it would go to at another time of the week.
 
-    receiver: str
-    group_interval: float
-    repeat_interval: float
-    speaks: bool
+    ``group_interval`` and ``repeat_interval`` are in seconds, the shortest of all the ways it takes.
+    """
+
+    channels: tuple[str, ...] = ()
+    mute: tuple[str, ...] = ()
+    receivers: tuple[str, ...] = ()
+    group_interval: float = 300.0
+    repeat_interval: float = 14_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Inherited:
+class _Place:
     receiver: str
     group_interval: float
     repeat_interval: float
     speaks: bool = True
 
 
-def destinations(
-    root: Route,
-    labels: Mapping[str, str],
-    *,
-    group_interval: float,
-    repeat_interval: float,
-    now: datetime,
-    zone: ZoneInfo,
-) -> tuple[Destination, ...]:
-    """Give every destination of an alert, in the order of the tree, each receiver once.
+@dataclass(frozen=True, slots=True)
+class Router:
+    """The tree with all it refers to: the types that are on, receivers and their channels, digest seconds by type."""
 
-    The root takes what none of its children takes; a child with ``goes_on`` lets its siblings look, too.
-    """
-    found = _walk(root, labels, _Inherited("", group_interval, repeat_interval), now=now, zone=zone)
-    unique: dict[str, Destination] = {}
-    for place in found:
-        if place.receiver and (place.receiver not in unique or not unique[place.receiver].speaks):
-            unique[place.receiver] = place
-    return tuple(unique.values())
+    root: Route
+    receivers: Mapping[str, tuple[str, ...]]
+    types: frozenset[AlertType]
+    group_interval: float
+    repeat_interval: float
+    digests: Mapping[AlertType, float] = field(default_factory=dict)
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
+    def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
+        """Decide where an alert goes, each channel once; the root takes what none of its children takes."""
+        group_interval = self.digests.get(alert_type, self.group_interval)
+        if alert_type not in self.types:
+            return Decision(group_interval=group_interval, repeat_interval=self.repeat_interval)
+        places = self._walk(self.root, labels, _Place("", group_interval, self.repeat_interval), now)
+        speaking = [name for place in places if place.speaks for name in self.receivers.get(place.receiver, ())]
+        silent = [name for place in places if not place.speaks for name in self.receivers.get(place.receiver, ())]
+        return Decision(
+            channels=tuple(dict.fromkeys(speaking)),
+            mute=tuple(name for name in dict.fromkeys(silent) if name not in speaking),
+            receivers=tuple(dict.fromkeys(place.receiver for place in places if place.receiver)),
+            group_interval=min(place.group_interval for place in places),
+            repeat_interval=min(place.repeat_interval for place in places),
+        )
 
-def _walk(
-    node: Route, labels: Mapping[str, str], parent: _Inherited, *, now: datetime, zone: ZoneInfo
-) -> list[Destination]:
-    own = _Inherited(
-        parent.receiver if node.receiver is None else node.receiver,
-        node.group_interval or parent.group_interval,
-        node.repeat_interval or parent.repeat_interval,
-        node.speaks(now, zone=zone),
-    )
-    found: list[Destination] = []
-    for child in node.routes:
-        if all_pass(child.matchers, labels):
-            found += _walk(child, labels, own, now=now, zone=zone)
-            if not child.goes_on:
-                return found
-    return found or [Destination(own.receiver, own.group_interval, own.repeat_interval, own.speaks)]
+    def _walk(self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime) -> list[_Place]:
+        own = _Place(
+            parent.receiver if node.receiver is None else node.receiver,
+            node.group_interval or parent.group_interval,
+            node.repeat_interval or parent.repeat_interval,
+            node.speaks(now, zone=self.zone),
+        )
+        found: list[_Place] = []
+        for child in node.routes:
+            if all_pass(child.matchers, labels):
+                found += self._walk(child, labels, own, now)
+                if not child.goes_on:
+                    return found
+        return found or [own]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final
-
-from pydantic import Field
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
@@ -18,8 +17,20 @@ CHANNELS: Final[Mapping[type[ChannelConfig], Callable[[Any], Channel]]] = {
     SlackConfig: Slack,
 }
 
-#: Every channel's configuration, told apart by ``kind``.
-AnyChannelConfig = Annotated[ConsoleConfig | SlackConfig, Field(discriminator="kind")]
+#: Every kind with its configuration.
+KINDS: Final[Mapping[str, type[ChannelConfig]]] = {config.model_fields["kind"].default: config for config in CHANNELS}
+
+#: Hosts whose addresses tell the kind.
+_HOSTS: Final = (("hooks.slack.com", "slack"),)
+
+
+def recognize(url: str) -> str | None:
+    """Give the kind of channel that an address belongs to, where the address tells."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return None
+    return next((kind for suffix, kind in _HOSTS if host == suffix or host.endswith(f".{suffix}")), None)
 
 
 def build_channel(config: ChannelConfig) -> Channel:
@@ -27,4 +38,4 @@ def build_channel(config: ChannelConfig) -> Channel:
     return CHANNELS[type(config)](config)
 
 
-__all__ = ["CHANNELS", "AnyChannelConfig", "ChannelConfig", "ConsoleConfig", "SlackConfig", "build_channel"]
+__all__ = ["CHANNELS", "KINDS", "ChannelConfig", "ConsoleConfig", "SlackConfig", "build_channel", "recognize"]

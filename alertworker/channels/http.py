@@ -56,16 +56,29 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(lambda _record: False)
 
 
+def ping(url: str) -> None:
+    """Tell a dead man's switch that all is well: one GET.
+
+    Raises:
+        DeliveryError: as `post` does.
+    """
+    _request("GET", url, None, {})
+
+
 def post(url: str, body: str, headers: Mapping[str, str]) -> str:
     """Make one POST and give the receiver's answer, shortened. Any number of threads may do so at once.
 
     Raises:
         DeliveryError: for everything but a 2xx answer within `DEADLINE`.
     """
+    return _request("POST", url, body.encode(), headers)
+
+
+def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> str:
     _refuse_plain(url)
     with Cutoff(DEADLINE, connect=_CONNECT_TIMEOUT) as cutoff:
         try:
-            response, answer = _exchange(url, body, headers, cutoff)
+            response, answer = _exchange(method, url, body, headers, cutoff)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
             raise DeliveryError("the address is not one", Reason.REFUSED) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
@@ -79,14 +92,17 @@ def post(url: str, body: str, headers: Mapping[str, str]) -> str:
     return f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip()
 
 
-def _exchange(url: str, body: str, headers: Mapping[str, str], cutoff: Cutoff) -> tuple[requests.Response, bytes]:
+def _exchange(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], cutoff: Cutoff
+) -> tuple[requests.Response, bytes]:
     with requests.Session() as session:
         session.mount("https://", CutoffAdapter(cutoff))
         session.mount("http://", CutoffAdapter(cutoff))
         session.auth = _authorize
-        with session.post(
+        with session.request(
+            method,
             url,
-            data=body.encode(),
+            data=body,
             # Unpacked answers could be any size; nobody needs to pack 64 KiB.
             headers={"User-Agent": f"alertworker/{__version__}", "Accept-Encoding": "identity", **headers},
             allow_redirects=False,

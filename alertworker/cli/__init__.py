@@ -21,8 +21,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("alertworker.cli.check:check", "Print what is configured, and from where; fail on an error."),
     "test": ("alertworker.cli.test:test", "Send a real test message and print the receiver's answer."),
     "publish": ("alertworker.cli.publish:publish", "Publish events from a file of JSON, or from standard input."),
-    "alerts": ("alertworker.cli.alerts:alerts", "List alerts."),
-    "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at what nobody will retry."),
+    "alerts": ("alertworker.cli.alerts:alerts", "List, show and acknowledge alerts."),
+    "notifications": ("alertworker.cli.notifications:notifications", "List what was, or is to be, sent where."),
+    "silences": ("alertworker.cli.silences:silences", "Mute matching alerts until a time."),
+    "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at, retry or discard what nobody will retry."),
     "db": ("alertworker.cli.db:db", "Look after the database."),
     "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),
 }

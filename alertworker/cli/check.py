@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -33,7 +34,12 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     values = settings.model_dump(mode="json", include=set(_SHOWN))
     values["broker_url"] = "set" if settings.broker_url else "embedded"
     values["database_url"] = "set" if settings.database_url else "embedded"
-    routes = {kind.value: list(settings.route(kind)) for kind in AlertType if kind in settings.alert_types}
+    router, now = settings.router(), datetime.now(UTC)
+    routes = {
+        kind.value: list(router.decide(kind, {"alert_type": kind.value}, now=now).channels)
+        for kind in AlertType
+        if kind in settings.alert_types
+    }
     warnings = [*settings.warnings, *(f"{kind} goes nowhere" for kind, names in routes.items() if not names)]
     if as_json:
         click.echo(json.dumps({"values": values, "origins": settings.origins, "routes": routes, "warnings": warnings}))

@@ -13,9 +13,9 @@ def db() -> None:
 @db.command()
 def upgrade() -> None:
     """Bring the schema to the newest version; safe to repeat."""
-    from alertworker.app import build_store
+    from alertworker.app import build_engine
     from alertworker.settings import load_settings
     from alertworker.store.migrations import upgrade as run
 
-    run(build_store(load_settings()).engine)
+    run(build_engine(load_settings()))
     click.echo("The schema is up to date.")

@@ -20,12 +20,13 @@ from alertworker.settings import load_settings
 @click.option("--alert-type", type=click.Choice([kind.value for kind in AlertType]), help="Only this type's channels.")
 def test(service: str, alert_type: str | None) -> None:
     """Send a test message to every channel of SERVICE and print each receiver's answer."""
-    settings = load_settings()
-    wanted = set(settings.route(AlertType(alert_type))) if alert_type else {config.name for config in settings.channels}
+    settings, now = load_settings(), datetime.now(UTC)
+    wanted = {config.name for config in settings.channels}
+    if alert_type:
+        wanted = set(settings.router().decide(AlertType(alert_type), {"alert_type": alert_type}, now=now).channels)
     configs = [config for config in settings.channels if config.kind == service and config.name in wanted]
     if not configs:
         raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")
-    now = datetime.now(UTC)
     failed = 0
     for config in configs:
         channel = build_channel(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.replay import replay
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.sweep import sweep
 
-__all__ = ["BatchMessage", "Runtime", "deliver", "ingest", "sweep"]
+__all__ = ["BatchMessage", "Runtime", "deliver", "ingest", "replay", "sweep"]

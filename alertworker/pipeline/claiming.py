@@ -1,41 +1,83 @@
-"""Claim: an alert becomes or joins a row, and its first message is written in the same transaction."""
+"""Claim, mute and route: an alert becomes or joins a row, and its message is written in the same transaction."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Final
 
-from alertworker.alerts import MAX_MEMBERS, Alert, Kind
+from alertworker.alerts import MAX_MEMBERS, Alert, Kind, OpenAlert
 from alertworker.grouping import compose
+from alertworker.inhibitions import find_inhibitor
 from alertworker.messages import Step
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import OpenAlert, Transaction
+from alertworker.ports import Transaction
+from alertworker.routing import Decision
+from alertworker.silences import find_silence
+
+#: How soon it is noticed that nothing mutes a condition any more.
+LOOK_AGAIN: Final = timedelta(seconds=2)
 
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
     """Raise the alert; the claim that opens it also writes its first message, all others are counted for a summary."""
-    next_summary_at = now + timedelta(seconds=runtime.group_interval(alert.type))
-    claimed = tx.raise_alert(alert, next_summary_at=next_summary_at, now=now)
+    claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     if claimed.opened:
-        step = Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE
-        tell(tx, claimed, step, runtime, next_summary_at=next_summary_at, now=now)
+        tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     return claimed
 
 
-def tell(
-    tx: Transaction,
-    alert: OpenAlert,
-    step: Step,
-    runtime: Runtime,
-    *,
-    next_summary_at: datetime | None,
-    now: datetime,
+def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
+    """Write the notifications of one step, unless something mutes the alert: muting withholds messages, never alerts.
+
+    A condition that is muted stays untold until nothing mutes it any more; a notice that is muted is counted.
+    """
+    decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
+    muted_by = _muted_by(tx, alert, decision, runtime, now=now)
+    # A channel's own trouble is not told through it.
+    channels = tuple(name for name in decision.channels if name != alert.labels.get("channel"))
+    if muted_by is None and not channels:
+        tx.count("no_route", alert.type.value)
+    if muted_by is not None and muted_by != alert.muted_by:
+        tx.count("muted", muted_by.split()[0])
+    if muted_by is not None and step is Step.FIRING:
+        tx.mute(alert.id, muted_by, look_again_at=now + LOOK_AGAIN)
+        return
+    if muted_by is None:
+        write(tx, alert, step, channels, runtime, now=now)
+        tx.count("muted", "time", len(decision.mute))
+    _record(tx, alert, decision, now=now)
+
+
+def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Close a condition and tell those who were told of it, and nobody else, whatever mutes it now."""
+    channels = tx.told_channels(alert.id)
+    if channels:
+        write(tx, alert, Step.RESOLVED, channels, runtime, now=now)
+    tx.told(alert.id, count=alert.count, next_summary_at=None)
+
+
+def write(
+    tx: Transaction, alert: OpenAlert, step: Step, channels: tuple[str, ...], runtime: Runtime, *, now: datetime
 ) -> None:
-    """Write the notifications of one step and record up to where the alert was told; without a next one it closes."""
+    """Write one message to these channels; it counts what no message before it has counted."""
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
     message = compose(alert, step, members, at=now, proxy_url=runtime.proxy_url)
-    channels = runtime.route(alert.type)
-    if not channels:
-        tx.count("no_route", alert.type.value)
     tx.notify(message, f"{step.value}:{alert.summaries}", channels, now=now)
-    tx.told(alert.id, count=alert.count, next_summary_at=next_summary_at)
+
+
+def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
+    tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=decision.group_interval))
+    if alert.kind is Kind.CONDITION:
+        tx.remind_at(alert.id, now + timedelta(seconds=decision.repeat_interval))
+
+
+def _muted_by(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> str | None:
+    labels = alert.routing_labels
+    silence = find_silence(labels, tx.silences(now=now), now=now)
+    if silence is not None:
+        return f"silence {silence.id}"
+    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, tx.open_conditions)
+    if inhibitor is not None:
+        return f"alert {inhibitor.id}"
+    return "time" if decision.mute and not decision.channels else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from pydantic_core import to_json
+
 from alertworker.detectors import DETECTORS, llm
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
@@ -109,7 +111,7 @@ def _outcome(event: EndEvent) -> str:
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
     """Put a whole batch with the dead letters, with its bytes; once, however often it comes."""
-    payload = batch.events if isinstance(batch.events, bytes) else str(batch.events).encode(errors="replace")
+    payload = batch.events if isinstance(batch.events, bytes) else to_json(batch.events, fallback=str)
 
     def work(tx: Transaction) -> None:
         if tx.claim_batch(batch.batch_id, batch.producer, 0, now=now):

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts import AlertType
+from alertworker import inhibitions
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
+from alertworker.inhibitions import Inhibition
 from alertworker.ports import Channel, Line, Store
+from alertworker.routing import Router
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """``route`` names the channels of a type (none: recorded and counted only); ``group_interval`` is in seconds."""
+    """``heartbeat`` pings the dead man's switch, each ``heartbeat_seconds``; ``shadow`` does everything but send."""
 
     store: Store
     line: Line
     channels: Mapping[str, Channel]
-    route: Callable[[AlertType], tuple[str, ...]]
-    group_interval: Callable[[AlertType], float]
+    router: Router
+    inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS
     policy: Policy = field(default_factory=Policy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None
+    heartbeat: Callable[[], None] | None = None
+    heartbeat_seconds: float = 60.0
+    shadow: bool = False

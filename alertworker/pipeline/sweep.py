@@ -6,14 +6,15 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
+from alertworker.delivery import DeliveryError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
 from alertworker.messages import Step
-from alertworker.pipeline.claiming import claim, tell
+from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import MAX_BATCH_AGE, wake
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import LostPublisher, OpenAlert, Transaction
+from alertworker.ports import LostPublisher, Transaction
 
 #: How often a canary is sent round the line.
 CANARY_EVERY: Final = timedelta(seconds=5)
@@ -28,6 +29,20 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
         with suppress(LineUnavailable):
             runtime.line.publish([Canary(occurred_at=now)])
     wake(runtime, now=now)
+    if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
+        # A switch that cannot be reached notices by itself that nobody pings it.
+        with suppress(DeliveryError):
+            runtime.heartbeat()
+
+
+def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
+    """Claim this interval's ping; only while a canary that was sent within it has come round."""
+    interval = timedelta(seconds=runtime.heartbeat_seconds)
+    arrived, pinged = tx.line("canary_arrived"), tx.line("heartbeat_pinged")
+    if arrived is None or now - arrived > interval or (pinged is not None and now - pinged < interval):
+        return False
+    tx.mark_line("heartbeat_pinged", now)
+    return True
 
 
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
@@ -49,14 +64,19 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
 
 def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     if alert.type is AlertType.LLM_REQUESTS_HANGING and not alert.running:
-        tell(tx, alert, Step.RESOLVED, runtime, next_summary_at=None, now=now)
-        return
-    next_summary_at = now + timedelta(seconds=runtime.group_interval(alert.type))
-    if alert.count > alert.told:
-        tell(tx, alert, Step.SUMMARY, runtime, next_summary_at=next_summary_at, now=now)
-        return
-    # Nothing new for a whole interval: a notice is over, a condition that still holds stays open.
-    tx.told(alert.id, count=alert.count, next_summary_at=next_summary_at if alert.running else None)
+        resolve(tx, alert, runtime, now=now)
+    elif alert.muted_by is not None:
+        tell(tx, alert, Step.FIRING, runtime, now=now)
+    elif alert.count > alert.told:
+        tell(tx, alert, Step.SUMMARY, runtime, now=now)
+    elif alert.kind is Kind.NOTICE:
+        # Nothing new for a whole interval: it is over.
+        tx.told(alert.id, count=alert.count, next_summary_at=None)
+    elif alert.repeat_at is not None and alert.repeat_at <= now:
+        tell(tx, alert, Step.REMINDER, runtime, now=now)
+    else:
+        interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
+        tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=interval))
 
 
 def _lost(publisher: LostPublisher) -> Alert:

@@ -1,66 +1,113 @@
-"""LiteLLM's words for where alerts go, compiled into channels and routes."""
+"""LiteLLM's words for where alerts go, compiled into channels, receivers and a routing tree."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from alertworker.alerts import AlertType
+from alertworker.channels import recognize
+from alertworker.matchers import Matcher
+from alertworker.routing import Route
 from alertworker.settings.sources import Sources, nearest, secret
 
 _REFERENCE: Final = "os.environ/"
-_CONSOLE: Final[dict[str, Any]] = {"kind": "console", "name": "console"}
+#: The receiver that takes what no route takes.
+DEFAULT: Final = "default"
+#: Variables that hold a chat's address, with LiteLLM's word for it in ``alerting``, and what it speaks where the
+#: address itself does not tell.
+_CHATS: Final = (
+    ("slack", "SLACK_WEBHOOK_URL", "slack"),
+    ("slack", "ALERTING_WEBHOOK_URL", "slack"),
+    ("ms_teams", "MS_TEAMS_WEBHOOK_URL", "ms_teams"),
+    ("discord", "DISCORD_WEBHOOK_URL", "discord"),
+)
 
 
-def destinations(sources: Sources) -> dict[str, Any]:
-    """Give the fields ``channels``, ``routes``, ``default_route`` and ``warnings``.
+@dataclass(slots=True)
+class Destinations:
+    """Channels by name, as raw fields; receivers with their channels' names; the tree; and what to warn of."""
+
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+    receivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    route: Route = field(default_factory=lambda: Route(receiver=DEFAULT))
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, fields: dict[str, Any]) -> str:
+        """Take a channel, named after its kind and secret unless it has a name; equal ones are one channel."""
+        name = fields.get("name") or channel_name(str(fields["kind"]), _identity(fields))
+        self.channels.setdefault(name, {**fields, "name": name})
+        return name
+
+
+def channel_name(kind: str, identity: str) -> str:
+    """Name a channel: stable, equal for equal addresses, and no secret."""
+    return f"{kind}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}"
+
+
+def compile_litellm(sources: Sources) -> Destinations:
+    """Read ``alerting``, ``alert_to_webhook_url`` and the chats' variables.
 
     Nothing configured at all means the terminal. With ``alerting`` set, only what it names speaks.
     """
+    found = Destinations()
     alerting = sources.values.get("alerting")
-    default = _default_url(sources)
-    if alerting is None and default is None and not sources.values.get("alert_to_webhook_url"):
-        return {"channels": [_CONSOLE], "default_route": ["console"]}
-    if alerting is not None and "slack" not in alerting:
-        return {
-            "channels": [],
-            "default_route": [],
-            "warnings": [f'{sources.origins["alerting"]}: does not name "slack", so no alert goes there'],
-        }
-    return _slack(sources, default)
+    chats = list(dict.fromkeys(_default_chats(found, sources, alerting)))
+    routes: list[Route] = []
+    if alerting is None or "slack" in alerting:
+        for kind, urls in _per_type(sources).items():
+            found.receivers[kind] = tuple(dict.fromkeys(found.add(chat(url)) for url in urls))
+            routes.append(Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind))
+    if not chats and not routes and (alerting is None or "slack" in alerting):
+        chats = [found.add({"kind": "console", "name": "console"})]
+        if alerting is not None:
+            found.warnings.append(
+                "alerting names slack but no webhook is set: set SLACK_WEBHOOK_URL; alerts go to the terminal for now"
+            )
+    elif not chats and not routes:
+        found.warnings.append(f"{sources.origins['alerting']}: names no chat that has an address, so nobody is told")
+    found.receivers[DEFAULT] = tuple(chats)
+    found.route = Route(receiver=DEFAULT, routes=tuple(routes))
+    return found
 
 
-def channel_name(url: str) -> str:
-    """Name a Slack channel after its address: stable, equal for equal addresses, and no secret."""
-    return f"slack-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+def chat(url: str, otherwise: str = "slack") -> dict[str, Any]:
+    """Give the channel of an address; some vendors are known by it, whatever variable it stands in."""
+    return {"kind": recognize(url) or otherwise, "url": url}
 
 
-def _slack(sources: Sources, default: str | None) -> dict[str, Any]:
-    channels: dict[str, dict[str, Any]] = {}
-
-    def channel(url: str) -> str:
-        name = channel_name(url)
-        channels.setdefault(name, {"kind": "slack", "name": name, "url": url})
-        return name
-
-    routes = {
-        kind: list(dict.fromkeys(channel(url) for url in urls)) for kind, urls in _per_type(sources).items() if urls
-    }
-    if default is not None:
-        return {"routes": routes, "default_route": [channel(default)], "channels": list(channels.values())}
-    if routes:
-        return {"routes": routes, "default_route": [], "channels": list(channels.values())}
-    warning = "alerting names slack but no webhook is set: set SLACK_WEBHOOK_URL; until then alerts go to the terminal"
-    return {"channels": [_CONSOLE], "default_route": ["console"], "warnings": [warning]}
+def resolve(item: Any, where: str, sources: Sources) -> str | None:
+    """Read a value that may be ``os.environ/NAME``; ``None`` with a problem where that is not set."""
+    if not isinstance(item, str):
+        sources.problems.append(f"{where}: must be a text, not {type(item).__name__}")
+        return None
+    if not item.startswith(_REFERENCE):
+        return item
+    variable = item.removeprefix(_REFERENCE)
+    value, _ = secret(variable, sources.environ, sources.problems)
+    if value is None:
+        sources.problems.append(f"{where}: the environment variable {variable} is not set; set it or take the line out")
+    return value
 
 
-def _default_url(sources: Sources) -> str | None:
-    for variable in ("SLACK_WEBHOOK_URL", "ALERTING_WEBHOOK_URL"):
+def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list[str]:
+    names = []
+    taken: set[str] = set()
+    for word, variable, otherwise in _CHATS:
+        if (alerting is not None and word not in alerting) or (word == "slack" and word in taken):
+            continue
         url, origin = secret(variable, sources.environ, sources.problems)
         if url:
-            sources.origins["default_webhook"] = origin
-            return url
-    return None
+            taken.add(word)
+            sources.origins[f"default_{word}"] = origin
+            names.append(found.add(chat(url, otherwise)))
+    return names
+
+
+def _identity(fields: dict[str, Any]) -> str:
+    secretive = {key: value for key, value in fields.items() if key not in ("kind", "name")}
+    return str(secretive["url"]) if set(secretive) == {"url"} else repr(sorted(secretive.items()))
 
 
 def _per_type(sources: Sources) -> dict[str, list[str]]:
@@ -76,19 +123,6 @@ def _per_type(sources: Sources) -> dict[str, list[str]]:
             sources.problems.append(f"{origin}: {kind!r} is no alert type{nearest(str(kind), known)}")
             continue
         items = given if isinstance(given, list) else [given]
-        resolved = [_resolve(item, f"{origin}.{kind}", sources) for item in items]
+        resolved = [resolve(item, f"{origin}.{kind}", sources) for item in items]
         urls[kind] = [url for url in resolved if url is not None]
-    return urls
-
-
-def _resolve(item: Any, where: str, sources: Sources) -> str | None:
-    if not isinstance(item, str):
-        sources.problems.append(f"{where}: must be an address or a list of them, not {type(item).__name__}")
-        return None
-    if not item.startswith(_REFERENCE):
-        return item
-    variable = item.removeprefix(_REFERENCE)
-    url, _ = secret(variable, sources.environ, sources.problems)
-    if url is None:
-        sources.problems.append(f"{where}: the environment variable {variable} is not set; set it or take the line out")
-    return url
+    return {kind: found for kind, found in urls.items() if found}

@@ -9,29 +9,15 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from alertworker.alerts import AlertType
+from alertworker.alerts import OURS, AlertType
+from alertworker.channels import KINDS, ChannelConfig
 from alertworker.errors import AlertWorkerError
-from alertworker.settings.destinations import destinations
+from alertworker.settings.destinations import Destinations, compile_litellm
 from alertworker.settings.model import Settings
-from alertworker.settings.sources import Sources, nearest, read_environ, read_file
+from alertworker.settings.routes import compile_own
+from alertworker.settings.sources import COMPILED, Sources, nearest, read_environ, read_file
 
 _DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")
-#: Values that are used as they are; the others are compiled into channels and routes.
-_PLAIN: Final = (
-    "alerting_threshold",
-    "alerting_args",
-    "alert_type_config",
-    "spend_report_frequency",
-    "group_interval",
-    "time_zone",
-    "retry",
-    "broker_url",
-    "database_url",
-    "data_dir",
-    "log_format",
-    "show_messages",
-    "metadata_keys",
-)
 
 
 class ConfigurationError(AlertWorkerError):
@@ -49,11 +35,26 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     if path is not None:
         read_file(path, sources)
     read_environ(environ, sources)
-    fields: dict[str, Any] = {name: sources.values[name] for name in _PLAIN if name in sources.values}
+    fields = {name: value for name, value in sources.values.items() if name not in COMPILED}
     fields["alert_types"] = _types(sources)
     fields["proxy_base_url"] = sources.environ.get("PROXY_BASE_URL")
-    fields |= destinations(sources)
+    found = compile_litellm(sources)
+    fields["inhibitions"] = compile_own(sources, found)
+    fields |= {"receivers": found.receivers, "tree": found.route, "warnings": found.warnings}
+    fields["channels"] = _channels(found, sources)
     return _validated({name: value for name, value in fields.items() if value is not None}, sources)
+
+
+def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
+    channels = []
+    for name, raw in found.channels.items():
+        try:
+            channels.append(KINDS[raw["kind"]].model_validate(raw))
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_input=False, include_context=False):
+                where = ".".join(str(part) for part in problem["loc"])
+                sources.problems.append(f"channel {name}: {where}: {problem['msg']}")
+    return channels
 
 
 def _file(environ: Mapping[str, str]) -> Path | None:
@@ -75,7 +76,7 @@ def _types(sources: Sources) -> list[str] | None:
     for name in named:
         if name not in known:
             sources.problems.append(f"{origin}: {name!r} is no alert type{nearest(str(name), known)}")
-    return [*(name for name in named if name in known), AlertType.PUBLISHER_LOST.value]
+    return [*(name for name in named if name in known), *(kind.value for kind in OURS)]
 
 
 def _validated(fields: dict[str, Any], sources: Sources) -> Settings:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_validator
 
 from alertworker.alerts import CATALOGUE, AlertType
-from alertworker.channels import AnyChannelConfig, ConsoleConfig
+from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.delivery import RetryPolicy
+from alertworker.inhibitions import DEFAULTS, Inhibition
+from alertworker.routing import Route, Router
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -80,10 +83,15 @@ class Settings(BaseModel):
     show_messages: bool = False
     metadata_keys: tuple[str, ...] = ()
     retry: Retry = Retry()
-    channels: tuple[AnyChannelConfig, ...] = (ConsoleConfig(),)
-    #: Channel names per type; a type that is missing goes to ``default_route``.
-    routes: dict[AlertType, tuple[str, ...]] = Field(default_factory=dict)
-    default_route: tuple[str, ...] = ("console",)
+    #: How often to remind of a condition that still holds and that nobody has acknowledged.
+    repeat_interval: Interval = 14_400.0
+    shadow: bool = False
+    heartbeat_url: SecretStr | None = None
+    heartbeat_interval: Interval = 60.0
+    channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)
+    receivers: Mapping[str, tuple[str, ...]] = {"default": ("console",)}
+    tree: InstanceOf[Route] = Field(default_factory=lambda: Route(receiver="default"))
+    inhibitions: tuple[InstanceOf[Inhibition], ...] = DEFAULTS
     warnings: tuple[str, ...] = ()
     #: Where each value came from, by its name.
     origins: dict[str, str] = Field(default_factory=dict)
@@ -97,13 +105,14 @@ class Settings(BaseModel):
             raise ValueError('is not a known time zone; use a name like "Europe/Berlin"') from error
         return name
 
-    def route(self, alert_type: AlertType) -> tuple[str, ...]:
-        """Name the channels of a type; none where the type is off or has nowhere to go."""
-        if alert_type not in self.alert_types:
-            return ()
-        return self.routes.get(alert_type, self.default_route)
-
-    def group_interval_for(self, alert_type: AlertType) -> float:
-        """Give the seconds between a first message and the summary of what followed it."""
-        digest = self.alert_type_config.get(alert_type)
-        return digest.digest_interval if digest is not None and digest.digest else self.group_interval
+    def router(self) -> Router:
+        """Give what decides where an alert goes."""
+        return Router(
+            root=self.tree,
+            receivers=self.receivers,
+            types=self.alert_types,
+            group_interval=self.group_interval,
+            repeat_interval=self.repeat_interval,
+            digests={kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
+            zone=ZoneInfo(self.time_zone),
+        )

@@ -22,15 +22,27 @@ GENERAL: Final = (
 #: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
 OWN: Final = (
     *GENERAL,
-    "group_interval",
-    "time_zone",
-    "retry",
     "broker_url",
-    "database_url",
     "data_dir",
+    "database_url",
+    "group_interval",
+    "heartbeat_interval",
+    "heartbeat_url",
+    "inhibitions",
     "log_format",
-    "show_messages",
     "metadata_keys",
+    "receivers",
+    "repeat_interval",
+    "retry",
+    "route",
+    "shadow",
+    "show_messages",
+    "time_intervals",
+    "time_zone",
+)
+#: What is compiled into channels, receivers and the routing tree; all else is used as it is.
+COMPILED: Final = frozenset(
+    ("alerting", "alert_types", "alert_to_webhook_url", "inhibitions", "receivers", "route", "time_intervals")
 )
 
 #: What the environment may say, as ``ALERTWORKER_<NAME>``.
@@ -40,7 +52,9 @@ VARIABLES: Final = (
     "data_dir",
     "database_url",
     "group_interval",
+    "heartbeat_url",
     "log_format",
+    "shadow",
     "time_zone",
 )
 

@@ -1,8 +1,9 @@
-"""The store: SQLAlchemy tables and queries, and nothing that decides."""
+"""Where decisions live: SQLite or PostgreSQL through SQLAlchemy Core."""
 
 from __future__ import annotations
 
+from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
 from alertworker.store.sql import SqlStore
 
-__all__ = ["SqlStore", "make_engine"]
+__all__ = ["Desk", "SqlStore", "make_engine"]

@@ -88,7 +88,27 @@ ALERTS = Table(
     Column("last_at", UtcDateTime, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("next_summary_at", UtcDateTime, nullable=False, index=True),
+    #: When to remind of an open condition; NULL once somebody has acknowledged it.
+    Column("repeat_at", UtcDateTime),
+    #: What mutes it ("silence <id>", "alert <id>", "time"), while it is muted and nobody was told.
+    Column("muted_by", NAME),
+    Column("acked_at", UtcDateTime),
+    Column("acked_by", NAME),
+    Column("ack_note", Text),
     Column("closed_at", UtcDateTime),
+)
+
+#: A person's orders to mute matching alerts until a time; ``matchers`` are in their written form.
+SILENCES = Table(
+    "silences",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("matchers", JSON, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("author", NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )
 
 #: Occurrences of an alert by name, in the order they came; at most a few are kept per message.
@@ -136,7 +156,14 @@ LANES = Table(
     Column("channel", NAME, primary_key=True),
     Column("token", String(36)),
     Column("leased_until", UtcDateTime, nullable=False),
+    #: Not before this, because the receiver asked us to wait.
     Column("next_free_at", UtcDateTime, nullable=False),
+    #: When the messages sent so far would be through at the receiver's pace; may run ahead by a burst.
+    Column("paced_until", UtcDateTime),
+    #: Since when every attempt has failed.
+    Column("failing_since", UtcDateTime),
+    #: Since when its trouble is announced.
+    Column("broken_at", UtcDateTime),
 )
 
 #: One row per step of an alert and channel, written before anything is sent.
@@ -156,8 +183,20 @@ NOTIFICATIONS = Table(
     Column("settled_at", UtcDateTime),
     Column("reason", String(32)),
     Column("answer", Text),
+    #: The notification that tells this one, too ("merged").
+    Column("merged_into", String(36), index=True),
     UniqueConstraint("alert_id", "step", "channel"),
     Index("notifications_due", "status", "channel", "next_attempt_at"),
+)
+
+#: Every try to send a notification, with what came of it.
+ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("notification_id", String(36), primary_key=True),
+    Column("at", UtcDateTime, primary_key=True),
+    Column("outcome", String(32), nullable=False),
+    Column("answer", Text, nullable=False),
 )
 
 DEAD_LETTERS = Table(

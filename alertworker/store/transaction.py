@@ -10,12 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
 from alertworker.events.base import new_id
 from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
+from alertworker.inhibitions import OpenCondition
+from alertworker.matchers import parse
 from alertworker.messages import Message
-from alertworker.ports import LostPublisher, OpenAlert
+from alertworker.ports import LostPublisher
+from alertworker.silences import Silence
 from alertworker.store.tables import (
     ALERTS,
     BATCHES,
@@ -27,6 +30,7 @@ from alertworker.store.tables import (
     NOTIFICATIONS,
     PUBLISHERS,
     REDELIVERIES,
+    SILENCES,
     SPEND,
     WINDOWS,
 )
@@ -166,6 +170,40 @@ class SqlTransaction:
         )
         return tuple(self.connection.execute(statement).scalars())
 
+    def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
+        """Record what mutes a condition of which nobody was told; `told` ends it."""
+        values = {"muted_by": muted_by, "next_summary_at": look_again_at}
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
+
+    def remind_at(self, alert_id: str, moment: datetime) -> None:
+        """Set when to remind of an open condition, unless it was acknowledged."""
+        statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
+        self.connection.execute(statement.values(repeat_at=moment))
+
+    def silences(self, *, now: datetime) -> list[Silence]:
+        """Give the silences that are in force."""
+        statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
+        return [read_silence(row) for row in self.connection.execute(statement)]
+
+    def open_conditions(self) -> list[OpenCondition]:
+        """Give the open conditions, which may mute others."""
+        statement = select(ALERTS).where(ALERTS.c.open_fingerprint.is_not(None), ALERTS.c.kind == Kind.CONDITION.value)
+        found = (_open_alert(row) for row in self.connection.execute(statement))
+        return [OpenCondition(alert.id, alert.routing_labels) for alert in found]
+
+    def find_open(self, fingerprint: str) -> OpenAlert | None:
+        """Give the open generation of an alert, locked."""
+        statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
+        row = self.connection.execute(statement).first()
+        return _open_alert(row) if row is not None else None
+
+    def told_channels(self, alert_id: str) -> tuple[str, ...]:
+        """Name the channels that were, or will be, told of an alert."""
+        statement = select(NOTIFICATIONS.c.channel).where(
+            NOTIFICATIONS.c.alert_id == alert_id, NOTIFICATIONS.c.status.not_in(["dead", "dropped"])
+        )
+        return tuple(self.connection.execute(statement.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
+
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
         """Write a notification per channel; one that is there already stays as it is."""
         for channel in sorted(channels):
@@ -184,7 +222,7 @@ class SqlTransaction:
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
         """Record up to which count the alert was told; without a next summary the alert is closed."""
-        values: dict[str, Any] = {"told": count, "summaries": ALERTS.c.summaries + 1}
+        values: dict[str, Any] = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None}
         if next_summary_at is None:
             values |= {"open_fingerprint": None, "closed_at": func.coalesce(ALERTS.c.closed_at, ALERTS.c.last_at)}
         else:
@@ -192,12 +230,15 @@ class SqlTransaction:
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
-        """Give open alerts whose summary is due, and hanging ones of which no call runs any more; locked."""
+        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.ended_at.is_(None)).exists()
         over = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & ~running
         statement = (
             select(ALERTS)
-            .where(ALERTS.c.open_fingerprint.is_not(None), (ALERTS.c.next_summary_at <= now) | over)
+            .where(
+                ALERTS.c.open_fingerprint.is_not(None),
+                (ALERTS.c.next_summary_at <= now) | (ALERTS.c.repeat_at <= now) | over,
+            )
             .order_by(ALERTS.c.fingerprint)
             .with_for_update(skip_locked=True)
         )
@@ -246,7 +287,8 @@ class SqlTransaction:
 
     def count(self, name: str, label: str, by: int = 1) -> None:
         """Count something dropped, parked, clamped or muted, with its reason."""
-        self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
+        if by:
+            self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
     def prune(self, *, before: datetime) -> None:
         """Forget applied batches, ended calls, told members and old windows from before that moment."""
@@ -275,6 +317,12 @@ class SqlTransaction:
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))
 
 
+def read_silence(row: Any) -> Silence:
+    """Read a silence from its row."""
+    matchers = tuple(parse(text) for text in row.matchers)
+    return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason)
+
+
 def _row(key: SpendKey | WindowKey, sums: SpendSums | WindowSums) -> dict[str, Any]:
     return key._asdict() | {field.name: getattr(sums, field.name) for field in fields(sums)}
 
@@ -295,6 +343,9 @@ def _open_alert(
         summaries=row.summaries,
         first_at=row.first_at,
         last_at=row.last_at,
+        fingerprint=row.fingerprint,
+        muted_by=row.muted_by,
+        repeat_at=row.repeat_at,
         opened=row.id == opened_as,
         running=running,
         outcomes=outcomes or {},

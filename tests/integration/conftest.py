@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 
+from alertworker.alerts import AlertType
+from alertworker.pipeline import Runtime
+from alertworker.routing import Route, Router
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
+from tests.integration.line import Outbox, Recorder
 
 
 @pytest.fixture
@@ -34,3 +39,27 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     upgrade(store.engine)
     yield store
     store.engine.dispose()
+
+
+@pytest.fixture
+def outbox() -> Outbox:
+    """Give an empty outbox."""
+    return Outbox()
+
+
+@pytest.fixture
+def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
+    """Give a runtime with a threshold of 3 s and summaries each 10 s."""
+    runtime = Runtime(
+        store=store,
+        line=Recorder(),
+        channels={"outbox": outbox},
+        router=Router(
+            root=Route(receiver="all"),
+            receivers={"all": ("outbox",)},
+            types=frozenset(AlertType),
+            group_interval=10.0,
+            repeat_interval=60.0,
+        ),
+    )
+    return replace(runtime, policy=replace(runtime.policy, threshold_seconds=3.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alertworker.settings import ConfigurationError, Settings, load_settings
 from alertworker.settings.destinations import channel_name
 
 HOOK = "https://hooks.slack.com/services/T000/B000/canary"
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 OTHER = "https://hooks.slack.com/services/T111/B111/canary"
 
 
@@ -29,12 +31,17 @@ def problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
     return str(caught.value)
 
 
+def route(settings: Settings, kind: AlertType, **labels: str) -> tuple[str, ...]:
+    """Name the channels that an alert of a type goes to."""
+    return settings.router().decide(kind, {"alert_type": kind.value, **labels}, now=NOW).channels
+
+
 def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
     """The defaults are the page's, and every type that is on by default has somewhere to go."""
     settings = load(tmp_path, "model_list: []\n")
 
     assert settings.alerting_threshold == 300
-    assert settings.route(AlertType.LLM_EXCEPTIONS) == ("console",)
+    assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
     assert settings.alert_types == {kind for kind, spec in CATALOGUE.items() if spec.on_by_default}
 
 
@@ -44,7 +51,7 @@ def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
 
     [channel] = settings.channels
     assert channel.kind == "slack"
-    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel.name,)
+    assert route(settings, AlertType.LLM_TOO_SLOW) == (channel.name,)
     assert "canary" not in repr(settings)
 
 
@@ -57,7 +64,7 @@ alertworker: {alerting: ["slack"], alerting_threshold: 5}
     settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK})
 
     assert settings.alerting_threshold == 5
-    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel_name(HOOK),)
+    assert route(settings, AlertType.LLM_TOO_SLOW) == (channel_name("slack", HOOK),)
     assert settings.origins["alerting_threshold"] == "config.yaml:3 alertworker.alerting_threshold"
 
 
@@ -66,7 +73,7 @@ def test_without_slack_in_alerting_slack_stays_silent(tmp_path: Path) -> None:
     settings = load(tmp_path, 'general_settings: {alerting: ["webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
 
     assert settings.channels == ()
-    assert settings.route(AlertType.LLM_EXCEPTIONS) == ()
+    assert route(settings, AlertType.LLM_EXCEPTIONS) == ()
     assert settings.warnings
 
 
@@ -74,7 +81,7 @@ def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: 
     """Nothing is lost for want of a variable, and it is said which."""
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}')
 
-    assert settings.route(AlertType.LLM_EXCEPTIONS) == ("console",)
+    assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
     assert "SLACK_WEBHOOK_URL" in settings.warnings[0]
 
 
@@ -90,11 +97,11 @@ general_settings:
 """
     settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, "SECOND": HOOK})
 
-    assert settings.route(AlertType.LLM_EXCEPTIONS) == (channel_name(OTHER), channel_name(HOOK))
-    assert settings.route(AlertType.LLM_TOO_SLOW) == (channel_name(OTHER),)
-    assert settings.route(AlertType.DB_EXCEPTIONS) == (channel_name(HOOK),)
-    assert settings.route(AlertType.LLM_REQUESTS_HANGING) == ()
-    assert settings.route(AlertType.PUBLISHER_LOST) == (channel_name(HOOK),)
+    assert route(settings, AlertType.LLM_EXCEPTIONS) == (channel_name("slack", OTHER), channel_name("slack", HOOK))
+    assert route(settings, AlertType.LLM_TOO_SLOW) == (channel_name("slack", OTHER),)
+    assert route(settings, AlertType.DB_EXCEPTIONS) == (channel_name("slack", HOOK),)
+    assert route(settings, AlertType.LLM_REQUESTS_HANGING) == ()
+    assert route(settings, AlertType.PUBLISHER_LOST) == (channel_name("slack", HOOK),)
     assert len(settings.channels) == 2
 
 
@@ -102,8 +109,8 @@ def test_the_files_variables_come_after_the_environments(tmp_path: Path) -> None
     """``environment_variables`` is LiteLLM's; the process's own environment wins."""
     text = f'environment_variables: {{SLACK_WEBHOOK_URL: "{HOOK}"}}\ngeneral_settings: {{alerting: ["slack"]}}'
 
-    assert load(tmp_path, text).channels[0].name == channel_name(HOOK)
-    assert load(tmp_path, text, {"SLACK_WEBHOOK_URL": OTHER}).channels[0].name == channel_name(OTHER)
+    assert load(tmp_path, text).channels[0].name == channel_name("slack", HOOK)
+    assert load(tmp_path, text, {"SLACK_WEBHOOK_URL": OTHER}).channels[0].name == channel_name("slack", OTHER)
 
 
 def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
@@ -116,7 +123,7 @@ def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
     }
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}', environ)
 
-    assert settings.channels[0].name == channel_name(HOOK)
+    assert settings.channels[0].name == channel_name("slack", HOOK)
     assert settings.broker_url is not None
     assert settings.broker_url.get_secret_value() == "redis://:password@broker:6379/0"
     assert "password" not in repr(settings)
@@ -133,8 +140,8 @@ alertworker: {group_interval: 60}
 """
     settings = load(tmp_path, text)
 
-    assert settings.group_interval_for(AlertType.LLM_TOO_SLOW) == 3_600
-    assert settings.group_interval_for(AlertType.LLM_EXCEPTIONS) == 60
+    assert settings.router().decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).group_interval == 3_600
+    assert settings.router().decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW).group_interval == 60
 
 
 def test_every_row_of_alerting_args_is_read(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""What happens to messages that wait for a slow receiver: fewer are sent, and none is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.grouping import passed
+from alertworker.messages import MAX_ENTRIES, Entry, Message, Step
+
+#: From how many waiting messages on they become one.
+MERGE_FROM: Final = 10
+_RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that was never attempted, with its notification's id, in the lane's order."""
+
+    id: str
+    message: Message
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do before the lane goes on.
+
+    ``dropped`` are reminders that are out of date. ``replaced`` gives a notification a new message, into which those
+    that ``absorbed`` maps to it go. ``digest`` is a new message for all of ``digested``.
+    """
+
+    dropped: tuple[str, ...] = ()
+    replaced: Mapping[str, Message] = field(default_factory=dict)
+    absorbed: Mapping[str, str] = field(default_factory=dict)
+    digest: Message | None = None
+    digested: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to do."""
+        return bool(self.dropped or self.replaced or self.digested)
+
+
+def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: datetime) -> Plan:
+    """Decide about what waits in one lane, oldest first; ``alert_id`` is the digest's own, if there is to be one."""
+    by_alert: dict[str, list[Waiting]] = {}
+    for item in waiting:
+        by_alert.setdefault(item.message.alert_id, []).append(item)
+    replaced: dict[str, Message] = {}
+    absorbed: dict[str, str] = {}
+    dropped: list[str] = []
+    for items in by_alert.values():
+        last = items[-1]
+        if items[0].message.step is Step.FIRING and last.message.step is Step.RESOLVED:
+            replaced[last.id] = passed(last.message)
+            absorbed |= {item.id: last.id for item in items[:-1]}
+            continue
+        dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
+    left = [item for item in waiting if item.id not in absorbed and item.id not in dropped]
+    size = min(digest_size, MAX_ENTRIES)
+    if size == 0 or len(left) <= MERGE_FROM:
+        return Plan(tuple(dropped), replaced, absorbed)
+    part = left[:size]
+    messages = [replaced.get(item.id, item.message) for item in part]
+    digest = compose_digest(messages, since=part[0].created_at, alert_id=alert_id, now=now)
+    return Plan(tuple(dropped), replaced, absorbed, digest, tuple(item.id for item in part))
+
+
+def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
+    """Give one message that names all the others."""
+    worst = max(messages, key=lambda message: _RANK[message.severity])
+    return Message(
+        alert_id=alert_id,
+        type=worst.type,
+        severity=worst.severity,
+        step=Step.DIGEST,
+        headline=f"{len(messages)} messages: {_breakdown(message.type for message in messages)}",
+        at=now,
+        since=since,
+        count=sum(message.count for message in messages),
+        total=len(messages),
+        entries=tuple(
+            Entry(
+                alert_id=message.alert_id,
+                type=message.type,
+                severity=message.severity,
+                step=message.step,
+                headline=message.headline,
+                count=message.count,
+            )
+            for message in messages
+        ),
+        proxy_url=messages[0].proxy_url,
+    )
+
+
+def _breakdown(types: Iterable[AlertType]) -> str:
+    counts: dict[str, int] = {}
+    for kind in types:
+        counts[kind.value] = counts.get(kind.value, 0) + 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {name}" for name, count in ordered)

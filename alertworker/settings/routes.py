@@ -1,0 +1,185 @@
+"""Our own words for where alerts go: receivers, route, time intervals and inhibitions, in Alertmanager's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from alertworker.channels import KINDS, recognize
+from alertworker.errors import AlertWorkerError
+from alertworker.inhibitions import Inhibition
+from alertworker.matchers import Matcher, parse
+from alertworker.routing import Route
+from alertworker.settings.destinations import Destinations, resolve
+from alertworker.settings.sources import Sources, nearest
+from alertworker.time_intervals import TimeInterval, read_time, read_weekdays
+
+_ROUTE: Final = (
+    "receiver", "matchers", "routes", "continue", "group_interval", "repeat_interval", "active_time_intervals",
+    "mute_time_intervals",
+)  # fmt: skip
+_INHIBITION: Final = ("source", "target", "equal")
+_INTERVAL: Final = ("times", "weekdays", "location")
+
+
+@dataclass(slots=True)
+class _Reader:
+    sources: Sources
+    found: Destinations
+    intervals: dict[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
+
+    def problem(self, where: str, text: str) -> None:
+        self.sources.problems.append(f"{where}: {text}")
+
+    def mapping(self, value: Any, where: str, words: tuple[str, ...] = ()) -> Mapping[str, Any]:
+        if not isinstance(value, Mapping):
+            self.problem(where, f"must be a mapping, not {type(value).__name__}")
+            return {}
+        for word in value if words else ():
+            if word not in words:
+                self.problem(where, f"unknown word {word}{nearest(str(word), words)}")
+        return value
+
+    def items(self, value: Any, where: str) -> list[tuple[Any, str]]:
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            self.problem(where, f"must be a list, not {type(value).__name__}")
+            return []
+        return [(item, f"{where}[{index}]") for index, item in enumerate(value)]
+
+
+def compile_own(sources: Sources, found: Destinations) -> tuple[Inhibition, ...] | None:
+    """Add our receivers to what LiteLLM's words gave, and put our tree, if there is one, in place of theirs.
+
+    Gives the inhibitions, or ``None`` where nobody named any and the built-in ones hold.
+    """
+    reader = _Reader(sources, found)
+    origin = sources.origins.get
+    for item, where in reader.items(sources.values.get("receivers"), origin("receivers", "receivers")):
+        _receiver(item, where, reader)
+    for item, where in reader.items(sources.values.get("time_intervals"), origin("time_intervals", "")):
+        named = reader.mapping(item, where, ("name", "time_intervals"))
+        parts = reader.items(named.get("time_intervals"), f"{where}.time_intervals")
+        reader.intervals[str(named.get("name"))] = tuple(_interval(part, place, reader) for part, place in parts)
+    if "route" in sources.values:
+        found.route = _route(sources.values["route"], origin("route", "route"), reader)
+    if "inhibitions" not in sources.values:
+        return None
+    return tuple(
+        _inhibition(item, where, reader)
+        for item, where in reader.items(sources.values["inhibitions"], origin("inhibitions", "inhibitions"))
+    )
+
+
+def _receiver(item: Any, where: str, reader: _Reader) -> None:
+    fields = reader.mapping(item, where, ("name", "channels"))
+    name = fields.get("name")
+    if not isinstance(name, str) or not name:
+        reader.problem(where, "needs a name")
+        return
+    channels = [
+        _channel(raw, place, reader) for raw, place in reader.items(fields.get("channels"), f"{where}.channels")
+    ]
+    reader.found.receivers[name] = tuple(dict.fromkeys(name for name in channels if name is not None))
+
+
+def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
+    fields = {
+        key: _resolved(value, f"{where}.{key}", reader.sources) for key, value in reader.mapping(raw, where).items()
+    }
+    kind = fields.get("kind") or recognize(str(fields.get("url", "")))
+    if kind not in KINDS:
+        known = ", ".join(sorted(KINDS))
+        reader.problem(
+            where, f"needs a kind, one of {known}" if kind is None else f"{kind!r} is no kind; known are {known}"
+        )
+        return None
+    return reader.found.add({**fields, "kind": kind})
+
+
+def _resolved(value: Any, where: str, sources: Sources) -> Any:
+    if isinstance(value, str):
+        return resolve(value, where, sources)
+    if isinstance(value, list):
+        return [_resolved(item, where, sources) for item in value]
+    return value
+
+
+def _route(value: Any, where: str, reader: _Reader) -> Route:
+    node = reader.mapping(value, where, _ROUTE)
+    receiver = node.get("receiver")
+    if receiver is not None and receiver not in reader.found.receivers:
+        reader.problem(
+            f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), list(reader.found.receivers))}"
+        )
+    return Route(
+        matchers=_matchers(node.get("matchers"), f"{where}.matchers", reader),
+        receiver=receiver,
+        routes=tuple(
+            _route(item, place, reader) for item, place in reader.items(node.get("routes"), f"{where}.routes")
+        ),
+        goes_on=node.get("continue") is True,
+        group_interval=_seconds(node.get("group_interval"), f"{where}.group_interval", reader),
+        repeat_interval=_seconds(node.get("repeat_interval"), f"{where}.repeat_interval", reader),
+        active=_intervals(node.get("active_time_intervals"), f"{where}.active_time_intervals", reader),
+        mute=_intervals(node.get("mute_time_intervals"), f"{where}.mute_time_intervals", reader),
+    )
+
+
+def _matchers(value: Any, where: str, reader: _Reader) -> tuple[Matcher, ...]:
+    found = []
+    for item, place in reader.items(value, where):
+        try:
+            found.append(parse(str(item)))
+        except AlertWorkerError as error:
+            reader.problem(place, str(error))
+    return tuple(found)
+
+
+def _seconds(value: Any, where: str, reader: _Reader) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        reader.problem(where, "must be seconds, more than 0")
+        return None
+    return float(value)
+
+
+def _intervals(value: Any, where: str, reader: _Reader) -> tuple[TimeInterval, ...]:
+    found: list[TimeInterval] = []
+    for name, place in reader.items(value, where):
+        if name not in reader.intervals:
+            reader.problem(place, f"{name!r} is no time interval{nearest(str(name), list(reader.intervals))}")
+        found += reader.intervals.get(str(name), ())
+    return tuple(found)
+
+
+def _interval(value: Any, where: str, reader: _Reader) -> TimeInterval:
+    fields = reader.mapping(value, where, _INTERVAL)
+    try:
+        times = tuple(
+            (read_time(part.get("start_time")), read_time(part.get("end_time")))
+            for part in (
+                reader.mapping(item, place) for item, place in reader.items(fields.get("times"), f"{where}.times")
+            )
+        )
+        weekdays = [read_weekdays(str(item)) for item, _ in reader.items(fields.get("weekdays"), f"{where}.weekdays")]
+        zone = ZoneInfo(fields["location"]) if "location" in fields else None
+    except (AlertWorkerError, ZoneInfoNotFoundError, ValueError) as error:
+        reader.problem(where, str(error))
+        return TimeInterval()
+    return TimeInterval(times, frozenset().union(*weekdays), zone)
+
+
+def _inhibition(value: Any, where: str, reader: _Reader) -> Inhibition:
+    fields = reader.mapping(value, where, _INHIBITION)
+    source = _matchers(fields.get("source"), f"{where}.source", reader)
+    target = _matchers(fields.get("target"), f"{where}.target", reader)
+    if not source or not target:
+        reader.problem(where, "needs matchers for both source and target")
+    return Inhibition(
+        source, target, tuple(str(item) for item, _ in reader.items(fields.get("equal"), f"{where}.equal"))
+    )

@@ -1,0 +1,127 @@
+"""What tests of the line share: a channel and a broker that remember, and how events are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from alertworker.delivery import DeliveryError
+from alertworker.events import (
+    Event,
+    Failure,
+    Origin,
+    RequestAnnounced,
+    RequestFailed,
+    RequestSucceeded,
+)
+from alertworker.events.base import new_id
+from alertworker.events.batch import seal
+from alertworker.messages import Message
+from alertworker.pipeline import BatchMessage, Runtime, deliver
+from alertworker.ports import Pace
+from alertworker.store import SqlStore
+from alertworker.store.tables import SPEND
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_id": "search", "key_alias": "app"}
+
+
+class Outbox:
+    """A channel that keeps what it is given, and fails as it is told to."""
+
+    name = kind = "outbox"
+    pace = Pace()
+    digest_size = 0
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.ids: list[str] = []
+        self.failures: list[DeliveryError] = []
+
+    def render(self, message: Message) -> str:
+        """Keep it readable for the tests."""
+        return message.model_dump_json()
+
+    def send(self, body: str, *, notification_id: str) -> str:
+        """Fail while there are failures, then take it."""
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(Message.model_validate_json(body))
+        self.ids.append(notification_id)
+        return "200"
+
+
+@dataclass
+class Recorder:
+    """A line that remembers what went through it."""
+
+    published: list[Event] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
+    resent: list[tuple[str, bytes, str | None]] = field(default_factory=list)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Remember."""
+        self.published += events
+
+    def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+        """Remember."""
+        self.resent.append((batch_id, events, encoding))
+
+    def wake(self, channels: Sequence[str]) -> None:
+        """Remember."""
+        self.woken += channels
+
+
+def batch(*events: Event, batch_id: str | None = None) -> BatchMessage:
+    """Seal events as a publisher would."""
+    encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
+    sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer="test", sealed_at=NOW)
+    return BatchMessage(sealed.batch_id, sealed.body, "zstd", sealed.producer, sealed.sealed_at)
+
+
+def failed(call_id: str, origin: Origin = Origin.PROVIDER, at: datetime = NOW) -> RequestFailed:
+    """Make a failed call."""
+    failure = Failure(error_class="APIError", status_code=500, origin=origin, message="boom")
+    return RequestFailed(call_id=call_id, started_at=at, ended_at=at, occurred_at=at, failure=failure, **FACTS)
+
+
+def answered(call_id: str, seconds: float = 1, **more: Any) -> RequestSucceeded:
+    """Make an answered call that cost 13,500 nano-dollars."""
+    more = {"cost_nanos": 13_500, **more}
+    start = NOW - timedelta(seconds=seconds)
+    return RequestSucceeded(call_id=call_id, started_at=start, ended_at=NOW, occurred_at=NOW, **FACTS | more)
+
+
+def announced(call_id: str, age: float = 3, boot_id: str = "boot-1") -> RequestAnnounced:
+    """Make a call that still runs."""
+    start = NOW - timedelta(seconds=age)
+    return RequestAnnounced(
+        call_id=call_id,
+        started_at=start,
+        last_progress_at=start,
+        occurred_at=NOW,
+        age_seconds=age,
+        boot_id=boot_id,
+        **FACTS,
+    )
+
+
+def run_until_quiet(runtime: Runtime, now: datetime) -> None:
+    """Deliver what is due."""
+    while deliver("outbox", runtime, now=now):
+        pass
+
+
+def rows(store: SqlStore, table: Any) -> list[Any]:
+    """Read a table."""
+    with store.engine.connect() as connection:
+        return list(connection.execute(select(table)).all())
+
+
+def spend_of(store: SqlStore, dimension: str) -> dict[str, int]:
+    """Read the nano-dollars of a dimension."""
+    return {row.entity: row.spend_nanos for row in rows(store, SPEND) if row.dimension == dimension}

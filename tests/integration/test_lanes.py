@@ -1,0 +1,230 @@
+"""Lanes that fall behind, receivers that break, and dead letters that come back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertworker import pipeline
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.pipeline.claiming import claim
+from alertworker.ports import Pace
+from alertworker.routing import Route
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
+from tests.integration.line import (
+    NOW,
+    Outbox,
+    Recorder,
+    announced,
+    answered,
+    batch,
+    failed,
+    rows,
+    run_until_quiet,
+)
+
+
+def after(seconds: float) -> datetime:
+    """Give a later moment."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def raise_alerts(runtime: Runtime, count: int) -> set[str]:
+    """Raise so many different alerts, and give their ids."""
+
+    def work(number: int) -> str:
+        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": str(number)}, f"failure {number}", NOW, NOW)
+        return runtime.store.run(lambda tx: claim(tx, alert, runtime, now=NOW)).id
+
+    return {work(number) for number in range(count)}
+
+
+def named(outbox: Outbox) -> list[str]:
+    """Give the ids of the alerts that were told, by themselves or in a digest, in order."""
+    found: list[str] = []
+    for message in outbox.sent:
+        found += [entry.alert_id for entry in message.entries] or [message.alert_id]
+    return found
+
+
+def test_a_thousand_alerts_at_once_are_few_messages_that_name_each_once(runtime: Runtime, outbox: Outbox) -> None:
+    """None is lost, and none is told twice."""
+    outbox.digest_size = 100
+    ids = raise_alerts(runtime, 1_000)
+    run_until_quiet(runtime, NOW)
+
+    assert len(outbox.sent) <= 20
+    assert sorted(named(outbox)) == sorted(ids)
+    assert {message.step for message in outbox.sent} >= {Step.DIGEST}
+
+
+def test_a_digest_that_must_be_repeated_is_the_same(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Once attempted it is sealed: what came meanwhile waits for the next one, and for its turn."""
+    outbox.digest_size = 100
+    raise_alerts(runtime, 20)
+    outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR)]
+    pipeline.deliver("outbox", runtime, now=NOW)
+    [digest] = [row for row in rows(store, NOTIFICATIONS) if row.step == "digest"]
+    assert digest.attempts == 1
+    more = Alert(AlertType.LLM_TOO_SLOW, Severity.LOW, {}, "slow", NOW, NOW)
+    store.run(lambda tx: claim(tx, more, runtime, now=after(1)))
+    for seconds in (2, 10, 20):
+        run_until_quiet(runtime, after(seconds))
+
+    assert sorted(len(message.entries) for message in outbox.sent) == [0, 20]
+    assert digest.id in outbox.ids
+    assert {row.outcome for row in rows(store, ATTEMPTS)} == {"server_error", "sent"}
+
+
+def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, outbox: Outbox) -> None:
+    """Messages of one alert keep their order, also through a digest that is being retried."""
+    outbox.digest_size = 100
+    ingest(batch(announced("a")), runtime, now=NOW)
+    raise_alerts(runtime, 20)
+    outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR)]
+    pipeline.deliver("outbox", runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(0.1))
+    sweep(runtime, now=after(0.2))
+    for seconds in (0.3, 10, 20):
+        run_until_quiet(runtime, after(seconds))
+
+    steps = [message.step for message in outbox.sent]
+    assert steps.index(Step.DIGEST) < steps.index(Step.RESOLVED)
+
+
+def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
+    """Fired and resolved, in one."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(1))
+    sweep(runtime, now=after(2))
+    run_until_quiet(runtime, after(2))
+
+    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in told] == [Step.PASSED]
+    assert told[0].headline.startswith("Fired and resolved")
+
+
+def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Only the newest is worth sending."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    outbox.failures = [DeliveryError("busy", Reason.RATE_LIMITED, retry_after=500)]
+    run_until_quiet(runtime, NOW)
+    for seconds in range(0, 400, 5):
+        sweep(runtime, now=after(seconds))
+    run_until_quiet(runtime, after(501))
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.REMINDER]
+    assert len([row for row in rows(store, NOTIFICATIONS) if row.status == "dropped"]) >= 3
+
+
+def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> None:
+    """A burst at once, then one each interval."""
+    outbox.pace = Pace(interval=10.0, burst=3)
+    raise_alerts(runtime, 6)
+    run_until_quiet(runtime, NOW)
+    assert len(outbox.sent) == 3
+    run_until_quiet(runtime, after(9))
+    assert len(outbox.sent) == 3
+    run_until_quiet(runtime, after(10.5))
+    assert len(outbox.sent) == 4
+    run_until_quiet(runtime, after(40))
+    assert len(outbox.sent) == 6
+
+
+@pytest.fixture
+def two(runtime: Runtime, outbox: Outbox) -> tuple[Runtime, Outbox]:
+    """Give a runtime with a second channel, and that."""
+    other = Outbox()
+    other.name = "other"
+    router = replace(runtime.router, root=Route(receiver="all"), receivers={"all": ("outbox", "other")})
+    return replace(runtime, channels={"outbox": outbox, "other": other}, router=router), other
+
+
+def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
+    two: tuple[Runtime, Outbox], outbox: Outbox, store: SqlStore
+) -> None:
+    """Two refusals are one alert; the first message that it takes resolves it."""
+    runtime, other = two
+    outbox.failures = [DeliveryError("answered 404", Reason.GONE, status=404)] * 2
+    for number in range(3):
+        ingest(batch(failed(f"{number}").model_copy(update={"model_group": f"m{number}"})), runtime, now=after(number))
+        for name in ("outbox", "other"):
+            while pipeline.deliver(name, runtime, now=after(number)):
+                pass
+
+    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in told] in ([Step.FIRING, Step.RESOLVED], [Step.FIRING])
+    pipeline.deliver("other", runtime, now=after(5))
+    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
+    assert "answered 404" in told[0].facts["Last answer"]
+    assert not any(message.type is AlertType.CHANNEL_BROKEN for message in outbox.sent)
+    assert all(row.broken_at is None for row in rows(store, LANES))
+
+
+def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """As it was, once, and the letter is gone."""
+    outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    desk = Desk(store.engine)
+    [row] = desk.dead_letters()
+    letter = desk.dead_letter(row.id)
+    assert letter is not None
+    assert desk.requeue(letter, now=after(1))
+    run_until_quiet(runtime, after(1))
+
+    assert outbox.ids == [letter.batch_id]
+    assert desk.dead_letters() == []
+
+
+def test_a_dead_batch_that_is_replayed_is_applied_once(runtime: Runtime, store: SqlStore) -> None:
+    """It travels under an id of its own, so that replaying it twice changes nothing."""
+    old = replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36))
+    ingest(old, runtime, now=NOW)
+    desk = Desk(store.engine)
+    [row] = desk.dead_letters(kind="batch")
+    letter = desk.dead_letter(row.id)
+    assert letter is not None
+    for _ in range(2):
+        pipeline.replay(letter.id, letter.kind, letter.payload, runtime.line)
+    assert isinstance(runtime.line, Recorder)
+    for batch_id, events, encoding in runtime.line.resent:
+        ingest(pipeline.BatchMessage(batch_id, events, encoding), runtime, now=NOW)
+
+    assert len({batch_id for batch_id, _, _ in runtime.line.resent}) == 1
+    assert sum(row.applied_at is not None for row in rows(store, NOTIFICATIONS.metadata.tables["batches"])) == 2
+
+
+def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Rows, attempts and settling are there; the receiver hears nothing."""
+    ingest(batch(failed("a")), replace(runtime, shadow=True), now=NOW)
+    run_until_quiet(replace(runtime, shadow=True), NOW)
+
+    assert outbox.sent == []
+    assert [row.answer for row in rows(store, NOTIFICATIONS)] == ["shadow: not sent"]
+
+
+def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runtime) -> None:
+    """Once an interval, and not when no canary has come round within it."""
+    from alertworker.events import Canary
+
+    pings: list[int] = []
+    runtime = replace(runtime, heartbeat=lambda: pings.append(1), heartbeat_seconds=60)
+    sweep(runtime, now=NOW)
+    assert pings == []
+    ingest(batch(Canary(occurred_at=NOW)), runtime, now=NOW)
+    for seconds in (1, 2, 30):
+        sweep(runtime, now=after(seconds))
+    assert len(pings) == 1
+    for seconds in (62, 70, 200):
+        sweep(runtime, now=after(seconds))
+    assert len(pings) == 1

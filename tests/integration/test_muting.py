@@ -1,0 +1,181 @@
+"""Silences, inhibitions, time intervals, reminders and acknowledgements: muting withholds messages, never alerts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from functools import partial
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.inhibitions import Inhibition
+from alertworker.matchers import parse
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.pipeline.claiming import claim, resolve
+from alertworker.routing import Route
+from alertworker.silences import Silence
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import ALERTS, COUNTERS
+from alertworker.time_intervals import TimeInterval
+from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+
+
+def silence(*matchers: str, seconds: float = 60, start: datetime = NOW) -> Silence:
+    """Make a silence."""
+    parsed = tuple(parse(text) for text in matchers)
+    return Silence("s1", parsed, start, start + timedelta(seconds=seconds), "ops", "maintenance")
+
+
+def after(seconds: float) -> datetime:
+    """Give a later moment."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def pass_time(runtime: Runtime, seconds: float) -> None:
+    """Sweep and deliver at a later moment."""
+    sweep(runtime, now=after(seconds))
+    run_until_quiet(runtime, after(seconds))
+
+
+def counters(store: SqlStore) -> dict[tuple[str, str], int]:
+    """Read what was counted."""
+    return {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
+
+
+def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Other teams' failures are told meanwhile."""
+    Desk(store.engine).add_silence(silence('team="search"'), now=NOW)
+    ingest(
+        batch(failed("a"), failed("b").model_copy(update={"team_id": "billing", "model_group": "x"})), runtime, now=NOW
+    )
+    run_until_quiet(runtime, NOW)
+    pass_time(runtime, 11)
+
+    assert [message.labels["team"] for message in outbox.sent] == ["billing"]
+    assert len(rows(store, ALERTS)) == 2
+    assert counters(store)["muted", "silence"] >= 1
+
+
+def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """And resolves as any other."""
+    Desk(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
+    ingest(batch(announced("a")), runtime, now=NOW)
+    for seconds in (1, 10, 29):
+        pass_time(runtime, seconds)
+    assert outbox.sent == []
+
+    pass_time(runtime, 33)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(40))
+    pass_time(runtime, 41)
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+    assert counters(store)["muted", "silence"] == 1
+
+
+def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Nobody who was not told of it hears of its end."""
+    Desk(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
+    ingest(batch(announced("a")), runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(1))
+    pass_time(runtime, 5)
+    pass_time(runtime, 100)
+
+    assert [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING] == []
+    assert all(row.open_fingerprint is None for row in rows(store, ALERTS) if row.type == "llm_requests_hanging")
+
+
+def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A silence that begins between firing and end does not hide the end."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    Desk(store.engine).add_silence(silence('model=~".*"'), now=after(1))
+    ingest(batch(answered("a", announced=True)), runtime, now=after(2))
+    pass_time(runtime, 3)
+
+    assert [message.step for message in outbox.sent][:2] == [Step.FIRING, Step.RESOLVED]
+
+
+def condition(kind: AlertType, **labels: str) -> Alert:
+    """Make an alert of a type that is a condition, or another."""
+    return Alert(kind, Severity.HIGH, labels, f"{kind.value}", NOW, NOW, labels=labels)
+
+
+def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Failures elsewhere are told; afterwards its own are again."""
+    outage = condition(AlertType.OUTAGE_ALERTS, deployment="d1")
+    store.run(lambda tx: claim(tx, outage, runtime, now=NOW))
+    for deployment in ("d1", "d2"):
+        store.run(
+            partial(claim, alert=condition(AlertType.LLM_EXCEPTIONS, deployment=deployment), runtime=runtime, now=NOW)
+        )
+    run_until_quiet(runtime, NOW)
+    assert [(message.type, message.labels["deployment"]) for message in outbox.sent] == [
+        (AlertType.OUTAGE_ALERTS, "d1"),
+        (AlertType.LLM_EXCEPTIONS, "d2"),
+    ]
+    assert counters(store)["muted", "alert"] == 1
+
+    found = store.run(lambda tx: tx.find_open(outage.fingerprint))
+    assert found is not None
+    store.run(lambda tx: resolve(tx, found, runtime, now=after(20)))
+    pass_time(runtime, 21)
+    own = condition(AlertType.LLM_EXCEPTIONS, deployment="d1")
+    store.run(lambda tx: claim(tx, own, runtime, now=after(40)))
+    run_until_quiet(runtime, after(40))
+    assert (outbox.sent[-1].type, outbox.sent[-1].labels["deployment"]) == (AlertType.LLM_EXCEPTIONS, "d1")
+
+
+def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A rule whose source and target are the same mutes others only."""
+    everything = (parse('alert_type=~".+"'),)
+    runtime = replace(runtime, inhibitions=(Inhibition(everything, everything, ("region",)),))
+    for region in ({"region": "eu"}, {"region": "eu", "model": "m"}, {"model": "n"}, {"model": "o"}):
+        store.run(partial(claim, alert=condition(AlertType.OUTAGE_ALERTS, **region), runtime=runtime, now=NOW))
+    run_until_quiet(runtime, NOW)
+
+    assert len(outbox.sent) == 3
+
+
+def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Each repeat interval, with its own message; its end still comes."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    for seconds in range(0, 150, 5):
+        pass_time(runtime, seconds)
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.REMINDER, Step.REMINDER]
+    assert outbox.sent[1].headline.startswith("Still: ")
+
+    assert Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="on it", now=after(150))
+    for seconds in range(150, 300, 5):
+        pass_time(runtime, seconds)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(300))
+    pass_time(runtime, 301)
+    assert [message.step for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING] == [
+        Step.FIRING,
+        Step.REMINDER,
+        Step.REMINDER,
+        Step.RESOLVED,
+    ]
+
+
+def test_a_route_that_is_mute_at_this_hour_tells_when_it_speaks_again(runtime: Runtime, outbox: Outbox) -> None:
+    """A condition that holds past the mute time is told at its end."""
+    minute = (NOW + timedelta(minutes=1)).time().replace(second=0)
+    mute = TimeInterval(times=((time(0), minute),))
+    route = Route(receiver="all", routes=(Route(receiver="all", mute=(mute,)),))
+    runtime = replace(runtime, router=replace(runtime.router, root=route))
+    ingest(batch(announced("a")), runtime, now=NOW)
+    pass_time(runtime, 5)
+    assert outbox.sent == []
+
+    pass_time(runtime, 62)
+    assert [message.step for message in outbox.sent] == [Step.FIRING]
