@@ -8,28 +8,49 @@ from urllib.parse import urlsplit
 
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
+from alertworker.channels.discord import Discord, DiscordConfig
+from alertworker.channels.email import Email, EmailConfig
+from alertworker.channels.pagerduty import PagerDuty, PagerDutyConfig
 from alertworker.channels.slack import Slack, SlackConfig
+from alertworker.channels.teams import Teams, TeamsConfig
+from alertworker.channels.webhook import Webhook, WebhookConfig
 from alertworker.ports import Channel
 
 #: Which class speaks to which vendor.
 CHANNELS: Final[Mapping[type[ChannelConfig], Callable[[Any], Channel]]] = {
     ConsoleConfig: Console,
+    DiscordConfig: Discord,
+    EmailConfig: Email,
+    PagerDutyConfig: PagerDuty,
     SlackConfig: Slack,
+    TeamsConfig: Teams,
+    WebhookConfig: Webhook,
 }
 
 #: Every kind with its configuration.
 KINDS: Final[Mapping[str, type[ChannelConfig]]] = {config.model_fields["kind"].default: config for config in CHANNELS}
 
-#: Hosts whose addresses tell the kind.
-_HOSTS: Final = (("hooks.slack.com", "slack"),)
+#: Hosts whose addresses tell the kind. Workflows' are those of Azure Logic Apps and of Power Automate.
+_HOSTS: Final = (
+    ("hooks.slack.com", "slack"),
+    ("discord.com", "discord"),
+    ("discordapp.com", "discord"),
+    ("webhook.office.com", "ms_teams"),
+    ("logic.azure.com", "ms_teams"),
+    ("api.powerplatform.com", "ms_teams"),
+    ("events.pagerduty.com", "pagerduty"),
+)
 
 
 def recognize(url: str) -> str | None:
     """Give the kind of channel that an address belongs to, where the address tells."""
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
         return None
+    if parts.path.rstrip("/").endswith("/slack"):  # Discord's own form for senders that speak Slack
+        return "slack"
     return next((kind for suffix, kind in _HOSTS if host == suffix or host.endswith(f".{suffix}")), None)
 
 
@@ -38,4 +59,17 @@ def build_channel(config: ChannelConfig) -> Channel:
     return CHANNELS[type(config)](config)
 
 
-__all__ = ["CHANNELS", "KINDS", "ChannelConfig", "ConsoleConfig", "SlackConfig", "build_channel", "recognize"]
+__all__ = [
+    "CHANNELS",
+    "KINDS",
+    "ChannelConfig",
+    "ConsoleConfig",
+    "DiscordConfig",
+    "EmailConfig",
+    "PagerDutyConfig",
+    "SlackConfig",
+    "TeamsConfig",
+    "WebhookConfig",
+    "build_channel",
+    "recognize",
+]

@@ -178,14 +178,15 @@ def _without_address(answer: str, url: str) -> str:
 def _refuse_plain(url: str) -> None:
     try:
         parts = urlsplit(url)
-        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
             return
     except ValueError:
         raise DeliveryError("the address is not one", Reason.REFUSED) from None
     raise DeliveryError("the address must begin with https://", Reason.REFUSED)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine, by name or address."""
     if host == "localhost":
         return True
     try:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from alertworker.alerts import AlertType, Severity
-from alertworker.channels import build_channel
+from alertworker.channels import KINDS, build_channel
 from alertworker.delivery import DeliveryError
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
@@ -16,7 +16,7 @@ from alertworker.settings import load_settings
 
 
 @click.command()
-@click.argument("service", type=click.Choice(["slack", "console"]))
+@click.argument("service", type=click.Choice(sorted(KINDS)))
 @click.option("--alert-type", type=click.Choice([kind.value for kind in AlertType]), help="Only this type's channels.")
 def test(service: str, alert_type: str | None) -> None:
     """Send a test message to every channel of SERVICE and print each receiver's answer."""

@@ -117,7 +117,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     assert re.search(r"^[0-9a-f-]{36}  open  High  llm_exceptions  1  ", listed, re.MULTILINE)
     [row] = [
         json.loads(line)
-        for line in alertworker(stack.folder, "alerts", "--json", environ=stack.env).stdout.split("\n")
+        for line in alertworker(stack.folder, "alerts", "list", "--json", environ=stack.env).stdout.split("\n")
         if line
     ]
     assert row["headline"] == "LLM API call failed: gpt-4o · Timeout 504"

@@ -15,7 +15,18 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alertworker.channels import CHANNELS, ConsoleConfig, SlackConfig, build_channel, http
+from alertworker.channels import (
+    CHANNELS,
+    ConsoleConfig,
+    DiscordConfig,
+    EmailConfig,
+    PagerDutyConfig,
+    SlackConfig,
+    TeamsConfig,
+    WebhookConfig,
+    build_channel,
+    http,
+)
 from alertworker.channels.config import ChannelConfig
 from alertworker.delivery import TRANSIENT, DeliveryError, Reason
 from alertworker.ports import Channel
@@ -25,7 +36,12 @@ Make = Callable[[str], ChannelConfig]
 #: How to configure each kind for an address; a kind that is missing here fails the first test.
 MAKE: dict[type[ChannelConfig], Make | None] = {
     ConsoleConfig: None,
+    DiscordConfig: lambda url: DiscordConfig(name="discord-test", url=SecretStr(f"{url}/api/webhooks/{SECRET}")),
+    EmailConfig: None,
+    PagerDutyConfig: lambda url: PagerDutyConfig(name="pagerduty-test", routing_key=SecretStr(SECRET), url=url),
     SlackConfig: lambda url: SlackConfig(name="slack-test", url=SecretStr(f"{url}/services/{SECRET}")),
+    TeamsConfig: lambda url: TeamsConfig(name="teams-test", url=SecretStr(f"{url}/workflows/{SECRET}")),
+    WebhookConfig: lambda url: WebhookConfig(name="webhook-test", url=SecretStr(f"{url}/hook/{SECRET}")),
 }
 HTTP_KINDS = [make for make in MAKE.values() if make is not None]
 

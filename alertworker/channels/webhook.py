@@ -1,0 +1,110 @@
+"""A signed webhook for programs: a versioned JSON document, by the Standard Webhooks specification."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, Field, SecretStr, field_validator
+from standardwebhooks import Webhook as Signer
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.channels import http
+from alertworker.channels.config import ChannelConfig
+from alertworker.messages import Message, Step
+from alertworker.ports import Pace
+
+_STATUS: Final = {
+    Step.FIRING: "firing",
+    Step.REMINDER: "firing",
+    Step.RESOLVED: "resolved",
+    Step.PASSED: "resolved",
+    Step.TEST: "test",
+}
+
+
+class WebhookConfig(ChannelConfig):
+    """An address and the secrets to sign with ("whsec_…"); several while one takes the other's place."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: SecretStr
+    secrets: tuple[SecretStr, ...] = ()
+
+    @field_validator("secrets")
+    @classmethod
+    def _usable(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            try:
+                Signer(secret.get_secret_value())
+            except Exception:  # noqa: BLE001 - whatever the library says may hold the secret
+                raise ValueError("is no secret; make one with: echo whsec_$(openssl rand -base64 24)") from None
+        return secrets
+
+
+class AlertDocument(BaseModel):
+    """One message about an alert. Every text is as it came: escape it for where you show it."""
+
+    alert_id: str
+    fingerprint: str
+    alert_type: AlertType
+    severity: Severity
+    status: Literal["notice", "firing", "resolved", "test"]
+    step: Step
+    headline: str
+    at: datetime
+    since: datetime
+    count: int
+    total: int
+    labels: dict[str, str] = Field(default_factory=dict)
+    facts: dict[str, str] = Field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    members_more: int = 0
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class WebhookDocument(BaseModel):
+    """What is posted. ``version`` changes when a field changes its meaning; new fields may come at any time."""
+
+    version: Literal["1"] = "1"
+    type: str
+    timestamp: datetime
+    data: AlertDocument
+
+
+class Webhook:
+    """Posts one document per message, never several in one."""
+
+    kind = "webhook"
+    pace = Pace()
+    digest_size = 0
+
+    def __init__(self, config: WebhookConfig) -> None:
+        self.name = config.name
+        self._url = config.url.get_secret_value()
+        self._signers = [Signer(secret.get_secret_value()) for secret in config.secrets]
+
+    def render(self, message: Message) -> str:
+        """Give the JSON body."""
+        fields: dict[str, Any] = message.model_dump(exclude={"type", "text", "entries", "proxy_url"})
+        status = _STATUS.get(message.step, "notice")
+        data = AlertDocument(alert_type=message.type, status=status, **fields)
+        return WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data).model_dump_json()
+
+    def send(self, body: str, *, notification_id: str) -> str:
+        """Make one attempt: the id is that of every attempt, the time and so the signature its own."""
+        now = datetime.now(UTC)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": notification_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+        }
+        if self._signers:
+            signatures = (signer.sign(notification_id, now, body) for signer in self._signers)
+            headers["webhook-signature"] = " ".join(signatures)
+        return http.post(self._url, body, headers)
+
+
+def schema() -> str:
+    """Give the JSON Schema of the document."""
+    return json.dumps(WebhookDocument.model_json_schema(mode="serialization"), indent=2)

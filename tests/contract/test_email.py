@@ -1,0 +1,148 @@
+"""E-mail against a real SMTP server: what arrives, and what each refusal means."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from pydantic import SecretStr
+
+from alertworker.channels import EmailConfig, build_channel, http
+from alertworker.delivery import TRANSIENT, DeliveryError, Reason
+from tests.contract.test_vendors import message
+
+PASSWORD = "canaryMailPassword"
+
+
+class Mailbox:
+    """Keeps what it is given, and answers as it is told."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        self.answer = "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+        """Take a mail."""
+        if self.answer.startswith("250"):
+            self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return self.answer
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    """Give an empty mailbox."""
+    return Mailbox()
+
+
+@pytest.fixture
+def server(mailbox: Mailbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmailConfig]:
+    """Run a mail server that wants TLS and a password; gives how to reach it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    def authenticate(_server: Any, _session: Any, _envelope: Any, _mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
+
+    running = Controller(
+        mailbox, hostname="127.0.0.1", port=_free_port(), tls_context=context, require_starttls=True,
+        authenticator=authenticate, auth_required=True,
+    )  # fmt: skip
+    running.start()
+    yield EmailConfig(
+        name="mail", host="localhost", port=running.port, username="u", password=SecretStr(PASSWORD),
+        sender="alerts@example.com", recipients=("ops@example.com", "team@example.com"),
+    )  # fmt: skip
+    running.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def attempt(config: EmailConfig, body: str) -> DeliveryError:
+    """Send, and give the error that there must be."""
+    with pytest.raises(DeliveryError) as caught:
+        build_channel(config).send(body, notification_id="n-1")
+    assert PASSWORD not in str(caught.value)
+    assert config.host not in str(caught.value)
+    return caught.value
+
+
+def test_a_mail_arrives_as_text_and_html_with_the_same_id_each_time(server: EmailConfig, mailbox: Mailbox) -> None:
+    """No header can be smuggled in by a headline, and HTML is escaped."""
+    channel = build_channel(server)
+    body = channel.render(message(headline="a\r\nBcc: victim@example.com <script>"))
+    for _ in range(2):
+        assert channel.send(body, notification_id="n-1").startswith("250")
+
+    first, second = mailbox.mails
+    assert first["To"] == "ops@example.com, team@example.com"
+    assert first["Bcc"] is None
+    assert first["Message-ID"] == second["Message-ID"] == "<n-1@alertworker>"
+    assert "Bcc: victim@example.com <script>" in first["Subject"]
+    assert "01a20a23-7752-7f27-b047-fa4b04cc253c" in first.get_body(("plain",)).get_content()
+    assert "&lt;script&gt;" in first.get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("451 try later", Reason.SERVER_ERROR),
+        ("452 full", Reason.SERVER_ERROR),
+        ("550 no", Reason.CLIENT_ERROR),
+        ("552 too big", Reason.PAYLOAD_TOO_LARGE),
+    ],
+)
+def test_each_refusal_has_its_meaning(server: EmailConfig, mailbox: Mailbox, answer: str, reason: Reason) -> None:
+    """4xx is for later, 5xx for good."""
+    mailbox.answer = answer
+
+    assert attempt(server, build_channel(server).render(message())).reason is reason
+
+
+def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:
+    """And is not repeated anywhere."""
+    wrong = server.model_copy(update={"password": SecretStr("wrong")})
+
+    assert attempt(wrong, build_channel(server).render(message())).reason is Reason.AUTH_ERROR
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    server: EmailConfig, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mail is not sent to whoever answers."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+
+    attempt(server, build_channel(server).render(message()))
+    assert mailbox.mails == []
+
+
+def test_a_server_that_is_away_or_silent_is_tried_again(server: EmailConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the deadline."""
+    monkeypatch.setattr(http, "DEADLINE", 0.5)
+    away = server.model_copy(update={"port": _free_port()})
+    assert attempt(away, build_channel(server).render(message())).reason is Reason.UNREACHABLE
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        silent = server.model_copy(update={"host": "127.0.0.1", "port": listener.getsockname()[1]})
+        assert attempt(silent, build_channel(server).render(message())).reason in TRANSIENT
+
+
+def test_mail_without_tls_leaves_the_machine_for_nobody(server: EmailConfig) -> None:
+    """Only loopback may be spoken to in the clear."""
+    plain = server.model_copy(update={"host": "mail.example", "tls": "none"})
+
+    assert attempt(plain, build_channel(server).render(message())).reason is Reason.REFUSED

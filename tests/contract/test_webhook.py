@@ -1,0 +1,66 @@
+"""The signed webhook: its signature is what the specification's own library takes, and its document what we publish."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+from standardwebhooks import Webhook as Verifier
+
+from alertworker.channels import WebhookConfig, build_channel, http
+from alertworker.channels.webhook import WebhookDocument
+from alertworker.messages import Step
+from tests.contract.test_vendors import message
+
+SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2Vjb25kIHNlY3JldCBmb3Igcm90YXRpb24=")
+
+
+@pytest.fixture
+def posts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """Keep what is posted, bodies and headers."""
+    kept: list[tuple[str, dict[str, str]]] = []
+
+    def post(_url: str, body: str, headers: Any) -> str:
+        kept.append((body, dict(headers)))
+        return "200"
+
+    monkeypatch.setattr(http, "post", post)
+    return kept
+
+
+def test_each_secret_verifies_and_a_changed_body_does_not(posts: list[tuple[str, dict[str, str]]]) -> None:
+    """While secrets are rotated a receiver may have either."""
+    config = WebhookConfig(name="w", url=SecretStr("https://x.example"), secrets=tuple(map(SecretStr, SECRETS)))
+    channel = build_channel(config)
+    body = channel.render(message())
+    for _ in range(2):
+        channel.send(body, notification_id="n-1")
+
+    assert [headers["webhook-id"] for _, headers in posts] == ["n-1", "n-1"]
+    for secret in SECRETS:
+        assert Verifier(secret).verify(posts[0][0], posts[0][1])["data"]["status"] == "notice"
+        with pytest.raises(Exception, match="No matching signature"):
+            Verifier(secret).verify(posts[0][0].replace("gpt", "xpt"), posts[0][1])
+
+
+def test_the_document_is_the_published_one() -> None:
+    """It reads back as its own schema says, with what a program needs."""
+    body = build_channel(WebhookConfig(name="w", url=SecretStr("https://x.example"))).render(
+        message(step=Step.RESOLVED, metadata={"run": "<7>"})
+    )
+    document = WebhookDocument.model_validate_json(body)
+
+    assert (document.type, document.data.status) == ("alert.resolved", "resolved")
+    assert document.data.metadata == {"run": "<7>"}
+    assert json.loads(body)["data"]["labels"] == {"model": "gpt-4o", "team": "search"}
+
+
+def test_a_secret_that_is_none_is_refused_without_being_repeated() -> None:
+    """At configuration, not at the first alert."""
+    with pytest.raises(ValidationError) as caught:
+        WebhookConfig(name="w", url=SecretStr("https://x.example"), secrets=(SecretStr("whsec_é-canary"),))
+
+    assert "canary" not in str(caught.value)
+    assert "openssl rand" in str(caught.value)
