@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts import AlertType
 from alertworker.matchers import Matcher, all_pass
 from alertworker.time_intervals import TimeInterval
+
+#: The label that names a receiver of a team's or a key's own, beside those of the tree.
+OWN_RECEIVER: Final = "alert_receiver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,10 @@ class Router:
         group_interval = self.digests.get(alert_type, self.group_interval)
         if alert_type not in self.types:
             return Decision(group_interval=group_interval, repeat_interval=self.repeat_interval)
-        places = self._walk(self.root, labels, _Place("", group_interval, self.repeat_interval), now)
+        inherited = _Place("", group_interval, self.repeat_interval)
+        places = self._walk(self.root, labels, inherited, now)
+        if labels.get(OWN_RECEIVER, "") in self.receivers:
+            places.append(replace(inherited, receiver=labels[OWN_RECEIVER]))
         speaking = [name for place in places if place.speaks for name in self.receivers.get(place.receiver, ())]
         silent = [name for place in places if not place.speaks for name in self.receivers.get(place.receiver, ())]
         return Decision(

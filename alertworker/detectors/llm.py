@@ -122,6 +122,8 @@ def _labels(event: CallEvent) -> dict[str, str]:
         "key": event.key_alias,
         "user": event.user_id,
         "organization": event.organization_alias or event.organization_id,
+        "tag": ",".join(event.tags),
+        "alert_receiver": event.key_metadata.get("alert_receiver") or event.team_metadata.get("alert_receiver"),
     }
     return {name: value for name, value in labels.items() if value}
 

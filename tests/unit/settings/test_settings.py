@@ -217,3 +217,74 @@ litellm_settings: {success_callback: ["langfuse"]}
 router_settings: {num_retries: 2}
 """
     assert load(tmp_path, text).alerting_threshold == 300
+
+
+ROUTES = f"""
+alertworker:
+  receivers:
+    - name: oncall
+      channels:
+        - {{kind: pagerduty, routing_key: os.environ/PD_KEY}}
+        - {{url: "{OTHER}"}}
+    - name: search
+      channels: [{{kind: slack, name: slack-search, url: "{HOOK}"}}]
+  time_intervals:
+    - name: nights
+      time_intervals: [{{times: [{{start_time: "20:00", end_time: "24:00"}}], weekdays: ["monday:friday"]}}]
+  route:
+    receiver: default
+    routes:
+      - {{matchers: ['severity="High"'], receiver: oncall, continue: true}}
+      - {{matchers: ['team=~"search|ranking"'], receiver: search, mute_time_intervals: [nights], group_interval: 60}}
+  inhibitions:
+    - {{source: ['alert_type="publisher_lost"'], target: ['alert_type="llm_requests_hanging"']}}
+"""
+
+
+def test_receivers_and_routes_of_our_own(tmp_path: Path) -> None:
+    """They take the place of LiteLLM's tree, whose default receiver can be named in it."""
+    settings = load(tmp_path, ROUTES, {"PD_KEY": "canary", "SLACK_WEBHOOK_URL": HOOK + "/2"})
+
+    default = channel_name("slack", HOOK + "/2")
+    assert route(settings, AlertType.LLM_TOO_SLOW) == (default,)
+    names = route(settings, AlertType.LLM_EXCEPTIONS, severity="High", team="search")
+    assert [name.rpartition("-")[0] for name in names] == ["pagerduty", "slack", "slack"]
+    assert names[2] == "slack-search"
+    assert len(settings.inhibitions) == 1
+    assert "canary" not in repr(settings)
+
+
+def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
+    """A Teams address is known as one, also where it stands as Slack's; ``alerting`` names who may speak."""
+    teams = "https://prod-1.westus.logic.azure.com/workflows/x"
+    both = {"SLACK_WEBHOOK_URL": HOOK, "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x"}
+
+    assert [c.kind for c in load(tmp_path, "{}", {"SLACK_WEBHOOK_URL": teams}).channels] == ["ms_teams"]
+    assert [c.kind for c in load(tmp_path, "{}", both).channels] == ["slack", "discord"]
+    only = load(tmp_path, 'general_settings: {alerting: ["discord"]}', both)
+    assert [c.kind for c in only.channels] == ["discord"]
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("receivers: [{name: a, channels: [{kind: slak, url: x}]}]", ["receivers[0].channels[0]", "'slak' is no kind"]),
+        ("receivers: [{name: a, channels: [{kind: slack}]}]", ["channel slack-", "url: Field required"]),
+        ("receivers: [{channels: []}]", ["receivers[0]", "needs a name"]),
+        ("receivers: {a: b}", ["must be a list, not dict"]),
+        ("route: {receiver: oncal}", ["route.receiver", "'oncal' is no receiver"]),
+        ("route: {recever: default}", ["unknown word recever", "did you mean receiver"]),
+        ("route: {receiver: default, routes: [{matchers: ['team']}]}", ["routes[0].matchers[0]", "no matcher"]),
+        ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be seconds"]),
+        ("route: {receiver: default, mute_time_intervals: [nights]}", ["'nights' is no time interval"]),
+        ("time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9, end_time: x}]}]}]", ["no time of day"]),
+        ("time_intervals: [{name: n, time_intervals: [{weekdays: [funday]}]}]", ["no weekdays"]),
+        ("time_intervals: [{name: n, time_intervals: [{location: Mars/Olympus}]}]", ["Mars/Olympus"]),
+        ("inhibitions: [{source: ['a=\"b\"']}]", ["needs matchers for both"]),
+    ],
+)
+def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, words: list[str]) -> None:
+    """Down to the item of a list."""
+    reported = problems(tmp_path, f"alertworker:\n  {own}\n")
+
+    assert all(word in reported for word in words), reported

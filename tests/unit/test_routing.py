@@ -1,0 +1,165 @@
+"""Matchers, time intervals, the routing tree, silences and inhibitions: pure, in Alertmanager's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.alerts import AlertType
+from alertworker.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
+from alertworker.matchers import Matcher, MatcherError, parse
+from alertworker.routing import Route, Router
+from alertworker.silences import Silence, find_silence
+from alertworker.time_intervals import TimeInterval, TimeIntervalError, read_time, read_weekdays
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)  # a Monday
+SEARCH = {"team": "search", "severity": "High"}
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "passes"),
+    [
+        ('team="search"', SEARCH, True),
+        ("team = search", SEARCH, True),
+        ('team!="search"', SEARCH, False),
+        ('team=~"sea"', SEARCH, False),
+        ('team=~"sea.*|billing"', SEARCH, True),
+        ('team!~"b.*"', SEARCH, True),
+        ('region=""', SEARCH, True),
+        ('region!=""', SEARCH, False),
+        ('team="a \\"quoted\\" one"', {"team": 'a "quoted" one'}, True),
+        ('tag="b"', {"tag": "a,b"}, True),
+        ('tag!="b"', {"tag": "a,b"}, False),
+        ('tag=~"b|c"', {"tag": "a,b"}, True),
+    ],
+)
+def test_a_matcher_tests_one_label(text: str, labels: dict[str, str], passes: bool) -> None:
+    """Regular expressions match the whole value, and a label that is not there is empty."""
+    assert parse(text).passes(labels) is passes
+
+
+@pytest.mark.parametrize(
+    "text", ["", "team", 'team=="x"', 'team="x', '1team="x"', 'team=~"("', 'team="a" severity="b"']
+)
+def test_what_is_no_matcher_is_refused_with_an_example(text: str) -> None:
+    """It says which one it was."""
+    with pytest.raises(MatcherError, match=r"matcher|expression"):
+        parse(text)
+
+
+@given(
+    label=st.from_regex(r"[a-z_][a-z0-9_]{0,10}", fullmatch=True),
+    operator=st.sampled_from(["=", "!="]),
+    value=st.text(max_size=30),
+)
+def test_a_matcher_reads_back_as_it_is_written(label: str, operator: str, value: str) -> None:
+    """Silences are kept in their written form."""
+    matcher = Matcher(label, operator, value)
+
+    assert parse(str(matcher)) == matcher
+
+
+def test_a_time_interval_holds_in_its_own_zone() -> None:
+    """Monday 14:02 UTC is 15:02 in Berlin, and 09:02 in New York."""
+    office = TimeInterval(((time(9), time(15)),), frozenset(range(5)))
+
+    assert office.contains(NOW, zone=ZoneInfo("UTC"))
+    assert not office.contains(NOW, zone=ZoneInfo("Europe/Berlin"))
+    assert replace(office, zone=ZoneInfo("America/New_York")).contains(NOW, zone=ZoneInfo("Europe/Berlin"))
+    assert not replace(office, weekdays=frozenset({5, 6})).contains(NOW, zone=ZoneInfo("UTC"))
+    assert TimeInterval(((time(14), read_time("24:00")),)).contains(NOW, zone=ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize(
+    "read", [lambda: read_time("25:00"), lambda: read_weekdays("funday"), lambda: read_weekdays("friday:monday")]
+)
+def test_what_is_no_time_is_refused(read: object) -> None:
+    """With how one looks."""
+    assert callable(read)
+    with pytest.raises(TimeIntervalError):
+        read()
+
+
+ROUTER = Router(
+    root=Route(
+        receiver="default",
+        routes=(
+            Route((parse('severity="High"'),), "oncall", goes_on=True),
+            Route((parse('team="search"'),), "search", (Route((parse('model="x"'),), group_interval=60.0),)),
+            Route((parse('alert_type="llm_too_slow"'),), receiver=""),
+        ),
+    ),
+    receivers={"default": ("slack",), "oncall": ("pager", "slack"), "search": ("slack-search",)},
+    types=frozenset(AlertType),
+    group_interval=300.0,
+    repeat_interval=3_600.0,
+    digests={AlertType.LLM_TOO_SLOW: 86_400.0},
+)
+
+
+@pytest.mark.parametrize(
+    ("labels", "channels"),
+    [
+        ({}, ("slack",)),
+        ({"severity": "High"}, ("pager", "slack")),
+        (SEARCH, ("pager", "slack", "slack-search")),
+        ({"team": "search"}, ("slack-search",)),
+        ({"alert_type": "llm_too_slow"}, ()),
+        ({"alert_receiver": "search"}, ("slack", "slack-search")),
+        ({"alert_receiver": "nobody"}, ("slack",)),
+    ],
+)
+def test_the_tree_takes_each_alert_to_its_receivers(labels: dict[str, str], channels: tuple[str, ...]) -> None:
+    """Children before their parent, each channel once, and an empty receiver is nobody."""
+    assert ROUTER.decide(AlertType.LLM_EXCEPTIONS, labels, now=NOW).channels == channels
+
+
+def test_intervals_are_those_of_the_node_and_types_have_digests() -> None:
+    """The shortest way decides; a digest is its type's."""
+    assert ROUTER.decide(AlertType.LLM_EXCEPTIONS, {"team": "search", "model": "x"}, now=NOW).group_interval == 60
+    assert ROUTER.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).group_interval == 86_400
+
+
+def test_a_type_that_is_off_goes_nowhere() -> None:
+    """Whatever the tree says."""
+    router = replace(ROUTER, types=frozenset({AlertType.LLM_TOO_SLOW}))
+
+    assert router.decide(AlertType.LLM_EXCEPTIONS, SEARCH, now=NOW).channels == ()
+
+
+def test_a_node_that_is_mute_names_whom_it_would_have_told() -> None:
+    """So that it can be counted."""
+    node = Route(receiver="oncall", mute=(TimeInterval(((time(14), time(15)),)),))
+    router = replace(ROUTER, root=Route(receiver="default", routes=(node,)))
+    decision = router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW)
+
+    assert (decision.channels, decision.mute) == ((), ("pager", "slack"))
+    assert router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW + timedelta(hours=1)).channels == ("pager", "slack")
+
+
+def test_the_silence_that_ends_last_mutes() -> None:
+    """Only those in force, and only what passes all their matchers."""
+    both = (parse('team="search"'), parse('severity="High"'))
+    first = Silence("a", both, NOW, NOW + timedelta(hours=1), "x", "y")
+    second = replace(first, id="b", ends_at=NOW + timedelta(hours=2))
+    future = replace(first, id="c", starts_at=NOW + timedelta(hours=1), ends_at=NOW + timedelta(hours=9))
+
+    assert find_silence(SEARCH, [first, second, future], now=NOW) == second
+    assert find_silence({"team": "search"}, [first, second, future], now=NOW) is None
+    assert find_silence(SEARCH, [first], now=first.ends_at) is None
+
+
+def test_a_regions_outage_mutes_its_deployments_and_no_others() -> None:
+    """The built-in rules."""
+    region = {"alert_type": "region_outage_alerts", "provider": "azure", "region": "eu"}
+    sources = [OpenCondition("r", region)]
+    mine = {"alert_type": "outage_alerts", "provider": "azure", "region": "eu", "deployment": "d"}
+
+    assert find_inhibitor("o", mine, DEFAULTS, lambda: sources) == sources[0]
+    assert find_inhibitor("o", mine | {"region": "us"}, DEFAULTS, lambda: sources) is None
+    assert find_inhibitor("r", region, DEFAULTS, lambda: sources) is None
