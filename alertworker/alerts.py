@@ -118,7 +118,8 @@ class Alert:
 
     ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
     label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences. Text in it is raw: each channel
-    escapes it for its receiver.
+    escapes it for its receiver. ``level`` counts from 1; a condition that is raised on a higher level than it has,
+    rises.
     """
 
     type: AlertType
@@ -132,6 +133,7 @@ class Alert:
     facts: Mapping[str, str] = field(default_factory=dict)
     members: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+    level: int = 1
 
     @property
     def kind(self) -> Kind:
@@ -148,7 +150,10 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlert:
-    """An alert as its row stands after a claim: ``opened`` is true for the one claim that opened this generation."""
+    """An alert as its row stands after a claim.
+
+    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    """
 
     id: str
     type: AlertType
@@ -163,7 +168,9 @@ class OpenAlert:
     first_at: datetime
     last_at: datetime
     fingerprint: str = ""
+    level: int = 1
     opened: bool = False
+    rose: bool = False
     muted_by: str | None = None
     repeat_at: datetime | None = None
     #: Calls of a hanging alert that still run, and how the others ended, by outcome.

@@ -59,7 +59,9 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
             absorbed |= {item.id: last.id for item in items[:-1]}
             continue
         dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
-    left = [item for item in waiting if item.id not in absorbed and item.id not in dropped]
+    # A digest that was written and not yet sent stays what it is: its headline would not name what is inside.
+    gone = absorbed.keys() | set(dropped)
+    left = [item for item in waiting if item.id not in gone and item.message.step is not Step.DIGEST]
     size = min(digest_size, MAX_ENTRIES)
     if size == 0 or len(left) <= MERGE_FROM:
         return Plan(tuple(dropped), replaced, absorbed)

@@ -101,6 +101,14 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane that one worker has; whoever takes it over after the lease's end has another ``token``."""
+
+    channel: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class LostPublisher:
     """A publisher that went silent without a goodbye, and how many announced calls it took along."""
 
@@ -178,6 +186,14 @@ class Transaction(Protocol):
         """Give the open generation of an alert, locked."""
         ...
 
+    def mark_broken(self, channel: str, *, now: datetime) -> bool:
+        """Note that a channel's trouble is announced; false when it was before."""
+        ...
+
+    def mark_well(self, channel: str) -> bool:
+        """Note that a channel's trouble is over; false when none was announced."""
+        ...
+
     def told_channels(self, alert_id: str) -> tuple[str, ...]:
         """Name the channels that were, or will be, told of an alert."""
         ...
@@ -230,7 +246,7 @@ class Store(Protocol):
         """Name the channels with something due whose lane is free."""
         ...
 
-    def lease_lane(self, channel: str, token: str, *, until: datetime, pace: Pace, now: datetime) -> bool:
+    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
         """Take a channel's lane in one statement; false while another worker has it or it must pause."""
         ...
 
@@ -242,41 +258,40 @@ class Store(Protocol):
         """Carry out a plan, for those notifications that are still as they were."""
         ...
 
-    def next_due(self, channel: str, token: str, *, now: datetime) -> Due | None:
+    def next_due(self, channel: str, *, now: datetime) -> Due | None:
         """Give the lane's next notification in order, messages of one alert one after the other."""
         ...
 
-    def begin(self, notification_id: str, body: str, channel: str, *, pace: Pace, now: datetime) -> None:
+    def begin(self, notification_id: str, body: str, lease: Lease, *, pace: Pace, now: datetime) -> bool:
         """Keep the body before an attempt, and count the attempt against the lane's pace.
 
-        From the first one on the message is what it is.
+        From the first one on the message is what it is. False where the lane is another worker's by now.
         """
         ...
 
-    def settle_sent(self, notification_id: str, channel: str, answer: str, *, now: datetime) -> bool:
-        """Record that the receiver has it; true when the channel was announced as broken, and is well again."""
+    def settle_sent(self, notification_id: str, lease: Lease, answer: str, *, now: datetime) -> bool:
+        """Record that the receiver has it; true while the channel is announced as broken, though it is well again."""
         ...
 
     def settle_retry(
         self,
         notification_id: str,
-        channel: str,
+        lease: Lease,
         *,
         error: DeliveryError,
         verdict: RetryAt,
         now: datetime,
     ) -> datetime:
-        """Record when to try again; gives since when every attempt on this channel has failed."""
+        """Record when to try again; gives since when every attempt on this channel has failed.
+
+        Where the lane is another worker's by now, that one decides; the attempt is recorded all the same.
+        """
         ...
 
-    def settle_dead(self, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
-        """Record that nobody will retry, as a dead letter with its facts."""
+    def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
+        """Record that nobody will retry, as a dead letter with its facts; as with `settle_retry`."""
         ...
 
-    def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Note that a channel's trouble is to be announced; false when it was before."""
-        ...
-
-    def release_lane(self, channel: str, token: str, *, now: datetime) -> None:
+    def release_lane(self, lease: Lease, *, now: datetime) -> None:
         """Give the lane back."""
         ...

@@ -19,10 +19,10 @@ LOOK_AGAIN: Final = timedelta(seconds=2)
 
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
-    """Raise the alert; the claim that opens it also writes its first message, all others are counted for a summary."""
+    """Raise the alert; a claim that opens it, or makes it rise, also writes a message, all others are counted."""
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
-    if claimed.opened:
+    if claimed.opened or claimed.rose:
         tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     return claimed
 

@@ -13,7 +13,7 @@ from alertworker.events.base import new_id
 from alertworker.lanes import MERGE_FROM, plan
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Channel, Due, Pace
+from alertworker.ports import Channel, Due, Lease, Pace, Transaction
 
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
 LEASE: Final = timedelta(seconds=30)
@@ -28,7 +28,7 @@ def deliver(name: str, runtime: Runtime, *, now: datetime) -> bool:
 
     ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed.
     """
-    token = str(uuid4())
+    lease = Lease(name, str(uuid4()))
     started = datetime.now(now.tzinfo)
     moment = now
     channel = runtime.channels.get(name)
@@ -36,17 +36,17 @@ def deliver(name: str, runtime: Runtime, *, now: datetime) -> bool:
     try:
         for _ in range(MAX_MESSAGES):
             moment = now + (datetime.now(now.tzinfo) - started)
-            if not runtime.store.lease_lane(name, token, until=moment + LEASE, pace=pace, now=moment):
+            if not runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment):
                 return False
             if channel is not None:
                 _merge(channel, runtime, now=moment)
-            due = runtime.store.next_due(name, token, now=moment)
+            due = runtime.store.next_due(name, now=moment)
             if due is None:
                 return False
-            _attempt(due, name, channel, runtime, now=moment)
+            _attempt(due, lease, channel, runtime, now=moment)
         return True
     finally:
-        runtime.store.release_lane(name, token, now=moment)
+        runtime.store.release_lane(lease, now=moment)
 
 
 def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
@@ -59,41 +59,47 @@ def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
             runtime.store.merge(channel.name, todo, now=now)
 
 
-def _attempt(due: Due, name: str, channel: Channel | None, runtime: Runtime, *, now: datetime) -> None:
+def _attempt(due: Due, lease: Lease, channel: Channel | None, runtime: Runtime, *, now: datetime) -> None:
     if channel is None:
         reason = Reason.UNKNOWN_CHANNEL
-        runtime.store.settle_dead(due.id, name, reason=reason, answer="is not configured any more", now=now)
+        runtime.store.settle_dead(due.id, lease, reason=reason, answer="is not configured any more", now=now)
         return
     body = due.body if due.body is not None else channel.render(due.message)
-    runtime.store.begin(due.id, body, name, pace=channel.pace, now=now)
+    if not runtime.store.begin(due.id, body, lease, pace=channel.pace, now=now):
+        return
     try:
         answer = "shadow: not sent" if runtime.shadow else channel.send(body, notification_id=due.id)
     except DeliveryError as error:
-        _failed(due, name, error, runtime, now=now)
+        _failed(due, lease, error, runtime, now=now)
         return
-    if runtime.store.settle_sent(due.id, name, answer, now=now):
-        _well_again(name, runtime, now=now)
+    if runtime.store.settle_sent(due.id, lease, answer, now=now):
+        runtime.store.run(lambda tx: _well_again(tx, lease.channel, runtime, now=now))
 
 
-def _failed(due: Due, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
+def _failed(due: Due, lease: Lease, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
     verdict = after_failure(
         error, attempts=due.attempts, created_at=due.created_at, now=now, policy=runtime.retry, jitter=random.Random()
     )
     if isinstance(verdict, Dead):
-        runtime.store.settle_dead(due.id, name, reason=verdict.reason, answer=str(error), now=now)
+        runtime.store.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING
     else:
-        since = runtime.store.settle_retry(due.id, name, error=error, verdict=verdict, now=now)
+        since = runtime.store.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
         lasting = now - since > PATIENCE
-    if lasting and due.message.type is not AlertType.CHANNEL_BROKEN and runtime.store.mark_broken(name, now=now):
-        runtime.store.run(lambda tx: claim(tx, _broken(name, error, now=now), runtime, now=now))
+    if lasting and due.message.type is not AlertType.CHANNEL_BROKEN:
+        runtime.store.run(lambda tx: _announce(tx, lease.channel, error, runtime, now=now))
 
 
-def _well_again(name: str, runtime: Runtime, *, now: datetime) -> None:
-    fingerprint = _broken(name, None, now=now).fingerprint
-    with_alert = runtime.store.run(lambda tx: tx.find_open(fingerprint))
-    if with_alert is not None:
-        runtime.store.run(lambda tx: resolve(tx, with_alert, runtime, now=now))
+def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
+    """Tell once, over the other channels, that this one is broken."""
+    if tx.mark_broken(name, now=now):
+        claim(tx, _broken(name, error, now=now), runtime, now=now)
+
+
+def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:
+    alert = tx.find_open(_broken(name, None, now=now).fingerprint) if tx.mark_well(name) else None
+    if alert is not None:
+        resolve(tx, alert, runtime, now=now)
 
 
 def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from alertworker.silences import Silence
+from alertworker.store.alerts import read_silence
 from alertworker.store.database import Database
 from alertworker.store.tables import ALERTS, ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS, SILENCES
-from alertworker.store.transaction import SqlTransaction, read_silence
+from alertworker.store.transaction import SqlTransaction
 
 
 @dataclass(frozen=True, slots=True)

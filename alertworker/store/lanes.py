@@ -6,37 +6,38 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, Update, and_, select, update
 
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
 from alertworker.messages import Message, Step
-from alertworker.ports import Due, Pace
+from alertworker.ports import Due, Lease, Pace
 from alertworker.store.database import Database
+from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
-from alertworker.store.transaction import SqlTransaction, insert_or
+from alertworker.store.transaction import SqlTransaction
 
 
 class LaneStore(Database):
     """What delivering needs. Every method is one short transaction."""
 
-    def lease_lane(self, channel: str, token: str, *, until: datetime, pace: Pace, now: datetime) -> bool:
+    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
         """Take a channel's lane in one statement; false while another worker has it or it must pause."""
         ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
 
         def work(tx: SqlTransaction) -> bool:
-            row = {"channel": channel, "token": token, "leased_until": until, "next_free_at": now}
+            row = {"channel": lease.channel, "token": lease.token, "leased_until": until, "next_free_at": now}
             statement = insert_or(tx.connection, LANES).values(row)
             taken = statement.on_conflict_do_update(
                 index_elements=["channel"],
-                set_={"token": token, "leased_until": until},
+                set_={"token": lease.token, "leased_until": until},
                 where=and_(
-                    (LANES.c.leased_until <= now) | (LANES.c.token == token),
+                    (LANES.c.leased_until <= now) | (LANES.c.token == lease.token),
                     LANES.c.next_free_at <= now,
                     LANES.c.paced_until.is_(None) | (LANES.c.paced_until <= ahead),
                 ),
             ).returning(LANES.c.token)
-            return tx.connection.execute(taken).scalar() == token
+            return tx.connection.execute(taken).scalar() == lease.token
 
         return self.run(work)
 
@@ -55,9 +56,8 @@ class LaneStore(Database):
         """Carry out a plan, for those notifications that are still as they were."""
         self.run(lambda tx: merge(tx, channel, plan, now=now))
 
-    def next_due(self, channel: str, token: str, *, now: datetime) -> Due | None:
+    def next_due(self, channel: str, *, now: datetime) -> Due | None:
         """Give the lane's next notification in order, messages of one alert one after the other."""
-        del token
         earlier = NOTIFICATIONS.alias("earlier")
         digest = NOTIFICATIONS.alias("digest")
         unsent = select(digest.c.id).where(digest.c.channel == channel, digest.c.status == "pending")
@@ -93,82 +93,92 @@ class LaneStore(Database):
         message = Message.model_validate_json(row.message)
         return Due(row.id, message, row.body, row.attempts, row.created_at)
 
-    def begin(self, notification_id: str, body: str, channel: str, *, pace: Pace, now: datetime) -> None:
-        """Keep the body before an attempt, and count the attempt against the lane's pace."""
-
-        def work(tx: SqlTransaction) -> None:
-            lane = select(LANES.c.paced_until).where(LANES.c.channel == channel)
-            paced = tx.connection.execute(lane.with_for_update()).scalar() or now
-            until = max(paced, now) + timedelta(seconds=pace.interval)
-            tx.connection.execute(update(LANES).where(LANES.c.channel == channel).values(paced_until=until))
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id)
-            tx.connection.execute(own.values(body=body))
-
-        self.run(work)
-
-    def settle_sent(self, notification_id: str, channel: str, answer: str, *, now: datetime) -> bool:
-        """Record that the receiver has it; true when the channel was announced as broken, and is well again."""
+    def begin(self, notification_id: str, body: str, lease: Lease, *, pace: Pace, now: datetime) -> bool:
+        """Keep the body before an attempt, and count the attempt against the lane's pace; false without the lane."""
 
         def work(tx: SqlTransaction) -> bool:
-            lane = LANES.c.channel == channel
+            lane = _lane(tx, lease)
+            if lane is None or lane.leased_until <= now:
+                return False
+            until = max(lane.paced_until or now, now) + timedelta(seconds=pace.interval)
+            tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(paced_until=until))
+            tx.connection.execute(_pending(notification_id).values(body=body))
+            return True
+
+        return self.run(work)
+
+    def settle_sent(self, notification_id: str, lease: Lease, answer: str, *, now: datetime) -> bool:
+        """Record that the receiver has it; true while the channel is announced as broken, though it is well again.
+
+        What the receiver has is sent, whoever has the lane by now.
+        """
+
+        def work(tx: SqlTransaction) -> bool:
+            lane = LANES.c.channel == lease.channel
             broken = tx.connection.execute(select(LANES.c.broken_at).where(lane).with_for_update()).scalar()
-            tx.connection.execute(update(LANES).where(lane).values(failing_since=None, broken_at=None))
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id)
-            tx.connection.execute(own.values(status="sent", settled_at=now, answer=answer[:500], reason=None))
+            tx.connection.execute(update(LANES).where(lane).values(failing_since=None))
+            sent = {"status": "sent", "settled_at": now, "answer": answer[:500], "reason": None}
+            tx.connection.execute(_pending(notification_id).values(sent))
             _attempted(tx, notification_id, "sent", answer, now=now)
             return broken is not None
 
         return self.run(work)
 
     def settle_retry(
-        self, notification_id: str, channel: str, *, error: DeliveryError, verdict: RetryAt, now: datetime
+        self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
         """Record when to try again; a lane that must pause takes its other messages with it."""
 
         def work(tx: SqlTransaction) -> datetime:
-            lane = LANES.c.channel == channel
-            since = tx.connection.execute(select(LANES.c.failing_since).where(lane).with_for_update()).scalar() or now
-            values: dict[str, Any] = {"failing_since": since}
-            if verdict.pauses_lane:
-                values["next_free_at"] = verdict.at
-            tx.connection.execute(update(LANES).where(lane).values(values))
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id)
-            attempts = NOTIFICATIONS.c.attempts + int(verdict.counts)
-            tx.connection.execute(own.values(next_attempt_at=verdict.at, reason=error.reason, attempts=attempts))
+            lane = _lane(tx, lease)
             _attempted(tx, notification_id, error.reason, str(error), now=now)
             tx.count("delivery_retries", error.reason)
-            return since
+            if lane is None:
+                return now
+            values: dict[str, Any] = {"failing_since": lane.failing_since or now}
+            if verdict.pauses_lane:
+                values["next_free_at"] = verdict.at
+            tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
+            attempts = NOTIFICATIONS.c.attempts + int(verdict.counts)
+            again = {"next_attempt_at": verdict.at, "reason": error.reason, "attempts": attempts}
+            tx.connection.execute(_pending(notification_id).values(again))
+            return lane.failing_since or now
 
         return self.run(work)
 
-    def settle_dead(self, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
+    def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
         """Record that nobody will retry, as a dead letter with its facts."""
 
         def work(tx: SqlTransaction) -> None:
-            own = NOTIFICATIONS.c.id == notification_id
-            tx.connection.execute(
-                update(NOTIFICATIONS).where(own).values(status="dead", settled_at=now, reason=reason, answer=answer)
-            )
+            lane = _lane(tx, lease)
             _attempted(tx, notification_id, reason, answer, now=now)
-            message = tx.connection.execute(select(NOTIFICATIONS.c.message).where(own)).scalar_one()
-            why = f"{reason}: {channel} {answer}"
-            tx.dead_letter("notification", why, message.encode(), batch_id=notification_id, position=0, now=now)
+            dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
+            message = tx.connection.execute(dead.returning(NOTIFICATIONS.c.message)).scalar() if lane else None
+            if message is not None:
+                why = f"{reason}: {lease.channel} {answer}"
+                tx.dead_letter("notification", why, message.encode(), batch_id=notification_id, position=0, now=now)
 
         self.run(work)
 
-    def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Note that a channel's trouble is to be announced; false when it was before."""
-        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None)).values(broken_at=now)
-        return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
-
-    def release_lane(self, channel: str, token: str, *, now: datetime) -> None:
+    def release_lane(self, lease: Lease, *, now: datetime) -> None:
         """Give the lane back."""
         statement = (
             update(LANES)
-            .where(LANES.c.channel == channel, LANES.c.token == token)
+            .where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
             .values(token=None, leased_until=now - timedelta(seconds=1))
         )
         self.run(lambda tx: tx.connection.execute(statement))
+
+
+def _lane(tx: SqlTransaction, lease: Lease) -> Any:
+    """Give the lane's row, locked; ``None`` where another worker has taken it over."""
+    own = select(LANES).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
+    return tx.connection.execute(own.with_for_update()).first()
+
+
+def _pending(notification_id: str) -> Update:
+    """Change a notification that is not settled: what is settled stays so."""
+    return update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id, NOTIFICATIONS.c.status == "pending")
 
 
 def _untouched(channel: str) -> ColumnElement[bool]:

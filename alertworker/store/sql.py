@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import select
 
 from alertworker.store.lanes import LaneStore
+from alertworker.store.statements import insert_or
 from alertworker.store.tables import LANES, NOTIFICATIONS, REDELIVERIES
-from alertworker.store.transaction import SqlTransaction, insert_or
+from alertworker.store.transaction import SqlTransaction
 
 
 class SqlStore(LaneStore):

@@ -77,6 +77,7 @@ ALERTS = Table(
     Column("type", String(64), nullable=False),
     Column("kind", String(16), nullable=False),
     Column("severity", String(16), nullable=False),
+    Column("level", Integer, nullable=False),
     Column("headline", Text, nullable=False),
     Column("labels", JSON, nullable=False),
     Column("facts", JSON, nullable=False),

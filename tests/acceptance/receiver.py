@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-#: Status, headers, and the seconds to take for the answer.
+#: Status (0: the message is taken, and the answer lost), headers, and the seconds to take for the answer.
 Answer = tuple[int, dict[str, str], float]
 OK: Answer = (200, {}, 0.0)
 
@@ -50,8 +50,8 @@ class Receiver:
     answer: Callable[[int, str], Answer] = lambda _number, _path: OK
 
     def taken(self, containing: str = "") -> list[Post]:
-        """Give what was answered with success, in order."""
-        return [post for post in self.posts if post.status == 200 and containing in post.text]
+        """Give what was taken, in order."""
+        return [post for post in self.posts if post.status in (0, 200) and containing in post.text]
 
     def wait_for(self, containing: str, *, seconds: float, count: int = 1) -> list[Post]:
         """Wait until so many messages with that text were taken."""
@@ -82,6 +82,9 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
                 name = self.headers.get("X-Alertworker-Notification", "")
                 state.posts.append(Post(at, self.path, body, status, name))
             time.sleep(seconds)
+            if status == 0:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {"Content-Length": "2", **headers}.items():
                 self.send_header(name, value)

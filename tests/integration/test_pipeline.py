@@ -18,7 +18,7 @@ from alertworker.events import (
 )
 from alertworker.messages import Step
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
-from alertworker.ports import Pace
+from alertworker.ports import Lease, Pace
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
 from tests.integration.line import (
@@ -279,9 +279,9 @@ def test_messages_of_one_alert_keep_their_order(runtime: Runtime, outbox: Outbox
 def test_one_lane_is_worked_on_by_one_worker(runtime: Runtime, store: SqlStore) -> None:
     """A second worker finds the lane taken, until the lease ends."""
     until = NOW + timedelta(seconds=30)
-    assert store.lease_lane("outbox", "first", until=until, pace=Pace(), now=NOW)
-    assert not store.lease_lane("outbox", "second", until=until, pace=Pace(), now=NOW)
-    assert store.lease_lane("outbox", "second", until=until + timedelta(seconds=60), pace=Pace(), now=until)
+    assert store.lease_lane(Lease("outbox", "first"), until=until, pace=Pace(), now=NOW)
+    assert not store.lease_lane(Lease("outbox", "second"), until=until, pace=Pace(), now=NOW)
+    assert store.lease_lane(Lease("outbox", "second"), until=until + timedelta(seconds=60), pace=Pace(), now=until)
 
 
 def test_a_clock_that_is_far_ahead_is_not_believed(runtime: Runtime, store: SqlStore) -> None:

@@ -1,0 +1,208 @@
+"""Alerts and what is told of them: generations, members, silences and notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+
+from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
+from alertworker.events.base import new_id
+from alertworker.inhibitions import OpenCondition
+from alertworker.matchers import parse
+from alertworker.messages import Message
+from alertworker.silences import Silence
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import ALERTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, SILENCES
+
+
+class AlertStatements(Statements):
+    """Claims, each one statement, and what they lead to."""
+
+    def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
+        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands."""
+        own_id = str(new_id())
+        row: dict[str, Any] = {
+            "id": own_id,
+            "fingerprint": alert.fingerprint,
+            "open_fingerprint": alert.fingerprint,
+            "type": alert.type.value,
+            "kind": alert.kind.value,
+            "severity": alert.severity.value,
+            "level": alert.level,
+            "headline": alert.headline,
+            "labels": dict(alert.identity) | dict(alert.labels),
+            "facts": dict(alert.facts),
+            "metadata": dict(alert.metadata),
+            "count": alert.count,
+            "told": 0,
+            "summaries": 0,
+            "first_at": alert.first_at,
+            "last_at": alert.last_at,
+            "opened_at": now,
+            "next_summary_at": next_summary_at,
+        }
+        statement = insert_or(self.connection, ALERTS).values(row)
+        counted = statement.on_conflict_do_update(
+            index_elements=["open_fingerprint"],
+            set_={
+                "count": ALERTS.c.count + alert.count,
+                "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
+                "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
+                "headline": alert.headline,
+                "facts": statement.excluded.facts,
+            },
+        ).returning(ALERTS)
+        raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
+        return raised if raised.level >= alert.level else self._rise(raised, alert)
+
+    def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
+        """Bring an alert to a higher level; its row is locked by the statement that counted."""
+        higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
+        self.connection.execute(higher.values(level=alert.level, severity=alert.severity.value))
+        return replace(raised, level=alert.level, severity=alert.severity, rose=True)
+
+    def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
+        """Keep occurrences by name; ``total`` is the alert's count after they were added."""
+        first = total - len(members)
+        rows = [{"alert_id": alert_id, "position": first + n, "member": name} for n, name in enumerate(members)]
+        if rows:
+            self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
+
+    def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
+        """Give the first members that no message has named yet."""
+        statement = (
+            select(MEMBERS.c.member)
+            .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= told)
+            .order_by(MEMBERS.c.position)
+            .limit(limit)
+        )
+        return tuple(self.connection.execute(statement).scalars())
+
+    def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
+        """Record what mutes a condition of which nobody was told; `told` ends it."""
+        values = {"muted_by": muted_by, "next_summary_at": look_again_at}
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
+
+    def remind_at(self, alert_id: str, moment: datetime) -> None:
+        """Set when to remind of an open condition, unless it was acknowledged."""
+        statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
+        self.connection.execute(statement.values(repeat_at=moment))
+
+    def silences(self, *, now: datetime) -> list[Silence]:
+        """Give the silences that are in force."""
+        statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
+        return [read_silence(row) for row in self.connection.execute(statement)]
+
+    def open_conditions(self) -> list[OpenCondition]:
+        """Give the open conditions, which may mute others."""
+        statement = select(ALERTS).where(ALERTS.c.open_fingerprint.is_not(None), ALERTS.c.kind == Kind.CONDITION.value)
+        found = (_open_alert(row) for row in self.connection.execute(statement))
+        return [OpenCondition(alert.id, alert.routing_labels) for alert in found]
+
+    def find_open(self, fingerprint: str) -> OpenAlert | None:
+        """Give the open generation of an alert, locked."""
+        statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
+        row = self.connection.execute(statement).first()
+        return _open_alert(row) if row is not None else None
+
+    def mark_broken(self, channel: str, *, now: datetime) -> bool:
+        """Note that a channel's trouble is announced; false when it was before."""
+        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
+        return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
+
+    def mark_well(self, channel: str) -> bool:
+        """Note that a channel's trouble is over; false when none was announced."""
+        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
+        return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
+
+    def told_channels(self, alert_id: str) -> tuple[str, ...]:
+        """Name the channels that were, or will be, told of an alert."""
+        statement = select(NOTIFICATIONS.c.channel).where(
+            NOTIFICATIONS.c.alert_id == alert_id, NOTIFICATIONS.c.status.not_in(["dead", "dropped"])
+        )
+        return tuple(self.connection.execute(statement.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
+
+    def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
+        """Write a notification per channel; one that is there already stays as it is."""
+        for channel in sorted(channels):
+            row = {
+                "id": str(new_id()),
+                "alert_id": message.alert_id,
+                "step": step,
+                "channel": channel,
+                "status": "pending",
+                "message": message.model_dump_json(),
+                "attempts": 0,
+                "created_at": now,
+                "next_attempt_at": now,
+            }
+            self.connection.execute(insert_or(self.connection, NOTIFICATIONS).values(row).on_conflict_do_nothing())
+
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
+        """Record up to which count the alert was told; without a next summary the alert is closed."""
+        values: dict[str, Any] = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None}
+        if next_summary_at is None:
+            values |= {"open_fingerprint": None, "closed_at": func.coalesce(ALERTS.c.closed_at, ALERTS.c.last_at)}
+        else:
+            values |= {"next_summary_at": next_summary_at}
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
+
+    def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
+        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
+        running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.ended_at.is_(None)).exists()
+        over = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & ~running
+        statement = (
+            select(ALERTS)
+            .where(
+                ALERTS.c.open_fingerprint.is_not(None),
+                (ALERTS.c.next_summary_at <= now) | (ALERTS.c.repeat_at <= now) | over,
+            )
+            .order_by(ALERTS.c.fingerprint)
+            .with_for_update(skip_locked=True)
+        )
+        return [self._with_calls(row) for row in self.connection.execute(statement).all()]
+
+    def _with_calls(self, row: Any) -> OpenAlert:
+        if row.type != AlertType.LLM_REQUESTS_HANGING.value:
+            return _open_alert(row)
+        counted = func.count().label("calls")
+        statement = select(CALLS.c.outcome, counted).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
+        outcomes: dict[str | None, int] = {found.outcome: found.calls for found in self.connection.execute(statement)}
+        running = outcomes.pop(None, 0)
+        return _open_alert(row, running=running, outcomes={str(name): n for name, n in outcomes.items()})
+
+
+def read_silence(row: Any) -> Silence:
+    """Read a silence from its row."""
+    matchers = tuple(parse(text) for text in row.matchers)
+    return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason)
+
+
+def _open_alert(
+    row: Any, *, opened_as: str | None = None, running: int = 0, outcomes: Mapping[str, int] | None = None
+) -> OpenAlert:
+    return OpenAlert(
+        id=row.id,
+        type=AlertType(row.type),
+        severity=Severity(row.severity),
+        headline=row.headline,
+        labels=row.labels,
+        facts=row.facts,
+        metadata=row.metadata,
+        count=row.count,
+        told=row.told,
+        summaries=row.summaries,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        fingerprint=row.fingerprint,
+        muted_by=row.muted_by,
+        repeat_at=row.repeat_at,
+        level=row.level,
+        opened=row.id == opened_as,
+        running=running,
+        outcomes=outcomes or {},
+    )

@@ -1,0 +1,43 @@
+"""The books: applied batches, spend and deployments' windows."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import ALERTS, BATCHES, CALLS, MEMBERS, REDELIVERIES, SPEND, WINDOWS
+
+
+class BookStatements(Statements):
+    """What a batch adds up to, once."""
+
+    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
+        """Insert the batch's id; false when it was applied before."""
+        row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now}
+        statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
+        if self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is None:
+            return False
+        self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
+        return True
+
+    def add_fold(self, fold: Fold) -> None:
+        """Add a batch's sums to spend and windows."""
+        self._add(SPEND, [_row(key, fold.spend[key]) for key in sorted(fold.spend)])
+        self._add(WINDOWS, [_row(key, fold.windows[key]) for key in sorted(fold.windows)])
+
+    def prune(self, *, before: datetime) -> None:
+        """Forget applied batches, ended calls, told members and old windows from before that moment."""
+        closed = select(ALERTS.c.id).where(ALERTS.c.closed_at < before)
+        self.connection.execute(delete(BATCHES).where(BATCHES.c.applied_at < before))
+        self.connection.execute(delete(CALLS).where(CALLS.c.ended_at < before))
+        self.connection.execute(delete(MEMBERS).where(MEMBERS.c.alert_id.in_(closed)))
+        self.connection.execute(delete(WINDOWS).where(WINDOWS.c.bucket < int(before.timestamp())))
+
+
+def _row(key: SpendKey | WindowKey, sums: SpendSums | WindowSums) -> dict[str, Any]:
+    return key._asdict() | {field.name: getattr(sums, field.name) for field in fields(sums)}

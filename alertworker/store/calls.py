@@ -1,0 +1,98 @@
+"""Who publishes and what is under way: publishers, the line's own moments, and announced calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+
+from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
+from alertworker.ports import LostPublisher
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import CALLS, LINE, PUBLISHERS
+
+
+class CallStatements(Statements):
+    """Publishers and the calls they have announced."""
+
+    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+        """Keep what publishers said of themselves; a late heartbeat does not undo a goodbye."""
+        for event in sorted(events, key=lambda event: event.boot_id):
+            beat = event if isinstance(event, PublisherHeartbeat) else None
+            row: dict[str, Any] = {
+                "host": event.host,
+                "pid": event.pid,
+                "heard_at": event.occurred_at,
+                "arrived_at": now,
+                "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
+                "backlog": beat.backlog if beat else 0,
+                "counters": event.counters.model_dump(),
+            }
+            if isinstance(event, PublisherStopped):
+                row["stopped_at"] = event.occurred_at
+            statement = insert_or(self.connection, PUBLISHERS).values(boot_id=event.boot_id, **row)
+            self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=row))
+
+    def mark_line(self, name: str, at: datetime) -> None:
+        """Move a named moment of the line forward, never back."""
+        statement = insert_or(self.connection, LINE).values(name=name, at=at)
+        self.connection.execute(
+            statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=LINE.c.at < at)
+        )
+
+    def line(self, name: str) -> datetime | None:
+        """Give a named moment of the line."""
+        return self.connection.execute(select(LINE.c.at).where(LINE.c.name == name)).scalar()
+
+    def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
+        """Track announced calls; gives the ids of those that are new and have not ended."""
+        fresh: set[str] = set()
+        for call in sorted(calls, key=lambda call: call.call_id):
+            row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
+            statement = insert_or(self.connection, CALLS).values(row).on_conflict_do_nothing()
+            if self.connection.execute(statement.returning(CALLS.c.call_id)).first() is not None:
+                fresh.add(call.call_id)
+        return fresh
+
+    def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
+        """Say which alert speaks for these calls."""
+        ids = sorted(call_ids)
+        self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
+
+    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
+        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
+        for call_id, (outcome, ended_at) in sorted(calls.items()):
+            values = {"outcome": outcome, "ended_at": ended_at}
+            statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)
+            self.connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["call_id"], set_=values, where=CALLS.c.ended_at.is_(None)
+                )
+            )
+
+    def lost_publishers(
+        self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
+    ) -> list[LostPublisher]:
+        """Mark publishers lost that were last heard before ``silent_since``, and end their announced calls."""
+        statement = (
+            update(PUBLISHERS)
+            .where(
+                PUBLISHERS.c.arrived_at < silent_since,
+                PUBLISHERS.c.arrived_at < canary_sent_at,
+                PUBLISHERS.c.stopped_at.is_(None),
+                PUBLISHERS.c.lost_at.is_(None),
+            )
+            .values(lost_at=now)
+            .returning(PUBLISHERS.c.boot_id, PUBLISHERS.c.host, PUBLISHERS.c.pid, PUBLISHERS.c.heard_at)
+        )
+        lost = []
+        for row in self.connection.execute(statement).all():
+            ended = self.connection.execute(
+                update(CALLS)
+                .where(CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None))
+                .values(ended_at=now, outcome="proxy gone")
+            )
+            lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.heard_at, ended.rowcount))
+        return lost

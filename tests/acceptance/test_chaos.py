@@ -1,0 +1,166 @@
+"""Everything at once: workers killed, broker and database restarted, a receiver in every kind of trouble; and a ledger.
+
+Reproducible by seed. ``ALERTWORKER_CHAOS_ROUNDS`` runs more rounds (``make chaos``); each prints its ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+
+from alertworker.locations import socket_path
+from alertworker.publisher import BrokerTransport, Publisher
+from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
+from tests.acceptance.postgres import Postgres
+from tests.acceptance.receiver import OK, Answer, Receiver
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_faults import failed
+
+ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "2"))
+#: How long trouble lasts in a round, in seconds, and how many failures happen in it.
+SECONDS, FAILURES = 25.0, 150
+_ALERT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+@dataclass
+class Chaos:
+    """One installation and the trouble that is made for it."""
+
+    stack: Stack
+    postgres: Postgres
+    slack: Receiver
+    chance: random.Random
+    done: list[str] = field(default_factory=list)
+
+    def answer(self, _number: int, _path: str) -> Answer:
+        """Answer well, badly, late, or not at all, though the message was taken."""
+        trouble: list[Answer] = [(500, {}, 0.0), (503, {}, 0.3), (429, {"Retry-After": "1"}, 0.0), (200, {}, 1.0)]
+        lost: Answer = (0, {}, 0.0)
+        return self.chance.choice([OK, OK, OK, OK, lost, *trouble])
+
+    def strike(self) -> None:
+        """Do one harm, and mend it."""
+        harm = self.chance.choice([self._worker, self._worker, self._beat, self._broker, self._database, self._emptied])
+        self.done.append(harm.__name__.strip("_"))
+        harm()
+
+    def _worker(self) -> None:
+        name = self.chance.choice(["ingest", "deliver", "deliver-2"])
+        self.stack.kill(name, self.chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+        time.sleep(self.chance.uniform(0, 1))
+        self.stack.start(name.partition("-")[0], name)
+
+    def _beat(self) -> None:
+        self.stack.kill("beat")
+        self.stack.start("beat")
+
+    def _broker(self) -> None:
+        self.stack.kill("broker")
+        time.sleep(self.chance.uniform(0.2, 2))
+        self.stack.start_broker()
+
+    def _database(self) -> None:
+        self.postgres.stop()
+        time.sleep(self.chance.uniform(0.5, 3))
+        self.postgres.start()
+
+    def _emptied(self) -> None:
+        """Take away everything the broker holds but batches: what was acknowledged must not depend on it."""
+        with redis.Redis(unix_socket_path=str(socket_path(self.stack.folder))) as client:
+            client.delete("alertworker.deliveries", "alertworker.periodic")
+
+
+@pytest.fixture
+def chaos(request: pytest.FixtureRequest, slack: Receiver, tmp_path: Path) -> Iterator[Chaos]:
+    """Run an installation with two of everything."""
+    postgres = Postgres()
+    config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET)
+    stack = Stack(tmp_path / "s", config, {"ALERTWORKER_DATABASE_URL": postgres.url})
+    try:
+        stack.up()
+        for name in ("deliver-2", "beat-2"):
+            stack.start(name.partition("-")[0], name)
+        yield Chaos(stack, postgres, slack, random.Random(request.param))
+    finally:
+        stack.down()
+        postgres.remove()
+
+
+@contextmanager
+def publishing(chaos: Chaos, folder: Path) -> Iterator[Publisher]:
+    """Run a publisher."""
+    publisher = Publisher(BrokerTransport(chaos.stack.broker_url), folder)
+    yield publisher
+    publisher.close()
+
+
+def wait_for(holds: Callable[[], bool], seconds: float) -> bool:
+    """Wait until it holds; false when it never did."""
+    ends = time.monotonic() + seconds
+    while not holds() and time.monotonic() < ends:
+        time.sleep(0.25)
+    return holds()
+
+
+def ask(chaos: Chaos, query: str) -> list[Any]:
+    """Ask the database."""
+    with psycopg.connect(chaos.postgres.url) as database:
+        return database.execute(query.encode()).fetchall()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("chaos", range(1, ROUNDS + 1), indirect=True, ids="seed-{}".format)
+def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path) -> None:
+    """None is lost; one that arrives twice has the same id, and its answer was lost or could not be recorded."""
+    chaos.slack.answer = chaos.answer
+    ends = time.monotonic() + SECONDS
+    with publishing(chaos, tmp_path / "spool") as publisher:
+        for number in range(FAILURES):
+            publisher.publish(failed(number, model_group=f"m{number % 60}"))
+            if number % 12 == 6:
+                chaos.strike()
+            time.sleep(max(0.0, (ends - time.monotonic()) / (FAILURES - number)))
+        chaos.slack.answer = lambda _number, _path: OK
+        open_work = "SELECT count(*) FROM notifications WHERE status = 'pending'"
+        counted = "SELECT coalesce(sum(count), 0), coalesce(sum(told), 0) FROM alerts WHERE type = 'llm_exceptions'"
+        settled = wait_for(lambda: ask(chaos, counted) == [(FAILURES, FAILURES)], 90)
+        settled = wait_for(lambda: ask(chaos, open_work) == [(0,)], 60) and settled
+
+    ids = Counter(post.notification_id for post in chaos.slack.taken())
+    told = set(_ALERT.findall(" ".join(post.text for post in chaos.slack.taken())))
+    alerts = {row[0] for row in ask(chaos, "SELECT id FROM alerts WHERE type = 'llm_exceptions'")}
+    steps = ask(chaos, "SELECT status, count(*) FROM notifications GROUP BY status ORDER BY status")
+    print(
+        f"\nharms: {dict(Counter(chaos.done))}; {FAILURES} failures in {len(alerts)} alerts, "
+        f"{len(alerts - told)} never told; {len(chaos.slack.posts)} posts, {sum(ids.values())} taken, "
+        f"{sum(count - 1 for count in ids.values())} repeated with the same id; notifications: {dict(steps)}"
+    )
+    assert settled, ask(chaos, counted)
+    assert alerts - told == set()
+    assert ask(chaos, "SELECT count(*) FROM dead_letters") == [(0,)]
+    assert ask(chaos, "SELECT alert_id, step FROM notifications GROUP BY 1, 2 HAVING count(*) > 1") == []
+    assert ask(chaos, "SELECT spend_nanos FROM spend WHERE dimension = 'team'") == [(FAILURES * 135,)]
+    in_order(chaos)
+
+
+def in_order(chaos: Chaos) -> None:
+    """Expect that each alert's own messages were taken in their order."""
+    order = {row[0]: (row[1], row[2]) for row in ask(chaos, "SELECT id, alert_id, created_at FROM notifications")}
+    last: dict[str, Any] = {}
+    for post in chaos.slack.taken():
+        alert, created = order[post.notification_id]
+        assert created >= last.get(alert, created), post.text
+        last[alert] = created
