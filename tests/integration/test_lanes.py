@@ -9,11 +9,13 @@ import pytest
 
 from alertworker import pipeline
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery import DeliveryError, Reason, RetryAt
+from alertworker.events.base import new_id
+from alertworker.lanes import plan
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
-from alertworker.ports import Pace
+from alertworker.ports import Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
@@ -228,3 +230,40 @@ def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runti
     for seconds in (62, 70, 200):
         sweep(runtime, now=after(seconds))
     assert len(pings) == 1
+
+
+def test_a_digest_that_was_never_attempted_is_not_made_part_of_another(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Its worker died before the first attempt; what it names is told all the same."""
+    outbox.digest_size = 15
+    ids = raise_alerts(runtime, 30)
+    waiting = store.waiting("outbox", limit=20, now=NOW)
+    store.merge("outbox", plan(waiting, digest_size=15, alert_id=str(new_id()), now=NOW), now=NOW)
+    run_until_quiet(runtime, after(1))
+
+    assert sorted(named(outbox)) == sorted(ids)
+
+
+def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime, store: SqlStore) -> None:
+    """It was stopped for longer than its lease; another one has sent the message meanwhile."""
+    raise_alerts(runtime, 1)
+    old, new = Lease("outbox", "old"), Lease("outbox", "new")
+    until = after(30)
+    assert store.lease_lane(old, until=until, pace=Pace(), now=NOW)
+    due = store.next_due("outbox", now=NOW)
+    assert due is not None
+    assert store.begin(due.id, "body", old, pace=Pace(), now=NOW)
+    assert not store.begin(due.id, "body", old, pace=Pace(), now=until)
+    assert store.lease_lane(new, until=after(60), pace=Pace(), now=until)
+    store.settle_dead(due.id, old, reason="client_error", answer="no", now=until)
+    error = DeliveryError("down", Reason.SERVER_ERROR)
+    store.settle_retry(
+        due.id, old, error=error, verdict=RetryAt(after(90), counts=True, pauses_lane=True), now=after(30.5)
+    )
+    store.settle_sent(due.id, new, "200", now=after(31))
+
+    [row] = rows(store, NOTIFICATIONS)
+    assert (row.status, row.attempts) == ("sent", 0)
+    assert Desk(store.engine).dead_letters() == []
+    assert {attempt.outcome for attempt in rows(store, ATTEMPTS)} == {"client_error", "server_error", "sent"}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import (
     Canary,
@@ -18,9 +18,10 @@ from alertworker.events import (
 )
 from alertworker.messages import Step
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
+from alertworker.pipeline.claiming import claim
 from alertworker.ports import Lease, Pace
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
+from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
 from tests.integration.line import (
     NOW,
     Outbox,
@@ -289,3 +290,28 @@ def test_a_clock_that_is_far_ahead_is_not_believed(runtime: Runtime, store: SqlS
     ingest(batch(answered("a").model_copy(update={"occurred_at": NOW + timedelta(days=2)})), runtime, now=NOW)
 
     assert {row.day for row in rows(store, SPEND)} == {NOW.date()}
+
+
+def test_a_condition_that_rises_is_told_at_once_and_only_upwards(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """One message a level; what comes on a level it had is counted for the next one."""
+
+    def raised(level: int, severity: Severity, seconds: float) -> None:
+        at = NOW + timedelta(seconds=seconds)
+        alert = Alert(
+            AlertType.OUTAGE_ALERTS, severity, {"deployment": "d1"}, f"level {level}", at, at, count=5, level=level
+        )
+        store.run(lambda tx: claim(tx, alert, runtime, now=at))
+        run_until_quiet(runtime, at)
+
+    raised(1, Severity.MEDIUM, 0)
+    raised(1, Severity.MEDIUM, 1)
+    raised(2, Severity.HIGH, 2)
+    raised(1, Severity.MEDIUM, 3)
+
+    assert [(message.severity, message.count, message.total) for message in outbox.sent] == [
+        (Severity.MEDIUM, 5, 5),
+        (Severity.HIGH, 10, 15),
+    ]
+    assert [(row.level, row.count) for row in rows(store, ALERTS)] == [(2, 20)]
