@@ -59,6 +59,8 @@ class AlertType(StrEnum):
     PUBLISHER_LOST = "publisher_lost"
     #: Ours: a receiver refuses our messages for good, or has not taken any for a while.
     CHANNEL_BROKEN = "channel_broken"
+    #: Ours: the database cannot be asked; sent past it.
+    STORE_AWAY = "store_away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,10 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.INTERNAL_USER_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, Severity.HIGH, _CONDITION),
+    AlertType.STORE_AWAY: AlertSpec(_ON, Severity.HIGH, _CONDITION),
 }
 #: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
-OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN})
+OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN, AlertType.STORE_AWAY})
 
 #: How many members (single calls, failures) an alert keeps by name; the rest is counted.
 MAX_MEMBERS: Final = 10

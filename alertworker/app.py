@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import TASK, seal
 from alertworker.locations import data_dir, default_database_url
-from alertworker.pipeline import Runtime
+from alertworker.pipeline import Runtime, StoreWatch
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, SqlStore, make_engine
 
@@ -56,6 +57,31 @@ class CeleryLine:
             celery.send_task(task, kwargs=arguments, ignore_result=True, **options)
         except (OSError, KombuError) as error:
             raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+
+
+class FileMark:
+    """A note in a file; its directory entry is what only one process can make, or take away."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def put(self, since: datetime) -> bool:
+        """Write the note; false where it is written already, or cannot be."""
+        try:
+            with self._path.open("x") as file:
+                file.write(since.isoformat())
+        except OSError:
+            return False
+        return True
+
+    def take(self) -> datetime | None:
+        """Take the note away and read it; ``None`` where there is none."""
+        try:
+            text = self._path.read_text()
+            self._path.unlink()
+            return datetime.fromisoformat(text)
+        except (OSError, ValueError):
+            return None
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -99,6 +125,12 @@ def _heartbeat(settings: Settings) -> Callable[[], None] | None:
 def get_runtime() -> Runtime:
     """Give this process's runtime: connections must not be shared over a fork."""
     return _runtime_of(os.getpid())
+
+
+def store_watch() -> StoreWatch:
+    """Give what looks after the database from this host."""
+    patience = timedelta(seconds=load_settings().store_patience)
+    return StoreWatch(get_runtime(), FileMark(data_dir() / "store-away"), patience=patience)
 
 
 @lru_cache(maxsize=1)

@@ -89,6 +89,18 @@ class Line(Protocol):
         ...
 
 
+class Mark(Protocol):
+    """A note that one host keeps outside the database, since when something holds."""
+
+    def put(self, since: datetime) -> bool:
+        """Write the note; false where it is written already."""
+        ...
+
+    def take(self) -> datetime | None:
+        """Take the note away and read it; ``None`` where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A notification whose turn it is. ``body`` is what was sealed at its first attempt, if there was one."""

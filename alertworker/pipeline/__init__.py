@@ -7,5 +7,6 @@ from alertworker.pipeline.ingest import BatchMessage, ingest
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.sweep import sweep
+from alertworker.pipeline.watch import StoreWatch
 
-__all__ = ["BatchMessage", "Runtime", "deliver", "ingest", "replay", "sweep"]
+__all__ = ["BatchMessage", "Runtime", "StoreWatch", "deliver", "ingest", "replay", "sweep"]

@@ -85,6 +85,8 @@ class Settings(BaseModel):
     retry: Retry = Retry()
     #: How often to remind of a condition that still holds and that nobody has acknowledged.
     repeat_interval: Interval = 14_400.0
+    #: How long the database may be away before people are told, past it.
+    store_patience: Interval = 60.0
     shadow: bool = False
     heartbeat_url: SecretStr | None = None
     heartbeat_interval: Interval = 60.0

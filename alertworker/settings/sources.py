@@ -37,6 +37,7 @@ OWN: Final = (
     "route",
     "shadow",
     "show_messages",
+    "store_patience",
     "time_intervals",
     "time_zone",
 )

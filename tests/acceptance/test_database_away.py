@@ -43,8 +43,10 @@ def cpu_seconds(stack: Stack) -> float:
 
 @pytest.mark.timeout(240)
 def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiver, tmp_path: Path) -> None:
-    """Workers wait in place; when it is back every failure is counted once, and the books are exact."""
-    config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET)
+    """Workers wait, people are told; when it is back every failure is counted once, and the books are exact."""
+    config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace(
+        "alertworker:\n", "alertworker:\n  store_patience: 8\n"
+    )
     stack = Stack(tmp_path / "s", config, {"ALERTWORKER_DATABASE_URL": postgres.url})
     try:
         stack.up()
@@ -64,6 +66,8 @@ def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiv
         print(f"{number} failures while away; the workers used {used:.1f} s of CPU in {AWAY:g} s")
 
         wait_for_count(slack, number + 1, 90)
+        slack.wait_for("The database is back", seconds=15)
+        assert len(slack.taken("The database has been away")) == len(slack.taken("The database is back")) == 1
         publisher.close()
         with psycopg.connect(postgres.url) as database:
             letters = database.execute("SELECT count(*) FROM dead_letters").fetchone()
