@@ -120,9 +120,9 @@ class Alert:
     """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
 
     ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
-    label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences. Text in it is raw: each channel
-    escapes it for its receiver. ``level`` counts from 1; a condition that is raised on a higher level than it has,
-    rises.
+    label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences, and ``parts`` say how many of
+    them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
+    condition that is raised on a higher level than it has, rises.
     """
 
     type: AlertType
@@ -135,6 +135,7 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     members: tuple[str, ...] = ()
+    parts: Mapping[str, int] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     level: int = 1
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 
 from alertworker.alerts import AlertType, OpenAlert
 from alertworker.messages import Message, Step
 
+#: How many teams a message names; the rest is one sum.
+MAX_PARTS: Final = 8
+
 
 def compose(
-    alert: OpenAlert, step: Step, members: tuple[str, ...], *, at: datetime, proxy_url: str | None = None
+    alert: OpenAlert,
+    step: Step,
+    members: tuple[str, ...],
+    parts: Mapping[str, int],
+    *,
+    at: datetime,
+    proxy_url: str | None = None,
 ) -> Message:
-    """Give the message for a step; it counts what no message before it has counted."""
+    """Give the message for a step; it counts, names and divides what no message before it has."""
     count = alert.count - alert.told
     return Message(
         alert_id=alert.id,
@@ -23,7 +34,7 @@ def compose(
         since=alert.first_at,
         count=count,
         total=alert.count,
-        facts=dict(alert.facts) | _ends(alert),
+        facts=dict(alert.facts) | _breakdown(parts) | _ends(alert),
         members=members,
         members_more=max(0, count - len(members)),
         metadata=dict(alert.metadata),
@@ -63,6 +74,21 @@ def _headline(alert: OpenAlert, step: Step, at: datetime) -> str:
         return f"{after}: {alert.headline}"
     calls = "1 call was" if alert.count == 1 else f"{alert.count} calls were"
     return f"{after}: {calls} hanging on {alert.labels.get('model', 'a model')}"
+
+
+def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:
+    """Say how many each team had, the most first, where there is more than one to tell of.
+
+    >>> _breakdown({"search": 20, "billing": 3})
+    {'By team': 'search ×20, billing ×3'}
+    """
+    if sum(parts.values()) < 2:
+        return {}
+    ordered = sorted(parts.items(), key=lambda item: (-item[1], item[0]))
+    shown = [f"{part} ×{count}" for part, count in ordered[:MAX_PARTS]]
+    if rest := ordered[MAX_PARTS:]:
+        shown.append(f"{len(rest)} others ×{sum(count for _, count in rest)}")
+    return {"By team": ", ".join(shown)}
 
 
 def _ends(alert: OpenAlert) -> dict[str, str]:

@@ -178,6 +178,14 @@ class Transaction(Protocol):
         """Give the first members that no message has named yet."""
         ...
 
+    def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
+        """Add to how an alert's occurrences divide."""
+        ...
+
+    def take_parts(self, alert_id: str) -> dict[str, int]:
+        """Give how the occurrences divide that no message has divided yet, and count them as told."""
+        ...
+
     def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
         """Record what mutes a condition of which nobody was told; `told` ends it."""
         ...

@@ -6,6 +6,7 @@ wrong rings nobody, however often it is repeated, so that an anonymous client ca
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -34,6 +35,7 @@ def exceptions(fold: Fold, _policy: Policy) -> Iterable[Alert]:
             labels=_labels(first),
             facts=_facts(first) | ({"Error": first.failure.message} if first.failure.message else {}),
             members=tuple(_who(event) for event in events[:MAX_MEMBERS]),
+            parts=_by_team(events),
             metadata=first.alerting_metadata,
         )
 
@@ -55,6 +57,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             labels=_labels(slowest),
             facts=_facts(slowest) | _excerpt(slowest),
             members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
+            parts=_by_team(events),
             metadata=slowest.alerting_metadata,
         )
 
@@ -74,6 +77,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             labels=_labels(oldest),
             facts=_facts(oldest) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
+            parts=_by_team(events),
             metadata=oldest.alerting_metadata,
         )
         yield alert, events
@@ -139,6 +143,10 @@ def _facts(event: CallEvent) -> dict[str, str]:
         "Team": event.team_alias or event.team_id,
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:
+    return Counter(event.team_alias or event.team_id or event.key_alias or "no team" for event in events)
 
 
 def _excerpt(event: EndEvent) -> dict[str, str]:

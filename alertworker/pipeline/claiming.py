@@ -22,6 +22,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     """Raise the alert; a claim that opens it, or makes it rise, also writes a message, all others are counted."""
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
+    tx.add_parts(claimed.id, alert.parts)
     if claimed.opened or claimed.rose:
         tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     return claimed
@@ -34,8 +35,7 @@ def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     muted_by = _muted_by(tx, alert, decision, runtime, now=now)
-    # A channel's own trouble is not told through it.
-    channels = tuple(name for name in decision.channels if name != alert.labels.get("channel"))
+    channels = _channels(alert, decision, runtime)
     if muted_by is None and not channels:
         tx.count("no_route", alert.type.value)
     if muted_by is not None and muted_by != alert.muted_by:
@@ -62,8 +62,20 @@ def write(
 ) -> None:
     """Write one message to these channels; it counts what no message before it has counted."""
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
-    message = compose(alert, step, members, at=now, proxy_url=runtime.proxy_url)
+    parts = tx.take_parts(alert.id)
+    message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url)
     tx.notify(message, f"{step.value}:{alert.summaries}", channels, now=now)
+
+
+def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:
+    """Give where it goes. A channel's own trouble is told over others: where none is routed, over those for people."""
+    broken = alert.labels.get("channel")
+    if broken is None:
+        return decision.channels
+    routed = tuple(name for name in decision.channels if name != broken)
+    if routed or not decision.channels:
+        return routed
+    return tuple(name for name, channel in runtime.channels.items() if name != broken and channel.digest_size)
 
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:

@@ -16,7 +16,7 @@ from alertworker.matchers import parse
 from alertworker.messages import Message
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, SILENCES
+from alertworker.store.tables import ALERTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, PARTS, SILENCES
 
 
 class AlertStatements(Statements):
@@ -81,6 +81,20 @@ class AlertStatements(Statements):
             .limit(limit)
         )
         return tuple(self.connection.execute(statement).scalars())
+
+    def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
+        """Add to how an alert's occurrences divide."""
+        named = sorted(parts.items())
+        self._add(PARTS, [{"alert_id": alert_id, "part": part, "count": count, "told": 0} for part, count in named])
+
+    def take_parts(self, alert_id: str) -> dict[str, int]:
+        """Give how the occurrences divide that no message has divided yet, and count them as told."""
+        own = PARTS.c.alert_id == alert_id
+        untold = select(PARTS.c.part, PARTS.c.count - PARTS.c.told).where(own, PARTS.c.count > PARTS.c.told)
+        parts = {row[0]: row[1] for row in self.connection.execute(untold)}
+        if parts:
+            self.connection.execute(update(PARTS).where(own).values(told=PARTS.c.count))
+        return parts
 
     def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
         """Record what mutes a condition of which nobody was told; `told` ends it."""

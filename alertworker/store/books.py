@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, BATCHES, CALLS, MEMBERS, REDELIVERIES, SPEND, WINDOWS
+from alertworker.store.tables import ALERTS, BATCHES, CALLS, MEMBERS, PARTS, REDELIVERIES, SPEND, WINDOWS
 
 
 class BookStatements(Statements):
@@ -35,7 +35,8 @@ class BookStatements(Statements):
         closed = select(ALERTS.c.id).where(ALERTS.c.closed_at < before)
         self.connection.execute(delete(BATCHES).where(BATCHES.c.applied_at < before))
         self.connection.execute(delete(CALLS).where(CALLS.c.ended_at < before))
-        self.connection.execute(delete(MEMBERS).where(MEMBERS.c.alert_id.in_(closed)))
+        for table in (MEMBERS, PARTS):
+            self.connection.execute(delete(table).where(table.c.alert_id.in_(closed)))
         self.connection.execute(delete(WINDOWS).where(WINDOWS.c.bucket < int(before.timestamp())))
 
 

@@ -121,6 +121,16 @@ MEMBERS = Table(
     Column("member", Text, nullable=False),
 )
 
+#: How an alert's occurrences divide among teams, and how many of them were told.
+PARTS = Table(
+    "alert_parts",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("part", NAME, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("told", BigInteger, nullable=False),
+)
+
 #: Calls that were announced as still running, and how they ended.
 CALLS = Table(
     "calls",

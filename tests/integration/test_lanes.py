@@ -267,3 +267,19 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
     assert (row.status, row.attempts) == ("sent", 0)
     assert Desk(store.engine).dead_letters() == []
     assert {attempt.outcome for attempt in rows(store, ATTEMPTS)} == {"client_error", "server_error", "sent"}
+
+
+def test_a_channel_that_is_the_only_one_routed_is_announced_over_another_for_people(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Nobody routed it anywhere else; receivers that are programs hear nothing of it."""
+    people, program = Outbox(), Outbox()
+    people.name, people.digest_size, program.name = "people", 10, "program"
+    runtime = replace(runtime, channels={"outbox": outbox, "people": people, "program": program})
+    outbox.failures = [DeliveryError("answered 404", Reason.GONE, status=404)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    for name in ("outbox", "people", "program"):
+        pipeline.deliver(name, runtime, now=NOW)
+
+    assert [message.type for message in people.sent] == [AlertType.CHANNEL_BROKEN]
+    assert program.sent == []

@@ -315,3 +315,18 @@ def test_a_condition_that_rises_is_told_at_once_and_only_upwards(
         (Severity.HIGH, 10, 15),
     ]
     assert [(row.level, row.count) for row in rows(store, ALERTS)] == [(2, 20)]
+
+
+def test_a_summary_divides_what_it_counts_among_teams(runtime: Runtime, outbox: Outbox) -> None:
+    """Each message divides what no message before it has."""
+    teams = ["search"] * 3 + ["billing"]
+    ingest(
+        batch(*(failed(f"a{n}").model_copy(update={"team_id": team}) for n, team in enumerate(teams))), runtime, now=NOW
+    )
+    later = NOW + timedelta(seconds=1)
+    ingest(batch(*(failed(f"b{n}", at=later) for n in range(20))), runtime, now=later)
+    sweep(runtime, now=NOW + timedelta(seconds=11))
+    run_until_quiet(runtime, NOW + timedelta(seconds=11))
+
+    assert [message.facts["By team"] for message in outbox.sent] == ["search ×3, billing ×1", "search ×20"]
+    assert [message.members_more for message in outbox.sent] == [0, 10]
