@@ -278,8 +278,8 @@ def test_a_channel_that_is_the_only_one_routed_is_announced_over_another_for_peo
     runtime = replace(runtime, channels={"outbox": outbox, "people": people, "program": program})
     outbox.failures = [DeliveryError("answered 404", Reason.GONE, status=404)]
     ingest(batch(failed("a")), runtime, now=NOW)
-    for name in ("outbox", "people", "program"):
-        pipeline.deliver(name, runtime, now=NOW)
+    for seconds, name in enumerate(("outbox", "people", "program")):
+        pipeline.deliver(name, runtime, now=after(seconds * 5))
 
     assert [message.type for message in people.sent] == [AlertType.CHANNEL_BROKEN]
     assert program.sent == []
