@@ -62,4 +62,4 @@ def beat(loglevel: str) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise AlertWorkerError(f"the data folder cannot be made ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
-    celery.start(["--quiet", "beat", f"--schedule={folder / 'beat-schedule'}", "--pidfile=", f"--loglevel={loglevel}"])
+    celery.start(["--quiet", "beat", "--pidfile=", f"--loglevel={loglevel}"])
