@@ -51,7 +51,7 @@ test: $(STAMP) litellm ## Run all tests
 check: format lint types imports test ## Everything above
 
 chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
-	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py
+	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
 
 bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery
 	$(BIN)/python -m bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -26,16 +27,17 @@ PATIENCE: Final = timedelta(minutes=10)
 def deliver(name: str, runtime: Runtime, *, now: datetime) -> bool:
     """Work on a channel's lane; true when there may be more to do at once.
 
-    ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed.
+    ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed,
+    whatever the clock on the wall does meanwhile.
     """
     lease = Lease(name, str(uuid4()))
-    started = datetime.now(now.tzinfo)
+    started = time.monotonic()
     moment = now
     channel = runtime.channels.get(name)
     pace = channel.pace if channel is not None else Pace()
     try:
         for _ in range(MAX_MESSAGES):
-            moment = now + (datetime.now(now.tzinfo) - started)
+            moment = now + timedelta(seconds=time.monotonic() - started)
             if not runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment):
                 return False
             if channel is not None:

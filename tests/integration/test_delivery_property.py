@@ -5,6 +5,7 @@ Time is passed in, so that hours take milliseconds; SQLite is real.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections import Counter
@@ -12,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -146,9 +148,9 @@ class Line(RuleBasedStateMachine):
         """The receiver, or the worker that talks to it, gets into trouble."""
         self.receiver.troubles += [trouble] * times
 
-    @rule(seconds=st.floats(0.1, 45))
+    @rule(seconds=st.floats(-20, 45))
     def tick(self, seconds: float) -> None:
-        """Time passes; beat sweeps and workers deliver."""
+        """Time passes, or the clock is set back; beat sweeps and workers deliver."""
         self.now += timedelta(seconds=seconds)
         sweep(self.runtime, now=self.now)
         try:
@@ -217,10 +219,10 @@ class Line(RuleBasedStateMachine):
 
 
 Line.TestCase.settings = settings(
-    max_examples=30,
+    max_examples=int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "12")),
     stateful_step_count=30,
-    phases=[Phase.generate],
+    phases=[Phase.reuse, Phase.generate],  # shrinking takes minutes; a failing life is printed as it is
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLine = Line.TestCase
+TestLine = pytest.mark.timeout(600)(Line.TestCase)
