@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -20,9 +21,10 @@ from alertworker.detectors import Policy
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
-from alertworker.events.batch import TASK, seal
+from alertworker.events.batch import SealedBatch, compress, seal
 from alertworker.locations import data_dir, default_database_url
 from alertworker.pipeline import Runtime, StoreWatch
+from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, SqlStore, make_engine
 
@@ -33,23 +35,30 @@ celery.config_from_object(
 
 
 class CeleryLine:
-    """The broker through Celery's own connection pool."""
+    """The broker: batches by a producer's own transport, wakes by Celery's connection pool. Threads may share it."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._transport = BrokerTransport(broker_url)
+        self._lock = Lock()
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send events through the broker as a producer would."""
         encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-        batch = seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC))
-        self._send(TASK, batch.arguments(), task_id=batch.batch_id, serializer="msgpack")
+        self._publish(seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC)))
 
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
         """Send a batch's events as they are, under this id."""
-        arguments = {"batch_id": batch_id, "producer": "replay", "encoding": encoding, "events": events}
-        self._send(TASK, arguments, task_id=batch_id, serializer="msgpack")
+        body = events if encoding == "zstd" else compress(events)
+        self._publish(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
 
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon."""
         for channel in channels:
             self._send("alertworker.deliver", {"channel": channel}, expires=30)
+
+    def _publish(self, batch: SealedBatch) -> None:
+        with self._lock:
+            self._transport.send(batch)
 
     @staticmethod
     def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
@@ -93,6 +102,11 @@ def build_engine(settings: Settings) -> Engine:
     return make_engine(settings.database_url.get_secret_value())
 
 
+def build_line() -> CeleryLine:
+    """Give the broker that Celery is configured with."""
+    return CeleryLine(celery.conf.broker_url)
+
+
 def build_desk() -> Desk:
     """Give the store as the command line sees it."""
     return Desk(build_engine(load_settings()))
@@ -102,7 +116,7 @@ def build_runtime(settings: Settings) -> Runtime:
     """Put together everything the line works with."""
     return Runtime(
         store=SqlStore(build_engine(settings)),
-        line=CeleryLine(),
+        line=build_line(),
         channels={config.name: build_channel(config) for config in settings.channels},
         router=settings.router(),
         inhibitions=settings.inhibitions,

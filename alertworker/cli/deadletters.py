@@ -97,13 +97,13 @@ def _each(desk: Desk, letter_ids: Sequence[str], kind: str | None, reason: str, 
 
 def _replay(desk: Desk, letter_id: str) -> bool:
     from alertworker import pipeline
-    from alertworker.app import CeleryLine
+    from alertworker.app import build_line
 
     letter = desk.dead_letter(letter_id)
     if letter is None:
         return False
     if letter.kind == "notification":
         return desk.requeue(letter, now=datetime.now(UTC))
-    pipeline.replay(letter.id, letter.kind, letter.payload, CeleryLine())
+    pipeline.replay(letter.id, letter.kind, letter.payload, build_line())
     desk.discard(letter.id)
     return True

@@ -61,8 +61,12 @@ class SealedBatch:
 def seal(encoded: Iterable[bytes], *, batch_id: str, producer: str, sealed_at: datetime) -> SealedBatch:
     """Make a batch of events that are already JSON, each as bytes."""
     events = list(encoded)
-    body = zstandard.ZstdCompressor(level=_LEVEL).compress(b"[" + b",".join(events) + b"]")
-    return SealedBatch(batch_id, producer, sealed_at, len(events), body)
+    return SealedBatch(batch_id, producer, sealed_at, len(events), compress(b"[" + b",".join(events) + b"]"))
+
+
+def compress(body: bytes) -> bytes:
+    """Compress a JSON array as it travels."""
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(body)
 
 
 @dataclass(frozen=True, slots=True)

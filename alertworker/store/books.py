@@ -20,10 +20,9 @@ class BookStatements(Statements):
         """Insert the batch's id; false when it was applied before."""
         row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
-        if self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is None:
-            return False
+        claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
-        return True
+        return claimed
 
     def add_fold(self, fold: Fold) -> None:
         """Add a batch's sums to spend and windows."""
