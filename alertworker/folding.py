@@ -82,25 +82,28 @@ class Fold:
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
     canary_sent_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
+    #: How many events had a time that could not be believed.
+    clamped: int = 0
 
 
 def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: datetime) -> Fold:
     """Fold events; a call that took longer than ``slow_seconds`` is kept as slow."""
     result = Fold()
-    for event in events:
+    for published in events:
+        event = _believed(result, published, now)
         result.counts[type(event).__name__] += 1
         if isinstance(event, EndEvent):
-            _end(result, event, zone, now)
+            _end(result, event, zone)
             if isinstance(event, RequestSucceeded) and _seconds(event) > slow_seconds:
                 result.slow.append(event)
         else:
-            _other(result, event, now)
+            _other(result, event)
     return result
 
 
-def _other(result: Fold, event: Event, now: datetime) -> None:
+def _other(result: Fold, event: Event) -> None:
     if isinstance(event, AttemptFailed):
-        _window(result, event, now).failed += 1
+        _window(result, event).failed += 1
     elif isinstance(event, RequestAnnounced):
         previous = result.announced.get(event.call_id)
         if previous is None or previous.age_seconds < event.age_seconds:
@@ -111,9 +114,12 @@ def _other(result: Fold, event: Event, now: datetime) -> None:
         result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
 
 
-def believed(moment: datetime, now: datetime) -> datetime:
-    """Give the moment, or ``now`` where a producer's clock is too far ahead."""
-    return moment if moment <= now + MAX_AHEAD else now
+def _believed(result: Fold, event: Event, now: datetime) -> Event:
+    """Give the event, moved to ``now`` where its producer's clock is too far ahead."""
+    if event.occurred_at <= now + MAX_AHEAD:
+        return event
+    result.clamped += 1
+    return event.model_copy(update={"occurred_at": now})
 
 
 def _seconds(event: EndEvent) -> float:
@@ -126,21 +132,21 @@ def _publisher(result: Fold, event: PublisherEvent) -> None:
         result.publishers[event.boot_id] = event
 
 
-def _end(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
+def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
     if event.announced:
         result.ended[event.call_id] = event
     if isinstance(event, RequestFailed):
         result.failed.append(event)
     elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
-        window = _window(result, event, now)
+        window = _window(result, event)
         window.succeeded += 1
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
-    _spend(result, event, zone, now)
+    _spend(result, event, zone)
 
 
-def _window(result: Fold, event: EndEvent | AttemptFailed, now: datetime) -> WindowSums:
-    second = int(believed(event.occurred_at, now).timestamp())
+def _window(result: Fold, event: EndEvent | AttemptFailed) -> WindowSums:
+    second = int(event.occurred_at.timestamp())
     key = WindowKey(event.deployment_id or "", second - second % WINDOW_SECONDS)
     sums = result.windows.get(key)
     if sums is None:
@@ -167,8 +173,8 @@ def _entities(event: EndEvent) -> Iterable[tuple[str, str]]:
         yield "tag", tag
 
 
-def _spend(result: Fold, event: EndEvent, zone: ZoneInfo, now: datetime) -> None:
-    day = believed(event.occurred_at, now).astimezone(zone).date()
+def _spend(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
+    day = event.occurred_at.astimezone(zone).date()
     for dimension, entity in _entities(event):
         key = SpendKey(day, dimension, event.team_id or "", entity)
         sums = result.spend.get(key)

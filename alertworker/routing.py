@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -74,6 +74,11 @@ class Router:
     digests: Mapping[AlertType, float] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
+    @property
+    def labels(self) -> frozenset[str]:
+        """Name every label that some route asks about."""
+        return frozenset(_asked(self.root)) | {OWN_RECEIVER}
+
     def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
         """Decide where an alert goes, each channel once; the root takes what none of its children takes."""
         group_interval = self.digests.get(alert_type, self.group_interval)
@@ -107,3 +112,10 @@ class Router:
                 if not child.goes_on:
                     return found
         return found or [own]
+
+
+def _asked(node: Route) -> Iterator[str]:
+    for matcher in node.matchers:
+        yield matcher.label
+    for child in node.routes:
+        yield from _asked(child)

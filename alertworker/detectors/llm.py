@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
 from alertworker.detectors.policy import Policy
@@ -17,11 +17,14 @@ from alertworker.folding import Fold
 
 _E = TypeVar("_E", bound=CallEvent)
 
+#: Who a call was for: labels in which the calls of one alert may differ, unless `Policy.group_by` names them.
+_FOR_WHOM: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
 
-def exceptions(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+
+def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
     """One alert for each way in which calls failed: same model, deployment, error and origin."""
     failures = [event for event in fold.failed if event.failure.origin is not Origin.CALLER]
-    for identity, events in _grouped(failures, _failure_identity):
+    for identity, events in _grouped(failures, _failure_identity, policy):
         first = events[0]
         status = f" {first.failure.status_code}" if first.failure.status_code else ""
         yield Alert(
@@ -42,7 +45,7 @@ def exceptions(fold: Fold, _policy: Policy) -> Iterable[Alert]:
 
 def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
     """One alert for each model and deployment that answered slower than the threshold."""
-    for identity, events in _grouped(fold.slow, _call_identity):
+    for identity, events in _grouped(fold.slow, _call_identity, policy):
         slowest = max(events, key=_seconds)
         seconds = _seconds(slowest)
         limit = f"Alerting threshold: {policy.threshold_seconds:g}s"
@@ -64,7 +67,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
 
 def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple[Alert, Sequence[RequestAnnounced]]]:
     """One condition for each model that calls hang on, with its calls; ``calls`` are those nobody knew of before."""
-    for identity, events in _grouped(calls, lambda event: {"model": _model(event)}):
+    for identity, events in _grouped(calls, lambda event: {"model": _model(event)}, policy):
         oldest = max(events, key=lambda event: event.age_seconds)
         alert = Alert(
             type=AlertType.LLM_REQUESTS_HANGING,
@@ -84,12 +87,15 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
 
 
 def _grouped(
-    events: Iterable[_E], identify: Callable[[_E], Mapping[str, str]]
+    events: Iterable[_E], identify: Callable[[_E], Mapping[str, str]], policy: Policy
 ) -> Iterable[tuple[Mapping[str, str], list[_E]]]:
-    """Group by identity, each group in the order of time."""
+    """Group by identity and by who the calls were for where that matters, each group in the order of time."""
+    apart = [label for label in _FOR_WHOM if label in policy.group_by]
     groups: dict[tuple[tuple[str, str], ...], list[_E]] = {}
     for event in events:
-        groups.setdefault(tuple(identify(event).items()), []).append(event)
+        labels = _labels(event) if apart else {}
+        own = {label: labels[label] for label in apart if label in labels}
+        groups.setdefault(tuple((dict(identify(event)) | own).items()), []).append(event)
     for key, members in groups.items():
         yield dict(key), sorted(members, key=lambda event: event.occurred_at)
 

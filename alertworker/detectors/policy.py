@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: slower is too slow, longer without progress hangs."""
+    """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: slower is too slow, longer without progress hangs.
+
+    Calls that differ in a label of ``group_by`` are different alerts: routes and silences ask about it, so that one
+    team's silence, or receiver, never decides for another team.
+    """
 
     threshold_seconds: float = 300.0
+    group_by: frozenset[str] = frozenset()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from pydantic_core import to_json
 
-from alertworker.detectors import DETECTORS, llm
+from alertworker.detectors import DETECTORS, Policy, llm
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
@@ -83,22 +83,25 @@ def _apply(
         tx.mark_line("canary_arrived", folded.canary_sent_at)
     for bad in decoded.rejected:
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
-    _hanging(tx, folded, runtime, now=now)
-    alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, runtime.policy)]
+    asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
+    policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
+    _hanging(tx, folded, policy, runtime, now=now)
+    alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
+    tx.count("clamped", "clock ahead", folded.clamped)
 
 
-def _hanging(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+def _hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *, now: datetime) -> None:
     """Track announced calls and raise a condition for those that were not known; ends are recorded first.
 
     An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
     """
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
-    old_enough = [call for call in folded.announced.values() if call.age_seconds >= runtime.policy.threshold_seconds]
+    old_enough = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
     fresh = tx.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
-    for alert, calls in sorted(llm.hanging(new, runtime.policy), key=lambda pair: pair[0].fingerprint):
+    for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, runtime, now=now)
         tx.attach_calls((call.call_id for call in calls), raised.id)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import case, literal, select, update
 
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
 from alertworker.ports import LostPublisher
@@ -18,7 +18,10 @@ class CallStatements(Statements):
     """Publishers and the calls they have announced."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Keep what publishers said of themselves; a late heartbeat does not undo a goodbye."""
+        """Keep what publishers said of themselves, the newest; a late heartbeat does not undo a goodbye.
+
+        One that was lost and speaks again is lost no more.
+        """
         for event in sorted(events, key=lambda event: event.boot_id):
             beat = event if isinstance(event, PublisherHeartbeat) else None
             row: dict[str, Any] = {
@@ -26,6 +29,7 @@ class CallStatements(Statements):
                 "pid": event.pid,
                 "heard_at": event.occurred_at,
                 "arrived_at": now,
+                "lost_at": None,
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
                 "backlog": beat.backlog if beat else 0,
                 "counters": event.counters.model_dump(),
@@ -33,7 +37,13 @@ class CallStatements(Statements):
             if isinstance(event, PublisherStopped):
                 row["stopped_at"] = event.occurred_at
             statement = insert_or(self.connection, PUBLISHERS).values(boot_id=event.boot_id, **row)
-            self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=row))
+            newer = PUBLISHERS.c.heard_at <= event.occurred_at
+            changes: dict[str, Any] = {
+                name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
+                for name, value in row.items()
+            }
+            changes["arrived_at"] = now  # a clock that was set back must not make it look silent
+            self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
     def mark_line(self, name: str, at: datetime) -> None:
         """Move a named moment of the line forward, never back."""

@@ -7,19 +7,31 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-#: SQLSTATE classes and codes that say "not now", not "never": connection lost, out of resources, shutting down.
-_UNAVAILABLE = ("08", "25006", "53", "57P", "58")
+#: SQLSTATEs and classes of them that say "not now", not "never": connection lost, out of resources, too slow, stopping.
+_UNAVAILABLE = ("08", "25006", "25P03", "53", "57014", "57P", "58")
 #: SQLSTATE of a table or column that is not there (yet): the schema is older than this program.
 _SCHEMA = ("42P01", "42703")
 #: SQLSTATE of a deadlock, a serialization failure and a lock that was not to be had in time: the transaction is rerun.
 _RERUN = ("40001", "40P01", "55P03")
 
 
+#: How soon a PostgreSQL that vanished without a word is noticed: libpq's words, in seconds, the last in milliseconds.
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+#: No statement of ours takes long: one that does waits for a lock, or for a server that is in trouble.
+_OPTIONS = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+
+
 def make_engine(url: str) -> Engine:
-    """Give an engine for SQLite or PostgreSQL (``postgresql://`` means psycopg 3)."""
+    """Give an engine for SQLite or PostgreSQL (``postgresql://`` means psycopg 3); errors never show parameters."""
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": 20})
+        engine = create_engine(parsed, connect_args={"timeout": 20}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
         return engine
@@ -28,7 +40,8 @@ def make_engine(url: str) -> Engine:
     return create_engine(
         parsed,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": 5, "options": "-c lock_timeout=20s -c timezone=UTC"},
+        hide_parameters=True,
+        connect_args=_PATIENCE | {"options": _OPTIONS},
     )
 
 

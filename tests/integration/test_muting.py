@@ -42,6 +42,33 @@ def counters(store: SqlStore) -> dict[tuple[str, str], int]:
     return {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
 
 
+def test_one_teams_silence_does_not_mute_the_same_failure_of_another(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """One deployment fails for two teams: who is not silenced is told, also when the silenced team failed first."""
+    Desk(store.engine).add_silence(silence('team="search"'), now=NOW)
+    ingest(batch(failed("a")), runtime, now=NOW)
+    ingest(batch(failed("b"), failed("c").model_copy(update={"team_id": "billing"})), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [(message.labels["team"], message.count) for message in outbox.sent] == [("billing", 1)]
+
+
+def test_a_failure_of_two_teams_reaches_the_receivers_of_both(runtime: Runtime, outbox: Outbox) -> None:
+    """Where routes ask for the team, an alert is one team's; where nobody asks, it is one alert with both."""
+    routes = (Route((parse('team="search"'),), "search"), Route((parse('team="billing"'),), "billing"))
+    receivers = {"all": ("outbox",), "search": ("outbox",), "billing": ("outbox",)}
+    both = batch(failed("a"), failed("b").model_copy(update={"team_id": "billing"}))
+    router = replace(runtime.router, root=Route(receiver="all", routes=routes), receivers=receivers)
+    ingest(both, replace(runtime, router=router), now=NOW)
+    run_until_quiet(runtime, NOW)
+    assert sorted(message.labels["team"] for message in outbox.sent) == ["billing", "search"]
+
+    ingest(replace(both, batch_id="again"), runtime, now=after(1))
+    run_until_quiet(runtime, after(1))
+    assert [message.facts["By team"] for message in outbox.sent[2:]] == ["billing ×1, search ×1"]
+
+
 def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:

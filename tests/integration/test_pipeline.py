@@ -190,6 +190,20 @@ def test_a_proxy_that_goes_silent_is_one_notice_and_ends_its_calls(runtime: Runt
     assert [message.facts["Ended"] for message in ended] == ["2 proxy gone"]
 
 
+def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_told_twice(runtime: Runtime, outbox: Outbox) -> None:
+    """Each silence is a loss of its own; a heartbeat from before it, replayed late, ends none."""
+    for start in (0, 600):
+        begin = NOW + timedelta(seconds=start)
+        ingest(batch(heartbeat(begin)), runtime, now=begin)
+        for later in (120, 240):
+            at = begin + timedelta(seconds=later)
+            ingest(batch(Canary(occurred_at=at), heartbeat(begin - timedelta(seconds=1))), runtime, now=begin)
+            sweep(runtime, now=at)
+            run_until_quiet(runtime, at)
+
+    assert [message.type for message in outbox.sent] == [AlertType.PUBLISHER_LOST] * 2
+
+
 def test_a_proxy_that_said_goodbye_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
     """A goodbye ends the watch, also when an older heartbeat comes after it."""
     bye = PublisherStopped(boot_id="boot-1", host="h", pid=7, version="1", started_at=NOW, occurred_at=NOW)
@@ -286,10 +300,13 @@ def test_one_lane_is_worked_on_by_one_worker(runtime: Runtime, store: SqlStore) 
 
 
 def test_a_clock_that_is_far_ahead_is_not_believed(runtime: Runtime, store: SqlStore) -> None:
-    """Tomorrow's spend is booked today."""
-    ingest(batch(answered("a").model_copy(update={"occurred_at": NOW + timedelta(days=2)})), runtime, now=NOW)
+    """What is said to happen the day after tomorrow happens today, in the books and in alerts, and is counted."""
+    ahead = {"occurred_at": NOW + timedelta(days=2)}
+    ingest(batch(answered("a").model_copy(update=ahead), failed("b").model_copy(update=ahead)), runtime, now=NOW)
 
     assert {row.day for row in rows(store, SPEND)} == {NOW.date()}
+    assert [(row.first_at, row.last_at) for row in rows(store, ALERTS)] == [(NOW, NOW)]
+    assert [(row.label, row.value) for row in rows(store, COUNTERS) if row.name == "clamped"] == [("clock ahead", 2)]
 
 
 def test_a_condition_that_rises_is_told_at_once_and_only_upwards(
