@@ -133,7 +133,7 @@ def build_runtime(settings: Settings) -> Runtime:
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:
     if settings.heartbeat_url is None:
         return None
-    return partial(http.ping, settings.heartbeat_url.get_secret_value())
+    return partial(http.ping, settings.heartbeat_url.get_secret_value(), settings.allowed_networks)
 
 
 def get_runtime() -> Runtime:

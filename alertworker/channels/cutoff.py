@@ -1,4 +1,6 @@
-"""A deadline for a whole HTTP exchange, which requests does not have: its timeout begins anew with every byte."""
+"""A deadline for a whole exchange, which requests and smtplib do not have (their timeouts begin anew with every byte),
+and the guard on the address that a connection really goes to.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,24 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
+from alertworker.channels import guard
+
+
+class Refused(OSError):
+    """None of a host's addresses is one that we connect to."""
+
 
 class Cutoff:
     """Shuts a connection down when its time is over, whatever a thread is just waiting for on it.
 
     ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
-    name is the one part that it cannot end; that is the resolver's own timeout.
+    name is the one part that it cannot end; that is the resolver's own timeout. ``allowed`` are private networks that
+    connections may go to, see `guard`.
     """
 
-    def __init__(self, seconds: float, *, connect: float) -> None:
+    def __init__(self, seconds: float, *, connect: float, allowed: tuple[guard.Network, ...] = ()) -> None:
         self.passed = False
+        self._allowed = allowed
         self._connect = connect
         self._ends = time.monotonic() + seconds
         self._lock = threading.Lock()
@@ -42,14 +52,18 @@ class Cutoff:
                 connection.close()
             self._sockets.clear()
 
-    def connect(self, host: str, port: int) -> socket.socket:
+    def connect(self, host: str, port: int, *, tls: bool, guarded: bool = True) -> socket.socket:
         """Give a connection to the first of a host's addresses that takes one, under the deadline.
 
+        The name is looked up once, and what was looked up is what is judged and connected to.
+
         Raises:
-            OSError: when no address does, `TimeoutError` when time is over.
+            OSError: when no address does, `TimeoutError` when time is over, `Refused` when none of them may.
         """
-        failure: OSError = TimeoutError()
+        failure: OSError = Refused()
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            if guarded and not guard.admits(host, str(address[0]), tls=tls, allowed=self._allowed):
+                continue
             left = min(self._connect, self._ends - time.monotonic())
             if left <= 0:
                 raise TimeoutError
@@ -99,14 +113,16 @@ class CutoffAdapter(requests.adapters.HTTPAdapter):
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
         """Do so through an HTTP proxy, too."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        manager.pool_classes_by_scheme = _pools(self._cutoff)
+        # What the proxy connects to is the proxy's to judge; the proxy itself may well be a private address.
+        manager.pool_classes_by_scheme = _pools(self._cutoff, guarded=False)
         return manager
 
 
-def _pools(cutoff: Cutoff) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(cutoff: Cutoff, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
     def connect(connection: HTTPConnection) -> socket.socket:
+        tls = isinstance(connection, HTTPSConnection)
         try:
-            return cutoff.connect(connection.host, connection.port)
+            return cutoff.connect(connection.host, connection.port, tls=tls, guarded=guarded)
         except TimeoutError:
             raise ConnectTimeoutError from None
 

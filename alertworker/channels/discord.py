@@ -6,10 +6,8 @@ import json
 import re
 from typing import Any, Final, Literal
 
-from pydantic import SecretStr
-
 from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, one_line, sign
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
@@ -32,11 +30,10 @@ _GREEN: Final = 0x2EA043
 _MARKUP: Final = re.compile(r"([\\`*_~|<>\[\]()#@:])")
 
 
-class DiscordConfig(ChannelConfig):
+class DiscordConfig(UrlConfig):
     """A Discord webhook. Its address is a secret."""
 
     kind: Literal["discord"] = "discord"
-    url: SecretStr
 
 
 class Discord:
@@ -50,7 +47,7 @@ class Discord:
 
     def __init__(self, config: DiscordConfig) -> None:
         self.name = config.name
-        self._url = config.url.get_secret_value()
+        self._config = config
 
     def render(self, message: Message) -> str:
         """Give the JSON body."""
@@ -75,7 +72,7 @@ class Discord:
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._url, body, headers)
+        return http.post(self._config, body, headers)
 
 
 def escape(text: str, limit: int) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import html
 import json
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterable
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
-from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels import guard, http
+from alertworker.channels.config import NetworkConfig
+from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.text import clean, counted, cut, entry_lines, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
@@ -26,7 +28,7 @@ _MAX_VALUE: Final = 4_000
 _REASONS: Final = {535: Reason.AUTH_ERROR, 530: Reason.AUTH_ERROR, 552: Reason.PAYLOAD_TOO_LARGE}
 
 
-class EmailConfig(ChannelConfig):
+class EmailConfig(NetworkConfig):
     """A mail server, and who gets the mail."""
 
     kind: Literal["email"] = "email"
@@ -37,6 +39,13 @@ class EmailConfig(ChannelConfig):
     sender: str
     recipients: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
     tls: Literal["starttls", "tls", "none"] = "starttls"
+
+    @model_validator(mode="after")
+    def _admitted(self) -> Self:
+        reason = guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed_networks)
+        if reason is not None:
+            raise ValueError(f"host: {reason}" if self.tls != "none" else "tls: without it mail goes to loopback only")
+        return self
 
 
 class Email:
@@ -58,8 +67,6 @@ class Email:
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
-        if config.tls == "none" and not http.is_loopback(config.host):
-            raise DeliveryError("mail without TLS goes to loopback only; set tls: starttls", Reason.REFUSED)
         mail = EmailMessage()
         parts = json.loads(body)
         mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(config.recipients)
@@ -68,19 +75,17 @@ class Email:
         mail["X-Alertworker-Notification"] = notification_id
         mail.set_content(parts["text"])
         mail.add_alternative(parts["html"], subtype="html")
-        try:
-            with self._connect() as server:
-                refused = server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
-            raise _delivery_error(error) from None
+        with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed_networks) as cutoff:
+            try:
+                with self._connect(cutoff) as server:
+                    refused = server.send_message(mail)
+            except (smtplib.SMTPException, OSError) as error:
+                raise _delivery_error(error, late=cutoff.passed) from None
         return f"250 accepted for {len(config.recipients) - len(refused)} of {len(config.recipients)}"
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self, cutoff: Cutoff) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()
-        if config.tls == "tls":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(config.host, config.port, timeout=http.DEADLINE, context=context)
-        else:
-            server = smtplib.SMTP(config.host, config.port, timeout=http.DEADLINE)
+        server = _Server(cutoff, config, context if config.tls == "tls" else None)
         try:
             if config.tls == "starttls":
                 server.starttls(context=context)
@@ -92,14 +97,32 @@ class Email:
         return server
 
 
-def _delivery_error(error: Exception) -> DeliveryError:
+class _Server(smtplib.SMTP):
+    """A connection to the mail server that the cutoff opens, in TLS from its start where there is a ``context``."""
+
+    def __init__(self, cutoff: Cutoff, config: EmailConfig, context: ssl.SSLContext | None) -> None:
+        self._cutoff = cutoff
+        self._tls = config.tls != "none"
+        self._context = context
+        super().__init__(config.host, config.port, timeout=http.DEADLINE)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """Open the connection; the name is smtplib's own for it, which its SMTP_SSL overrides, too."""
+        connection = self._cutoff.connect(host, port, tls=self._tls)
+        connection.settimeout(timeout)
+        return self._context.wrap_socket(connection, server_hostname=host) if self._context else connection
+
+
+def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
     """Say what an SMTP error means; the library's own text may hold addresses."""
+    if isinstance(error, Refused):
+        return DeliveryError(guard.NOT_PUBLIC, Reason.REFUSED)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = max((code for code, _ in error.recipients.values()), default=550)
         return _refused(code)
     if isinstance(error, smtplib.SMTPResponseException):
         return _refused(error.smtp_code)
-    if isinstance(error, TimeoutError):
+    if late or isinstance(error, TimeoutError):
         return DeliveryError(f"no answer within {http.DEADLINE:g} s", Reason.TIMEOUT)
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return DeliveryError("the mail server offers no TLS; set tls", Reason.REFUSED)

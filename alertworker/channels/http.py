@@ -5,7 +5,7 @@ Neither an address nor a body ever gets into an error or a log: both may be secr
 
 from __future__ import annotations
 
-import ipaddress
+import json
 import logging
 import re
 import socket
@@ -23,14 +23,16 @@ from requests.auth import HTTPBasicAuth
 from requests.utils import get_auth_from_url
 
 from alertworker import __version__
-from alertworker.channels.cutoff import Cutoff, CutoffAdapter
+from alertworker.channels.config import Networks, UrlConfig, refuse
+from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
+from alertworker.channels.guard import NOT_PUBLIC
 from alertworker.channels.text import cut, one_line
 from alertworker.delivery import DeliveryError, Reason
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.
 DEADLINE: Final = 15.0
 #: Connecting to one of the receiver's addresses, in seconds.
-_CONNECT_TIMEOUT: Final = 5.0
+CONNECT_TIMEOUT: Final = 5.0
 #: How much of an answer is read, in bytes; nobody reads more.
 _MAX_ANSWER: Final = 64 * 1024
 #: How much of an answer is kept for a person, in characters.
@@ -56,27 +58,30 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(lambda _record: False)
 
 
-def ping(url: str) -> None:
+def ping(url: str, allowed: Networks) -> None:
     """Tell a dead man's switch that all is well: one GET.
 
     Raises:
         DeliveryError: as `post` does.
     """
-    _request("GET", url, None, {})
+    _request("GET", url, None, {}, allowed)
 
 
-def post(url: str, body: str, headers: Mapping[str, str]) -> str:
+def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> str:
     """Make one POST and give the receiver's answer, shortened. Any number of threads may do so at once.
 
     Raises:
         DeliveryError: for everything but a 2xx answer within `DEADLINE`.
     """
-    return _request("POST", url, body.encode(), headers)
+    return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed_networks)
 
 
-def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> str:
-    _refuse_plain(url)
-    with Cutoff(DEADLINE, connect=_CONNECT_TIMEOUT) as cutoff:
+def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Networks) -> str:
+    try:
+        refuse(url, allowed)
+    except ValueError as error:
+        raise DeliveryError(str(error), Reason.REFUSED) from None
+    with Cutoff(DEADLINE, connect=CONNECT_TIMEOUT, allowed=allowed) as cutoff:
         try:
             response, answer = _exchange(method, url, body, headers, cutoff)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
@@ -84,11 +89,15 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if cutoff.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
                 raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT) from None
+            if any(isinstance(cause, Refused) for cause in _causes(error)):
+                raise DeliveryError(NOT_PUBLIC, Reason.REFUSED) from None
             raise DeliveryError(_trouble(error), Reason.UNREACHABLE) from None
     if cutoff.passed:
         raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT)
     shown = _without_address(one_line(answer.decode(errors="replace")), url)
-    raise_for_answer(response.status_code, response.headers, now=datetime.now(UTC), answer=shown)
+    waits = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _stated_wait(answer))
+    wait = max((wait for wait in waits if wait is not None), default=None)
+    raise_for_answer(response.status_code, wait=wait, answer=shown)
     return f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip()
 
 
@@ -107,7 +116,7 @@ def _exchange(
             headers={"User-Agent": f"alertworker/{__version__}", "Accept-Encoding": "identity", **headers},
             allow_redirects=False,
             stream=True,
-            timeout=(_CONNECT_TIMEOUT, DEADLINE),
+            timeout=(CONNECT_TIMEOUT, DEADLINE),
         ) as response:
             return response, response.raw.read(_MAX_ANSWER, decode_content=False)
 
@@ -118,15 +127,14 @@ def _authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return HTTPBasicAuth(user, password)(request) if user or password else request
 
 
-def raise_for_answer(status: int, headers: Mapping[str, str], *, now: datetime, answer: str = "") -> None:
-    """Raise what an answer means, unless it is a success: any 2xx."""
+def raise_for_answer(status: int, *, wait: float | None = None, answer: str = "") -> None:
+    """Raise what an answer means, unless it is a success: any 2xx. ``wait`` is how long it asked us to, in seconds."""
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
         raise DeliveryError(f"answered {status}; redirects are not followed", Reason.REDIRECTED, status=status)
     reason = _REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.CLIENT_ERROR)
     word = f" {answer}" if len(answer) <= 60 and _CODE_WORD.fullmatch(answer) else ""
-    wait = retry_after(headers.get("Retry-After"), now=now)
     raise DeliveryError(f"answered {status}{word}", reason, status=status, retry_after=wait)
 
 
@@ -143,6 +151,20 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _stated_wait(answer: bytes) -> float | None:
+    """Read the seconds to wait from a JSON body, more exact than the header.
+
+    https://discord.com/developers/docs/topics/rate-limits#exceeding-a-rate-limit-rate-limit-response-structure
+    """
+    try:
+        seconds = json.loads(answer)["retry_after"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+        return None
+    return max(0.0, float(seconds))
 
 
 def _trouble(error: BaseException) -> str:
@@ -173,23 +195,3 @@ def _without_address(answer: str, url: str) -> str:
         if len(piece) >= _SHORTEST_SECRET:
             answer = answer.replace(piece, "…")
     return answer
-
-
-def _refuse_plain(url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname))):
-            return
-    except ValueError:
-        raise DeliveryError("the address is not one", Reason.REFUSED) from None
-    raise DeliveryError("the address must begin with https://", Reason.REFUSED)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

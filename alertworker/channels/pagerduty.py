@@ -8,7 +8,7 @@ from typing import Final, Literal
 from pydantic import SecretStr
 
 from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import clean, cut, one_line
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
@@ -21,12 +21,12 @@ _MAX_VALUE: Final = 2_000
 _SEVERITIES: Final = {"High": "critical", "Medium": "error", "Low": "warning"}
 
 
-class PagerDutyConfig(ChannelConfig):
+class PagerDutyConfig(UrlConfig):
     """An integration's routing key, which is a secret."""
 
     kind: Literal["pagerduty"] = "pagerduty"
     routing_key: SecretStr
-    url: str = "https://events.pagerduty.com/v2/enqueue"
+    url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
 
 
 class PagerDuty:
@@ -39,8 +39,7 @@ class PagerDuty:
 
     def __init__(self, config: PagerDutyConfig) -> None:
         self.name = config.name
-        self._key = config.routing_key.get_secret_value()
-        self._url = config.url
+        self._config = config
 
     def render(self, message: Message) -> str:
         """Give the event without its routing key, which must not lie in rows."""
@@ -71,4 +70,6 @@ class PagerDuty:
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt; PagerDuty itself knows a repeated one by its key."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._url, json.dumps({"routing_key": self._key, **json.loads(body)}), headers)
+        config = self._config
+        event = json.dumps({"routing_key": config.routing_key.get_secret_value(), **json.loads(body)})
+        return http.post(config, event, headers)

@@ -7,10 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from pydantic import SecretStr
-
 from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, counted, entry_lines, sign
 from alertworker.messages import Message
 from alertworker.ports import Pace
@@ -36,11 +34,10 @@ _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
 
 
-class SlackConfig(ChannelConfig):
+class SlackConfig(UrlConfig):
     """A Slack incoming webhook, or any receiver that takes Slack's body. Its address is a secret."""
 
     kind: Literal["slack"] = "slack"
-    url: SecretStr
 
 
 class Slack:
@@ -53,7 +50,7 @@ class Slack:
 
     def __init__(self, config: SlackConfig) -> None:
         self.name = config.name
-        self._url = config.url.get_secret_value()
+        self._config = config
 
     def render(self, message: Message) -> str:
         """Give the JSON body."""
@@ -62,7 +59,7 @@ class Slack:
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._url, body, headers)
+        return http.post(self._config, body, headers)
 
 
 def escape(text: str, limit: int) -> str:

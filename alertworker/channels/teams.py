@@ -6,10 +6,8 @@ import json
 import re
 from typing import Any, Final, Literal
 
-from pydantic import SecretStr
-
 from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, counted, cut, entry_lines, one_line, sign
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
@@ -28,11 +26,10 @@ _COLOURS: Final = {"High": "Attention", "Medium": "Warning", "Low": "Accent"}
 _MARKUP: Final = re.compile(r"([\\`*_\[\]()#>~|])")
 
 
-class TeamsConfig(ChannelConfig):
+class TeamsConfig(UrlConfig):
     """A Workflows or connector address. It is a secret."""
 
     kind: Literal["ms_teams"] = "ms_teams"
-    url: SecretStr
 
 
 class Teams:
@@ -45,7 +42,7 @@ class Teams:
 
     def __init__(self, config: TeamsConfig) -> None:
         self.name = config.name
-        self._url = config.url.get_secret_value()
+        self._config = config
 
     def render(self, message: Message) -> str:
         """Give the JSON body; what does not fit is left out, visibly, the last parts first."""
@@ -60,7 +57,7 @@ class Teams:
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._url, body, headers)
+        return http.post(self._config, body, headers)
 
 
 def escape(text: str, limit: int) -> str:

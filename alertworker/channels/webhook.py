@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Signer
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.channels import http
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import UrlConfig
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
 
@@ -24,11 +24,10 @@ _STATUS: Final = {
 }
 
 
-class WebhookConfig(ChannelConfig):
+class WebhookConfig(UrlConfig):
     """An address and the secrets to sign with ("whsec_…"); several while one takes the other's place."""
 
     kind: Literal["webhook"] = "webhook"
-    url: SecretStr
     secrets: tuple[SecretStr, ...] = ()
 
     @field_validator("secrets")
@@ -81,7 +80,7 @@ class Webhook:
 
     def __init__(self, config: WebhookConfig) -> None:
         self.name = config.name
-        self._url = config.url.get_secret_value()
+        self._config = config
         self._signers = [Signer(secret.get_secret_value()) for secret in config.secrets]
 
     def render(self, message: Message) -> str:
@@ -102,7 +101,7 @@ class Webhook:
         if self._signers:
             signatures = (signer.sign(notification_id, now, body) for signer in self._signers)
             headers["webhook-signature"] = " ".join(signatures)
-        return http.post(self._url, body, headers)
+        return http.post(self._config, body, headers)
 
 
 def schema() -> str:

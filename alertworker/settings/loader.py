@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from alertworker.alerts import OURS, AlertType
 from alertworker.channels import KINDS, ChannelConfig
+from alertworker.channels.config import NetworkConfig
 from alertworker.errors import AlertWorkerError
 from alertworker.settings.destinations import Destinations, compile_litellm
 from alertworker.settings.model import Settings
@@ -47,9 +48,11 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
 
 def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
     channels = []
+    networks = {"allowed_networks": sources.values.get("allowed_networks") or ()}
     for name, raw in found.channels.items():
+        config = KINDS[raw["kind"]]
         try:
-            channels.append(KINDS[raw["kind"]].model_validate(raw))
+            channels.append(config.model_validate(networks | raw if issubclass(config, NetworkConfig) else raw))
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False, include_context=False):
                 where = ".".join(str(part) for part in problem["loc"])

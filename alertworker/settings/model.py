@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_
 
 from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
+from alertworker.channels.config import Networks
 from alertworker.delivery import RetryPolicy
 from alertworker.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing import Route, Router
@@ -88,6 +89,8 @@ class Settings(BaseModel):
     #: How long the database may be away before people are told, past it.
     store_patience: Interval = 60.0
     shadow: bool = False
+    #: Private networks that channels may connect to ("10.0.0.0/8"); all others are refused.
+    allowed_networks: Networks = ()
     heartbeat_url: SecretStr | None = None
     heartbeat_interval: Interval = 60.0
     channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)

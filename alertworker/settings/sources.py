@@ -22,6 +22,7 @@ GENERAL: Final = (
 #: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
 OWN: Final = (
     *GENERAL,
+    "allowed_networks",
     "broker_url",
     "data_dir",
     "database_url",

@@ -139,10 +139,3 @@ def test_a_server_that_is_away_or_silent_is_tried_again(server: EmailConfig, mon
     with socket.create_server(("127.0.0.1", 0)) as listener:
         silent = server.model_copy(update={"host": "127.0.0.1", "port": listener.getsockname()[1]})
         assert attempt(silent, build_channel(server).render(message())).reason in TRANSIENT
-
-
-def test_mail_without_tls_leaves_the_machine_for_nobody(server: EmailConfig) -> None:
-    """Only loopback may be spoken to in the clear."""
-    plain = server.model_copy(update={"host": "mail.example", "tls": "none"})
-
-    assert attempt(plain, build_channel(server).render(message())).reason is Reason.REFUSED

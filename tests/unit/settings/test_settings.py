@@ -288,3 +288,20 @@ def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, w
     reported = problems(tmp_path, f"alertworker:\n  {own}\n")
 
     assert all(word in reported for word in words), reported
+
+
+def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:
+    """By every channel; a neighbour's address without is refused, and the error does not name it."""
+    text = """
+alertworker:
+  allowed_networks: ["10.0.0.0/8"]
+  receivers: [{name: chat, channels: [{kind: slack, url: "http://10.1.2.3/hook"}]}]
+"""
+    settings = load(tmp_path, text)
+    assert [str(network) for network in settings.allowed_networks] == ["10.0.0.0/8"]
+
+    told = problems(tmp_path, text.replace("10.1.2.3", "192.168.7.7"))
+    assert "url" in told
+    assert "allowed_networks" in told
+    assert "192.168.7.7" not in told
+    assert "allowed_networks" in problems(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))

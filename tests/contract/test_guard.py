@@ -1,0 +1,142 @@
+"""Which addresses a channel sends to: as they are written, and again as their names are answered."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from alertworker.channels import EmailConfig, SlackConfig, build_channel, guard
+from alertworker.delivery import DeliveryError, Reason
+from tests.contract.test_http_channels import HTTP_KINDS, Make, Server, server
+
+__all__ = ["server"]
+
+PRIVATE = [
+    "10.0.0.7",
+    "172.16.3.4",
+    "192.168.1.1",
+    "169.254.169.254",  # a cloud's metadata
+    "100.64.0.1",  # a carrier's own
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "::",
+    "fe80::1",
+    "fd00:ec2::254",
+    "ff02::1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a00:7",
+    "2002:0a00:0007::1",
+]
+TEN = (ip_network("10.0.0.0/8"),)
+
+
+def answers(*addresses: str) -> Callable[..., list[Any]]:
+    """Give a resolver that knows these."""
+
+    def look_up(_host: object, port: int, **_: object) -> list[Any]:
+        families = {True: socket.AF_INET6, False: socket.AF_INET}
+        return [
+            (families[":" in address], socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+            for address in addresses
+        ]
+
+    return look_up
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("make", HTTP_KINDS)
+def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(make: Make, address: str) -> None:
+    """The error says what to do, and not the address."""
+    host = f"[{address}]" if ":" in address else address
+    with pytest.raises(ValidationError, match="allowed_networks") as caught:
+        make(f"https://{host}")
+    assert address not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", [*PRIVATE, "127.0.0.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("make", HTTP_KINDS)
+def test_a_name_that_leads_to_a_neighbour_is_refused_when_it_is_connected(
+    make: Make, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the name said before: what is connected to is judged, and this machine only under its own name."""
+    channel = build_channel(make("https://receiver.example"))
+    monkeypatch.setattr(socket, "getaddrinfo", answers(address))
+    with pytest.raises(DeliveryError) as caught:
+        channel.send("{}", notification_id="n1")
+    assert caught.value.reason is Reason.REFUSED
+
+
+def test_of_a_names_addresses_only_those_that_may_are_tried(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A neighbour among them is passed over."""
+    port = int(server.url.rpartition(":")[2])
+    monkeypatch.setattr(socket, "getaddrinfo", answers("10.0.0.7", "127.0.0.1"))
+    channel = build_channel(SlackConfig(name="s", url=SecretStr(f"http://localhost:{port}/x")))
+    assert channel.send("{}", notification_id="n1") == "200 ok"
+
+
+@pytest.mark.parametrize("make", HTTP_KINDS)
+def test_plain_http_leaves_the_machine_for_nobody(make: Make) -> None:
+    """Without TLS to this machine, and to networks that are ours."""
+    for address in (
+        "http://receiver.example",
+        "http://93.184.216.34",
+        "ftp://receiver.example",
+        "receiver",
+        "http://[",
+    ):
+        with pytest.raises(ValidationError, match="https://"):
+            make(address)
+
+
+def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With and without TLS, by address and by name, and no other network with it."""
+    for address in ("https://10.1.2.3", "http://10.1.2.3", "http://receiver.internal"):
+        SlackConfig(name="s", url=SecretStr(address), allowed_networks=TEN)
+    with pytest.raises(ValidationError):
+        SlackConfig(name="s", url=SecretStr("https://192.168.0.1"), allowed_networks=TEN)
+
+    port = int(server.url.rpartition(":")[2])
+    loopback = (ip_network("127.0.0.0/8"),)
+    channel = build_channel(
+        SlackConfig(name="s", url=SecretStr(f"http://receiver.internal:{port}/x"), allowed_networks=loopback)
+    )
+    monkeypatch.setattr(socket, "getaddrinfo", answers("127.0.0.1"))
+    assert channel.send("{}", notification_id="n1") == "200 ok"
+    monkeypatch.setattr(socket, "getaddrinfo", answers("93.184.216.34"))
+    with pytest.raises(DeliveryError) as caught:  # public, but in plain text
+        channel.send("{}", notification_id="n1")
+    assert caught.value.reason is Reason.REFUSED
+
+
+def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy is a neighbour itself; the receiver's name is not even looked up here."""
+    monkeypatch.setenv("http_proxy", server.url)
+    channel = build_channel(SlackConfig(name="s", url=SecretStr("http://receiver.internal/x"), allowed_networks=TEN))
+    assert channel.send("{}", notification_id="n1") == "200 ok"
+
+
+def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name; and without TLS it must be this machine or a network of ours."""
+    mail = {"name": "m", "sender": "a@b.example", "recipients": ("c@d.example",)}
+    monkeypatch.setattr(socket, "getaddrinfo", answers("169.254.169.254"))
+    with pytest.raises(DeliveryError) as caught:
+        build_channel(EmailConfig(host="mail.example", **mail)).send(MAIL, notification_id="n1")
+    assert caught.value.reason is Reason.REFUSED
+    with pytest.raises(ValidationError, match="tls"):
+        EmailConfig(host="mail.example", tls="none", **mail)
+    EmailConfig(host="mail.internal", tls="none", allowed_networks=TEN, **mail)
+
+
+MAIL = '{"subject": "s", "text": "t", "html": "h"}'
+
+
+@pytest.mark.parametrize(("host", "mine"), [("localhost", True), ("127.0.0.5", True), ("::1", True), ("a.test", False)])
+def test_this_machine_is_known_by_its_own_names(host: str, mine: bool) -> None:
+    """No name of the DNS is."""
+    assert guard.is_loopback(host) is mine
