@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
+from alertworker.events.admin import Action, AlertRelayed, Entity, EntityChanged
 from alertworker.events.base import Event
 from alertworker.events.llm import (
     AbandonReason,
@@ -21,6 +22,7 @@ from alertworker.events.llm import (
     RequestFailed,
     RequestSucceeded,
 )
+from alertworker.events.spend import BudgetReported
 from alertworker.events.system import Canary, PublisherCounters, PublisherEvent, PublisherHeartbeat, PublisherStopped
 
 #: Every event there is; a new type is a class in its family's file and a line here.
@@ -30,6 +32,9 @@ AnyEvent = Annotated[
     | RequestAbandoned
     | RequestAnnounced
     | AttemptFailed
+    | EntityChanged
+    | AlertRelayed
+    | BudgetReported
     | PublisherHeartbeat
     | PublisherStopped
     | Canary,
@@ -47,13 +52,18 @@ __all__ = [
     "EVENT",
     "EVENTS",
     "AbandonReason",
+    "Action",
+    "AlertRelayed",
     "AnyEvent",
     "AttemptFailed",
     "Budget",
+    "BudgetReported",
     "BudgetScope",
     "CallEvent",
     "Canary",
     "EndEvent",
+    "Entity",
+    "EntityChanged",
     "Event",
     "Failure",
     "Origin",

@@ -40,6 +40,11 @@ class BudgetScope(StrEnum):
     USER = "user"
     CUSTOMER = "customer"
     ORGANIZATION = "organization"
+    ORGANIZATION_MEMBER = "organization_member"
+    PROJECT = "project"
+    TAG = "tag"
+    AGENT = "agent"
+    MODEL_ACCESS_GROUP = "model_access_group"
     PROXY = "proxy"
 
 

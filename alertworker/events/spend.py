@@ -1,0 +1,41 @@
+"""What a LiteLLM proxy's own alerting said about budgets. No logic, no IO."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from alertworker.events.admin import KeylessName, KeylessText
+from alertworker.events.base import Event, Nanos
+from alertworker.events.llm import BudgetScope
+
+
+class BudgetReported(Event):
+    """LiteLLM reported a budget over its ``WEBHOOK_URL``.
+
+    ``event`` is LiteLLM's name ("budget_crossed", "threshold_crossed", "soft_budget_crossed",
+    "projected_limit_exceeded", "spend_tracked", …); ``scope`` whose budget it is and ``entity_id`` which (a key's
+    hash). Amounts are nano-dollars; ``projected_exceeded_date`` is LiteLLM's date, as it wrote it.
+    """
+
+    type: Literal["litellm.budget.reported"] = "litellm.budget.reported"
+    event: KeylessName
+    scope: BudgetScope
+    entity_id: KeylessName
+    message: KeylessText = ""
+    spend_nanos: Nanos | None = None
+    max_nanos: Nanos | None = None
+    soft_nanos: Nanos | None = None
+    projected_spend_nanos: Nanos | None = None
+    projected_exceeded_date: KeylessName | None = None
+    key_hash: KeylessName | None = None
+    key_alias: KeylessName | None = None
+    team_id: KeylessName | None = None
+    team_alias: KeylessName | None = None
+    user_id: KeylessName | None = None
+    user_email: KeylessName | None = None
+    customer_id: KeylessName | None = None
+    organization_id: KeylessName | None = None
+    alert_emails: Annotated[tuple[KeylessName, ...], Field(max_length=32)] = ()
+    source_host: KeylessName | None = None
