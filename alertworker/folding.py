@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alertworker.budgets import BudgetKey, Reading, merge, read
 from alertworker.events import (
     AttemptFailed,
     Canary,
@@ -80,6 +81,7 @@ class Fold:
     #: Ends of calls that had been announced; all other ends need no look-up.
     ended: dict[str, EndEvent] = field(default_factory=dict)
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
+    budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
     canary_sent_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     #: How many events had a time that could not be believed.
@@ -143,6 +145,9 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
     _spend(result, event, zone)
+    for key, reading in read(event) if event.budgets else ():
+        known = result.budgets.get(key)
+        result.budgets[key] = reading if known is None else merge(known, reading)
 
 
 def _window(result: Fold, event: EndEvent | AttemptFailed) -> WindowSums:

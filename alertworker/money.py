@@ -23,3 +23,18 @@ def dollars_from_nanos(nanos: int) -> Decimal:
     Decimal('1E-9')
     """
     return Decimal(nanos).scaleb(-9)
+
+
+def spell_dollars(nanos: int) -> str:
+    """Give an amount as a person writes it: cents, or what is left of less than a dollar.
+
+    >>> [spell_dollars(nanos) for nanos in (1_000_000_000_000, 850_124_000_000, 1_500_000, 0, -2_500_000_000)]
+    ['$1,000', '$850.12', '$0.0015', '$0', '-$2.50']
+    """
+    sign, amount = ("-" if nanos < 0 else ""), dollars_from_nanos(abs(nanos))
+    if amount == int(amount):
+        return f"{sign}${int(amount):,}"
+    if amount >= 1:
+        return f"{sign}${amount:,.2f}"
+    places = next((places for places in (2, 4, 6) if amount >= Decimal(1).scaleb(1 - places)), 9)
+    return f"{sign}${amount:.{places}f}"

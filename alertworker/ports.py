@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from alertworker.alerts import Alert, OpenAlert
+from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.events import Event, PublisherEvent, RequestAnnounced
 from alertworker.folding import Fold
@@ -202,6 +203,22 @@ class Transaction(Protocol):
         """Give the open conditions, which may mute others."""
         ...
 
+    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
+        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given."""
+        ...
+
+    def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
+        """Keep how budgets stand."""
+        ...
+
+    def budget(self, key: BudgetKey) -> Standing | None:
+        """Give how one budget stands."""
+        ...
+
+    def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period has ended and is not closed, locked."""
+        ...
+
     def find_open(self, fingerprint: str) -> OpenAlert | None:
         """Give the open generation of an alert, locked."""
         ...
@@ -247,7 +264,7 @@ class Transaction(Protocol):
         ...
 
     def prune(self, *, before: datetime) -> None:
-        """Forget applied batches, ended calls, told members and old windows from before that moment."""
+        """Forget applied batches, ended calls and budgets, told members and old windows from before that moment."""
         ...
 
 

@@ -64,7 +64,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The tree with all it refers to: the types that are on, receivers and their channels, digest seconds by type."""
+    """The tree with all it refers to: the types that are on, receivers and their channels, seconds by type."""
 
     root: Route
     receivers: Mapping[str, tuple[str, ...]]
@@ -72,6 +72,7 @@ class Router:
     group_interval: float
     repeat_interval: float
     digests: Mapping[AlertType, float] = field(default_factory=dict)
+    repeats: Mapping[AlertType, float] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     @property
@@ -82,9 +83,10 @@ class Router:
     def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
         """Decide where an alert goes, each channel once; the root takes what none of its children takes."""
         group_interval = self.digests.get(alert_type, self.group_interval)
+        repeat_interval = self.repeats.get(alert_type, self.repeat_interval)
         if alert_type not in self.types:
-            return Decision(group_interval=group_interval, repeat_interval=self.repeat_interval)
-        inherited = _Place("", group_interval, self.repeat_interval)
+            return Decision(group_interval=group_interval, repeat_interval=repeat_interval)
+        inherited = _Place("", group_interval, repeat_interval)
         places = self._walk(self.root, labels, inherited, now)
         if labels.get(OWN_RECEIVER, "") in self.receivers:
             places.append(replace(inherited, receiver=labels[OWN_RECEIVER]))

@@ -13,6 +13,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
+from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -89,6 +90,7 @@ def _apply(
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
+    judge_budgets(tx, folded, runtime, now=now)
     tx.count("clamped", "clock ahead", folded.clamped)
 
 

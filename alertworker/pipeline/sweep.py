@@ -11,6 +11,7 @@ from alertworker.delivery import DeliveryError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
 from alertworker.messages import Step
+from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import MAX_BATCH_AGE, wake
 from alertworker.pipeline.runtime import Runtime
@@ -49,6 +50,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Do one sweep; true when a canary is due."""
     for alert in tx.due_alerts(now=now):
         _settle(tx, alert, runtime, now=now)
+    end_budgets(tx, runtime, now=now)
     arrived = tx.line("canary_arrived")
     if arrived is not None:
         lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, now=now)
@@ -72,6 +74,8 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
     elif alert.kind is Kind.NOTICE:
         # Nothing new for a whole interval: it is over.
         tx.told(alert.id, count=alert.count, next_summary_at=None)
+    elif alert.repeat_at is not None and alert.repeat_at <= now and alert.type is AlertType.BUDGET_ALERTS:
+        remind_of_budget(tx, alert, runtime, now=now)
     elif alert.repeat_at is not None and alert.repeat_at <= now:
         tell(tx, alert, Step.REMINDER, runtime, now=now)
     else:

@@ -119,5 +119,6 @@ class Settings(BaseModel):
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,
             digests={kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
+            repeats={AlertType.BUDGET_ALERTS: self.alerting_args.budget_alert_ttl},
             zone=ZoneInfo(self.time_zone),
         )

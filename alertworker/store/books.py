@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 
 from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, BATCHES, CALLS, MEMBERS, PARTS, REDELIVERIES, SPEND, WINDOWS
+from alertworker.store.tables import ALERTS, BATCHES, BUDGETS, CALLS, MEMBERS, PARTS, REDELIVERIES, SPEND, WINDOWS
 
 
 class BookStatements(Statements):
@@ -30,10 +30,11 @@ class BookStatements(Statements):
         self._add(WINDOWS, [_row(key, fold.windows[key]) for key in sorted(fold.windows)])
 
     def prune(self, *, before: datetime) -> None:
-        """Forget applied batches, ended calls, told members and old windows from before that moment."""
+        """Forget applied batches, ended calls and budgets, told members and old windows from before that moment."""
         closed = select(ALERTS.c.id).where(ALERTS.c.closed_at < before)
         self.connection.execute(delete(BATCHES).where(BATCHES.c.applied_at < before))
         self.connection.execute(delete(CALLS).where(CALLS.c.ended_at < before))
+        self.connection.execute(delete(BUDGETS).where(BUDGETS.c.closed.is_(True), BUDGETS.c.reset_at < before))
         for table in (MEMBERS, PARTS):
             self.connection.execute(delete(table).where(table.c.alert_id.in_(closed)))
         self.connection.execute(delete(WINDOWS).where(WINDOWS.c.bucket < int(before.timestamp())))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from alertworker.store.alerts import AlertStatements
 from alertworker.store.books import BookStatements
+from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
 
 
-class SqlTransaction(BookStatements, CallStatements, AlertStatements):
+class SqlTransaction(BookStatements, CallStatements, BudgetStatements, AlertStatements):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""

@@ -1,0 +1,199 @@
+"""Budgets, judged: once for each limit and period, whoever reports it and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.budgets import BudgetEvent, BudgetKey, Limit, Reading, Standing, next_limit, reached
+from alertworker.events import BudgetScope
+from alertworker.forecast import Forecast, forecast, full_at, period_start
+from alertworker.money import spell_dollars
+
+#: A figure that is older than this when it is told says how old it is.
+_FRESH: Final = timedelta(minutes=1)
+_NAMES: Final[Mapping[BudgetScope, tuple[str, ...]]] = {
+    BudgetScope.TEAM: ("team_alias", "team_id"),
+    BudgetScope.USER: ("user_email", "user_id"),
+    BudgetScope.ORGANIZATION: ("organization_alias", "organization_id"),
+}
+#: Which names of a budget's owner are labels that routes and silences know.
+_LABELS: Final = {
+    "team": ("team_alias", "team_id"),
+    "key": ("key_alias",),
+    "user": ("user_id",),
+    "organization": ("organization_alias", "organization_id"),
+    "customer": ("customer_id",),
+    "alert_receiver": ("alert_receiver",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What follows from a reading: how the budget stands, the alert that is over, and the one to raise."""
+
+    standing: Standing
+    over: str | None = None
+    alert: Alert | None = None
+
+
+def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: datetime, zone: ZoneInfo) -> Judgement:
+    """Say what is to be told now that a budget stands so.
+
+    A limit is told when it is higher than what was told in the period; a projection when nothing was. Where a limit was
+    raised past what was told, or a later period began, what was told is over. Of a period that ended nothing is told.
+    """
+    over = None
+    if before is not None and before.level and before.reading.reset_at != after.reading.reset_at and not before.closed:
+        over = fingerprint(key, before)
+    if after.closed:
+        return Judgement(after, over)
+    if after.reading.reset_at is not None and after.reading.reset_at <= now:
+        return Judgement(replace(after, closed=True), fingerprint(key, after) if after.level else over)
+    limit = highest(key, after.reading)
+    amount = limit.nanos if limit is not None else 0
+    if after.told_nanos > amount:
+        over = fingerprint(key, after)
+        after = replace(after, told_nanos=0, level=0)
+    if limit is None or (after.level and amount <= after.told_nanos):
+        return Judgement(after, over)
+    after = replace(after, told_nanos=amount, level=after.level + 1)
+    return Judgement(after, over, describe(key, after, limit, now=now, zone=zone))
+
+
+def fingerprint(key: BudgetKey, standing: Standing) -> str:
+    """Give the identity of the alert that tells of a budget in its period."""
+    at = standing.reading.at
+    return Alert(AlertType.BUDGET_ALERTS, Severity.HIGH, _identity(key, standing.reading), "", at, at).fingerprint
+
+
+def highest(key: BudgetKey, reading: Reading) -> Limit | None:
+    """Give the highest limit that is reached; for a key with a soft budget, else, whether its pace leads past that."""
+    limit = reached(reading)
+    if limit is not None or key.scope is not BudgetScope.KEY or reading.soft_nanos is None:
+        return limit
+    pace = pace_of(reading)
+    if pace is None or pace.at_end_nanos <= reading.soft_nanos:
+        return None
+    return Limit(BudgetEvent.PROJECTED_LIMIT_EXCEEDED, 0)
+
+
+def pace_of(reading: Reading) -> Forecast | None:
+    """Give where the spend leads, where the period is known and old enough to tell."""
+    start = period_start(reading.duration, reading.reset_at) if reading.reset_at else None
+    if start is None or reading.reset_at is None:
+        return None
+    return forecast(reading.spend_nanos, start=start, end=reading.reset_at, now=reading.at)
+
+
+def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
+    """Give the alert that tells of a limit, with the figures as they stand."""
+    reading = standing.reading
+    labels = {label: _first(names, reading.who) for label, names in _LABELS.items()}
+    return Alert(
+        type=AlertType.BUDGET_ALERTS,
+        severity=Severity.HIGH,
+        identity=_identity(key, reading),
+        headline=f"{name(key, reading)}: {_event(limit, reading)}",
+        first_at=reading.at,
+        last_at=reading.at,
+        labels={label: value for label, value in labels.items() if value},
+        facts=_facts(limit, reading, now=now, zone=zone),
+        level=max(1, standing.level),
+    )
+
+
+def name(key: BudgetKey, reading: Reading) -> str:
+    """Name a budget for a person.
+
+    >>> at = datetime(2026, 11, 23)
+    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, who={"team_alias": "search"}))
+    'Team search'
+    """
+    if key.scope is BudgetScope.PROXY:
+        return "The whole proxy"
+    shown = _first(_NAMES.get(key.scope, ()), reading.who) or key.entity
+    return f"{key.scope.value.replace('_', ' ').capitalize()} {shown}"
+
+
+def _identity(key: BudgetKey, reading: Reading) -> dict[str, str]:
+    period = reading.reset_at.isoformat() if reading.reset_at else "unlimited"
+    return {"budget": key.scope.value, "entity": key.entity, "period": period}
+
+
+def _event(limit: Limit, reading: Reading) -> str:
+    if limit.event is BudgetEvent.PROJECTED_LIMIT_EXCEEDED:
+        return f"soft budget of {_dollars(reading.soft_nanos)} will be crossed at this pace"
+    if limit.event is BudgetEvent.SOFT_BUDGET_CROSSED:
+        return f"soft budget of {_dollars(reading.soft_nanos)} crossed"
+    if limit.event is BudgetEvent.BUDGET_CROSSED:
+        return f"budget of {_dollars(reading.max_nanos)} used up"
+    return f"{limit.share} % of budget"
+
+
+def _facts(limit: Limit, reading: Reading, *, now: datetime, zone: ZoneInfo) -> dict[str, str]:
+    facts = {"Spend": spend_text(reading)}
+    if reading.soft_nanos is not None:
+        facts["Soft budget"] = spell_dollars(reading.soft_nanos)
+    if reading.reset_at is not None:
+        facts["Resets"] = _moment(reading.reset_at, zone)
+    if pace := _pace(reading, zone):
+        facts["Pace"] = pace
+    if limit.event is BudgetEvent.BUDGET_CROSSED:
+        refused = reading.rejected_at is not None
+        facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
+    elif reading.max_nanos is not None:
+        facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
+    if now - reading.at > _FRESH:
+        facts["Figure"] = f"as the proxy reported it at {_moment(reading.at, zone)}"
+    return facts
+
+
+def spend_text(reading: Reading) -> str:
+    """Give spend, budget and share in words.
+
+    >>> at = datetime(2026, 11, 23)
+    >>> spend_text(Reading(at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))
+    '$850.12 of $1,000 (85.0 %)'
+    """
+    spend = spell_dollars(reading.spend_nanos)
+    limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
+    if not limit:
+        return f"{spend} of {_dollars(limit)}"
+    return f"{spend} of {spell_dollars(limit)} ({share(reading):.1f} %)"
+
+
+def share(reading: Reading) -> float | None:
+    """Give the share of the budget that is used, in per cent, cut and not rounded; ``None`` for a budget of nothing."""
+    limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
+    return reading.spend_nanos * 1_000 // limit / 10 if limit else None
+
+
+def _pace(reading: Reading, zone: ZoneInfo) -> str | None:
+    pace, ahead = pace_of(reading), next_limit(reading)
+    if pace is None:
+        return None
+    text = f"{spell_dollars(pace.per_day_nanos)} a day → {spell_dollars(pace.at_end_nanos)} at the reset"
+    if ahead is None:
+        return text
+    final = reading.max_nanos if reading.max_nanos is not None else ahead.nanos
+    full = full_at(final, reading.spend_nanos, per_day_nanos=pace.per_day_nanos, now=reading.at)
+    if full is None or reading.reset_at is None or full >= reading.reset_at:
+        return text
+    return f"{text}; {spell_dollars(final)} reached on {full.astimezone(zone).date().isoformat()}"
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="seconds")
+
+
+def _dollars(nanos: int | None) -> str:
+    return spell_dollars(nanos or 0)
+
+
+def _first(names: tuple[str, ...], who: Mapping[str, str]) -> str:
+    return next((who[known] for known in names if known in who), "")

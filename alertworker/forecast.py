@@ -1,0 +1,69 @@
+"""Where a spend leads: LiteLLM's projection, for a period whose beginning and end are known. Pure."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+#: The share of a period that must have passed before its pace says anything: a tenth, so three days of thirty.
+YOUNG: Final = 10
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(mo|[smhdw])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+_LONGEST: Final = timedelta(days=3_660)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """``at_end_nanos`` is the spend at the period's end if the pace stays; ``per_day_nanos`` that pace."""
+
+    at_end_nanos: int
+    per_day_nanos: int
+
+
+def period_start(duration: str | None, reset_at: datetime) -> datetime | None:
+    """Give when a period that ends at ``reset_at`` began, ``None`` where the duration cannot be read.
+
+    Durations have LiteLLM's form; a month is a calendar month.
+
+    >>> period_start("30d", datetime(2026, 12, 1)), period_start("1mo", datetime(2026, 3, 31))
+    (datetime.datetime(2026, 11, 1, 0, 0), datetime.datetime(2026, 2, 28, 0, 0))
+    """
+    match = _DURATION.fullmatch(duration or "")
+    if match is None:
+        return None
+    number, unit = int(match[1]), match[2]
+    if unit == "mo":
+        return _months_before(reset_at, number) if number <= 120 else None
+    length = timedelta(seconds=min(number * _SECONDS[unit], 10**11))
+    return reset_at - length if length <= _LONGEST else None
+
+
+def forecast(spend_nanos: int, *, start: datetime, end: datetime, now: datetime) -> Forecast | None:
+    """Project a spend to the end of its period, as LiteLLM does: what is left at the pace so far.
+
+    ``None`` outside the period, and in its first tenth, when one busy hour would look like a month's pace.
+    """
+    length, elapsed = end - start, now - start
+    if length <= timedelta() or not length / YOUNG <= elapsed < length:
+        return None
+    pace = spend_nanos / elapsed.total_seconds()
+    return Forecast(
+        at_end_nanos=spend_nanos + round(pace * (end - now).total_seconds()), per_day_nanos=round(pace * 86_400)
+    )
+
+
+def full_at(limit_nanos: int, spend_nanos: int, *, per_day_nanos: int, now: datetime) -> datetime | None:
+    """Give when a limit is reached at that pace; ``None`` where it is reached already, or never."""
+    if spend_nanos >= limit_nanos or per_day_nanos <= 0:
+        return None
+    days = (limit_nanos - spend_nanos) / per_day_nanos
+    return now + timedelta(days=days) if days <= _LONGEST.days else None
+
+
+def _months_before(moment: datetime, months: int) -> datetime:
+    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)

@@ -1,0 +1,59 @@
+"""Budgets on the line: what a batch reports of them is judged in its transaction; a period that ends resolves."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertworker.alerts import OpenAlert
+from alertworker.budgets import BudgetKey, Standing, advance
+from alertworker.detectors import budgets
+from alertworker.events import BudgetScope
+from alertworker.folding import Fold
+from alertworker.messages import Step
+from alertworker.pipeline.claiming import claim, resolve, tell
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+
+
+def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+    """Tell limits that were reached, under the locks of the budgets' rows."""
+    known = tx.lock_budgets(folded.budgets)
+    judged = []
+    for key in sorted(folded.budgets):
+        before = known.get(key)
+        after = advance(before, folded.budgets[key])
+        if after != before:
+            judged.append((key, budgets.judge(key, before, after, now=now, zone=runtime.zone)))
+    tx.keep_budgets({key: judgement.standing for key, judgement in judged})
+    for fingerprint in sorted(judgement.over for _, judgement in judged if judgement.over):
+        _over(tx, fingerprint, runtime, now=now)
+    alerts = [judgement.alert for _, judgement in judged if judgement.alert]
+    for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
+        claim(tx, alert, runtime, now=now)
+
+
+def end_budgets(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
+    """Resolve what was told of budgets whose period has ended, also where no traffic follows."""
+    ended = tx.ended_budgets(now=now)
+    tx.keep_budgets({key: Standing(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()})
+    for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
+        _over(tx, fingerprint, runtime, now=now)
+
+
+def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Remind of a budget with its present figures, if money was spent since the last time."""
+    interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
+    key = BudgetKey(BudgetScope(alert.labels["budget"]), alert.labels["entity"])
+    standing = tx.budget(key)
+    limit = budgets.highest(key, standing.reading) if standing is not None else None
+    if standing is None or limit is None or standing.reading.spent_at <= now - interval:
+        tx.remind_at(alert.id, now + interval)
+        return
+    present = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
+    tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+
+
+def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:
+    alert = tx.find_open(fingerprint)
+    if alert is not None:
+        resolve(tx, alert, runtime, now=now)

@@ -1,0 +1,108 @@
+"""How budgets stand: read and written under their rows' locks, so that no two workers tell one limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, tuple_, update
+
+from alertworker.budgets import BudgetKey, Reading, Standing
+from alertworker.events import BudgetScope
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import BUDGETS
+
+_OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
+#: What a row says of a budget that nobody has judged yet: the insert that locked it.
+_UNHEARD = -1
+
+
+class BudgetStatements(Statements):
+    """Budgets of proxies, by scope and entity."""
+
+    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
+        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given.
+
+        Inserting first means that of two workers with a new budget one waits for the other.
+        """
+        keys = sorted(readings)
+        if not keys:
+            return {}
+        rows = [
+            {"scope": key.scope.value, "entity": key.entity} | _values(Standing(readings[key], level=_UNHEARD))
+            for key in keys
+        ]
+        self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
+        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(key.scope.value, key.entity) for key in keys])
+        statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
+        return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNHEARD}
+
+    def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
+        """Keep how budgets stand."""
+        rows = [
+            _values(standings[key]) | {"own_scope": key.scope.value, "own_entity": key.entity}
+            for key in sorted(standings)
+        ]
+        if rows:
+            self.connection.execute(update(BUDGETS).where(_OWN), rows)
+
+    def budget(self, key: BudgetKey) -> Standing | None:
+        """Give how one budget stands."""
+        statement = select(BUDGETS).where(BUDGETS.c.scope == key.scope.value, BUDGETS.c.entity == key.entity)
+        row = self.connection.execute(statement).first()
+        return _standing(row) if row is not None else None
+
+    def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period has ended and is not closed, locked."""
+        statement = (
+            select(BUDGETS)
+            .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
+            .order_by(BUDGETS.c.scope, BUDGETS.c.entity)
+            .with_for_update(skip_locked=True)
+        )
+        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+
+
+def read_budget(row: Any) -> tuple[BudgetKey, Standing]:
+    """Read a budget from its row."""
+    return _key(row), _standing(row)
+
+
+def _key(row: Any) -> BudgetKey:
+    return BudgetKey(BudgetScope(row.scope), row.entity)
+
+
+def _standing(row: Any) -> Standing:
+    reading = Reading(
+        at=row.at,
+        limits_at=row.limits_at,
+        spent_at=row.spent_at,
+        spend_nanos=row.spend_nanos,
+        max_nanos=row.max_nanos,
+        soft_nanos=row.soft_nanos,
+        duration=row.duration,
+        reset_at=row.reset_at,
+        rejected_at=row.rejected_at,
+        who=row.who,
+    )
+    return Standing(reading, row.told_nanos, row.level, row.closed)
+
+
+def _values(standing: Standing) -> dict[str, Any]:
+    reading = standing.reading
+    return {
+        "reset_at": reading.reset_at,
+        "duration": reading.duration,
+        "spend_nanos": reading.spend_nanos,
+        "max_nanos": reading.max_nanos,
+        "soft_nanos": reading.soft_nanos,
+        "at": reading.at,
+        "limits_at": reading.limits_at,
+        "spent_at": reading.spent_at,
+        "rejected_at": reading.rejected_at,
+        "who": dict(reading.who),
+        "told_nanos": standing.told_nanos,
+        "level": standing.level,
+        "closed": standing.closed,
+    }

@@ -1,0 +1,175 @@
+"""Budgets over a real database: a limit is told once, however many workers and keys report it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertworker.alerts import AlertType
+from alertworker.events import Budget, BudgetScope, RequestSucceeded
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import ALERTS, BUDGETS, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+
+DOLLAR = 1_000_000_000
+RESET = NOW + timedelta(days=7)
+
+
+@pytest.fixture
+def runtime(runtime: Runtime) -> Runtime:
+    """Give a runtime that reminds of budgets each hour."""
+    return replace(runtime, router=replace(runtime.router, repeats={AlertType.BUDGET_ALERTS: 3_600.0}))
+
+
+def spent(
+    dollars: float, *, key: str = "app", at: datetime = NOW, reset_at: datetime | None = RESET, limit: float = 100
+) -> RequestSucceeded:
+    """Make a call of a team that has spent so much of its budget, by one of its keys."""
+    budget = Budget(
+        scope=BudgetScope.TEAM,
+        entity_id="t1",
+        spend_nanos=round(dollars * DOLLAR),
+        max_nanos=round(limit * DOLLAR),
+        reset_at=reset_at,
+    )
+    return RequestSucceeded(
+        call_id=f"{key}-{dollars}",
+        started_at=at,
+        ended_at=at,
+        occurred_at=at,
+        team_id="t1",
+        team_alias="search",
+        key_alias=key,
+        cost_nanos=0,
+        budgets=(budget,),
+    )
+
+
+def told(outbox: Outbox) -> list[tuple[Step, str]]:
+    """Give what was sent."""
+    return [(message.step, message.headline) for message in outbox.sent]
+
+
+def at_once(work: Callable[[int], None], workers: int) -> None:
+    """Run it in so many threads that start together."""
+    gate, errors = threading.Barrier(workers), []
+
+    def one(number: int) -> None:
+        try:
+            gate.wait()
+            work(number)
+        except BaseException as error:  # noqa: BLE001 - a thread's error must reach the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(workers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_each_limit_is_told_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Fifteen per cent left, five per cent left, used up; what comes in between rings nobody."""
+    for second, dollars in enumerate((50, 85, 86, 85, 96, 95, 100, 130)):
+        at = NOW + timedelta(seconds=second)
+        ingest(batch(spent(dollars, at=at)), runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert told(outbox) == [
+        (Step.FIRING, "Team search: 85 % of budget"),
+        (Step.FIRING, "Team search: 95 % of budget"),
+        (Step.FIRING, "Team search: budget of $100 used up"),
+    ]
+    assert outbox.sent[0].facts["Spend"] == "$85 of $100 (85.0 %)"
+    assert outbox.sent[0].labels["team"] == "search"
+    assert len(rows(store, ALERTS)) == 1
+
+
+def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtime, outbox: Outbox) -> None:
+    """The budget is the team's, whoever's key reports it; the jump is told as the highest limit."""
+    ingest(batch(*(spent(80 + n / 4, key=f"key-{n}") for n in range(100))), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert told(outbox) == [(Step.FIRING, "Team search: budget of $100 used up")]
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
+    """Eight workers, each with keys of its own, the budget never heard of before."""
+    batches = [batch(*(spent(97, key=f"{worker}-{n}") for n in range(5))) for worker in range(8)]
+    at_once(lambda worker: ingest(batches[worker], runtime, now=NOW), workers=8)
+
+    assert len(rows(store, ALERTS)) == len(rows(store, NOTIFICATIONS)) == 1
+    assert [(row.told_nanos, row.level) for row in rows(store, BUDGETS)] == [(95 * DOLLAR, 1)]
+
+
+def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runtime: Runtime, store: SqlStore) -> None:
+    """Whichever comes first, at the end the budget is told to be used up, and nothing lower after that."""
+    amounts = [85, 90, 95, 99, 100, 101, 50, 97]
+    at_once(lambda worker: ingest(batch(spent(amounts[worker])), runtime, now=NOW), workers=8)
+
+    (alert,) = rows(store, ALERTS)
+    assert alert.headline == "Team search: budget of $100 used up"
+    assert 1 <= len(rows(store, NOTIFICATIONS)) == alert.level <= 3
+
+
+def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_rings_nobody(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A process that has not heard of the reset goes on reporting the old period."""
+    ingest(batch(spent(90)), runtime, now=NOW)
+    sweep(runtime, now=RESET - timedelta(seconds=1))
+    run_until_quiet(runtime, RESET - timedelta(seconds=1))
+    assert told(outbox) == [(Step.FIRING, "Team search: 85 % of budget")]
+
+    sweep(runtime, now=RESET)
+    later = RESET + timedelta(seconds=30)
+    ingest(batch(spent(99, at=later)), runtime, now=later)
+    sweep(runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [row.closed for row in rows(store, BUDGETS)] == [True]
+
+
+def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, outbox: Outbox) -> None:
+    """Also before the sweep; and an old figure in the same batch does not matter."""
+    ingest(batch(spent(90)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    later = RESET + timedelta(seconds=1)
+    after = RESET + timedelta(days=7)
+    ingest(batch(spent(95, at=later), spent(86, at=later, reset_at=after)), runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+
+
+def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbox) -> None:
+    """The message about the old limit is over; the new limit is told when it is reached."""
+    for second, (dollars, limit) in enumerate(((100, 100), (100, 200), (170, 200))):
+        at = NOW + timedelta(seconds=second)
+        ingest(batch(spent(dollars, at=at, limit=limit)), runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+
+
+def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runtime, outbox: Outbox) -> None:
+    """An hour in which nothing was spent brings no reminder."""
+    ingest(batch(spent(86)), runtime, now=NOW)
+    soon, first, second = (NOW + timedelta(minutes=minutes) for minutes in (30, 61, 122))
+    ingest(batch(spent(90, at=soon)), runtime, now=soon)
+    for at in (soon, first, second):
+        sweep(runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.REMINDER]
+    assert outbox.sent[1].headline == "Still: Team search: 85 % of budget"
+    assert outbox.sent[1].facts["Spend"] == "$90 of $100 (90.0 %)"
