@@ -12,16 +12,22 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from alertworker.events import Budget, BudgetScope, EndEvent, RequestFailed
+from alertworker.events import Budget, BudgetReported, BudgetScope, EndEvent, RequestFailed
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
 #: For how long after a limit was last reported a lower one is taken for another process's old copy of it.
 STALE: Final = timedelta(minutes=5)
-#: For how long after a period's end a figure that names no period may still be of that period.
+#: For how long a proxy may go on reporting an old figure: of a period that has ended, or from before it was set back.
 _LATE: Final = timedelta(hours=1)
 #: LiteLLM's error for a call that a budget has refused.
 _REFUSED: Final = "BudgetExceededError"
+
+
+#: LiteLLM's reports that carry a budget's spend. `spend_tracked` carries one call's cost, the others are no figures.
+_REPORTS: Final = frozenset(
+    {"budget_crossed", "threshold_crossed", "soft_budget_crossed", "projected_limit_exceeded", "max_budget_alert"}
+)
 
 
 class BudgetEvent(StrEnum):
@@ -44,13 +50,15 @@ class BudgetKey(NamedTuple):
 class Reading:
     """What is known of one budget, from one call or from many.
 
-    ``at`` is the newest moment it was reported, ``limits_at`` that of the limits, ``spent_at`` when the spend was first
-    seen this high, and ``rejected_at`` when a call was last refused for it. ``who`` names whom it belongs to.
+    ``at`` is the newest moment it was reported, ``limits_at`` that of the limits; ``spent_at`` is when the spend was
+    first seen this high and ``high_at`` when for the last time, and ``rejected_at`` when a call was last refused for
+    it. ``who`` names whom it belongs to.
     """
 
     at: datetime
     limits_at: datetime
     spent_at: datetime
+    high_at: datetime
     spend_nanos: int = 0
     max_nanos: int | None = None
     soft_nanos: int | None = None
@@ -84,7 +92,11 @@ class Limit:
 
 
 def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
-    """Give what a call says of the budgets it counted against; its own cost is added."""
+    """Give what a call says of the budgets it counted against.
+
+    The figures are from when the call was let in, so from its start; its own cost is added.
+    """
+    at = min(event.started_at, event.occurred_at).astimezone(UTC)
     refused = isinstance(event, RequestFailed) and event.failure.error_class == _REFUSED
     limited = [budget for budget in event.budgets if budget.max_nanos is not None]
     for budget in event.budgets:
@@ -97,9 +109,10 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
         yield (
             BudgetKey(budget.scope, _entity(budget, event)),
             Reading(
-                at=event.occurred_at,
-                limits_at=event.occurred_at,
-                spent_at=event.occurred_at,
+                at=at,
+                limits_at=at,
+                spent_at=at,
+                high_at=at,
                 spend_nanos=max(0, spend),
                 max_nanos=budget.max_nanos,
                 soft_nanos=budget.soft_nanos,
@@ -109,6 +122,41 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
                 who=_who(budget.scope, event),
             ),
         )
+
+
+def read_report(event: BudgetReported) -> Iterable[tuple[BudgetKey, Reading]]:
+    """Give what a proxy's own alerting says of a budget; it never says when the budget resets."""
+    if event.event not in _REPORTS or event.spend_nanos is None:
+        return
+    maximum, soft = event.max_nanos, event.soft_nanos
+    if event.event == BudgetEvent.PROJECTED_LIMIT_EXCEEDED:
+        maximum, soft = None, soft if soft is not None else maximum  # LiteLLM puts the soft budget there
+    at = event.occurred_at.astimezone(UTC)
+    named = {
+        "key_hash": event.key_hash if event.scope is BudgetScope.KEY else None,
+        "key_alias": event.key_alias if event.scope is BudgetScope.KEY else None,
+        "team_id": event.team_id,
+        "team_alias": event.team_alias,
+        "user_id": event.user_id if event.scope is not BudgetScope.TEAM else None,
+        "user_email": event.user_email if event.scope is not BudgetScope.TEAM else None,
+        "customer_id": event.customer_id,
+        "organization_id": event.organization_id,
+        "alert_emails": ",".join(event.alert_emails),
+    }
+    alias = event.key_alias if event.scope is BudgetScope.KEY else None
+    yield (
+        BudgetKey(event.scope, alias or event.entity_id),
+        Reading(
+            at=at,
+            limits_at=at,
+            spent_at=at,
+            high_at=at,
+            spend_nanos=max(0, event.spend_nanos),
+            max_nanos=maximum,
+            soft_nanos=soft,
+            who={name: value for name, value in named.items() if value},
+        ),
+    )
 
 
 def merge(known: Reading, new: Reading) -> Reading:
@@ -121,12 +169,13 @@ def merge(known: Reading, new: Reading) -> Reading:
         return max(known, new, key=_period)
     maximum, soft, limits_at = _limits(known, new)
     lower, higher = sorted((known, new), key=lambda reading: reading.spend_nanos)
-    spent_at = higher.spent_at if lower.spend_nanos < higher.spend_nanos else min(known.spent_at, new.spent_at)
+    equal = lower.spend_nanos == higher.spend_nanos
     earlier, later = sorted((known, new), key=lambda reading: (reading.at, sorted(reading.who.items())))
     return Reading(
         at=later.at,
         limits_at=limits_at,
-        spent_at=spent_at,
+        spent_at=min(lower.spent_at, higher.spent_at) if equal else higher.spent_at,
+        high_at=max(lower.high_at, higher.high_at) if equal else higher.high_at,
         spend_nanos=higher.spend_nanos,
         max_nanos=maximum,
         soft_nanos=soft,
@@ -138,8 +187,11 @@ def merge(known: Reading, new: Reading) -> Reading:
 
 
 def advance(known: Standing | None, new: Reading) -> Standing:
-    """Give how a budget stands after a reading; a later period starts anew, an earlier one changes nothing."""
-    if known is None or _period(new) > _period(known.reading) or _undated(known, new):
+    """Give how a budget stands after a reading; a later period starts anew, an earlier one changes nothing.
+
+    So does a spend that was set back: a figure of less than half, long after the higher one came for the last time.
+    """
+    if known is None or _period(new) > _period(known.reading) or _undated(known, new) or _set_back(known.reading, new):
         return Standing(new)
     return replace(known, reading=merge(known.reading, new))
 
@@ -148,6 +200,11 @@ def _undated(known: Standing, new: Reading) -> bool:
     """Tell whether a budget has no periods any more: its last one ended long ago, and no other is named."""
     end = known.reading.reset_at
     return known.closed and end is not None and new.reset_at is None and new.at > end + _LATE
+
+
+def _set_back(known: Reading, new: Reading) -> bool:
+    same = _period(known) == _period(new)
+    return same and new.spend_nanos * 2 < known.spend_nanos and new.at > known.high_at + _LATE
 
 
 def reached(reading: Reading) -> Limit | None:

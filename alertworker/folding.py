@@ -12,9 +12,10 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alertworker.budgets import BudgetKey, Reading, merge, read
+from alertworker.budgets import BudgetKey, Reading, merge, read, read_report
 from alertworker.events import (
     AttemptFailed,
+    BudgetReported,
     Canary,
     EndEvent,
     Event,
@@ -112,6 +113,8 @@ def _other(result: Fold, event: Event) -> None:
             result.announced[event.call_id] = event
     elif isinstance(event, PublisherEvent):
         _publisher(result, event)
+    elif isinstance(event, BudgetReported):
+        _budgets(result, read_report(event))
     elif isinstance(event, Canary):
         result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
 
@@ -145,7 +148,12 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
     _spend(result, event, zone)
-    for key, reading in read(event) if event.budgets else ():
+    if event.budgets:
+        _budgets(result, read(event))
+
+
+def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> None:
+    for key, reading in readings:
         known = result.budgets.get(key)
         result.budgets[key] = reading if known is None else merge(known, reading)
 

@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "alerts": ("alertworker.cli.alerts:alerts", "List, show and acknowledge alerts."),
     "notifications": ("alertworker.cli.notifications:notifications", "List what was, or is to be, sent where."),
     "silences": ("alertworker.cli.silences:silences", "Mute matching alerts until a time."),
+    "budgets": ("alertworker.cli.budgets:budgets", "List budgets: spend, limit, share, reset and state."),
     "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at, retry or discard what nobody will retry."),
     "db": ("alertworker.cli.db:db", "Look after the database."),
     "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),

@@ -48,7 +48,7 @@ def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: date
     raised past what was told, or a later period began, what was told is over. Of a period that ended nothing is told.
     """
     over = None
-    if before is not None and before.level and before.reading.reset_at != after.reading.reset_at and not before.closed:
+    if before is not None and before.level and not before.closed and not after.level:  # it begins anew
         over = fingerprint(key, before)
     if after.closed:
         return Judgement(after, over)
@@ -111,7 +111,7 @@ def name(key: BudgetKey, reading: Reading) -> str:
     """Name a budget for a person.
 
     >>> at = datetime(2026, 11, 23)
-    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, who={"team_alias": "search"}))
+    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, who={"team_alias": "search"}))
     'Team search'
     """
     if key.scope is BudgetScope.PROXY:
@@ -157,7 +157,7 @@ def spend_text(reading: Reading) -> str:
     """Give spend, budget and share in words.
 
     >>> at = datetime(2026, 11, 23)
-    >>> spend_text(Reading(at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))
+    >>> spend_text(Reading(at, at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))
     '$850.12 of $1,000 (85.0 %)'
     """
     spend = spell_dollars(reading.spend_nanos)

@@ -9,10 +9,12 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
+from alertworker.budgets import BudgetKey, Standing
 from alertworker.silences import Silence
 from alertworker.store.alerts import read_silence
+from alertworker.store.budgets import read_budget
 from alertworker.store.database import Database
-from alertworker.store.tables import ALERTS, ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS, SILENCES
+from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, DEAD_LETTERS, NOTIFICATIONS, SILENCES
 from alertworker.store.transaction import SqlTransaction
 
 
@@ -41,6 +43,11 @@ class Desk(Database):
         """Give one alert's row, ``None`` if there is none."""
         statement = select(ALERTS).where(ALERTS.c.id == alert_id)
         return self.run(lambda tx: tx.connection.execute(statement).first())
+
+    def budgets(self) -> list[tuple[BudgetKey, Standing]]:
+        """List budgets by scope and entity."""
+        statement = select(BUDGETS).order_by(BUDGETS.c.scope, BUDGETS.c.entity)
+        return self.run(lambda tx: [read_budget(row) for row in tx.connection.execute(statement)])
 
     def acknowledge(self, alert_id: str, *, by: str, note: str, now: datetime) -> bool:
         """Stop an open condition's reminders; false where no such alert is open."""

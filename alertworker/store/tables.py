@@ -263,6 +263,7 @@ BUDGETS = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("limits_at", UtcDateTime, nullable=False),
     Column("spent_at", UtcDateTime, nullable=False),
+    Column("high_at", UtcDateTime, nullable=False),
     Column("rejected_at", UtcDateTime),
     Column("who", JSON, nullable=False),
     #: The highest limit that was told in this period, and how often that rose.

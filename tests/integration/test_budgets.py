@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
+from alertworker import app
 from alertworker.alerts import AlertType
+from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import SqlStore
+from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ALERTS, BUDGETS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
 
@@ -173,3 +177,21 @@ def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runt
     assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.REMINDER]
     assert outbox.sent[1].headline == "Still: Team search: 85 % of budget"
     assert outbox.sent[1].facts["Spend"] == "$90 of $100 (90.0 %)"
+
+
+def test_the_command_lists_the_fullest_first(
+    runtime: Runtime, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose, how much of what, how far, and when it resets; for machines in nano-dollars."""
+    other = Budget(scope=BudgetScope.USER, entity_id="u1", spend_nanos=97 * DOLLAR, max_nanos=100 * DOLLAR)
+    ingest(batch(spent(12.5), spent(1).model_copy(update={"budgets": (other,)})), runtime, now=NOW)
+    monkeypatch.setattr(app, "build_desk", lambda: Desk(store.engine))
+
+    lines = CliRunner().invoke(budgets, []).output.splitlines()
+    (first, second) = [json.loads(line) for line in CliRunner().invoke(budgets, ["--json"]).output.splitlines()]
+
+    assert lines[0].split("  ")[:3] == ["user", "95 %", "never"]
+    assert lines[1].strip() == "User u1: $97 of $100 (97.0 %)"
+    assert lines[3].strip() == "Team search: $12.50 of $100 (12.5 %)"
+    assert (first["entity"], first["spend_nanos"], first["share"], first["resets"]) == ("u1", 97 * DOLLAR, 97.0, None)
+    assert (second["state"], second["resets"]) == ("open", RESET.isoformat(timespec="seconds"))

@@ -21,9 +21,10 @@ from alertworker.budgets import (
     merge,
     reached,
     read,
+    read_report,
 )
 from alertworker.detectors.budgets import fingerprint, highest, judge
-from alertworker.events import Budget, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.events import Budget, BudgetReported, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)
@@ -41,6 +42,7 @@ def reading(spend: float, limit: float | None = 100, *, at: datetime = NOW, **mo
         at=at,
         limits_at=at,
         spent_at=at,
+        high_at=at,
         spend_nanos=round(spend * DOLLAR),
         max_nanos=None if limit is None else round(limit * DOLLAR),
         soft_nanos=None if soft is None else round(soft * DOLLAR),
@@ -152,6 +154,23 @@ def test_a_budget_that_lost_its_periods_is_judged_again() -> None:
     assert advance(closed, later) == Standing(later)
 
 
+def test_a_spend_that_was_set_back_begins_anew_once_the_old_one_is_reported_no_more() -> None:
+    """Also for budgets of which nobody says when they reset, as LiteLLM's webhook does not."""
+    soon, later = NOW + timedelta(minutes=50), NOW + timedelta(minutes=61)
+
+    for reset_at in (None, RESET):
+        assert headlines(
+            [
+                reading(90, reset_at=reset_at),
+                reading(3, at=soon, reset_at=reset_at),
+                reading(4, at=later, reset_at=reset_at),
+                reading(86, at=later, reset_at=reset_at),
+            ]
+        ) == ["Team t1: 85 % of budget", "over", "Team t1: 85 % of budget"]
+        rounded = reading(89.999, at=later, reset_at=reset_at)
+        assert headlines([reading(90, reset_at=reset_at), rounded]) == ["Team t1: 85 % of budget"]
+
+
 @given(
     st.lists(
         st.tuples(
@@ -181,7 +200,7 @@ def test_the_order_and_the_cutting_of_readings_change_nothing(
     found = reduce(merge, parts)
 
     def figures(one: Reading) -> tuple[object, ...]:
-        return one.reset_at, one.spend_nanos, one.max_nanos, one.soft_nanos, one.at, one.spent_at
+        return one.reset_at, one.spend_nanos, one.max_nanos, one.soft_nanos, one.at, one.spent_at, one.high_at
 
     assert figures(found) == figures(expected)
     assert reached(found) == reached(expected)
@@ -252,6 +271,34 @@ def test_a_calls_own_cost_is_added_and_a_rotated_key_keeps_its_budget() -> None:
     assert list(found) == [KEY]
     assert found[KEY].spend_nanos == 85 * DOLLAR
     assert found[KEY].who["team_alias"] == "search"
+
+
+def reported(event: str, **more: Any) -> list[tuple[BudgetKey, Reading]]:
+    """Read what LiteLLM's webhook said."""
+    more = {"spend_nanos": 86 * DOLLAR, "max_nanos": 100 * DOLLAR, **more}
+    return list(
+        read_report(BudgetReported(event=event, scope=BudgetScope.KEY, entity_id="hash-1", occurred_at=NOW, **more))
+    )
+
+
+def test_what_litellms_webhook_reports_is_judged_by_the_same_limits() -> None:
+    """Under the same name as what calls report; the soft budget that it sends as a maximum is none."""
+    ((key, found),) = reported("threshold_crossed", key_alias="app")
+    ((_, projected),) = reported("projected_limit_exceeded")
+
+    assert key == KEY
+    assert headlines([found], key) == ["Key app: 85 % of budget"]
+    assert (projected.max_nanos, projected.soft_nanos) == (None, 100 * DOLLAR)
+    assert reported("spend_tracked") == reported("key_created") == reported("budget_crossed", spend_nanos=None) == []
+
+
+def test_the_age_of_a_figure_is_that_of_the_calls_start() -> None:
+    """A call of two hours reports what the proxy knew two hours ago."""
+    budget = Budget(scope=BudgetScope.TEAM, entity_id="t1", spend_nanos=0, max_nanos=100 * DOLLAR)
+    long = call(budget).model_copy(update={"started_at": NOW - timedelta(hours=2)})
+    ahead = call(budget).model_copy(update={"started_at": NOW + timedelta(hours=2)})
+
+    assert [one.at for event in (long, ahead) for _, one in read(event)] == [NOW - timedelta(hours=2), NOW]
 
 
 def test_a_refused_call_is_evidence_that_the_budget_is_used_up() -> None:

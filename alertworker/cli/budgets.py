@@ -1,0 +1,55 @@
+"""``alertworker budgets``: how every budget stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from alertworker.budgets import Standing, reached
+from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+
+
+@click.command()
+@LIMIT
+@AS_JSON
+def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """List budgets, the fullest first."""
+    from alertworker.app import build_desk
+    from alertworker.detectors.budgets import name, share, spend_text
+
+    rows: list[tuple[float, dict[str, object]]] = []
+    for key, standing in build_desk().budgets():
+        reading = standing.reading
+        row: dict[str, object] = {
+            "budget": key.scope.value,
+            "state": _state(standing),
+            "resets": _moment(reading.reset_at) or "never",
+            "reported": _moment(reading.at),
+        }
+        if as_json:
+            row |= {
+                "entity": key.entity,
+                "spend_nanos": reading.spend_nanos,
+                "max_nanos": reading.max_nanos,
+                "soft_nanos": reading.soft_nanos,
+                "share": share(reading),
+                "resets": _moment(reading.reset_at),
+            }
+        rows.append((share(reading) or 0.0, row | {"line": f"{name(key, reading)}: {spend_text(reading)}"}))
+    rows.sort(key=lambda pair: -pair[0])
+    show_rows([row for _, row in rows[:limit]], text="line", as_json=as_json, empty="No budgets.")
+
+
+def _state(standing: Standing) -> str:
+    """Say in a word how far it is."""
+    limit = reached(standing.reading)
+    if standing.closed:
+        return "ended"
+    if limit is None:
+        return "open"
+    return f"{limit.share} %" if limit.share is not None else "soft budget"
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None
