@@ -77,6 +77,8 @@ class Fold:
     spend: dict[SpendKey, SpendSums] = field(default_factory=dict)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     slow: list[RequestSucceeded] = field(default_factory=list)
+    #: Answers that used tokens and have no known price.
+    unpriced: list[RequestSucceeded] = field(default_factory=list)
     failed: list[RequestFailed] = field(default_factory=list)
     announced: dict[str, RequestAnnounced] = field(default_factory=dict)
     #: Ends of calls that had been announced; all other ends need no look-up.
@@ -97,8 +99,11 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
         result.counts[type(event).__name__] += 1
         if isinstance(event, EndEvent):
             _end(result, event, zone)
-            if isinstance(event, RequestSucceeded) and _seconds(event) > slow_seconds:
-                result.slow.append(event)
+            if isinstance(event, RequestSucceeded):
+                if _seconds(event) > slow_seconds:
+                    result.slow.append(event)
+                if _lacks_price(event):
+                    result.unpriced.append(event)
         else:
             _other(result, event)
     return result
@@ -129,6 +134,13 @@ def _believed(result: Fold, event: Event, now: datetime) -> Event:
 
 def _seconds(event: EndEvent) -> float:
     return (event.ended_at - event.started_at).total_seconds()
+
+
+def _lacks_price(event: RequestSucceeded) -> bool:
+    """Tell a call nobody could price from a free one: a cost of 0 is a price unless the producer says it failed."""
+    if event.cost_nanos or event.cache_hit or not event.prompt_tokens + event.completion_tokens:
+        return False
+    return event.cost_nanos is None or event.cost_failure is not None
 
 
 def _publisher(result: Fold, event: PublisherEvent) -> None:

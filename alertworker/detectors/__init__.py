@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from alertworker.alerts import Alert, AlertType
-from alertworker.detectors import llm
+from alertworker.detectors import llm, tracking
 from alertworker.detectors.policy import Policy
 from alertworker.folding import Fold
 
@@ -16,6 +16,7 @@ Detector = Callable[[Fold, Policy], Iterable[Alert]]
 DETECTORS: Final[Mapping[AlertType, Detector]] = {
     AlertType.LLM_EXCEPTIONS: llm.exceptions,
     AlertType.LLM_TOO_SLOW: llm.too_slow,
+    AlertType.FAILED_TRACKING_SPEND: tracking.failed_tracking,
 }
 
 __all__ = ["DETECTORS", "Detector", "Policy"]

@@ -1,0 +1,36 @@
+"""Calls whose cost nobody knows, although they used tokens: the books are short by them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.policy import Policy
+from alertworker.events import RequestSucceeded
+from alertworker.folding import Fold
+
+
+def failed_tracking(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+    """One alert for each model and provider that answered without a price."""
+    groups: dict[tuple[str, str], list[RequestSucceeded]] = {}
+    for event in fold.unpriced:
+        model = event.model_group or event.model or "unknown model"
+        groups.setdefault((model, event.provider or ""), []).append(event)
+    for (model, provider), events in groups.items():
+        tokens = sum(event.prompt_tokens + event.completion_tokens for event in events)
+        first = min(events, key=lambda event: event.occurred_at)
+        facts = {"Request Model": model, "Model": first.model, "Provider": provider, "Tokens": f"{tokens:,}"}
+        facts["Error"] = first.cost_failure
+        yield Alert(
+            type=AlertType.FAILED_TRACKING_SPEND,
+            severity=Severity.HIGH,
+            identity={"model": model, "provider": provider},
+            headline=f"Spend is not tracked: calls of {model} have no price",
+            first_at=first.occurred_at,
+            last_at=max(event.occurred_at for event in events),
+            count=len(events),
+            labels={"model": model} | ({"provider": provider} if provider else {}),
+            facts={label: value for label, value in facts.items() if value},
+            members=tuple(event.call_id for event in events[:MAX_MEMBERS]),
+            metadata=first.alerting_metadata,
+        )

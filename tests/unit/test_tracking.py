@@ -1,0 +1,47 @@
+"""Calls without a price are told; calls that are free are not."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alertworker.alerts import AlertType
+from alertworker.detectors import DETECTORS, Policy
+from alertworker.folding import fold
+from tests.integration.line import NOW, answered
+
+USED: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        (USED | {"cost_nanos": None}, True),
+        (USED | {"cost_nanos": 0, "cost_failure": "This model isn't mapped yet"}, True),
+        (USED | {"cost_nanos": 0}, False),
+        (USED | {"cost_nanos": 7}, False),
+        (USED | {"cost_nanos": None, "cache_hit": True}, False),
+        ({"cost_nanos": None, "prompt_tokens": 0, "completion_tokens": 0}, False),
+    ],
+)
+def test_only_tokens_without_a_price_are_told(facts: dict[str, Any], told: bool) -> None:
+    """A price of zero is the operator's word; an answer from the cache costs nothing."""
+    folded = fold([answered("a", **facts)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+
+    assert bool(list(DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy()))) is told
+
+
+def test_calls_of_one_model_are_one_alert() -> None:
+    """It counts them, says why, and carries what the caller asked to have shown."""
+    facts = USED | {"cost_nanos": None, "cost_failure": "not mapped", "alerting_metadata": {"run": "7"}}
+    events = [answered("a", **facts), answered("b", **facts), answered("c", **facts | {"model_group": "other"})]
+
+    folded = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+    first, second = DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy())
+
+    assert (first.count, second.count) == (2, 1)
+    assert first.fingerprint != second.fingerprint
+    assert (first.facts["Error"], first.facts["Tokens"]) == ("not mapped", "30")
+    assert first.metadata == {"run": "7"}
