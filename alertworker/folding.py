@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,33 +24,12 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
+from alertworker.ledger import Ledger
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)
 #: The length of a deployment's window, in seconds of event time.
 WINDOW_SECONDS: Final = 10
-
-
-class SpendKey(NamedTuple):
-    """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none)."""
-
-    day: date
-    dimension: str
-    team_id: str
-    entity: str
-
-
-@dataclass(slots=True)
-class SpendSums:
-    """What is summed per `SpendKey`; money in nano-dollars."""
-
-    requests: int = 0
-    failures: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_requests: int = 0
-    zero_priced: int = 0
-    spend_nanos: int = 0
 
 
 class WindowKey(NamedTuple):
@@ -74,7 +53,7 @@ class WindowSums:
 class Fold:
     """What one batch comes down to."""
 
-    spend: dict[SpendKey, SpendSums] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     slow: list[RequestSucceeded] = field(default_factory=list)
     #: Answers that used tokens and have no known price.
@@ -105,13 +84,14 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
                 if _lacks_price(event):
                     result.unpriced.append(event)
         else:
-            _other(result, event)
+            _other(result, event, zone)
     return result
 
 
-def _other(result: Fold, event: Event) -> None:
+def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
         _window(result, event).failed += 1
+        result.ledger.attempt(event, event.occurred_at.astimezone(zone).date())
     elif isinstance(event, RequestAnnounced):
         previous = result.announced.get(event.call_id)
         if previous is None or previous.age_seconds < event.age_seconds:
@@ -159,7 +139,7 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         window.succeeded += 1
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
-    _spend(result, event, zone)
+    result.ledger.end(event, event.occurred_at.astimezone(zone).date())
     if event.budgets:
         _budgets(result, read(event))
 
@@ -177,44 +157,3 @@ def _window(result: Fold, event: EndEvent | AttemptFailed) -> WindowSums:
     if sums is None:
         sums = result.windows[key] = WindowSums()
     return sums
-
-
-def _entities(event: EndEvent) -> Iterable[tuple[str, str]]:
-    """Give each book the call goes into; a call counts once per tag, and in every dimension it names."""
-    yield "team", event.team_id or ""
-    named = (
-        ("key", event.key_hash),
-        ("user", event.user_id),
-        ("customer", event.customer_id),
-        ("organization", event.organization_id),
-        ("model", event.model_group or event.model),
-        ("provider", event.provider),
-        ("deployment", event.deployment_id),
-    )
-    for dimension, entity in named:
-        if entity:
-            yield dimension, entity
-    for tag in dict.fromkeys(event.tags):
-        yield "tag", tag
-
-
-def _spend(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
-    day = event.occurred_at.astimezone(zone).date()
-    for dimension, entity in _entities(event):
-        key = SpendKey(day, dimension, event.team_id or "", entity)
-        sums = result.spend.get(key)
-        if sums is None:
-            sums = result.spend[key] = SpendSums()
-        _add(sums, event)
-
-
-def _add(sums: SpendSums, event: EndEvent) -> None:
-    sums.requests += 1
-    sums.prompt_tokens += event.prompt_tokens
-    sums.completion_tokens += event.completion_tokens
-    sums.spend_nanos += event.cost_nanos or 0
-    if isinstance(event, RequestFailed):
-        sums.failures += 1
-    elif isinstance(event, RequestSucceeded):
-        sums.cached_requests += event.cache_hit
-        sums.zero_priced += not event.cost_nanos and not event.cache_hit and event.completion_tokens > 0

@@ -14,6 +14,7 @@ from alertworker.events import Event, PublisherEvent, RequestAnnounced
 from alertworker.folding import Fold
 from alertworker.inhibitions import OpenCondition
 from alertworker.lanes import Plan, Waiting
+from alertworker.ledger import SpendKey, SpendSums
 from alertworker.messages import Message
 from alertworker.silences import Silence
 
@@ -139,8 +140,11 @@ class Transaction(Protocol):
         """Insert the batch's id; false when it was applied before."""
         ...
 
-    def add_fold(self, fold: Fold) -> None:
-        """Add a batch's sums to spend and windows."""
+    def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
+        """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand.
+
+        A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)".
+        """
         ...
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:

@@ -18,6 +18,7 @@ _SHOWN = (
     "group_interval",
     "time_zone",
     "spend_report_frequency",
+    "spend_max_entities",
     "alerting_args",
     "alert_type_config",
     "retry",

@@ -78,7 +78,7 @@ def _apply(
 ) -> None:
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
-    tx.add_fold(folded)
+    tx.add_fold(folded, max_entities=runtime.max_entities)
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.mark_line("canary_arrived", folded.canary_sent_at)

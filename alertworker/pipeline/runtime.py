@@ -30,3 +30,5 @@ class Runtime:
     heartbeat: Callable[[], None] | None = None
     heartbeat_seconds: float = 60.0
     shadow: bool = False
+    #: How many values of a dimension the ledger keeps apart on one day.
+    max_entities: int = 20_000

@@ -38,6 +38,7 @@ OWN: Final = (
     "route",
     "shadow",
     "show_messages",
+    "spend_max_entities",
     "store_patience",
     "time_intervals",
     "time_zone",

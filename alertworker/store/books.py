@@ -1,20 +1,17 @@
-"""The books: applied batches, spend and deployments' windows."""
+"""Applied batches, and what is forgotten when it is old."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
 
-from alertworker.folding import Fold, SpendKey, SpendSums, WindowKey, WindowSums
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, BATCHES, BUDGETS, CALLS, MEMBERS, PARTS, REDELIVERIES, SPEND, WINDOWS
+from alertworker.store.tables import ALERTS, BATCHES, BUDGETS, CALLS, MEMBERS, PARTS, REDELIVERIES, WINDOWS
 
 
 class BookStatements(Statements):
-    """What a batch adds up to, once."""
+    """Which batches were applied, once."""
 
     def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
         """Insert the batch's id; false when it was applied before."""
@@ -23,11 +20,6 @@ class BookStatements(Statements):
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
         return claimed
-
-    def add_fold(self, fold: Fold) -> None:
-        """Add a batch's sums to spend and windows."""
-        self._add(SPEND, [_row(key, fold.spend[key]) for key in sorted(fold.spend)])
-        self._add(WINDOWS, [_row(key, fold.windows[key]) for key in sorted(fold.windows)])
 
     def prune(self, *, before: datetime) -> None:
         """Forget applied batches, ended calls and budgets, told members and old windows from before that moment."""
@@ -38,7 +30,3 @@ class BookStatements(Statements):
         for table in (MEMBERS, PARTS):
             self.connection.execute(delete(table).where(table.c.alert_id.in_(closed)))
         self.connection.execute(delete(WINDOWS).where(WINDOWS.c.bucket < int(before.timestamp())))
-
-
-def _row(key: SpendKey | WindowKey, sums: SpendSums | WindowSums) -> dict[str, Any]:
-    return key._asdict() | {field.name: getattr(sums, field.name) for field in fields(sums)}

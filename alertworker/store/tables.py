@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     DateTime,
     Dialect,
     Index,
@@ -230,22 +229,6 @@ COUNTERS = Table(
     Column("name", String(64), primary_key=True),
     Column("label", NAME, primary_key=True),
     Column("value", BigInteger, nullable=False),
-)
-
-SPEND = Table(
-    "spend",
-    METADATA,
-    Column("day", Date, primary_key=True),
-    Column("dimension", String(32), primary_key=True),
-    Column("team_id", NAME, primary_key=True),
-    Column("entity", NAME, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("cached_requests", BigInteger, nullable=False),
-    Column("zero_priced", BigInteger, nullable=False),
-    Column("spend_nanos", BigInteger, nullable=False),
 )
 
 #: How each budget stands in its latest period; what was told of it is decided under its row's lock.

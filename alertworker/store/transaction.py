@@ -6,7 +6,8 @@ from alertworker.store.alerts import AlertStatements
 from alertworker.store.books import BookStatements
 from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
+from alertworker.store.ledger import LedgerStatements
 
 
-class SqlTransaction(BookStatements, CallStatements, BudgetStatements, AlertStatements):
+class SqlTransaction(BookStatements, LedgerStatements, CallStatements, BudgetStatements, AlertStatements):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from alertworker.store.tables import METADATA
+from alertworker.store.ledger_tables import METADATA
 
 revision = "0001"
 down_revision = None

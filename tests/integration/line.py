@@ -24,7 +24,7 @@ from alertworker.messages import Message
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.ports import Pace
 from alertworker.store import SqlStore
-from alertworker.store.tables import SPEND
+from alertworker.store.ledger_tables import SPEND
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_id": "search", "key_alias": "app"}

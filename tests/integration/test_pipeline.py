@@ -21,7 +21,8 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.ports import Lease, Pace
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS, SPEND, WINDOWS
+from alertworker.store.ledger_tables import SPEND
+from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS, WINDOWS
 from tests.integration.line import (
     NOW,
     Outbox,

@@ -1,0 +1,305 @@
+"""The ledger's own arithmetic: whose books a call goes into, sums per day, and durations in logarithmic buckets.
+
+Pure, and additive throughout: any cutting of the same calls into batches, in any order, adds up to the same rows.
+A request is in the dimension "team" exactly once, so that totals are sums of that dimension; tags are never summed up.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from alertworker.events import AttemptFailed, EndEvent, RequestFailed, RequestSucceeded
+
+#: Every book there is. One with a stroke is of pairs: the spend of each key, or user, by what it was spent on.
+DIMENSIONS: Final = (
+    "team",
+    "tag",
+    "key",
+    "user",
+    "customer",
+    "organization",
+    "model",
+    "provider",
+    "deployment",
+    "key/model",
+    "user/model",
+    "user/key",
+)
+#: What stands for all values of a dimension and day beyond the cap.
+OTHER: Final = "(other)"
+#: The outcome of an attempt that was answered; all others are classes of errors.
+SUCCEEDED: Final = "succeeded"
+#: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
+_MAX_PART: Final = 120
+#: Upper bounds of the buckets that durations are counted in, in microseconds: each a tenth above the one before, so
+#: that a percentile is right within 5 %. The last takes all that is longer than about five hours.
+BOUNDS: Final = tuple(dict.fromkeys(round(1.1**step) for step in range(249)))
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class SpendKey(NamedTuple):
+    """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none).
+
+    ``part`` is the second half of a pair, such as the model in "key/model", else "".
+    """
+
+    day: date
+    dimension: str
+    team_id: str
+    entity: str
+    part: str = ""
+
+
+@dataclass(slots=True)
+class SpendSums:
+    """What is summed per `SpendKey`; money in nano-dollars."""
+
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_requests: int = 0
+    zero_priced: int = 0
+    spend_nanos: int = 0
+
+    def add(self, other: SpendSums) -> None:
+        """Add other sums to these."""
+        for name in SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+#: The names of what is summed, in the order of `SpendSums`.
+SUMS: Final = tuple(item.name for item in fields(SpendSums))
+
+
+class OutcomeKey(NamedTuple):
+    """How attempts on a deployment ended on a day: `SUCCEEDED`, or the class of the error; "" is no deployment."""
+
+    day: date
+    deployment_id: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class OutcomeSums:
+    """How many attempts ended so, and how many calls for good."""
+
+    attempts: int = 0
+    calls: int = 0
+
+
+class LatencyKey(NamedTuple):
+    """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of `BOUNDS`."""
+
+    day: date
+    deployment_id: str
+    measure: str
+    bucket: int
+
+
+@dataclass(slots=True)
+class LatencySums:
+    """How many durations fell into the bucket, and their sum in microseconds, so that a mean is a mean."""
+
+    count: int = 0
+    microseconds: int = 0
+
+
+class AliasKey(NamedTuple):
+    """A name that an entity of a dimension was seen under."""
+
+    dimension: str
+    entity: str
+    alias: str
+
+
+@dataclass(slots=True)
+class AliasSpan:
+    """From when to when an alias was seen."""
+
+    first_at: datetime
+    last_at: datetime
+
+
+class _Caller(NamedTuple):
+    """All that decides which books a call goes into; calls that share it are added up before they are spread."""
+
+    day: date
+    team_id: str
+    named: tuple[tuple[str, str | None], ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What a batch adds to the books."""
+
+    callers: dict[_Caller, SpendSums] = field(default_factory=dict)
+    outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
+    latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
+    aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
+
+    def end(self, event: EndEvent, day: date) -> None:
+        """Enter a call that ended on a day."""
+        caller = _caller(event, day)
+        sums = self.callers.get(caller)
+        if sums is None:
+            sums = self.callers[caller] = SpendSums()
+        _add(sums, event)
+        self._aliases(event)
+        if isinstance(event, RequestFailed):
+            self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).calls += 1
+        elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
+            outcome = self._outcome(OutcomeKey(day, event.deployment_id, SUCCEEDED))
+            outcome.attempts += 1
+            outcome.calls += 1
+            self._latencies(event, event.deployment_id, day)
+
+    def attempt(self, event: AttemptFailed, day: date) -> None:
+        """Enter an attempt that failed on a day."""
+        self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
+
+    def spend(self) -> dict[SpendKey, SpendSums]:
+        """Give what each book gets; a call counts once per tag, and in every dimension it names."""
+        books: dict[SpendKey, SpendSums] = {}
+        for caller, sums in self.callers.items():
+            for dimension, entity, part in _books(caller):
+                key = SpendKey(caller.day, dimension, caller.team_id, entity, part)
+                book = books.get(key)
+                if book is None:
+                    book = books[key] = SpendSums()
+                book.add(sums)
+        return books
+
+    def _outcome(self, key: OutcomeKey) -> OutcomeSums:
+        return self.outcomes.setdefault(key, OutcomeSums())
+
+    def _latencies(self, event: RequestSucceeded, deployment_id: str, day: date) -> None:
+        if event.completion_tokens:
+            whole = max(0, (event.ended_at - event.started_at) // _MICROSECOND)
+            self._latency(day, deployment_id, "per_token", whole // event.completion_tokens)
+        if event.first_token_at is not None:
+            first = max(0, (event.first_token_at - event.started_at) // _MICROSECOND)
+            self._latency(day, deployment_id, "first_token", first)
+
+    def _latency(self, day: date, deployment_id: str, measure: str, microseconds: int) -> None:
+        key = LatencyKey(day, deployment_id, measure, bucket_of(microseconds))
+        sums = self.latencies.setdefault(key, LatencySums())
+        sums.count += 1
+        sums.microseconds += microseconds
+
+    def _aliases(self, event: EndEvent) -> None:
+        named = (
+            ("team", event.team_id, event.team_alias),
+            ("key", event.key_hash, event.key_alias),
+            ("user", event.user_id, event.user_email),
+            ("organization", event.organization_id, event.organization_alias),
+            ("deployment", event.deployment_id, event.model or event.model_group),
+        )
+        at = event.occurred_at
+        for dimension, entity, alias in named:
+            if entity and alias:
+                span = self.aliases.setdefault(AliasKey(dimension, entity, alias), AliasSpan(at, at))
+                span.first_at = min(span.first_at, at)
+                span.last_at = max(span.last_at, at)
+
+
+def bucket_of(microseconds: int) -> int:
+    """Give the index of the first bound that is not below the duration; the last for all that is longer.
+
+    >>> BOUNDS[bucket_of(100_000)], bucket_of(10**15) == len(BOUNDS) - 1
+    (105627, True)
+    """
+    return min(bisect_left(BOUNDS, microseconds), len(BOUNDS) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Durations added up: how many, their exact mean, and any percentile within 5 %; seconds."""
+
+    buckets: Mapping[int, int]
+    microseconds: int
+
+    @property
+    def count(self) -> int:
+        """How many durations there are."""
+        return sum(self.buckets.values())
+
+    @property
+    def mean(self) -> float:
+        """The mean in seconds; 0 where there are none."""
+        return self.microseconds / self.count / 1e6 if self.buckets else 0.0
+
+    def percentile(self, share: float) -> float:
+        """Give the duration in seconds that ``share`` (0 to 1) of all do not exceed: the middle of its bucket."""
+        wanted, seen = share * self.count, 0
+        for bucket in sorted(self.buckets):
+            seen += self.buckets[bucket]
+            if seen >= wanted:
+                lower = BOUNDS[bucket - 1] if bucket else 0
+                return (lower + BOUNDS[bucket]) / 2e6
+        return 0.0
+
+
+def capped(
+    spend: Mapping[SpendKey, SpendSums], *, known: Iterable[SpendKey], room: Mapping[tuple[date, str], int]
+) -> dict[SpendKey, SpendSums]:
+    """Give the same sums with what is neither known nor has room in its day and dimension under `OTHER`.
+
+    ``room`` says how many new values each (day, dimension) still takes; one it does not name takes all.
+    """
+    old, left = set(known), dict(room)
+    books: dict[SpendKey, SpendSums] = {}
+    for key in sorted(spend):
+        place = (key.day, key.dimension)
+        kept = key
+        if place in left and key not in old:
+            if left[place] > 0:
+                left[place] -= 1
+            else:
+                kept = SpendKey(key.day, key.dimension, key.team_id, OTHER)
+        books.setdefault(kept, SpendSums()).add(spend[key])
+    return books
+
+
+def _caller(event: EndEvent, day: date) -> _Caller:
+    named = (
+        ("key", event.key_hash),
+        ("user", event.user_id),
+        ("customer", event.customer_id),
+        ("organization", event.organization_id),
+        ("model", event.model_group or event.model),
+        ("provider", event.provider),
+        ("deployment", event.deployment_id),
+    )
+    return _Caller(day, event.team_id or "", named, event.tags)
+
+
+def _books(caller: _Caller) -> Iterator[tuple[str, str, str]]:
+    yield "team", caller.team_id, ""
+    for dimension, entity in caller.named:
+        if entity:
+            yield dimension, entity, ""
+    for tag in dict.fromkeys(caller.tags):
+        yield "tag", tag, ""
+    named = dict(caller.named)
+    for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
+        entity, part = named[whole], named[half]
+        if entity and part:
+            yield f"{whole}/{half}", entity, part[:_MAX_PART]
+
+
+def _add(sums: SpendSums, event: EndEvent) -> None:
+    sums.requests += 1
+    sums.prompt_tokens += event.prompt_tokens
+    sums.completion_tokens += event.completion_tokens
+    sums.spend_nanos += event.cost_nanos or 0
+    if isinstance(event, RequestFailed):
+        sums.failures += 1
+    elif isinstance(event, RequestSucceeded):
+        sums.cached_requests += event.cache_hit
+        sums.zero_priced += not event.cost_nanos and not event.cache_hit and event.completion_tokens > 0

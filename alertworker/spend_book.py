@@ -1,0 +1,94 @@
+"""What the ledger answers, for reports, budgets and people, as a Protocol; `app` names the class that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from alertworker.ledger import SUCCEEDED, Latency, SpendSums
+
+
+@dataclass(frozen=True, slots=True)
+class SpendRow:
+    """What one entity of a dimension spent; ``alias`` is the name it was seen under last, "" where none is known.
+
+    ``part`` is the second half of a pair ("key/model"), else "". ``before`` are the sums of the earlier period that was
+    asked for beside it, zeros where none was.
+    """
+
+    entity: str
+    part: str
+    alias: str
+    sums: SpendSums
+    before: SpendSums
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentDays:
+    """How a deployment did over some days: attempts by outcome ("succeeded", classes of errors), and its latency.
+
+    ``per_token`` are seconds per output token, ``first_token`` seconds until the first one.
+    """
+
+    deployment_id: str
+    alias: str
+    attempts: Mapping[str, int]
+    per_token: Latency
+    first_token: Latency
+
+    @property
+    def failed(self) -> int:
+        """Attempts that failed."""
+        return sum(count for outcome, count in self.attempts.items() if outcome != SUCCEEDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A stretch of days in the configured zone, both ends included."""
+
+    first: date
+    last: date
+
+
+class SpendBook(Protocol):
+    """What the ledger answers. Days are those of the configured zone; every method raises `StoreUnavailable`."""
+
+    def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Give the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""
+        ...
+
+    def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Give the sums of one entity, over all teams or within one."""
+        ...
+
+    def totals(
+        self,
+        dimension: str,
+        days: Days,
+        *,
+        before: Days | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[SpendRow]:
+        """Give the entities of a dimension, what spent most first, beside what they spent in the days ``before``.
+
+        One that spent only ``before`` is in the list, too. Ties are in the order of the entities.
+        """
+        ...
+
+    def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
+        """Give the sums of all requests, or of a team's, for each day that has any."""
+        ...
+
+    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+        """Give who is behind an entity's spend, by dimension: a team's keys and models, a key's models, a user's both.
+
+        Empty for a dimension of which no pairs are kept.
+        """
+        ...
+
+    def deployments(self, days: Days) -> list[DeploymentDays]:
+        """Give how each deployment did; "" is where no deployment was reached."""
+        ...

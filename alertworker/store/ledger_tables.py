@@ -1,0 +1,74 @@
+"""The ledger's tables; money is integer nano-dollars, days are cut in the configured zone."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
+
+from alertworker.store.tables import METADATA, NAME, UtcDateTime
+
+#: The ledger: sums per day and entity; the order of the key is the order in which reports read it. A request is in the
+#: dimension "team" exactly once. ``part`` is the second half of a pair ("key/model"), else "".
+SPEND = Table(
+    "spend",
+    METADATA,
+    Column("dimension", String(32), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("team_id", NAME, primary_key=True),
+    Column("entity", NAME, primary_key=True),
+    Column("part", NAME, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cached_requests", BigInteger, nullable=False),
+    Column("zero_priced", BigInteger, nullable=False),
+    Column("spend_nanos", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How many rows a day of a dimension has, so that a cap is decided without counting them.
+SPEND_SIZES = Table(
+    "spend_sizes",
+    METADATA,
+    Column("dimension", String(32), primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: How attempts on a deployment, and calls whose last it was, ended on a day: "succeeded" or the class of the error.
+OUTCOMES = Table(
+    "outcomes",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("deployment_id", NAME, primary_key=True),
+    Column("outcome", NAME, primary_key=True),
+    Column("attempts", BigInteger, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.ledger.BOUNDS` gives.
+LATENCIES = Table(
+    "latencies",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("deployment_id", NAME, primary_key=True),
+    Column("measure", String(16), primary_key=True),
+    Column("bucket", Integer, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("microseconds", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+#: The names that entities were seen under; the one seen last is what reports print.
+ALIASES = Table(
+    "aliases",
+    METADATA,
+    Column("dimension", String(32), primary_key=True),
+    Column("entity", NAME, primary_key=True),
+    Column("alias", NAME, primary_key=True),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,176 @@
+"""The ledger's reading side: sums over days, for reports, budgets and the command line. No single request is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from alertworker.ledger import SUMS, Latency, SpendSums
+from alertworker.spend_book import Days, DeploymentDays, SpendRow
+from alertworker.store.database import Database
+from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.transaction import SqlTransaction
+
+#: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
+_BEHIND: Final = {
+    "team": (("key", "key"), ("model", "model")),
+    "key": (("key/model", "model"),),
+    "user": (("user/model", "model"), ("user/key", "key")),
+}
+#: How many entities one look-up of names asks about.
+_CHUNK: Final = 500
+
+
+class SqlSpendBook(Database):
+    """`SpendBook` on SQLite and PostgreSQL. All sums are exact integers."""
+
+    def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Give the sums of all requests, or of a team's."""
+        where = [SPEND.c.dimension == "team", _within(days), *_of_team(team_id)]
+        return self.run(lambda tx: _sums(tuple(tx.connection.execute(select(*_added()).where(*where)).one())))
+
+    def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Give the sums of one entity, over all teams or within one."""
+        where = [SPEND.c.dimension == dimension, _within(days), SPEND.c.entity == entity, *_of_team(team_id)]
+        return self.run(lambda tx: _sums(tuple(tx.connection.execute(select(*_added()).where(*where)).one())))
+
+    def totals(
+        self,
+        dimension: str,
+        days: Days,
+        *,
+        before: Days | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[SpendRow]:
+        """Give the entities of a dimension, what spent most first, beside what they spent ``before``."""
+        where = [SPEND.c.dimension == dimension, *_of_team(team_id)]
+        half = dimension.partition("/")[2] or dimension
+        return self.run(lambda tx: _ranked(tx, where, days, before=before, named=half, limit=limit))
+
+    def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
+        """Give the sums of all requests, or of a team's, for each day that has any."""
+        where = [SPEND.c.dimension == "team", _within(days), *_of_team(team_id)]
+        statement = select(SPEND.c.day, *_added()).where(*where).group_by(SPEND.c.day).order_by(SPEND.c.day)
+        return self.run(lambda tx: {row.day: _sums(tuple(row)[1:]) for row in tx.connection.execute(statement)})
+
+    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+        """Give who is behind an entity's spend, by dimension."""
+        column = SPEND.c.team_id if dimension == "team" else SPEND.c.entity
+
+        def work(tx: SqlTransaction) -> dict[str, list[SpendRow]]:
+            return {
+                named: _ranked(tx, [SPEND.c.dimension == place, column == entity], days, named=named, limit=limit)
+                for place, named in _BEHIND.get(dimension, ())
+            }
+
+        return self.run(work)
+
+    def deployments(self, days: Days) -> list[DeploymentDays]:
+        """Give how each deployment did."""
+        return self.run(lambda tx: _deployments(tx, days))
+
+
+def _ranked(
+    tx: SqlTransaction,
+    where: Sequence[ColumnElement[bool]],
+    days: Days,
+    *,
+    named: str,
+    limit: int | None,
+    before: Days | None = None,
+) -> list[SpendRow]:
+    columns, periods = _added(), _within(days)
+    if before is not None:
+        columns = [*_added(days), *_added(before)]
+        periods = or_(_within(days), _within(before))
+    statement: Select[Any] = (
+        select(SPEND.c.entity, SPEND.c.part, *columns)
+        .where(*where, periods)
+        .group_by(SPEND.c.entity, SPEND.c.part)
+        .order_by(columns[-1 if before is None else len(SUMS) - 1].desc(), SPEND.c.entity, SPEND.c.part)
+        .limit(limit)
+    )
+    rows = tx.connection.execute(statement).all()
+    names = _names(tx, named, sorted({row.part or row.entity for row in rows}))
+    width = 2 + len(SUMS)
+    return [
+        SpendRow(
+            row.entity,
+            row.part,
+            names.get(row.part or row.entity, ""),
+            _sums(row[2:width]),
+            SpendSums() if before is None else _sums(row[width:]),
+        )
+        for row in rows
+    ]
+
+
+def _names(tx: SqlTransaction, dimension: str, entities: Sequence[str]) -> dict[str, str]:
+    """Give the name that each entity was seen under last."""
+    names: dict[str, str] = {}
+    for start in range(0, len(entities), _CHUNK):
+        chunk = entities[start : start + _CHUNK]
+        statement = (
+            select(ALIASES.c.entity, ALIASES.c.alias)
+            .where(ALIASES.c.dimension == dimension, ALIASES.c.entity.in_(chunk))
+            .order_by(ALIASES.c.last_at, ALIASES.c.first_at, ALIASES.c.alias)
+        )
+        names |= {row.entity: row.alias for row in tx.connection.execute(statement)}
+    return names
+
+
+def _deployments(tx: SqlTransaction, days: Days) -> list[DeploymentDays]:
+    attempts: dict[str, dict[str, int]] = {}
+    outcomes = (
+        select(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome, func.sum(OUTCOMES.c.attempts).label("attempts"))
+        .where(OUTCOMES.c.day.between(days.first, days.last))
+        .group_by(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome)
+    )
+    for row in tx.connection.execute(outcomes):
+        attempts.setdefault(row.deployment_id, {})[row.outcome] = int(row.attempts)
+    buckets: dict[tuple[str, str], dict[int, int]] = {}
+    microseconds: dict[tuple[str, str], int] = {}
+    key = (LATENCIES.c.deployment_id, LATENCIES.c.measure)
+    latencies = (
+        select(*key, LATENCIES.c.bucket, func.sum(LATENCIES.c.count), func.sum(LATENCIES.c.microseconds))
+        .where(LATENCIES.c.day.between(days.first, days.last))
+        .group_by(*key, LATENCIES.c.bucket)
+    )
+    for deployment_id, measure, bucket, count, spent in tx.connection.execute(latencies):
+        buckets.setdefault((deployment_id, measure), {})[bucket] = int(count)
+        microseconds[deployment_id, measure] = microseconds.get((deployment_id, measure), 0) + int(spent)
+
+    def latency(deployment_id: str, measure: str) -> Latency:
+        place = (deployment_id, measure)
+        return Latency(buckets.get(place, {}), microseconds.get(place, 0))
+
+    names = _names(tx, "deployment", sorted(attempts))
+    return [
+        DeploymentDays(one, names.get(one, ""), attempts[one], latency(one, "per_token"), latency(one, "first_token"))
+        for one in sorted(attempts)
+    ]
+
+
+def _within(days: Days) -> ColumnElement[bool]:
+    return SPEND.c.day.between(days.first, days.last)
+
+
+def _of_team(team_id: str | None) -> list[ColumnElement[bool]]:
+    return [] if team_id is None else [SPEND.c.team_id == team_id]
+
+
+def _added(days: Days | None = None) -> list[ColumnElement[Any]]:
+    """Give the sums, of certain days only where some are given."""
+    columns: list[ColumnElement[Any]] = [SPEND.c[name] for name in SUMS]
+    if days is not None:
+        columns = [case((_within(days), column), else_=0) for column in columns]
+    return [func.coalesce(func.sum(column), 0) for column in columns]
+
+
+def _sums(values: Sequence[Any]) -> SpendSums:
+    return SpendSums(*(int(value) for value in values))

@@ -1,0 +1,206 @@
+"""The ledger on both databases: what a batch's upsert returns, caps, names, and what the book answers."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from alertworker.events import AttemptFailed, Event, Failure, Origin
+from alertworker.folding import fold
+from alertworker.ledger import OTHER, SpendKey, SpendSums
+from alertworker.pipeline import Runtime, ingest
+from alertworker.spend_book import Days
+from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from tests.integration.line import NOW, answered, batch, failed, rows
+
+TODAY = NOW.date()
+DAYS = Days(TODAY, TODAY)
+YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
+TABLES = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, ALIASES)
+
+
+@pytest.fixture
+def book(store: SqlStore) -> SqlSpendBook:
+    """Give what answers questions."""
+    return SqlSpendBook(store.engine)
+
+
+def at(moment: Any, event: Event) -> Event:
+    """Move an event to when it happened."""
+    return event.model_copy(update={"occurred_at": moment})
+
+
+def traffic(seed: int, count: int) -> list[Event]:
+    """Give calls of few teams, keys, users and tags, some of yesterday."""
+    source = random.Random(seed)
+    return [
+        at(
+            NOW - timedelta(days=source.randint(0, 1)),
+            answered(
+                f"{seed}-{number}",
+                team_id=source.choice(["search", "billing", None]),
+                key_hash=source.choice("klm"),
+                user_id=source.choice("uvw"),
+                tags=tuple(source.sample("xyz", source.randint(0, 3))),
+                completion_tokens=source.randint(0, 40),
+                cost_nanos=source.randint(0, 10**12),
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def test_the_upsert_gives_the_rows_as_they_then_stand(store: SqlStore, runtime: Runtime) -> None:
+    """What a budget is judged by is what the statement returned, also of what was there before."""
+    folded = fold([answered("a"), answered("b")], slow_seconds=9, zone=runtime.zone, now=NOW)
+    first = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
+    second = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
+
+    key = SpendKey(TODAY, "team", "search", "search")
+    assert first[key] == SpendSums(requests=2, spend_nanos=27_000)
+    assert second[key] == SpendSums(requests=4, spend_nanos=54_000)
+    assert set(first) == set(second) == set(folded.ledger.spend())
+
+
+def test_concurrent_batches_in_any_order_give_the_same_books(
+    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+) -> None:
+    """Eight batches by four threads at once, each twice: each counts once, and no deadlock reaches a caller."""
+    events = traffic(1, 400)
+    batches = [batch(*events[start::8]) for start in range(8)] * 2
+    random.Random(2).shuffle(batches)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda message: ingest(message, runtime, now=NOW), batches))
+
+    whole = fold(events, slow_seconds=300, zone=runtime.zone, now=NOW).ledger
+    found = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
+    assert found == whole.spend()
+    assert {row[:3]: row[3:] for row in rows(store, OUTCOMES)} == {
+        tuple(key): (sums.attempts, sums.calls) for key, sums in whole.outcomes.items()
+    }
+    assert {row[:4]: row[4:] for row in rows(store, LATENCIES)} == {
+        tuple(key): (sums.count, sums.microseconds) for key, sums in whole.latencies.items()
+    }
+    both = Days(YESTERDAY.first, TODAY)
+    assert book.total(both).spend_nanos == sum(event.cost_nanos for event in events)  # type: ignore[attr-defined]
+
+
+def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
+    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+) -> None:
+    """Users are capped at three; one that has a row keeps it, teams are never capped."""
+    capped = replace(runtime, max_entities=3)
+    for start in range(0, 10, 2):
+        users = [answered(f"c{n}", user_id=f"u{n}", team_id=f"t{n}") for n in range(start, start + 2)]
+        ingest(batch(*users, answered(f"d{start}", user_id="u0", team_id="t0")), capped, now=NOW)
+
+    spent = {row.entity: row.sums.requests for row in book.totals("user", DAYS)}
+    assert spent == {OTHER: 7, "u0": 6, "u1": 1, "u2": 1}
+    assert len(book.totals("team", DAYS)) == 10
+    assert book.total(DAYS).spend_nanos == 15 * 13_500
+    assert book.spent("user", "u0", DAYS).requests == 6
+    assert {row.rows for row in rows(store, SPEND_SIZES) if row.dimension == "user"} == {10}
+
+
+def test_a_renamed_team_stays_one_and_has_its_newest_name(
+    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+) -> None:
+    """Names are kept beside the sums, with from when to when; a late batch does not bring an old name back."""
+    names = [("Search", 0), ("Find", 60), ("Search", 30)]
+    now = NOW + timedelta(hours=2)
+    for alias, minutes in names:
+        ingest(batch(at(NOW + timedelta(minutes=minutes), answered(alias, team_alias=alias))), runtime, now=now)
+
+    (row,) = book.totals("team", DAYS)
+    assert (row.entity, row.alias, row.sums.requests) == ("search", "Find", 3)
+
+
+def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book: SqlSpendBook) -> None:
+    """Renamed, and renamed back within minutes."""
+    now = NOW + timedelta(hours=1)
+    for alias, minutes in (("Search", 0), ("Find", 1), ("Search", 2)):
+        ingest(batch(at(NOW + timedelta(minutes=minutes), answered(alias, team_alias=alias))), runtime, now=now)
+
+    assert [row.alias for row in book.totals("team", DAYS)] == ["Search"]
+
+
+def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlSpendBook) -> None:
+    """What spent most comes first, beside the period before; what spent only before is there, too."""
+    yesterday = NOW - timedelta(days=1)
+    ingest(
+        batch(
+            answered("a", tags=("x", "y"), cost_nanos=5),
+            answered("b", tags=("y",), cost_nanos=7, team_id="billing"),
+            at(yesterday, answered("c", tags=("z",), cost_nanos=11)),
+            at(yesterday, answered("d", tags=("x",), cost_nanos=1, team_id=None)),
+        ),
+        runtime,
+        now=NOW,
+    )
+
+    ranked = book.totals("tag", DAYS, before=YESTERDAY)
+    assert [(row.entity, row.sums.spend_nanos, row.before.spend_nanos) for row in ranked] == [
+        ("y", 12, 0),
+        ("x", 5, 1),
+        ("z", 0, 11),
+    ]
+    assert [row.entity for row in book.totals("tag", DAYS, limit=1)] == ["y"]
+    assert [row.entity for row in book.totals("tag", DAYS, team_id="billing")] == ["y"]
+    assert (book.total(DAYS).spend_nanos, book.total(YESTERDAY, team_id="").spend_nanos) == (12, 1)
+    assert {day: sums.spend_nanos for day, sums in book.by_day(Days(YESTERDAY.first, TODAY)).items()} == {
+        YESTERDAY.first: 12,
+        TODAY: 12,
+    }
+
+
+def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlSpendBook) -> None:
+    """A team's keys and models, a key's models, a user's models and keys, each with its name."""
+    ingest(
+        batch(
+            answered("a", key_hash="k1", user_id="u", model_group="gpt", cost_nanos=3),
+            answered("b", key_hash="k2", key_alias="batch job", user_id="u", model_group="opus", cost_nanos=9),
+        ),
+        runtime,
+        now=NOW,
+    )
+
+    def names(dimension: str, entity: str) -> dict[str, list[tuple[str, str, int]]]:
+        behind = book.behind(dimension, entity, DAYS, limit=5)
+        return {
+            named: [(row.part or row.entity, row.alias, row.sums.spend_nanos) for row in found]
+            for named, found in behind.items()
+        }
+
+    keys = [("k2", "batch job", 9), ("k1", "app", 3)]
+    models = [("opus", "", 9), ("gpt", "", 3)]
+    assert names("team", "search") == {"key": keys, "model": models}
+    assert names("user", "u") == {"key": keys, "model": models}
+    assert names("key", "k2") == {"model": models[:1]}
+    assert names("tag", "x") == {}
+
+
+def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlSpendBook) -> None:
+    """Attempts by how they ended, and an average that is one: 0.5 and 0.25 s per token are 0.375, never 0.75."""
+    slow, fast = answered("a", seconds=5, completion_tokens=10), answered("b", seconds=2.5, completion_tokens=10)
+    attempt = AttemptFailed(
+        call_id="c",
+        started_at=NOW,
+        occurred_at=NOW,
+        deployment_id="d1",
+        failure=Failure(error_class="Timeout", origin=Origin.PROVIDER),
+    )
+    ingest(batch(slow, fast, attempt, attempt, failed("d")), runtime, now=NOW)
+
+    (deployment,) = book.deployments(DAYS)
+    assert deployment.attempts == {"succeeded": 2, "Timeout": 2, "APIError": 0}
+    assert (deployment.failed, deployment.alias) == (2, "gpt-4o")
+    assert deployment.per_token.mean == 0.375
+    assert deployment.per_token.percentile(0.95) == pytest.approx(0.5, rel=0.05)
+    assert deployment.first_token.count == 0
+    assert book.deployments(Days(date(2020, 1, 1), date(2020, 1, 2))) == []
