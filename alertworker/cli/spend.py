@@ -1,0 +1,127 @@
+"""``alertworker spend``: what was spent, by whom."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from alertworker.channels.text import one_line
+from alertworker.ledger import DIMENSIONS, SUMS, SpendSums
+from alertworker.money import dollars_from_nanos
+from alertworker.spend_book import Days, SpendRow
+
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+_NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
+
+
+@click.group(invoke_without_command=True)
+@click.option("--by", "dimension", type=click.Choice(DIMENSIONS), default="team", show_default=True)
+@click.option("--since", type=_DAY, help="First day; seven days up to --until, if not given.")
+@click.option("--until", type=_DAY, help="Last day, included; today in the configured zone, if not given.")
+@click.option("--team", "team_id", help='Only what one team spent, by its id; "" is no team.')
+@click.option("--limit", type=click.IntRange(1, 1_000_000), help="The highest only; the total is of all.")
+@click.option("--json", "form", flag_value="json", help="One JSON object a line; spend in dollars, as exact text.")
+@click.option("--csv", "form", flag_value="csv", help="With a line of names; spend in dollars, exact.")
+@click.pass_context
+def spend(
+    ctx: click.Context,
+    dimension: str,
+    since: datetime | None,
+    until: datetime | None,
+    team_id: str | None,
+    limit: int | None,
+    form: str | None,
+) -> None:
+    """Print what was spent, highest first, beside the days before. Days are those of the configured time zone."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from alertworker.app import build_spend_book
+    from alertworker.settings import load_settings
+
+    today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
+    days = _days(since, until, today)
+    before = _before(days)
+    book = build_spend_book()
+    rows = book.totals(dimension, days, before=before, team_id=team_id, limit=limit)
+    if form == "json":
+        for row in rows:
+            click.echo(json.dumps(_plain(row)))
+    elif form == "csv":
+        writer = csv.DictWriter(sys.stdout, list(_plain(_EMPTY)))
+        writer.writeheader()
+        writer.writerows(_plain(row) for row in rows)
+    else:
+        _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
+
+
+def _days(since: datetime | None, until: datetime | None, today: date) -> Days:
+    last = until.date() if until else today
+    first = since.date() if since else last - timedelta(days=6)
+    if first > last:
+        raise click.UsageError(f"--since {first} is after --until {last}; give the earlier day first")
+    return Days(first, last)
+
+
+def _before(days: Days) -> Days:
+    """Give as many days right before those."""
+    length = days.last - days.first + timedelta(days=1)
+    return Days(days.first - length, days.last - length)
+
+
+def _plain(row: SpendRow) -> dict[str, Any]:
+    sums = asdict(row.sums)
+    numbers = {name: sums[name] for name in _NUMBERS}
+    money = {"spend": _exact(row.sums), "spend_before": _exact(row.before)}
+    return {"entity": row.entity, "part": row.part, "alias": row.alias, **numbers, **money}
+
+
+_EMPTY: Final = SpendRow("", "", "", SpendSums(), SpendSums())
+
+
+def _exact(sums: SpendSums) -> str:
+    return f"{dollars_from_nanos(sums.spend_nanos):f}"
+
+
+def _dollars(sums: SpendSums) -> str:
+    amount = dollars_from_nanos(sums.spend_nanos)
+    return f"${amount:,.2f}" if amount >= Decimal("0.01") or not amount else f"${amount:.6f}"
+
+
+def _change(now: SpendSums, before: SpendSums) -> str:
+    if not before.spend_nanos:
+        return "new" if now.spend_nanos else ""
+    return f"{(now.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos:+.0f} %"
+
+
+def _print(rows: list[SpendRow], total: SpendSums, total_before: SpendSums, dimension: str, days: Days) -> None:
+    console = Console()
+    names = ("requests", "failed", "tokens in", "tokens out", "cached", "priced $0", "spend", "change")
+    right = [Column(name, justify="right") for name in names]
+    table = Table(Column(dimension, overflow="fold"), *right, title=f"Spend {days.first} to {days.last}")
+    for row in rows:
+        table.add_row(escape(_name(row, dimension)), *_cells(row.sums, row.before))
+    table.add_section()
+    table.add_row("all requests, each once", *_cells(total, total_before), style="bold")
+    console.print(table)
+
+
+def _name(row: SpendRow, dimension: str) -> str:
+    whole, half = row.entity or f"(no {dimension})", row.part
+    if half:
+        return one_line(f"{whole} / {row.alias or half}")
+    return one_line(f"{row.alias} ({whole})" if row.alias and row.alias != whole else whole)
+
+
+def _cells(sums: SpendSums, before: SpendSums) -> list[str]:
+    return [*(f"{getattr(sums, name):,}" for name in _NUMBERS), _dollars(sums), _change(sums, before)]

@@ -1,0 +1,69 @@
+"""``alertworker spend``: exact for machines, readable for people, and clear about what it cannot do."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from alertworker.cli import cli
+from alertworker.pipeline import Runtime, ingest
+from alertworker.store import SqlSpendBook, SqlStore
+from tests.integration.line import NOW, answered, batch
+
+
+@pytest.fixture
+def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Enter two teams, one with a name that rich would take for markup."""
+    ingest(
+        batch(
+            answered("a", team_alias="[red]Search", tags=("x", "y"), cost_nanos=1_234_567_890_123),
+            answered("b", team_id=None, tags=("x",), cost_nanos=1),
+        ),
+        runtime,
+        now=NOW,
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def spend(*arguments: str) -> str:
+    """Run the command for the test's day."""
+    result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.usefixtures("booked")
+def test_machines_get_exact_dollars() -> None:
+    """To the nano-dollar, as text, in JSON and in CSV alike."""
+    first, second = (json.loads(line) for line in spend("--json").splitlines())
+    assert (first["entity"], first["alias"], first["spend"]) == ("search", "[red]Search", "1234.567890123")
+    assert (second["entity"], second["spend"], second["requests"]) == ("", "0.000000001", 1)
+    rows = list(csv.DictReader(io.StringIO(spend("--csv", "--by", "tag"))))
+    assert [(row["entity"], row["spend"]) for row in rows] == [("x", "1234.567890124"), ("y", "1234.567890123")]
+
+
+@pytest.mark.usefixtures("booked")
+def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
+    """Two tags of one call are two rows, and the total is not their sum; a limit leaves the total whole."""
+    text = spend("--by", "tag", "--limit", "1")
+    assert "$1,234.57" in text
+    (total,) = [line for line in text.splitlines() if "each once" in line]
+    assert [cell.strip() for cell in total.split("│")][2] == "2"
+    assert "[red]Search (search)" in spend()
+    assert "(no team)" in spend()
+    assert "(no team)" not in spend("--team", "search")
+
+
+@pytest.mark.usefixtures("booked")
+def test_days_in_the_wrong_order_are_refused() -> None:
+    """With the days as they were understood."""
+    result = CliRunner().invoke(cli, ["spend", "--since", "2026-11-25", "--until", "2026-11-24"])
+    assert result.exit_code == 2
+    assert "--since 2026-11-25 is after --until 2026-11-24" in result.output
