@@ -218,13 +218,16 @@ def next_limit(reading: Reading) -> Limit | None:
 
 
 def _amounts(reading: Reading) -> Iterable[Limit]:
-    """Give the amounts to tell of. The least is 1, so that a budget of nothing is crossed by the first call."""
-    if reading.soft_nanos is not None:
-        yield Limit(BudgetEvent.SOFT_BUDGET_CROSSED, max(1, reading.soft_nanos))
+    """Give the amounts to tell of; a budget of nothing is used up before the first call, and has no shares.
+
+    A soft budget above the maximum is none: when it is reached, calls have long been refused.
+    """
+    if reading.soft_nanos is not None and (reading.max_nanos is None or reading.soft_nanos < reading.max_nanos):
+        yield Limit(BudgetEvent.SOFT_BUDGET_CROSSED, reading.soft_nanos)
     if reading.max_nanos is not None:
         for share in SHARES if reading.max_nanos > 0 else ():
-            yield Limit(BudgetEvent.THRESHOLD_CROSSED, max(1, -(-reading.max_nanos * share // 100)), share)
-        yield Limit(BudgetEvent.BUDGET_CROSSED, max(1, reading.max_nanos), 100)
+            yield Limit(BudgetEvent.THRESHOLD_CROSSED, -(-reading.max_nanos * share // 100), share)
+        yield Limit(BudgetEvent.BUDGET_CROSSED, reading.max_nanos, 100)
 
 
 def _rank(limit: Limit) -> tuple[int, int]:

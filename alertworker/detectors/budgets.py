@@ -141,7 +141,7 @@ def _facts(limit: Limit, reading: Reading, *, now: datetime, zone: ZoneInfo) -> 
         facts["Soft budget"] = spell_dollars(reading.soft_nanos)
     if reading.reset_at is not None:
         facts["Resets"] = _moment(reading.reset_at, zone)
-    if pace := _pace(reading, zone):
+    if pace := _pace(limit, reading, zone):
         facts["Pace"] = pace
     if limit.event is BudgetEvent.BUDGET_CROSSED:
         refused = reading.rejected_at is not None
@@ -173,14 +173,16 @@ def share(reading: Reading) -> float | None:
     return reading.spend_nanos * 1_000 // limit / 10 if limit else None
 
 
-def _pace(reading: Reading, zone: ZoneInfo) -> str | None:
+def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
+    """Give the pace, and when it reaches the maximum; for a projected soft budget, when it reaches that."""
     pace, ahead = pace_of(reading), next_limit(reading)
     if pace is None:
         return None
     text = f"{spell_dollars(pace.per_day_nanos)} a day → {spell_dollars(pace.at_end_nanos)} at the reset"
     if ahead is None:
         return text
-    final = reading.max_nanos if reading.max_nanos is not None else ahead.nanos
+    projected = limit.event is BudgetEvent.PROJECTED_LIMIT_EXCEEDED
+    final = ahead.nanos if projected or reading.max_nanos is None else reading.max_nanos
     full = full_at(final, reading.spend_nanos, per_day_nanos=pace.per_day_nanos, now=reading.at)
     if full is None or reading.reset_at is None or full >= reading.reset_at:
         return text

@@ -74,9 +74,11 @@ def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NO
         (86, 100, 60, BudgetEvent.THRESHOLD_CROSSED, 85),
         (91, 100, 90, BudgetEvent.SOFT_BUDGET_CROSSED, None),
         (100, 100, 100, BudgetEvent.BUDGET_CROSSED, 100),
+        (150, 100, 120, BudgetEvent.BUDGET_CROSSED, 100),
         (7, None, 5, BudgetEvent.SOFT_BUDGET_CROSSED, None),
         (7, None, None, None, None),
-        (0, 0, None, None, None),
+        (0, 0, None, BudgetEvent.BUDGET_CROSSED, 100),
+        (0, 100, None, None, None),
         (0.01, 0, None, BudgetEvent.BUDGET_CROSSED, 100),
     ],
 )
@@ -226,6 +228,9 @@ def test_a_soft_budget_that_the_pace_leads_past_is_told_for_keys_and_never_early
         "Key app: soft budget of $100 will be crossed at this pace",
         "Key app: soft budget of $100 crossed",
     ]
+    told = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
+    assert told is not None
+    assert told.facts["Pace"] == "$4 a day → $120 at the reset; $100 reached on 2026-11-26"
     assert [highest(KEY, one) for one in (early, calm)] == [None, None]
     assert highest(TEAM, paced) is None
 
