@@ -49,8 +49,8 @@ def ask(alerts: list[Any], projections: list[Any]) -> tuple[dict[str, str], list
 def reading(spend: float, limit: float | None, soft: float | None, **more: Any) -> Reading:
     """Make a reading from dollars."""
     at = more.pop("at", RESET - timedelta(days=10))
-    nanos = [None if amount is None else nanos_from_dollars(amount) for amount in (limit, soft)]
-    return Reading(at, at, at, at, nanos_from_dollars(spend), *nanos, **more)
+    maximum, lower = (None if amount is None else nanos_from_dollars(amount) for amount in (limit, soft))
+    return Reading(at, at, at, at, nanos_from_dollars(spend), maximum, lower, **more)
 
 
 def ours(spend: float, limit: float | None, soft: float | None) -> str | None:
