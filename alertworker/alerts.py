@@ -55,6 +55,16 @@ class AlertType(StrEnum):
     NEW_INTERNAL_USER_CREATED = "new_internal_user_created"
     INTERNAL_USER_UPDATED = "internal_user_updated"
     INTERNAL_USER_DELETED = "internal_user_deleted"
+    #: Ours: changes that LiteLLM's own alerting does not cover.
+    VIRTUAL_KEY_REGENERATED = "virtual_key_regenerated"
+    VIRTUAL_KEY_BLOCKED = "virtual_key_blocked"
+    VIRTUAL_KEY_UNBLOCKED = "virtual_key_unblocked"
+    TEAM_BLOCKED = "team_blocked"
+    TEAM_UNBLOCKED = "team_unblocked"
+    TEAM_MEMBER_ADDED = "team_member_added"
+    TEAM_MEMBER_REMOVED = "team_member_removed"
+    #: Ours: LiteLLM's own alerting said something of a type that nobody knows.
+    UNKNOWN = "unknown"
     #: Ours: a proxy process went silent without a goodbye, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
     #: Ours: a receiver refuses our messages for good, or has not taken any for a while.
@@ -104,12 +114,24 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.NEW_INTERNAL_USER_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.INTERNAL_USER_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.INTERNAL_USER_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.VIRTUAL_KEY_REGENERATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.VIRTUAL_KEY_BLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.VIRTUAL_KEY_UNBLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_BLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_UNBLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_MEMBER_ADDED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.TEAM_MEMBER_REMOVED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
+    AlertType.UNKNOWN: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
     AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, Severity.HIGH, _CONDITION),
     AlertType.STORE_AWAY: AlertSpec(_ON, Severity.HIGH, _CONDITION),
 }
 #: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
-OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN, AlertType.STORE_AWAY})
+OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN, AlertType.STORE_AWAY, AlertType.UNKNOWN})
+#: The label of an alert that LiteLLM's own alerting raised; whatever its type, it is a notice.
+RELAYED: Final = "relayed_from"
+#: The label of a relayed alert that something else tells already; it reaches nobody.
+COVERED_BY: Final = "covered_by"
 
 #: How many members (single calls, failures) an alert keeps by name; the rest is counted.
 MAX_MEMBERS: Final = 10
@@ -142,7 +164,7 @@ class Alert:
     @property
     def kind(self) -> Kind:
         """Whether it happens once or fires and resolves."""
-        return CATALOGUE[self.type].kind
+        return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     @property
     def fingerprint(self) -> str:
@@ -184,7 +206,7 @@ class OpenAlert:
     @property
     def kind(self) -> Kind:
         """Whether it happens once or fires and resolves."""
-        return CATALOGUE[self.type].kind
+        return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind
 
     @property
     def routing_labels(self) -> dict[str, str]:

@@ -14,10 +14,12 @@ from zoneinfo import ZoneInfo
 
 from alertworker.budgets import BudgetKey, Reading, merge, read, read_report
 from alertworker.events import (
+    AlertRelayed,
     AttemptFailed,
     BudgetReported,
     Canary,
     EndEvent,
+    EntityChanged,
     Event,
     PublisherEvent,
     RequestAnnounced,
@@ -64,6 +66,8 @@ class Fold:
     ended: dict[str, EndEvent] = field(default_factory=dict)
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
+    changed: list[EntityChanged] = field(default_factory=list)
+    relayed: list[AlertRelayed] = field(default_factory=list)
     canary_sent_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     #: How many events had a time that could not be believed.
@@ -102,6 +106,16 @@ def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
         _budgets(result, read_report(event))
     elif isinstance(event, Canary):
         result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
+    else:
+        _told(result, event)
+
+
+def _told(result: Fold, event: Event) -> None:
+    """Keep what somebody did, and what LiteLLM said; there is little of it."""
+    if isinstance(event, EntityChanged):
+        result.changed.append(event)
+    elif isinstance(event, AlertRelayed):
+        result.relayed.append(event)
 
 
 def _believed(result: Fold, event: Event, now: datetime) -> Event:

@@ -151,6 +151,10 @@ class Transaction(Protocol):
         """Keep what publishers said of themselves."""
         ...
 
+    def hears(self, integration: str, *, since: datetime) -> bool:
+        """Tell whether a publisher of this integration lives and was heard since then."""
+        ...
+
     def mark_line(self, name: str, at: datetime) -> None:
         """Move a named moment of the line forward, never back."""
         ...

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from alertworker.alerts import Alert, AlertType
-from alertworker.detectors import llm, tracking
+from alertworker.detectors import admin, llm, tracking
 from alertworker.detectors.policy import Policy
 from alertworker.folding import Fold
 
@@ -17,6 +18,7 @@ DETECTORS: Final[Mapping[AlertType, Detector]] = {
     AlertType.LLM_EXCEPTIONS: llm.exceptions,
     AlertType.LLM_TOO_SLOW: llm.too_slow,
     AlertType.FAILED_TRACKING_SPEND: tracking.failed_tracking,
+    **{kind: partial(admin.changes, kind=kind) for kind in admin.TYPES.values()},
 }
 
 __all__ = ["DETECTORS", "Detector", "Policy"]

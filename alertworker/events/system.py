@@ -30,6 +30,8 @@ class PublisherEvent(Event):
     pid: Count
     version: Name
     started_at: Moment
+    #: What publishes through it: "litellm" for the proxy's callback.
+    integration: Name | None = None
     counters: PublisherCounters = Field(default_factory=PublisherCounters)
 
 

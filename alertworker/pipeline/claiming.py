@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import MAX_MEMBERS, Alert, Kind, OpenAlert
+from alertworker.alerts import COVERED_BY, MAX_MEMBERS, Alert, Kind, OpenAlert
 from alertworker.grouping import compose
 from alertworker.inhibitions import find_inhibitor
 from alertworker.messages import Step
@@ -86,6 +86,8 @@ def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datet
 
 def _muted_by(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> str | None:
     labels = alert.routing_labels
+    if COVERED_BY in labels:
+        return f"covered by {labels[COVERED_BY]}"
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return f"silence {silence.id}"

@@ -8,7 +8,8 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from alertworker.detectors import DETECTORS, Policy, llm
+from alertworker.alerts import Alert, AlertType
+from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
@@ -18,6 +19,10 @@ from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
+#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
+SILENCE: Final = timedelta(seconds=45)
+#: How LiteLLM's callback names itself in its publisher's heartbeats.
+LITELLM: Final = "litellm"
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
@@ -88,10 +93,20 @@ def _apply(
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
     _hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
+    alerts += _relayed(tx, folded, now=now)
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
     judge_budgets(tx, folded, runtime, now=now)
     tx.count("clamped", "clock ahead", folded.clamped)
+
+
+def _relayed(tx: Transaction, folded: Fold, *, now: datetime) -> list[Alert]:
+    """Judge what LiteLLM's own alerting said, beside what its callback tells by itself."""
+    if not folded.relayed:
+        return []
+    covered = tx.hears(LITELLM, since=now - SILENCE)
+    raised_here = (*DETECTORS, AlertType.LLM_REQUESTS_HANGING, AlertType.BUDGET_ALERTS) if covered else ()
+    return list(relayed.alerts(folded, raised_here))
 
 
 def _hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *, now: datetime) -> None:

@@ -13,14 +13,12 @@ from alertworker.events import Canary
 from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
-from alertworker.pipeline.ingest import MAX_BATCH_AGE, wake
+from alertworker.pipeline.ingest import MAX_BATCH_AGE, SILENCE, wake
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import LostPublisher, Transaction
 
 #: How often a canary is sent round the line.
 CANARY_EVERY: Final = timedelta(seconds=5)
-#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
-SILENCE: Final = timedelta(seconds=45)
 
 
 def sweep(runtime: Runtime, *, now: datetime) -> None:
@@ -65,7 +63,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
 
 
 def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    if alert.type is AlertType.LLM_REQUESTS_HANGING and not alert.running:
+    if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is Kind.CONDITION and not alert.running:
         resolve(tx, alert, runtime, now=now)
     elif alert.muted_by is not None:
         tell(tx, alert, Step.FIRING, runtime, now=now)

@@ -60,6 +60,8 @@ class Publisher:
         self._spool_bytes = spool_bytes
         self._batch_seconds = batch_seconds
         self._heartbeat_seconds = heartbeat_seconds
+        #: What publishes through it ("litellm"); said in every heartbeat.
+        self.integration: str | None = None
         self.inflight = InFlight(threshold_seconds, on_start=self._start)
         self._buffer: deque[Event | dict[str, Any]] = deque(maxlen=buffer_events)
         self._closing = False
@@ -242,6 +244,7 @@ class Publisher:
             "host": socket.gethostname()[:256],
             "pid": os.getpid(),
             "version": __version__,
+            "integration": self.integration,
             "started_at": self._started_at,
             "counters": self.stats(),
         }

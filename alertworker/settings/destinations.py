@@ -13,11 +13,14 @@ from alertworker.routing import Route
 from alertworker.settings.sources import Sources, nearest, secret
 
 _REFERENCE: Final = "os.environ/"
+#: Where our own relay listens: an alert sent there would come back as an alert.
+_RELAY: Final = "/integrations/litellm/"
 #: The receiver that takes what no route takes.
 DEFAULT: Final = "default"
 #: Variables that hold a chat's address, with LiteLLM's word for it in ``alerting``, and what it speaks where the
 #: address itself does not tell.
 _CHATS: Final = (
+    ("slack", "ALERTWORKER_SLACK_WEBHOOK_URL", "slack"),
     ("slack", "SLACK_WEBHOOK_URL", "slack"),
     ("slack", "ALERTING_WEBHOOK_URL", "slack"),
     ("ms_teams", "MS_TEAMS_WEBHOOK_URL", "ms_teams"),
@@ -77,6 +80,15 @@ def chat(url: str, otherwise: str = "slack") -> dict[str, Any]:
     return {"kind": recognize(url) or otherwise, "url": url}
 
 
+def refuse_loop(url: object, where: str, sources: Sources) -> None:
+    """Note a problem where an address is our own relay."""
+    if isinstance(url, str) and _RELAY in url:
+        sources.problems.append(
+            f"{where}: is our own relay, so that every alert would come back; name the chat itself, for instance in "
+            "ALERTWORKER_SLACK_WEBHOOK_URL, and leave LiteLLM's variables to the proxy"
+        )
+
+
 def resolve(item: Any, where: str, sources: Sources) -> str | None:
     """Read a value that may be ``os.environ/NAME``; ``None`` with a problem where that is not set."""
     if not isinstance(item, str):
@@ -101,6 +113,7 @@ def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list
         if url:
             taken.add(word)
             sources.origins[f"default_{word}"] = origin
+            refuse_loop(url, origin, sources)
             names.append(found.add(chat(url, otherwise)))
     return names
 
@@ -125,4 +138,6 @@ def _per_type(sources: Sources) -> dict[str, list[str]]:
         items = given if isinstance(given, list) else [given]
         resolved = [resolve(item, f"{origin}.{kind}", sources) for item in items]
         urls[kind] = [url for url in resolved if url is not None]
+        for url in urls[kind]:
+            refuse_loop(url, f"{origin}.{kind}", sources)
     return {kind: found for kind, found in urls.items() if found}

@@ -12,7 +12,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.inhibitions import Inhibition
 from alertworker.matchers import Matcher, parse
 from alertworker.routing import Route
-from alertworker.settings.destinations import Destinations, resolve
+from alertworker.settings.destinations import Destinations, refuse_loop, resolve
 from alertworker.settings.sources import Sources, nearest
 from alertworker.time_intervals import TimeInterval, read_time, read_weekdays
 
@@ -90,6 +90,7 @@ def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
     fields = {
         key: _resolved(value, f"{where}.{key}", reader.sources) for key, value in reader.mapping(raw, where).items()
     }
+    refuse_loop(fields.get("url"), f"{where}.url", reader.sources)
     kind = fields.get("kind") or recognize(str(fields.get("url", "")))
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))

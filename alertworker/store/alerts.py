@@ -168,7 +168,8 @@ class AlertStatements(Statements):
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
         """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.ended_at.is_(None)).exists()
-        over = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & ~running
+        hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
+        over = hanging & ~running
         statement = (
             select(ALERTS)
             .where(

@@ -31,6 +31,7 @@ class CallStatements(Statements):
                 "arrived_at": now,
                 "lost_at": None,
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
+                "integration": event.integration,
                 "backlog": beat.backlog if beat else 0,
                 "counters": event.counters.model_dump(),
             }
@@ -44,6 +45,16 @@ class CallStatements(Statements):
             }
             changes["arrived_at"] = now  # a clock that was set back must not make it look silent
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
+
+    def hears(self, integration: str, *, since: datetime) -> bool:
+        """Tell whether a publisher of this integration lives and was heard since then."""
+        statement = select(PUBLISHERS.c.boot_id).where(
+            PUBLISHERS.c.integration == integration,
+            PUBLISHERS.c.arrived_at >= since,
+            PUBLISHERS.c.stopped_at.is_(None),
+            PUBLISHERS.c.lost_at.is_(None),
+        )
+        return self.connection.execute(statement.limit(1)).first() is not None
 
     def mark_line(self, name: str, at: datetime) -> None:
         """Move a named moment of the line forward, never back."""

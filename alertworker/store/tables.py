@@ -151,6 +151,8 @@ PUBLISHERS = Table(
     Column("pid", BigInteger, nullable=False),
     Column("heard_at", UtcDateTime, nullable=False),
     Column("arrived_at", UtcDateTime, nullable=False),
+    #: What publishes through it ("litellm"), as it says; NULL where a program of its own does.
+    Column("integration", NAME),
     Column("interval_seconds", Integer, nullable=False),
     Column("backlog", BigInteger, nullable=False),
     Column("counters", JSON, nullable=False),

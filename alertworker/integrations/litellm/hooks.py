@@ -89,6 +89,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         if self._made is None:
             options = CallbackOptions.read(os.environ, _litellm_config())
             publisher = get_publisher()
+            publisher.integration = "litellm"
             self._made = Recorder(publisher, options, threshold=_litellm_threshold)
             expect_end_on_sigterm(publisher)
         return self._made

@@ -79,8 +79,13 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
     for secret in secrets:
         if isinstance(secret, str) and len(secret) >= _MIN_WHOLE:
             message = message.replace(secret, REMOVED)
-    message = without(_SECRETS.sub(_masked, message), prompt)
+    message = without(without_secrets(message), prompt)
     return (message + "… cut" if cut else message)[:MAX_TEXT]
+
+
+def without_secrets(text: str) -> str:
+    """Give a text without what looks like a secret."""
+    return _SECRETS.sub(_masked, text)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:

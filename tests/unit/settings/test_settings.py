@@ -305,3 +305,30 @@ alertworker:
     assert "allowed_networks" in told
     assert "192.168.7.7" not in told
     assert "allowed_networks" in problems(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))
+
+
+@pytest.mark.parametrize("variable", ["SLACK_WEBHOOK_URL", "MS_TEAMS_WEBHOOK_URL", "ALERTWORKER_SLACK_WEBHOOK_URL"])
+def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable: str) -> None:
+    """Every alert would come back as an alert; the variable is named, and what to do."""
+    relay = "http://127.0.0.1:4010/integrations/litellm/slack/db_exceptions?key=canary"
+
+    text = problems(tmp_path, "", {variable: relay})
+    assert f"environment {variable}: is our own relay" in text
+    assert "canary" not in text
+    mapped = f"general_settings: {{alert_to_webhook_url: {{db_exceptions: '{relay}'}}}}"
+    assert "alert_to_webhook_url.db_exceptions: is our own relay" in problems(tmp_path, mapped)
+    receiver = f"alertworker: {{receivers: [{{name: a, channels: [{{kind: slack, url: '{relay}'}}]}}]}}"
+    assert "channels[0].url: is our own relay" in problems(tmp_path, receiver)
+
+
+def test_the_proxys_variable_may_point_at_the_relay_where_ours_is_set(tmp_path: Path) -> None:
+    """Both read the same environment, and nothing goes round."""
+    environ = {
+        "SLACK_WEBHOOK_URL": "http://127.0.0.1:4010/integrations/litellm/slack",
+        "ALERTWORKER_SLACK_WEBHOOK_URL": HOOK,
+    }
+
+    settings = load(tmp_path, "", environ)
+
+    assert [channel.kind for channel in settings.channels] == ["slack"]
+    assert route(settings, AlertType.DB_EXCEPTIONS) == (settings.channels[0].name,)

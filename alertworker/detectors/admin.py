@@ -1,0 +1,94 @@
+"""Changes of keys, teams, internal users and models, as notices: who did what, and which fields were given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from alertworker.alerts import CATALOGUE, MAX_MEMBERS, Alert, AlertType
+from alertworker.detectors.policy import Policy
+from alertworker.events import Action, Entity, EntityChanged
+from alertworker.folding import Fold
+
+#: The type of each change; what is not named here rings nobody.
+TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
+    (Entity.KEY, Action.CREATED): AlertType.NEW_VIRTUAL_KEY_CREATED,
+    (Entity.KEY, Action.UPDATED): AlertType.VIRTUAL_KEY_UPDATED,
+    (Entity.KEY, Action.DELETED): AlertType.VIRTUAL_KEY_DELETED,
+    (Entity.KEY, Action.REGENERATED): AlertType.VIRTUAL_KEY_REGENERATED,
+    (Entity.KEY, Action.BLOCKED): AlertType.VIRTUAL_KEY_BLOCKED,
+    (Entity.KEY, Action.UNBLOCKED): AlertType.VIRTUAL_KEY_UNBLOCKED,
+    (Entity.TEAM, Action.CREATED): AlertType.NEW_TEAM_CREATED,
+    (Entity.TEAM, Action.UPDATED): AlertType.TEAM_UPDATED,
+    (Entity.TEAM, Action.DELETED): AlertType.TEAM_DELETED,
+    (Entity.TEAM, Action.BLOCKED): AlertType.TEAM_BLOCKED,
+    (Entity.TEAM, Action.UNBLOCKED): AlertType.TEAM_UNBLOCKED,
+    (Entity.TEAM, Action.MEMBER_ADDED): AlertType.TEAM_MEMBER_ADDED,
+    (Entity.TEAM, Action.MEMBER_REMOVED): AlertType.TEAM_MEMBER_REMOVED,
+    (Entity.INTERNAL_USER, Action.CREATED): AlertType.NEW_INTERNAL_USER_CREATED,
+    (Entity.INTERNAL_USER, Action.UPDATED): AlertType.INTERNAL_USER_UPDATED,
+    (Entity.INTERNAL_USER, Action.DELETED): AlertType.INTERNAL_USER_DELETED,
+    (Entity.MODEL, Action.CREATED): AlertType.NEW_MODEL_ADDED,
+}
+
+
+def changes(fold: Fold, _policy: Policy, *, kind: AlertType) -> Iterable[Alert]:
+    """One alert for each thing that was changed in one way; the same change told twice is one alert that counts two."""
+    groups: dict[tuple[str, str], list[EntityChanged]] = {}
+    for event in fold.changed:
+        if TYPES.get((event.entity, event.action)) is kind:
+            groups.setdefault((_which(event), event.actor_id or ""), []).append(event)
+    for (which, actor), events in groups.items():
+        first = events[0]
+        yield Alert(
+            type=kind,
+            severity=CATALOGUE[kind].severity,
+            identity={"entity": which, "by": actor} | ({} if which else {"event": str(first.event_id)}),
+            headline=_headline(first),
+            first_at=min(event.occurred_at for event in events),
+            last_at=max(event.occurred_at for event in events),
+            count=len(events),
+            labels=_labels(first),
+            facts=_facts(first),
+            members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+        )
+
+
+def _which(event: EntityChanged) -> str:
+    return event.entity_id or event.entity_alias or ""
+
+
+def _headline(event: EntityChanged) -> str:
+    entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
+    by = f" by {event.actor_id}" if event.actor_id else ""
+    return f"{entity.capitalize()} {event.entity_alias or event.entity_id or '(no name)'} was {action}{by}".replace(
+        " was member ", ": member "
+    )
+
+
+def _labels(event: EntityChanged) -> dict[str, str]:
+    labels = {"key": event.entity_alias if event.entity is Entity.KEY else None, "team": _team(event)}
+    return {name: value for name, value in labels.items() if value}
+
+
+def _team(event: EntityChanged) -> str | None:
+    return event.entity_alias or event.entity_id if event.entity is Entity.TEAM else event.team_id
+
+
+def _facts(event: EntityChanged) -> dict[str, str]:
+    facts = {
+        "Action Done by": " · ".join(
+            part for part in (event.actor_id, event.actor_role, event.actor_key_alias) if part
+        ),
+        event.entity.value.replace("_", " ").capitalize(): " · ".join(
+            part for part in (event.entity_alias, event.entity_id) if part
+        ),
+        "Team": event.team_id if event.entity is not Entity.TEAM else None,
+        "Fields given": ", ".join(event.changed),
+        **event.details,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _member(event: EntityChanged) -> str:
+    return " · ".join(part for part in (event.occurred_at.isoformat(timespec="seconds"), event.actor_id) if part)

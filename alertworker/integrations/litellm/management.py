@@ -1,0 +1,80 @@
+"""What LiteLLM prints when a key, team or internal user was changed: who did what, and which fields. Pure.
+
+Its text holds the arguments of the endpoint as Python prints them, raw keys included. Names of fields are taken from
+them, a key is taken as its hash, and values only of fields that say nothing secret.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from alertworker.events import Action, Entity, EntityChanged
+from alertworker.events.base import MAX_NAME
+from alertworker.integrations.litellm.bounds import key_hash
+
+#: LiteLLM's alert types of management, with what each says.
+MANAGEMENT: Final = {
+    "new_virtual_key_created": (Entity.KEY, Action.CREATED),
+    "virtual_key_updated": (Entity.KEY, Action.UPDATED),
+    "virtual_key_deleted": (Entity.KEY, Action.DELETED),
+    "new_team_created": (Entity.TEAM, Action.CREATED),
+    "team_updated": (Entity.TEAM, Action.UPDATED),
+    "team_deleted": (Entity.TEAM, Action.DELETED),
+    "new_internal_user_created": (Entity.INTERNAL_USER, Action.CREATED),
+    "internal_user_updated": (Entity.INTERNAL_USER, Action.UPDATED),
+    "internal_user_deleted": (Entity.INTERNAL_USER, Action.DELETED),
+}
+_ACTOR: Final = re.compile(r"^created_by_(user_id|user_role|key_alias): `([^`\n]*)`$", re.MULTILINE)
+#: ``field=value`` in a printed model; a value that is a text, a number or a flat list.
+_ARGUMENT: Final = re.compile(r"(?<![\w.])([a-z_][a-z0-9_]{0,63})=('[^'\n]*'|\[[^\[\]\n]*\]|[\w.<:-]+)")
+_QUOTED: Final = re.compile(r"'([^'\n]*)'")
+#: Fields whose values may be seen.
+_SHOWN: Final = frozenset(
+    ("budget_duration", "max_budget", "models", "rpm_limit", "soft_budget", "tpm_limit", "user_role")
+)
+_IDS: Final = {
+    Entity.KEY: ("key", "keys", "key_hash"),
+    Entity.TEAM: ("team_id", "team_ids"),
+    Entity.INTERNAL_USER: ("user_id", "user_ids"),
+}
+_ALIASES: Final = {
+    Entity.KEY: ("key_alias", "key_aliases"),
+    Entity.TEAM: ("team_alias",),
+    Entity.INTERNAL_USER: ("user_alias", "user_email"),
+}
+_NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
+
+
+def entity_changed(kind: str, message: str, *, now: datetime) -> EntityChanged:
+    """Read the message of a management alert; ``kind`` is one of `MANAGEMENT`."""
+    entity, action = MANAGEMENT[kind]
+    who, _, arguments = message.partition("*Arguments passed:*")
+    actor = {label: value for label, value in _ACTOR.findall(who) if value != "None"}
+    given = {field: value for field, value in _ARGUMENT.findall(arguments) if value not in _NOT_GIVEN}
+    identity = _first(given, _IDS[entity])
+    return EntityChanged(
+        occurred_at=now,
+        entity=entity,
+        action=action,
+        entity_id=key_hash(identity) if entity is Entity.KEY else identity,
+        entity_alias=_first(given, _ALIASES[entity]),
+        team_id=_first(given, ("team_id",)),
+        actor_id=actor.get("user_id", "")[:MAX_NAME] or None,
+        actor_role=actor.get("user_role", "")[:MAX_NAME] or None,
+        actor_key_alias=actor.get("key_alias", "")[:MAX_NAME] or None,
+        changed=tuple(sorted(given))[:64],
+        details={field: given[field].strip("'")[:MAX_NAME] for field in sorted(given) if field in _SHOWN},
+    )
+
+
+def _first(given: dict[str, str], fields: tuple[str, ...]) -> str | None:
+    for field in fields:
+        value = given.get(field)
+        if value:
+            quoted = _QUOTED.search(value)
+            found = quoted[1] if quoted else value.strip("[]")
+            if found:
+                return found[:MAX_NAME]
+    return None

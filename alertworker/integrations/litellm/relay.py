@@ -1,0 +1,225 @@
+"""Reads what LiteLLM's own alerting posts to a chat, or to its ``WEBHOOK_URL``, back into events. Worker side; pure.
+
+What it cannot place still becomes an event, of the type `UNKNOWN`: nothing that LiteLLM said is lost here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from alertworker.errors import AlertWorkerError
+from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, Event
+from alertworker.events.admin import MAX_DETAILS
+from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
+from alertworker.integrations.litellm.bounds import clip, key_hash, name, nanos
+from alertworker.integrations.litellm.management import MANAGEMENT, entity_changed
+from alertworker.integrations.litellm.scrub import without_secrets
+
+#: The largest body that is read, in bytes.
+MAX_BODY: Final = 1024 * 1024
+#: The type of what LiteLLM's texts do not name.
+UNKNOWN: Final = "unknown"
+#: Types whose numbers look like secrets to the scrubber ("output token: …"), and that hold no text of a caller.
+_FIGURES: Final = frozenset(
+    (
+        "daily_reports",
+        "fallback_reports",
+        "model_deprecation_warnings",
+        "new_model_added",
+        "spend_reports",
+        "user_spend_anomalies",
+        "user_spend_thresholds",
+    )
+)
+
+_HEAD: Final = re.compile(
+    r"\A(?:\[Num Alerts: (?P<times>[0-9]{1,10})\]\s+)?"
+    r"Alert type: `(?P<type>[^`\n]{1,256})`(?: \(Digest\))?(?P<rest>.*)\Z",
+    re.DOTALL,
+)
+_FIELD: Final = re.compile(r"\n(Level|Timestamp|Start|End|Count): `([^`\n]{0,64})`")
+_PROXY_URL: Final = re.compile(r"\n\nProxy URL: `[^`\n]*`\s*\Z")
+_METADATA: Final = re.compile(r"\n\n\*Alerting Metadata\*: \n(.*?): `(.*?)`\n\n", re.DOTALL)
+#: A labelled line of a message: ``*Model Name:* `gpt-4o` `` or ``API Base: `https://…` ``.
+_FACT: Final = re.compile(r"^\s*\*?([^\W_][\w /-]{0,60}?):\*?:? `([^`\n]*)`\s*$", re.MULTILINE)
+_PLAIN_FACT: Final = re.compile(r"^(Model|model): ([^\n`]{1,256})$", re.MULTILINE)
+#: The excerpt of the caller's messages: one line for a list; anything else may hold lines that look like ours.
+_MESSAGES: Final = re.compile(r"^Messages: (?:`\[\{'[^\n]*$\n?|.*\Z)", re.MULTILINE | re.DOTALL)
+_MARKS: Final = re.compile(r"[*`]+")
+
+_LEVELS: Final = ("Low", "Medium", "High")
+#: LiteLLM's ``event_group`` where it is not our word.
+_SCOPES: Final = {"end_user": "customer", "user": "user"}
+_ENTITIES: Final = {
+    "key": "token",
+    "team": "team_id",
+    "user": "user_id",
+    "team_member": "user_id",
+    "organization_member": "user_id",
+    "end_user": "customer_id",
+    "organization": "organization_id",
+}
+
+
+class RelayError(AlertWorkerError):
+    """A body is no JSON object, or over `MAX_BODY`; LiteLLM never sends such a one."""
+
+
+def read_slack(
+    body: bytes, *, now: datetime, named: str | None = None, host: str | None = None, show_messages: bool = False
+) -> Event:
+    """Read a body that LiteLLM posted to a chat's webhook (Slack's or Teams' form).
+
+    ``named`` is the type that the path names, which wins over the text's; ``host`` the proxy that sent it. The
+    caller's messages stay in only with ``show_messages``.
+
+    Raises:
+        RelayError: when it is not a JSON object.
+    """
+    text = _text(_object(body))
+    head = _HEAD.match(text)
+    if head is None:
+        kind, rest, times = named or UNKNOWN, text, 1
+    else:
+        kind, rest, times = named or head["type"], head["rest"], int(head["times"] or 1)
+    fields, message, metadata = _parts(rest if head is not None else f"\n{rest}")
+    if kind in MANAGEMENT:
+        return entity_changed(kind, message, now=now)
+    message = message if show_messages else _MESSAGES.sub("", message)
+    if kind not in _FIGURES:
+        message = without_secrets(message)
+        metadata = {key: without_secrets(value) for key, value in metadata.items()}
+    if kind == "outage_alerts" and "*Region Name:*" in message:
+        kind = "region_outage_alerts"
+    count = _number(fields.get("Count")) * times
+    headline, facts, details = _message(message)
+    return AlertRelayed(
+        occurred_at=now,
+        alert_type=clip(kind, MAX_NAME) or UNKNOWN,
+        level=fields.get("Level") if fields.get("Level") in _LEVELS else None,
+        headline=headline or f"LiteLLM sent an alert of type {kind[:MAX_NAME]}",
+        text=details,
+        facts=facts,
+        metadata=metadata,
+        count=min(max(count, 1), MAX_COUNT),
+        source_host=name(host),
+        digest_from=_moment(fields.get("Start")),
+        digest_until=_moment(fields.get("End")),
+    )
+
+
+def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Event:
+    """Read LiteLLM's budget event; what is none becomes a relayed alert of unknown type.
+
+    Raises:
+        RelayError: when it is not a JSON object.
+    """
+    fields = _object(body)
+    group, event = name(fields.get("event_group")), name(fields.get("event"))
+    scope = _SCOPES.get(group or "", group)
+    if event is None or scope not in set(BudgetScope):
+        message = clip(fields.get("event_message"), MAX_TEXT) or "LiteLLM's webhook sent what is no budget event"
+        return AlertRelayed(
+            occurred_at=now, alert_type=UNKNOWN, headline=without_secrets(message), source_host=name(host)
+        )
+    hashed = key_hash(fields.get("token"))
+    given = hashed if group == "key" else name(fields.get(_ENTITIES.get(group or "", "")))
+    emails = fields.get("alert_emails")
+    return BudgetReported(
+        occurred_at=now,
+        event=event,
+        scope=BudgetScope(scope),
+        entity_id=given or hashed or name(fields.get("key_alias")) or scope,
+        message=clip(without_secrets(str(fields.get("event_message") or "")), MAX_TEXT) or "",
+        spend_nanos=nanos(fields.get("spend")),
+        max_nanos=nanos(fields.get("max_budget")),
+        soft_nanos=nanos(fields.get("soft_budget")),
+        projected_spend_nanos=nanos(fields.get("projected_spend")),
+        projected_exceeded_date=name(fields.get("projected_exceeded_date")),
+        key_hash=hashed,
+        key_alias=name(fields.get("key_alias")),
+        team_id=name(fields.get("team_id")),
+        team_alias=name(fields.get("team_alias")),
+        user_id=name(fields.get("user_id")),
+        user_email=name(fields.get("user_email")),
+        customer_id=name(fields.get("customer_id")),
+        organization_id=name(fields.get("organization_id")),
+        alert_emails=tuple(found for item in emails[:MAX_ITEMS] if (found := name(item)))
+        if isinstance(emails, list)
+        else (),
+        source_host=name(host),
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_BODY:
+        raise RelayError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY}")
+    try:
+        fields = json.loads(body)  # takes lone surrogates, which Python's own encoder writes
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
+        raise RelayError("the body is not a JSON object")
+    return fields
+
+
+def _text(fields: dict[str, Any]) -> str:
+    """Find the text in Slack's form, or in the Adaptive Card of Teams."""
+    if isinstance(fields.get("text"), str):
+        return clip(fields["text"], MAX_BODY) or ""
+    return "\n".join(_card_texts(fields.get("attachments")))
+
+
+def _card_texts(attachments: Any) -> list[str]:
+    found: list[str] = []
+    for attachment in attachments if isinstance(attachments, list) else []:
+        content = attachment.get("content") if isinstance(attachment, dict) else None
+        blocks = content.get("body") if isinstance(content, dict) else None
+        for block in blocks if isinstance(blocks, list) else []:
+            text = clip(block.get("text"), MAX_BODY) if isinstance(block, dict) else None
+            found += [text] if text else []
+    return found
+
+
+def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
+    """Take apart what follows the type: header fields, the message, and the caller's metadata."""
+    fields: dict[str, str] = {}
+    position = 0
+    while match := _FIELD.match(rest, position):
+        fields[match[1]] = match[2]
+        position = match.end()
+    message = _PROXY_URL.sub("", rest[position:]).removeprefix("\n\nMessage: ")
+    metadata: dict[str, str] = {}
+    for key, value in _METADATA.findall(f"{message}\n\n"):
+        if len(metadata) < MAX_ITEMS and key:
+            metadata[key[:MAX_NAME]] = value[:MAX_TEXT]
+    return fields, _METADATA.sub("", f"{message}\n\n").strip(), metadata
+
+
+def _message(message: str) -> tuple[str, dict[str, str], str]:
+    """Give a message's first line, its labelled lines, and the rest of it."""
+    facts: dict[str, str] = {}
+    for label, value in (*_FACT.findall(message), *_PLAIN_FACT.findall(message)):
+        if len(facts) < MAX_ITEMS:
+            facts.setdefault(label.strip(), value[:MAX_TEXT])
+    lines = message.split("\n")
+    first = next((index for index, line in enumerate(lines) if _MARKS.sub("", line).strip()), len(lines))
+    headline = _MARKS.sub("", lines[first]).strip() if first < len(lines) else ""
+    headline = headline.partition("Traceback (most recent call last)")[0] or headline
+    details = _PLAIN_FACT.sub("", _FACT.sub("", "\n".join(lines[first + 1 :])))
+    return headline[:MAX_TEXT], facts, re.sub(r"\n{3,}", "\n\n", details).strip()[:MAX_DETAILS]
+
+
+def _number(text: str | None) -> int:
+    return min(int(text), MAX_COUNT) if text and text.isascii() and text.isdigit() else 1
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Read the time of a digest; LiteLLM writes it without a zone."""
+    try:
+        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,138 @@
+"""What LiteLLM's own alerting said is one alert over all its processes, and stays quiet where its callback tells it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from alertworker.events import (
+    Action,
+    AlertRelayed,
+    Entity,
+    EntityChanged,
+    PublisherHeartbeat,
+    PublisherStopped,
+)
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import ALERTS, COUNTERS
+from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
+
+_PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}
+
+
+def said(kind: str, headline: str, **more: Any) -> AlertRelayed:
+    """Make what LiteLLM said."""
+    return AlertRelayed(occurred_at=NOW, alert_type=kind, headline=headline, **more)
+
+
+def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
+    """Counted, with digests by what they count; numbers in a text do not make it another."""
+    for number in range(3):
+        text = f"DB read/write call failed: timed out after {number}.5 s on connection 0x{number}f"
+        ingest(batch(said("db_exceptions", text, level="High", count=2)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    later = NOW + timedelta(seconds=11)
+    sweep(runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert [(message.step, message.count, message.total) for message in outbox.sent] == [
+        (Step.NOTICE, 2, 2),
+        (Step.SUMMARY, 4, 6),
+    ]
+    assert {message.alert_id for message in outbox.sent} == {outbox.sent[0].alert_id}
+
+
+def test_outages_of_two_models_are_two_alerts(runtime: Runtime, outbox: Outbox) -> None:
+    """What names another model or region is another trouble."""
+    for model in ("gpt-4o", "o3"):
+        ingest(batch(said("outage_alerts", "Major Service Outage", facts={"Model Name": model})), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert sorted(message.labels["model"] for message in outbox.sent) == ["gpt-4o", "o3"]
+
+
+def test_a_relayed_condition_is_a_notice(runtime: Runtime, outbox: Outbox) -> None:
+    """LiteLLM never says that it is over, so nothing is resolved, and nothing reminds."""
+    ingest(batch(said("llm_requests_hanging", "Requests are hanging")), runtime, now=NOW)
+    for minutes in (0, 1, 300):
+        now = NOW + timedelta(minutes=minutes)
+        sweep(runtime, now=now)
+        run_until_quiet(runtime, now)
+
+    assert [message.step for message in outbox.sent] == [Step.NOTICE]
+
+
+def test_a_copy_of_what_the_callback_tells_is_recorded_and_reaches_nobody(
+    runtime: Runtime, store: SqlStore, outbox: Outbox
+) -> None:
+    """While its publisher lives; once that stopped, LiteLLM's word is heard again."""
+    beat = PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")
+    ingest(batch(beat), runtime, now=NOW)
+    copy = said("llm_exceptions", "LLM API call failed: boom")
+    ingest(batch(failed("c1"), copy), runtime, now=NOW)
+    ingest(batch(said("db_exceptions", "DB read/write call failed")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.type.value for message in outbox.sent] == ["llm_exceptions", "db_exceptions"]
+    assert outbox.sent[0].members
+    assert {row.labels.get("covered_by") for row in rows(store, ALERTS)} == {None, "callback"}
+    assert [(row.name, row.label, row.value) for row in rows(store, COUNTERS) if row.name == "muted"] == [
+        ("muted", "covered", 1)
+    ]
+
+    ingest(batch(PublisherStopped(**_PUBLISHER, occurred_at=NOW, integration="litellm")), runtime, now=NOW)
+    ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW + timedelta(seconds=1))
+    assert [message.type.value for message in outbox.sent][2:] == ["llm_exceptions"]
+
+
+def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """A program of somebody's own says nothing about the proxy's calls."""
+    ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW)), runtime, now=NOW)
+    ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert len(outbox.sent) == 1
+
+
+def test_a_publisher_that_is_silent_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """After four and a half heartbeats."""
+    ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")), runtime, now=NOW)
+    later = NOW + timedelta(seconds=50)
+    ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert len(outbox.sent) == 1
+
+
+def test_an_unknown_type_is_told(runtime: Runtime, outbox: Outbox) -> None:
+    """By its own words, and apart from others of another type."""
+    for kind in ("brand_new_type", "another_type"):
+        ingest(batch(said(kind, "Something happened")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.type.value for message in outbox.sent] == ["unknown", "unknown"]
+    assert {message.labels["said"] for message in outbox.sent} == {"brand_new_type", "another_type"}
+
+
+def test_who_deleted_which_key_is_told_once(runtime: Runtime, outbox: Outbox) -> None:
+    """However many ways tell of it; another key is another alert."""
+    for key in ("hash-1", "hash-1", "hash-2"):
+        deleted = EntityChanged(
+            occurred_at=NOW,
+            entity=Entity.KEY,
+            action=Action.DELETED,
+            entity_id=key,
+            actor_id="admin",
+            changed=("keys",),
+        )
+        ingest(batch(deleted), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == [
+        "Key hash-1 was deleted by admin",
+        "Key hash-2 was deleted by admin",
+    ]
+    assert outbox.sent[0].facts["Action Done by"] == "admin"

@@ -1,0 +1,238 @@
+"""LiteLLM's own alerts are read back from their texts; nothing it says is lost, and no secret or prompt comes along."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.events import EVENT, Action, AlertRelayed, BudgetReported, BudgetScope, Entity, EntityChanged, Event
+from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+KEY = "sk-live0123456789abcdefghij"
+
+
+def read(text: str, *, named: str | None = None, show_messages: bool = False) -> Event:
+    """Read a text as Slack's webhook would get it."""
+    return read_slack(json.dumps({"text": text}).encode(), now=NOW, named=named, host="p1", show_messages=show_messages)
+
+
+def relayed(text: str, *, named: str | None = None, show_messages: bool = False) -> AlertRelayed:
+    """Read a text that is no change of an entity."""
+    event = read(text, named=named, show_messages=show_messages)
+    assert isinstance(event, AlertRelayed)
+    return event
+
+
+def test_a_plain_alert_gives_type_level_headline_facts_metadata_and_count() -> None:
+    """Everything stands in its field, and LiteLLM's own markup is gone."""
+    event = relayed(
+        "[Num Alerts: 3]\n\nAlert type: `llm_too_slow`\nLevel: `Low`\nTimestamp: `14:02:11`\n\n"
+        "Message: `Responses are slow - 9.1s response time > Alerting threshold: 3s`\nRequest Model: `gpt-4o`\n"
+        "API Base: `https://eu.example`\n\n*Alerting Metadata*: \nticket: `T-17`\n\n\n\nProxy URL: `https://p.example`"
+    )
+
+    assert (event.alert_type, event.level, event.count) == ("llm_too_slow", "Low", 3)
+    assert event.headline == "Responses are slow - 9.1s response time > Alerting threshold: 3s"
+    assert event.facts == {"Request Model": "gpt-4o", "API Base": "https://eu.example"}
+    assert event.metadata == {"ticket": "T-17"}
+    assert event.text == ""
+    assert event.source_host == "p1"
+
+
+def test_a_digest_counts_what_it_says_between_its_times() -> None:
+    """And as often as LiteLLM squashed it."""
+    event = relayed(
+        "[Num Alerts: 2]\n\nAlert type: `llm_requests_hanging` (Digest)\nLevel: `Medium`\n"
+        "Start: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`\nCount: `41`\n\n"
+        "Message: `Requests are hanging - 300s+ request time`"
+    )
+
+    assert event.count == 82
+    assert event.digest_from == datetime(2026, 11, 23, 10, tzinfo=UTC)
+    assert event.digest_until == datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+def test_reports_have_no_level_and_keep_their_numbers() -> None:
+    """The daily report begins right after its type."""
+    event = relayed(
+        "Alert type: `daily_reports`\n\nTime: `1764`s\nHere are today's key metrics 📈: \n\n"
+        "\t1. Deployment: `m`, Latency per output token: `0.5`s/token,  API Base: `b`\n"
+    )
+
+    assert event.alert_type == "daily_reports"
+    assert event.level is None
+    assert "Latency per output token: `0.5`s/token" in event.text
+
+
+def test_a_region_that_fails_becomes_a_region_outage() -> None:
+    """LiteLLM sends it as an outage of a deployment."""
+    event = relayed(
+        "Alert type: `outage_alerts`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: \n\n\n*⚠️ Major Service Outage*"
+        "\n\n\n*Region Name:* `eu`\n*Provider:* `azure`\n\n\n*Errors:*\n\nAPI Errors: 10\n\n"
+    )
+
+    assert event.alert_type == "region_outage_alerts"
+    assert event.headline == "⚠️ Major Service Outage"
+    assert event.facts["Region Name"] == "eu"
+
+
+def test_a_text_of_no_known_form_is_an_alert_of_unknown_type() -> None:
+    """Nothing that was said is lost, not even an empty text."""
+    assert relayed("what is this?").alert_type == "unknown"
+    assert relayed("what is this?").headline == "what is this?"
+    assert relayed("").headline
+    assert relayed("what is this?", named="db_exceptions").alert_type == "db_exceptions"
+
+
+@pytest.mark.parametrize(
+    "excerpt",
+    [
+        "[{'role': 'user', 'content': 'my private words'}]",
+        "my private words\ndeployment: `my private words`\nmy private words",
+    ],
+)
+def test_the_callers_messages_stay_out(excerpt: str) -> None:
+    """Also where they look like lines of LiteLLM's; with the switch on they come along."""
+    text = (
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: LLM API call failed: `boom\n"
+        f"Model: gpt-4o\nMessages: `{excerpt}`\nmodel_group: `gpt-4o`\n\n`"
+    )
+
+    event = relayed(text)
+
+    assert "private" not in event.model_dump_json()
+    assert event.facts["Model"] == "gpt-4o"
+    assert "private" in relayed(text, show_messages=True).model_dump_json()
+
+
+def test_a_change_of_a_key_names_fields_and_never_the_key() -> None:
+    """The key is its hash, as LiteLLM itself stores it."""
+    event = read(
+        "Alert type: `virtual_key_updated`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: `Virtual Key Updated`\n"
+        "*Action Done by:*\ncreated_by_user_id: `admin`\ncreated_by_user_role: `proxy_admin`\n"
+        f"created_by_key_alias: `None`\n\n*Arguments passed:*\ndata: `key='{KEY}' max_budget=20.0 models=['gpt-4o'] "
+        "metadata={'token': 'abc'} team_id=None`\nlitellm_changed_by: `None`\n"
+    )
+
+    assert isinstance(event, EntityChanged)
+    assert (event.entity, event.action) == (Entity.KEY, Action.UPDATED)
+    assert (event.actor_id, event.actor_role, event.actor_key_alias) == ("admin", "proxy_admin", None)
+    assert event.changed == ("key", "max_budget", "models")
+    assert event.details == {"max_budget": "20.0", "models": "['gpt-4o']"}
+    assert event.entity_id is not None
+    assert len(event.entity_id) == 64
+    assert KEY not in event.model_dump_json()
+
+
+def test_secrets_in_errors_are_scrubbed() -> None:
+    """Database addresses and keys of providers."""
+    event = relayed(
+        "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: "
+        f"postgresql://admin:hunter2@db:5432/x refused; key {KEY}"
+    )
+
+    assert "hunter2" not in event.model_dump_json()
+    assert KEY not in event.model_dump_json()
+
+
+def test_a_card_for_teams_is_read_like_a_text_for_slack() -> None:
+    """So `MS_TEAMS_WEBHOOK_URL` may point at the relay, too."""
+    text = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
+    card = {"attachments": [{"content": {"body": [{"type": "TextBlock", "text": text}]}}]}
+
+    event = read_slack(json.dumps(card).encode(), now=NOW)
+
+    assert isinstance(event, AlertRelayed)
+    assert event.alert_type == "db_exceptions"
+
+
+def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
+    """With LiteLLM's name of the event, and our word for whose budget it is."""
+    body = {
+        "spend": 100.0,
+        "max_budget": 100.5,
+        "soft_budget": None,
+        "token": "T",
+        "customer_id": "c1",
+        "event_group": "end_user",
+        "event": "budget_crossed",
+        "event_message": "Customer Budget: Budget Crossed",
+    }
+
+    event = read_webhook(json.dumps(body).encode(), now=NOW)
+
+    assert isinstance(event, BudgetReported)
+    assert (event.scope, event.entity_id, event.event) == (BudgetScope.CUSTOMER, "c1", "budget_crossed")
+    assert (event.spend_nanos, event.max_nanos, event.soft_nanos) == (100_000_000_000, 100_500_000_000, None)
+
+
+def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
+    """It still reaches somebody."""
+    event = read_webhook(b'{"event": "key_created", "event_message": "hello"}', now=NOW)
+
+    assert isinstance(event, AlertRelayed)
+    assert (event.alert_type, event.headline) == ("unknown", "hello")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff"])
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    """LiteLLM sends nothing of the kind."""
+    with pytest.raises(RelayError):
+        read_slack(body, now=NOW)
+    with pytest.raises(RelayError):
+        read_webhook(body, now=NOW)
+
+
+_PIECES = st.sampled_from(
+    [
+        "[Num Alerts: 3]\n\n",
+        "Alert type: `llm_exceptions`",
+        "Alert type: `virtual_key_deleted`",
+        " (Digest)",
+        "\nLevel: `High`",
+        "\nCount: `9999999999999`",
+        "\nStart: `2026-13-41 10:00:00`",
+        "\n\nMessage: ",
+        "\n\n*Alerting Metadata*: \nk: `v`\n\n",
+        "\n\nProxy URL: `x`",
+        "Messages: `",
+        "*Arguments passed:*\n",
+        "`\x00",
+        "\ud800",
+        f"keys=['{KEY}']",
+    ]
+)
+_TEXTS = st.lists(_PIECES | st.text(max_size=20), max_size=12).map("".join)
+
+
+@given(_TEXTS, st.none() | st.text(max_size=10))
+def test_every_text_becomes_an_event_that_the_line_takes(text: str, named: str | None) -> None:
+    """Whatever LiteLLM, or a caller through it, writes; and no key is in it."""
+    event = read(text, named=named)
+
+    again = EVENT.validate_json(event.model_dump_json(exclude_none=True))
+    assert again == event
+    assert KEY not in event.model_dump_json()
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_FIELDS = st.sampled_from(
+    ["spend", "max_budget", "token", "event_group", "event", "event_message", "alert_emails", "user_id", "text"]
+)
+
+
+@given(st.dictionaries(_FIELDS, _JSON | st.sampled_from(["key", "user", "proxy", "budget_crossed"])))
+def test_every_json_object_becomes_an_event_that_the_line_takes(body: dict[str, object]) -> None:
+    """On both ways in."""
+    for read_it in (read_webhook, read_slack):
+        event = read_it(json.dumps(body).encode(), now=NOW)
+        assert EVENT.validate_json(event.model_dump_json(exclude_none=True)) == event
