@@ -79,7 +79,7 @@ def read_slack(
     Raises:
         RelayError: when it is not a JSON object.
     """
-    text = _text(_object(body))
+    text, named = _text(_object(body)), name(named)
     head = _HEAD.match(text)
     if head is None:
         kind, rest, times = named or UNKNOWN, text, 1
@@ -98,9 +98,9 @@ def read_slack(
     headline, facts, details = _message(message)
     return AlertRelayed(
         occurred_at=now,
-        alert_type=clip(kind, MAX_NAME) or UNKNOWN,
+        alert_type=kind,
         level=fields.get("Level") if fields.get("Level") in _LEVELS else None,
-        headline=headline or f"LiteLLM sent an alert of type {kind[:MAX_NAME]}",
+        headline=headline or f"LiteLLM sent an alert of type {kind}",
         text=details,
         facts=facts,
         metadata=metadata,
