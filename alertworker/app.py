@@ -26,7 +26,7 @@ from alertworker.locations import data_dir, default_database_url
 from alertworker.pipeline import Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
-from alertworker.store import Desk, SqlSpendBook, SqlStore, make_engine
+from alertworker.store import Desk, History, SqlSpendBook, SqlStore, make_engine
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
 celery.config_from_object(
@@ -117,6 +117,11 @@ def build_spend_book() -> SqlSpendBook:
     return SqlSpendBook(build_engine(load_settings()))
 
 
+def build_history() -> History:
+    """Give the ledger as imports write it."""
+    return History(build_engine(load_settings()))
+
+
 def build_runtime(settings: Settings) -> Runtime:
     """Put together everything the line works with."""
     return Runtime(
@@ -133,6 +138,7 @@ def build_runtime(settings: Settings) -> Runtime:
         heartbeat_seconds=settings.heartbeat_interval,
         shadow=settings.shadow,
         max_entities=settings.spend_max_entities,
+        retention=timedelta(days=settings.spend_retention_days),
     )
 
 

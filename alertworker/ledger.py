@@ -6,13 +6,13 @@ A request is in the dimension "team" exactly once, so that totals are sums of th
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from alertworker.events import AttemptFailed, EndEvent, RequestFailed, RequestSucceeded
+from alertworker.latency import bucket_of
 
 #: Every book there is. One with a stroke is of pairs: the spend of each key, or user, by what it was spent on.
 DIMENSIONS: Final = (
@@ -35,9 +35,6 @@ OTHER: Final = "(other)"
 SUCCEEDED: Final = "succeeded"
 #: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
 _MAX_PART: Final = 120
-#: Upper bounds of the buckets that durations are counted in, in microseconds: each a tenth above the one before, so
-#: that a percentile is right within 5 %. The last takes all that is longer than about five hours.
-BOUNDS: Final = tuple(dict.fromkeys(round(1.1**step) for step in range(249)))
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -93,7 +90,7 @@ class OutcomeSums:
 
 
 class LatencyKey(NamedTuple):
-    """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of `BOUNDS`."""
+    """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of bounds."""
 
     day: date
     deployment_id: str
@@ -125,7 +122,7 @@ class AliasSpan:
     last_at: datetime
 
 
-class _Caller(NamedTuple):
+class Caller(NamedTuple):
     """All that decides which books a call goes into; calls that share it are added up before they are spread."""
 
     day: date
@@ -138,10 +135,14 @@ class _Caller(NamedTuple):
 class Ledger:
     """What a batch adds to the books."""
 
-    callers: dict[_Caller, SpendSums] = field(default_factory=dict)
+    callers: dict[Caller, SpendSums] = field(default_factory=dict)
     outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
     latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
     aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
+
+    def enter(self, caller: Caller, sums: SpendSums) -> None:
+        """Enter what was summed elsewhere."""
+        self.callers.setdefault(caller, SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
         """Enter a call that ended on a day."""
@@ -208,43 +209,6 @@ class Ledger:
                 span.last_at = max(span.last_at, at)
 
 
-def bucket_of(microseconds: int) -> int:
-    """Give the index of the first bound that is not below the duration; the last for all that is longer.
-
-    >>> BOUNDS[bucket_of(100_000)], bucket_of(10**15) == len(BOUNDS) - 1
-    (105627, True)
-    """
-    return min(bisect_left(BOUNDS, microseconds), len(BOUNDS) - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Durations added up: how many, their exact mean, and any percentile within 5 %; seconds."""
-
-    buckets: Mapping[int, int]
-    microseconds: int
-
-    @property
-    def count(self) -> int:
-        """How many durations there are."""
-        return sum(self.buckets.values())
-
-    @property
-    def mean(self) -> float:
-        """The mean in seconds; 0 where there are none."""
-        return self.microseconds / self.count / 1e6 if self.buckets else 0.0
-
-    def percentile(self, share: float) -> float:
-        """Give the duration in seconds that ``share`` (0 to 1) of all do not exceed: the middle of its bucket."""
-        wanted, seen = share * self.count, 0
-        for bucket in sorted(self.buckets):
-            seen += self.buckets[bucket]
-            if seen >= wanted:
-                lower = BOUNDS[bucket - 1] if bucket else 0
-                return (lower + BOUNDS[bucket]) / 2e6
-        return 0.0
-
-
 def capped(
     spend: Mapping[SpendKey, SpendSums], *, known: Iterable[SpendKey], room: Mapping[tuple[date, str], int]
 ) -> dict[SpendKey, SpendSums]:
@@ -266,7 +230,7 @@ def capped(
     return books
 
 
-def _caller(event: EndEvent, day: date) -> _Caller:
+def _caller(event: EndEvent, day: date) -> Caller:
     named = (
         ("key", event.key_hash),
         ("user", event.user_id),
@@ -276,10 +240,10 @@ def _caller(event: EndEvent, day: date) -> _Caller:
         ("provider", event.provider),
         ("deployment", event.deployment_id),
     )
-    return _Caller(day, event.team_id or "", named, event.tags)
+    return Caller(day, event.team_id or "", named, event.tags)
 
 
-def _books(caller: _Caller) -> Iterator[tuple[str, str, str]]:
+def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
     yield "team", caller.team_id, ""
     for dimension, entity in caller.named:
         if entity:

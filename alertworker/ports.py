@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol, TypeVar
 
 from alertworker.alerts import Alert, OpenAlert
@@ -273,6 +273,10 @@ class Transaction(Protocol):
 
     def prune(self, *, before: datetime) -> None:
         """Forget applied batches, ended calls and budgets, told members and old windows from before that moment."""
+        ...
+
+    def prune_ledger(self, *, before: date) -> None:
+        """Forget a piece of what the ledger holds from before that day."""
         ...
 
 

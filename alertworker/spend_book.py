@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from alertworker.ledger import SUCCEEDED, Latency, SpendSums
+from alertworker.latency import Latency
+from alertworker.ledger import SUCCEEDED, SpendSums
 
 
 @dataclass(frozen=True, slots=True)

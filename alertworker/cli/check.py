@@ -19,6 +19,7 @@ _SHOWN = (
     "time_zone",
     "spend_report_frequency",
     "spend_max_entities",
+    "spend_retention_days",
     "alerting_args",
     "alert_type_config",
     "retry",

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from alertworker.channels.text import one_line
+from alertworker.cli.history import import_, reconcile
 from alertworker.ledger import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days, SpendRow
@@ -63,6 +64,10 @@ def spend(
         writer.writerows(_plain(row) for row in rows)
     else:
         _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
+
+
+spend.add_command(import_)
+spend.add_command(reconcile)
 
 
 def _days(since: datetime | None, until: datetime | None, today: date) -> Days:

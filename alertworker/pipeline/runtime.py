@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from alertworker import inhibitions
@@ -32,3 +33,5 @@ class Runtime:
     shadow: bool = False
     #: How many values of a dimension the ledger keeps apart on one day.
     max_entities: int = 20_000
+    #: How long the ledger is kept.
+    retention: timedelta = timedelta(days=400)

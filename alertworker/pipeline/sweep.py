@@ -59,6 +59,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
         return False
     tx.mark_line("canary_sent", now)
     tx.prune(before=now - MAX_BATCH_AGE)
+    tx.prune_ledger(before=(now - runtime.retention).astimezone(runtime.zone).date())
     return True
 
 

@@ -81,6 +81,8 @@ class Settings(BaseModel):
     spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
     #: How many values of a dimension (tags, users, …) the ledger keeps apart on one day; further ones are "(other)".
     spend_max_entities: Whole = 20_000
+    #: How many days the ledger is kept; longer than batches may come late.
+    spend_retention_days: Annotated[int, Field(ge=62, le=10_000)] = 400
     group_interval: Interval = 300.0
     #: These two are obeyed where the messages and the metadata are, in the proxy's callback, which reads them itself.
     show_messages: bool = False

@@ -39,6 +39,7 @@ OWN: Final = (
     "shadow",
     "show_messages",
     "spend_max_entities",
+    "spend_retention_days",
     "store_patience",
     "time_intervals",
     "time_zone",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
+from alertworker.store.history import History
 from alertworker.store.spend import SqlSpendBook
 from alertworker.store.sql import SqlStore
 
-__all__ = ["Desk", "SqlSpendBook", "SqlStore", "make_engine"]
+__all__ = ["Desk", "History", "SqlSpendBook", "SqlStore", "make_engine"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 
 from alertworker.folding import Fold
-from alertworker.ledger import SUMS, AliasKey, AliasSpan, SpendKey, SpendSums, capped
+from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums, capped
 from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import WINDOWS
@@ -20,6 +20,8 @@ from alertworker.store.tables import WINDOWS
 _UNCAPPED: Final = "team"
 #: How stale the end of an alias's span may be; so that a name which is seen all the time is not written all the time.
 _STALE: Final = timedelta(days=1)
+#: How many rows of a table are forgotten in one transaction.
+_PIECE: Final = 5_000
 #: How many keys one look-up names.
 _CHUNK: Final = 500
 
@@ -29,15 +31,28 @@ class LedgerStatements(Statements):
 
     def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
-        ledger = fold.ledger
+        booked = self.add_ledger(fold.ledger, max_entities=max_entities)
+        self._add(WINDOWS, _rows(fold.windows))
+        return booked
+
+    def add_ledger(self, ledger: Ledger, *, max_entities: int) -> dict[SpendKey, SpendSums]:
+        """Add sums to the ledger; gives its rows as they then stand."""
         spend = self._within(ledger.spend(), max_entities)
         booked = self._book(spend)
         self._grow(key for key in spend if booked[key].requests == spend[key].requests)
         self._add(OUTCOMES, _rows(ledger.outcomes))
         self._add(LATENCIES, _rows(ledger.latencies))
         self._name(ledger.aliases)
-        self._add(WINDOWS, _rows(fold.windows))
         return booked
+
+    def prune_ledger(self, *, before: date) -> None:
+        """Forget what is from before that day, a piece at a time; called often, it keeps up with what grows old."""
+        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES):
+            key = list(table.primary_key)
+            old = select(*key).where(table.c.day < before)
+            if "dimension" in table.c:  # the key begins with it
+                old = old.where(table.c.dimension.in_(DIMENSIONS))
+            self.connection.execute(delete(table).where(tuple_(*key).in_(old.limit(_PIECE))))
 
     def _within(self, spend: Mapping[SpendKey, SpendSums], most: int) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Date, Integer, String, Table, Text
 
 from alertworker.store.tables import METADATA, NAME, UtcDateTime
 
@@ -48,7 +48,7 @@ OUTCOMES = Table(
     sqlite_with_rowid=False,
 )
 
-#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.ledger.BOUNDS` gives.
+#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.latency.BOUNDS` gives.
 LATENCIES = Table(
     "latencies",
     METADATA,
@@ -71,4 +71,14 @@ ALIASES = Table(
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     sqlite_with_rowid=False,
+)
+
+#: What was taken from other books: how far, and up to which cut-over.
+IMPORTS = Table(
+    "imports",
+    METADATA,
+    Column("source", NAME, primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+    Column("cursor", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
 )

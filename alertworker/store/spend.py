@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.ledger import SUMS, Latency, SpendSums
+from alertworker.latency import Latency
+from alertworker.ledger import SUMS, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND

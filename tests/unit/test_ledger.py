@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from alertworker.events import AttemptFailed, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
-from alertworker.ledger import BOUNDS, OTHER, Latency, Ledger, OutcomeKey, SpendKey, SpendSums, bucket_of, capped
+from alertworker.latency import BOUNDS, Latency, bucket_of
+from alertworker.ledger import OTHER, Ledger, OutcomeKey, SpendKey, SpendSums, capped
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)

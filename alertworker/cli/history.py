@@ -1,0 +1,131 @@
+"""``alertworker spend import`` and ``reconcile``: books that were kept elsewhere, brought in and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from alertworker.channels.text import one_line
+from alertworker.money import dollars_from_nanos
+from alertworker.spend_book import Days
+from alertworker.store.history import Page
+
+_DAY: Final = click.DateTime(["%Y-%m-%d"])
+_URL: Final = click.option(
+    "--litellm-database-url", "url", envvar="LITELLM_DATABASE_URL", help="LiteLLM's PostgreSQL; better by environment."
+)
+
+
+#: What floating dollars may be off by, summed over a day: a hundred-thousandth of a dollar.
+_ROUNDING: Final = 10_000
+_Days = dict[tuple[str, str], tuple[int, int]]
+
+
+@click.command("import")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_URL
+@click.option("--source", help="What to call it; one source is taken once. The file's name, or litellm, if not given.")
+@click.option("--until", type=_DAY, help="Cut-over: the first day, in the configured zone, that is not imported.")
+def import_(file: Path | None, url: str | None, source: str | None, until: datetime | None) -> None:
+    """Bring in history: a FILE of sums per day (.csv, else NDJSON), or LiteLLM's spend log from its database.
+
+    May be stopped and started again; what was taken is not taken twice.
+    """
+    from alertworker.app import build_history
+    from alertworker.settings import load_settings
+    from alertworker.store import history_files, make_engine
+    from alertworker.store.history_litellm import SpendLogs
+
+    if file is None and url is None:
+        raise click.UsageError("give a file, or --litellm-database-url")
+    settings = load_settings()
+    zone, most = ZoneInfo(settings.time_zone), settings.spend_max_entities
+    name = source or (file.name if file else "litellm")
+    history = build_history()
+    begun = history.begin(name, until.replace(tzinfo=zone).astimezone(UTC) if until else None)
+    before = begun.until.astimezone(zone).date()
+    left_out = ""
+    if file is not None:
+        total, pages = history_files.count(file, begun.cursor), history_files.pages(file, before, begun.cursor)
+        taken = _show(name, total, history.take(name, begun.cursor, pages, max_entities=most))
+    else:
+        logs = SpendLogs(make_engine(str(url)), zone)
+        total, pages = logs.count(begun.until, begun.cursor), logs.pages(begun.until, begun.cursor)
+        taken = _show(name, total, history.take(name, begun.cursor, pages, max_entities=most))
+        left_out = f", {logs.refused:,} of them left out: they cannot be calls" if logs.refused else ""
+    click.echo(f"{name}: {taken:,} rows read, of what happened before {before}{left_out}")
+
+
+def _show(name: str, total: int, pages: Iterable[Page]) -> int:
+    """Draw how far it is; gives how many rows were taken."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    taken = 0
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(escape(one_line(name)), total=total)
+        for page in pages:
+            taken += page.rows
+            progress.advance(task, page.rows)
+    return taken
+
+
+@click.command()
+@_URL
+@click.option("--by", "dimension", type=click.Choice(("total", "team", "tag", "key", "user")), default="total")
+@click.option("--since", type=_DAY, required=True, help="First day.")
+@click.option("--until", type=_DAY, required=True, help="Last day, included.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, also for days that agree.")
+def reconcile(url: str | None, dimension: str, since: datetime, until: datetime, as_json: bool) -> None:  # noqa: FBT001
+    """Compare the ledger's days with LiteLLM's daily tables, and show where they differ.
+
+    LiteLLM cuts days in UTC, by the start of a call; the ledger in the configured zone, by its end.
+    """
+    from alertworker.app import build_spend_book
+    from alertworker.settings import load_settings
+    from alertworker.store import make_engine
+    from alertworker.store.history_litellm import daily
+
+    if url is None:
+        raise click.UsageError("give --litellm-database-url")
+    days = Days(since.date(), until.date())
+    theirs = daily(make_engine(url), dimension, days)
+    ours: dict[tuple[str, str], tuple[int, int]] = {}
+    book = build_spend_book()
+    for number in range((days.last - days.first).days + 1):
+        day = days.first + timedelta(days=number)
+        for row in book.totals("team" if dimension == "total" else dimension, Days(day, day)):
+            place = (str(day), "" if dimension == "total" else row.entity)
+            requests, nanos = ours.get(place, (0, 0))
+            ours[place] = (requests + row.sums.requests, nanos + row.sums.spend_nanos)
+    _compare(ours, theirs, dimension, load_settings().time_zone, as_json=as_json)
+
+
+def _compare(ours: _Days, theirs: _Days, dimension: str, zone: str, *, as_json: bool) -> None:
+    table = Table("day", dimension, "requests", "LiteLLM's", "spend", "LiteLLM's", "difference")
+    differ = 0
+    for place in sorted(ours.keys() | theirs.keys()):
+        (requests, nanos), (their_requests, their_nanos) = ours.get(place, (0, 0)), theirs.get(place, (0, 0))
+        same = requests == their_requests and abs(nanos - their_nanos) <= _ROUNDING
+        differ += not same
+        money = [f"{dollars_from_nanos(amount):f}" for amount in (nanos, their_nanos, nanos - their_nanos)]
+        if as_json:
+            names = ("day", dimension, "requests", "litellm_requests", "spend", "litellm_spend", "difference")
+            click.echo(json.dumps(dict(zip(names, (*place, requests, their_requests, *money), strict=True))))
+        elif not same:
+            entity = escape(one_line(place[1] or f"(no {dimension})" if dimension != "total" else "all"))
+            table.add_row(place[0], entity, f"{requests:,}", f"{their_requests:,}", *money)
+    if as_json:
+        return
+    if differ:
+        Console().print(table)
+    note = "" if zone == "UTC" else f" Days are cut in {zone} here and in UTC there, so that edges of days differ."
+    click.echo(f"{len(ours.keys() | theirs.keys()):,} compared, {differ:,} differ.{note}")

@@ -1,0 +1,107 @@
+"""History in files: sums per day as CSV or NDJSON, a row of it one caller's day."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any, Final, TextIO
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from alertworker.errors import AlertWorkerError
+from alertworker.events.base import MAX_ITEMS, Name
+from alertworker.ledger import Caller, Ledger, SpendSums
+from alertworker.money import nanos_from_dollars
+from alertworker.store.history import Page
+
+#: How many rows are one page, and so one transaction.
+PAGE: Final = 2_000
+_Sum = Annotated[int, Field(ge=0, le=10**15)]
+
+
+class Row(BaseModel):
+    """What a row may hold; unknown names are refused, since a misspelt one would be spend of nobody.
+
+    ``spend`` is in dollars, and exact; in CSV several ``tags`` are parted by ";".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    day: date
+    team: Name = ""
+    key: Name = ""
+    user: Name = ""
+    customer: Name = ""
+    organization: Name = ""
+    model: Name = ""
+    provider: Name = ""
+    deployment: Name = ""
+    tags: Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)] = ()
+    requests: Annotated[_Sum, Field(ge=1)]
+    failures: _Sum = 0
+    prompt_tokens: _Sum = 0
+    completion_tokens: _Sum = 0
+    cached_requests: _Sum = 0
+    zero_priced: _Sum = 0
+    spend: Annotated[Decimal, Field(ge=-(10**9), le=10**9, allow_inf_nan=False)]
+
+    @field_validator("tags", mode="before")
+    @classmethod
+    def _parted(cls, value: Any) -> Any:
+        return [tag for tag in value.split(";") if tag] if isinstance(value, str) else value
+
+    def caller(self) -> Caller:
+        """Give whose day it is."""
+        names = ("key", "user", "customer", "organization", "model", "provider", "deployment")
+        return Caller(self.day, self.team, tuple((name, getattr(self, name)) for name in names), self.tags)
+
+    def sums(self) -> SpendSums:
+        """Give what was spent."""
+        numbers = self.model_dump(include={"requests", "failures", "prompt_tokens", "completion_tokens"})
+        more = self.model_dump(include={"cached_requests", "zero_priced"})
+        return SpendSums(**numbers, **more, spend_nanos=nanos_from_dollars(self.spend))
+
+
+def pages(path: Path, before: date, cursor: str) -> Iterator[Page]:
+    """Give the rows of days ``before`` the cut-over that were not taken yet; ``cursor`` is a number of rows.
+
+    Raises:
+        AlertWorkerError: a row is not one of spend; nothing of its page was taken.
+    """
+    with path.open(newline="") as file:
+        rows = islice(enumerate(_rows(path, file), 1), int(cursor or 0), None)
+        while chunk := list(islice(rows, PAGE)):
+            ledger = Ledger()
+            for number, values in chunk:
+                row = _read(path, number, values)
+                if row.day < before:
+                    ledger.enter(row.caller(), row.sums())
+            yield Page(str(chunk[-1][0]), len(chunk), ledger)
+
+
+def count(path: Path, cursor: str) -> int:
+    """Give how many rows are left."""
+    with path.open(newline="") as file:
+        return sum(1 for _ in _rows(path, file)) - int(cursor or 0)
+
+
+def _rows(path: Path, file: TextIO) -> Iterable[Any]:
+    if path.suffix == ".csv":
+        return ({name: value for name, value in row.items() if value} for row in csv.DictReader(file))
+    return (line for line in file if line.strip())
+
+
+def _read(path: Path, number: int, values: Any) -> Row:
+    try:
+        return Row.model_validate(values if isinstance(values, dict) else json.loads(values, parse_float=Decimal))
+    except json.JSONDecodeError as error:
+        raise AlertWorkerError(f"{path}, row {number}: is not JSON ({error.msg}); write one object a line") from None
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = ".".join(map(str, first["loc"])) or "row"
+        raise AlertWorkerError(f"{path}, row {number}: {name}: {first['msg']}; see docs/spend.md") from None

@@ -1,0 +1,136 @@
+"""LiteLLM's own books, read from its PostgreSQL database: its spend log page by page, and its daily sums.
+
+Tables and columns are those of ``schema.prisma`` in the package (1.106.2). Its times are UTC without a zone, its money
+is floating dollars, which are rounded to nano-dollars request by request.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
+from sqlalchemy import Engine, text
+
+from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.events.base import MAX_ITEMS, MAX_NAME
+from alertworker.ledger import Ledger
+from alertworker.money import nanos_from_dollars
+from alertworker.spend_book import Days
+from alertworker.store.history import Page
+
+#: How many requests are one page, and so one transaction.
+PAGE: Final = 2_000
+_FROM: Final = """FROM "LiteLLM_SpendLogs" WHERE "endTime" < :until AND ("startTime", request_id) > (:start, :id)"""
+_PAGE: Final = text(f"""
+    SELECT request_id, api_key, spend, prompt_tokens, completion_tokens, "startTime", "endTime", "completionStartTime",
+           model, model_id, model_group, custom_llm_provider, "user", cache_hit, request_tags, team_id, organization_id,
+           end_user, status, metadata->>'user_api_key_alias' AS key_alias,
+           metadata->>'user_api_key_team_alias' AS team_alias,
+           metadata->'error_information'->>'error_class' AS error_class
+    {_FROM} ORDER BY "startTime", request_id LIMIT :size""")
+_COUNT: Final = text(f"SELECT count(*) {_FROM}")
+#: The daily table of each dimension, and its column; users' rows are of all requests, so that they give the total.
+DAILY: Final = {
+    "total": ("LiteLLM_DailyUserSpend", "''"),
+    "user": ("LiteLLM_DailyUserSpend", "user_id"),
+    "key": ("LiteLLM_DailyUserSpend", "api_key"),
+    "team": ("LiteLLM_DailyTeamSpend", "team_id"),
+    "tag": ("LiteLLM_DailyTagSpend", "tag"),
+}
+
+
+class SpendLogs:
+    """LiteLLM's ``LiteLLM_SpendLogs``, in the order of their start."""
+
+    def __init__(self, engine: Engine, zone: ZoneInfo) -> None:
+        self._engine = engine
+        self._zone = zone
+        #: Rows that are none of a call (impossible counts, times or names), left out.
+        self.refused = 0
+
+    def count(self, until: datetime, cursor: str) -> int:
+        """Give how many requests are left before the cut-over."""
+        with self._engine.connect() as connection:
+            return int(connection.execute(_COUNT, _place(until, cursor)).scalar_one())
+
+    def pages(self, until: datetime, cursor: str) -> Iterator[Page]:
+        """Give what is left, page by page."""
+        while True:
+            with self._engine.connect() as connection:
+                rows = connection.execute(_PAGE, _place(until, cursor) | {"size": PAGE}).mappings().all()
+            if not rows:
+                return
+            ledger = Ledger()
+            for row in rows:
+                try:
+                    event = event_of(dict(row))
+                except ValidationError:
+                    self.refused += 1
+                    continue
+                ledger.end(event, event.occurred_at.astimezone(self._zone).date())
+            cursor = json.dumps([rows[-1]["startTime"].isoformat(), rows[-1]["request_id"]])
+            yield Page(cursor, len(rows), ledger)
+
+
+def daily(engine: Engine, dimension: str, days: Days) -> dict[tuple[str, str], tuple[int, int]]:
+    """Give requests and nano-dollars by day ("2026-11-24", UTC) and entity, as LiteLLM has added them up."""
+    table, column = DAILY[dimension]
+    statement = text(
+        f"SELECT date, COALESCE({column}, '') AS entity, SUM(api_requests), SUM(spend) FROM \"{table}\" "  # noqa: S608
+        "WHERE date BETWEEN :first AND :last GROUP BY 1, 2"
+    )
+    values = {"first": str(days.first), "last": str(days.last)}
+    with engine.connect() as connection:
+        return {
+            (day, entity): (int(requests), nanos_from_dollars(Decimal(repr(float(dollars)))))
+            for day, entity, requests, dollars in connection.execute(statement, values)
+        }
+
+
+def event_of(row: dict[str, Any]) -> EndEvent:
+    """Give the call that a row of the spend log is about.
+
+    Raises:
+        ValidationError: the row cannot be one of a call.
+    """
+    tags = row["request_tags"] if isinstance(row["request_tags"], list) else []
+    first, ended = row["completionStartTime"], row["endTime"]
+    facts = {
+        "call_id": row["request_id"][:MAX_NAME],
+        "occurred_at": ended.replace(tzinfo=UTC),
+        "started_at": row["startTime"].replace(tzinfo=UTC),
+        "ended_at": ended.replace(tzinfo=UTC),
+        "model": row["model"] or None,
+        "model_group": row["model_group"] or None,
+        "deployment_id": row["model_id"] or None,
+        "provider": row["custom_llm_provider"] or None,
+        "key_hash": row["api_key"] or None,
+        "key_alias": row["key_alias"],
+        "team_id": row["team_id"] or None,
+        "team_alias": row["team_alias"],
+        "user_id": row["user"] or None,
+        "customer_id": row["end_user"] or None,
+        "organization_id": row["organization_id"] or None,
+        "tags": [str(tag) for tag in tags[:MAX_ITEMS]],
+        "prompt_tokens": row["prompt_tokens"],
+        "completion_tokens": row["completion_tokens"],
+        "cost_nanos": nanos_from_dollars(Decimal(repr(row["spend"]))),
+    }
+    if row["status"] == "failure":
+        failure = Failure(error_class=row["error_class"] or "unknown", origin=Origin.PROVIDER)
+        return RequestFailed.model_validate(facts | {"failure": failure})
+    # LiteLLM writes the end where there was no first token to tell.
+    early = first.replace(tzinfo=UTC) if first is not None and first < ended else None
+    hit = str(row["cache_hit"]).lower() == "true"
+    return RequestSucceeded.model_validate(facts | {"cache_hit": hit, "first_token_at": early})
+
+
+def _place(until: datetime, cursor: str) -> dict[str, Any]:
+    start, request_id = json.loads(cursor) if cursor else ("0001-01-01T00:00:00", "")
+    naive = until.astimezone(UTC).replace(tzinfo=None)
+    return {"until": naive, "start": datetime.fromisoformat(start), "id": request_id}

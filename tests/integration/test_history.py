@@ -1,0 +1,185 @@
+"""Books that were kept elsewhere: taken once, up to their cut-over, however often the import is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, text
+
+from alertworker.cli import cli
+from alertworker.errors import AlertWorkerError
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.spend_book import Days
+from alertworker.store import History, SqlSpendBook, SqlStore, history_files, history_litellm, make_engine
+from alertworker.store.ledger_tables import LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from tests.integration.line import NOW, answered, batch, failed, rows
+
+UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
+DAYS = Days(UNTIL.date() - timedelta(days=5), UNTIL.date())
+#: The columns that are read, with the types that schema.prisma gives them.
+SPEND_LOGS = """CREATE TABLE "LiteLLM_SpendLogs" (
+    request_id text PRIMARY KEY, api_key text, spend double precision, prompt_tokens int, completion_tokens int,
+    "startTime" timestamp(3), "endTime" timestamp(3), "completionStartTime" timestamp(3), model text, model_id text,
+    model_group text, custom_llm_provider text, "user" text, cache_hit text, request_tags jsonb, team_id text,
+    organization_id text, end_user text, status text, metadata jsonb)"""
+CALL = """INSERT INTO "LiteLLM_SpendLogs" VALUES (:id, 'hash', :spend, 3, :tokens, :at, :ended, :ended, 'azure/gpt-4o',
+    'd1', 'gpt-4o', 'azure', 'u1', 'False', CAST(:tags AS jsonb), :team, NULL, 'c1', :status,
+    CAST(:metadata AS jsonb))"""
+
+
+@pytest.fixture
+def litellm(postgresql_url: str) -> Iterator[Engine]:
+    """Give LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
+    engine = make_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(text(SPEND_LOGS))
+        for number in range(252):
+            at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
+            ended = at + timedelta(seconds=2)
+            values = {"id": f"r{number:03}", "at": at, "ended": ended, "spend": 0.1, "tokens": 4, "tags": '["x", "y"]'}
+            values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
+            if number == 250:
+                values["ended"] = UNTIL.replace(tzinfo=None)
+            if number == 251:
+                values["tokens"] = -1
+            if number < 10:
+                values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
+            connection.execute(text(CALL), values)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.postgresql
+def test_a_spend_log_is_taken_once_up_to_its_cutover(
+    store: SqlStore, litellm: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
+    monkeypatch.setattr(history_litellm, "PAGE", 100)
+    history, logs = History(store.engine), history_litellm.SpendLogs(litellm, ZoneInfo("UTC"))
+    begun = history.begin("litellm", UNTIL)
+    next(iter(history.take("litellm", "", logs.pages(begun.until, ""), max_entities=100)))
+    for _ in range(2):
+        again = history.begin("litellm", None)
+        left = logs.count(again.until, again.cursor)
+        taken = list(history.take("litellm", again.cursor, logs.pages(again.until, again.cursor), max_entities=100))
+        assert sum(page.rows for page in taken) == left
+
+    book = SqlSpendBook(store.engine)
+    total = book.total(DAYS)
+    assert (total.requests, total.failures, total.spend_nanos) == (250, 10, 25_000_000_000)
+    assert logs.refused == 1
+    assert [(row.entity, row.alias, row.sums.requests) for row in book.totals("team", DAYS)] == [
+        ("search", "Search", 250)
+    ]
+    assert {row.entity: row.sums.requests for row in book.totals("tag", DAYS)} == {"x": 250, "y": 250}
+    (deployment,) = book.deployments(DAYS)
+    assert (deployment.attempts["succeeded"], deployment.per_token.mean) == (240, 0.5)
+
+
+def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path: Path) -> None:
+    """The second one finds the cursor moved, and stops."""
+    path = tmp_path / "old.ndjson"
+    path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
+    history = History(store.engine)
+    history.begin("old", UNTIL)
+    list(history.take("old", "", history_files.pages(path, UNTIL.date(), ""), max_entities=9))
+    with pytest.raises(AlertWorkerError, match="another import of old is running"):
+        list(history.take("old", "", history_files.pages(path, UNTIL.date(), ""), max_entities=9))
+
+    assert SqlSpendBook(store.engine).total(DAYS).spend_nanos == 1_500_000_000
+
+
+def test_files_are_exact_and_end_at_the_cutover(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same rows as CSV and NDJSON by the command; a later cut-over is refused."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+    (tmp_path / "a.csv").write_text(
+        "day,team,model,tags,requests,spend\n"
+        "2026-11-18,search,gpt-4o,x;y,3,0.123456789\n2026-11-20,search,gpt-4o,,9,9\n2026-11-19,,,,1,2\n"
+    )
+    (tmp_path / "b.ndjson").write_text('{"day": "2026-11-18", "tags": ["x"], "requests": 1, "spend": 0.000000001}\n')
+    for name in ("a.csv", "a.csv", "b.ndjson"):
+        result = CliRunner().invoke(cli, ["spend", "import", name, "--until", "2026-11-20"])
+        assert result.exit_code == 0, result.output
+    book = SqlSpendBook(store.engine)
+    assert (book.total(DAYS).requests, book.total(DAYS).spend_nanos) == (5, 2_123_456_790)
+    assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", DAYS)} == {
+        "x": 123_456_790,
+        "y": 123_456_789,
+    }
+
+    result = CliRunner().invoke(cli, ["spend", "import", "a.csv", "--until", "2026-11-21"])
+    assert isinstance(result.exception, AlertWorkerError)
+    assert "was begun with --until 2026-11-20" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{", "row 2: is not JSON"),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1, "teem": "t"}', "row 2: teem: Extra inputs"),
+        ('{"day": "2026-11-18", "requests": 0, "spend": 1}', "row 2: requests: "),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
+    """With its number and field, and nothing of its page is taken."""
+    path = tmp_path / "f.ndjson"
+    path.write_text('{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line)
+    with pytest.raises(AlertWorkerError, match=words):
+        list(history_files.pages(path, UNTIL.date(), ""))
+
+
+def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
+    """Nobody can guess from when on the ledger has its own events."""
+    with pytest.raises(AlertWorkerError, match="give --until"):
+        History(store.engine).begin("new", None)
+
+
+@pytest.mark.postgresql
+def test_reconcile_shows_where_days_differ(
+    store: SqlStore, runtime: Runtime, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What agrees is not shown to people; what floating dollars lose is no difference."""
+    ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
+    engine = make_engine(postgresql_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text('CREATE TABLE "LiteLLM_DailyTeamSpend" (team_id text, date text, api_requests bigint, spend float8)')
+        )
+        values = "('search', '2026-11-23', 1, 0.1), ('search', '2026-11-23', 0, 0.2), ('billing', '2026-11-23', 2, 0.5)"
+        connection.execute(text(f'INSERT INTO "LiteLLM_DailyTeamSpend" VALUES {values}'))
+    assert history_litellm.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
+        1,
+        300_000_000,
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
+    days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
+    result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
+    engine.dispose()
+
+    assert "2 compared, 1 differ." in result.output
+    assert "billing" in result.output
+    assert "-0.499986500" in result.output
+    assert "search" not in result.output
+
+
+def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Runtime) -> None:
+    """A day past the retention leaves every table of the ledger; the day before it stays."""
+    old, kept = NOW - timedelta(days=401), NOW - timedelta(days=399)
+    for at in (old, kept):
+        event = answered("a", completion_tokens=2).model_copy(update={"occurred_at": at})
+        ingest(batch(event, failed("b", at=at)), runtime, now=NOW)
+    sweep(runtime, now=NOW)
+
+    for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES):
+        assert {row.day for row in rows(store, table)} == {kept.date()}, table.name
+    assert SqlSpendBook(store.engine).total(Days(old.date(), NOW.date())).spend_nanos == 13_500
