@@ -44,19 +44,24 @@ class CeleryLine:
     def publish(self, events: Sequence[Event]) -> None:
         """Send events through the broker as a producer would."""
         encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-        self._publish(seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC)))
+        self.send(seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC)))
 
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
         """Send a batch's events as they are, under this id."""
         body = events if encoding == "zstd" else compress(events)
-        self._publish(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
+        self.send(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
 
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon."""
         for channel in channels:
             self._send("alertworker.deliver", {"channel": channel}, expires=30)
 
-    def _publish(self, batch: SealedBatch) -> None:
+    def send(self, batch: SealedBatch) -> None:
+        """Send a sealed batch as it is; when this returns, the broker has it.
+
+        Raises:
+            LineUnavailable: it may or may not have arrived.
+        """
         with self._lock:
             self._transport.send(batch)
 

@@ -11,5 +11,9 @@ class StoreUnavailable(AlertWorkerError):
     """The database cannot be asked now. Nothing was decided; ask again later."""
 
 
+class BatchRefused(AlertWorkerError):
+    """Who takes batches will never take this one; sending it again is of no use."""
+
+
 class LineUnavailable(AlertWorkerError):
     """The broker cannot be reached now. Nothing was promised; send again later."""

@@ -50,6 +50,7 @@ def start(*, simulate: bool) -> None:
         supervisor.start("ingest", [*_ALERTWORKER, "worker", "--role", "ingest", "--loglevel", "WARNING"])
         supervisor.start("deliver", [*_ALERTWORKER, "worker", "--role", "deliver", "--loglevel", "WARNING"])
         supervisor.start("beat", [*_ALERTWORKER, "beat", "--loglevel", "WARNING"])
+        supervisor.start("web", [*_ALERTWORKER, "web", "--loglevel", "WARNING"])
         if simulate:
             supervisor.start("demo", [sys.executable, "-m", "alertworker.demo"])
         _say_where(settings, environ)
@@ -80,6 +81,7 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker runs on {environ['ALERTWORKER_DATA_DIR']}; Ctrl-C stops it.")
     click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'nobody'}.")
+    click.echo(f"It listens on http://{settings.http_host}:{settings.http_port}.")
     click.echo("A LiteLLM proxy on this machine needs, in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")
     click.echo('  litellm_settings: {callbacks: ["alertworker.integrations.litellm.callback"]}')

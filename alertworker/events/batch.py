@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import zstandard
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events import EVENT, EVENTS
@@ -22,6 +23,8 @@ from alertworker.events.base import Event
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
+#: The content type of a sealed batch over HTTP; the body is its zstd-compressed JSON array.
+SEALED_TYPE: Final = "application/vnd.alertworker.batch"
 #: How many events one batch holds at the most when it is sealed by our publisher.
 MAX_BATCH_EVENTS: Final = 500
 #: The largest batch that is taken, in bytes of JSON: 500 events at their bounds fit several times over.
@@ -102,7 +105,14 @@ def decode(events: object, encoding: str | None) -> Decoded:
 def explain(error: ValidationError) -> str:
     """Say what is wrong with an event, field by field, without repeating its content."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, problem['loc'])) or 'event'}: {problem['msg']}" for problem in problems[:10])
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc'])) or 'event'}: {_reason(problem)}" for problem in problems[:10]
+    )
+
+
+def _reason(problem: ErrorDetails) -> str:
+    """Give pydantic's words, but for the one problem in which they repeat the input, whatever was asked."""
+    return "no such type; see `alertworker schema`" if problem["type"] == "union_tag_invalid" else problem["msg"]
 
 
 def _json_bytes(events: object, encoding: str | None) -> bytes:

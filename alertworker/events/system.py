@@ -18,7 +18,7 @@ class PublisherCounters(BaseModel):
     sent: Count = 0
     spooled: Count = 0
     replayed: Count = 0
-    #: Events that are gone, by reason ("buffer_full", "spool_full", "spool_unwritable", "invalid", "shutdown").
+    #: Events that are gone, by reason ("buffer_full", "spool_full", "spool_unwritable", "invalid", "refused").
     dropped: dict[Name, Count] = Field(default_factory=dict, max_length=16)
 
 

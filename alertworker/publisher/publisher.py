@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 
 from alertworker import __version__
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_EVENTS, SealedBatch, seal
@@ -201,15 +201,16 @@ class Publisher:
             try:
                 self._replay(now)
                 while self._held:
-                    self._transport.send(self._held[0])
-                    self._sent += self._held.popleft().count
+                    self._deliver(self._held[0])
+                    self._held.popleft()
             except LineUnavailable as error:
                 self._backoff = min(_MAX_BACKOFF, self._backoff * 2 or 0.1)
                 self._away_until = time.monotonic() + self._backoff
                 self._warn(str(error))
             else:
                 self._backoff = 0.0
-                self._warned.clear()
+                if not self._dropped["refused"]:
+                    self._warned.clear()
         self._put_aside()
 
     def _replay(self, now: float) -> None:
@@ -220,10 +221,19 @@ class Publisher:
             except OSError as error:
                 self._warn(f"the spool cannot be looked through ({type(error).__name__})")
         for path, batch in list(self._spool.batches()):
-            self._transport.send(batch)
+            self._replayed += self._deliver(batch)
             self._spool.remove(path)
-            self._replayed += batch.count
-            self._sent += batch.count
+
+    def _deliver(self, batch: SealedBatch) -> int:
+        """Send a batch; gives how many events arrived: none where nobody will ever take it, so that others go on."""
+        try:
+            self._transport.send(batch)
+        except BatchRefused as error:
+            self._dropped["refused"] += batch.count
+            self._warn(str(error))
+            return 0
+        self._sent += batch.count
+        return batch.count
 
     def _put_aside(self) -> None:
         """Spool what the broker did not take; a disk that takes nothing leaves a bound in memory."""
@@ -290,7 +300,8 @@ class Publisher:
     def _say(self, batch: SealedBatch) -> bool:
         """Send past the spool; true when the broker has it."""
         try:
-            self._transport.send(batch)
+            with suppress(BatchRefused):
+                self._transport.send(batch)
         except LineUnavailable as error:
             self._backoff = min(_MAX_BACKOFF, self._backoff * 2 or 0.1)
             self._away_until = time.monotonic() + self._backoff

@@ -9,7 +9,7 @@ from typing import Final, cast
 
 from alertworker.locations import data_dir, default_broker_url, spool_dir
 from alertworker.publisher.publisher import Publisher
-from alertworker.publisher.transports import BrokerTransport
+from alertworker.publisher.transports import BrokerTransport, Transport
 
 #: It hangs on a module that is only ever imported under one name.
 _REGISTRY: Final = "_alertworker_publisher"
@@ -18,19 +18,27 @@ _REGISTRY: Final = "_alertworker_publisher"
 def get_publisher(*, threshold_seconds: float = 300.0) -> Publisher:
     """Give the publisher of this process, whatever imported this module how often.
 
-    It sends to ``ALERTWORKER_BROKER_URL`` (or the URL in the file that ``ALERTWORKER_BROKER_URL_FILE`` names), else to
-    the embedded broker in the data folder.
+    It sends to ``ALERTWORKER_PUBLISH_URL`` over HTTPS with ``ALERTWORKER_PUBLISH_KEY``, else to the broker at
+    ``ALERTWORKER_BROKER_URL``, else to the embedded broker in the data folder. Each may stand in the file that the
+    variable with ``_FILE`` at its end names.
     """
     existing = getattr(sys, _REGISTRY, None)
     if existing is not None:  # its class may be a second copy of this one, so its type proves nothing
         return cast("Publisher", existing)
     folder = data_dir()
-    publisher = Publisher(BrokerTransport(_broker_url(folder)), spool_dir(folder), threshold_seconds=threshold_seconds)
+    publisher = Publisher(_transport(folder), spool_dir(folder), threshold_seconds=threshold_seconds)
     setattr(sys, _REGISTRY, publisher)
     return publisher
 
 
-def _broker_url(folder: Path) -> str:
-    file = os.environ.get("ALERTWORKER_BROKER_URL_FILE")
-    url = Path(file).read_text().strip() if file else os.environ.get("ALERTWORKER_BROKER_URL")
-    return url or default_broker_url(folder)
+def _transport(folder: Path) -> Transport:
+    if url := _secret("ALERTWORKER_PUBLISH_URL"):
+        from alertworker.publisher.https import HttpTransport
+
+        return HttpTransport(url, _secret("ALERTWORKER_PUBLISH_KEY") or "")
+    return BrokerTransport(_secret("ALERTWORKER_BROKER_URL") or default_broker_url(folder))
+
+
+def _secret(variable: str) -> str | None:
+    file = os.environ.get(f"{variable}_FILE")
+    return Path(file).read_text().strip() if file else os.environ.get(variable)

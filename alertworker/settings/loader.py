@@ -13,7 +13,7 @@ from alertworker.alerts import OURS, AlertType
 from alertworker.channels import KINDS, ChannelConfig
 from alertworker.channels.config import NetworkConfig
 from alertworker.errors import AlertWorkerError
-from alertworker.settings.destinations import Destinations, compile_litellm
+from alertworker.settings.destinations import Destinations, compile_litellm, resolve
 from alertworker.settings.model import Settings
 from alertworker.settings.routes import compile_own
 from alertworker.settings.sources import COMPILED, Sources, nearest, read_environ, read_file
@@ -38,6 +38,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     read_environ(environ, sources)
     fields = {name: value for name, value in sources.values.items() if name not in COMPILED}
     fields["alert_types"] = _types(sources)
+    fields.setdefault("api_key", _master_key(sources))
     fields["proxy_base_url"] = sources.environ.get("PROXY_BASE_URL")
     found = compile_litellm(sources)
     fields["inhibitions"] = compile_own(sources, found)
@@ -58,6 +59,12 @@ def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
                 where = ".".join(str(part) for part in problem["loc"])
                 sources.problems.append(f"channel {name}: {where}: {problem['msg']}")
     return channels
+
+
+def _master_key(sources: Sources) -> str | None:
+    """Give LiteLLM's master key; one that is not set here is no problem of ours."""
+    key = sources.master_key
+    return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 
 
 def _file(environ: Mapping[str, str]) -> Path | None:

@@ -70,6 +70,12 @@ class Settings(BaseModel):
 
     broker_url: SecretStr | None = None
     database_url: SecretStr | None = None
+    #: May do everything over HTTP; LiteLLM's master key where it is not set.
+    api_key: SecretStr | None = None
+    #: May only publish over HTTP.
+    publish_key: SecretStr | None = None
+    http_host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
+    http_port: Annotated[int, Field(ge=1, le=65_535)] = 4010
     data_dir: Path = Path("alertworker-data")
     proxy_base_url: str | None = None
     time_zone: str = "UTC"

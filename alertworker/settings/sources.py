@@ -29,6 +29,8 @@ OWN: Final = (
     "group_interval",
     "heartbeat_interval",
     "heartbeat_url",
+    "http_host",
+    "http_port",
     "inhibitions",
     "log_format",
     "metadata_keys",
@@ -51,13 +53,17 @@ COMPILED: Final = frozenset(
 
 #: What the environment may say, as ``ALERTWORKER_<NAME>``.
 VARIABLES: Final = (
+    "api_key",
     "alerting_threshold",
     "broker_url",
     "data_dir",
     "database_url",
     "group_interval",
     "heartbeat_url",
+    "http_host",
+    "http_port",
     "log_format",
+    "publish_key",
     "shadow",
     "time_zone",
 )
@@ -71,7 +77,8 @@ class Sources:
     origins: dict[str, str] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    master_key: str | None = None
+    #: LiteLLM's, as the file has it.
+    master_key: object = None
 
     def put(self, name: str, value: Any, origin: str) -> None:
         """Take a value; the last one put wins."""
@@ -94,6 +101,8 @@ def read_file(path: Path, sources: Sources) -> None:
         sources.problems.append(f"{where}: is not YAML: {getattr(error, 'problem', 'unreadable')}")
         return
     if isinstance(content, dict):
+        general = content.get("general_settings")
+        sources.master_key = general.get("master_key") if isinstance(general, dict) else None
         _variables(content.get("environment_variables"), sources)
         for section, words in (("general_settings", GENERAL), ("alertworker", OWN)):
             _section(section, words, content.get(section), {"path": path, "lines": lines, "sources": sources})

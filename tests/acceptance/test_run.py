@@ -16,6 +16,7 @@ import pytest
 
 from alertworker.locations import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher
+from tests.acceptance.stack import free_port
 
 READY = "Ctrl-C stops it"
 
@@ -29,6 +30,7 @@ class Run:
         self._log = folder / "out.log"
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environ = {**keep, "PYTHONUNBUFFERED": "1", "ALERTWORKER_DATA_DIR": str(self.data)}
+        environ["ALERTWORKER_HTTP_PORT"] = str(free_port())
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "alertworker", "run"],
@@ -41,7 +43,7 @@ class Run:
         self.wait_for(READY)
         self.children: list[psutil.Process] = []
         ends = time.monotonic() + 20
-        while len(self.children) < 6 and time.monotonic() < ends:  # broker, ingest and its two, deliver, beat
+        while len(self.children) < 7 and time.monotonic() < ends:  # broker, ingest and its two, deliver, beat, web
             self.children = psutil.Process(self.process.pid).children(recursive=True)
             time.sleep(0.1)
 

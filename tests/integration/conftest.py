@@ -15,6 +15,7 @@ from alertworker.pipeline import Runtime
 from alertworker.routing import Route, Router
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
+from tests.integration.broker import Broker
 from tests.integration.line import Outbox, Recorder
 
 
@@ -63,3 +64,13 @@ def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
         ),
     )
     return replace(runtime, policy=replace(runtime.policy, threshold_seconds=3.0))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """Run a broker."""
+    (tmp_path / "b").mkdir()
+    running = Broker(tmp_path / "b")
+    running.start()
+    yield running
+    running.stop()

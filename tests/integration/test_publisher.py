@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import signal
 import subprocess
@@ -11,66 +9,18 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import msgpack
 import pytest
-import redis
 from kombu import Connection
 
-from alertworker.embedded import valkey
-from alertworker.events import Event, PublisherHeartbeat, PublisherStopped, RequestAnnounced, RequestSucceeded
-from alertworker.events.batch import QUEUE, decode
-from alertworker.locations import default_broker_url, socket_path
+from alertworker.events import PublisherHeartbeat, PublisherStopped, RequestAnnounced
+from alertworker.events.batch import QUEUE
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.topology import dead_queue, events_queue
-
-
-class Broker:
-    """A Valkey server of the test's own, on a Unix socket."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.url = default_broker_url(folder)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it with what it kept."""
-        self._process = subprocess.Popen(valkey.command(self.folder), stdout=subprocess.DEVNULL)
-        valkey.wait_until_ready(self.folder)
-
-    def stop(self) -> None:
-        """Kill it."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def batches(self) -> list[tuple[str, list[Event]]]:
-        """Give the batches on the queue in the order in which they came."""
-        with redis.Redis(unix_socket_path=str(socket_path(self.folder))) as client:
-            raw: Any = client.lrange(QUEUE, 0, -1)
-        messages = [msgpack.unpackb(base64.b64decode(json.loads(item)["body"])) for item in reversed(raw)]
-        return [(body[1]["batch_id"], decode(body[1]["events"], "zstd").events) for body in messages]
-
-    def calls(self) -> list[str]:
-        """Give the ids of the calls that arrived, in order."""
-        return [
-            event.call_id for _, events in self.batches() for event in events if isinstance(event, RequestSucceeded)
-        ]
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Run a broker."""
-    (tmp_path / "b").mkdir()
-    running = Broker(tmp_path / "b")
-    running.start()
-    yield running
-    running.stop()
+from tests.integration.broker import Broker, call, wait_for
 
 
 @contextmanager
@@ -79,20 +29,6 @@ def publishing(broker: Broker, spool: Path, **more: Any) -> Iterator[Publisher]:
     publisher = Publisher(BrokerTransport(broker.url), spool, **more)
     yield publisher
     publisher.close()
-
-
-def call(number: int) -> dict[str, Any]:
-    """Make an answered call, as the callback does."""
-    now = datetime.now(UTC)
-    return {"type": "llm.request.succeeded", "call_id": f"{number:05d}", "started_at": now, "ended_at": now}
-
-
-def wait_for(condition: Any, seconds: float = 20) -> None:
-    """Wait until it holds."""
-    ends = time.monotonic() + seconds
-    while not condition() and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert condition()
 
 
 def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> None:
@@ -146,6 +82,7 @@ from pathlib import Path
 from datetime import UTC, datetime
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.topology import dead_queue, events_queue
+from tests.integration.broker import Broker, call, wait_for
 publisher = Publisher(BrokerTransport(sys.argv[1]), Path(sys.argv[2]))
 for number in range(50):
     now = datetime.now(UTC)

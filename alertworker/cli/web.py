@@ -1,0 +1,29 @@
+"""``alertworker web``: the HTTP side."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--host", help="Where to listen; 127.0.0.1 unless ALERTWORKER_HTTP_HOST or the file says otherwise.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="On which port; 4010 unless ALERTWORKER_HTTP_PORT says.")
+@click.option("--loglevel", default="INFO", show_default=True)
+def web(host: str | None, port: int | None, loglevel: str) -> None:
+    """Take events over HTTP: POST /v1/events with ALERTWORKER_PUBLISH_KEY as bearer key. Several may run."""
+    import uvicorn
+
+    from alertworker.settings import load_settings
+    from alertworker.web.app import build_app, build_context
+
+    settings = load_settings()
+    uvicorn.run(
+        build_app(build_context(settings)),
+        host=host or settings.http_host,
+        port=port or settings.http_port,
+        log_level=loglevel.lower(),
+        access_log=False,
+        server_header=False,
+        limit_concurrency=1_000,
+        timeout_graceful_shutdown=5,
+    )

@@ -1,0 +1,26 @@
+"""What the routes share: put together once, found on every request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import cast
+
+from starlette.requests import Request
+
+from alertworker.web.body import Room
+from alertworker.web.keys import Keys
+from alertworker.web.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """``outbox`` takes batches to the broker; ``room`` bounds what is received at once."""
+
+    keys: Keys
+    outbox: Outbox
+    room: Room = field(default_factory=Room)
+
+
+def context_of(request: Request) -> Context:
+    """Give what the application was made with."""
+    return cast("Context", request.app.state.context)

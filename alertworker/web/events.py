@@ -1,0 +1,138 @@
+"""``POST /v1/events``: events as JSON, or a batch that a publisher has sealed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic_core import from_json
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from alertworker.events.base import MAX_NAME, new_id
+from alertworker.events.batch import MAX_BATCH_BYTES, SEALED_TYPE, BatchError, SealedBatch, decode, seal
+from alertworker.web.answers import Refusal
+from alertworker.web.body import decompress
+from alertworker.web.context import Context, context_of
+
+#: The longest body of plain events, in bytes, before and after it was decompressed.
+MAX_BYTES: Final = 8 * 1024 * 1024
+#: How many events one request may bring.
+MAX_EVENTS: Final = 5_000
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a body held: its good events, sealed, and what is wrong with the others by their place in it."""
+
+    batch: SealedBatch | None
+    errors: list[dict[str, Any]]
+
+
+async def post_events(request: Request) -> Response:
+    """Take events, and answer when the broker has them."""
+    context = context_of(request)
+    context.keys.require_publisher(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == SEALED_TYPE:
+        return await _take_sealed(request, context)
+    key = _header(request, "idempotency-key")
+    async with context.room.read(request, MAX_BYTES) as body:
+        encoding = request.headers.get("content-encoding", "")
+        received = await asyncio.to_thread(receive, body, encoding, key, now=datetime.now(UTC))
+        if received.batch is None:
+            return JSONResponse({"error": "no event can be read", "errors": received.errors}, 422)
+        await context.outbox.put(received.batch)
+    accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
+    return JSONResponse(accepted, 202)
+
+
+def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Received:
+    """Read a body of plain events and seal the good ones.
+
+    ``key`` is the request's Idempotency-Key: the same key with the same body is the same batch, which is applied once.
+    The same key with another body is another batch, so that producers who choose the same key lose nothing by it.
+
+    Raises:
+        Refusal: when the body holds no events at all, or too many.
+    """
+    whole = decompress(body, encoding, MAX_BYTES)
+    items, places, errors = _split(whole)
+    if len(items) + len(errors) > MAX_EVENTS:
+        raise Refusal(413, f"one request may bring {MAX_EVENTS} events; send less at a time")
+    if not items and not errors:
+        raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
+    try:
+        decoded = decode(items, None)
+    except BatchError as error:
+        raise Refusal(422, str(error)) from None
+    errors += [{"index": places[bad.index], "error": bad.reason} for bad in decoded.rejected]
+    errors.sort(key=lambda error: int(error["index"]))
+    if not decoded.events:
+        return Received(None, errors)
+    encoded = [event.model_dump_json(exclude_none=True).encode() for event in decoded.events]
+    batch_id = str(new_id()) if key is None else f"http:{_digest(key.encode(), whole)}"
+    return Received(seal(encoded, batch_id=batch_id, producer="http", sealed_at=now), errors)
+
+
+async def _take_sealed(request: Request, context: Context) -> Response:
+    """Pass a publisher's batch on as it is; the worker reads it, as if it had come over the broker."""
+    try:
+        batch_id = str(UUID(request.headers["alertworker-batch-id"]))
+        sealed_at = datetime.fromisoformat(request.headers["alertworker-sealed-at"])
+        count = int(request.headers["alertworker-count"])
+    except (KeyError, ValueError):
+        reason = "a sealed batch needs alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (a number)"
+        raise Refusal(422, reason) from None
+    producer = _header(request, "alertworker-producer") or "http"
+    async with context.room.read(request, MAX_BATCH_BYTES) as body:
+        if not body:
+            raise Refusal(422, "the sealed batch is empty")
+        await context.outbox.put(SealedBatch(batch_id, producer, sealed_at, count, body))
+    return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
+
+
+def _split(body: bytes) -> tuple[list[Any], list[int], list[dict[str, Any]]]:
+    """Give the events of a body with their places in it, and the places at which there is no JSON."""
+    try:
+        whole = from_json(body, allow_inf_nan=False)
+    except ValueError:
+        return _lines(body)
+    if isinstance(whole, list):
+        return whole, list(range(len(whole))), []
+    return [whole], [0], []
+
+
+def _lines(body: bytes) -> tuple[list[Any], list[int], list[dict[str, Any]]]:
+    items: list[Any] = []
+    places: list[int] = []
+    errors: list[dict[str, Any]] = []
+    for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
+        try:
+            items.append(from_json(line, allow_inf_nan=False))
+            places.append(index)
+        except ValueError:
+            errors.append({"index": index, "error": "event: is not JSON"})
+    return items, places, errors
+
+
+def _header(request: Request, name: str) -> str | None:
+    value = request.headers.get(name)
+    if value is not None and (len(value) > MAX_NAME or not _PRINTABLE.fullmatch(value)):
+        raise Refusal(422, f"{name} must have 1 to {MAX_NAME} printable ASCII characters")
+    return value
+
+
+def _digest(*parts: bytes) -> str:
+    """Give a hash of parts that no other division of the same bytes has."""
+    return blake2b(b"".join(b"%d:%s" % (len(part), part) for part in parts), digest_size=20).hexdigest()
+
+
+ROUTES: Final = (Route("/v1/events", post_events, methods=["POST"]),)

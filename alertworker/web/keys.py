@@ -1,0 +1,50 @@
+"""Who may do what: the publish key may only publish, the admin key may do everything."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from alertworker.web.answers import Refusal
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """``publish`` is ALERTWORKER_PUBLISH_KEY, ``admin`` ALERTWORKER_API_KEY or LiteLLM's master key."""
+
+    publish: str | None
+    admin: str | None
+
+    def require_publisher(self, request: Request) -> None:
+        """Let those through who may publish.
+
+        Raises:
+            Refusal: 401, also where no key is configured: nothing is open by default.
+        """
+        if self.publish is None and self.admin is None:
+            raise Refusal(401, "no key is configured here: set ALERTWORKER_PUBLISH_KEY where alertworker web runs")
+        given = _bearer(request)
+        if not (_same(given, self.publish) | _same(given, self.admin)):
+            raise Refusal(401, "send the publish key as `Authorization: Bearer KEY`")
+
+    def require_admin(self, request: Request) -> None:
+        """Let those through who have the admin key.
+
+        Raises:
+            Refusal: 401, also where no admin key is configured.
+        """
+        if self.admin is None:
+            raise Refusal(401, "no admin key is configured here: set ALERTWORKER_API_KEY where alertworker web runs")
+        if not _same(_bearer(request), self.admin):
+            raise Refusal(401, "send the admin key as `Authorization: Bearer KEY`")
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _same(given: str, key: str | None) -> bool:
+    return key is not None and hmac.compare_digest(given.encode(), key.encode())

@@ -1,0 +1,286 @@
+"""Events over HTTP: a real ``alertworker web`` on a real broker, and publishers that send to it."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import trustme
+import zstandard
+
+from alertworker.errors import BatchRefused, LineUnavailable
+from alertworker.events.batch import SealedBatch, seal
+from alertworker.publisher import Publisher
+from alertworker.publisher.https import HttpTransport
+from tests.integration.broker import Broker, call, wait_for
+
+KEY = "publish-key"
+ADMIN = "admin-key"
+
+
+class Web:
+    """An ``alertworker web`` process in a folder."""
+
+    def __init__(self, folder: Path, broker_url: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self._environ = {
+            **keep,
+            "ALERTWORKER_BROKER_URL": broker_url,
+            "ALERTWORKER_DATA_DIR": str(folder),
+            "ALERTWORKER_PUBLISH_KEY": KEY,
+            "ALERTWORKER_API_KEY": ADMIN,
+            "ALERTWORKER_HTTP_PORT": str(self.port),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        with (self._folder / "web.log").open("ab") as log:
+            command = [sys.executable, "-m", "alertworker", "web"]
+            self.process = subprocess.Popen(
+                command, env=self._environ, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_for(self._listens)
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def post(self, body: bytes, key: str | None = KEY, **headers: str) -> tuple[int, dict[str, Any], Any]:
+        """Post a body of events; gives the status, the answer, and its headers."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        if key is not None:
+            sent["Authorization"] = f"Bearer {key}"
+        connection.request("POST", "/v1/events", body, sent)
+        answer = connection.getresponse()
+        read = answer.status, json.loads(answer.read()), answer.headers
+        connection.close()
+        return read
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def web(broker: Broker, tmp_path: Path) -> Iterator[Web]:
+    """Run the HTTP side on the broker."""
+    running = Web(tmp_path, broker.url)
+    running.start()
+    yield running
+    running.kill()
+
+
+def text(*numbers: int) -> list[str]:
+    """Write calls as JSON."""
+    return [json.dumps(call(number), default=datetime.isoformat) for number in numbers]
+
+
+def test_an_event_an_array_and_lines_arrive(broker: Broker, web: Web) -> None:
+    """Each body is one batch on the broker, compressed or not, with the publish key or the admin key."""
+    [one] = text(1)
+    bodies = [
+        web.post(one.encode()),
+        web.post(f"[{','.join(text(2, 3))}]".encode(), key=ADMIN),
+        web.post(gzip.compress("\n".join(text(4, 5)).encode()), Content_Encoding="gzip"),
+        web.post(zstandard.compress("\n\n".join(text(6, 7)).encode()), Content_Encoding="zstd"),
+    ]
+
+    assert [(status, answer["accepted"], answer["errors"]) for status, answer, _ in bodies] == [
+        (202, 1, []),
+        (202, 2, []),
+        (202, 2, []),
+        (202, 2, []),
+    ]
+    assert [batch_id for batch_id, _ in broker.batches()] == [answer["batch_id"] for _, answer, _ in bodies]
+    assert broker.calls() == [f"{number:05d}" for number in range(1, 8)]
+
+
+def test_a_bad_event_is_named_by_its_place_and_the_others_go_on(broker: Broker, web: Web) -> None:
+    """In lines, too, where one is no JSON at all; a body without a good one is refused whole."""
+    first, second = text(1, 2)
+    status, answer, _ = web.post(f'{first}\n{{not json\n{{"type": "llm.request.failed"}}\n{second}'.encode())
+
+    assert (status, answer["accepted"]) == (202, 2)
+    assert [error["index"] for error in answer["errors"]] == [1, 2]
+    assert "call_id" in answer["errors"][1]["error"]
+    assert broker.calls() == ["00001", "00002"]
+    assert web.post(b'[{"type": "no.such"}, 7]')[0] == 422
+    assert web.post(b"")[0] == 422
+    assert len(broker.batches()) == 1
+
+
+def test_one_idempotency_key_is_one_batch_for_one_body(broker: Broker, web: Web) -> None:
+    """Sent again it has the same id; another producer's events under the same key are a batch of their own."""
+    [mine], [theirs] = text(1), text(2)
+    ids = [web.post(body.encode(), Idempotency_Key="1")[1]["batch_id"] for body in (mine, mine, theirs)]
+
+    assert ids[0] == ids[1] != ids[2]
+    assert web.post(mine.encode(), Idempotency_Key="x" * 257)[0] == 422
+
+
+def test_who_has_no_key_publishes_nothing(broker: Broker, web: Web) -> None:
+    """Neither without a key nor with another one."""
+    body = text(1)[0].encode()
+    assert [web.post(body, key=key)[0] for key in (None, "", "publish-kez", "\xfc")] == [401] * 4
+    assert broker.batches() == []
+
+
+def test_bodies_are_bounded_as_they_come_and_when_decompressed(broker: Broker, web: Web) -> None:
+    """Nine megabytes are refused, also where they are nine kilobytes on the wire; what is cut short is no body."""
+    big = b" " * (9 * 1024 * 1024)
+    assert web.post(gzip.compress(big), Content_Encoding="gzip")[0] == 413
+    assert web.post(zstandard.compress(big), Content_Encoding="zstd")[0] == 413
+    assert web.post(gzip.compress(big[:5_000_000])[:-9], Content_Encoding="gzip")[0] == 400
+    assert web.post(zstandard.compress(os.urandom(9_000))[:-9], Content_Encoding="zstd")[0] == 400
+    assert web.post(b"{}", Content_Encoding="br")[0] == 415
+    assert web.post(f"[{','.join(['{}'] * 5_001)}]".encode())[0] == 413
+    assert broker.batches() == []
+
+
+def test_a_broker_that_is_away_is_said_and_nothing_is_promised(broker: Broker, web: Web) -> None:
+    """503 with a time to come again, until the broker is back."""
+    [body] = text(1)
+    broker.stop()
+    status, answer, headers = web.post(body.encode(), Idempotency_Key="1")
+    assert (status, "broker" in answer["error"]) == (503, True)
+    assert int(headers["Retry-After"]) >= 1
+
+    broker.start()
+    wait_for(lambda: web.post(body.encode(), Idempotency_Key="1")[0] == 202)
+    assert len({batch_id for batch_id, _ in broker.batches()}) == 1
+
+
+def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker, web: Web, tmp_path: Path) -> None:
+    """What it published before, meanwhile and afterwards arrives in order; a batch that came twice has one id."""
+    publisher = Publisher(HttpTransport(web.url, KEY), tmp_path / "spool")
+    for number in range(200):
+        publisher.publish(call(number))
+    wait_for(lambda: publisher.stats().sent >= 200)
+    web.kill()
+    for number in range(200, 400):
+        publisher.publish(call(number))
+    wait_for(lambda: publisher.stats().spooled >= 200)
+    web.start()
+    for number in range(400, 600):
+        publisher.publish(call(number))
+    wait_for(lambda: publisher.stats().sent >= 600)
+    publisher.close()
+
+    assert broker.calls() == [f"{number:05d}" for number in range(600)]
+    assert publisher.stats().dropped == {}
+
+
+def batch(body: bytes = b"") -> SealedBatch:
+    """Seal a batch of one event."""
+    sealed = seal([b"{}"], batch_id=str(uuid4()), producer="boot", sealed_at=datetime.now(UTC))
+    return SealedBatch(sealed.batch_id, "boot", sealed.sealed_at, 1, body or sealed.body)
+
+
+@contextmanager
+def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
+    """Run a server that gives these answers; gives its port, and the ids of the batches that came."""
+    left, came = list(statuses), []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            came.append(self.headers["Alertworker-Batch-Id"])
+            self.send_response(left.pop(0))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            self.close_connection = True
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a failed handshake
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port, came
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
+    """A wrong key or address holds up everything until it is right; one bad batch holds up nothing."""
+    waiting, hopeless = [401, 403, 404, 408, 429, 500, 503, 301], [400, 413, 422]
+    with answering(*waiting, *hopeless) as (port, _):
+        transport = HttpTransport(f"http://127.0.0.1:{port}/", KEY)
+        for status in waiting:
+            with pytest.raises(LineUnavailable, match=str(status)):
+                transport.send(batch())
+        for status in hopeless:
+            with pytest.raises(BatchRefused, match=str(status)):
+                transport.send(batch())
+        transport.close()
+
+
+def test_a_refused_batch_is_counted_and_the_next_goes_on(tmp_path: Path) -> None:
+    """The spool is not held up for ever by what nobody will take."""
+    with answering(422, *([202] * 50)) as (port, came):
+        publisher = Publisher(HttpTransport(f"http://127.0.0.1:{port}", KEY), tmp_path / "spool")
+        publisher.publish(call(1))
+        wait_for(lambda: publisher.stats().dropped == {"refused": 1})
+        publisher.publish(call(2))
+        wait_for(lambda: publisher.stats().sent >= 1)
+        publisher.close()
+
+    assert len(set(came)) == len(came)
+
+
+def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A server whose certificate nobody vouches for gets nothing; one whose authority is trusted does."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with answering(202, tls=context) as (port, came):
+        stranger = HttpTransport(f"https://127.0.0.1:{port}", KEY)
+        with pytest.raises(LineUnavailable, match="SSLCertVerificationError"):
+            stranger.send(batch())
+        assert came == []
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        transport = HttpTransport(f"https://127.0.0.1:{port}", KEY)
+        transport.send(batch())
+        transport.close()
+        stranger.close()
+
+    assert len(came) == 1
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "x", "http://x:99999", "http://[", ""])
+def test_an_address_that_is_none_is_said_when_it_is_used(url: str) -> None:
+    """A typing error must not stop the host."""
+    with pytest.raises(LineUnavailable, match="ALERTWORKER_PUBLISH_URL"):
+        HttpTransport(url, KEY).send(batch())
