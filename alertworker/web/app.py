@@ -11,14 +11,14 @@ from starlette.routing import Route
 
 from alertworker.app import build_line
 from alertworker.settings import Settings
-from alertworker.web import events
+from alertworker.web import events, litellm
 from alertworker.web.answers import Refusal, refused
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
 from alertworker.web.outbox import Outbox
 
 #: Every route there is; a new file of routes is a line here.
-ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES,)
+ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *litellm.ROUTES)
 
 
 def build_app(context: Context) -> Starlette:
@@ -42,4 +42,5 @@ def build_context(settings: Settings) -> Context:
             publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
         ),
         outbox=Outbox(build_line().send),
+        show_messages=settings.show_messages,
     )

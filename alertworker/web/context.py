@@ -14,10 +14,14 @@ from alertworker.web.outbox import Outbox
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``outbox`` takes batches to the broker; ``room`` bounds what is received at once."""
+    """``outbox`` takes batches to the broker; ``room`` bounds what is received at once.
+
+    With ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
+    """
 
     keys: Keys
     outbox: Outbox
+    show_messages: bool = False
     room: Room = field(default_factory=Room)
 
 

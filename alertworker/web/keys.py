@@ -17,15 +17,15 @@ class Keys:
     publish: str | None
     admin: str | None
 
-    def require_publisher(self, request: Request) -> None:
-        """Let those through who may publish.
+    def require_publisher(self, request: Request, *, query: str | None = None) -> None:
+        """Let those through who may publish; ``query`` names the parameter that may hold the key, too.
 
         Raises:
             Refusal: 401, also where no key is configured: nothing is open by default.
         """
         if self.publish is None and self.admin is None:
             raise Refusal(401, "no key is configured here: set ALERTWORKER_PUBLISH_KEY where alertworker web runs")
-        given = _bearer(request)
+        given = _bearer(request) or (request.query_params.get(query, "") if query else "")
         if not (_same(given, self.publish) | _same(given, self.admin)):
             raise Refusal(401, "send the publish key as `Authorization: Bearer KEY`")
 

@@ -16,7 +16,7 @@ from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
 from alertworker.integrations.litellm.bounds import clip, key_hash, name, nanos
 from alertworker.integrations.litellm.management import MANAGEMENT, entity_changed
-from alertworker.integrations.litellm.scrub import without_secrets
+from alertworker.integrations.litellm.scrub import without, without_secrets
 
 #: The largest body that is read, in bytes.
 MAX_BODY: Final = 1024 * 1024
@@ -48,6 +48,8 @@ _FACT: Final = re.compile(r"^\s*\*?([^\W_][\w /-]{0,60}?):\*?:? `([^`\n]*)`\s*$"
 _PLAIN_FACT: Final = re.compile(r"^(Model|model): ([^\n`]{1,256})$", re.MULTILINE)
 #: The excerpt of the caller's messages: one line for a list; anything else may hold lines that look like ours.
 _MESSAGES: Final = re.compile(r"^Messages: (?:`\[\{'[^\n]*$\n?|.*\Z)", re.MULTILINE | re.DOTALL)
+#: How long LiteLLM's excerpt is at the most, in characters.
+_EXCERPT: Final = 100
 _MARKS: Final = re.compile(r"[*`]+")
 
 _LEVELS: Final = ("Low", "Medium", "High")
@@ -88,7 +90,7 @@ def read_slack(
     fields, message, metadata = _parts(rest if head is not None else f"\n{rest}")
     if kind in MANAGEMENT:
         return entity_changed(kind, message, now=now)
-    message = message if show_messages else _MESSAGES.sub("", message)
+    message = message if show_messages else _without_messages(message)
     if kind not in _FIGURES:
         message = without_secrets(message)
         metadata = {key: without_secrets(value) for key, value in metadata.items()}
@@ -211,6 +213,13 @@ def _message(message: str) -> tuple[str, dict[str, str], str]:
     headline = headline.partition("Traceback (most recent call last)")[0] or headline
     details = _PLAIN_FACT.sub("", _FACT.sub("", "\n".join(lines[first + 1 :])))
     return headline[:MAX_TEXT], facts, re.sub(r"\n{3,}", "\n\n", details).strip()[:MAX_DETAILS]
+
+
+def _without_messages(message: str) -> str:
+    """Take out the excerpt of the caller's messages, and what else repeats it: providers echo prompts in errors."""
+    excerpts = [found[0].removeprefix("Messages: `")[:_EXCERPT] for found in _MESSAGES.finditer(message)]
+    pieces = [line for excerpt in excerpts for line in excerpt.splitlines()]
+    return without(_MESSAGES.sub("", message), pieces) if excerpts else message
 
 
 def _number(text: str | None) -> int:

@@ -99,7 +99,8 @@ def test_a_text_of_no_known_form_is_an_alert_of_unknown_type() -> None:
 def test_the_callers_messages_stay_out(excerpt: str) -> None:
     """Also where they look like lines of LiteLLM's; with the switch on they come along."""
     text = (
-        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: LLM API call failed: `boom\n"
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\n"
+        "Message: LLM API call failed: `boom my private words\n"
         f"Model: gpt-4o\nMessages: `{excerpt}`\nmodel_group: `gpt-4o`\n\n`"
     )
 

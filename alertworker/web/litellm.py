@@ -1,0 +1,69 @@
+"""``POST /integrations/litellm/…``: what LiteLLM's own alerting posts, taken to the broker before it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from ipaddress import ip_address
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from alertworker.events import Event
+from alertworker.events.base import new_id
+from alertworker.events.batch import seal
+from alertworker.integrations.litellm.relay import MAX_BODY, RelayError, read_slack, read_webhook
+from alertworker.web.answers import Refusal
+from alertworker.web.context import Context, context_of
+
+#: Headers that a reverse proxy adds: then the nearest address says nothing of who asks.
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+async def post_slack(request: Request) -> Response:
+    """Take a text that LiteLLM posts to a chat; ``TYPE`` in the path is the alert's type, whatever the text says."""
+    context = context_of(request)
+    named = request.path_params.get("type")
+    return await _relay(request, context, partial(read_slack, named=named, show_messages=context.show_messages))
+
+
+async def post_webhook(request: Request) -> Response:
+    """Take a budget event that LiteLLM posts to its ``WEBHOOK_URL``."""
+    return await _relay(request, context_of(request), read_webhook)
+
+
+async def _relay(request: Request, context: Context, read: Callable[..., Event]) -> Response:
+    """Answer 200 once the broker has it: LiteLLM drops an alert that is answered with anything else."""
+    if not _is_local(request):
+        context.keys.require_publisher(request, query="key")
+    now = datetime.now(UTC)
+    host = request.client.host if request.client else None
+    async with context.room.read(request, MAX_BODY) as body:
+        try:
+            event = await asyncio.to_thread(read, body, now=now, host=host)
+        except RelayError as error:
+            raise Refusal(400, str(error)) from None
+        encoded = event.model_dump_json(exclude_none=True).encode()
+        await context.outbox.put(seal([encoded], batch_id=str(new_id()), producer="litellm-relay", sealed_at=now))
+    return PlainTextResponse("ok")
+
+
+def _is_local(request: Request) -> bool:
+    """Tell whether a process on this machine asks, by itself and not for somebody else."""
+    if request.client is None or any(header in request.headers for header in _FORWARDED):
+        return False
+    try:
+        return ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+ROUTES: Final = (
+    Route("/integrations/litellm/slack", post_slack, methods=["POST"]),
+    Route("/integrations/litellm/slack/{type}", post_slack, methods=["POST"]),
+    Route("/integrations/litellm/webhook", post_webhook, methods=["POST"]),
+)

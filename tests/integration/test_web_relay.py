@@ -1,0 +1,86 @@
+"""LiteLLM's own posts, taken over HTTP: who may send them, what is answered, and that the broker has them then."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from alertworker.events import AlertRelayed, BudgetReported, Event
+from tests.integration.broker import Broker
+from tests.integration.test_web_events import KEY, Web
+
+TEXT = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
+SLACK = "/integrations/litellm/slack"
+BUDGET = {"spend": 1.5, "max_budget": 1.0, "token": "T", "event_group": "key", "event": "budget_crossed"}
+#: What a reverse proxy on this machine adds for somebody who is not.
+ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
+
+
+@pytest.fixture
+def web(broker: Broker, tmp_path: Path) -> Iterator[Web]:
+    """Run the HTTP side on the broker."""
+    running = Web(tmp_path, broker.url)
+    running.start()
+    yield running
+    running.kill()
+
+
+def post(web: Web, path: str, body: object, **headers: str) -> int:
+    """Post JSON, or bytes as they are; gives the status."""
+    connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
+    connection.request("POST", path, body if isinstance(body, bytes) else json.dumps(body), headers)
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+def arrived(broker: Broker) -> list[Event]:
+    """Give the events on the broker."""
+    return [event for _, events in broker.batches() for event in events]
+
+
+def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) -> None:
+    """Typed, with the path's type before the text's, and what nobody knows as such."""
+    assert post(web, SLACK, {"text": TEXT}) == 200
+    assert post(web, f"{SLACK}/spend_reports", {"text": TEXT}) == 200
+    assert post(web, SLACK, {"text": "what is this?"}) == 200
+    assert post(web, "/integrations/litellm/webhook", BUDGET) == 200
+
+    *relayed, budget = arrived(broker)
+    assert [event.alert_type for event in relayed if isinstance(event, AlertRelayed)] == [
+        "db_exceptions",
+        "spend_reports",
+        "unknown",
+    ]
+    assert isinstance(budget, BudgetReported)
+    assert budget.spend_nanos == 1_500_000_000
+
+
+def test_who_is_not_on_this_machine_needs_a_key(broker: Broker, web: Web) -> None:
+    """In the query, since LiteLLM sends no headers of ours, or as a bearer; and a proxy in front hides nobody."""
+    assert post(web, SLACK, {"text": TEXT}, **ELSEWHERE) == 401
+    assert post(web, f"{SLACK}?key=wrong", {"text": TEXT}, **ELSEWHERE) == 401
+    assert arrived(broker) == []
+    assert post(web, f"{SLACK}?key={KEY}", {"text": TEXT}, **ELSEWHERE) == 200
+    assert post(web, SLACK, {"text": TEXT}, Authorization=f"Bearer {KEY}", **ELSEWHERE) == 200
+    assert len(arrived(broker)) == 2
+
+
+def test_what_is_no_json_object_or_too_long_is_refused(broker: Broker, web: Web) -> None:
+    """With 400 and 413; nothing reaches the broker."""
+    assert post(web, SLACK, b"{") == 400
+    assert post(web, SLACK, b"[]") == 400
+    assert post(web, SLACK, b'{"text": "' + b"x" * 1_100_000 + b'"}') == 413
+    assert arrived(broker) == []
+
+
+def test_nothing_is_promised_while_the_broker_is_away(broker: Broker, web: Web) -> None:
+    """LiteLLM is told 503."""
+    broker.stop()
+
+    assert post(web, SLACK, {"text": TEXT}) == 503
