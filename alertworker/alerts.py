@@ -67,6 +67,8 @@ class AlertType(StrEnum):
     UNKNOWN = "unknown"
     #: Ours: a proxy process went silent without a goodbye, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
+    #: Ours: a proxy lives and publishes nothing, while its siblings do.
+    PUBLISHER_SILENT = "publisher_silent"
     #: Ours: a receiver refuses our messages for good, or has not taken any for a while.
     CHANNEL_BROKEN = "channel_broken"
     #: Ours: the database cannot be asked; sent past it.
@@ -123,11 +125,20 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.TEAM_MEMBER_REMOVED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
     AlertType.UNKNOWN: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
     AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
+    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, Severity.HIGH, _CONDITION),
     AlertType.STORE_AWAY: AlertSpec(_ON, Severity.HIGH, _CONDITION),
 }
 #: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
-OURS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.CHANNEL_BROKEN, AlertType.STORE_AWAY, AlertType.UNKNOWN})
+OURS: Final = frozenset(
+    {
+        AlertType.PUBLISHER_LOST,
+        AlertType.PUBLISHER_SILENT,
+        AlertType.CHANNEL_BROKEN,
+        AlertType.STORE_AWAY,
+        AlertType.UNKNOWN,
+    }
+)
 #: The label of an alert that LiteLLM's own alerting raised; whatever its type, it is a notice.
 RELAYED: Final = "relayed_from"
 #: The label of a relayed alert that something else tells already; it reaches nobody.

@@ -133,6 +133,15 @@ class LostPublisher:
     calls: int
 
 
+@dataclass(frozen=True, slots=True)
+class SilentHost:
+    """A host whose publishers live and have published nothing since ``moved_at``."""
+
+    host: str
+    integration: str
+    moved_at: datetime
+
+
 class Transaction(Protocol):
     """One SQL transaction: everything a batch or a sweep changes, or nothing of it."""
 
@@ -153,6 +162,13 @@ class Transaction(Protocol):
 
     def hears(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
+        ...
+
+    def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
+        """Mark the hosts that live and published nothing since ``quiet_since``, while another one never paused.
+
+        Only hosts of an integration, all of whose publishers are without a backlog; each once, until it publishes.
+        """
         ...
 
     def mark_line(self, name: str, at: datetime) -> None:

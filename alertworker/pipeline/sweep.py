@@ -14,6 +14,7 @@ from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import MAX_BATCH_AGE, SILENCE, wake
+from alertworker.pipeline.quiet import announce_silent
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import LostPublisher, Transaction
 
@@ -54,6 +55,8 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
         lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, now=now)
         for publisher in lost:
             claim(tx, _lost(publisher), runtime, now=now)
+        if now - arrived < SILENCE:
+            announce_silent(tx, runtime, heard_since=now - SILENCE, now=now)
     sent = tx.line("canary_sent")
     if sent is not None and now - sent < CANARY_EVERY:
         return False

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import case, literal, select, update
+from sqlalchemy import case, func, literal, null, select, update
 
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
-from alertworker.ports import LostPublisher
+from alertworker.ports import LostPublisher, SilentHost
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import CALLS, LINE, PUBLISHERS
+
+#: A publisher that publishes nothing for so long has paused.
+_PAUSE: Final = timedelta(minutes=5)
 
 
 class CallStatements(Statements):
@@ -34,15 +37,24 @@ class CallStatements(Statements):
                 "integration": event.integration,
                 "backlog": beat.backlog if beat else 0,
                 "counters": event.counters.model_dump(),
+                "published": event.counters.published,
             }
             if isinstance(event, PublisherStopped):
                 row["stopped_at"] = event.occurred_at
-            statement = insert_or(self.connection, PUBLISHERS).values(boot_id=event.boot_id, **row)
+            statement = insert_or(self.connection, PUBLISHERS).values(
+                boot_id=event.boot_id, moved_at=now, busy_since=now, **row
+            )
             newer = PUBLISHERS.c.heard_at <= event.occurred_at
             changes: dict[str, Any] = {
                 name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
                 for name, value in row.items()
             }
+            grew = PUBLISHERS.c.published < event.counters.published
+            paused = PUBLISHERS.c.moved_at < now - _PAUSE
+            moment = literal(now, PUBLISHERS.c.moved_at.type)
+            changes["moved_at"] = case((grew, moment), else_=PUBLISHERS.c.moved_at)
+            changes["busy_since"] = case((grew & paused, moment), else_=PUBLISHERS.c.busy_since)
+            changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
             changes["arrived_at"] = now  # a clock that was set back must not make it look silent
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
@@ -55,6 +67,28 @@ class CallStatements(Statements):
             PUBLISHERS.c.lost_at.is_(None),
         )
         return self.connection.execute(statement.limit(1)).first() is not None
+
+    def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
+        """Mark the hosts that live and published nothing since ``quiet_since``, while another one never paused."""
+        table = PUBLISHERS.c
+        lives = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
+        moved_at = func.max(table.moved_at).label("moved_at")
+        statement = (
+            select(table.integration, table.host, moved_at, func.min(table.busy_since).label("busy_since"))
+            .where(lives, table.integration.is_not(None))
+            .group_by(table.integration, table.host)
+            .having(func.max(table.backlog) == 0)
+            .order_by(table.integration, table.host)
+        )
+        hosts = self.connection.execute(statement).all()
+        busy = {row.integration for row in hosts if row.moved_at >= now - _PAUSE and row.busy_since <= quiet_since}
+        silent = []
+        for row in hosts:
+            if row.integration in busy and row.moved_at <= quiet_since:
+                marked = update(PUBLISHERS).where(lives, table.integration == row.integration, table.host == row.host)
+                if self.connection.execute(marked.where(table.silent_at.is_(None)).values(silent_at=now)).rowcount:
+                    silent.append(SilentHost(row.host, row.integration, row.moved_at))
+        return silent
 
     def mark_line(self, name: str, at: datetime) -> None:
         """Move a named moment of the line forward, never back."""

@@ -156,6 +156,12 @@ PUBLISHERS = Table(
     Column("interval_seconds", Integer, nullable=False),
     Column("backlog", BigInteger, nullable=False),
     Column("counters", JSON, nullable=False),
+    #: How many events it has published; when that last grew; since when it has grown without a longer pause.
+    Column("published", BigInteger, nullable=False),
+    Column("moved_at", UtcDateTime, nullable=False),
+    Column("busy_since", UtcDateTime, nullable=False),
+    #: When it was announced that it publishes nothing; until it does.
+    Column("silent_at", UtcDateTime),
     Column("stopped_at", UtcDateTime),
     Column("lost_at", UtcDateTime),
 )

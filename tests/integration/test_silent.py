@@ -1,0 +1,71 @@
+"""One of several proxies that lives and publishes nothing is announced, and nobody else is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertworker.alerts import AlertType
+from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat
+from alertworker.pipeline import Runtime, ingest, sweep
+from tests.integration.line import NOW, Outbox, batch, run_until_quiet
+
+
+def beat(host: str, published: int, at: datetime, *, boot_id: str = "", backlog: int = 0) -> PublisherHeartbeat:
+    """Make a heartbeat of a proxy's callback."""
+    return PublisherHeartbeat(
+        boot_id=boot_id or host,
+        host=host,
+        pid=1,
+        version="1",
+        started_at=NOW,
+        occurred_at=at,
+        integration="litellm",
+        counters=PublisherCounters(published=published),
+        backlog=backlog,
+    )
+
+
+def live(runtime: Runtime, outbox: Outbox, minutes: int, *figures: tuple[str, int], start: int = 0) -> list[str]:
+    """Let hosts beat each half minute, each publishing so many events in it; gives whom we told of."""
+    for half in range(2 * start, 2 * minutes):
+        now = NOW + timedelta(seconds=30 * half)
+        beats = [beat(host, half * each, now) for host, each in figures]
+        ingest(batch(Canary(occurred_at=now), *beats), runtime, now=now)
+        sweep(runtime, now=now)
+        run_until_quiet(runtime, now)
+    silent = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_SILENT]
+    return [message.labels["host"] for message in silent]
+
+
+def test_a_host_that_publishes_nothing_beside_a_busy_one_is_announced_once(runtime: Runtime, outbox: Outbox) -> None:
+    """After half an hour, and not again while it goes on."""
+    assert live(runtime, outbox, 29, ("busy", 5), ("quiet", 0)) == []
+    assert live(runtime, outbox, 90, ("busy", 5), ("quiet", 0), start=29) == ["quiet"]
+
+
+def test_hosts_that_all_publish_nothing_are_a_quiet_night(runtime: Runtime, outbox: Outbox) -> None:
+    """And so is a single host."""
+    assert live(runtime, outbox, 60, ("one", 0), ("two", 0)) == []
+
+
+def test_a_sibling_that_has_just_begun_proves_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """Traffic that begins after a quiet night reaches one host before the other."""
+    assert live(runtime, outbox, 60, ("one", 0), ("two", 0)) == []
+    assert live(runtime, outbox, 75, ("one", 0), ("two", 5), start=60) == []
+
+
+def test_one_busy_process_speaks_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
+    """Processes of one host share its traffic as they like; and a backlog explains silence."""
+    for half in range(120):
+        now = NOW + timedelta(seconds=30 * half)
+        beats = (
+            beat("one", half, now, boot_id="a"),
+            beat("one", 0, now, boot_id="b"),
+            beat("two", half, now),
+            beat("three", 0, now, backlog=7),
+        )
+        ingest(batch(Canary(occurred_at=now), *beats), runtime, now=now)
+        sweep(runtime, now=now)
+        run_until_quiet(runtime, now)
+
+    assert outbox.sent == []
