@@ -136,6 +136,7 @@ def build_runtime(settings: Settings) -> Runtime:
         router=settings.router(),
         inhibitions=settings.inhibitions,
         policy=Policy(threshold_seconds=settings.alerting_threshold),
+        users=settings.users(),
         retry=settings.retry.policy(),
         zone=ZoneInfo(settings.time_zone),
         proxy_url=settings.proxy_base_url,

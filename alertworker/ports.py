@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol, TypeVar
 
 from alertworker.alerts import Alert, OpenAlert
 from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.delivery import DeliveryError, RetryAt
+from alertworker.detectors.users import UserSpend
 from alertworker.events import Event, PublisherEvent, RequestAnnounced
 from alertworker.folding import Fold
 from alertworker.inhibitions import OpenCondition
@@ -241,6 +242,22 @@ class Transaction(Protocol):
 
     def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
         """Give the budgets whose period has ended and is not closed, locked."""
+        ...
+
+    def take_turn(self, name: str, *, every: timedelta, now: datetime) -> bool:
+        """Claim what is to be done once in an interval; of two sweeps at once one gets it."""
+        ...
+
+    def was_raised(self, fingerprint: str) -> bool:
+        """Tell whether an alert was ever raised, open or closed."""
+        ...
+
+    def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
+        """Give the users who spent something that day, and at least so much in it or in its month until then."""
+        ...
+
+    def behind_user(self, user_id: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+        """Give the three models and the three keys on which a user spent most, with nano-dollars."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:

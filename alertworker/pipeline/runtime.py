@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from alertworker import inhibitions
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
+from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import Inhibition
 from alertworker.ports import Channel, Line, Store
 from alertworker.routing import Router
@@ -25,6 +26,7 @@ class Runtime:
     router: Router
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS
     policy: Policy = field(default_factory=Policy)
+    users: UserPolicy = field(default_factory=UserPolicy)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None

@@ -16,6 +16,7 @@ from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import MAX_BATCH_AGE, SILENCE, wake
 from alertworker.pipeline.quiet import announce_silent
 from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.users import look_at_users
 from alertworker.ports import LostPublisher, Transaction
 
 #: How often a canary is sent round the line.
@@ -50,6 +51,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     for alert in tx.due_alerts(now=now):
         _settle(tx, alert, runtime, now=now)
     end_budgets(tx, runtime, now=now)
+    look_at_users(tx, runtime, now=now)
     arrived = tx.line("canary_arrived")
     if arrived is not None:
         lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, now=now)

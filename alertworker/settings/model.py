@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,12 +14,15 @@ from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.channels.config import Networks
 from alertworker.delivery import RetryPolicy
+from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import DEFAULTS, Inhibition
+from alertworker.money import nanos_from_dollars
 from alertworker.routing import Route, Router
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 Interval = Annotated[float, Field(gt=0, le=366 * 86_400)]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
 Whole = Annotated[int, Field(gt=0, le=1_000_000)]
 
 
@@ -36,6 +40,13 @@ class AlertingArgs(BaseModel):
     major_outage_alert_threshold: Whole = 10
     max_outage_alert_list_size: Whole = 1_000
     log_to_console: bool = False
+    #: Dollars; ``None`` is off.
+    daily_spend_per_user_threshold: Dollars | None = None
+    monthly_spend_per_user_threshold: Dollars | None = None
+    spend_anomaly_multiplier: Annotated[float, Field(ge=1, le=1_000_000)] = 3.0
+    spend_anomaly_baseline_days: Annotated[int, Field(ge=1, le=90)] = 7
+    spend_anomaly_min_spend: Dollars = 10.0
+    user_spend_check_interval: Annotated[float, Field(ge=60, le=86_400)] = 3_600
 
 
 class Digest(BaseModel):
@@ -119,6 +130,21 @@ class Settings(BaseModel):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError('is not a known time zone; use a name like "Europe/Berlin"') from error
         return name
+
+    def users(self) -> UserPolicy:
+        """Give what is told of single users."""
+        args = self.alerting_args
+        told = AlertType.USER_SPEND_THRESHOLDS in self.alert_types
+        daily, monthly = args.daily_spend_per_user_threshold, args.monthly_spend_per_user_threshold
+        return UserPolicy(
+            daily_nanos=nanos_from_dollars(daily) if told and daily is not None else None,
+            monthly_nanos=nanos_from_dollars(monthly) if told and monthly is not None else None,
+            anomalies=AlertType.USER_SPEND_ANOMALIES in self.alert_types,
+            anomaly_ratio=args.spend_anomaly_multiplier,
+            anomaly_days=args.spend_anomaly_baseline_days,
+            anomaly_floor_nanos=nanos_from_dollars(args.spend_anomaly_min_spend),
+            every=timedelta(seconds=args.user_spend_check_interval),
+        )
 
     def router(self) -> Router:
         """Give what decides where an alert goes."""

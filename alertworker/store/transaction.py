@@ -7,7 +7,10 @@ from alertworker.store.books import BookStatements
 from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
 from alertworker.store.ledger import LedgerStatements
+from alertworker.store.user_spend import UserStatements
 
 
-class SqlTransaction(BookStatements, LedgerStatements, CallStatements, BudgetStatements, AlertStatements):
+class SqlTransaction(
+    BookStatements, LedgerStatements, CallStatements, BudgetStatements, UserStatements, AlertStatements
+):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""

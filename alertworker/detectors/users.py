@@ -1,0 +1,112 @@
+"""What single users spent in a day or a month: LiteLLM's thresholds, and days that are unlike the ones before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.money import spell_dollars
+
+
+@dataclass(frozen=True, slots=True)
+class UserPolicy:
+    """LiteLLM's ``alerting_args`` about users; amounts in nano-dollars, ``None`` is off.
+
+    A day is an anomaly from ``anomaly_floor_nanos`` on, if it is more than ``anomaly_ratio`` times the mean of the
+    ``anomaly_days`` before it.
+    """
+
+    daily_nanos: int | None = None
+    monthly_nanos: int | None = None
+    anomalies: bool = False
+    anomaly_ratio: float = 3.0
+    anomaly_days: int = 7
+    anomaly_floor_nanos: int = 10_000_000_000
+    every: timedelta = timedelta(hours=1)
+
+    @property
+    def least_nanos(self) -> int | None:
+        """Give the least spend of a day or month that anything is told of; ``None`` where nothing is."""
+        floor = self.anomaly_floor_nanos if self.anomalies else None
+        return min((one for one in (self.daily_nanos, self.monthly_nanos, floor) if one is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpend:
+    """What a user spent on a day, in its month until then, and in the ``anomaly_days`` before it; nano-dollars."""
+
+    user_id: str
+    alias: str
+    day_nanos: int
+    month_nanos: int
+    before_nanos: int
+
+    @property
+    def name(self) -> str:
+        """Name the user for a person."""
+        return self.alias or self.user_id
+
+
+#: Who is behind a user's spend: models and keys, by name, with nano-dollars.
+Behind = Mapping[str, Sequence[tuple[str, int]]]
+
+
+def judge_users(users: Iterable[UserSpend], policy: UserPolicy, *, day: date, now: datetime) -> Iterable[Alert]:
+    """Give what is to be told of a day: at the most once for each user and day, or month."""
+    for user in users:
+        if policy.daily_nanos is not None and user.day_nanos >= policy.daily_nanos:
+            yield _threshold(user, "day", day.isoformat(), (user.day_nanos, policy.daily_nanos), now)
+        if policy.monthly_nanos is not None and user.month_nanos >= policy.monthly_nanos:
+            yield _threshold(user, "month", f"{day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), now)
+        if policy.anomalies and is_anomaly(user, policy):
+            yield _anomaly(user, policy, day, now)
+
+
+def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
+    """Tell whether a day is unlike the ones before: by its ratio to their mean, and not below the floor."""
+    unusual = user.day_nanos * policy.anomaly_days > policy.anomaly_ratio * user.before_nanos
+    return user.day_nanos >= policy.anomaly_floor_nanos and unusual
+
+
+def explained(alert: Alert, behind: Behind) -> dict[str, str]:
+    """Give the alert's facts with the models and keys that spent the most."""
+    named = {
+        f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
+        for dimension, spent in behind.items()
+        if spent
+    }
+    return {**alert.facts, **named}
+
+
+def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int], now: datetime) -> Alert:
+    spent, limit = amounts
+    return Alert(
+        type=AlertType.USER_SPEND_THRESHOLDS,
+        severity=Severity.HIGH,
+        identity={"user": user.user_id, "period": period},
+        headline=f"User {user.name}: {spell_dollars(spent)} in one {unit}, over {spell_dollars(limit)}",
+        first_at=now,
+        last_at=now,
+        facts={"Spend": spell_dollars(spent), "Threshold": f"{spell_dollars(limit)} a {unit}", unit.title(): period},
+    )
+
+
+def _anomaly(user: UserSpend, policy: UserPolicy, day: date, now: datetime) -> Alert:
+    usual = user.before_nanos // policy.anomaly_days
+    times = f"{user.day_nanos / usual:.1f} times the usual" if usual else "usually nothing"
+    return Alert(
+        type=AlertType.USER_SPEND_ANOMALIES,
+        severity=Severity.HIGH,
+        identity={"user": user.user_id, "period": day.isoformat()},
+        headline=f"User {user.name}: {spell_dollars(user.day_nanos)} in one day, {times}",
+        first_at=now,
+        last_at=now,
+        facts={
+            "Spend": spell_dollars(user.day_nanos),
+            "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
+            "Told from": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
+            "Day": day.isoformat(),
+        },
+    )

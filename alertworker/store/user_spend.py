@@ -1,0 +1,76 @@
+"""What single users spent, for the hourly look at them; no single request is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from sqlalchemy import case, func, or_, select
+
+from alertworker.detectors.users import UserSpend
+from alertworker.ledger import OTHER
+from alertworker.store.ledger_tables import ALIASES, SPEND
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import ALERTS, LINE
+
+#: Where a user's models and keys are kept, by what they are.
+_BEHIND: Final = {"model": "user/model", "key": "user/key"}
+
+
+class UserStatements(Statements):
+    """Users' days and months, out of the ledger."""
+
+    def take_turn(self, name: str, *, every: timedelta, now: datetime) -> bool:
+        """Claim what is to be done once in an interval; of two sweeps at once one gets it."""
+        statement = insert_or(self.connection, LINE).values(name=name, at=now)
+        due = LINE.c.at <= now - every
+        claimed = statement.on_conflict_do_update(index_elements=["name"], set_={"at": now}, where=due)
+        return self.connection.execute(claimed.returning(LINE.c.name)).first() is not None
+
+    def was_raised(self, fingerprint: str) -> bool:
+        """Tell whether an alert was ever raised, open or closed."""
+        statement = select(ALERTS.c.id).where(ALERTS.c.fingerprint == fingerprint).limit(1)
+        return self.connection.execute(statement).first() is not None
+
+    def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
+        """Give the users who spent something that day, and at least so much in it or in its month until then."""
+        month, before = day.replace(day=1), day - timedelta(days=before_days)
+        spent = SPEND.c.spend_nanos
+        that_day = func.sum(case((SPEND.c.day == day, spent), else_=0))
+        that_month = func.sum(case((SPEND.c.day >= month, spent), else_=0))
+        days_before = func.sum(case(((SPEND.c.day >= before) & (SPEND.c.day < day), spent), else_=0))
+        statement = (
+            select(SPEND.c.entity, that_day, that_month, days_before)
+            .where(SPEND.c.dimension == "user", SPEND.c.day.between(min(month, before), day), SPEND.c.entity != OTHER)
+            .group_by(SPEND.c.entity)
+            .having(that_day > 0, or_(that_day >= least_nanos, that_month >= least_nanos))
+            .order_by(SPEND.c.entity)
+        )
+        rows = self.connection.execute(statement).all()
+        return [UserSpend(row[0], self._alias("user", row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def behind_user(self, user_id: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+        """Give the three models and the three keys on which a user spent most, with nano-dollars."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for named, dimension in _BEHIND.items():
+            total = func.sum(SPEND.c.spend_nanos)
+            statement = (
+                select(SPEND.c.part, total)
+                .where(SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity == user_id)
+                .group_by(SPEND.c.part)
+                .order_by(total.desc(), SPEND.c.part)
+                .limit(3)
+            )
+            rows = self.connection.execute(statement).all()
+            found[named] = [(self._alias(named, row[0]) or row[0], int(row[1])) for row in rows]
+        return found
+
+    def _alias(self, dimension: str, entity: str) -> str:
+        statement = (
+            select(ALIASES.c.alias)
+            .where(ALIASES.c.dimension == dimension, ALIASES.c.entity == entity)
+            .order_by(ALIASES.c.last_at.desc())
+            .limit(1)
+        )
+        return self.connection.execute(statement).scalar() or ""

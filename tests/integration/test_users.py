@@ -1,0 +1,100 @@
+"""Users' spend over a real database: looked at each hour, told once a day and once a month."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertworker.detectors.users import UserPolicy
+from alertworker.events import RequestSucceeded
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+
+DOLLAR = 1_000_000_000
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def runtime(runtime: Runtime) -> Runtime:
+    """Give a runtime with thresholds of $50 a day and $120 a month, which looks for anomalies, too."""
+    return replace(runtime, users=UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=120 * DOLLAR, anomalies=True))
+
+
+def spent(dollars: float, at: datetime, *, team: str = "t1", key: str = "hash-1") -> RequestSucceeded:
+    """Make a call of a user, in a team, by a key."""
+    return RequestSucceeded(
+        call_id=f"{team}-{dollars}-{at}",
+        started_at=at,
+        ended_at=at,
+        occurred_at=at,
+        model_group="gpt-4o",
+        team_id=team,
+        user_id="u1",
+        user_email="ann@example.com",
+        key_hash=key,
+        key_alias=f"{key}-alias",
+        cost_nanos=round(dollars * DOLLAR),
+    )
+
+
+def headlines(runtime: Runtime, outbox: Outbox, now: datetime) -> list[str]:
+    """Sweep, deliver, and give what was said of users."""
+    sweep(runtime, now=now)
+    run_until_quiet(runtime, now)
+    said = [message.headline for message in outbox.sent if message.headline.startswith("User ")]
+    outbox.sent.clear()
+    return sorted(said)
+
+
+def test_a_day_over_all_teams_is_told_once_and_the_month_once(runtime: Runtime, outbox: Outbox) -> None:
+    """Neither team alone is over the threshold; the next day only what is new is told."""
+    week = [batch(spent(7, NOW - timedelta(days=days))) for days in range(1, 8)]
+    for item in week:
+        ingest(item, runtime, now=NOW)
+    ingest(batch(spent(30, NOW), spent(21, NOW, team="t2", key="hash-2")), runtime, now=NOW)
+    sweep(runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    (anomaly, threshold) = sorted(outbox.sent, key=lambda message: message.type)
+
+    assert threshold.headline == "User ann@example.com: $51 in one day, over $50"
+    assert anomaly.headline == "User ann@example.com: $51 in one day, 7.3 times the usual"
+    assert threshold.facts["Top models"] == "gpt-4o $51"
+    assert threshold.facts["Top keys"] == "hash-1-alias $30, hash-2-alias $21"
+    outbox.sent.clear()
+
+    ingest(batch(spent(9, NOW + HOUR)), runtime, now=NOW + HOUR)
+    assert headlines(runtime, outbox, NOW + 2 * HOUR) == []
+    tomorrow = NOW + timedelta(days=1)
+    ingest(batch(spent(20, tomorrow)), runtime, now=tomorrow)
+    assert headlines(runtime, outbox, tomorrow) == ["User ann@example.com: $129 in one month, over $120"]
+    assert headlines(runtime, outbox, tomorrow + 2 * HOUR) == []
+
+
+def test_between_two_looks_nothing_is_asked_and_the_evening_before_is_not_forgotten(
+    runtime: Runtime, outbox: Outbox
+) -> None:
+    """What was spent after the last look of a day is told by the first of the next one."""
+    evening = NOW.replace(hour=23, minute=30)
+    assert headlines(runtime, outbox, evening) == []
+    ingest(batch(spent(60, evening + HOUR / 3)), runtime, now=evening + HOUR / 3)
+    assert headlines(runtime, outbox, evening + HOUR / 2 - timedelta(seconds=1)) == []
+
+    found = headlines(runtime, outbox, evening + HOUR)
+    assert "User ann@example.com: $60 in one day, over $50" in found
+
+
+def test_sweeps_at_once_tell_once(runtime: Runtime, store: SqlStore) -> None:
+    """Four beats, one turn."""
+    ingest(batch(spent(60, NOW)), runtime, now=NOW)
+    threads = [threading.Thread(target=sweep, args=(runtime,), kwargs={"now": NOW}) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(rows(store, NOTIFICATIONS)) == 2
