@@ -256,8 +256,8 @@ class Transaction(Protocol):
         """Give the users who spent something that day, and at least so much in it or in its month until then."""
         ...
 
-    def behind_user(self, user_id: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
-        """Give the three models and the three keys on which a user spent most, with nano-dollars."""
+    def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+        """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:

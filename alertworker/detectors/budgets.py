@@ -84,10 +84,15 @@ def highest(key: BudgetKey, reading: Reading) -> Limit | None:
 
 def pace_of(reading: Reading) -> Forecast | None:
     """Give where the spend leads, where the period is known and old enough to tell."""
-    start = period_start(reading.duration, reading.reset_at) if reading.reset_at else None
+    start = start_of(reading)
     if start is None or reading.reset_at is None:
         return None
     return forecast(reading.spend_nanos, start=start, end=reading.reset_at, now=reading.at)
+
+
+def start_of(reading: Reading) -> datetime | None:
+    """Give when the budget's period began, where that is known."""
+    return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
 def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alertworker.alerts import OpenAlert
-from alertworker.budgets import BudgetKey, Standing, advance
+from alertworker.alerts import Alert, OpenAlert
+from alertworker.budgets import BudgetKey, Reading, Standing, advance
 from alertworker.detectors import budgets
+from alertworker.detectors.users import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
 from alertworker.messages import Step
@@ -27,7 +29,11 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
     tx.keep_budgets({key: judgement.standing for key, judgement in judged})
     for fingerprint in sorted(judgement.over for _, judgement in judged if judgement.over):
         _over(tx, fingerprint, runtime, now=now)
-    alerts = [judgement.alert for _, judgement in judged if judgement.alert]
+    alerts = [
+        _explained(tx, key, judgement.standing.reading, judgement.alert, runtime)
+        for key, judgement in judged
+        if judgement.alert is not None
+    ]
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
 
@@ -49,8 +55,17 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
         tx.remind_at(alert.id, now + interval)
         return
-    present = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
+    plain = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
+    present = _explained(tx, key, standing.reading, plain, runtime)
     tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+
+
+def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
+    """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
+    entity = reading.who.get("key_hash", "") if key.scope is BudgetScope.KEY else key.entity
+    start = budgets.start_of(reading) or reading.at - timedelta(days=30)
+    first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
+    return replace(alert, facts=explained(alert, tx.behind(key.scope.value, entity, first, last)))
 
 
 def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:

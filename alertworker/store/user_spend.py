@@ -14,8 +14,12 @@ from alertworker.store.ledger_tables import ALIASES, SPEND
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import ALERTS, LINE
 
-#: Where a user's models and keys are kept, by what they are.
-_BEHIND: Final = {"model": "user/model", "key": "user/key"}
+#: Where the models and keys of an entity are kept: what they are, and the dimension to look in.
+_BEHIND: Final = {
+    "team": (("key", "key"), ("model", "model")),
+    "key": (("model", "key/model"),),
+    "user": (("model", "user/model"), ("key", "user/key")),
+}
 
 
 class UserStatements(Statements):
@@ -50,16 +54,18 @@ class UserStatements(Statements):
         rows = self.connection.execute(statement).all()
         return [UserSpend(row[0], self._alias("user", row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
-    def behind_user(self, user_id: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
-        """Give the three models and the three keys on which a user spent most, with nano-dollars."""
+    def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+        """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
+        whole, half = (SPEND.c.team_id, SPEND.c.entity) if dimension == "team" else (SPEND.c.entity, SPEND.c.part)
         found: dict[str, list[tuple[str, int]]] = {}
-        for named, dimension in _BEHIND.items():
+        for named, place in _BEHIND.get(dimension, ()):
             total = func.sum(SPEND.c.spend_nanos)
             statement = (
-                select(SPEND.c.part, total)
-                .where(SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity == user_id)
-                .group_by(SPEND.c.part)
-                .order_by(total.desc(), SPEND.c.part)
+                select(half, total)
+                .where(SPEND.c.dimension == place, SPEND.c.day.between(first, last), whole == entity)
+                .group_by(half)
+                .having(total > 0)
+                .order_by(total.desc(), half)
                 .limit(3)
             )
             rows = self.connection.execute(statement).all()

@@ -155,6 +155,19 @@ def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, o
     assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
 
 
+def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runtime, outbox: Outbox) -> None:
+    """From the ledger, by the names that people know, the most first."""
+    calls = [
+        spent(86, key=key).model_copy(update={"key_hash": f"hash-{key}", "model_group": model, "cost_nanos": cost})
+        for key, model, cost in (("a", "gpt-4o", DOLLAR), ("b", "o3", 3 * DOLLAR), ("c", "gpt-4o", DOLLAR // 2))
+    ]
+    ingest(batch(*calls), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert outbox.sent[0].facts["Top keys"] == "b $3, a $1, c $0.50"
+    assert outbox.sent[0].facts["Top models"] == "o3 $3, gpt-4o $1.50"
+
+
 def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbox) -> None:
     """The message about the old limit is over; the new limit is told when it is reached."""
     for second, (dollars, limit) in enumerate(((100, 100), (100, 200), (170, 200))):
