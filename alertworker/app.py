@@ -137,6 +137,7 @@ def build_runtime(settings: Settings) -> Runtime:
         inhibitions=settings.inhibitions,
         policy=Policy(threshold_seconds=settings.alerting_threshold),
         users=settings.users(),
+        budgets=settings.budgets,
         retry=settings.retry.policy(),
         zone=ZoneInfo(settings.time_zone),
         proxy_url=settings.proxy_base_url,

@@ -40,9 +40,12 @@ class BudgetEvent(StrEnum):
 
 
 class BudgetKey(NamedTuple):
-    """Whose budget: a key's ``entity`` is its alias where it has one, so that a rotated key keeps its budget."""
+    """Whose budget: a key's ``entity`` is its alias where it has one, so that a rotated key keeps its budget.
 
-    scope: BudgetScope
+    ``scope`` is a `BudgetScope`, or "own", a dimension of the ledger and a period, for a budget of our own.
+    """
+
+    scope: str
     entity: str
 
 
@@ -52,7 +55,7 @@ class Reading:
 
     ``at`` is the newest moment it was reported, ``limits_at`` that of the limits; ``spent_at`` is when the spend was
     first seen this high and ``high_at`` when for the last time, and ``rejected_at`` when a call was last refused for
-    it. ``who`` names whom it belongs to.
+    it. ``who`` names whom it belongs to; ``shares`` are told before the maximum, in per cent.
     """
 
     at: datetime
@@ -66,6 +69,7 @@ class Reading:
     reset_at: datetime | None = None
     rejected_at: datetime | None = None
     who: Mapping[str, str] = field(default_factory=dict)
+    shares: tuple[int, ...] = SHARES
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,7 @@ def merge(known: Reading, new: Reading) -> Reading:
         reset_at=known.reset_at,
         rejected_at=max((at for at in (known.rejected_at, new.rejected_at) if at), default=None),
         who={**earlier.who, **later.who},
+        shares=later.shares,
     )
 
 
@@ -225,7 +230,7 @@ def _amounts(reading: Reading) -> Iterable[Limit]:
     if reading.soft_nanos is not None and (reading.max_nanos is None or reading.soft_nanos < reading.max_nanos):
         yield Limit(BudgetEvent.SOFT_BUDGET_CROSSED, reading.soft_nanos)
     if reading.max_nanos is not None:
-        for share in SHARES if reading.max_nanos > 0 else ():
+        for share in reading.shares if reading.max_nanos > 0 else ():
             yield Limit(BudgetEvent.THRESHOLD_CROSSED, -(-reading.max_nanos * share // 100), share)
         yield Limit(BudgetEvent.BUDGET_CROSSED, reading.max_nanos, 100)
 

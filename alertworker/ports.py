@@ -256,6 +256,10 @@ class Transaction(Protocol):
         """Give the users who spent something that day, and at least so much in it or in its month until then."""
         ...
 
+    def spent_in(self, dimension: str, entity: str, first: date, last: date) -> int:
+        """Give what an entity spent over all teams in these days, in nano-dollars."""
+        ...
+
     def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
         """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
         ...

@@ -22,7 +22,7 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     for key, standing in build_desk().budgets():
         reading = standing.reading
         row: dict[str, object] = {
-            "budget": key.scope.value,
+            "budget": str(key.scope),
             "state": _state(standing),
             "resets": _moment(reading.reset_at) or "never",
             "reported": _moment(reading.at),

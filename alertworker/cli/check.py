@@ -21,6 +21,7 @@ _SHOWN = (
     "spend_max_entities",
     "spend_retention_days",
     "alerting_args",
+    "budgets",
     "alert_type_config",
     "retry",
     "data_dir",

@@ -16,7 +16,8 @@ from alertworker.money import spell_dollars
 
 #: A figure that is older than this when it is told says how old it is.
 _FRESH: Final = timedelta(minutes=1)
-_NAMES: Final[Mapping[BudgetScope, tuple[str, ...]]] = {
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    BudgetScope.KEY: ("key_alias",),
     BudgetScope.TEAM: ("team_alias", "team_id"),
     BudgetScope.USER: ("user_email", "user_id"),
     BudgetScope.ORGANIZATION: ("organization_alias", "organization_id"),
@@ -28,6 +29,10 @@ _LABELS: Final = {
     "user": ("user_id",),
     "organization": ("organization_alias", "organization_id"),
     "customer": ("customer_id",),
+    "tag": ("tag",),
+    "model": ("model",),
+    "provider": ("provider",),
+    "deployment": ("deployment",),
     "alert_receiver": ("alert_receiver",),
 }
 
@@ -74,7 +79,7 @@ def fingerprint(key: BudgetKey, standing: Standing) -> str:
 def highest(key: BudgetKey, reading: Reading) -> Limit | None:
     """Give the highest limit that is reached; for a key with a soft budget, else, whether its pace leads past that."""
     limit = reached(reading)
-    if limit is not None or key.scope is not BudgetScope.KEY or reading.soft_nanos is None:
+    if limit is not None or key.scope != BudgetScope.KEY or reading.soft_nanos is None:
         return limit
     pace = pace_of(reading)
     if pace is None or pace.at_end_nanos <= reading.soft_nanos:
@@ -107,7 +112,7 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
         first_at=reading.at,
         last_at=reading.at,
         labels={label: value for label, value in labels.items() if value},
-        facts=_facts(limit, reading, now=now, zone=zone),
+        facts=_facts(key, limit, reading, now=now, zone=zone),
         level=max(1, standing.level),
     )
 
@@ -119,15 +124,30 @@ def name(key: BudgetKey, reading: Reading) -> str:
     >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, who={"team_alias": "search"}))
     'Team search'
     """
-    if key.scope is BudgetScope.PROXY:
+    if key.scope == BudgetScope.PROXY:
         return "The whole proxy"
-    shown = _first(_NAMES.get(key.scope, ()), reading.who) or key.entity
-    return f"{key.scope.value.replace('_', ' ').capitalize()} {shown}"
+    scope = scope_of(key)
+    shown = _first(_NAMES.get(scope, ()), reading.who) or key.entity
+    return f"{scope.replace('_', ' ').capitalize()} {shown}"
+
+
+def is_own(key: BudgetKey) -> bool:
+    """Tell whether it is a budget of our own, which no proxy enforces."""
+    return key.scope.startswith("own ")
+
+
+def scope_of(key: BudgetKey) -> str:
+    """Give the scope, or the dimension of a budget of our own.
+
+    >>> scope_of(BudgetKey("own tag month", "x")), scope_of(BudgetKey(BudgetScope.TEAM, "t1"))
+    ('tag', 'team')
+    """
+    return key.scope.split()[1] if is_own(key) else str(key.scope)
 
 
 def _identity(key: BudgetKey, reading: Reading) -> dict[str, str]:
     period = reading.reset_at.isoformat() if reading.reset_at else "unlimited"
-    return {"budget": key.scope.value, "entity": key.entity, "period": period}
+    return {"budget": str(key.scope), "entity": key.entity, "period": period}
 
 
 def _event(limit: Limit, reading: Reading) -> str:
@@ -140,7 +160,7 @@ def _event(limit: Limit, reading: Reading) -> str:
     return f"{limit.share} % of budget"
 
 
-def _facts(limit: Limit, reading: Reading, *, now: datetime, zone: ZoneInfo) -> dict[str, str]:
+def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zone: ZoneInfo) -> dict[str, str]:
     facts = {"Spend": spend_text(reading)}
     if reading.soft_nanos is not None:
         facts["Soft budget"] = spell_dollars(reading.soft_nanos)
@@ -148,7 +168,9 @@ def _facts(limit: Limit, reading: Reading, *, now: datetime, zone: ZoneInfo) -> 
         facts["Resets"] = _moment(reading.reset_at, zone)
     if pace := _pace(limit, reading, zone):
         facts["Pace"] = pace
-    if limit.event is BudgetEvent.BUDGET_CROSSED:
+    if is_own(key):
+        facts["Requests"] = "pass; nothing enforces this budget"
+    elif limit.event is BudgetEvent.BUDGET_CROSSED:
         refused = reading.rejected_at is not None
         facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
     elif reading.max_nanos is not None:

@@ -12,18 +12,27 @@ from alertworker.detectors.users import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
 from alertworker.messages import Step
+from alertworker.own_budgets import OwnPeriod, present
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
 
 def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Tell limits that were reached, under the locks of the budgets' rows."""
-    known = tx.lock_budgets(folded.budgets)
+    """Tell limits that were reached, under the locks of the budgets' rows.
+
+    What was spent of a budget of our own is summed up only then, with the rows of all that had the lock before.
+    """
+    readings = dict(folded.budgets)
+    own = _own(folded, runtime, now=now)
+    known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
+    for key, period in own.items():
+        spent = tx.spent_in(period.dimension, period.entity, period.first, period.last)
+        readings[key] = replace(period.reading, spend_nanos=max(0, spent))
     judged = []
-    for key in sorted(folded.budgets):
+    for key in sorted(readings):
         before = known.get(key)
-        after = advance(before, folded.budgets[key])
+        after = advance(before, readings[key])
         if after != before:
             judged.append((key, budgets.judge(key, before, after, now=now, zone=runtime.zone)))
     tx.keep_budgets({key: judgement.standing for key, judgement in judged})
@@ -49,7 +58,7 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
 def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Remind of a budget with its present figures, if money was spent since the last time."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
-    key = BudgetKey(BudgetScope(alert.labels["budget"]), alert.labels["entity"])
+    key = BudgetKey(alert.labels["budget"], alert.labels["entity"])
     standing = tx.budget(key)
     limit = budgets.highest(key, standing.reading) if standing is not None else None
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
@@ -60,12 +69,21 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
+def _own(folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
+    if not runtime.budgets:
+        return {}
+    touched = {(key.dimension, key.entity) for key in folded.ledger.spend()}
+    names = {(key.dimension, key.entity): key.alias for key in sorted(folded.ledger.aliases)}
+    return present(runtime.budgets, sorted(touched), names, zone=runtime.zone, now=now)
+
+
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
-    entity = reading.who.get("key_hash", "") if key.scope is BudgetScope.KEY else key.entity
+    dimension = budgets.scope_of(key)
+    entity = reading.who.get("key_hash", "") if dimension == BudgetScope.KEY else key.entity
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.behind(key.scope.value, entity, first, last)))
+    return replace(alert, facts=explained(alert, tx.behind(dimension, entity, first, last)))
 
 
 def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:

@@ -12,6 +12,7 @@ from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import Inhibition
+from alertworker.own_budgets import OwnBudget
 from alertworker.ports import Channel, Line, Store
 from alertworker.routing import Router
 
@@ -27,6 +28,7 @@ class Runtime:
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS
     policy: Policy = field(default_factory=Policy)
     users: UserPolicy = field(default_factory=UserPolicy)
+    budgets: Sequence[OwnBudget] = ()
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None

@@ -17,6 +17,7 @@ from alertworker.delivery import RetryPolicy
 from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import DEFAULTS, Inhibition
 from alertworker.money import nanos_from_dollars
+from alertworker.own_budgets import OwnBudget
 from alertworker.routing import Route, Router
 
 _RETRY = RetryPolicy()
@@ -95,6 +96,7 @@ class Settings(BaseModel):
     alert_types: frozenset[AlertType] = frozenset(kind for kind, spec in CATALOGUE.items() if spec.on_by_default)
     alerting_args: AlertingArgs = AlertingArgs()
     alert_type_config: dict[AlertType, Digest] = Field(default_factory=dict)
+    budgets: tuple[OwnBudget, ...] = ()
     spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
     #: How many values of a dimension (tags, users, …) the ledger keeps apart on one day; further ones are "(other)".
     spend_max_entities: Whole = 20_000

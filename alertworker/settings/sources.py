@@ -24,6 +24,7 @@ OWN: Final = (
     *GENERAL,
     "allowed_networks",
     "broker_url",
+    "budgets",
     "data_dir",
     "database_url",
     "group_interval",

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import bindparam, select, tuple_, update
 
 from alertworker.budgets import BudgetKey, Reading, Standing
-from alertworker.events import BudgetScope
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import BUDGETS
 
@@ -30,18 +29,18 @@ class BudgetStatements(Statements):
         if not keys:
             return {}
         rows = [
-            {"scope": key.scope.value, "entity": key.entity} | _values(Standing(readings[key], level=_UNHEARD))
+            {"scope": str(key.scope), "entity": key.entity} | _values(Standing(readings[key], level=_UNHEARD))
             for key in keys
         ]
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
-        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(key.scope.value, key.entity) for key in keys])
+        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(str(key.scope), key.entity) for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
         return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNHEARD}
 
     def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
         """Keep how budgets stand."""
         rows = [
-            _values(standings[key]) | {"own_scope": key.scope.value, "own_entity": key.entity}
+            _values(standings[key]) | {"own_scope": str(key.scope), "own_entity": key.entity}
             for key in sorted(standings)
         ]
         if rows:
@@ -49,7 +48,7 @@ class BudgetStatements(Statements):
 
     def budget(self, key: BudgetKey) -> Standing | None:
         """Give how one budget stands."""
-        statement = select(BUDGETS).where(BUDGETS.c.scope == key.scope.value, BUDGETS.c.entity == key.entity)
+        statement = select(BUDGETS).where(BUDGETS.c.scope == str(key.scope), BUDGETS.c.entity == key.entity)
         row = self.connection.execute(statement).first()
         return _standing(row) if row is not None else None
 
@@ -70,7 +69,7 @@ def read_budget(row: Any) -> tuple[BudgetKey, Standing]:
 
 
 def _key(row: Any) -> BudgetKey:
-    return BudgetKey(BudgetScope(row.scope), row.entity)
+    return BudgetKey(row.scope, row.entity)
 
 
 def _standing(row: Any) -> Standing:
@@ -86,6 +85,7 @@ def _standing(row: Any) -> Standing:
         reset_at=row.reset_at,
         rejected_at=row.rejected_at,
         who=row.who,
+        shares=tuple(row.shares),
     )
     return Standing(reading, row.told_nanos, row.level, row.closed)
 
@@ -104,6 +104,7 @@ def _values(standing: Standing) -> dict[str, Any]:
         "high_at": reading.high_at,
         "rejected_at": reading.rejected_at,
         "who": dict(reading.who),
+        "shares": list(reading.shares),
         "told_nanos": standing.told_nanos,
         "level": standing.level,
         "closed": standing.closed,

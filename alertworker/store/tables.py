@@ -257,6 +257,7 @@ BUDGETS = Table(
     Column("high_at", UtcDateTime, nullable=False),
     Column("rejected_at", UtcDateTime),
     Column("who", JSON, nullable=False),
+    Column("shares", JSON, nullable=False),
     #: The highest limit that was told in this period, and how often that rose.
     Column("told_nanos", BigInteger, nullable=False),
     Column("level", Integer, nullable=False),

@@ -54,6 +54,11 @@ class UserStatements(Statements):
         rows = self.connection.execute(statement).all()
         return [UserSpend(row[0], self._alias("user", row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
+    def spent_in(self, dimension: str, entity: str, first: date, last: date) -> int:
+        """Give what an entity spent over all teams in these days, in nano-dollars."""
+        own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity == entity]
+        return int(self.connection.execute(select(func.sum(SPEND.c.spend_nanos)).where(*own)).scalar() or 0)
+
     def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
         """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
         whole, half = (SPEND.c.team_id, SPEND.c.entity) if dimension == "team" else (SPEND.c.entity, SPEND.c.part)

@@ -1,0 +1,103 @@
+"""Budgets of our own, from the configuration: for any entity of the ledger, without the proxy's database. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alertworker.budgets import SHARES, BudgetKey, Reading
+from alertworker.ledger import OTHER
+from alertworker.money import nanos_from_dollars
+
+Share = Annotated[int, Field(ge=1, le=99)]
+_DURATIONS: Final = {"day": "1d", "week": "7d", "month": "1mo"}
+#: By which name of its owner a budget of a dimension is labelled: what holds the id, and what the alias.
+_NAMED: Final[Mapping[str, tuple[str, str]]] = {
+    "team": ("team_id", "team_alias"),
+    "key": ("key_hash", "key_alias"),
+    "user": ("user_id", "user_email"),
+    "organization": ("organization_id", "organization_alias"),
+    "customer": ("customer_id", ""),
+}
+
+
+class OwnBudget(BaseModel):
+    """A budget of each entity of a dimension whose id or name the pattern ``entity`` fits; ``max`` in dollars.
+
+    ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from ``anchor``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    dimension: Literal["team", "tag", "key", "user", "customer", "organization", "model", "provider", "deployment"]
+    entity: Annotated[str, Field(min_length=1, max_length=256)] = "*"
+    max: Annotated[float, Field(gt=0, le=1_000_000_000)]
+    period: Annotated[str, Field(pattern=r"^(day|week|month|[1-9][0-9]{0,2}d)$")] = "month"
+    anchor: date = date(2024, 1, 1)
+    thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
+
+    def days(self, day: date) -> tuple[date, date]:
+        """Give the first day of the period that a day is in, and the first day after it."""
+        if self.period == "month":
+            first = day.replace(day=1)
+            return first, (first + timedelta(days=32)).replace(day=1)
+        length = {"day": 1, "week": 7}.get(self.period) or int(self.period[:-1])
+        anchor = date(2024, 1, 1) if self.period == "week" else self.anchor  # a Monday
+        first = day - timedelta(days=(day - anchor).days % length)
+        return first, first + timedelta(days=length)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPeriod:
+    """One entity's budget in its present period; ``first`` and ``last`` are days in the configured zone."""
+
+    key: BudgetKey
+    dimension: str
+    entity: str
+    first: date
+    last: date
+    reading: Reading
+
+
+def present(
+    budgets: Sequence[OwnBudget],
+    entities: Iterable[tuple[str, str]],
+    aliases: Mapping[tuple[str, str], str],
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+) -> dict[BudgetKey, OwnPeriod]:
+    """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent."""
+    found: dict[BudgetKey, OwnPeriod] = {}
+    for dimension, entity in entities:
+        alias = aliases.get((dimension, entity), "")
+        for budget in budgets if entity not in ("", OTHER) else ():
+            fits = fnmatchcase(entity, budget.entity) or (alias and fnmatchcase(alias, budget.entity))
+            key = BudgetKey(f"own {dimension} {budget.period}", entity)
+            if budget.dimension == dimension and fits and key not in found:
+                found[key] = _period(key, budget, entity, alias, (zone, now))
+    return found
+
+
+def _period(key: BudgetKey, budget: OwnBudget, entity: str, alias: str, moment: tuple[ZoneInfo, datetime]) -> OwnPeriod:
+    zone, now = moment
+    first, end = budget.days(now.astimezone(zone).date())
+    own, named = _NAMED.get(budget.dimension, (budget.dimension, ""))
+    reading = Reading(
+        at=now,
+        limits_at=now,
+        spent_at=now,
+        high_at=now,
+        max_nanos=nanos_from_dollars(budget.max),
+        duration=_DURATIONS.get(budget.period, budget.period),
+        reset_at=datetime.combine(end, time(), zone).astimezone(UTC),
+        shares=tuple(sorted(budget.thresholds)),
+        who={own: entity} | ({named: alias} if named and alias else {}),
+    )
+    return OwnPeriod(key, budget.dimension, entity, first, end - timedelta(days=1), reading)

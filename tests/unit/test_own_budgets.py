@@ -1,0 +1,79 @@
+"""Budgets from the configuration: which entity has which, and from when to when its period goes."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alertworker.budgets import SHARES
+from alertworker.own_budgets import OwnBudget, present
+from alertworker.settings import load_settings
+from alertworker.settings.loader import ConfigurationError
+
+NOW = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "first", "end"),
+    [
+        ("day", date(2026, 11, 23), date(2026, 11, 23), date(2026, 11, 24)),
+        ("week", date(2026, 11, 29), date(2026, 11, 23), date(2026, 11, 30)),
+        ("month", date(2024, 2, 29), date(2024, 2, 1), date(2024, 3, 1)),
+        ("month", date(2026, 12, 31), date(2026, 12, 1), date(2027, 1, 1)),
+        ("30d", date(2024, 1, 30), date(2024, 1, 1), date(2024, 1, 31)),
+        ("30d", date(2024, 1, 31), date(2024, 1, 31), date(2024, 3, 1)),
+        ("30d", date(2023, 12, 31), date(2023, 12, 2), date(2024, 1, 1)),
+    ],
+)
+def test_periods_are_calendar_ones_or_counted_from_an_anchor(period: str, day: date, first: date, end: date) -> None:
+    """Also before the anchor, over leap days and over the end of the year."""
+    assert OwnBudget(dimension="tag", max=1, period=period).days(day) == (first, end)
+
+
+def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> None:
+    """So that single entities stand before the pattern for all others."""
+    budgets = [
+        OwnBudget(dimension="team", entity="search", max=500),
+        OwnBudget(dimension="team", entity="*", max=100),
+        OwnBudget(dimension="team", entity="*", max=9, period="day", thresholds=(90, 50)),
+        OwnBudget(dimension="tag", entity="batch-*", max=5),
+    ]
+    entities = [("team", "t1"), ("team", "t2"), ("team", ""), ("tag", "batch-7"), ("tag", "other"), ("tag", "(other)")]
+    found = present(budgets, entities, {("team", "t1"): "search"}, zone=BERLIN, now=NOW)
+    limits = {tuple(key): period.reading.max_nanos for key, period in found.items()}
+
+    assert limits == {
+        ("own team month", "t1"): 500_000_000_000,
+        ("own team day", "t1"): 9_000_000_000,
+        ("own team month", "t2"): 100_000_000_000,
+        ("own team day", "t2"): 9_000_000_000,
+        ("own tag month", "batch-7"): 5_000_000_000,
+    }
+    shares = {key.scope: period.reading.shares for key, period in found.items()}
+    assert (shares["own team day"], shares["own team month"]) == ((50, 90), SHARES)
+
+
+def test_days_are_those_of_the_configured_zone() -> None:
+    """Half past eleven in the evening in London is tomorrow in Berlin."""
+    (period,) = present(
+        [OwnBudget(dimension="tag", max=1, period="day")], [("tag", "x")], {}, zone=BERLIN, now=NOW
+    ).values()
+
+    assert (period.first, period.last) == (date(2026, 11, 24), date(2026, 11, 24))
+    assert period.reading.reset_at == datetime(2026, 11, 24, 23, tzinfo=UTC)
+
+
+def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -> None:
+    """With the file, the line, the entry and the field."""
+    path = tmp_path / "config.yaml"
+    path.write_text("alertworker:\n  budgets:\n    - {dimension: tag, entity: x, max: 12.5, thresholds: [50]}\n")
+    (budget,) = load_settings(environ={}, config=path).budgets
+    assert (budget.entity, budget.max, budget.period, budget.thresholds) == ("x", 12.5, "month", (50,))
+
+    path.write_text("alertworker:\n  budgets:\n    - {dimension: tags, max: 12.5}\n")
+    with pytest.raises(ConfigurationError, match=r"config\.yaml:\d.*budgets\.0\.dimension"):
+        load_settings(environ={}, config=path)
