@@ -26,7 +26,7 @@ from alertworker.locations import data_dir, default_database_url
 from alertworker.pipeline import Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
-from alertworker.store import Desk, History, SqlSpendBook, SqlStore, make_engine
+from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
 celery.config_from_object(
@@ -64,6 +64,19 @@ class CeleryLine:
         """
         with self._lock:
             self._transport.send(batch)
+
+    @staticmethod
+    def ask() -> None:
+        """Ask the broker whether it is there, on a connection of its own.
+
+        Raises:
+            LineUnavailable: when it does not answer.
+        """
+        try:
+            with celery.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=3)
+        except (OSError, KombuError) as error:
+            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
 
     @staticmethod
     def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
@@ -110,6 +123,11 @@ def build_engine(settings: Settings) -> Engine:
 def build_line() -> CeleryLine:
     """Give the broker that Celery is configured with."""
     return CeleryLine(celery.conf.broker_url)
+
+
+def build_gauges(settings: Settings) -> Gauges:
+    """Give the store as health and metrics see it."""
+    return Gauges(build_engine(settings))
 
 
 def build_desk() -> Desk:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
+from alertworker.store.gauges import Gauges, Readings
 from alertworker.store.history import History
 from alertworker.store.spend import SqlSpendBook
 from alertworker.store.sql import SqlStore
 
-__all__ = ["Desk", "History", "SqlSpendBook", "SqlStore", "make_engine"]
+__all__ = ["Desk", "Gauges", "History", "Readings", "SqlSpendBook", "SqlStore", "make_engine"]

@@ -9,18 +9,20 @@ from starlette.requests import Request
 
 from alertworker.web.body import Room
 from alertworker.web.keys import Keys
+from alertworker.web.look import Look
 from alertworker.web.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``outbox`` takes batches to the broker; ``room`` bounds what is received at once.
+    """``outbox`` takes batches to the broker, ``look`` asks how the line is, ``room`` bounds what is received.
 
     With ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
     """
 
     keys: Keys
     outbox: Outbox
+    look: Look
     show_messages: bool = False
     room: Room = field(default_factory=Room)
 

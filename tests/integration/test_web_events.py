@@ -25,8 +25,11 @@ import zstandard
 
 from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events.batch import SealedBatch, seal
+from alertworker.locations import default_database_url
 from alertworker.publisher import Publisher
 from alertworker.publisher.https import HttpTransport
+from alertworker.store import SqlStore, make_engine
+from alertworker.store.migrations import upgrade
 from tests.integration.broker import Broker, call, wait_for
 
 KEY = "publish-key"
@@ -50,6 +53,7 @@ class Web:
             "ALERTWORKER_PUBLISH_KEY": KEY,
             "ALERTWORKER_API_KEY": ADMIN,
             "ALERTWORKER_HTTP_PORT": str(self.port),
+            "ALERTWORKER_DATABASE_URL": default_database_url(folder),
         }
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -78,6 +82,15 @@ class Web:
         connection.request("POST", "/v1/events", body, sent)
         answer = connection.getresponse()
         read = answer.status, json.loads(answer.read()), answer.headers
+        connection.close()
+        return read
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Get a page without a key; gives the status and the answer's text."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        read = answer.status, answer.read().decode()
         connection.close()
         return read
 
@@ -193,6 +206,29 @@ def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker,
 
     assert broker.calls() == [f"{number:05d}" for number in range(600)]
     assert publisher.stats().dropped == {}
+
+
+def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -> None:
+    """A process lives whatever is away; it is ready when broker and database answer and a canary came round."""
+    assert web.get("/health/liveliness") == web.get("/health/liveness") == (200, '"I\'m alive!"')
+    assert web.get("/health/readiness")[0] == 503
+
+    store = SqlStore(make_engine(default_database_url(tmp_path)))
+    upgrade(store.engine)
+    status, text = web.get("/health/readiness")
+    assert (status, json.loads(text)["reasons"]) == (
+        503,
+        ["nothing has come round the line yet: a worker and beat must run"],
+    )
+    store.run(lambda tx: tx.mark_line("canary_arrived", datetime.now(UTC)))
+    wait_for(lambda: web.get("/health/readiness")[0] == 200)
+    assert "alertworker_canary_age_seconds" in web.get("/metrics")[1]
+
+    broker.stop()
+    status, text = web.get("/health/readiness")
+    assert (status, "broker" in json.loads(text)["reasons"][0]) == (503, True)
+    assert web.get("/health/liveliness")[0] == 200
+    store.engine.dispose()
 
 
 def batch(body: bytes = b"") -> SealedBatch:

@@ -1,0 +1,75 @@
+"""Whether this process lives, whether the line flows, and its figures; these need no key, and show none."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from alertworker.errors import AlertWorkerError
+from alertworker.web.answers import Refusal
+from alertworker.web.context import context_of
+from alertworker.web.metrics import ReadingsCollector
+
+_log = logging.getLogger("alertworker.web")
+#: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
+#: each 5 s.
+MAX_LAG: Final = 60.0
+
+
+async def liveliness(_request: Request) -> Response:
+    """Answer; nothing is asked, so that a database that is away restarts nobody."""
+    return JSONResponse("I'm alive!")
+
+
+async def readiness(request: Request) -> Response:
+    """Ask the broker and the database, and say since when nothing has come round the line; 503 with the reasons."""
+    look = context_of(request).look
+    now = datetime.now(UTC)
+    broker, readings = await asyncio.gather(
+        asyncio.to_thread(look.ask_broker), asyncio.to_thread(look.readings, now), return_exceptions=True
+    )
+    reasons = [_reason(answer) for answer in (broker, readings) if isinstance(answer, BaseException)]
+    lag = None
+    if not isinstance(readings, BaseException):
+        lag = readings.canary_seconds
+        if lag is None:
+            reasons.append("nothing has come round the line yet: a worker and beat must run")
+        elif lag > MAX_LAG:
+            reasons.append(f"nothing has come round the line for {lag:.0f} s: do a worker and beat run?")
+    answer = {"status": "not ready" if reasons else "ready", "reasons": reasons, "lag_seconds": lag}
+    return JSONResponse(answer, 503 if reasons else 200)
+
+
+async def metrics(request: Request) -> Response:
+    """Give the figures as Prometheus reads them; from the store, so any process gives the same."""
+    look = context_of(request).look
+    try:
+        readings = await asyncio.to_thread(look.readings, datetime.now(UTC))
+    except AlertWorkerError as error:
+        raise Refusal(503, str(error), retry_after=5) from None
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ReadingsCollector(readings))
+    return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, AlertWorkerError):
+        return str(error)
+    _log.error("a question about health failed", exc_info=error)
+    return f"a question failed ({type(error).__name__}); see the log"
+
+
+ROUTES: Final = (
+    Route("/health/liveliness", liveliness),
+    Route("/health/liveness", liveliness),
+    Route("/health/readiness", readiness),
+    Route("/metrics", metrics),
+)

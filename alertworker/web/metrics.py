@@ -1,0 +1,58 @@
+"""Readings in the words of Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from alertworker.store import Readings
+
+
+class ReadingsCollector(Collector):
+    """Gives one moment's readings as metrics."""
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the metrics."""
+        readings = self._readings
+        yield _by_two("alertworker_alerts", "Alerts kept, by type and state", ("type", "state"), readings.alerts)
+        yield _by_two(
+            "alertworker_notifications",
+            "Notifications kept, by status and channel",
+            ("status", "channel"),
+            readings.notifications,
+        )
+        yield _by_one("alertworker_lane_wait_seconds", "Age of a lane's oldest unsent", "channel", readings.lanes)
+        yield _by_one("alertworker_publishers", "Publishers that have not said goodbye", "state", readings.publishers)
+        yield GaugeMetricFamily(
+            "alertworker_publisher_backlog_events", "Events live publishers hold", value=readings.backlog
+        )
+        yield _by_one("alertworker_dead_letters", "What nobody will retry", "kind", readings.dead_letters)
+        counted = CounterMetricFamily(
+            "alertworker_counted", "Dropped, muted, merged, parked, clamped …", labels=("what", "reason")
+        )
+        for labels, value in sorted(readings.counters.items()):
+            counted.add_metric(labels, value)
+        yield counted
+        if readings.canary_seconds is not None:
+            yield GaugeMetricFamily(
+                "alertworker_canary_age_seconds", "Age of the newest canary round", value=readings.canary_seconds
+            )
+
+
+def _by_one(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=(label,))
+    for key, value in sorted(values.items()):
+        family.add_metric((key,), value)
+    return family
+
+
+def _by_two(name: str, text: str, labels: tuple[str, str], values: Mapping[tuple[str, str], int]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=labels)
+    for keys, value in sorted(values.items()):
+        family.add_metric(keys, value)
+    return family

@@ -1,0 +1,44 @@
+"""What health and metrics say is what is in the store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from alertworker import pipeline
+from alertworker.events import Canary, PublisherHeartbeat
+from alertworker.pipeline import Runtime
+from alertworker.store import Gauges, SqlStore
+from alertworker.web.metrics import ReadingsCollector
+from tests.integration.line import NOW, Outbox, batch, failed
+
+
+def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """One alert waits, then it is sent; a canary and a publisher are as old as they are."""
+    gauges = Gauges(store.engine)
+    assert gauges.read(now=NOW).canary_seconds is None
+    beat = PublisherHeartbeat(
+        boot_id="b", host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW, backlog=7, interval_seconds=10
+    )
+    pipeline.ingest(batch(failed("1"), Canary(occurred_at=NOW), beat), runtime, now=NOW)
+
+    later = NOW + timedelta(seconds=20)
+    readings = gauges.read(now=later)
+    assert readings.alerts == {("llm_exceptions", "open"): 1}
+    assert readings.notifications == {("pending", "outbox"): 1}
+    assert readings.lanes == {"outbox": 20.0}
+    assert (readings.publishers["live"], readings.backlog, readings.canary_seconds) == (1, 7, 20.0)
+
+    pipeline.deliver("outbox", runtime, now=later)
+    readings = gauges.read(now=later + timedelta(seconds=60))
+    assert readings.notifications == {("sent", "outbox"): 1}
+    assert (readings.lanes, readings.publishers["silent"], readings.backlog) == ({}, 1, 0)
+
+    registry = CollectorRegistry()
+    registry.register(ReadingsCollector(replace(readings, counters={("muted", "silence"): 3})))
+    text = generate_latest(registry).decode()
+    assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in text
+    assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in text
+    assert "alertworker_canary_age_seconds 80.0" in text
