@@ -59,9 +59,11 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
             absorbed |= {item.id: last.id for item in items[:-1]}
             continue
         dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
-    # A digest that was written and not yet sent stays what it is: its headline would not name what is inside.
+    # A digest that was written and not yet sent stays what it is: its headline would not name what is inside. A test is
+    # for whoever waits for its answer.
     gone = absorbed.keys() | set(dropped)
-    left = [item for item in waiting if item.id not in gone and item.message.step is not Step.DIGEST]
+    alone = (Step.DIGEST, Step.TEST)
+    left = [item for item in waiting if item.id not in gone and item.message.step not in alone]
     size = min(digest_size, MAX_ENTRIES)
     if size == 0 or len(left) <= MERGE_FROM:
         return Plan(tuple(dropped), replaced, absorbed)

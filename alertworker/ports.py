@@ -116,6 +116,16 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a notification: its status, the last answer with its reason, and the body that was sealed."""
+
+    status: str
+    reason: str | None
+    answer: str | None
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """A lane that one worker has; whoever takes it over after the lease's end has another ``token``."""
 
@@ -282,6 +292,14 @@ class Transaction(Protocol):
 
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
         """Write a notification per channel; one that is there already stays as it is."""
+        ...
+
+    def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
+        """Give what became of the one notification that each of these ids has."""
+        ...
+
+    def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
+        """Drop those of these notifications that are not settled yet; gives what became of each."""
         ...
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:

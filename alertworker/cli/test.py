@@ -1,50 +1,52 @@
-"""``alertworker test``: a real message, and what the receiver really said."""
+"""``alertworker test``: a real message through its lane, and what the receiver really said."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import click
 
-from alertworker.alerts import AlertType, Severity
-from alertworker.channels import KINDS, build_channel
-from alertworker.delivery import DeliveryError
+from alertworker.alerts import AlertType
+from alertworker.channels import KINDS
+from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError
-from alertworker.events.base import new_id
-from alertworker.messages import Message, Step
-from alertworker.settings import load_settings
 
 
 @click.command()
 @click.argument("service", type=click.Choice(sorted(KINDS)))
 @click.option("--alert-type", type=click.Choice([kind.value for kind in AlertType]), help="Only this type's channels.")
-def test(service: str, alert_type: str | None) -> None:
-    """Send a test message to every channel of SERVICE and print each receiver's answer."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the body that was sent.")
+def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Send a test message to every channel of SERVICE, through its lane, and print each receiver's answer.
+
+    It is attempted once, goes before what waits, and is neither grouped nor silenced. Exits with 1 where a receiver did
+    not take it. With `shadow` nothing is sent, and that is said.
+    """
+    from alertworker import pipeline
+    from alertworker.app import build_engine, build_runtime
+    from alertworker.settings import load_settings
+    from alertworker.store.migrations import upgrade
+
     settings, now = load_settings(), datetime.now(UTC)
-    wanted = {config.name for config in settings.channels}
+    runtime = build_runtime(settings)
     if alert_type:
-        wanted = set(settings.router().decide(AlertType(alert_type), {"alert_type": alert_type}, now=now).channels)
-    configs = [config for config in settings.channels if config.kind == service and config.name in wanted]
-    if not configs:
+        pairs = pipeline.routed(service, [AlertType(alert_type)], runtime, now=now)
+    else:
+        names = [config.name for config in settings.channels if config.kind == service]
+        pairs = [(name, AlertType.LLM_EXCEPTIONS) for name in names]
+    if not pairs:
         raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")
-    failed = 0
-    for config in configs:
-        channel = build_channel(config)
-        identity = str(new_id())
-        message = Message(
-            alert_id=identity,
-            type=AlertType(alert_type or AlertType.LLM_EXCEPTIONS),
-            severity=Severity.LOW,
-            step=Step.TEST,
-            headline="This is a test message of alertworker",
-            at=now,
-            since=now,
-        )
-        try:
-            answer = channel.send(channel.render(message), notification_id=identity)
-        except DeliveryError as error:
-            failed += 1
-            answer = f"failed: {error}"
-        click.echo(f"{config.name}: {answer}")
-    if failed:
-        raise AlertWorkerError(f"{failed} of {len(configs)} channels did not take the message")
+    if settings.database_url is None:
+        upgrade(build_engine(settings))  # channels are tried before anything was ever started
+    trials = pipeline.try_channels(pairs, runtime, now=now)
+    for trial in trials:
+        if as_json:
+            fields = ("channel", "type", "status", "answer", "reason", "body")
+            click.echo(json.dumps({name: getattr(trial, name) for name in fields}))
+        else:
+            failed = "" if trial.passed or trial.status == "shadow" else "failed: "
+            click.echo(f"{trial.channel}: {failed}{one_line(trial.answer)}")
+    failures = sum(trial.status not in ("sent", "shadow") for trial in trials)
+    if failures:
+        raise AlertWorkerError(f"{failures} of {len(trials)} channels did not take the message")

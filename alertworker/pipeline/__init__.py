@@ -7,6 +7,18 @@ from alertworker.pipeline.ingest import BatchMessage, ingest
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.sweep import sweep
+from alertworker.pipeline.trials import Trial, routed, try_channels
 from alertworker.pipeline.watch import StoreWatch
 
-__all__ = ["BatchMessage", "Runtime", "StoreWatch", "deliver", "ingest", "replay", "sweep"]
+__all__ = [
+    "BatchMessage",
+    "Runtime",
+    "StoreWatch",
+    "Trial",
+    "deliver",
+    "ingest",
+    "replay",
+    "routed",
+    "sweep",
+    "try_channels",
+]

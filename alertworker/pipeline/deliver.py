@@ -12,6 +12,7 @@ from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.delivery import LASTING, Dead, DeliveryError, Reason, after_failure
 from alertworker.events.base import new_id
 from alertworker.lanes import MERGE_FROM, plan
+from alertworker.messages import Step
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Channel, Due, Lease, Pace, Transaction
@@ -24,8 +25,8 @@ MAX_MESSAGES: Final = 20
 PATIENCE: Final = timedelta(minutes=10)
 
 
-def deliver(name: str, runtime: Runtime, *, now: datetime) -> bool:
-    """Work on a channel's lane; true when there may be more to do at once.
+def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_MESSAGES) -> bool:
+    """Work on a channel's lane, on ``most`` messages; true when there may be more to do at once.
 
     ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed,
     whatever the clock on the wall does meanwhile.
@@ -36,7 +37,7 @@ def deliver(name: str, runtime: Runtime, *, now: datetime) -> bool:
     channel = runtime.channels.get(name)
     pace = channel.pace if channel is not None else Pace()
     try:
-        for _ in range(MAX_MESSAGES):
+        for _ in range(most):
             moment = now + timedelta(seconds=time.monotonic() - started)
             if not runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment):
                 return False
@@ -82,6 +83,8 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, runtime: Runtime, *, n
     verdict = after_failure(
         error, attempts=due.attempts, created_at=due.created_at, now=now, policy=runtime.retry, jitter=random.Random()
     )
+    if due.message.step is Step.TEST:
+        verdict = Dead(error.reason)  # who asked waits for the answer, and not for tomorrow's
     if isinstance(verdict, Dead):
         runtime.store.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING

@@ -14,6 +14,7 @@ from alertworker.events.base import new_id
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
 from alertworker.messages import Message
+from alertworker.ports import Fate
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import ALERTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, PARTS, SILENCES
@@ -155,6 +156,23 @@ class AlertStatements(Statements):
                 "next_attempt_at": now,
             }
             self.connection.execute(insert_or(self.connection, NOTIFICATIONS).values(row).on_conflict_do_nothing())
+
+    def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
+        """Give what became of the one notification that each of these ids has."""
+        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids))
+        found = self.connection.execute(statement).all()
+        return {row.alert_id: Fate(row.status, row.reason, row.answer, row.body) for row in found}
+
+    def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
+        """Drop those of these notifications that are not settled yet; gives what became of each."""
+        own = NOTIFICATIONS.c.alert_id.in_(alert_ids) & (NOTIFICATIONS.c.status == "pending")
+        values = {"status": "dropped", "reason": "withdrawn", "settled_at": now}
+        self.count(
+            "dropped",
+            "withdrawn_test",
+            self.connection.execute(update(NOTIFICATIONS).where(own).values(values)).rowcount,
+        )
+        return self.fates(alert_ids)
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
         """Record up to which count the alert was told; without a next summary the alert is closed."""

@@ -84,7 +84,8 @@ class LaneStore(Database):
                 NOTIFICATIONS.c.next_attempt_at <= now,
                 ~waits_for_earlier,
             )
-            .order_by(NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
+            # A test does not wait behind what waits: who asked wants to know about the receiver.
+            .order_by(NOTIFICATIONS.c.step != Step.TEST.value, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
             .limit(1)
         )
         row = self.run(lambda tx: tx.connection.execute(statement).first())
@@ -147,16 +148,16 @@ class LaneStore(Database):
         return self.run(work)
 
     def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
-        """Record that nobody will retry, as a dead letter with its facts."""
+        """Record that nobody will retry, as a dead letter with its facts; a test leaves none."""
 
         def work(tx: SqlTransaction) -> None:
             lane = _lane(tx, lease)
             _attempted(tx, notification_id, reason, answer, now=now)
             dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
-            message = tx.connection.execute(dead.returning(NOTIFICATIONS.c.message)).scalar() if lane else None
-            if message is not None:
-                why = f"{reason}: {lease.channel} {answer}"
-                tx.dead_letter("notification", why, message.encode(), batch_id=notification_id, position=0, now=now)
+            row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first() if lane else None
+            if row is not None and row.step != Step.TEST.value:
+                why, facts = f"{reason}: {lease.channel} {answer}", row.message.encode()
+                tx.dead_letter("notification", why, facts, batch_id=notification_id, position=0, now=now)
 
         self.run(work)
 

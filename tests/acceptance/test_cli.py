@@ -90,7 +90,31 @@ def test_a_test_message_says_what_the_receiver_answered(
 
     assert done.returncode == code
     assert str(status) in done.stdout
+    assert ("failed" in done.stdout) == (status != 200)
     assert len(slack.posts) == 1
+    [row] = alertworker(tmp_path, "notifications", "--json", environ={"SLACK_WEBHOOK_URL": url}).stdout.splitlines()
+    assert json.loads(row)["status"] == ("sent" if status == 200 else "dead")
+    assert alertworker(tmp_path, "deadletters", "list").stdout == "No dead letters.\n"
+
+
+def test_a_test_in_shadow_says_that_nothing_is_sent(tmp_path: Path, slack: Receiver) -> None:
+    """And nothing is."""
+    environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}", "ALERTWORKER_SHADOW": "true"}
+    done = alertworker(tmp_path, "test", "slack", "--json", environ=environ)
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["status"] == "shadow"
+    assert slack.posts == []
+
+
+def test_a_test_of_one_type_goes_where_that_type_goes(stack: Stack, slack: Receiver) -> None:
+    """Twice the same one is two messages, also while a worker works on the lane; the workers and we share its pace."""
+    for _ in range(2):
+        done = alertworker(stack.folder, "test", "slack", "--alert-type", "daily_reports", environ=stack.env)
+        assert done.returncode == 0, done.stdout
+
+    assert len(slack.taken("sent as daily_reports")) == 2
+    assert len({post.notification_id for post in slack.posts}) == 2
 
 
 def test_what_needs_a_broker_or_a_database_says_so(tmp_path: Path) -> None:
@@ -109,7 +133,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     done = alertworker(stack.folder, "publish", environ=stack.env, given=lines)
     assert done.returncode == 1
     assert "1 published, 2 refused" in done.stdout
-    assert "event 1: event: Input tag 'no.such'" in done.stderr
+    assert "event 1: event: no such type" in done.stderr
     assert "event 2: llm.request.failed.call_id" in done.stderr
     slack.wait_for("Timeout 504", seconds=15)
 

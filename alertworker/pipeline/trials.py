@@ -1,0 +1,116 @@
+"""Trials: test messages that go the whole way of any other, through row and lane, and what each receiver said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.events.base import new_id
+from alertworker.messages import Message, Step
+from alertworker.pipeline.deliver import deliver
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Fate, Transaction
+
+#: How long to wait for all answers: a lane that another worker has is leased for half of it.
+PATIENCE: Final = timedelta(seconds=60)
+#: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
+_AGAIN: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one test message.
+
+    ``status`` is "sent", "dead" (refused, or failed: a test is attempted once), "dropped" (its turn did not come
+    within `PATIENCE`) or "shadow" (nothing is sent). ``answer`` is in the receiver's words, or says what went wrong,
+    with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
+    """
+
+    channel: str
+    type: AlertType
+    status: str
+    answer: str
+    reason: str | None = None
+    body: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the receiver has it."""
+        return self.status == "sent"
+
+
+def routed(kind: str, types: Iterable[AlertType], runtime: Runtime, *, now: datetime) -> list[tuple[str, AlertType]]:
+    """Give the channels of a kind that alerts of each type go to, as pairs for `try_channels`."""
+    return [
+        (name, alert_type)
+        for alert_type in types
+        for name in runtime.router.decide(alert_type, {"alert_type": alert_type.value}, now=now).channels
+        if name in runtime.channels and runtime.channels[name].kind == kind
+    ]
+
+
+def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[Trial]:
+    """Send one test message for each pair of channel and alert type, and give what the receivers said, in that order.
+
+    No test is grouped with anything, silenced or merged, and it goes before what waits in its lane. It blocks until
+    all are settled, at the most `PATIENCE`.
+
+    Raises:
+        StoreUnavailable: the database cannot be asked; whether anything was sent is not known.
+    """
+    wanted = list(pairs)
+    if runtime.shadow:
+        return [Trial(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
+    messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
+    runtime.store.run(lambda tx: _write(tx, messages, now=now))
+    started = time.monotonic()
+    lanes: dict[str, list[str]] = {}
+    for name, message in messages:
+        lanes.setdefault(name, []).append(message.alert_id)
+    with ThreadPoolExecutor(max_workers=max(1, len(lanes))) as pool:
+        for done in [pool.submit(_work, name, ids, runtime, now=now) for name, ids in lanes.items()]:
+            done.result()
+    ids = [message.alert_id for _, message in messages]
+    over = now + timedelta(seconds=time.monotonic() - started)
+    fates = runtime.store.run(lambda tx: tx.end_trials(ids, now=over))
+    return [_trial(name, message, fates[message.alert_id]) for name, message in messages]
+
+
+def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Message:
+    return Message(
+        alert_id=str(new_id()),
+        type=alert_type,
+        severity=Severity.LOW,
+        step=Step.TEST,
+        headline=f"This is a test message of alertworker, sent as {alert_type.value}",
+        at=now,
+        since=now,
+        proxy_url=runtime.proxy_url,
+    )
+
+
+def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], *, now: datetime) -> None:
+    for name, message in messages:
+        tx.notify(message, Step.TEST.value, [name], now=now)
+
+
+def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
+    """Work on a lane, one message at a time, until these are settled; a worker may well be faster."""
+    started = time.monotonic()
+    while True:
+        moment = now + timedelta(seconds=time.monotonic() - started)
+        deliver(name, runtime, now=moment, most=1)
+        fates: Mapping[str, Fate] = runtime.store.run(lambda tx: tx.fates(ids))
+        if all(fate.status != "pending" for fate in fates.values()) or moment - now > PATIENCE:
+            return
+        time.sleep(_AGAIN)
+
+
+def _trial(name: str, message: Message, fate: Fate) -> Trial:
+    answer = fate.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
+    return Trial(name, message.type, fate.status, answer, fate.reason, fate.body)

@@ -1,0 +1,110 @@
+"""Test messages: through the lane like any other, but alone, at once, and with the receiver's own answer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertworker.alerts import AlertType
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.matchers import parse
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, routed, trials, try_channels
+from alertworker.ports import Lease, Pace
+from alertworker.silences import Silence
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
+
+EXCEPTIONS = ("outbox", AlertType.LLM_EXCEPTIONS)
+
+
+def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """It is neither deduplicated nor silenced, and its row and attempt are there as those of any message."""
+    everything = Silence("s1", (parse('alert_type=~".*"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
+    Desk(store.engine).add_silence(everything, now=NOW)
+    first, second = (try_channels([EXCEPTIONS], runtime, now=NOW)[0] for _ in range(2))
+
+    assert (first.status, first.answer, first.passed) == ("sent", "200", True)
+    assert second == replace(first, body=second.body)
+    assert [message.step for message in outbox.sent] == [Step.TEST, Step.TEST]
+    assert first.body == outbox.sent[0].model_dump_json()
+    assert [row.outcome for row in rows(store, ATTEMPTS)] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize("reason", [Reason.SERVER_ERROR, Reason.RATE_LIMITED, Reason.CLIENT_ERROR])
+def test_a_test_that_fails_is_reported_and_never_tried_again(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, reason: Reason
+) -> None:
+    """Nobody wants tomorrow what he tested today; nor is a test a dead letter."""
+    outbox.failures = [DeliveryError("answered so", reason, retry_after=1.0)]
+    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+
+    assert (trial.status, trial.answer, trial.reason, trial.passed) == ("dead", "answered so", reason, False)
+    assert rows(store, DEAD_LETTERS) == []
+    run_until_quiet(runtime, NOW + timedelta(hours=1))
+    assert outbox.sent == []
+
+
+def test_each_pair_has_its_own_answer_in_the_order_asked_for(runtime: Runtime, outbox: Outbox) -> None:
+    """Also a channel that is not configured."""
+    outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
+    pairs = [EXCEPTIONS, ("nowhere", AlertType.DAILY_REPORTS), ("outbox", AlertType.DAILY_REPORTS)]
+    found = try_channels(pairs, runtime, now=NOW)
+
+    assert [(trial.channel, trial.type) for trial in found] == pairs
+    assert [trial.status for trial in found] == ["dead", "dead", "sent"]
+    assert found[1].reason == Reason.UNKNOWN_CHANNEL
+    assert [message.type for message in outbox.sent] == [AlertType.DAILY_REPORTS]
+
+
+def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Though the lane would make one message of everything that waits."""
+    outbox.digest_size = 50
+    for n in range(20):
+        ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
+    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+    assert [message.step for message in outbox.sent] == [Step.TEST]
+
+    run_until_quiet(runtime, NOW + timedelta(seconds=1))
+    assert trial.passed
+    assert [message.step for message in outbox.sent[1:2]] == [Step.DIGEST]
+    assert "sent" in {row.status for row in rows(store, NOTIFICATIONS) if row.step == "test"}
+
+
+def test_a_test_whose_turn_does_not_come_is_withdrawn(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer says that its lane is busy, and nothing is sent later."""
+    monkeypatch.setattr(trials, "PATIENCE", timedelta(seconds=0.3))
+    other = Lease("outbox", "another worker")
+    assert store.lease_lane(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
+    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+
+    assert (trial.status, trial.reason) == ("dropped", "withdrawn")
+    assert "paused, or busy" in trial.answer
+    store.release_lane(other, now=NOW)
+    run_until_quiet(runtime, NOW + timedelta(minutes=1))
+    assert outbox.sent == []
+
+
+def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Not even a row."""
+    [trial] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
+
+    assert (trial.status, trial.passed) == ("shadow", False)
+    assert rows(store, NOTIFICATIONS) == []
+    assert outbox.sent == []
+
+
+def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime) -> None:
+    """A type that goes to nobody, or to another kind, has none."""
+    types = [AlertType.LLM_EXCEPTIONS, AlertType.DAILY_REPORTS]
+    only = replace(runtime, router=replace(runtime.router, types=frozenset(types[:1])))
+
+    assert routed("outbox", types, only, now=NOW) == [EXCEPTIONS]
+    assert routed("slack", types, only, now=NOW) == []
