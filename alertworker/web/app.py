@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Final
 
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from alertworker.app import build_gauges, build_line
+from alertworker import pipeline
+from alertworker.app import build_gauges, build_line, get_runtime
+from alertworker.pipeline import Trial
 from alertworker.settings import Settings
-from alertworker.web import events, health, litellm
+from alertworker.web import events, health, litellm, services
 from alertworker.web.answers import Refusal, refused
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
@@ -19,7 +22,7 @@ from alertworker.web.look import Look
 from alertworker.web.outbox import Outbox
 
 #: Every route there is; a new file of routes is a line here.
-ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *litellm.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *services.ROUTES, *litellm.ROUTES)
 
 
 def build_app(context: Context) -> Starlette:
@@ -35,6 +38,12 @@ def build_app(context: Context) -> Starlette:
     return app
 
 
+def _try_service(service: str, now: datetime) -> Sequence[Trial]:
+    runtime = get_runtime()
+    types = sorted(runtime.router.types)
+    return pipeline.try_channels(pipeline.routed(service, types, runtime, now=now), runtime, now=now)
+
+
 def build_context(settings: Settings) -> Context:
     """Put together what the routes share."""
     line, gauges = build_line(), build_gauges(settings)
@@ -44,6 +53,7 @@ def build_context(settings: Settings) -> Context:
             publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
         ),
         outbox=Outbox(line.send),
+        try_service=_try_service,
         look=Look(lambda now: gauges.read(now=now), line.ask),
         show_messages=settings.show_messages,
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import cast
 
 from starlette.requests import Request
 
+from alertworker.pipeline import Trial
 from alertworker.web.body import Room
 from alertworker.web.keys import Keys
 from alertworker.web.look import Look
@@ -23,6 +26,7 @@ class Context:
     keys: Keys
     outbox: Outbox
     look: Look
+    try_service: Callable[[str, datetime], Sequence[Trial]]
     show_messages: bool = False
     room: Room = field(default_factory=Room)
 

@@ -20,6 +20,7 @@ ROLES: dict[str, Sequence[str]] = {
     "ingest": [*_ALERTWORKER, "worker", "--role", "ingest"],
     "deliver": [*_ALERTWORKER, "worker", "--role", "deliver"],
     "beat": [*_ALERTWORKER, "beat"],
+    "web": [*_ALERTWORKER, "web"],
 }
 
 
@@ -68,7 +69,7 @@ class Stack:
         if "ALERTWORKER_BROKER_URL" not in self.environ:
             self.start_broker()
         subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=self.env, cwd=self.folder, check=True, timeout=60)
-        for role in ROLES:
+        for role in ("ingest", "deliver", "beat"):
             self.start(role)
 
     def start_broker(self) -> None:
@@ -80,8 +81,10 @@ class Stack:
         """Start a role, once more under another name, and wait until it says that it is ready."""
         name = name or role
         self._spawn(name, ROLES[role])
-        if role != "beat":
-            self._wait_for_log(name, f"{role}@")
+        if role == "web":
+            self._wait_for_log(name, "Uvicorn running on")
+        elif role != "beat":
+            self._wait_for_log(name, f"{role}@{socket.gethostname()} ready")
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> None:
         """End a role; with SIGKILL its whole process group at once, as the end of a pod would."""
@@ -108,7 +111,7 @@ class Stack:
     def _wait_for_log(self, role: str, text: str) -> None:
         ends = time.monotonic() + 60
         while time.monotonic() < ends:
-            if f"{text}{socket.gethostname()} ready" in self.log(role)[self._log_starts[role] :]:
+            if text in self.log(role)[self._log_starts[role] :]:
                 return
             if self.processes[role].poll() is not None:
                 break

@@ -85,10 +85,10 @@ class Web:
         connection.close()
         return read
 
-    def get(self, path: str) -> tuple[int, str]:
-        """Get a page without a key; gives the status and the answer's text."""
+    def get(self, path: str, key: str | None = None) -> tuple[int, str]:
+        """Get a page; gives the status and the answer's text."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        connection.request("GET", path)
+        connection.request("GET", path, headers={} if key is None else {"Authorization": f"Bearer {key}"})
         answer = connection.getresponse()
         read = answer.status, answer.read().decode()
         connection.close()
@@ -229,6 +229,14 @@ def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -
     assert (status, "broker" in json.loads(text)["reasons"][0]) == (503, True)
     assert web.get("/health/liveliness")[0] == 200
     store.engine.dispose()
+
+
+def test_services_are_for_the_admin_and_known_by_name(web: Web) -> None:
+    """The publish key tests nothing; a service that is none, or has no channel, is said."""
+    path = "/health/services?service="
+    assert [web.get(path + "slack", key=key)[0] for key in (None, KEY)] == [401, 401]
+    status, text = web.get(path + "smoke", key=ADMIN)
+    assert (status, "ms_teams" in text, "console" in text) == (422, True, False)
 
 
 def batch(body: bytes = b"") -> SealedBatch:

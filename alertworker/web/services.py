@@ -1,0 +1,71 @@
+"""``GET /health/services?service=slack``: a real test per alert type, and what each receiver really said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from alertworker.channels import KINDS
+from alertworker.errors import StoreUnavailable
+from alertworker.pipeline import Trial
+from alertworker.web.answers import Refusal
+from alertworker.web.context import context_of
+
+#: The kinds that reach somebody; the terminal is nobody's service.
+SERVICES: Final = tuple(sorted(set(KINDS) - {"console"}))
+
+
+async def services(request: Request) -> Response:
+    """Test one kind of channel; 502 where a receiver did not take its message."""
+    context = context_of(request)
+    context.keys.require_admin(request)
+    service = request.query_params.get("service", "")
+    if service not in SERVICES:
+        raise Refusal(422, f"service must be one of {', '.join(SERVICES)}")
+    try:
+        trials = await asyncio.to_thread(context.try_service, service, datetime.now(UTC))
+    except StoreUnavailable as error:
+        raise Refusal(503, str(error), retry_after=5) from None
+    if not trials:
+        raise Refusal(
+            422, f"no alert type that is on goes to a {service} channel; `alertworker check` shows the routes"
+        )
+    answer = explain(service, trials)
+    return JSONResponse(answer, 502 if answer["status"] == "error" else 200)
+
+
+def explain(service: str, trials: Sequence[Trial]) -> dict[str, Any]:
+    """Give LiteLLM's answer, and beside it what came of each message; ``event`` is what a webhook was sent."""
+    failed = sum(trial.status not in ("sent", "shadow") for trial in trials)
+    shadow = any(trial.status == "shadow" for trial in trials)
+    status = "error" if failed else "shadow" if shadow else "success"
+    message = {
+        "error": f"{failed} of {len(trials)} test messages were not taken; see results",
+        "shadow": "alertworker.shadow is on: nothing was sent",
+        "success": f"{len(trials)} test messages were taken by {service}; verify that they can be seen there",
+    }[status]
+    answer: dict[str, Any] = {
+        "status": status,
+        "alert_types": list(dict.fromkeys(trial.type.value for trial in trials)),
+        "message": message,
+        "results": [_result(trial) for trial in trials],
+    }
+    sent = next((trial.body for trial in trials if trial.body), None)
+    if service == "webhook" and sent:
+        answer["event"] = json.loads(sent)
+    return answer
+
+
+def _result(trial: Trial) -> dict[str, Any]:
+    fields = {"channel": trial.channel, "alert_type": trial.type.value, "status": trial.status, "answer": trial.answer}
+    return fields | ({"reason": trial.reason} if trial.reason else {})
+
+
+ROUTES: Final = (Route("/health/services", services),)
