@@ -14,7 +14,7 @@ from alertworker import pipeline
 from alertworker.app import build_gauges, build_line, get_runtime
 from alertworker.pipeline import Trial
 from alertworker.settings import Settings
-from alertworker.web import events, health, litellm, services
+from alertworker.web import events, health, litellm, openapi, services
 from alertworker.web.answers import Refusal, refused
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
@@ -22,7 +22,7 @@ from alertworker.web.look import Look
 from alertworker.web.outbox import Outbox
 
 #: Every route there is; a new file of routes is a line here.
-ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *services.ROUTES, *litellm.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *services.ROUTES, *openapi.ROUTES, *litellm.ROUTES)
 
 
 def build_app(context: Context) -> Starlette:
