@@ -106,6 +106,22 @@ class LatencySums:
     microseconds: int = 0
 
 
+class FallbackKey(NamedTuple):
+    """A model group that was asked for on a day, and the one that a fallback went to last."""
+
+    day: date
+    asked: str
+    used: str
+
+
+@dataclass(slots=True)
+class FallbackSums:
+    """How many calls the fallback saved, and how many failed all the same."""
+
+    succeeded: int = 0
+    failed: int = 0
+
+
 class AliasKey(NamedTuple):
     """A name that an entity of a dimension was seen under."""
 
@@ -138,6 +154,7 @@ class Ledger:
     callers: dict[Caller, SpendSums] = field(default_factory=dict)
     outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
     latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
+    fallbacks: dict[FallbackKey, FallbackSums] = field(default_factory=dict)
     aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
 
     def enter(self, caller: Caller, sums: SpendSums) -> None:
@@ -152,6 +169,7 @@ class Ledger:
             sums = self.callers[caller] = SpendSums()
         _add(sums, event)
         self._aliases(event)
+        self._fallback(event, day)
         if isinstance(event, RequestFailed):
             self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).calls += 1
         elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
@@ -175,6 +193,14 @@ class Ledger:
                     book = books[key] = SpendSums()
                 book.add(sums)
         return books
+
+    def _fallback(self, event: EndEvent, day: date) -> None:
+        asked, used = event.original_model_group, event.model_group or event.model
+        if not event.fallbacks or not asked or not used or asked == used:
+            return
+        sums = self.fallbacks.setdefault(FallbackKey(day, asked, used), FallbackSums())
+        sums.succeeded += isinstance(event, RequestSucceeded)
+        sums.failed += isinstance(event, RequestFailed)
 
     def _outcome(self, key: OutcomeKey) -> OutcomeSums:
         return self.outcomes.setdefault(key, OutcomeSums())

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, tuple_
 
 from alertworker.folding import Fold
 from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums, capped
-from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import WINDOWS
 
@@ -42,12 +42,13 @@ class LedgerStatements(Statements):
         self._grow(key for key in spend if booked[key].requests == spend[key].requests)
         self._add(OUTCOMES, _rows(ledger.outcomes))
         self._add(LATENCIES, _rows(ledger.latencies))
+        self._add(FALLBACKS, _rows(ledger.fallbacks))
         self._name(ledger.aliases)
         return booked
 
     def prune_ledger(self, *, before: date) -> None:
         """Forget what is from before that day, a piece at a time; called often, it keeps up with what grows old."""
-        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES):
+        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS):
             key = list(table.primary_key)
             old = select(*key).where(table.c.day < before)
             if "dimension" in table.c:  # the key begins with it

@@ -48,6 +48,18 @@ OUTCOMES = Table(
     sqlite_with_rowid=False,
 )
 
+#: Calls that a fallback took, by the model group that was asked for and the one that was used last.
+FALLBACKS = Table(
+    "fallbacks",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("asked", NAME, primary_key=True),
+    Column("used", NAME, primary_key=True),
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.latency.BOUNDS` gives.
 LATENCIES = Table(
     "latencies",

@@ -16,13 +16,13 @@ from alertworker.ledger import OTHER, SpendKey, SpendSums
 from alertworker.pipeline import Runtime, ingest
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
-from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
 
 TODAY = NOW.date()
 DAYS = Days(TODAY, TODAY)
 YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
-TABLES = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, ALIASES)
+TABLES = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
 
 
 @pytest.fixture
@@ -204,3 +204,13 @@ def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlSpendBook
     assert deployment.per_token.percentile(0.95) == pytest.approx(0.5, rel=0.05)
     assert deployment.first_token.count == 0
     assert book.deployments(Days(date(2020, 1, 1), date(2020, 1, 2))) == []
+
+
+def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None:
+    """What was asked for, what was used, and whether it helped; batches add up."""
+    via = {"fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
+    for number in range(2):
+        ingest(batch(answered(f"a{number}").model_copy(update=via)), runtime, now=NOW)
+    ingest(batch(failed("b").model_copy(update=via)), runtime, now=NOW)
+
+    assert [tuple(row) for row in rows(store, FALLBACKS)] == [(TODAY, "gpt-4o", "claude", 2, 1)]

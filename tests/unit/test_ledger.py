@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alertworker.events import AttemptFailed, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
 from alertworker.latency import BOUNDS, Latency, bucket_of
-from alertworker.ledger import OTHER, Ledger, OutcomeKey, SpendKey, SpendSums, capped
+from alertworker.ledger import OTHER, FallbackKey, FallbackSums, Ledger, OutcomeKey, SpendKey, SpendSums, capped
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)
@@ -138,3 +138,19 @@ def test_a_long_second_half_of_a_pair_is_cut() -> None:
     (pair,) = [key for key in ledger_of([call]).spend() if key.dimension == "key/model"]
 
     assert pair == SpendKey(DAY, "key/model", "", "k", "m" * 120)
+
+
+def test_a_fallback_is_counted_under_what_was_asked_for() -> None:
+    """Once a call, by how it ended; a call that came back to its own group took none."""
+    facts = {"call_id": "c", "started_at": NOW, "ended_at": NOW, "occurred_at": NOW, "fallbacks": 2}
+    via = facts | {"original_model_group": "gpt-4o", "model_group": "claude"}
+    ledger = ledger_of(
+        [
+            RequestSucceeded.model_validate(via),
+            RequestSucceeded.model_validate(via),
+            RequestFailed.model_validate(via | {"failure": FAILURE}),
+            RequestSucceeded.model_validate(via | {"model_group": "gpt-4o"}),
+            RequestSucceeded.model_validate(via | {"fallbacks": 0}),
+        ]
+    )
+    assert ledger.fallbacks == {FallbackKey(DAY, "gpt-4o", "claude"): FallbackSums(succeeded=2, failed=1)}

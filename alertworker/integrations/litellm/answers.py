@@ -126,7 +126,7 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, An
     cached = _mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
     unpriced = log.get("response_cost_failure_debug_info")
     cost = log.get("response_cost") if log else kwargs.get("response_cost")
-    reason = _mapping(unpriced).get("error_str")
+    reason = _mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
     return {
         "prompt_tokens": count(log.get("prompt_tokens")),
         "completion_tokens": count(log.get("completion_tokens")),
@@ -135,6 +135,16 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, An
         "cost_nanos": nanos(cost),
         "cost_failure": scrub(reason, ()) if isinstance(reason, str) else None,
     }
+
+
+def _why_free(diagnostic: object) -> str | None:
+    """Say why LiteLLM charged 0 for tokens that have a price somewhere; a model that is free by its price has none."""
+    reason = _mapping(diagnostic).get("reason")
+    if not isinstance(reason, str):
+        return None
+    missing = _mapping(diagnostic).get("missing_pricing_keys")
+    keys = f": {', '.join(map(str, missing))}" if isinstance(missing, (list, tuple)) and missing else ""
+    return f"{reason}{keys}"
 
 
 def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str, Any]) -> dict[str, Any]:

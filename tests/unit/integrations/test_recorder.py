@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -296,6 +297,24 @@ def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublishe
 
     in_loop(act)
     assert (publisher.events[0].cost_nanos, publisher.events[0].prompt_tokens) == (None, 0)
+
+
+def test_why_tokens_were_charged_nothing_is_told(publisher: RecordingPublisher) -> None:
+    """LiteLLM's own finding; a model that is free by its price has none."""
+    hooks = recorder(publisher)
+    finding = {
+        "reason": "missing_pricing_key",
+        "pricing_model": "m",
+        "missing_pricing_keys": ("input_cost_per_token",),
+    }
+    for diagnostic in (finding, None, "odd"):
+        in_loop(partial(hooks.succeeded, success(response_cost=0.0, zero_cost_diagnostic=diagnostic)))
+
+    assert [event.cost_failure for event in publisher.events] == [
+        "missing_pricing_key: input_cost_per_token",
+        None,
+        None,
+    ]
 
 
 def test_a_late_success_log_is_waited_for(publisher: RecordingPublisher) -> None:
