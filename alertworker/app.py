@@ -23,7 +23,7 @@ from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import SealedBatch, compress, seal
 from alertworker.locations import data_dir, default_database_url
-from alertworker.pipeline import Runtime, StoreWatch
+from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
@@ -165,6 +165,13 @@ def build_runtime(settings: Settings) -> Runtime:
         max_entities=settings.spend_max_entities,
         retention=timedelta(days=settings.spend_retention_days),
     )
+
+
+def get_reporter() -> Reporter:
+    """Give what sends this process's reports."""
+    settings, runtime = load_settings(), get_runtime()
+    patience = settings.alerting_args.report_check_interval
+    return Reporter(runtime, build_spend_book(), settings.calendar(), settings.reports.teams, patience)
 
 
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:

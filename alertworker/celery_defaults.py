@@ -41,6 +41,7 @@ task_routes: dict[str, dict[str, str]] = {
     TASK: {"queue": QUEUE, "routing_key": QUEUE},
     "alertworker.deliver": {"queue": DELIVERIES, "routing_key": DELIVERIES},
     "alertworker.sweep": {"queue": PERIODIC, "routing_key": PERIODIC},
+    "alertworker.report": {"queue": PERIODIC, "routing_key": PERIODIC},
 }
 # Beat keeps no file: the default one is torn by a kill and by a second beat, and then beat never starts again. What was
 # done when is in SQL.
@@ -48,6 +49,7 @@ beat_scheduler = "celery.beat:Scheduler"
 beat_schedule: dict[str, dict[str, Any]] = {
     # A sweep that could not run in time is worth nothing: the next one finds the same things due.
     "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "report": {"task": "alertworker.report", "schedule": 30.0, "options": {"expires": 60}},
 }
 
 accept_content = ["msgpack", "json"]

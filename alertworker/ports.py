@@ -171,6 +171,10 @@ class Transaction(Protocol):
         """Keep what publishers said of themselves."""
         ...
 
+    def dropped_events(self, *, since: datetime) -> int:
+        """Give how many events the publishers heard since then have dropped since they started."""
+        ...
+
     def hears(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
         ...
@@ -184,6 +188,10 @@ class Transaction(Protocol):
 
     def mark_line(self, name: str, at: datetime) -> None:
         """Move a named moment of the line forward, never back."""
+        ...
+
+    def claim_moment(self, name: str, at: datetime) -> bool:
+        """Move a named moment forward, in one statement; false where it is as late already."""
         ...
 
     def line(self, name: str) -> datetime | None:
@@ -272,6 +280,10 @@ class Transaction(Protocol):
 
     def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
         """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
+        ...
+
+    def live_budgets(self) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period is not closed."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:

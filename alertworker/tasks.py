@@ -16,7 +16,7 @@ from kombu.exceptions import KombuError
 from pythonjsonlogger.json import JsonFormatter
 
 from alertworker import pipeline
-from alertworker.app import celery, get_runtime, store_watch
+from alertworker.app import celery, get_reporter, get_runtime, store_watch
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
@@ -83,6 +83,12 @@ def deliver(*, channel: str, **_: Any) -> None:
 def sweep(**_: Any) -> None:
     """Do what is due by the clock."""
     pipeline.sweep(get_runtime(), now=datetime.now(UTC))
+
+
+@celery.task(name="alertworker.report")
+def report(**_: Any) -> None:
+    """Send the reports that are due."""
+    get_reporter().look(now=datetime.now(UTC))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "budgets": ("alertworker.cli.budgets:budgets", "List budgets: spend, limit, share, reset and state."),
     "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at, retry or discard what nobody will retry."),
     "spend": ("alertworker.cli.spend:spend", "Print what was spent, by team, tag, key, user, model and more."),
+    "report": ("alertworker.cli.report:report", "Print a report of any past period, or send one that is due."),
     "db": ("alertworker.cli.db:db", "Look after the database."),
     "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),
 }

@@ -18,6 +18,7 @@ _SHOWN = (
     "group_interval",
     "time_zone",
     "spend_report_frequency",
+    "reports",
     "spend_max_entities",
     "spend_retention_days",
     "alerting_args",

@@ -1,10 +1,11 @@
-"""The line: ingest, sweep, deliver. It mixes pure decisions with the ports, and knows nothing below them."""
+"""The line: ingest, sweep, report, deliver. It mixes pure decisions with the ports, and knows nothing below them."""
 
 from __future__ import annotations
 
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.ingest import BatchMessage, ingest
 from alertworker.pipeline.replay import replay
+from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.sweep import sweep
 from alertworker.pipeline.trials import Trial, routed, try_channels
@@ -12,6 +13,7 @@ from alertworker.pipeline.watch import StoreWatch
 
 __all__ = [
     "BatchMessage",
+    "Reporter",
     "Runtime",
     "StoreWatch",
     "Trial",

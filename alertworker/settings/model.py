@@ -18,7 +18,9 @@ from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import DEFAULTS, Inhibition
 from alertworker.money import nanos_from_dollars
 from alertworker.own_budgets import OwnBudget
+from alertworker.reports import Calendar
 from alertworker.routing import Route, Router
+from alertworker.time_intervals import DAYS
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -75,6 +77,19 @@ class Retry(BaseModel):
         return RetryPolicy(**self.model_dump())
 
 
+class Reports(BaseModel):
+    """When reports go out, local time: whole weeks end before ``weekday``; all but the daily one come at ``hour``.
+
+    ``teams`` also get a report of their own, which carries their label ``team``.
+    """
+
+    model_config = _FROZEN
+
+    weekday: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"] = "monday"
+    hour: Annotated[int, Field(ge=0, le=23)] = 9
+    teams: tuple[str, ...] = ()
+
+
 class Settings(BaseModel):
     """Everything the worker reads. ``None`` for an address means the embedded default."""
 
@@ -98,6 +113,7 @@ class Settings(BaseModel):
     alert_type_config: dict[AlertType, Digest] = Field(default_factory=dict)
     budgets: tuple[OwnBudget, ...] = ()
     spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
+    reports: Reports = Reports()
     #: How many values of a dimension (tags, users, …) the ledger keeps apart on one day; further ones are "(other)".
     spend_max_entities: Whole = 20_000
     #: How many days the ledger is kept; longer than batches may come late.
@@ -146,6 +162,16 @@ class Settings(BaseModel):
             anomaly_days=args.spend_anomaly_baseline_days,
             anomaly_floor_nanos=nanos_from_dollars(args.spend_anomaly_min_spend),
             every=timedelta(seconds=args.user_spend_check_interval),
+        )
+
+    def calendar(self) -> Calendar:
+        """Give what decides when reports are due."""
+        return Calendar(
+            zone=ZoneInfo(self.time_zone),
+            every_days=int(self.spend_report_frequency.removesuffix("d")),
+            weekday=DAYS.index(self.reports.weekday),
+            hour=self.reports.hour,
+            daily_seconds=max(1, round(self.alerting_args.daily_report_frequency)),
         )
 
     def router(self) -> Router:

@@ -37,6 +37,7 @@ OWN: Final = (
     "metadata_keys",
     "receivers",
     "repeat_interval",
+    "reports",
     "retry",
     "route",
     "shadow",

@@ -52,6 +52,11 @@ class BudgetStatements(Statements):
         row = self.connection.execute(statement).first()
         return _standing(row) if row is not None else None
 
+    def live_budgets(self) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period is not closed."""
+        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNHEARD)
+        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+
     def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
         """Give the budgets whose period has ended and is not closed, locked."""
         statement = (

@@ -1,0 +1,51 @@
+"""``alertworker report``: a report as it would go out, of any past period."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from alertworker.channels.console import Console, ConsoleConfig
+from alertworker.errors import AlertWorkerError
+from alertworker.reports import REPORTS, ReportKind, containing
+
+
+@click.command()
+@click.argument("kind", type=click.Choice([kind.value for kind in REPORTS]))
+@click.option(
+    "--period", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day in it; the last that ended, if not given."
+)
+@click.option("--dry-run", is_flag=True, help="Print what would go out and where to; send and record nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print it for machines, with every row; sends nothing.")
+def report(kind: str, day: datetime | None, dry_run: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Send the report KIND, as beat does when it is due, unless it or a later one was sent. Days are local."""
+    from alertworker.app import get_reporter
+
+    now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)
+    spec, calendar = REPORTS[which], reporter.calendar
+    today = now.astimezone(calendar.zone).date()
+    period = containing(spec.ending, calendar, day.date()) if day else spec.ending(calendar, today)
+    if period.until > now:
+        raise AlertWorkerError(
+            f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; give an earlier day"
+        )
+    if not dry_run and not as_json:
+        if not reporter.send(which, period, now=now):
+            raise AlertWorkerError(
+                f"the {kind} report up to {period.days.last}, or a later one, was sent before; --dry-run prints it"
+            )
+        click.echo(f"reported: {period.days.first} to {period.days.last}")
+        return
+    reports = list(reporter.build(which, period, now=now))
+    if as_json:
+        for one in reports:
+            click.echo(json.dumps(one.plain(), ensure_ascii=False))
+        return
+    for one in reports:
+        message, channels = reporter.preview(one, now=now)
+        click.echo(Console(ConsoleConfig()).render(message))
+        click.echo(f"   to {', '.join(channels) or 'nobody'}\n")
+    if not reports:
+        click.echo(f"Nothing to say of {period.days.first} to {period.days.last}.")

@@ -1,0 +1,118 @@
+"""Report: what is due by the calendar is put together from the ledger, claimed, and told as any other alert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts import OpenAlert
+from alertworker.budgets import BudgetKey, Standing
+from alertworker.detectors.budgets import name, share
+from alertworker.grouping import compose
+from alertworker.messages import Message, Step
+from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.ingest import wake
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
+from alertworker.reports.model import MAX_SHOWN, short
+from alertworker.spend_book import SpendBook
+
+#: A budget is near its limit from this share of it on, in per cent.
+_NEAR: Final = 85.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Makes and sends reports. ``teams`` also get one of their own; ``patience`` seconds late is not late."""
+
+    runtime: Runtime
+    book: SpendBook
+    calendar: Calendar
+    teams: tuple[str, ...] = ()
+    patience: float = 3_600.0
+
+    def look(self, *, now: datetime) -> int:
+        """Send the reports that are due and that nobody has sent; gives how many periods were reported."""
+        sent = sum(
+            self.send(kind, period, now=now)
+            for kind in REPORTS
+            for period in due(kind, self.calendar, self._reported(kind), now=now)
+        )
+        if sent:
+            wake(self.runtime, now=now)
+        return sent
+
+    def send(self, kind: ReportKind, period: Period, *, now: datetime) -> bool:
+        """Claim a period and write its reports in one transaction; false where it, or a later one, was claimed."""
+        reports = list(self.build(kind, period, now=now))
+
+        def work(tx: Transaction) -> bool:
+            if not tx.claim_moment(_moment(kind), period.until):
+                return False
+            for alert in sorted((report.alert() for report in reports), key=lambda alert: alert.fingerprint):
+                claim(tx, alert, self.runtime, now=now)
+            return True
+
+        return self.runtime.store.run(work)
+
+    def build(self, kind: ReportKind, period: Period, *, now: datetime) -> Iterable[Report]:
+        """Give the report of a period, then those of the teams that get their own; none that has nothing to say."""
+        spec, zone = REPORTS[kind], str(self.calendar.zone)
+        late = late_note(period, zone, now=now, patience=self.patience)
+        report = spec.build(self.book, period, zone, None)
+        if report is not None:
+            yield replace(report, notes={**report.notes, **self._notes(period), **late})
+        for team_id in self.teams if spec.by_team else ():
+            own = spec.build(self.book, period, zone, team_id)
+            if own is not None:
+                yield replace(own, notes={**own.notes, **late})
+
+    def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
+        """Give the message that a report would be, and the channels it would go to."""
+        alert = report.alert()
+        opened = OpenAlert(
+            id="preview",
+            type=alert.type,
+            severity=alert.severity,
+            headline=alert.headline,
+            labels=alert.identity,
+            facts=alert.facts,
+            metadata={},
+            count=1,
+            told=0,
+            summaries=0,
+            first_at=alert.first_at,
+            last_at=alert.last_at,
+            fingerprint=alert.fingerprint,
+        )
+        message = compose(opened, Step.NOTICE, (), {}, at=now, proxy_url=self.runtime.proxy_url)
+        return message, self.runtime.router.decide(alert.type, opened.routing_labels, now=now).channels
+
+    def _reported(self, kind: ReportKind) -> datetime | None:
+        return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))
+
+    def _notes(self, period: Period) -> dict[str, str]:
+        start = period.until - (period.days.last - period.days.first) - timedelta(days=1)
+        budgets, dropped = self.runtime.store.run(lambda tx: (tx.live_budgets(), tx.dropped_events(since=start)))
+        notes = {"Budgets near their limit": _near(budgets)}
+        if dropped:
+            notes["Dropped"] = f"{dropped:,} events, by publishers since they started; the sums are short by them"
+        return {label: value for label, value in notes.items() if value}
+
+
+def _moment(kind: ReportKind) -> str:
+    """Name the moment of the line up to which a kind is reported."""
+    return f"reported_{kind.value}"
+
+
+def _near(budgets: Mapping[BudgetKey, Standing]) -> str:
+    """Name the budgets that are nearly used up, the fullest first."""
+    shares = [(share(standing.reading) or 0.0, key, standing.reading) for key, standing in budgets.items()]
+    near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1]))
+    parts = [f"{short(name(key, reading))} {used:.0f} %" for used, key, reading in near[:MAX_SHOWN]]
+    if len(near) > MAX_SHOWN:
+        parts.append(f"and {len(near) - MAX_SHOWN:,} more")
+    return " · ".join(parts)

@@ -1,0 +1,41 @@
+"""The reports: which days each is of, and what it says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alertworker.reports import periods
+from alertworker.reports.model import Report, ReportKind, late_note
+from alertworker.reports.periods import Calendar, Ending, Period, containing
+from alertworker.reports.spend import monthly, spend
+from alertworker.spend_book import SpendBook
+
+__all__ = ["REPORTS", "Calendar", "Period", "Report", "ReportKind", "ReportSpec", "containing", "due", "late_note"]
+
+#: Gives a report of a period, for one team where one is named; ``None`` where there is nothing to say.
+Build = Callable[[SpendBook, Period, str, str | None], Report | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSpec:
+    """How a report's period is found, and how it is put together; ``by_team`` where teams can have their own."""
+
+    ending: Ending
+    build: Build
+    by_team: bool = True
+
+
+REPORTS: Final[Mapping[ReportKind, ReportSpec]] = {
+    ReportKind.SPEND: ReportSpec(periods.every_days, spend),
+    ReportKind.MONTHLY: ReportSpec(periods.month, monthly),
+}
+
+
+def due(kind: ReportKind, calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
+    """Give the periods of a report that are due, later than the one that was reported last; the oldest first."""
+    if kind is ReportKind.DAILY:
+        return periods.due_daily(calendar, after, now=now)
+    return periods.due(REPORTS[kind].ending, calendar, after, now=now)

@@ -1,0 +1,148 @@
+"""A report as data: its totals, its tables and its notes; and the alert that carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.ledger import SpendSums
+from alertworker.money import dollars_from_nanos, spell_dollars
+from alertworker.reports.periods import Period
+
+#: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
+MAX_SHOWN: Final = 8
+MAX_NAME: Final = 40
+
+
+class ReportKind(StrEnum):
+    """The reports there are, as people ask for them."""
+
+    SPEND = "spend"
+    MONTHLY = "monthly"
+    DAILY = "daily"
+    FALLBACKS = "fallbacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table, whole: ``rows`` by column, exact; and ``line``, what a message says of it."""
+
+    title: str
+    rows: tuple[Mapping[str, Any], ...]
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report says. ``team_id`` where it is of one team only; ``notes`` are label and value, in order."""
+
+    kind: ReportKind
+    type: AlertType
+    headline: str
+    period: Period
+    total: SpendSums
+    before: SpendSums
+    sections: tuple[Section, ...]
+    notes: Mapping[str, str] = field(default_factory=dict)
+    team_id: str | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What a message shows: a line for each table, then the notes; nothing that is empty."""
+        facts = {section.title: section.line for section in self.sections} | dict(self.notes)
+        return {name: value for name, value in facts.items() if value}
+
+    def alert(self) -> Alert:
+        """Give the alert that carries it: a notice, of which there is one for each kind, period and team."""
+        days = f"{self.period.days.first}/{self.period.days.last}"
+        identity = {"report": self.kind.value, "period": days, "until": self.period.until.isoformat()}
+        if self.team_id is not None:
+            identity["team"] = self.team_id
+        return Alert(
+            type=self.type,
+            severity=Severity.LOW,
+            identity=identity,
+            headline=self.headline,
+            first_at=self.period.until,
+            last_at=self.period.until,
+            facts=self.facts,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Give it for machines: every row of every table, money in dollars as exact text."""
+        return {
+            "kind": self.kind.value,
+            "headline": self.headline,
+            "first": self.period.days.first.isoformat(),
+            "last": self.period.days.last.isoformat(),
+            "whole": self.period.whole,
+            "team_id": self.team_id,
+            "total": plain_sums(self.total),
+            "before": plain_sums(self.before),
+            "sections": {section.title: list(section.rows) for section in self.sections},
+            "notes": dict(self.notes),
+        }
+
+
+def plain_sums(sums: SpendSums) -> dict[str, Any]:
+    """Give sums for machines."""
+    values = asdict(sums)
+    values["spend"] = f"{dollars_from_nanos(values.pop('spend_nanos')):f}"
+    return values
+
+
+def title(what: str, period: Period, zone: str, total: SpendSums, before: SpendSums) -> str:
+    """Give the headline: what, when, how much.
+
+    A day that is under way is not compared with a whole one.
+    """
+    moment = "" if period.whole else " so far"
+    change = change_of(total, before) if period.whole else ""
+    amount = f"{spell_dollars(total.spend_nanos)}{f' ({change})' if change else ''}"
+    return f"{what} {_days(period.days.first, period.days.last)}{moment} ({zone}): {amount}"
+
+
+def change_of(sums: SpendSums, before: SpendSums) -> str:
+    """Say how spend changed: "+9 %", "new", or nothing where there is nothing to compare.
+
+    >>> change_of(SpendSums(spend_nanos=109), SpendSums(spend_nanos=100)), change_of(SpendSums(), SpendSums())
+    ('+9 %', '')
+    """
+    if not before.spend_nanos:
+        return "new" if sums.spend_nanos else ""
+    return f"{(sums.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos:+,.0f} %"
+
+
+def short(name: str) -> str:
+    """Cut a name to what a line has room for.
+
+    >>> short("x" * 50)[-3:], len(short("x" * 50))
+    ('xx…', 40)
+    """
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
+def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> dict[str, str]:
+    """Say that a report comes late, when it does by more than ``patience`` seconds."""
+    if (now - period.due).total_seconds() <= patience:
+        return {}
+    return {"Sent late": f"it was due at {period.due.isoformat(timespec='minutes')} (days in {zone})"}
+
+
+def _days(first: date, last: date) -> str:
+    """Spell days as a person does.
+
+    >>> _days(date(2026, 11, 16), date(2026, 11, 22)), _days(date(2026, 12, 28), date(2027, 1, 3))
+    ('16 to 22 Nov 2026', '28 Dec 2026 to 3 Jan 2027')
+    """
+    end = f"{last.day} {last:%b %Y}"
+    if first == last:
+        return end
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {end}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{first.day} {first:%b}{year} to {end}"

@@ -1,0 +1,135 @@
+"""Which days a report is of, and when it goes out: pure, cut in the configured zone, whatever its clocks do.
+
+A period is named by the moment at which it ends; that moment is claimed in SQL, and only a later one can follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alertworker.spend_book import Days
+
+#: A Monday from which periods of some days are counted, so that every worker cuts the same ones.
+_ANCHOR: Final = date(2024, 1, 1)
+_DAY: Final = timedelta(days=1)
+#: How many periods that were missed are sent later, at the most.
+CATCH_UP: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When reports are due: every so many days, ending before ``weekday`` (0 is Monday), sent at ``hour``, local time.
+
+    ``daily_seconds`` is LiteLLM's ``daily_report_frequency``.
+    """
+
+    zone: ZoneInfo
+    every_days: int = 7
+    weekday: int = 0
+    hour: int = 9
+    daily_seconds: int = 43_200
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Some days, the days to compare them with, the moment they ended and the one at which their report is due (UTC).
+
+    ``whole`` is false for a day that is still under way.
+    """
+
+    days: Days
+    before: Days
+    until: datetime
+    due: datetime
+    whole: bool = True
+
+
+#: Gives the period that ended last when a day begins.
+Ending = Callable[[Calendar, date], Period]
+
+
+def every_days(calendar: Calendar, day: date) -> Period:
+    """Give the period of ``every_days`` days; whole weeks end before ``weekday``."""
+    return _of_length(calendar, day, calendar.every_days)
+
+
+def week(calendar: Calendar, day: date) -> Period:
+    """Give the week."""
+    return _of_length(calendar, day, 7)
+
+
+def month(calendar: Calendar, day: date) -> Period:
+    """Give the calendar month, beside the one before it."""
+    end = day.replace(day=1)
+    first = (end - _DAY).replace(day=1)
+    return _period(calendar, Days(first, end - _DAY), Days((first - _DAY).replace(day=1), first - _DAY))
+
+
+def daily(calendar: Calendar, day: date) -> Period:
+    """Give the day that ended; several where the frequency is of several days. It is due as soon as it has ended."""
+    length = max(1, calendar.daily_seconds // 86_400)
+    period = _of_length(calendar, day, length)
+    return Period(period.days, period.before, period.until, period.until)
+
+
+def due(ending: Ending, calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
+    """Give the periods that are due and end later than the one that was reported last, the oldest first.
+
+    Where none was ever reported, only the newest: nobody missed the others.
+    """
+    day, found = now.astimezone(calendar.zone).date(), list[Period]()
+    while len(found) < CATCH_UP and not (found and after is None):
+        period = ending(calendar, day)
+        if after is not None and period.until <= after:
+            break
+        if period.due <= now:
+            found.append(period)
+        day = period.days.first
+    return found[::-1]
+
+
+def due_daily(calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
+    """Give the daily report that is due: of the day that ended, or, several times a day, of the day so far.
+
+    Only the newest: the one after it says all that an earlier one would have said of the same day.
+    """
+    local = now.astimezone(calendar.zone)
+    passed = local.hour * 3_600 + local.minute * 60 + local.second
+    seconds = passed // calendar.daily_seconds * calendar.daily_seconds if calendar.daily_seconds < 86_400 else 0
+    period = daily(calendar, local.date())
+    if seconds:
+        slot = datetime.combine(local.date(), time(), calendar.zone) + timedelta(seconds=seconds)
+        until = slot.astimezone(UTC)
+        days = Days(local.date(), local.date())
+        if until <= now:  # an hour that the clock skipped has not come yet
+            period = Period(days, period.days, until, until, whole=False)
+    return [period] if after is None or period.until > after else []
+
+
+def containing(ending: Ending, calendar: Calendar, day: date) -> Period:
+    """Give the period that a day is in."""
+    end = day + _DAY
+    while (period := ending(calendar, end)).days.last < day:
+        end += _DAY
+    return period
+
+
+def _of_length(calendar: Calendar, day: date, length: int) -> Period:
+    anchor = _ANCHOR + timedelta(days=calendar.weekday)
+    end = anchor + timedelta(days=(day - anchor).days // length * length)
+    first = end - timedelta(days=length)
+    return _period(calendar, Days(first, end - _DAY), Days(first - timedelta(days=length), first - _DAY))
+
+
+def _period(calendar: Calendar, days: Days, before: Days) -> Period:
+    end = days.last + _DAY
+    return Period(
+        days,
+        before,
+        until=datetime.combine(end, time(), calendar.zone).astimezone(UTC),
+        due=datetime.combine(end, time(calendar.hour), calendar.zone).astimezone(UTC),
+    )

@@ -1,0 +1,93 @@
+"""What was spent in a period: by team and by tag, beside the period before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from alertworker.alerts import AlertType
+from alertworker.ledger import SpendSums
+from alertworker.money import spell_dollars
+from alertworker.reports.model import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
+from alertworker.reports.periods import Period
+from alertworker.spend_book import SpendBook, SpendRow
+
+_TABLES: Final = ("team", "tag")
+#: A team's own report has who and what is behind its spend instead of the other teams.
+_TABLES_OF_TEAM: Final = ("key", "model", "tag")
+
+
+def spend(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+    """Give the spend report, of all or of one team; ``None`` where nothing was called, now or before."""
+    return report(ReportKind.SPEND, "Spend", book, period, zone, team_id)
+
+
+def monthly(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+    """Give the report of a month that has ended."""
+    return report(ReportKind.MONTHLY, "Monthly spend", book, period, zone, team_id)
+
+
+def report(
+    kind: ReportKind, what: str, book: SpendBook, period: Period, zone: str, team_id: str | None
+) -> Report | None:
+    """Put a spend report together."""
+    total, before = book.total(period.days, team_id=team_id), book.total(period.before, team_id=team_id)
+    if not total.requests and not before.requests:
+        return None
+    tables = _TABLES if team_id is None else _TABLES_OF_TEAM
+    rows = {table: book.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
+    whose = what if team_id is None else f"{what} of team {short(_team(book, team_id, period))},"
+    return Report(
+        kind,
+        AlertType.SPEND_REPORTS,
+        title(whose, period, zone, total, before),
+        period,
+        total,
+        before,
+        tuple(section(table, rows[table], compare=period.whole) for table in tables),
+        notes(total, rows.get("team", [])),
+        team_id,
+    )
+
+
+def section(dimension: str, rows: Sequence[SpendRow], *, compare: bool) -> Section:
+    """Give the table of a dimension; tags are not summed up, since a call may have several."""
+    named = [row for row in rows if row.entity]
+    parts = [_part(row, compare=compare) for row in named[:MAX_SHOWN]]
+    if rest := named[MAX_SHOWN:]:
+        sums = spell_dollars(sum(row.sums.spend_nanos for row in rest))
+        parts.append(f"and {len(rest):,} more{'' if dimension == 'tag' else f' {sums}'}")
+    plain = tuple(
+        {"entity": row.entity, "alias": row.alias, **plain_sums(row.sums), "spend_before": _exact(row.before)}
+        for row in rows
+    )
+    return Section(f"By {dimension}", plain, " · ".join(parts))
+
+
+def notes(total: SpendSums, teams: Sequence[SpendRow]) -> dict[str, str]:
+    """Say how much was called, and what the tables do not: spend without a team, and calls at no price."""
+    said = {"Requests": f"{total.requests:,}, {total.failures:,} failed"}
+    said["Tokens"] = f"{total.prompt_tokens:,} in, {total.completion_tokens:,} out"
+    without = next((row for row in teams if not row.entity and row.sums.spend_nanos), None)
+    if without is not None:
+        said["No team"] = spell_dollars(without.sums.spend_nanos)
+    if total.zero_priced:
+        said["Priced $0"] = f"{total.zero_priced:,} requests; their price may be missing"
+    return said
+
+
+def _part(row: SpendRow, *, compare: bool) -> str:
+    change = change_of(row.sums, row.before) if compare else ""
+    return " ".join(
+        part for part in (short(row.alias or row.entity), spell_dollars(row.sums.spend_nanos), change) if part
+    )
+
+
+def _exact(sums: SpendSums) -> str:
+    exact: str = plain_sums(sums)["spend"]
+    return exact
+
+
+def _team(book: SpendBook, team_id: str, period: Period) -> str:
+    rows = book.totals("team", period.days, before=period.before, team_id=team_id, limit=1)
+    return next((row.alias for row in rows if row.alias), team_id)

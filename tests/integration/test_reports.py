@@ -1,0 +1,158 @@
+"""Reports from the ledger to the receiver: one for each period, from real rows, on both databases."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from click.testing import CliRunner
+
+from alertworker.cli import cli
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.events import RequestSucceeded
+from alertworker.pipeline import Reporter, Runtime, ingest
+from alertworker.reports import Calendar
+from alertworker.store import SqlSpendBook, SqlStore
+from tests.integration.line import NOW, Outbox, answered, batch, run_until_quiet
+
+DOLLAR = 1_000_000_000
+#: The Monday at which the week of `NOW` has ended, a quarter past the hour.
+MONDAY = datetime(2026, 11, 30, 9, 15, tzinfo=NOW.tzinfo)
+
+
+@pytest.fixture
+def reporter(runtime: Runtime, store: SqlStore) -> Reporter:
+    """Give what reports every seven days, Mondays at nine."""
+    return Reporter(runtime, SqlSpendBook(store.engine), Calendar(ZoneInfo("UTC")))
+
+
+def spent(call_id: str, dollars: int, *, at: datetime = NOW, **more: Any) -> RequestSucceeded:
+    """Make a call that cost so much."""
+    event = answered(call_id, cost_nanos=dollars * DOLLAR, **more)
+    return event.model_copy(update={"started_at": at, "ended_at": at, "occurred_at": at})
+
+
+def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -> None:
+    """Four at once, and again later: one message with totals, change, teams, tags and what has no team."""
+    week = timedelta(days=7)
+    events = [
+        spent("a", 4_000, team_alias="Search", tags=("x", "y")),
+        spent("b", 10, team_id=None),
+        spent("c", 2_000, at=NOW - week, team_alias="Search"),
+    ]
+    ingest(batch(*events), reporter.runtime, now=NOW)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(lambda _: reporter.look(now=MONDAY), range(4))) in (1, 2)
+    assert reporter.look(now=MONDAY + timedelta(minutes=5)) == 0
+    run_until_quiet(reporter.runtime, MONDAY)
+
+    weekly = [message for message in outbox.sent if "Monthly" not in message.headline]
+    assert [message.headline for message in weekly] == ["Spend 23 to 29 Nov 2026 (UTC): $4,010 (+100 %)"]
+    facts = weekly[0].facts
+    assert facts["By team"] == "Search $4,000 +100 %"
+    assert facts["By tag"] == "x $4,000 new · y $4,000 new"
+    assert facts["No team"] == "$10"
+    assert facts["Requests"] == "2, 0 failed"
+    assert "Sent late" not in facts
+
+
+def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
+    """Beat was away over the boundary; it says when the report was due. The receiver fails once, and has it once."""
+    ingest(batch(spent("a", 1)), reporter.runtime, now=NOW)
+    outbox.failures = [DeliveryError("503", Reason.SERVER_ERROR)]
+    later = MONDAY + timedelta(hours=30)
+
+    reporter.look(now=later)
+    run_until_quiet(reporter.runtime, later)
+    run_until_quiet(reporter.runtime, later + timedelta(minutes=5))
+
+    (message,) = [message for message in outbox.sent if "Monthly" not in message.headline]
+    assert message.facts["Sent late"].startswith("it was due at 2026-11-30T09:00+00:00")
+    assert len(set(outbox.ids)) == len(outbox.ids)
+
+
+def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
+    """An empty week is claimed in silence, so that it is not looked at again."""
+    assert reporter.look(now=MONDAY) == 2
+    run_until_quiet(reporter.runtime, MONDAY)
+
+    assert outbox.sent == []
+    assert reporter.look(now=MONDAY) == 0
+
+
+def test_the_month_is_the_one_that_ended(reporter: Reporter, outbox: Outbox) -> None:
+    """On the first of December it is November's."""
+    ingest(batch(spent("a", 5), spent("b", 4, at=NOW - timedelta(days=31))), reporter.runtime, now=NOW)
+
+    reporter.look(now=datetime(2026, 12, 1, 9, tzinfo=NOW.tzinfo))
+    run_until_quiet(reporter.runtime, MONDAY + timedelta(days=1))
+
+    assert "Monthly spend 1 to 30 Nov 2026 (UTC): $5 (+25 %)" in [message.headline for message in outbox.sent]
+
+
+def test_a_team_gets_its_own(reporter: Reporter, outbox: Outbox) -> None:
+    """With its keys and models, the label that routes ask about, and no word of another team."""
+    own = replace(reporter, teams=("search", "idle"))
+    events = [spent("a", 3, key_hash="k1"), spent("b", 9, team_id="billing", team_alias="Billing")]
+    ingest(batch(*events), own.runtime, now=NOW)
+
+    own.look(now=MONDAY)
+    run_until_quiet(own.runtime, MONDAY)
+
+    (message,) = [item for item in outbox.sent if item.labels.get("team") == "search"]
+    assert message.headline == "Spend of team search, 23 to 29 Nov 2026 (UTC): $3 (new)"
+    assert message.facts["By key"] == "app $3 new"
+    assert "illing" not in message.model_dump_json()
+    assert not [item for item in outbox.sent if item.labels.get("team") == "idle"]
+
+
+def test_thousands_of_teams_fit_and_add_up(reporter: Reporter) -> None:
+    """Eight are named, the rest is one sum; names that would break a line are short."""
+    names = {f"t{number}": "<!channel> " * 20 + str(number) for number in range(1_500)}
+    events = [spent(team_id, 2, team_id=team_id, team_alias=name) for team_id, name in names.items()]
+    for start in range(0, len(events), 500):
+        ingest(batch(*events[start : start + 500]), reporter.runtime, now=NOW)
+
+    (report,) = reporter.build(*_week(reporter), now=MONDAY)
+
+    assert report.facts["By team"].endswith("· and 1,492 more $2,984")
+    assert len(report.facts["By team"]) < 600
+    assert len(report.sections[0].rows) == 1_500
+
+
+def _week(reporter: Reporter) -> tuple[Any, Any]:
+    from alertworker.reports import REPORTS, ReportKind
+
+    return ReportKind.SPEND, REPORTS[ReportKind.SPEND].ending(reporter.calendar, MONDAY.date())
+
+
+def test_the_command_prints_what_would_go_out_and_sends_once(
+    reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox: Outbox
+) -> None:
+    """Dry runs change nothing; JSON is exact; the second one that sends is told that it was sent."""
+    past = NOW.replace(year=2025)
+    ingest(batch(spent("a", 1, at=past, team_alias="[red]Search")), reporter.runtime, now=past)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.get_reporter", lambda: reporter)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        result = CliRunner().invoke(cli, ["report", "monthly", "--period", "2025-11-03", *arguments])
+        assert result.exit_code == code, result.output
+        return result.output + str(result.exception or "")
+
+    shown = run("--dry-run")
+    assert "Monthly spend 1 to 30 Nov 2025 (UTC): $1 (new)" in shown
+    assert "[red]Search $1 new" in shown
+    assert "to outbox" in shown
+    assert json.loads(run("--json"))["sections"]["By team"][0]["spend"] == "1.000000000"
+    assert "reported: 2025-11-01 to 2025-11-30" in run()
+    assert "was sent before" in run(code=1)
+    run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))
+    assert len(outbox.sent) == 1

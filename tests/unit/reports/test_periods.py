@@ -1,0 +1,105 @@
+"""Periods: every day is in exactly one, whatever the zone's clocks do, and each is due once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.reports import Calendar, ReportKind, containing, due, periods
+from alertworker.spend_book import Days
+
+UTC_ZONE = ZoneInfo("UTC")
+BERLIN = Calendar(ZoneInfo("Europe/Berlin"))
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia")
+
+
+def test_a_week_ends_before_its_weekday() -> None:
+    """Seven days, Monday to Sunday; due at the hour, in local time, summer and winter."""
+    period = periods.every_days(BERLIN, date(2026, 11, 25))
+
+    assert period.days == Days(date(2026, 11, 16), date(2026, 11, 22))
+    assert period.before == Days(date(2026, 11, 9), date(2026, 11, 15))
+    assert period.until == datetime(2026, 11, 22, 23, tzinfo=UTC)
+    assert period.due == datetime(2026, 11, 23, 8, tzinfo=UTC)
+    assert periods.every_days(BERLIN, date(2026, 7, 1)).due == datetime(2026, 6, 29, 7, tzinfo=UTC)
+
+
+@given(st.integers(1, 400), st.integers(0, 6), st.dates(date(2020, 1, 1), date(2040, 1, 1)), st.sampled_from(ZONES))
+def test_periods_of_some_days_follow_each_other(length: int, weekday: int, day: date, zone: str) -> None:
+    """N days are N days; no day is in two, and none is left out."""
+    calendar = Calendar(ZoneInfo(zone), every_days=length, weekday=weekday)
+
+    period = periods.every_days(calendar, day)
+
+    assert (period.days.last - period.days.first).days == length - 1
+    assert day - timedelta(days=length) <= period.days.last < day
+    earlier = periods.every_days(calendar, period.days.first)
+    assert earlier.days == period.before
+    assert earlier.until < period.until <= period.due
+    assert containing(periods.every_days, calendar, period.days.first).days == period.days
+    if length % 7 == 0:
+        assert (period.days.last + timedelta(days=1)).weekday() == weekday
+
+
+@pytest.mark.parametrize(
+    ("day", "first", "last", "before"),
+    [
+        (date(2026, 12, 1), date(2026, 11, 1), date(2026, 11, 30), date(2026, 10, 1)),
+        (date(2026, 1, 1), date(2025, 12, 1), date(2025, 12, 31), date(2025, 11, 1)),
+        (date(2028, 3, 31), date(2028, 2, 1), date(2028, 2, 29), date(2028, 1, 1)),
+    ],
+    ids=["november", "over the year", "leap day"],
+)
+def test_a_monthly_report_is_of_the_month_that_ended(day: date, first: date, last: date, before: date) -> None:
+    """Not of the one that has just begun."""
+    period = periods.month(BERLIN, day)
+
+    assert period.days == Days(first, last)
+    assert period.before.first == before
+    assert period.before.last == first - timedelta(days=1)
+
+
+def test_an_hour_that_the_clock_skips_still_comes_once() -> None:
+    """Clocks in Berlin go from two to three on 29 March 2026; a period that ends with the 28th is due once."""
+    calendar = Calendar(ZoneInfo("Europe/Berlin"), every_days=1, hour=2)
+    start, after, seen = datetime(2026, 3, 28, 12, tzinfo=UTC), None, list[date]()
+    for minutes in range(0, 48 * 60, 10):
+        for period in due(ReportKind.SPEND, calendar, after, now=start + timedelta(minutes=minutes)):
+            after = period.until
+            seen.append(period.days.last)
+
+    assert seen == [date(2026, 3, 27), date(2026, 3, 28), date(2026, 3, 29)]
+
+
+def test_a_first_report_is_only_the_newest_and_missed_ones_follow_in_order() -> None:
+    """Without a report before, nobody missed one; after a long pause the three newest are caught up."""
+    calendar, now = Calendar(UTC_ZONE, every_days=1), datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+    (first,) = due(ReportKind.SPEND, calendar, None, now=now)
+    assert first.days.last == date(2026, 11, 24)
+    later = due(ReportKind.SPEND, calendar, first.until, now=now + timedelta(days=10))
+    assert [period.days.last.isoformat() for period in later] == ["2026-12-02", "2026-12-03", "2026-12-04"]
+    assert due(ReportKind.SPEND, calendar, first.until, now=now) == []
+
+
+def test_a_clock_that_steps_back_makes_nothing_due_again() -> None:
+    """What ended no later than the last report stays reported."""
+    calendar, now = Calendar(UTC_ZONE), datetime(2026, 11, 25, 12, tzinfo=UTC)
+    (period,) = due(ReportKind.SPEND, calendar, None, now=now)
+
+    for days in range(60):
+        assert due(ReportKind.SPEND, calendar, period.until, now=now - timedelta(days=days)) == []
+
+
+def test_before_its_hour_nothing_is_due() -> None:
+    """A minute before nine it is still the week before that counts."""
+    calendar = Calendar(ZoneInfo("Asia/Kolkata"))
+    nine = datetime(2026, 11, 23, 3, 30, tzinfo=UTC)
+
+    (early,) = due(ReportKind.SPEND, calendar, None, now=nine - timedelta(minutes=1))
+    (late,) = due(ReportKind.SPEND, calendar, None, now=nine)
+    assert (early.days.last, late.days.last) == (date(2026, 11, 15), date(2026, 11, 22))
