@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, func, select, update
@@ -142,7 +142,13 @@ class AlertStatements(Statements):
         return tuple(self.connection.execute(statement.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
 
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification per channel; one that is there already stays as it is."""
+        """Write a notification per channel; one that is there already stays as it is.
+
+        Each is younger than all that the alert had before, also after the clock was set back: that is their order.
+        """
+        own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
+        last = self.connection.execute(own).scalar()
+        created_at = now if last is None else max(now, last + timedelta(microseconds=1))
         for channel in sorted(channels):
             row = {
                 "id": str(new_id()),
@@ -152,7 +158,7 @@ class AlertStatements(Statements):
                 "status": "pending",
                 "message": message.model_dump_json(),
                 "attempts": 0,
-                "created_at": now,
+                "created_at": created_at,
                 "next_attempt_at": now,
             }
             self.connection.execute(insert_or(self.connection, NOTIFICATIONS).values(row).on_conflict_do_nothing())

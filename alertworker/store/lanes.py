@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, select, update
+from sqlalchemy import ColumnElement, Exists, Update, and_, select, update
 
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
@@ -45,7 +45,7 @@ class LaneStore(Database):
         """Give what is due in a lane and was never attempted, in the lane's order."""
         statement = (
             select(NOTIFICATIONS)
-            .where(_untouched(channel), NOTIFICATIONS.c.next_attempt_at <= now)
+            .where(_untouched(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
             .order_by(NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
             .limit(limit)
         )
@@ -58,31 +58,13 @@ class LaneStore(Database):
 
     def next_due(self, channel: str, *, now: datetime) -> Due | None:
         """Give the lane's next notification in order, messages of one alert one after the other."""
-        earlier = NOTIFICATIONS.alias("earlier")
-        digest = NOTIFICATIONS.alias("digest")
-        unsent = select(digest.c.id).where(digest.c.channel == channel, digest.c.status == "pending")
-        waits_with_another = and_(
-            earlier.c.status == "merged",
-            earlier.c.merged_into.in_(unsent),
-            earlier.c.merged_into != NOTIFICATIONS.c.id,
-        )
-        waits_for_earlier = (
-            select(earlier.c.id)
-            .where(
-                earlier.c.alert_id == NOTIFICATIONS.c.alert_id,
-                earlier.c.channel == channel,
-                (earlier.c.status == "pending") | waits_with_another,
-                earlier.c.id < NOTIFICATIONS.c.id,
-            )
-            .exists()
-        )
         statement = (
             select(NOTIFICATIONS)
             .where(
                 NOTIFICATIONS.c.channel == channel,
                 NOTIFICATIONS.c.status == "pending",
                 NOTIFICATIONS.c.next_attempt_at <= now,
-                ~waits_for_earlier,
+                ~_behind(channel),
             )
             # A test does not wait behind what waits: who asked wants to know about the receiver.
             .order_by(NOTIFICATIONS.c.step != Step.TEST.value, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
@@ -185,6 +167,31 @@ def _pending(notification_id: str) -> Update:
 def _untouched(channel: str) -> ColumnElement[bool]:
     """Select what was never attempted: only that may still be merged."""
     return and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.body.is_(None))
+
+
+def _behind(channel: str, *, attempted: bool = False) -> Exists:
+    """Select what must wait for an earlier message of its alert; with ``attempted`` only for one that is sealed.
+
+    A message that was merged waits with the digest that tells it.
+    """
+    earlier, digest = NOTIFICATIONS.alias("earlier"), NOTIFICATIONS.alias("digest")
+    unsent = select(digest.c.id).where(digest.c.channel == channel, digest.c.status == "pending")
+    in_a_digest = and_(
+        earlier.c.status == "merged",
+        earlier.c.merged_into.in_(unsent),
+        earlier.c.merged_into != NOTIFICATIONS.c.id,
+    )
+    pending = earlier.c.status == "pending"
+    return (
+        select(earlier.c.id)
+        .where(
+            earlier.c.alert_id == NOTIFICATIONS.c.alert_id,
+            earlier.c.channel == channel,
+            (and_(pending, earlier.c.body.is_not(None)) if attempted else pending) | in_a_digest,
+            earlier.c.created_at < NOTIFICATIONS.c.created_at,
+        )
+        .exists()
+    )
 
 
 def _attempted(tx: SqlTransaction, notification_id: str, outcome: str, answer: str, *, now: datetime) -> None:

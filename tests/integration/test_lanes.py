@@ -100,6 +100,35 @@ def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, 
     assert steps.index(Step.DIGEST) < steps.index(Step.RESOLVED)
 
 
+def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(runtime: Runtime, outbox: Outbox) -> None:
+    """The firing message was attempted and must be again; meanwhile so much waits that it becomes a digest."""
+    outbox.digest_size = 100
+    ingest(batch(announced("a")), runtime, now=NOW)
+    outbox.failures = [DeliveryError("slow down", Reason.SERVER_ERROR)]
+    pipeline.deliver("outbox", runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(0.1))
+    sweep(runtime, now=after(0.1))
+    raise_alerts(runtime, 15)
+    run_until_quiet(runtime, after(0.2))
+    run_until_quiet(runtime, after(60))
+    run_until_quiet(runtime, after(61))
+
+    told = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
+    hanging = [step for kind, step in told if kind is AlertType.LLM_REQUESTS_HANGING]
+    assert hanging == [Step.FIRING, Step.RESOLVED]
+
+
+def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime: Runtime, outbox: Outbox) -> None:
+    """What was written later is younger, whatever the clock said: also inside a digest."""
+    outbox.digest_size = 100
+    ingest(batch(announced("a")), runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(-20))
+    sweep(runtime, now=after(-20))
+    run_until_quiet(runtime, after(1))
+
+    assert [message.step for message in outbox.sent] == [Step.PASSED]
+
+
 def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
     """Fired and resolved, in one."""
     ingest(batch(announced("a")), runtime, now=NOW)
