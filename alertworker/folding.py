@@ -18,6 +18,7 @@ from alertworker.events import (
     AttemptFailed,
     BudgetReported,
     Canary,
+    DeploymentCooledDown,
     EndEvent,
     EntityChanged,
     Event,
@@ -66,6 +67,7 @@ class Fold:
     ended: dict[str, EndEvent] = field(default_factory=dict)
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
+    cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
     relayed: list[AlertRelayed] = field(default_factory=list)
     canary_sent_at: datetime | None = None
@@ -111,8 +113,10 @@ def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
 
 
 def _told(result: Fold, event: Event) -> None:
-    """Keep what somebody did, and what LiteLLM said; there is little of it."""
-    if isinstance(event, EntityChanged):
+    """Keep what somebody did, and what LiteLLM said and did; there is little of it."""
+    if isinstance(event, DeploymentCooledDown):
+        result.cooled_down.append(event)
+    elif isinstance(event, EntityChanged):
         result.changed.append(event)
     elif isinstance(event, AlertRelayed):
         result.relayed.append(event)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final
 
 from alertworker.alerts import Alert, AlertType
-from alertworker.detectors import admin, llm, tracking
+from alertworker.detectors import admin, cooldowns, llm, tracking
 from alertworker.detectors.policy import Policy
 from alertworker.folding import Fold
 
@@ -17,6 +17,7 @@ Detector = Callable[[Fold, Policy], Iterable[Alert]]
 DETECTORS: Final[Mapping[AlertType, Detector]] = {
     AlertType.LLM_EXCEPTIONS: llm.exceptions,
     AlertType.LLM_TOO_SLOW: llm.too_slow,
+    AlertType.COOLDOWN_DEPLOYMENT: cooldowns.cooled_down,
     AlertType.FAILED_TRACKING_SPEND: tracking.failed_tracking,
     **{kind: partial(admin.changes, kind=kind) for kind in admin.TYPES.values()},
 }

@@ -14,6 +14,7 @@ from alertworker.events.llm import (
     Budget,
     BudgetScope,
     CallEvent,
+    DeploymentCooledDown,
     EndEvent,
     Failure,
     Origin,
@@ -32,6 +33,7 @@ AnyEvent = Annotated[
     | RequestAbandoned
     | RequestAnnounced
     | AttemptFailed
+    | DeploymentCooledDown
     | EntityChanged
     | AlertRelayed
     | BudgetReported
@@ -61,6 +63,7 @@ __all__ = [
     "BudgetScope",
     "CallEvent",
     "Canary",
+    "DeploymentCooledDown",
     "EndEvent",
     "Entity",
     "EntityChanged",

@@ -185,3 +185,20 @@ class AttemptFailed(CallEvent):
     failure: Failure
     seconds: Seconds | None = None
     fallback_depth: Count = 0
+
+
+class DeploymentCooledDown(Event):
+    """A proxy takes no deployment for a while, after attempts on it failed; ``failure`` is the last of them.
+
+    ``occurred_at`` is when the cooldown began, ``seconds`` how long it is.
+    """
+
+    type: Literal["llm.deployment.cooled_down"] = "llm.deployment.cooled_down"
+    deployment_id: Name
+    seconds: Seconds
+    model: Name | None = None
+    model_group: Name | None = None
+    provider: Name | None = None
+    region: Name | None = None
+    api_base: Url | None = None
+    failure: Failure

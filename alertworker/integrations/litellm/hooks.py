@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Concatenate, Final, ParamSpec
 
 from litellm.integrations.custom_logger import CustomLogger
 
+from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import Publisher, get_publisher
@@ -90,7 +91,8 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             options = CallbackOptions.read(os.environ, _litellm_config())
             publisher = get_publisher()
             publisher.integration = "litellm"
-            self._made = Recorder(publisher, options, threshold=_litellm_threshold)
+            cooldowns = CooldownWatch(publisher.publish, _litellm_cooldowns)
+            self._made = Recorder(publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns)
             expect_end_on_sigterm(publisher)
         return self._made
 
@@ -132,6 +134,13 @@ def _litellm_threshold() -> object:
     """Give ``general_settings.alerting_threshold`` of the proxy this runs in, if it runs in one."""
     settings = getattr(sys.modules.get(_SERVER), "general_settings", None)
     return settings.get("alerting_threshold") if isinstance(settings, Mapping) else None
+
+
+async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+    """Give the cooldowns that the router of the proxy this runs in keeps just now, if it runs in one."""
+    cache = getattr(getattr(sys.modules.get(_SERVER), "llm_router", None), "cooldown_cache", None)
+    found = await cache.async_get_active_cooldowns(list(deployment_ids), None) if cache is not None else ()
+    return [(name, value) for name, value in found if isinstance(value, Mapping)]
 
 
 def get_callback() -> Any:

@@ -14,6 +14,7 @@ from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.bounds import count, moment, name
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, remembered, request_metadata
+from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
 
@@ -64,11 +65,13 @@ class Recorder:
         *,
         threshold: Callable[[], object] = lambda: None,
         grace: tuple[float, float] = (GRACE, GRACE_ANSWERED),
+        cooldowns: CooldownWatch | None = None,
     ) -> None:
         self._publisher = publisher
         self._options = options
         self._threshold = threshold
         self._grace, self._grace_answered = grace
+        self._cooldowns = cooldowns
         self._next_threshold = 0.0
         self._calls: dict[str, Call] = {}
         self._ended: dict[str, None] = {}
@@ -117,16 +120,22 @@ class Recorder:
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
         if call is not None:
             call.trying = False
+        deployment, failure = (
+            deployment_facts(attempt),
+            describe(error, attempt, attempted=True, key=attempt.get("api_key")),
+        )
         self._publisher.publish(
             {
                 **shared,
-                **deployment_facts(attempt),
+                **deployment,
                 "type": "llm.attempt.failed",
                 "occurred_at": now,
-                "failure": describe(error, attempt, attempted=True, key=attempt.get("api_key")),
+                "failure": failure,
                 "fallback_depth": max(0, fallback_depth or 0),
             }
         )
+        if self._cooldowns is not None:
+            self._cooldowns.failed(deployment, failure)
 
     def succeeded(self, kwargs: Mapping[str, Any]) -> None:
         """Tell that a call was answered, from LiteLLM's success log."""

@@ -1,0 +1,50 @@
+"""Deployments that a proxy takes no more for a while: why, and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.policy import Policy
+from alertworker.events import DeploymentCooledDown
+from alertworker.folding import Fold
+
+
+def cooled_down(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+    """One notice for each deployment; its further cooldowns, and those of other processes, are counted in it.
+
+    A notice and no condition: a cooldown ends by itself within seconds, and its end says nothing of the deployment.
+    """
+    groups: dict[str, list[DeploymentCooledDown]] = {}
+    for event in fold.cooled_down:
+        groups.setdefault(event.deployment_id, []).append(event)
+    for deployment_id, events in groups.items():
+        last = max(events, key=lambda event: event.occurred_at)
+        failure, model = last.failure, last.model_group or last.model or "unknown model"
+        status = f" {failure.status_code}" if failure.status_code else ""
+        labels = {"model": model, "provider": last.provider, "region": last.region, "deployment": deployment_id}
+        facts = {
+            "Deployment": deployment_id,
+            "Model": last.model,
+            "Provider": last.provider,
+            "API Base": last.api_base,
+            "Until": _until(last),
+            "Error": failure.message,
+        }
+        yield Alert(
+            type=AlertType.COOLDOWN_DEPLOYMENT,
+            severity=Severity.MEDIUM,
+            identity={"deployment": deployment_id},
+            headline=f"Deployment cools down for {last.seconds:g} s: {model} · {failure.error_class}{status}",
+            first_at=min(event.occurred_at for event in events),
+            last_at=last.occurred_at,
+            count=len(events),
+            labels={name: value for name, value in labels.items() if value},
+            facts={name: value for name, value in facts.items() if value},
+            members=tuple(f"until {_until(event)}" for event in events[:MAX_MEMBERS]),
+        )
+
+
+def _until(event: DeploymentCooledDown) -> str:
+    return (event.occurred_at + timedelta(seconds=event.seconds)).isoformat(timespec="seconds")

@@ -1,0 +1,93 @@
+"""Cooldowns: asked of the router after failed attempts, told once each, and one notice for a deployment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from alertworker.detectors import Policy
+from alertworker.detectors.cooldowns import cooled_down
+from alertworker.events import EVENT, DeploymentCooledDown
+from alertworker.folding import fold
+from alertworker.integrations.litellm.cooldowns import CooldownWatch
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+FAILURE = {"error_class": "RateLimitError", "status_code": 429, "origin": "provider", "message": "slow down"}
+FIELDS = {"deployment_id": "d1", "model_group": "gpt-4o", "provider": "azure", "region": "eu"}
+
+
+class Router:
+    """Answers as LiteLLM's cooldown cache does."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[str]] = []
+        self.cooldowns: list[tuple[str, Mapping[str, Any]]] = []
+
+    async def active(self, ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Give what is cooling down."""
+        self.asked.append(ids)
+        return self.cooldowns
+
+
+def test_a_burst_of_failures_asks_once_and_each_cooldown_is_told_once() -> None:
+    """The event is valid on the wire, and holds the last failure; what LiteLLM keeps of its text is not used."""
+    events: list[Any] = []
+    router = Router()
+    begun = {"timestamp": NOW.timestamp(), "cooldown_time": 5, "exception_received": "echoes the prompt"}
+    router.cooldowns = [("d1", begun)]
+
+    async def proxy() -> None:
+        watch = CooldownWatch(
+            lambda event: events.append(EVENT.validate_python(dict(event))), router.active, delay=0.01
+        )
+        for _ in range(2):
+            for _ in range(50):
+                watch.failed(FIELDS, FAILURE)
+            watch.failed({"model": "turned away"}, FAILURE)
+            await asyncio.sleep(0.1)
+
+    asyncio.run(proxy())
+
+    assert router.asked == [["d1"], ["d1"]]
+    (event,) = events
+    assert (event.deployment_id, event.occurred_at, event.seconds) == ("d1", NOW, 5)
+    assert event.failure.error_class == "RateLimitError"
+    assert "prompt" not in event.model_dump_json()
+
+
+def test_trouble_of_the_router_reaches_nobody() -> None:
+    """A cache that cannot be asked, and values that are none."""
+    events: list[Any] = []
+
+    async def broken(_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        raise ConnectionError
+
+    async def odd(_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        return [("d1", {"timestamp": "no", "cooldown_time": 5}), ("d1", {"timestamp": 1.0, "cooldown_time": None})]
+
+    async def proxy() -> None:
+        for cooldowns in (broken, odd):
+            watch = CooldownWatch(events.append, cooldowns, delay=0.01)
+            watch.failed(FIELDS, FAILURE)
+            await asyncio.sleep(0.05)
+
+    asyncio.run(proxy())
+    assert events == []
+
+
+def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
+    """The cooldowns of several processes are counted in it."""
+    first = DeploymentCooledDown.model_validate({**FIELDS, "occurred_at": NOW, "seconds": 5, "failure": FAILURE})
+    last = first.model_copy(update={"occurred_at": NOW + timedelta(seconds=9)})
+    other = first.model_copy(update={"deployment_id": "d2"})
+    folded = fold([last, first, other], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+    alerts = {alert.identity["deployment"]: alert for alert in cooled_down(folded, Policy())}
+
+    assert set(alerts) == {"d1", "d2"}
+    alert = alerts["d1"]
+    assert alert.headline == "Deployment cools down for 5 s: gpt-4o · RateLimitError 429"
+    assert (alert.count, alert.facts["Until"]) == (2, "2026-11-23T14:02:25+00:00")
+    assert alert.labels == {"model": "gpt-4o", "provider": "azure", "region": "eu", "deployment": "d1"}
