@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from alertworker.figures import BudgetFigures
+
 
 class Severity(StrEnum):
     """How bad it is; the values are the levels that LiteLLM prints, so that filters on them keep working."""
@@ -143,6 +145,8 @@ OURS: Final = frozenset(
 RELAYED: Final = "relayed_from"
 #: The label of a relayed alert that something else tells already; it reaches nobody.
 COVERED_BY: Final = "covered_by"
+#: Types that come by the calendar: nobody is woken for them.
+REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
 
 #: How many members (single calls, failures) an alert keeps by name; the rest is counted.
 MAX_MEMBERS: Final = 10
@@ -155,7 +159,7 @@ class Alert:
     ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
     label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences, and ``parts`` say how many of
     them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
-    condition that is raised on a higher level than it has, rises.
+    condition that is raised on a higher level than it has, rises. ``figures`` are a budget's.
     """
 
     type: AlertType
@@ -171,6 +175,7 @@ class Alert:
     parts: Mapping[str, int] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     level: int = 1
+    figures: BudgetFigures | None = None
 
     @property
     def kind(self) -> Kind:
@@ -205,6 +210,7 @@ class OpenAlert:
     first_at: datetime
     last_at: datetime
     fingerprint: str = ""
+    figures: BudgetFigures | None = None
     level: int = 1
     opened: bool = False
     rose: bool = False

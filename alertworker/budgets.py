@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from alertworker.events import Budget, BudgetReported, BudgetScope, EndEvent, RequestFailed
+from alertworker.figures import BudgetEvent
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
@@ -28,15 +28,6 @@ _REFUSED: Final = "BudgetExceededError"
 _REPORTS: Final = frozenset(
     {"budget_crossed", "threshold_crossed", "soft_budget_crossed", "projected_limit_exceeded", "max_budget_alert"}
 )
-
-
-class BudgetEvent(StrEnum):
-    """What happened to a budget, in LiteLLM's words."""
-
-    PROJECTED_LIMIT_EXCEEDED = "projected_limit_exceeded"
-    SOFT_BUDGET_CROSSED = "soft_budget_crossed"
-    THRESHOLD_CROSSED = "threshold_crossed"
-    BUDGET_CROSSED = "budget_crossed"
 
 
 class BudgetKey(NamedTuple):

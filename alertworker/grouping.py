@@ -41,6 +41,7 @@ def compose(
         proxy_url=proxy_url,
         fingerprint=alert.fingerprint,
         labels=dict(alert.labels),
+        figures=alert.figures,
     )
 
 

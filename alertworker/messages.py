@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.alerts import AlertType, Severity
+from alertworker.figures import BudgetFigures
 
 
 class Step(StrEnum):
@@ -47,8 +48,8 @@ class Message(BaseModel):
     ``headline`` is one line; ``text`` the seed page's ``Message:`` line or lines; ``facts`` are label and value in the
     order to show; ``members`` name occurrences, of which ``members_more`` are left out; ``count`` is what this message
     counts and ``total`` what the alert counts since ``since``; ``metadata`` is what the caller asked to have shown.
-    ``at`` is when this step happened. ``fingerprint`` and ``labels`` are the alert's, for receivers that are programs.
-    ``entries`` are the messages of a digest. Every string is raw: it may contain anything a caller typed.
+    ``at`` is when this step happened. ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that
+    are programs. ``entries`` are the messages of a digest. Every string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,4 +71,5 @@ class Message(BaseModel):
     proxy_url: str | None = None
     fingerprint: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
+    figures: BudgetFigures | None = None
     entries: Annotated[tuple[Entry, ...], Field(max_length=MAX_ENTRIES)] = ()

@@ -53,6 +53,10 @@ class Channel(Protocol):
         """How many waiting messages may become one; 0 for receivers that want each by itself."""
         ...
 
+    def takes(self, message: Message, /) -> bool:
+        """Tell whether this receiver wants such a message at all, wherever it is routed."""
+        ...
+
     def render(self, message: Message) -> str:
         """Give the body to send: pure, within the vendor's limits, everything escaped."""
         ...

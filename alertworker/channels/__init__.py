@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alertworker.channels.budget_webhook import BudgetWebhook, BudgetWebhookConfig
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.channels.discord import Discord, DiscordConfig
@@ -18,6 +19,7 @@ from alertworker.ports import Channel
 
 #: Which class speaks to which vendor.
 CHANNELS: Final[Mapping[type[ChannelConfig], Callable[[Any], Channel]]] = {
+    BudgetWebhookConfig: BudgetWebhook,
     ConsoleConfig: Console,
     DiscordConfig: Discord,
     EmailConfig: Email,
@@ -62,6 +64,7 @@ def build_channel(config: ChannelConfig) -> Channel:
 __all__ = [
     "CHANNELS",
     "KINDS",
+    "BudgetWebhookConfig",
     "ChannelConfig",
     "ConsoleConfig",
     "DiscordConfig",

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console as Terminal
 from rich.text import Text
 
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, sign
 from alertworker.messages import Message
@@ -25,7 +26,7 @@ class ConsoleConfig(ChannelConfig):
     name: str = "console"
 
 
-class Console:
+class Console(BaseChannel):
     """Prints to the real standard output, since Celery takes the one of its workers for its log."""
 
     kind = "console"

@@ -7,6 +7,7 @@ import re
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, one_line, sign
 from alertworker.messages import Message, Step
@@ -36,7 +37,7 @@ class DiscordConfig(UrlConfig):
     kind: Literal["discord"] = "discord"
 
 
-class Discord:
+class Discord(BaseChannel):
     """Sends one embed, which may ring nobody."""
 
     kind = "discord"

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from alertworker.channels import guard, http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.text import clean, counted, cut, entry_lines, one_line, sign
@@ -48,7 +49,7 @@ class EmailConfig(NetworkConfig):
         return self
 
 
-class Email:
+class Email(BaseChannel):
     """Sends one mail to all recipients."""
 
     kind = "email"

@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from pydantic import SecretStr
 
+from alertworker.alerts import REPORTS
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import clean, cut, one_line
 from alertworker.messages import Message, Step
@@ -29,7 +31,7 @@ class PagerDutyConfig(UrlConfig):
     url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
 
 
-class PagerDuty:
+class PagerDuty(BaseChannel):
     """Triggers, updates and resolves under one key per alert."""
 
     kind = "pagerduty"
@@ -40,6 +42,10 @@ class PagerDuty:
     def __init__(self, config: PagerDutyConfig) -> None:
         self.name = config.name
         self._config = config
+
+    def takes(self, message: Message, /) -> bool:
+        """Want nothing that comes by the calendar: a report must not wake anybody."""
+        return message.type not in REPORTS
 
     def render(self, message: Message) -> str:
         """Give the event without its routing key, which must not lie in rows."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, counted, entry_lines, sign
 from alertworker.messages import Message
@@ -40,7 +41,7 @@ class SlackConfig(UrlConfig):
     kind: Literal["slack"] = "slack"
 
 
-class Slack:
+class Slack(BaseChannel):
     """Sends ``text``, which is complete by itself, and ``blocks``, which look better."""
 
     kind = "slack"

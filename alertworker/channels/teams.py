@@ -7,6 +7,7 @@ import re
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, counted, cut, entry_lines, one_line, sign
 from alertworker.messages import Message, Step
@@ -32,7 +33,7 @@ class TeamsConfig(UrlConfig):
     kind: Literal["ms_teams"] = "ms_teams"
 
 
-class Teams:
+class Teams(BaseChannel):
     """Sends one card."""
 
     kind = "ms_teams"

@@ -11,6 +11,7 @@ from standardwebhooks import Webhook as Signer
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
@@ -71,7 +72,7 @@ class WebhookDocument(BaseModel):
     data: AlertDocument
 
 
-class Webhook:
+class Webhook(BaseChannel):
     """Posts one document per message, never several in one."""
 
     kind = "webhook"

@@ -9,8 +9,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.budgets import BudgetEvent, BudgetKey, Limit, Reading, Standing, next_limit, reached
+from alertworker.budgets import BudgetKey, Limit, Reading, Standing, next_limit, reached
 from alertworker.events import BudgetScope
+from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.forecast import Forecast, forecast, full_at, period_start
 from alertworker.money import spell_dollars
 
@@ -22,6 +23,10 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     BudgetScope.USER: ("user_email", "user_id"),
     BudgetScope.ORGANIZATION: ("organization_alias", "organization_id"),
 }
+#: Which names of a budget's owner are told to programs.
+_WHO: Final = (
+    "key_hash", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id", "organization_id",
+)  # fmt: skip
 #: Which names of a budget's owner are labels that routes and silences know.
 _LABELS: Final = {
     "team": ("team_alias", "team_id"),
@@ -114,6 +119,29 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
         labels={label: value for label, value in labels.items() if value},
         facts=_facts(key, limit, reading, now=now, zone=zone),
         level=max(1, standing.level),
+        figures=figures(key, limit, reading, zone=zone),
+    )
+
+
+def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -> BudgetFigures:
+    """Give what a program reads of a budget; a projection belongs to keys with a soft budget, as LiteLLM has it."""
+    soft = reading.soft_nanos if key.scope is BudgetScope.KEY else None
+    pace = pace_of(reading) if soft is not None else None
+    full = None
+    if soft is not None and pace is not None:
+        full = full_at(soft, reading.spend_nanos, per_day_nanos=pace.per_day_nanos, now=reading.at)
+    return BudgetFigures(
+        event=limit.event,
+        scope=key.scope,
+        entity_id=key.entity,
+        spend_nanos=reading.spend_nanos,
+        max_nanos=reading.max_nanos,
+        soft_nanos=reading.soft_nanos,
+        crossed=limit.share,
+        projected_nanos=pace.at_end_nanos if pace else None,
+        projected_exceeded_on=full.astimezone(zone).date() if full else None,
+        reset_at=reading.reset_at,
+        **{name: reading.who.get(name) for name in _WHO},
     )
 
 

@@ -64,7 +64,10 @@ def write(
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
     parts = tx.take_parts(alert.id)
     message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url)
-    tx.notify(message, f"{step.value}:{alert.summaries}", channels, now=now)
+    wanted = [name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message)]
+    if channels and not wanted:
+        tx.count("not_taken", alert.type.value)
+    tx.notify(message, f"{step.value}:{alert.summaries}", wanted, now=now)
 
 
 def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:

@@ -50,26 +50,34 @@ def channel_name(kind: str, identity: str) -> str:
 
 
 def compile_litellm(sources: Sources) -> Destinations:
-    """Read ``alerting``, ``alert_to_webhook_url`` and the chats' variables.
+    """Read ``alerting``, ``alert_to_webhook_url`` and the variables that hold addresses.
 
-    Nothing configured at all means the terminal. With ``alerting`` set, only what it names speaks.
+    Nothing configured at all means the terminal. With ``alerting`` set, only what it names speaks; the budget webhook
+    speaks only where it is named, as in LiteLLM, since ``WEBHOOK_URL`` may be anybody's variable.
     """
     found = Destinations()
     alerting = sources.values.get("alerting")
     chats = list(dict.fromkeys(_default_chats(found, sources, alerting)))
+    budgets = _budget_webhook(found, sources, alerting)
     routes: list[Route] = []
+    per_type: dict[str, list[str]] = {}
     if alerting is None or "slack" in alerting:
-        for kind, urls in _per_type(sources).items():
+        per_type = _per_type(sources)
+        for kind, urls in per_type.items():
             found.receivers[kind] = tuple(dict.fromkeys(found.add(chat(url)) for url in urls))
-            routes.append(Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind))
+            routes.append(_typed(kind))
     if not chats and not routes and (alerting is None or "slack" in alerting):
         chats = [found.add({"kind": "console", "name": "console"})]
         if alerting is not None:
             found.warnings.append(
                 "alerting names slack but no webhook is set: set SLACK_WEBHOOK_URL; alerts go to the terminal for now"
             )
-    elif not chats and not routes:
+    elif not chats and not routes and not budgets:
         found.warnings.append(f"{sources.origins['alerting']}: names no chat that has an address, so nobody is told")
+    if budgets:
+        found.receivers[AlertType.BUDGET_ALERTS] = (*found.receivers.get(AlertType.BUDGET_ALERTS, chats), *budgets)
+        if AlertType.BUDGET_ALERTS not in per_type:
+            routes.append(_typed(AlertType.BUDGET_ALERTS))
     found.receivers[DEFAULT] = tuple(chats)
     found.route = Route(receiver=DEFAULT, routes=tuple(routes))
     return found
@@ -101,6 +109,22 @@ def resolve(item: Any, where: str, sources: Sources) -> str | None:
     if value is None:
         sources.problems.append(f"{where}: the environment variable {variable} is not set; set it or take the line out")
     return value
+
+
+def _typed(kind: str) -> Route:
+    return Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind)
+
+
+def _budget_webhook(found: Destinations, sources: Sources, alerting: Any) -> list[str]:
+    if alerting is None or "webhook" not in alerting:
+        return []
+    url, origin = secret("WEBHOOK_URL", sources.environ, sources.problems)
+    if not url:
+        found.warnings.append("alerting names webhook but WEBHOOK_URL is not set; set it or take the word out")
+        return []
+    sources.origins["budget_webhook"] = origin
+    refuse_loop(url, origin, sources)
+    return [found.add({"kind": "budget_webhook", "url": url})]
 
 
 def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import case, func, select, update
 
 from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
 from alertworker.events.base import new_id
+from alertworker.figures import BudgetFigures
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
 from alertworker.messages import Message
@@ -38,6 +39,7 @@ class AlertStatements(Statements):
             "labels": dict(alert.identity) | dict(alert.labels),
             "facts": dict(alert.facts),
             "metadata": dict(alert.metadata),
+            "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
             "count": alert.count,
             "told": 0,
             "summaries": 0,
@@ -55,6 +57,7 @@ class AlertStatements(Statements):
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
                 "headline": alert.headline,
                 "facts": statement.excluded.facts,
+                "figures": statement.excluded.figures,
             },
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
@@ -232,6 +235,7 @@ def _open_alert(
         labels=row.labels,
         facts=row.facts,
         metadata=row.metadata,
+        figures=BudgetFigures.model_validate(row.figures) if row.figures else None,
         count=row.count,
         told=row.told,
         summaries=row.summaries,

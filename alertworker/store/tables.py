@@ -82,6 +82,8 @@ ALERTS = Table(
     Column("labels", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
+    #: A budget's, as they were when it last spoke.
+    Column("figures", JSON),
     Column("count", BigInteger, nullable=False),
     Column("told", BigInteger, nullable=False),
     Column("summaries", Integer, nullable=False),

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from alertworker.budgets import BudgetEvent, BudgetKey, Reading, reached
+from alertworker.budgets import BudgetKey, Reading, reached
 from alertworker.detectors.budgets import highest, pace_of
 from alertworker.events import BudgetScope
+from alertworker.figures import BudgetEvent
 from alertworker.forecast import full_at
 from alertworker.money import nanos_from_dollars
 from tests.acceptance.proxy import litellm_python

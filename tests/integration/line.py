@@ -42,6 +42,10 @@ class Outbox:
         self.ids: list[str] = []
         self.failures: list[DeliveryError] = []
 
+    def takes(self, _message: Message, /) -> bool:
+        """Take everything."""
+        return True
+
     def render(self, message: Message) -> str:
         """Keep it readable for the tests."""
         return message.model_dump_json()

@@ -10,15 +10,18 @@ from datetime import datetime, timedelta
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from alertworker import app
-from alertworker.alerts import AlertType
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
-from alertworker.messages import Step
-from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.messages import Message, Step
+from alertworker.pipeline import Runtime, deliver, ingest, sweep
+from alertworker.pipeline.claiming import claim
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ALERTS, BUDGETS, NOTIFICATIONS
+from alertworker.store.tables import ALERTS, BUDGETS, COUNTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000
@@ -53,6 +56,22 @@ def spent(
         cost_nanos=0,
         budgets=(budget,),
     )
+
+
+class WebhookOutbox(Outbox):
+    """Wants what the budget webhook wants."""
+
+    name = "webhook"
+
+    def takes(self, message: Message, /) -> bool:
+        """Ask the real one."""
+        config = BudgetWebhookConfig(name="w", url=SecretStr("https://receiver.example/x"))
+        return build_channel(config).takes(message)
+
+
+def notice() -> Alert:
+    """Make an alert that has no figures."""
+    return Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"model": "m"}, "It failed", NOW, NOW)
 
 
 def told(outbox: Outbox) -> list[tuple[Step, str]]:
@@ -208,3 +227,35 @@ def test_the_command_lists_the_fullest_first(
     assert lines[3].strip() == "Team search: $12.50 of $100 (12.5 %)"
     assert (first["entity"], first["spend_nanos"], first["share"], first["resets"]) == ("u1", 97 * DOLLAR, 97.0, None)
     assert (second["state"], second["resets"]) == ("open", RESET.isoformat(timespec="seconds"))
+
+
+def test_a_budget_webhook_gets_each_event_and_a_chat_the_end_too(runtime: Runtime, outbox: Outbox) -> None:
+    """With the figures of its step."""
+    webhook = WebhookOutbox()
+    both = replace(runtime.router, receivers={"all": ("outbox", "webhook")})
+    runtime = replace(runtime, channels={"outbox": outbox, "webhook": webhook}, router=both)
+    for second, dollars in enumerate((85, 96)):
+        at = NOW + timedelta(seconds=second)
+        ingest(batch(spent(dollars, at=at)), runtime, now=at)
+        run_until_quiet(runtime, at)
+    later = RESET + timedelta(seconds=1)
+    sweep(runtime, now=later)
+    run_until_quiet(runtime, later)
+    assert not deliver("webhook", runtime, now=later)
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.FIRING, Step.RESOLVED]
+    seen = [(m.figures.spend_nanos, m.figures.crossed) for m in webhook.sent if m.figures is not None]
+    assert seen == [(85 * DOLLAR, 85), (96 * DOLLAR, 95)]
+
+
+def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: SqlStore) -> None:
+    """The alert is kept, and nothing waits to be sent."""
+    only = replace(runtime.router, receivers={"all": ("webhook",)})
+    runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
+    store.run(lambda tx: claim(tx, notice(), runtime, now=NOW))
+
+    assert len(rows(store, ALERTS)) == 1
+    assert rows(store, NOTIFICATIONS) == []
+    assert [(row.name, row.label, row.value) for row in rows(store, COUNTERS) if row.name == "not_taken"] == [
+        ("not_taken", "llm_exceptions", 1)
+    ]

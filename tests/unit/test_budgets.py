@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from alertworker.budgets import (
     STALE,
-    BudgetEvent,
     BudgetKey,
     Reading,
     Standing,
@@ -25,6 +24,7 @@ from alertworker.budgets import (
 )
 from alertworker.detectors.budgets import fingerprint, highest, judge
 from alertworker.events import Budget, BudgetReported, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.figures import BudgetEvent
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)
@@ -255,6 +255,25 @@ def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> No
     }
     assert aged.alert is not None
     assert aged.alert.facts["Figure"] == "as the proxy reported it at 2026-11-16T00:00:00+00:00"
+
+
+def test_programs_get_a_keys_projection_and_whom_the_budget_belongs_to() -> None:
+    """In nano-dollars; only keys with a soft budget are projected, as LiteLLM has it."""
+    half = RESET - timedelta(days=15)
+    paced = reading(60, None, soft=100, at=half, duration="30d", who={"key_hash": "hash-1", "team_id": "t1"})
+    key = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
+    team = judge(TEAM, None, advance(None, reading(86, at=half, duration="30d")), now=half, zone=ZONE).alert
+
+    assert key is not None
+    assert key.figures is not None
+    assert (key.figures.event, key.figures.scope) == (BudgetEvent.PROJECTED_LIMIT_EXCEEDED, BudgetScope.KEY)
+    assert (key.figures.spend_nanos, key.figures.projected_nanos) == (60 * DOLLAR, 120 * DOLLAR)
+    assert key.figures.projected_exceeded_on == datetime(2026, 11, 26, tzinfo=UTC).date()
+    assert (key.figures.key_hash, key.figures.team_id, key.figures.user_id) == ("hash-1", "t1", None)
+    assert team is not None
+    assert team.figures is not None
+    assert (team.figures.event, team.figures.crossed) == (BudgetEvent.THRESHOLD_CROSSED, 85)
+    assert (team.figures.projected_nanos, team.figures.projected_exceeded_on) == (None, None)
 
 
 def call(*budgets: Budget, refused: bool = False, **more: Any) -> RequestSucceeded | RequestFailed:

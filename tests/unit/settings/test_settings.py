@@ -77,6 +77,37 @@ def test_without_slack_in_alerting_slack_stays_silent(tmp_path: Path) -> None:
     assert settings.warnings
 
 
+@pytest.mark.parametrize(
+    ("text", "environ"),
+    [
+        ('{alerting: ["webhook"]}', {}),
+        ('{alerting: ["webhook"]}', {"SLACK_WEBHOOK_URL": HOOK}),
+        ('{alerting: ["slack", "webhook"]}', {"SLACK_WEBHOOK_URL": HOOK}),
+        (f'{{alerting: ["slack", "webhook"], alert_to_webhook_url: {{budget_alerts: "{OTHER}"}}}}', {}),
+    ],
+)
+def test_the_budget_webhook_gets_budgets_beside_the_chats(tmp_path: Path, text: str, environ: dict[str, str]) -> None:
+    """Only budgets, whatever chat they also go to; and its address is nowhere to be seen."""
+    url = "https://receiver.example/canary"
+    settings = load(tmp_path, f"general_settings: {text}", {"WEBHOOK_URL": url, **environ})
+    name = channel_name("budget_webhook", url)
+    chats = {channel.name for channel in settings.channels if channel.kind == "slack"}
+
+    assert set(route(settings, AlertType.BUDGET_ALERTS)) == {name, *chats}
+    assert name not in route(settings, AlertType.LLM_EXCEPTIONS)
+    assert bool(chats) == ("slack" in text)
+    assert "canary" not in repr(settings)
+
+
+def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
+    """It may be anybody's variable; and a name without an address is said."""
+    unnamed = load(tmp_path, "{}", {"WEBHOOK_URL": "https://receiver.example/x"})
+    without = load(tmp_path, 'general_settings: {alerting: ["slack", "webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
+
+    assert [channel.kind for channel in unnamed.channels] == ["console"]
+    assert without.warnings == ("alerting names webhook but WEBHOOK_URL is not set; set it or take the word out",)
+
+
 def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: Path) -> None:
     """Nothing is lost for want of a variable, and it is said which."""
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}')

@@ -1,0 +1,13 @@
+"""What a channel does unless its vendor's file says otherwise."""
+
+from __future__ import annotations
+
+from alertworker.messages import Message
+
+
+class BaseChannel:
+    """Wants every message that is routed to it."""
+
+    def takes(self, _message: Message, /) -> bool:
+        """Tell whether this receiver wants such a message at all."""
+        return True

@@ -1,0 +1,49 @@
+"""What a budget alert says to programs: whose budget, and every figure as an integer of nano-dollars (1e-9 USD)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from alertworker.events import BudgetScope
+
+
+class BudgetEvent(StrEnum):
+    """What happened to a budget, in LiteLLM's words."""
+
+    PROJECTED_LIMIT_EXCEEDED = "projected_limit_exceeded"
+    SOFT_BUDGET_CROSSED = "soft_budget_crossed"
+    THRESHOLD_CROSSED = "threshold_crossed"
+    BUDGET_CROSSED = "budget_crossed"
+
+
+class BudgetFigures(BaseModel):
+    """One budget at one moment.
+
+    ``entity_id`` is a key's alias or hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was
+    crossed, in per cent, where a share was told. The projection is a key's with a soft budget: the spend at the end of
+    the period and the day on which the soft budget is full. The names say whom it is about, as far as that is known.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    event: BudgetEvent
+    scope: BudgetScope
+    entity_id: str
+    spend_nanos: int
+    max_nanos: int | None = None
+    soft_nanos: int | None = None
+    crossed: int | None = None
+    projected_nanos: int | None = None
+    projected_exceeded_on: date | None = None
+    reset_at: datetime | None = None
+    key_hash: str | None = None
+    key_alias: str | None = None
+    team_id: str | None = None
+    team_alias: str | None = None
+    user_id: str | None = None
+    user_email: str | None = None
+    customer_id: str | None = None
+    organization_id: str | None = None

@@ -1,0 +1,174 @@
+"""The budget webhook: the fields and values of LiteLLM's alerting page, or what LiteLLM 1.106 really sends."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from alertworker.alerts import AlertType
+from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
+from alertworker.events import BudgetScope
+from alertworker.figures import BudgetEvent, BudgetFigures
+from alertworker.messages import Message, Step
+from alertworker.ports import Channel
+from tests.contract.test_vendors import NASTY, URL, message
+
+DOLLAR = 1_000_000_000
+#: The page's specification; ``user_id`` stands only in its sample.
+PAGE = {
+    "spend", "max_budget", "token", "customer_id", "internal_user_id", "user_id", "team_id", "user_email", "key_alias",
+    "projected_exceeded_date", "projected_spend", "event", "event_group", "event_message",
+}  # fmt: skip
+#: ``WebhookEvent`` of LiteLLM 1.106.
+LITELLM = PAGE - {"internal_user_id"} | {
+    "soft_budget", "team_alias", "organization_id", "alert_emails", "max_budget_alert_emails",
+}  # fmt: skip
+
+
+def figures(**more: Any) -> BudgetFigures:
+    """Make a key's figures; a test changes what it is about."""
+    fields: dict[str, Any] = {
+        "event": BudgetEvent.THRESHOLD_CROSSED,
+        "scope": BudgetScope.KEY,
+        "entity_id": "app",
+        "spend_nanos": 86_120_000_000,
+        "max_nanos": 100 * DOLLAR,
+        "soft_nanos": 90 * DOLLAR,
+        "crossed": 85,
+        "projected_nanos": 172 * DOLLAR,
+        "projected_exceeded_on": date(2026, 11, 18),
+        "key_hash": "hash-1",
+        "key_alias": "app",
+        "team_id": "t1",
+        "team_alias": "search",
+        "user_id": "u1",
+        "user_email": "u1@example.com",
+    }
+    return BudgetFigures(**fields | more)
+
+
+def channel(form: str = "page") -> Channel:
+    """Build a channel of one form."""
+    return build_channel(BudgetWebhookConfig.model_validate({"name": "b", "url": URL, "format": form}))
+
+
+def told(form: str = "page", **more: Any) -> dict[str, Any]:
+    """Give the object that a receiver gets."""
+    about = message(type=AlertType.BUDGET_ALERTS, step=Step.FIRING, figures=figures(**more))
+    return dict(json.loads(channel(form).render(about)))
+
+
+def test_the_pages_form() -> None:
+    """Each field of the specification, and no other; the user under both names."""
+    assert told() == {
+        "spend": 86.12,
+        "max_budget": 100.0,
+        "token": "hash-1",
+        "customer_id": None,
+        "internal_user_id": "u1",
+        "user_id": "u1",
+        "team_id": "t1",
+        "user_email": "u1@example.com",
+        "key_alias": "app",
+        "projected_exceeded_date": "2026-11-18",
+        "projected_spend": 172.0,
+        "event": "threshold_crossed",
+        "event_group": "key",
+        "event_message": "Key Budget: 15% or less of budget remaining",
+    }
+    assert set(told()) == PAGE
+
+
+def test_litellms_form() -> None:
+    """What 1.106 sends, with its own words in the message."""
+    crossed = told("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
+
+    assert set(crossed) == LITELLM
+    assert crossed["event_message"] == "Key Budget: Budget Crossed\n Total Budget:`100.0`"
+    assert (crossed["soft_budget"], crossed["team_alias"], crossed["alert_emails"]) == (90.0, "search", None)
+
+
+@pytest.mark.parametrize(
+    ("scope", "page", "litellm"),
+    [
+        (BudgetScope.CUSTOMER, "customer", "end_user"),
+        (BudgetScope.USER, "internal_user", "user"),
+        (BudgetScope.KEY, "key", "key"),
+        (BudgetScope.TEAM, "team", "team"),
+        (BudgetScope.PROXY, "proxy", "proxy"),
+        (BudgetScope.ORGANIZATION, "organization", "organization"),
+    ],
+)
+def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
+    """The page's five, LiteLLM's where they differ, and groups that the page does not know by their own name."""
+    assert (told(scope=scope)["event_group"], told("litellm", scope=scope)["event_group"]) == (page, litellm)
+
+
+@pytest.mark.parametrize(
+    ("event", "page", "text"),
+    [
+        (BudgetEvent.BUDGET_CROSSED, "budget_crossed", "Key Budget: Budget Crossed"),
+        (BudgetEvent.THRESHOLD_CROSSED, "threshold_crossed", "Key Budget: 15% or less of budget remaining"),
+        (BudgetEvent.SOFT_BUDGET_CROSSED, "threshold_crossed", "Soft Budget Crossed"),
+        (BudgetEvent.PROJECTED_LIMIT_EXCEEDED, "projected_limit_exceeded", "Key Budget: Projected Limit Exceeded"),
+    ],
+)
+def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
+    """The page knows no event of a soft budget: crossing one is crossing a threshold."""
+    read = told(event=event)
+
+    assert (read["event"], read["event_message"]) == (page, text)
+    assert told("litellm", event=event)["event"] == event.value
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_names_arrive_as_they_are(text: str) -> None:
+    """It is a program that reads them."""
+    assert told(key_alias=text)["key_alias"] == text
+
+
+def test_amounts_of_a_nano_dollar_and_of_millions_are_exact_as_floats() -> None:
+    """What a receiver parses is the amount."""
+    assert told(spend_nanos=1)["spend"] == 1e-9
+    assert told(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
+    assert told(max_nanos=None)["max_budget"] is None
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
+    """Each event once and its reminders; no end, no summary, and nothing that has no figures."""
+    with_figures = message(step=step, type=AlertType.BUDGET_ALERTS, figures=figures())
+
+    assert channel().takes(with_figures) == (step in (Step.NOTICE, Step.FIRING, Step.REMINDER))
+    assert not channel().takes(message(step=step))
+    assert channel().digest_size == 0
+
+
+def test_a_test_sends_the_pages_sample() -> None:
+    """So that a receiver sees every field."""
+    sample = json.loads(channel().render(message(step=Step.TEST)))
+
+    assert set(sample) == PAGE
+    assert (sample["spend"], sample["max_budget"], sample["user_id"]) == (1.0, 0.0, "default_user_id")
+    assert sample["event_message"] == "User Budget: Budget Crossed"
+
+
+def test_figures_travel_with_a_message() -> None:
+    """Through the row it waits in."""
+    sent = message(figures=figures())
+
+    assert Message.model_validate_json(sent.model_dump_json()) == sent
+
+
+@pytest.mark.parametrize("kind", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
+def test_a_report_pages_nobody(kind: AlertType) -> None:
+    """Wherever it is routed; a chat takes it."""
+    pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
+
+    assert not pager.takes(message(type=kind))
+    assert pager.takes(message())
+    assert build_channel(SlackConfig(name="s", url=URL)).takes(message(type=kind))
