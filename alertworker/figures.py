@@ -7,8 +7,6 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from alertworker.events import BudgetScope
-
 
 class BudgetEvent(StrEnum):
     """What happened to a budget, in LiteLLM's words."""
@@ -22,15 +20,16 @@ class BudgetEvent(StrEnum):
 class BudgetFigures(BaseModel):
     """One budget at one moment.
 
-    ``entity_id`` is a key's alias or hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was
-    crossed, in per cent, where a share was told. The projection is a key's with a soft budget: the spend at the end of
-    the period and the day on which the soft budget is full. The names say whom it is about, as far as that is known.
+    ``scope`` is a `BudgetScope`, or a dimension of the ledger for a budget of our own; ``entity_id`` a key's alias or
+    hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was crossed, in per cent, where a share
+    was told. The projection is a key's with a soft budget: the spend at the end of the period and the day on which the
+    soft budget is full. The names say whom it is about, as far as that is known.
     """
 
     model_config = ConfigDict(frozen=True)
 
     event: BudgetEvent
-    scope: BudgetScope
+    scope: str
     entity_id: str
     spend_nanos: int
     max_nanos: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
@@ -14,9 +15,9 @@ from alertworker.money import dollars_from_nanos
 from alertworker.ports import Pace
 
 #: The ``event_group`` values of the page's specification, where they are other words than ours.
-_PAGE_GROUPS: Final = {BudgetScope.USER: "internal_user"}
+_PAGE_GROUPS: Final[Mapping[str, str]] = {BudgetScope.USER: "internal_user"}
 #: Those that LiteLLM 1.106 sends (``Litellm_EntityType``).
-_LITELLM_GROUPS: Final = {BudgetScope.CUSTOMER: "end_user"}
+_LITELLM_GROUPS: Final[Mapping[str, str]] = {BudgetScope.CUSTOMER: "end_user"}
 #: The page knows no soft budget's event; crossing one is crossing a threshold.
 _PAGE_EVENTS: Final = {BudgetEvent.SOFT_BUDGET_CROSSED: BudgetEvent.THRESHOLD_CROSSED}
 #: Steps that are events of a budget. A receiver of this form knows no end and no reminder but the event again.
@@ -70,7 +71,7 @@ def _page(figures: BudgetFigures) -> dict[str, Any]:
     return shared | {
         "internal_user_id": figures.user_id,
         "event": _PAGE_EVENTS.get(figures.event, figures.event).value,
-        "event_group": _PAGE_GROUPS.get(figures.scope, figures.scope.value),
+        "event_group": _PAGE_GROUPS.get(figures.scope, figures.scope),
         "event_message": _message(figures, amounts=False),
     }
 
@@ -81,7 +82,7 @@ def _litellm(figures: BudgetFigures) -> dict[str, Any]:
         "team_alias": figures.team_alias,
         "organization_id": figures.organization_id,
         "event": figures.event.value,
-        "event_group": _LITELLM_GROUPS.get(figures.scope, figures.scope.value),
+        "event_group": _LITELLM_GROUPS.get(figures.scope, figures.scope),
         "alert_emails": None,
         "max_budget_alert_emails": None,
         "event_message": _message(figures, amounts=True),
@@ -110,7 +111,7 @@ def _dollars(nanos: int | None) -> float | None:
 
 def _message(figures: BudgetFigures, *, amounts: bool) -> str:
     """Give LiteLLM's text of the event; with ``amounts`` as its code has it, without as its page."""
-    scope = f"{figures.scope.value.replace('_', ' ').title()} Budget: "
+    scope = f"{figures.scope.replace('_', ' ').title()} Budget: "
     if figures.event is BudgetEvent.PROJECTED_LIMIT_EXCEEDED:
         return f"{scope}Projected Limit Exceeded"
     if figures.event is BudgetEvent.SOFT_BUDGET_CROSSED:

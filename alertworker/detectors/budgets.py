@@ -125,14 +125,14 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
 
 def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -> BudgetFigures:
     """Give what a program reads of a budget; a projection belongs to keys with a soft budget, as LiteLLM has it."""
-    soft = reading.soft_nanos if key.scope is BudgetScope.KEY else None
+    soft = reading.soft_nanos if key.scope == BudgetScope.KEY else None
     pace = pace_of(reading) if soft is not None else None
     full = None
     if soft is not None and pace is not None:
         full = full_at(soft, reading.spend_nanos, per_day_nanos=pace.per_day_nanos, now=reading.at)
     return BudgetFigures(
         event=limit.event,
-        scope=key.scope,
+        scope=scope_of(key),
         entity_id=key.entity,
         spend_nanos=reading.spend_nanos,
         max_nanos=reading.max_nanos,
