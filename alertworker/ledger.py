@@ -65,8 +65,13 @@ class SpendSums:
 
     def add(self, other: SpendSums) -> None:
         """Add other sums to these."""
-        for name in SUMS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.requests += other.requests
+        self.failures += other.failures
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.cached_requests += other.cached_requests
+        self.zero_priced += other.zero_priced
+        self.spend_nanos += other.spend_nanos
 
 
 #: The names of what is summed, in the order of `SpendSums`.
@@ -230,9 +235,14 @@ class Ledger:
         at = event.occurred_at
         for dimension, entity, alias in named:
             if entity and alias:
-                span = self.aliases.setdefault(AliasKey(dimension, entity, alias), AliasSpan(at, at))
-                span.first_at = min(span.first_at, at)
-                span.last_at = max(span.last_at, at)
+                key = AliasKey(dimension, entity, alias)
+                span = self.aliases.get(key)
+                if span is None:
+                    self.aliases[key] = AliasSpan(at, at)
+                elif at > span.last_at:
+                    span.last_at = at
+                elif at < span.first_at:
+                    span.first_at = at
 
 
 def capped(

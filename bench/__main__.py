@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import delay, worker_cost
+from bench import delay, ledger_cost, worker_cost
 from tests.acceptance.proxy import litellm_python
 from tests.acceptance.stack import Stack
 
@@ -21,7 +21,7 @@ _REDIS_PORT = 6379
 
 
 def main() -> None:
-    """Run the three measurements, one after the other."""
+    """Run the four measurements, one after the other."""
     console = Console(width=110)
     console.print(f"Python {platform.python_version()}, {os.cpu_count()} cores; medians, with lowest and highest\n")
     with tempfile.TemporaryDirectory(prefix="alertworker-bench-") as name:
@@ -32,6 +32,10 @@ def main() -> None:
             figures = worker_cost.measure(folder / database, database)
             ours, naive = figures["alertworker"], figures["one task per event"]
             table.add_row(database, f"{ours:.1f} us", f"{naive:.0f} us", f"{naive / ours:.0f}")
+        console.print(table)
+        table = Table("what", "figure", title="The ledger")
+        for what, figure in ledger_cost.measure(folder).items():
+            table.add_row(what, figure)
         console.print(table)
         table = Table("who", "median", "lowest", "highest", title="Seconds from a failure to the POST")
         for who, seconds in delay.measure(folder / "delay").items():

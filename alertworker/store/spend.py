@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.latency import Latency
@@ -24,6 +24,8 @@ _BEHIND: Final = {
 }
 #: How many entities one look-up of names asks about.
 _CHUNK: Final = 500
+_Pair = tuple[str, str]
+_NOTHING: Final = SpendSums()
 
 
 class SqlSpendBook(Database):
@@ -85,30 +87,37 @@ def _ranked(
     limit: int | None,
     before: Days | None = None,
 ) -> list[SpendRow]:
-    columns, periods = _added(), _within(days)
+    now = _grouped(tx, where, days, limit)
+    then: dict[_Pair, SpendSums] = {}
     if before is not None:
-        columns = [*_added(days), *_added(before)]
-        periods = or_(_within(days), _within(before))
-    statement: Select[Any] = (
-        select(SPEND.c.entity, SPEND.c.part, *columns)
-        .where(*where, periods)
-        .group_by(SPEND.c.entity, SPEND.c.part)
-        .order_by(columns[-1 if before is None else len(SUMS) - 1].desc(), SPEND.c.entity, SPEND.c.part)
-        .limit(limit)
-    )
-    rows = tx.connection.execute(statement).all()
-    names = _names(tx, named, sorted({row.part or row.entity for row in rows}))
-    width = 2 + len(SUMS)
+        entities = None if limit is None or len(now) < limit else {entity for entity, _ in now}
+        then = _grouped(tx, where if entities is None else [*where, SPEND.c.entity.in_(entities)], before, None)
+    pairs = sorted(now.keys() | then.keys(), key=lambda pair: (-now.get(pair, _NOTHING).spend_nanos, *pair))[:limit]
+    names = _names(tx, named, sorted({part or entity for entity, part in pairs}))
     return [
         SpendRow(
-            row.entity,
-            row.part,
-            names.get(row.part or row.entity, ""),
-            _sums(row[2:width]),
-            SpendSums() if before is None else _sums(row[width:]),
+            entity,
+            part,
+            names.get(part or entity, ""),
+            now.get((entity, part), SpendSums()),
+            then.get((entity, part), SpendSums()),
         )
-        for row in rows
+        for entity, part in pairs
     ]
+
+
+def _grouped(
+    tx: SqlTransaction, where: Sequence[ColumnElement[bool]], days: Days, limit: int | None
+) -> dict[_Pair, SpendSums]:
+    columns = _added()
+    statement = (
+        select(SPEND.c.entity, SPEND.c.part, *columns)
+        .where(*where, _within(days))
+        .group_by(SPEND.c.entity, SPEND.c.part)
+        .order_by(columns[-1].desc(), SPEND.c.entity, SPEND.c.part)
+        .limit(limit)
+    )
+    return {(row.entity, row.part): _sums(tuple(row)[2:]) for row in tx.connection.execute(statement)}
 
 
 def _names(tx: SqlTransaction, dimension: str, entities: Sequence[str]) -> dict[str, str]:
@@ -165,12 +174,8 @@ def _of_team(team_id: str | None) -> list[ColumnElement[bool]]:
     return [] if team_id is None else [SPEND.c.team_id == team_id]
 
 
-def _added(days: Days | None = None) -> list[ColumnElement[Any]]:
-    """Give the sums, of certain days only where some are given."""
-    columns: list[ColumnElement[Any]] = [SPEND.c[name] for name in SUMS]
-    if days is not None:
-        columns = [case((_within(days), column), else_=0) for column in columns]
-    return [func.coalesce(func.sum(column), 0) for column in columns]
+def _added() -> list[ColumnElement[Any]]:
+    return [func.coalesce(func.sum(SPEND.c[name]), 0) for name in SUMS]
 
 
 def _sums(values: Sequence[Any]) -> SpendSums:

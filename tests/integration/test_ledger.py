@@ -58,7 +58,7 @@ def traffic(seed: int, count: int) -> list[Event]:
 
 def test_the_upsert_gives_the_rows_as_they_then_stand(store: SqlStore, runtime: Runtime) -> None:
     """What a budget is judged by is what the statement returned, also of what was there before."""
-    folded = fold([answered("a"), answered("b")], slow_seconds=9, zone=runtime.zone, now=NOW)
+    folded = fold([answered("a"), answered("b", tags=('ü🙂"\\',))], slow_seconds=9, zone=runtime.zone, now=NOW)
     first = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
     second = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
 

@@ -1,0 +1,182 @@
+"""What a report costs: our ledger beside LiteLLM's report SQL on its spend log; and a batch, as teams grow.
+
+LiteLLM's statement is the one of ``spend_management_endpoints.py`` (1.106.2), the log's columns those of
+``schema.prisma`` without the bodies of requests, which would only make it larger.
+``BENCH_REQUESTS`` (5,000,000) is how many requests a month has.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import psycopg
+from sqlalchemy import Engine, text
+
+from alertworker.events import RequestSucceeded
+from alertworker.folding import fold
+from alertworker.spend_book import Days
+from alertworker.store import SqlSpendBook, SqlStore, make_engine
+from alertworker.store.migrations import upgrade
+
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "5000000"))
+FIRST = date(2026, 10, 1)
+MONTH = Days(FIRST, FIRST + timedelta(days=29))
+_LOG = """
+CREATE TABLE "LiteLLM_TeamTable" (team_id text PRIMARY KEY, team_alias text);
+INSERT INTO "LiteLLM_TeamTable" SELECT 'team-' || n, 'Team ' || n FROM generate_series(0, 999) n;
+CREATE TABLE "LiteLLM_SpendLogs" (
+  request_id text PRIMARY KEY, call_type text, api_key text, spend double precision, total_tokens int,
+  prompt_tokens int, completion_tokens int, "startTime" timestamp(3), "endTime" timestamp(3), model text, "user" text,
+  metadata jsonb,
+  request_tags jsonb, team_id text, status text);
+INSERT INTO "LiteLLM_SpendLogs" SELECT 'chatcmpl-' || gen_random_uuid(), 'acompletion',
+  md5((n % 5000)::text) || md5(''), 0.001, 700, 500, 200, at, at + interval '2 s', 'azure/gpt-4o', 'user-' || n % 5000,
+  '{"user_api_key_alias": "key"}',
+  jsonb_build_array('tag-' || n % 10000, 'tag-' || (n / 7) % 10000), 'team-' || n % 1000, 'success'
+  FROM (SELECT n, timestamp '2026-10-01' + n * (interval '30 days' / REQUESTS) AS at
+  FROM generate_series(0, REQUESTS - 1) n) calls;
+CREATE INDEX ON "LiteLLM_SpendLogs" ("startTime");
+"""
+_THEIRS = (
+    """SELECT t.team_alias, SUM(s.spend) AS total_spend FROM "LiteLLM_SpendLogs" s LEFT JOIN "LiteLLM_TeamTable" t
+    ON s.team_id = t.team_id WHERE s."startTime" >= '2026-10-01' AND s."startTime" < '2026-10-31'
+    GROUP BY t.team_alias ORDER BY total_spend DESC""",
+    """SELECT jsonb_array_elements_text(request_tags) AS tag, SUM(spend) AS total_spend FROM "LiteLLM_SpendLogs" s
+    WHERE s."startTime" >= '2026-10-01' AND s."startTime" < '2026-10-31' GROUP BY tag ORDER BY total_spend DESC""",
+)
+#: A year of days: 1,000 teams, and 10,000 tags a day, each with one team.
+_YEAR = """
+INSERT INTO spend (dimension, day, team_id, entity, part, requests, failures, prompt_tokens, completion_tokens,
+  cached_requests, zero_priced, spend_nanos) WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL
+  SELECT i + 1 FROM n WHERE i < {last}),
+  days(d) AS (SELECT 0 UNION ALL SELECT d + 1 FROM days WHERE d < 364)
+  SELECT '{dimension}', {day}, 'team-' || (i % 1000), '{dimension}-' || i, '', 5, 0, 2500, 1000, 0, 0, 5000000 + i
+  FROM days, n
+"""
+
+
+def measure(folder: Path) -> dict[str, str]:
+    """Give the figures, by name."""
+    figures: dict[str, str] = {}
+    with database() as engine:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            for statement in _LOG.replace("REQUESTS", str(REQUESTS)).split(";\n")[:-1]:
+                connection.execute(text(statement))
+        vacuum(engine)
+        theirs = seconds(lambda: [rows(engine, statement) for statement in _THEIRS])
+        their_bytes = size(engine, '"LiteLLM_SpendLogs"')
+        ours, our_bytes = _reports(engine)
+        figures["LiteLLM's report, a month"] = f"{theirs:.2f} s, {their_bytes / 1e6:,.0f} MB, {REQUESTS:,} requests"
+        figures["our report, the same month, PostgreSQL"] = (
+            f"{ours:.3f} s, {our_bytes / 1e6:,.0f} MB for a whole year of teams and tags"
+        )
+        figures["ratio"] = (
+            f"{theirs / ours:.0f} times in time, {their_bytes / (our_bytes * 30 / 365):.0f} in bytes a month"
+        )
+    sqlite = make_engine(f"sqlite:///{folder / 'ledger.db'}")
+    figures["our report, SQLite"] = f"{_reports(sqlite)[0]:.3f} s"
+    sqlite.dispose()
+    with database() as engine:
+        upgrade(engine)
+        for teams in (10, 100, 1_000, 10_000, 100_000):
+            figures[f"a batch of 500 calls, {teams:,} teams"] = f"{_batches(engine, teams) * 1e3:.1f} ms"
+    return figures
+
+
+def _reports(engine: Engine) -> tuple[float, int]:
+    """Give the seconds that a month's teams and tags take beside the month before, and what a year of them weighs."""
+    upgrade(engine)
+    sqlite = engine.dialect.name == "sqlite"
+    day = "date('2026-01-01', '+' || d || ' days')" if sqlite else "date '2026-01-01' + d"
+    with engine.begin() as connection:
+        if not sqlite:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+        for dimension, last in (("team", 999), ("tag", 9_999)):
+            connection.execute(text(_YEAR.format(dimension=dimension, last=last, day=day)))
+    if not sqlite:
+        vacuum(engine)
+    book = SqlSpendBook(engine)
+    before = Days(MONTH.first - timedelta(days=30), MONTH.first - timedelta(days=1))
+
+    def report() -> None:
+        book.totals("team", MONTH, before=before, limit=20)
+        book.totals("tag", MONTH, before=before, limit=20)
+        book.total(MONTH)
+
+    return seconds(report), 0 if sqlite else size(engine, "spend")
+
+
+def _batches(engine: Engine, teams: int) -> float:
+    """Give the median seconds of adding a batch to the ledger, when calls are of any of so many teams."""
+    store, now = SqlStore(engine), datetime.now(UTC)
+    folds = []
+    for number in range(12):
+        events = [
+            RequestSucceeded(
+                call_id="c",
+                started_at=now,
+                ended_at=now,
+                occurred_at=now,
+                team_id=f"team-{(number * 500 + n) * 7919 % teams}",
+                model="gpt-4o",
+                tags=("x",),
+                cost_nanos=1,
+            )
+            for n in range(500)
+        ]
+        folds.append(fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=now))
+    taken = []
+    for folded in folds:
+        start = time.perf_counter()
+        store.run(lambda tx, folded=folded: tx.add_fold(folded, max_entities=1_000_000))  # type: ignore[misc]
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[2:])
+
+
+@contextmanager
+def database() -> Iterator[Engine]:
+    """Give a PostgreSQL database of our own."""
+    name = f"alertworker_bench_{uuid4().hex[:8]}"
+    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"'.encode())
+        engine = make_engine(f"postgresql://127.0.0.1:5432/{name}")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+def vacuum(engine: Engine) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def rows(engine: Engine, statement: str) -> int:
+    with engine.connect() as connection:
+        return len(connection.exec_driver_sql(statement).all())
+
+
+def size(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return int(connection.execute(text("SELECT pg_total_relation_size(:name)"), {"name": table}).scalar_one())
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Give the median of three, after one to warm up."""
+    taken = []
+    for _ in range(4):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken[1:])
