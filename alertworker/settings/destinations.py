@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alertworker.alerts import AlertType
+from alertworker.alerts import AlertType, Severity
 from alertworker.channels import recognize
 from alertworker.matchers import Matcher
 from alertworker.routing import Route
@@ -57,7 +57,7 @@ def compile_litellm(sources: Sources) -> Destinations:
     """
     found = Destinations()
     alerting = sources.values.get("alerting")
-    chats = list(dict.fromkeys(_default_chats(found, sources, alerting)))
+    chats = list(dict.fromkeys([*_default_chats(found, sources, alerting), *_mail(found, sources, alerting)]))
     budgets = _budget_webhook(found, sources, alerting)
     routes: list[Route] = []
     per_type: dict[str, list[str]] = {}
@@ -79,7 +79,7 @@ def compile_litellm(sources: Sources) -> Destinations:
         if AlertType.BUDGET_ALERTS not in per_type:
             routes.append(_typed(AlertType.BUDGET_ALERTS))
     found.receivers[DEFAULT] = tuple(chats)
-    found.route = Route(receiver=DEFAULT, routes=tuple(routes))
+    found.route = Route(receiver=DEFAULT, routes=tuple(_paging(_pager(found, sources, alerting), found, routes)))
     return found
 
 
@@ -125,6 +125,58 @@ def _budget_webhook(found: Destinations, sources: Sources, alerting: Any) -> lis
     sources.origins["budget_webhook"] = origin
     refuse_loop(url, origin, sources)
     return [found.add({"kind": "budget_webhook", "url": url})]
+
+
+def _mail(found: Destinations, sources: Sources, alerting: Any) -> list[str]:
+    """Read LiteLLM's ``SMTP_*``, and our own variable for who gets the mail: LiteLLM writes to users alone."""
+    if alerting is None or "email" not in alerting:
+        return []
+
+    def read(variable: str) -> str | None:
+        return secret(variable, sources.environ, sources.problems)[0]
+
+    to = [address.strip() for address in (read("ALERTWORKER_EMAIL_RECIPIENTS") or "").split(",") if address.strip()]
+    fields = {
+        "host": read("SMTP_HOST"),
+        "port": read("SMTP_PORT"),
+        "username": read("SMTP_USERNAME"),
+        "password": read("SMTP_PASSWORD"),
+        "sender": read("SMTP_SENDER_EMAIL"),
+        "recipients": to,
+    }
+    wanted = {"host": "SMTP_HOST", "sender": "SMTP_SENDER_EMAIL", "recipients": "ALERTWORKER_EMAIL_RECIPIENTS"}
+    missing = [variable for name, variable in wanted.items() if not fields[name]]
+    if missing:
+        found.warnings.append(f"alerting names email but {', '.join(missing)} is not set; set it or take the word out")
+        return []
+    if (read("SMTP_USE_SSL") or "").lower() == "true":
+        fields["tls"] = "tls"
+    elif (read("SMTP_TLS") or "").lower() == "false":
+        fields["tls"] = "none"
+    sources.origins["email"] = "environment SMTP_HOST"
+    return [found.add({"kind": "email", **{name: value for name, value in fields.items() if value}})]
+
+
+def _paging(pager: list[str], found: Destinations, routes: list[Route]) -> list[Route]:
+    """Put what pages, which is what is High, in front of where alerts go anyway."""
+    if not pager:
+        return routes
+    found.receivers["pagerduty"] = tuple(pager)
+    high = Route(matchers=(Matcher("severity", "=", Severity.HIGH),), receiver="pagerduty", goes_on=True)
+    return [high, *routes, Route(receiver=DEFAULT)]
+
+
+def _pager(found: Destinations, sources: Sources, alerting: Any) -> list[str]:
+    """Read PagerDuty's key: where ``alerting`` names it, what is High pages."""
+    if alerting is None or "pagerduty" not in alerting:
+        return []
+    for variable in ("PAGERDUTY_ROUTING_KEY", "PAGERDUTY_API_KEY"):
+        key, origin = secret(variable, sources.environ, sources.problems)
+        if key:
+            sources.origins["pagerduty"] = origin
+            return [found.add({"kind": "pagerduty", "routing_key": key})]
+    found.warnings.append("alerting names pagerduty but PAGERDUTY_ROUTING_KEY is not set; set it or take the word out")
+    return []
 
 
 def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list[str]:

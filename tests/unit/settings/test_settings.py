@@ -363,3 +363,46 @@ def test_the_proxys_variable_may_point_at_the_relay_where_ours_is_set(tmp_path: 
 
     assert [channel.kind for channel in settings.channels] == ["slack"]
     assert route(settings, AlertType.DB_EXCEPTIONS) == (settings.channels[0].name,)
+
+
+SMTP = {
+    "SMTP_HOST": "mail.example",
+    "SMTP_SENDER_EMAIL": "alerts@example.com",
+    "SMTP_PASSWORD": "canary",
+    "SMTP_USERNAME": "u",
+    "ALERTWORKER_EMAIL_RECIPIENTS": "ops@example.com, team@example.com",
+}
+
+
+def test_mail_by_litellms_variables(tmp_path: Path) -> None:
+    """Where alerting names it; TLS as LiteLLM's words have it; what is missing is named, and the password nowhere."""
+    text = 'general_settings: {alerting: ["email"]}'
+    settings = load(tmp_path, text, SMTP)
+    [mail] = settings.channels
+    assert (mail.kind, getattr(mail, "port", 0), getattr(mail, "tls", "")) == ("email", 587, "starttls")
+    assert getattr(mail, "recipients", ()) == ("ops@example.com", "team@example.com")
+    assert route(settings, AlertType.LLM_EXCEPTIONS) == (mail.name,)
+    assert "canary" not in repr(settings)
+
+    [mail] = load(tmp_path, text, SMTP | {"SMTP_USE_SSL": "True", "SMTP_PORT": "465"}).channels
+    assert (getattr(mail, "port", 0), getattr(mail, "tls", "")) == (465, "tls")
+    del_recipients = {name: value for name, value in SMTP.items() if "RECIPIENTS" not in name}
+    assert any("ALERTWORKER_EMAIL_RECIPIENTS" in warning for warning in load(tmp_path, text, del_recipients).warnings)
+    assert load(tmp_path, 'general_settings: {alerting: ["slack"]}', SMTP).channels[0].kind == "console"
+
+
+def test_only_what_is_high_pages(tmp_path: Path) -> None:
+    """Beside the chat that the alert's type has, or the default one; both of PagerDuty's variables are known."""
+    text = f"""
+general_settings:
+  alerting: [slack, pagerduty]
+  alert_to_webhook_url: {{llm_exceptions: "{OTHER}"}}
+"""
+    for variable in ("PAGERDUTY_ROUTING_KEY", "PAGERDUTY_API_KEY"):
+        settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, variable: "canary"})
+        pager = channel_name("pagerduty", "[('routing_key', 'canary')]")
+        chat, typed = channel_name("slack", HOOK), channel_name("slack", OTHER)
+        assert route(settings, AlertType.LLM_EXCEPTIONS, severity="High") == (pager, typed)
+        assert route(settings, AlertType.DB_EXCEPTIONS, severity="High") == (pager, chat)
+        assert route(settings, AlertType.LLM_TOO_SLOW, severity="Low") == (chat,)
+    assert any("PAGERDUTY_ROUTING_KEY" in warning for warning in load(tmp_path, text).warnings)
