@@ -8,7 +8,7 @@ from datetime import date
 from typing import Protocol
 
 from alertworker.latency import Latency
-from alertworker.ledger import SUCCEEDED, SpendSums
+from alertworker.ledger import SUCCEEDED, FallbackSums, SpendSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,10 @@ class SpendBook(Protocol):
 
         Empty for a dimension of which no pairs are kept.
         """
+        ...
+
+    def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
+        """Give how calls ended that a fallback took, by the model group that was asked for and the one used last."""
         ...
 
     def deployments(self, days: Days) -> list[DeploymentDays]:

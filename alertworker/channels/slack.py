@@ -23,6 +23,8 @@ MAX_FIELD: Final = 500
 #: One value in the text: leaves room for all the others, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
+#: How many long values are sections of their own: a daily report has four, and its notes may be long.
+_MAX_LONG: Final = 6
 #: A headline in a digest. All its lines must be there: together they stay under the 13,000 characters that Slack was
 #: seen to take in all blocks of a message, and the 40,000 of ``text`` (https://api.slack.com/methods/chat.postMessage).
 _MAX_ENTRY: Final = 140
@@ -146,7 +148,7 @@ def _blocks(message: Message) -> Iterable[dict[str, Any]]:
     if short:
         fields = [_mrkdwn(f"*{escape(name, 100)}*\n{escape(value, MAX_FIELD - 110)}") for name, value in short]
         yield {"type": "section", "fields": fields}
-    for name, value in [fact for fact in facts if fact not in short][:3]:
+    for name, value in [fact for fact in facts if fact not in short][:_MAX_LONG]:
         yield _section(f"*{escape(name, 100)}*\n```{escape(value, _MAX_VALUE)}```")
     yield from (_section(text) for text in _packed(_entries(message), MAX_SECTION))
     if message.members:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 
 from alertworker.reports import periods
+from alertworker.reports.deployments import daily
+from alertworker.reports.fallbacks import fallbacks
 from alertworker.reports.model import Report, ReportKind, late_note
 from alertworker.reports.periods import Calendar, Ending, Period, containing
 from alertworker.reports.spend import monthly, spend
@@ -31,6 +33,8 @@ class ReportSpec:
 REPORTS: Final[Mapping[ReportKind, ReportSpec]] = {
     ReportKind.SPEND: ReportSpec(periods.every_days, spend),
     ReportKind.MONTHLY: ReportSpec(periods.month, monthly),
+    ReportKind.DAILY: ReportSpec(periods.daily, daily, by_team=False),
+    ReportKind.FALLBACKS: ReportSpec(periods.week, fallbacks, by_team=False),
 }
 
 

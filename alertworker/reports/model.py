@@ -103,7 +103,7 @@ def title(what: str, period: Period, zone: str, total: SpendSums, before: SpendS
     moment = "" if period.whole else " so far"
     change = change_of(total, before) if period.whole else ""
     amount = f"{spell_dollars(total.spend_nanos)}{f' ({change})' if change else ''}"
-    return f"{what} {_days(period.days.first, period.days.last)}{moment} ({zone}): {amount}"
+    return f"{what} {spell_days(period.days.first, period.days.last)}{moment} ({zone}): {amount}"
 
 
 def change_of(sums: SpendSums, before: SpendSums) -> str:
@@ -133,10 +133,10 @@ def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> d
     return {"Sent late": f"it was due at {period.due.isoformat(timespec='minutes')} (days in {zone})"}
 
 
-def _days(first: date, last: date) -> str:
+def spell_days(first: date, last: date) -> str:
     """Spell days as a person does.
 
-    >>> _days(date(2026, 11, 16), date(2026, 11, 22)), _days(date(2026, 12, 28), date(2027, 1, 3))
+    >>> spell_days(date(2026, 11, 16), date(2026, 11, 22)), spell_days(date(2026, 12, 28), date(2027, 1, 3))
     ('16 to 22 Nov 2026', '28 Dec 2026 to 3 Jan 2027')
     """
     end = f"{last.day} {last:%b %Y}"

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.latency import Latency
-from alertworker.ledger import SUMS, SpendSums
+from alertworker.ledger import SUMS, FallbackSums, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
-from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND
 from alertworker.store.transaction import SqlTransaction
 
 #: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
@@ -70,6 +70,20 @@ class SqlSpendBook(Database):
                 named: _ranked(tx, [SPEND.c.dimension == place, column == entity], days, named=named, limit=limit)
                 for place, named in _BEHIND.get(dimension, ())
             }
+
+        return self.run(work)
+
+    def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
+        """Give how calls ended that a fallback took."""
+        statement = (
+            select(FALLBACKS.c.asked, FALLBACKS.c.used, func.sum(FALLBACKS.c.succeeded), func.sum(FALLBACKS.c.failed))
+            .where(FALLBACKS.c.day.between(days.first, days.last))
+            .group_by(FALLBACKS.c.asked, FALLBACKS.c.used)
+        )
+
+        def work(tx: SqlTransaction) -> dict[tuple[str, str], FallbackSums]:
+            rows = tx.connection.execute(statement)
+            return {(asked, used): FallbackSums(int(saved), int(failed)) for asked, used, saved, failed in rows}
 
         return self.run(work)
 

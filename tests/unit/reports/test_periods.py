@@ -95,6 +95,29 @@ def test_a_clock_that_steps_back_makes_nothing_due_again() -> None:
         assert due(ReportKind.SPEND, calendar, period.until, now=now - timedelta(days=days)) == []
 
 
+def test_a_daily_report_comes_twice_a_day_and_once_for_each_slot() -> None:
+    """At noon of the day so far, at midnight of the whole day; also on the days on which clocks change."""
+    start, after, seen = datetime(2026, 10, 24, 12, tzinfo=UTC), None, list[tuple[str, bool]]()
+    for minutes in range(0, 48 * 60, 10):
+        for period in due(ReportKind.DAILY, BERLIN, after, now=start + timedelta(minutes=minutes)):
+            after = period.until
+            seen.append((period.days.last.isoformat(), period.whole))
+
+    noon, whole = False, True
+    days = [("2026-10-24", noon), ("2026-10-24", whole), ("2026-10-25", noon), ("2026-10-25", whole)]
+    assert seen == [*days, ("2026-10-26", noon)]
+    assert due(ReportKind.DAILY, BERLIN, after, now=start) == []
+
+
+def test_daily_reports_of_days_are_not_of_days_so_far() -> None:
+    """A frequency of two days is two days."""
+    calendar = Calendar(UTC_ZONE, daily_seconds=172_800)
+
+    (period,) = due(ReportKind.DAILY, calendar, None, now=datetime(2026, 11, 25, 12, tzinfo=UTC))
+
+    assert (period.whole, (period.days.last - period.days.first).days) == (True, 1)
+
+
 def test_before_its_hour_nothing_is_due() -> None:
     """A minute before nine it is still the week before that counts."""
     calendar = Calendar(ZoneInfo("Asia/Kolkata"))

@@ -1,0 +1,77 @@
+"""The daily report: the day's spend, and which deployments were slowest and failed most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from alertworker.alerts import AlertType
+from alertworker.reports.model import Report, ReportKind, Section, short
+from alertworker.reports.periods import Period
+from alertworker.reports.spend import report
+from alertworker.spend_book import DeploymentDays, SpendBook
+
+#: How many deployments each list names, as LiteLLM's does.
+MAX_DEPLOYMENTS: Final = 5
+#: Below this many timed calls a deployment's pace says nothing.
+MIN_CALLS: Final = 10
+
+
+def daily(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+    """Give the daily report; ``None`` where nothing was called, that day or the one before."""
+    spent = report(ReportKind.DAILY, "Daily report", book, period, zone, team_id)
+    if spent is None:
+        return None
+    deployments = book.deployments(period.days)
+    sections = (*spent.sections, _slowest(deployments), _failing(deployments))
+    return replace(spent, type=AlertType.DAILY_REPORTS, sections=sections)
+
+
+def _slowest(deployments: Sequence[DeploymentDays]) -> Section:
+    timed = [one for one in deployments if one.deployment_id and one.per_token.count >= MIN_CALLS]
+    timed.sort(key=lambda one: (-one.per_token.mean, one.deployment_id))
+    rows = [
+        {
+            "deployment": one.deployment_id,
+            "alias": one.alias,
+            "calls": one.per_token.count,
+            "mean_seconds_per_token": one.per_token.mean,
+            "p95_seconds_per_token": one.per_token.percentile(0.95),
+        }
+        for one in timed
+    ]
+    parts = [
+        f"{_name(one)} {one.per_token.mean:.3g} s, p95 {one.per_token.percentile(0.95):.3g} s"
+        for one in timed[:MAX_DEPLOYMENTS]
+    ]
+    return Section("Slowest, per output token", tuple(rows), " · ".join(parts))
+
+
+def _failing(deployments: Sequence[DeploymentDays]) -> Section:
+    failing = sorted((one for one in deployments if one.failed), key=lambda one: (-one.failed, one.deployment_id))
+    rows = [
+        {
+            "deployment": one.deployment_id,
+            "alias": one.alias,
+            "failed": one.failed,
+            "attempts": sum(one.attempts.values()),
+            "outcomes": dict(one.attempts),
+        }
+        for one in failing
+    ]
+    parts = [_rate(one) for one in failing[:MAX_DEPLOYMENTS]]
+    return Section("Most failed attempts", tuple(rows), " · ".join(parts))
+
+
+def _rate(one: DeploymentDays) -> str:
+    attempts = sum(one.attempts.values())
+    return f"{_name(one)} {one.failed:,} of {attempts:,} ({one.failed * 100 / attempts:.1f} %)"
+
+
+def _name(one: DeploymentDays) -> str:
+    if not one.deployment_id:
+        return "no deployment"
+    if not one.alias or one.alias == one.deployment_id:
+        return short(one.deployment_id)
+    return f"{short(one.alias)} ({one.deployment_id[:8]})"
