@@ -153,7 +153,7 @@ def build_runtime(settings: Settings) -> Runtime:
         channels={config.name: build_channel(config) for config in settings.channels},
         router=settings.router(),
         inhibitions=settings.inhibitions,
-        policy=Policy(threshold_seconds=settings.alerting_threshold),
+        policy=Policy(threshold_seconds=settings.alerting_threshold, langfuse_host=settings.langfuse_host),
         users=settings.users(),
         budgets=settings.budgets,
         retry=settings.retry.policy(),
@@ -162,6 +162,7 @@ def build_runtime(settings: Settings) -> Runtime:
         heartbeat=_heartbeat(settings),
         heartbeat_seconds=settings.heartbeat_interval,
         shadow=settings.shadow,
+        log_payloads=settings.alerting_args.log_to_console,
         max_entities=settings.spend_max_entities,
         retention=timedelta(days=settings.spend_retention_days),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
 from alertworker.detectors.policy import Policy
@@ -36,7 +37,9 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=_labels(first),
-            facts=_facts(first) | ({"Error": first.failure.message} if first.failure.message else {}),
+            facts=_facts(first)
+            | _trace(first, policy)
+            | ({"Error": first.failure.message} if first.failure.message else {}),
             members=tuple(_who(event) for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
             metadata=first.alerting_metadata,
@@ -58,7 +61,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=_labels(slowest),
-            facts=_facts(slowest) | _excerpt(slowest),
+            facts=_facts(slowest) | _excerpt(slowest) | _trace(slowest, policy),
             members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
             metadata=slowest.alerting_metadata,
@@ -78,7 +81,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=_labels(oldest),
-            facts=_facts(oldest) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
+            facts=_facts(oldest) | _trace(oldest, policy) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
             metadata=oldest.alerting_metadata,
@@ -149,6 +152,13 @@ def _facts(event: CallEvent) -> dict[str, str]:
         "Team": event.team_alias or event.team_id,
     }
     return {name: value for name, value in facts.items() if value}
+
+
+def _trace(event: CallEvent, policy: Policy) -> dict[str, str]:
+    """Link to the call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
+    if not policy.langfuse_host or not event.trace_id:
+        return {}
+    return {"🪢 Langfuse Trace": f"{policy.langfuse_host.rstrip('/')}/trace/{quote(event.trace_id, safe='')}"}
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:

@@ -10,8 +10,9 @@ class Policy:
     """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: slower is too slow, longer without progress hangs.
 
     Calls that differ in a label of ``group_by`` are different alerts: routes and silences ask about it, so that one
-    team's silence, or receiver, never decides for another team.
+    team's silence, or receiver, never decides for another team. ``langfuse_host`` is where calls' traces are shown.
     """
 
     threshold_seconds: float = 300.0
     group_by: frozenset[str] = frozenset()
+    langfuse_host: str | None = None

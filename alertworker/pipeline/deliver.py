@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Channel, Due, Lease, Pace, Transaction
 
+_log: Final = logging.getLogger("alertworker.alerts")
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
 LEASE: Final = timedelta(seconds=30)
 #: How many messages one call delivers before it gives the lane back.
@@ -70,6 +72,8 @@ def _attempt(due: Due, lease: Lease, channel: Channel | None, runtime: Runtime, 
     body = due.body if due.body is not None else channel.render(due.message)
     if not runtime.store.begin(due.id, body, lease, pace=channel.pace, now=now):
         return
+    if runtime.log_payloads:
+        _log.warning("alert to %s: %s", channel.name, body)
     try:
         answer = "shadow: not sent" if runtime.shadow else channel.send(body, notification_id=due.id)
     except DeliveryError as error:

@@ -35,6 +35,8 @@ class Runtime:
     heartbeat: Callable[[], None] | None = None
     heartbeat_seconds: float = 60.0
     shadow: bool = False
+    #: Log each body that is sent, as LiteLLM's ``log_to_console`` does.
+    log_payloads: bool = False
     #: How many values of a dimension the ledger keeps apart on one day.
     max_entities: int = 20_000
     #: How long the ledger is kept.

@@ -105,6 +105,7 @@ class Settings(BaseModel):
     http_port: Annotated[int, Field(ge=1, le=65_535)] = 4010
     data_dir: Path = Path("alertworker-data")
     proxy_base_url: str | None = None
+    langfuse_host: Annotated[str, Field(pattern=r"^https?://")] | None = None
     time_zone: str = "UTC"
     log_format: Literal["text", "json"] = "text"
     alerting_threshold: Annotated[float, Field(gt=0, le=30 * 86_400)] = 300.0

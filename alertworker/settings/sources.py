@@ -33,6 +33,7 @@ OWN: Final = (
     "http_host",
     "http_port",
     "inhibitions",
+    "langfuse_host",
     "log_format",
     "metadata_keys",
     "receivers",

@@ -348,3 +348,35 @@ def test_a_summary_divides_what_it_counts_among_teams(runtime: Runtime, outbox: 
 
     assert [message.facts["By team"] for message in outbox.sent] == ["search ×3, billing ×1", "search ×20"]
     assert [message.members_more for message in outbox.sent] == [0, 10]
+
+
+def test_alerts_about_calls_link_to_their_trace(runtime: Runtime, outbox: Outbox) -> None:
+    """Where traces are shown somewhere and the call has one; an id from a caller stays inside the link."""
+    runtime = replace(runtime, policy=replace(runtime.policy, langfuse_host="https://langfuse.example/"))
+    traced = {"trace_id": "a/../b?c d"}
+    ingest(
+        batch(failed("a").model_copy(update=traced), answered("b", 9).model_copy(update=traced), announced("c")),
+        runtime,
+        now=NOW,
+    )
+    run_until_quiet(runtime, NOW)
+
+    links = {message.type: message.facts.get("🪢 Langfuse Trace") for message in outbox.sent}
+    assert links == {
+        AlertType.LLM_EXCEPTIONS: "https://langfuse.example/trace/a%2F..%2Fb%3Fc%20d",
+        AlertType.LLM_TOO_SLOW: "https://langfuse.example/trace/a%2F..%2Fb%3Fc%20d",
+        AlertType.LLM_REQUESTS_HANGING: None,
+    }
+
+
+def test_bodies_are_logged_where_that_is_wanted(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    """At warning, as LiteLLM does it, and not otherwise."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    assert caplog.records == []
+
+    ingest(batch(failed("b").model_copy(update={"model_group": "x"})), runtime, now=NOW + timedelta(seconds=1))
+    run_until_quiet(replace(runtime, log_payloads=True), NOW + timedelta(seconds=1))
+    [record] = [record for record in caplog.records if record.name == "alertworker.alerts"]
+    assert record.levelname == "WARNING"
+    assert "LLM API call failed: x" in record.getMessage()
