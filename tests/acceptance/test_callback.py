@@ -75,6 +75,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, E
     try:
         stack.start_broker()
         proxy.up()
+        proxy.ask("fast")  # the first request of a proxy may take longer than the threshold
         yield proxy, Events(stack.broker_url)
     finally:
         proxy.down()

@@ -81,6 +81,7 @@ def test_a_slow_call_is_one_post_to_each_address_of_its_type(
                 "started_at": now - timedelta(seconds=0.3),
                 "ended_at": now,
                 "completion_tokens": 5,
+                "cost_nanos": 13_500,
             }
         )
         slack.wait_for("Responses are slow", seconds=20, count=2)
