@@ -22,11 +22,12 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import SealedBatch, compress, seal
-from alertworker.locations import data_dir, default_database_url
+from alertworker.locations import data_dir, database_path, default_database_url
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
+from alertworker.store.migrations import upgrade
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
 celery.config_from_object(
@@ -145,10 +146,10 @@ def build_history() -> History:
     return History(build_engine(load_settings()))
 
 
-def build_runtime(settings: Settings) -> Runtime:
-    """Put together everything the line works with."""
+def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtime:
+    """Put together everything the line works with; another database where one is given."""
     return Runtime(
-        store=SqlStore(build_engine(settings)),
+        store=SqlStore(engine or build_engine(settings)),
         line=build_line(),
         channels={config.name: build_channel(config) for config in settings.channels},
         router=settings.router(),
@@ -173,6 +174,18 @@ def get_reporter() -> Reporter:
     settings, runtime = load_settings(), get_runtime()
     patience = settings.alerting_args.report_check_interval
     return Reporter(runtime, build_spend_book(), settings.calendar(), settings.reports.teams, patience)
+
+
+def build_rehearsal(settings: Settings, *, fresh: bool) -> Runtime:
+    """Put together what a rehearsal works with: the database as it is.
+
+    If a ``fresh`` one is wanted, or nothing was ever started, it is an empty one in memory.
+    """
+    if not fresh and (settings.database_url is not None or database_path(data_dir()).exists()):
+        return build_runtime(settings)
+    engine = make_engine("sqlite://")
+    upgrade(engine)
+    return build_runtime(settings, engine=engine)
 
 
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:

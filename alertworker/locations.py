@@ -37,6 +37,11 @@ def default_broker_url(folder: Path) -> str:
     return f"redis+socket://{socket_path(folder)}?virtual_host=0"
 
 
+def database_path(folder: Path) -> Path:
+    """Give the embedded database's file."""
+    return folder / "alertworker.db"
+
+
 def default_database_url(folder: Path) -> str:
     """Give the embedded database's address."""
-    return f"sqlite:///{folder / 'alertworker.db'}"
+    return f"sqlite:///{database_path(folder)}"

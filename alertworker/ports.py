@@ -138,6 +138,22 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneState:
+    """How one lane is: messages that wait and since when; when it may go on; since when it fails or is broken.
+
+    ``paused_until`` is what its receiver asked for; ``busy`` says that a worker has it now.
+    """
+
+    channel: str
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    paused_until: datetime | None = None
+    failing_since: datetime | None = None
+    broken_since: datetime | None = None
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LostPublisher:
     """A publisher that went silent without a goodbye, and how many announced calls it took along."""
 
@@ -358,12 +374,20 @@ class Store(Protocol):
         """Do the work in one transaction, from the start again where the database made it give way."""
         ...
 
+    def rehearse(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction, give its result, and take back everything it did."""
+        ...
+
     def count_redelivery(self, batch_id: str) -> int:
         """Count that a batch came again; gives how often it did by now."""
         ...
 
     def due_channels(self, *, now: datetime) -> list[str]:
         """Name the channels with something due whose lane is free."""
+        ...
+
+    def lane_states(self, *, now: datetime) -> dict[str, LaneState]:
+        """Give how each lane is that ever had a message."""
         ...
 
     def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:

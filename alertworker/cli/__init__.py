@@ -22,6 +22,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "check": ("alertworker.cli.check:check", "Print what is configured, and from where; fail on an error."),
     "test": ("alertworker.cli.test:test", "Send a real test message and print the receiver's answer."),
     "publish": ("alertworker.cli.publish:publish", "Publish events from a file of JSON, or from standard input."),
+    "explain": (
+        "alertworker.cli.explain:explain",
+        "Say what events would lead to, and where; nothing is sent or changed.",
+    ),
     "alerts": ("alertworker.cli.alerts:alerts", "List, show and acknowledge alerts."),
     "notifications": ("alertworker.cli.notifications:notifications", "List what was, or is to be, sent where."),
     "silences": ("alertworker.cli.silences:silences", "Mute matching alerts until a time."),

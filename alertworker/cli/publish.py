@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
 
 import click
 
+from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 
 
@@ -21,7 +21,7 @@ def publish(file: TextIO) -> None:
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode, seal
     from alertworker.publisher import BrokerTransport
 
-    decoded = decode(_items(file.read()), None)
+    decoded = decode(read_events(file), None)
     for bad in decoded.rejected:
         click.echo(f"event {bad.index}: {bad.reason}", err=True)
     transport = BrokerTransport(broker_url)
@@ -33,14 +33,3 @@ def publish(file: TextIO) -> None:
     click.echo(f"{len(decoded.events)} published, {len(decoded.rejected)} refused")
     if decoded.rejected:
         raise AlertWorkerError("some events were refused; mend and publish those alone")
-
-
-def _items(text: str) -> list[object]:
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise AlertWorkerError("the input is neither JSON nor one JSON object a line") from error
-    return whole if isinstance(whole, list) else [whole]

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.rehearsal import Rehearsed, rehearse
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
-from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.pipeline.sweep import sweep
 from alertworker.pipeline.trials import Trial, routed, try_channels
 from alertworker.pipeline.watch import StoreWatch
 
 __all__ = [
     "BatchMessage",
+    "Rehearsed",
     "Reporter",
     "Runtime",
     "StoreWatch",
     "Trial",
+    "Verdict",
     "deliver",
     "ingest",
+    "rehearse",
     "replay",
     "routed",
     "sweep",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts import COVERED_BY, MAX_MEMBERS, Alert, Kind, OpenAlert
 from alertworker.grouping import compose
 from alertworker.inhibitions import find_inhibitor
-from alertworker.messages import Step
-from alertworker.pipeline.runtime import Runtime
+from alertworker.messages import Message, Step
+from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
 from alertworker.routing import Decision
 from alertworker.silences import find_silence
@@ -25,6 +26,8 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened or claimed.rose:
         tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
+    else:
+        runtime.watch(Verdict(claimed))
     return claimed
 
 
@@ -40,34 +43,45 @@ def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now
         tx.count("no_route", alert.type.value)
     if muted_by is not None and muted_by != alert.muted_by:
         tx.count("muted", muted_by.split()[0])
+    verdict = Verdict(alert, step, decision, muted_by, channels)
     if muted_by is not None and step is Step.FIRING:
         tx.mute(alert.id, muted_by, look_again_at=now + LOOK_AGAIN)
+        runtime.watch(verdict)
         return
     if muted_by is None:
-        write(tx, alert, step, channels, runtime, now=now)
+        message, wanted = write(tx, alert, step, channels, runtime, now=now)
+        verdict = replace(verdict, channels=wanted, message=message)
         tx.count("muted", "time", len(decision.mute))
+    runtime.watch(verdict)
     _record(tx, alert, decision, now=now)
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Close a condition and tell those who were told of it, and nobody else, whatever mutes it now."""
     channels = tx.told_channels(alert.id)
+    verdict = Verdict(alert, Step.RESOLVED)
     if channels:
-        write(tx, alert, Step.RESOLVED, channels, runtime, now=now)
+        message, wanted = write(tx, alert, Step.RESOLVED, channels, runtime, now=now)
+        verdict = replace(verdict, channels=wanted, message=message)
+    runtime.watch(verdict)
     tx.told(alert.id, count=alert.count, next_summary_at=None)
 
 
 def write(
     tx: Transaction, alert: OpenAlert, step: Step, channels: tuple[str, ...], runtime: Runtime, *, now: datetime
-) -> None:
-    """Write one message to these channels; it counts what no message before it has counted."""
+) -> tuple[Message, tuple[str, ...]]:
+    """Write one message to those of these channels that take it, and give it with their names.
+
+    It counts what no message before it has counted.
+    """
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
     parts = tx.take_parts(alert.id)
     message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url)
-    wanted = [name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message)]
+    wanted = tuple(name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message))
     if channels and not wanted:
         tx.count("not_taken", alert.type.value)
     tx.notify(message, f"{step.value}:{alert.summaries}", wanted, now=now)
+    return message, wanted
 
 
 def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:

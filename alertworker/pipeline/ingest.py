@@ -63,8 +63,8 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     except BatchError as error:
         _park(batch, str(error), runtime, now=now)
         return
-    folded = fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
-    runtime.store.run(lambda tx: _apply(tx, batch, decoded, folded, runtime, now=now))
+    folded = fold_batch(decoded, runtime, now=now)
+    runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
     wake(runtime, now=now)
 
 
@@ -78,9 +78,15 @@ def wake(runtime: Runtime, *, now: datetime) -> None:
             return
 
 
-def _apply(
+def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
+    """Add a batch up, by the settings."""
+    return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
+
+
+def apply(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
+    """Do all that a batch changes, unless it was done before."""
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
     tx.add_fold(folded, max_entities=runtime.max_entities)

@@ -8,18 +8,39 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from alertworker import inhibitions
+from alertworker.alerts import OpenAlert
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import Inhibition
+from alertworker.messages import Message, Step
 from alertworker.own_budgets import OwnBudget
 from alertworker.ports import Channel, Line, Store
-from alertworker.routing import Router
+from alertworker.routing import Decision, Router
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one alert, for whoever watches.
+
+    Without a ``step`` it was only counted, in its open generation. ``muted_by`` is as in the alert's row ("silence
+    <id>", "alert <id>", "time"). Without a ``message`` nobody is told; with one, ``channels`` are.
+    """
+
+    alert: OpenAlert
+    step: Step | None = None
+    decision: Decision | None = None
+    muted_by: str | None = None
+    channels: tuple[str, ...] = ()
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """``heartbeat`` pings the dead man's switch, each ``heartbeat_seconds``; ``shadow`` does everything but send."""
+    """``heartbeat`` pings the dead man's switch, each ``heartbeat_seconds``; ``shadow`` does everything but send.
+
+    ``watch`` is told of every verdict, inside its transaction.
+    """
 
     store: Store
     line: Line
@@ -41,3 +62,4 @@ class Runtime:
     max_entities: int = 20_000
     #: How long the ledger is kept.
     retention: timedelta = timedelta(days=400)
+    watch: Callable[[Verdict], None] = lambda _verdict: None

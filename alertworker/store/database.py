@@ -52,3 +52,13 @@ class Database:
             except Rerun:
                 continue
         raise StoreUnavailable("the database kept choosing this transaction to give way")
+
+    def rehearse(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Do the work in one transaction, give its result, and take back everything it did."""
+
+        def undone(tx: SqlTransaction) -> _T:
+            result = work(tx)
+            tx.connection.rollback()
+            return result
+
+        return self.run(undone)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from alertworker.ports import LaneState
 from alertworker.store.lanes import LaneStore
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import LANES, NOTIFICATIONS, REDELIVERIES
@@ -37,3 +40,34 @@ class SqlStore(LaneStore):
             .distinct()
         )
         return self.run(lambda tx: [row.channel for row in tx.connection.execute(statement)])
+
+    def lane_states(self, *, now: datetime) -> dict[str, LaneState]:
+        """Give how each lane is that ever had a message."""
+        waiting = (
+            select(
+                NOTIFICATIONS.c.channel,
+                func.count().label("waiting"),
+                func.min(NOTIFICATIONS.c.created_at).label("since"),
+            )
+            .where(NOTIFICATIONS.c.status == "pending")
+            .group_by(NOTIFICATIONS.c.channel)
+        )
+
+        def work(tx: SqlTransaction) -> dict[str, LaneState]:
+            states = {row.channel: _lane_state(row, now) for row in tx.connection.execute(select(LANES))}
+            for row in tx.connection.execute(waiting):
+                state = states.get(row.channel, LaneState(row.channel))
+                states[row.channel] = replace(state, waiting=row.waiting, waiting_since=row.since)
+            return dict(sorted(states.items()))
+
+        return self.run(work)
+
+
+def _lane_state(row: Any, now: datetime) -> LaneState:
+    return LaneState(
+        row.channel,
+        paused_until=row.next_free_at if row.next_free_at > now else None,
+        failing_since=row.failing_since,
+        broken_since=row.broken_at,
+        busy=row.token is not None and row.leased_until > now,
+    )

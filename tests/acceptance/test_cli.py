@@ -167,6 +167,38 @@ def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack
     assert "Timeout 504" in json.loads(shown)["headline"]
 
 
+def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) -> None:
+    """Before anything was ever started, from the configuration alone: alert, route and body; no file, no post."""
+    environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}"}
+    done = alertworker(tmp_path, "explain", environ=environ, given=json.dumps(GOOD))
+    as_json = alertworker(tmp_path, "explain", "--json", environ=environ, given=json.dumps([GOOD, GOOD, {"type": "x"}]))
+
+    assert done.returncode == 0
+    assert "llm_exceptions [High] LLM API call failed: gpt-4o" in done.stdout
+    assert re.search(r"channel slack-\w+ \(slack\), lane: 0 waiting", done.stdout)
+    assert "Alert type: `llm_exceptions`" in done.stdout
+    assert as_json.returncode == 1
+    first, second, bad = (json.loads(line) for line in as_json.stdout.splitlines())
+    assert json.loads(first["alerts"][0]["channels"][0]["body"])["text"].startswith("Alert type")
+    assert second["alerts"][0]["outcome"].startswith("counted in the open alert")
+    assert bad["refused"]
+    assert slack.posts == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_explain_knows_what_is_silenced_now(stack: Stack, slack: Receiver) -> None:
+    """Who silenced it and why; without the database it would be sent."""
+    silence = ("silences", "add", 'team="search"', "--reason", "moving house", "--by", "ops")
+    assert alertworker(stack.folder, *silence, environ=stack.env).returncode == 0
+    done = alertworker(stack.folder, "explain", environ=stack.env, given=json.dumps(GOOD))
+    fresh = alertworker(stack.folder, "explain", "--fresh", environ=stack.env, given=json.dumps(GOOD))
+
+    assert re.search(r"notice: muted until \S+ by silence \S+ of ops: moving house", done.stdout)
+    assert "notice: sent" in fresh.stdout
+    assert alertworker(stack.folder, "alerts", environ=stack.env).stdout == "No alerts.\n"
+    assert slack.posts == []
+
+
 def test_the_schema_is_one_and_names_every_event(tmp_path: Path) -> None:
     """A producer in another language can check against it."""
     schema = json.loads(alertworker(tmp_path, "schema").stdout)

@@ -1,0 +1,142 @@
+"""``alertworker explain``: what events would lead to, in words or for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from alertworker.channels.text import clean, one_line
+from alertworker.cli.event_file import read_events
+from alertworker.errors import AlertWorkerError
+from alertworker.messages import Message
+from alertworker.ports import LaneState
+from alertworker.silences import Silence
+
+if TYPE_CHECKING:
+    from alertworker.pipeline import Rehearsed, Runtime, Verdict
+
+
+@click.command()
+@click.argument("file", type=click.File(), default="-")
+@click.option("--fresh", is_flag=True, help="As if nothing were open, silenced or counted yet; asks no database.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one for each event.")
+def explain(file: TextIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Say what the events in FILE would lead to: alerts, what mutes them, their route, lanes and messages.
+
+    They are applied as a worker would, one after the other, upon what is open and silenced now; then everything is
+    taken back. Nothing is sent. FILE is as for `publish`. Exits with 1 where an event would be refused.
+    """
+    from alertworker import pipeline
+    from alertworker.app import build_rehearsal
+    from alertworker.events.batch import MAX_BATCH_EVENTS
+    from alertworker.settings import load_settings
+
+    items, now = read_events(file), datetime.now(UTC)
+    if len(items) > MAX_BATCH_EVENTS:
+        raise AlertWorkerError(f"{len(items)} events are too many to explain at once; give at most {MAX_BATCH_EVENTS}")
+    runtime = build_rehearsal(load_settings(), fresh=fresh)
+    found = pipeline.rehearse(items, runtime, now=now)
+    silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
+    lanes = runtime.store.lane_states(now=now)
+    for event in found:
+        told = [_verdict(verdict, runtime, silences, lanes) for verdict in event.verdicts]
+        if as_json:
+            said = {"event": event.index, "type": event.type, "refused": event.refused, "alerts": told}
+            click.echo(json.dumps(said, default=str))
+        else:
+            _print(event, told)
+    if refused := sum(event.refused is not None for event in found):
+        raise AlertWorkerError(f"{refused} of {len(found)} events would be refused")
+
+
+def _verdict(
+    verdict: Verdict, runtime: Runtime, silences: Mapping[str, Silence], lanes: Mapping[str, LaneState]
+) -> dict[str, Any]:
+    alert, decision = verdict.alert, verdict.decision
+    return {
+        "detector": alert.type.value,
+        "severity": alert.severity.value,
+        "headline": alert.headline,
+        "fingerprint": alert.fingerprint,
+        "labels": alert.routing_labels,
+        "count": alert.count,
+        "step": verdict.step.value if verdict.step else None,
+        "outcome": _outcome(verdict, runtime, silences),
+        "muted_by": verdict.muted_by,
+        "receivers": list(decision.receivers) if decision else [],
+        "muted_now": list(decision.mute) if decision else [],
+        "channels": [_channel(name, verdict.message, runtime, lanes) for name in verdict.channels if verdict.message],
+    }
+
+
+def _channel(name: str, message: Message, runtime: Runtime, lanes: Mapping[str, LaneState]) -> dict[str, Any]:
+    channel = runtime.channels.get(name)
+    return {
+        "channel": name,
+        "kind": channel.kind if channel is not None else None,
+        "lane": _lane(lanes.get(name, LaneState(name))),
+        "body": channel.render(message) if channel is not None else None,
+    }
+
+
+def _outcome(verdict: Verdict, runtime: Runtime, silences: Mapping[str, Silence]) -> str:
+    alert, muted_by = verdict.alert, verdict.muted_by
+    if verdict.step is None:
+        return f"counted in the open alert {alert.id}, and told with its next summary"
+    if muted_by is not None:
+        return _muting(muted_by, silences)
+    if verdict.message is not None and verdict.channels:
+        return "shadow: all but sent" if runtime.shadow else "sent"
+    if verdict.decision is not None and verdict.decision.channels:
+        return "recorded only: none of its channels takes such a message"
+    if alert.type not in runtime.router.types:
+        return "recorded only: its type is not in alert_types"
+    return "recorded only: no route leads to a channel"
+
+
+def _muting(muted_by: str, silences: Mapping[str, Silence]) -> str:
+    kind, _, identity = muted_by.partition(" ")
+    silence = silences.get(identity)
+    if silence is not None:
+        until = silence.ends_at.isoformat(timespec="seconds")
+        return f"muted until {until} by silence {identity} of {silence.author}: {silence.reason}"
+    if kind == "alert":
+        return f"muted by the open alert {identity}, which explains it"
+    return "muted by a time interval of its route" if kind == "time" else f"muted: {muted_by}"
+
+
+def _lane(state: LaneState) -> str:
+    """Say how a lane is, and what it keeps a message waiting for."""
+    parts = [f"{state.waiting} waiting"]
+    if state.paused_until:
+        parts.append(f"paused until {state.paused_until.isoformat(timespec='seconds')}")
+    if state.failing_since:
+        parts.append(f"failing since {state.failing_since.isoformat(timespec='seconds')}")
+    if state.broken_since:
+        parts.append("announced as broken")
+    return ", ".join(parts)
+
+
+def _print(event: Rehearsed, told: list[dict[str, Any]]) -> None:
+    click.echo(f"event {event.index}: {event.type or 'refused'}")
+    lines = [event.refused] if event.refused else [line for verdict in told for line in _lines(verdict)]
+    for line in lines or ["no alert"]:
+        click.echo(f"  {line}")
+
+
+def _lines(verdict: Mapping[str, Any]) -> Iterator[str]:
+    yield one_line(f"{verdict['detector']} [{verdict['severity']}] {verdict['headline']}")
+    yield f"  {verdict['step'] or 'no message of its own'}: {one_line(verdict['outcome'])}"
+    labels = ", ".join(f'{name}="{value}"' for name, value in verdict["labels"].items())
+    yield f"  labels: {one_line(labels)}"
+    if verdict["receivers"]:
+        yield f"  receivers: {one_line(', '.join(verdict['receivers']))}"
+    if verdict["muted_now"]:
+        yield f"  not at this hour: {', '.join(verdict['muted_now'])}"
+    for channel in verdict["channels"]:
+        yield f"  channel {channel['channel']} ({channel['kind'] or 'not configured'}), lane: {channel['lane']}"
+        yield from (f"    {clean(line)}" for line in (channel["body"] or "").splitlines())

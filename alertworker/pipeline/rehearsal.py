@@ -1,0 +1,44 @@
+"""Rehearsal: what events would lead to, by really applying them and taking everything back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alertworker.events.base import new_id
+from alertworker.events.batch import decode
+from alertworker.pipeline.ingest import BatchMessage, apply, fold_batch
+from alertworker.pipeline.runtime import Runtime, Verdict
+from alertworker.ports import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What one event would lead to: its place, its type, and either why it is ``refused`` or the verdicts."""
+
+    index: int
+    type: str | None
+    refused: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def rehearse(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[Rehearsed]:
+    """Apply events one after the other, each upon those before it, and take everything back; nothing is sent.
+
+    What the clock alone decides (ends of conditions, summaries, reminders) is not rehearsed. The transaction is open
+    while all of them are applied, and others wait for the rows it touches: give at most a batch's worth.
+    """
+    verdicts: list[Verdict] = []
+    watched = replace(runtime, watch=verdicts.append)
+
+    def one(tx: Transaction, index: int, item: object) -> Rehearsed:
+        verdicts.clear()
+        decoded = decode([item], None)
+        if decoded.rejected:
+            return Rehearsed(index, None, decoded.rejected[0].reason)
+        folded = fold_batch(decoded, watched, now=now)
+        apply(tx, BatchMessage(str(new_id()), b""), decoded, folded, watched, now=now)
+        return Rehearsed(index, decoded.events[0].model_dump()["type"], verdicts=tuple(verdicts))
+
+    return runtime.store.rehearse(lambda tx: [one(tx, index, item) for index, item in enumerate(items)])

@@ -1,0 +1,74 @@
+"""A rehearsal says what ingest would do, by its own code, and leaves no trace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from alertworker.alerts import AlertType
+from alertworker.events import Event, Origin
+from alertworker.matchers import parse
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, rehearse
+from alertworker.silences import Silence
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import METADATA
+from tests.integration.line import NOW, Outbox, announced, batch, failed, rows, run_until_quiet
+
+
+def everything(store: SqlStore) -> dict[str, list[Any]]:
+    """Read every table."""
+    return {table.name: rows(store, table) for table in METADATA.sorted_tables}
+
+
+def items(*events: Event) -> list[object]:
+    """Give events as they stand in a file."""
+    return [json.loads(event.model_dump_json(exclude_none=True)) for event in events]
+
+
+def test_a_rehearsal_tells_what_ingest_then_does_and_changes_nothing(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A first failure is told, a second counted; neither is in any table afterwards, nor sent."""
+    ingest(batch(announced("before")), runtime, now=NOW)
+    before = everything(store)
+    found = rehearse(items(failed("a"), failed("b")), runtime, now=NOW)
+
+    assert [[verdict.step for verdict in event.verdicts] for event in found] == [[Step.NOTICE], [None]]
+    assert found[0].type == "llm.request.failed"
+    assert everything(store) == before
+
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    told = found[0].verdicts[0].message
+    assert told is not None
+    assert outbox.sent[-1] == told.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
+
+
+def test_a_rehearsal_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
+    """The silence with its id; a type that is off goes nowhere; what rings nobody has no verdict; bad is named."""
+    silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
+    Desk(store.engine).add_silence(silence, now=NOW)
+    other = failed("b").model_copy(update={"team_id": "billing"})
+    off = replace(runtime, router=replace(runtime.router, types=frozenset({AlertType.DAILY_REPORTS})))
+    given = [*items(failed("a"), failed("c", Origin.CALLER)), {"type": "no.such"}]
+    muted, caller, bad = rehearse(given, runtime, now=NOW)
+    [nowhere] = rehearse(items(other), off, now=NOW)
+
+    assert [(verdict.muted_by, verdict.message) for verdict in muted.verdicts] == [("silence s1", None)]
+    assert (caller.verdicts, caller.refused) == ((), None)
+    assert bad.refused is not None
+    assert bad.refused.startswith("event: ")
+    assert [verdict.channels for verdict in nowhere.verdicts] == [()]
+
+
+def test_lanes_tell_what_keeps_messages_waiting(runtime: Runtime, store: SqlStore) -> None:
+    """How many wait and since when; a lane that nobody works on is not busy."""
+    ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
+    [state] = store.lane_states(now=NOW).values()
+
+    assert (state.channel, state.waiting, state.waiting_since, state.busy) == ("outbox", 2, NOW, False)
+    run_until_quiet(runtime, NOW)
+    assert store.lane_states(now=NOW)["outbox"].waiting == 0
