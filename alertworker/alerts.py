@@ -219,6 +219,8 @@ class OpenAlert:
     #: Calls of a hanging alert that still run, and how the others ended, by outcome.
     running: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    #: Closed because nothing more is heard of it, not because it ended.
+    unknown: bool = False
 
     @property
     def kind(self) -> Kind:

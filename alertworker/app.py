@@ -17,7 +17,6 @@ from kombu.exceptions import KombuError
 from sqlalchemy import Engine
 
 from alertworker.channels import build_channel, http
-from alertworker.detectors import Policy
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
@@ -154,7 +153,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels={config.name: build_channel(config) for config in settings.channels},
         router=settings.router(),
         inhibitions=settings.inhibitions,
-        policy=Policy(threshold_seconds=settings.alerting_threshold, langfuse_host=settings.langfuse_host),
+        policy=settings.policy(),
         users=settings.users(),
         budgets=settings.budgets,
         retry=settings.retry.policy(),

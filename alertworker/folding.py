@@ -28,28 +28,53 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger import Ledger
+from alertworker.windows import bucket_of, cause
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)
-#: The length of a deployment's window, in seconds of event time.
-WINDOW_SECONDS: Final = 10
 
 
 class WindowKey(NamedTuple):
-    """One deployment's window: ``bucket`` is the epoch second at which it begins."""
+    """One deployment's window: ``bucket`` is the epoch second at which it begins; what is unknown is empty."""
 
     deployment_id: str
+    provider: str
+    region: str
     bucket: int
+
+
+class CauseKey(NamedTuple):
+    """One cause of failed attempts in one deployment's window, as `windows.cause` names it."""
+
+    deployment_id: str
+    provider: str
+    region: str
+    bucket: int
+    cause: str
 
 
 @dataclass(slots=True)
 class WindowSums:
-    """What is counted per window; durations in milliseconds."""
+    """What is counted per window; durations in milliseconds.
+
+    ``failed`` are all failed attempts, ``lost`` the calls that failed for good by the deployment's fault, and
+    ``last_success`` is in epoch milliseconds, 0 for never.
+    """
 
     succeeded: int = 0
     failed: int = 0
     milliseconds: int = 0
     completion_tokens: int = 0
+    lost: int = 0
+    last_success: int = 0
+
+
+@dataclass(slots=True)
+class CauseSums:
+    """How many attempts failed of one cause; ``last_failure`` is in epoch milliseconds."""
+
+    attempts: int = 0
+    last_failure: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +83,9 @@ class Fold:
 
     ledger: Ledger = field(default_factory=Ledger)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
+    causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
+    #: Failed attempts that a deployment answers for; each is counted in ``causes``.
+    blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
     #: Answers that used tokens and have no known price.
     unpriced: list[RequestSucceeded] = field(default_factory=list)
@@ -97,6 +125,7 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
 def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
         _window(result, event).failed += 1
+        _blame(result, event)
         result.ledger.attempt(event, event.occurred_at.astimezone(zone).date())
     elif isinstance(event, RequestAnnounced):
         previous = result.announced.get(event.call_id)
@@ -152,11 +181,14 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         result.ended[event.call_id] = event
     if isinstance(event, RequestFailed):
         result.failed.append(event)
+        if _cause(event):
+            _window(result, event).lost += 1
     elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
         window = _window(result, event)
         window.succeeded += 1
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
+        window.last_success = max(window.last_success, _milliseconds(event))
     result.ledger.end(event, event.occurred_at.astimezone(zone).date())
     if event.budgets:
         _budgets(result, read(event))
@@ -168,10 +200,31 @@ def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> Non
         result.budgets[key] = reading if known is None else merge(known, reading)
 
 
+def _blame(result: Fold, event: AttemptFailed) -> None:
+    """Count an attempt that failed by the deployment's fault, under its cause."""
+    named = _cause(event)
+    if named is None:
+        return
+    key = CauseKey(*_window_key(event), named)
+    sums = result.causes.setdefault(key, CauseSums())
+    sums.attempts += 1
+    sums.last_failure = max(sums.last_failure, _milliseconds(event))
+    result.blamed.append(event)
+
+
+def _cause(event: AttemptFailed | RequestFailed) -> str | None:
+    failure = event.failure
+    return cause(failure.error_class, failure.status_code, failure.origin) if event.deployment_id else None
+
+
+def _milliseconds(event: Event) -> int:
+    return int(event.occurred_at.timestamp() * 1_000)
+
+
 def _window(result: Fold, event: EndEvent | AttemptFailed) -> WindowSums:
-    second = int(event.occurred_at.timestamp())
-    key = WindowKey(event.deployment_id or "", second - second % WINDOW_SECONDS)
-    sums = result.windows.get(key)
-    if sums is None:
-        sums = result.windows[key] = WindowSums()
-    return sums
+    return result.windows.setdefault(_window_key(event), WindowSums())
+
+
+def _window_key(event: EndEvent | AttemptFailed) -> WindowKey:
+    bucket = bucket_of(event.occurred_at.timestamp())
+    return WindowKey(event.deployment_id or "", event.provider or "", event.region or "", bucket)

@@ -18,6 +18,7 @@ from alertworker.lanes import Plan, Waiting
 from alertworker.ledger import SpendKey, SpendSums
 from alertworker.messages import Message
 from alertworker.silences import Silence
+from alertworker.windows import Bucket, Outage, Target
 
 T = TypeVar("T")
 
@@ -264,6 +265,26 @@ class Transaction(Protocol):
 
     def open_conditions(self) -> list[OpenCondition]:
         """Give the open conditions, which may mute others."""
+        ...
+
+    def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
+        """Give how deployments and regions stand, locked, and new ones with them."""
+        ...
+
+    def open_outages(self) -> dict[Target, Outage]:
+        """Give those that have an outage, locked; what another worker has is left to it."""
+        ...
+
+    def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
+        """Keep how deployments and regions stand."""
+        ...
+
+    def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
+        """Give a target's buckets from one epoch second until before another."""
+        ...
+
+    def backlogged(self) -> bool:
+        """Tell whether a publisher that lives has events that it could not send yet."""
         ...
 
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:

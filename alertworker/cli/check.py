@@ -23,6 +23,8 @@ _SHOWN = (
     "spend_retention_days",
     "alerting_args",
     "budgets",
+    "outage_minimum_share",
+    "outage_minimum_traffic",
     "alert_type_config",
     "retry",
     "data_dir",

@@ -16,6 +16,7 @@ from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.outages import judge_outages
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
@@ -23,6 +24,13 @@ from alertworker.ports import Transaction
 SILENCE: Final = timedelta(seconds=45)
 #: How LiteLLM's callback names itself in its publisher's heartbeats.
 LITELLM: Final = "litellm"
+#: What is raised from events by steps of their own, which ask the store.
+BESIDE_DETECTORS: Final = (
+    AlertType.LLM_REQUESTS_HANGING,
+    AlertType.OUTAGE_ALERTS,
+    AlertType.REGION_OUTAGE_ALERTS,
+    AlertType.BUDGET_ALERTS,
+)
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
@@ -97,6 +105,7 @@ def apply(
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
+    judge_outages(tx, folded, runtime, now=now)
     _hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     alerts += _relayed(tx, folded, now=now)
@@ -111,7 +120,7 @@ def _relayed(tx: Transaction, folded: Fold, *, now: datetime) -> list[Alert]:
     if not folded.relayed:
         return []
     covered = tx.hears(LITELLM, since=now - SILENCE)
-    raised_here = (*DETECTORS, AlertType.LLM_REQUESTS_HANGING, AlertType.BUDGET_ALERTS) if covered else ()
+    raised_here = (*DETECTORS, *BESIDE_DETECTORS) if covered else ()
     return list(relayed.alerts(folded, raised_here))
 
 

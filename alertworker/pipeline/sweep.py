@@ -14,6 +14,7 @@ from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import MAX_BATCH_AGE, SILENCE, wake
+from alertworker.pipeline.outages import end_outages
 from alertworker.pipeline.quiet import announce_silent
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.users import look_at_users
@@ -21,6 +22,8 @@ from alertworker.ports import LostPublisher, Transaction
 
 #: How often a canary is sent round the line.
 CANARY_EVERY: Final = timedelta(seconds=5)
+#: Conditions that say by themselves when they grow worse; that more of the same came, reminders say.
+_REMINDED: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
 def sweep(runtime: Runtime, *, now: datetime) -> None:
@@ -48,6 +51,7 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
 
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Do one sweep; true when a canary is due."""
+    end_outages(tx, runtime, now=now)
     for alert in tx.due_alerts(now=now):
         _settle(tx, alert, runtime, now=now)
     end_budgets(tx, runtime, now=now)
@@ -73,7 +77,7 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         resolve(tx, alert, runtime, now=now)
     elif alert.muted_by is not None:
         tell(tx, alert, Step.FIRING, runtime, now=now)
-    elif alert.count > alert.told:
+    elif alert.count > alert.told and alert.type not in _REMINDED:
         tell(tx, alert, Step.SUMMARY, runtime, now=now)
     elif alert.kind is Kind.NOTICE:
         # Nothing new for a whole interval: it is over.

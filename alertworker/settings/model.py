@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,6 +15,7 @@ from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.channels.config import Networks
 from alertworker.delivery import RetryPolicy
+from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import DEFAULTS, Inhibition
 from alertworker.money import nanos_from_dollars
@@ -21,6 +23,7 @@ from alertworker.own_budgets import OwnBudget
 from alertworker.reports import Calendar
 from alertworker.routing import Route, Router
 from alertworker.time_intervals import DAYS
+from alertworker.windows import Limits
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -115,6 +118,9 @@ class Settings(BaseModel):
     budgets: tuple[OwnBudget, ...] = ()
     spend_report_frequency: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,3}d$")] = "7d"
     reports: Reports = Reports()
+    #: Beside the counts: which part of a window's attempts must have failed, and how many attempts there must be.
+    outage_minimum_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    outage_minimum_traffic: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     #: How many values of a dimension (tags, users, …) the ledger keeps apart on one day; further ones are "(other)".
     spend_max_entities: Whole = 20_000
     #: How many days the ledger is kept; longer than batches may come late.
@@ -173,6 +179,24 @@ class Settings(BaseModel):
             weekday=DAYS.index(self.reports.weekday),
             hour=self.reports.hour,
             daily_seconds=max(1, round(self.alerting_args.daily_report_frequency)),
+        )
+
+    def policy(self) -> Policy:
+        """Give what detectors judge by."""
+        args = self.alerting_args
+        outage = Limits(
+            seconds=round(args.outage_alert_ttl),
+            minor=args.minor_outage_alert_threshold,
+            major=args.major_outage_alert_threshold,
+            share=self.outage_minimum_share,
+            traffic=self.outage_minimum_traffic,
+        )
+        return Policy(
+            threshold_seconds=self.alerting_threshold,
+            outage=outage,
+            region_outage=replace(outage, seconds=round(args.region_outage_alert_ttl), deployments=2),
+            max_outage_details=args.max_outage_alert_list_size,
+            langfuse_host=self.langfuse_host,
         )
 
     def router(self) -> Router:

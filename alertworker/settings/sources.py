@@ -36,6 +36,8 @@ OWN: Final = (
     "langfuse_host",
     "log_format",
     "metadata_keys",
+    "outage_minimum_share",
+    "outage_minimum_traffic",
     "receivers",
     "repeat_interval",
     "reports",

@@ -25,7 +25,10 @@ class AlertStatements(Statements):
     """Claims, each one statement, and what they lead to."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands."""
+        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands.
+
+        What is said on a lower level than the row's is counted and does not replace the row's own words.
+        """
         own_id = str(new_id())
         row: dict[str, Any] = {
             "id": own_id,
@@ -49,15 +52,16 @@ class AlertStatements(Statements):
             "next_summary_at": next_summary_at,
         }
         statement = insert_or(self.connection, ALERTS).values(row)
+        higher = ALERTS.c.level > alert.level
         counted = statement.on_conflict_do_update(
             index_elements=["open_fingerprint"],
             set_={
                 "count": ALERTS.c.count + alert.count,
                 "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
-                "headline": alert.headline,
-                "facts": statement.excluded.facts,
-                "figures": statement.excluded.figures,
+                "headline": case((higher, ALERTS.c.headline), else_=alert.headline),
+                "facts": case((higher, ALERTS.c.facts), else_=statement.excluded.facts),
+                "figures": case((higher, ALERTS.c.figures), else_=statement.excluded.figures),
             },
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)

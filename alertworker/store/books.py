@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, BATCHES, BUDGETS, CALLS, MEMBERS, PARTS, REDELIVERIES, WINDOWS
+from alertworker.store.tables import ALERTS, BATCHES, BUDGETS, CALLS, CAUSES, MEMBERS, PARTS, REDELIVERIES, WINDOWS
 
 
 class BookStatements(Statements):
@@ -29,4 +29,5 @@ class BookStatements(Statements):
         self.connection.execute(delete(BUDGETS).where(BUDGETS.c.closed.is_(True), BUDGETS.c.reset_at < before))
         for table in (MEMBERS, PARTS):
             self.connection.execute(delete(table).where(table.c.alert_id.in_(closed)))
-        self.connection.execute(delete(WINDOWS).where(WINDOWS.c.bucket < int(before.timestamp())))
+        for windows in (WINDOWS, CAUSES):
+            self.connection.execute(delete(windows).where(windows.c.bucket < int(before.timestamp())))

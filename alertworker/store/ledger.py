@@ -15,7 +15,7 @@ from alertworker.folding import Fold
 from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums, capped
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import WINDOWS
+from alertworker.store.tables import CAUSES, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -34,7 +34,8 @@ class LedgerStatements(Statements):
     def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
         booked = self.add_ledger(fold.ledger, max_entities=max_entities)
-        self._add(WINDOWS, _rows(fold.windows))
+        self._add(WINDOWS, _rows(fold.windows), latest="last_success")
+        self._add(CAUSES, _rows(fold.causes), latest="last_failure")
         return booked
 
     def add_ledger(self, ledger: Ledger, *, max_entities: int) -> dict[SpendKey, SpendSums]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alertworker.events.base import new_id
@@ -48,11 +48,15 @@ class Statements:
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows, adding the sums to those that are there."""
+    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
+        """Insert rows, adding the sums to those that are there; of the column ``latest`` the greater stays."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = insert_or(self.connection, table)
-        sums = {column.name: column + statement.excluded[column.name] for column in table.c if column.name not in keys}
+        added = [column for column in table.c if column.name not in keys]
+        sums: dict[str, Any] = {column.name: column + statement.excluded[column.name] for column in added}
+        if latest:
+            greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+            sums[latest] = greatest(table.c[latest], statement.excluded[latest])
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))

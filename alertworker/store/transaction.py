@@ -7,10 +7,17 @@ from alertworker.store.books import BookStatements
 from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
 from alertworker.store.ledger import LedgerStatements
+from alertworker.store.outages import OutageStatements
 from alertworker.store.user_spend import UserStatements
 
 
 class SqlTransaction(
-    BookStatements, LedgerStatements, CallStatements, BudgetStatements, UserStatements, AlertStatements
+    BookStatements,
+    LedgerStatements,
+    CallStatements,
+    OutageStatements,
+    BudgetStatements,
+    UserStatements,
+    AlertStatements,
 ):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""

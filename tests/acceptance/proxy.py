@@ -48,6 +48,8 @@ class Proxy:
     general: Mapping[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     upstream_port: int = field(default_factory=free_port)
+    #: False where another proxy's upstream, on the same port, answers for both.
+    own_upstream: bool = True
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def up(self) -> None:
@@ -56,7 +58,8 @@ class Proxy:
         (self.folder / "litellm.yaml").write_text(json.dumps(self._config()))
         python = litellm_python()
         upstream = [sys.executable, str(_ROOT / "tests" / "acceptance" / "upstream.py"), str(self.upstream_port)]
-        self._spawn("upstream", upstream, {})
+        if self.own_upstream:
+            self._spawn("upstream", upstream, {})
         command = [str(python.parent / "litellm"), "--config", "litellm.yaml", "--port", str(self.port)]
         environ = {
             "ALERTWORKER_BROKER_URL": self.broker_url,

@@ -29,6 +29,11 @@ MODELS = (
     "drip-0.5-40",
     "stall-5",
 )
+#: Single failures are told here; those of an outage are muted by it.
+WITHOUT_OUTAGES = (
+    "alerting_threshold: 3\n",
+    "alerting_threshold: 3\n  alerting_args: {minor_outage_alert_threshold: 999, major_outage_alert_threshold: 999}\n",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +41,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Rece
     """Run the proxy, its upstream, the broker, the workers, beat and the receiver, threshold 3 s."""
     folder: Path = tmp_path_factory.mktemp("line")
     with receiver() as slack:
-        stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
+        stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace(*WITHOUT_OUTAGES))
         proxy = Proxy(folder / "p", stack.broker_url, MODELS)
         try:
             stack.up()

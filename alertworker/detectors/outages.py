@@ -1,0 +1,146 @@
+"""Outages of deployments and regions: what a person reads of them. Whether there is one, `windows` judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, OpenAlert, Severity
+from alertworker.detectors.policy import Policy
+from alertworker.events import AttemptFailed
+from alertworker.folding import Fold
+from alertworker.windows import NO_TRAFFIC_SECONDS, Bucket, End, Level, Limits, Target, Verdict
+
+#: How many deployments of a region a message names.
+_MAX_NAMES = 5
+
+
+def targets(fold: Fold) -> dict[Target, list[AttemptFailed]]:
+    """Give the deployments and regions that a batch's failed attempts are of, with these."""
+    found: dict[Target, list[AttemptFailed]] = {}
+    for event in fold.blamed:
+        found.setdefault(Target(deployment_id=event.deployment_id or ""), []).append(event)
+        if event.provider and event.region:
+            found.setdefault(Target(provider=event.provider, region=event.region), []).append(event)
+    return found
+
+
+def limits_of(target: Target, policy: Policy) -> Limits:
+    """Give from when on it is an outage."""
+    return policy.outage if target.deployment_id else policy.region_outage
+
+
+def fingerprint(target: Target) -> str:
+    """Give the identity of the condition that tells of a target's outage."""
+    return _bare(target, datetime.min.replace(tzinfo=UTC)).fingerprint
+
+
+def describe(
+    target: Target, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy, *, opens: bool
+) -> Alert:
+    """Give the condition that opens, or rises; ``events`` are the batch's own: some are named, and all are counted."""
+    last = max(events, key=lambda event: event.occurred_at)
+    level = "Major" if verdict.level is Level.MAJOR else "Minor"
+    outage = "outage" if target.deployment_id else "region outage"
+    return replace(
+        _bare(target, datetime.fromtimestamp(verdict.since, UTC)),
+        severity=Severity.HIGH if verdict.level is Level.MAJOR else Severity.MEDIUM,
+        headline=f"{level} {outage}: {_name(target, last)}",
+        last_at=last.occurred_at,
+        count=max(verdict.failed, len(events)) if opens else len(events),
+        labels=_labels(target, last),
+        facts=_facts(target, verdict, last, limits_of(target, policy)),
+        members=_details(events),
+        level=int(verdict.level),
+    )
+
+
+def goes_on(
+    target: Target, standing: OpenAlert, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy
+) -> Alert:
+    """Give what counts a batch in with an outage that is told already, in the words it was told in.
+
+    Details are kept until there are as many as the policy allows; all are counted.
+    """
+    since = datetime.fromtimestamp(verdict.since, UTC) if verdict.level else standing.first_at
+    return replace(
+        _bare(target, since),
+        headline=standing.headline,
+        last_at=max(event.occurred_at for event in events),
+        count=len(events),
+        facts=standing.facts,
+        members=_details(events) if standing.count < policy.max_outage_details else (),
+        level=standing.level,
+    )
+
+
+def closing(alert: OpenAlert, buckets: Iterable[Bucket], end: End) -> OpenAlert:
+    """Give an outage as its last message tells it, with the totals of ``buckets``, which are all since it began."""
+    rows = list(buckets)
+    failed, lost = sum(sum(row.causes.values()) for row in rows), sum(row.lost for row in rows)
+    attempts = failed + sum(row.succeeded for row in rows)
+    kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls", "Error"}}
+    facts = {"Attempts": f"{failed} of {attempts} failed"} | ({"Calls": _lost(lost)} if lost else {})
+    if end is End.UNKNOWN:
+        facts["State"] = f"unknown: no attempts for {NO_TRAFFIC_SECONDS // 60} min"
+    count = max(failed, alert.told)
+    return replace(alert, count=count, facts=facts | kept, unknown=end is End.UNKNOWN)
+
+
+def _bare(target: Target, since: datetime) -> Alert:
+    if target.deployment_id:
+        kind, identity = AlertType.OUTAGE_ALERTS, {"deployment": target.deployment_id}
+    else:
+        kind, identity = AlertType.REGION_OUTAGE_ALERTS, {"provider": target.provider, "region": target.region}
+    return Alert(kind, Severity.MEDIUM, identity, "", since, since)
+
+
+def _name(target: Target, event: AttemptFailed) -> str:
+    if not target.deployment_id:
+        return f"{target.provider} {target.region}"
+    model = event.model_group or event.model
+    return f"{target.deployment_id} ({model})" if model else target.deployment_id
+
+
+def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
+    if not target.deployment_id:
+        return {}
+    labels = {"model": event.model_group or event.model, "provider": event.provider, "region": event.region}
+    return {name: value for name, value in labels.items() if value}
+
+
+def _facts(target: Target, verdict: Verdict, last: AttemptFailed, limits: Limits) -> dict[str, str]:
+    threshold = limits.major if verdict.level is Level.MAJOR else limits.minor
+    causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
+    spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
+    counts = f"{verdict.failed} of {verdict.attempts} failed in {limits.span} s"
+    facts: dict[str, str | None] = {"Attempts": f"{counts} ({spelled}); threshold {threshold}"}
+    if verdict.lost:
+        facts["Calls"] = _lost(verdict.lost)
+    if target.deployment_id:
+        facts |= {"Request Model": last.model_group or last.model, "API Base": last.api_base}
+        facts |= {"Deployment": target.deployment_id, "Provider": last.provider, "Region": last.region}
+    else:
+        facts |= {"Provider": target.provider, "Region": target.region, "Deployments": _names(verdict.deployments)}
+    facts["Error"] = last.failure.message
+    return {label: text for label, text in facts.items() if text}
+
+
+def _names(deployments: Sequence[str]) -> str:
+    rest = len(deployments) - _MAX_NAMES
+    return ", ".join(deployments[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _lost(calls: int) -> str:
+    return "1 failed for good" if calls == 1 else f"{calls} failed for good"
+
+
+def _details(events: Sequence[AttemptFailed]) -> tuple[str, ...]:
+    return tuple(_detail(event) for event in events[:MAX_MEMBERS])
+
+
+def _detail(event: AttemptFailed) -> str:
+    failure = event.failure
+    error = f"{failure.error_class} {failure.status_code}" if failure.status_code else failure.error_class
+    return " · ".join(part for part in (event.call_id, error, event.team_alias or event.team_id) if part)

@@ -1,0 +1,85 @@
+"""Attempts on deployments and how these stand: read under their rows' locks, so that no two workers miss an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, bindparam, select, tuple_, update
+
+from alertworker.store.statements import Statements, insert_or
+from alertworker.store.tables import CAUSES, OUTAGES, PUBLISHERS, WINDOWS
+from alertworker.windows import Bucket, Outage, Target
+
+_KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
+_OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
+
+
+class OutageStatements(Statements):
+    """Deployments and regions, by their attempts."""
+
+    def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
+        """Give how these stand, locked; of two workers that know different failures one waits for the other."""
+        keys = sorted(targets)
+        if not keys:
+            return {}
+        rows = [key._asdict() | {"level": 0, "over_until": 0} for key in keys]
+        self.connection.execute(insert_or(self.connection, OUTAGES).on_conflict_do_nothing(), rows)
+        return self._standings(tuple_(*_KEY).in_(keys))
+
+    def open_outages(self) -> dict[Target, Outage]:
+        """Give those that have an outage, locked; what another worker has is left to it."""
+        return self._standings(OUTAGES.c.level > 0, skip_locked=True)
+
+    def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
+        """Keep how targets stand."""
+        rows = [
+            {
+                "own_deployment": key.deployment_id,
+                "own_provider": key.provider,
+                "own_region": key.region,
+                "level": standings[key].level,
+                "over_until": standings[key].over_until,
+            }
+            for key in sorted(standings)
+        ]
+        if rows:
+            self.connection.execute(update(OUTAGES).where(_OWN), rows)
+
+    def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
+        """Give a target's buckets from one epoch second until before another."""
+        causes: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for row in self._range(CAUSES, target, start, end):
+            causes.setdefault(tuple(row)[:4], {})[row.cause] = row
+        return [
+            Bucket(
+                row.bucket,
+                row.deployment_id,
+                row.succeeded,
+                {name: found.attempts for name, found in causes.get(tuple(row)[:4], {}).items()},
+                row.lost,
+                row.last_success,
+                max((found.last_failure for found in causes.get(tuple(row)[:4], {}).values()), default=0),
+            )
+            for row in self._range(WINDOWS, target, start, end)
+        ]
+
+    def backlogged(self) -> bool:
+        """Tell whether a publisher that lives has events that it could not send yet."""
+        living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
+        statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
+        return self.connection.execute(statement.limit(1)).first() is not None
+
+    def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
+        statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
+        return {Target(*row[:3]): Outage(row.level, row.over_until) for row in self.connection.execute(statement)}
+
+    def _range(self, table: Table, target: Target, start: int, end: int | None) -> Iterable[Any]:
+        statement = select(table).where(table.c.bucket >= start)
+        if end is not None:
+            statement = statement.where(table.c.bucket < end)
+        if target.deployment_id:
+            statement = statement.where(table.c.deployment_id == target.deployment_id)
+        else:
+            statement = statement.where(table.c.provider == target.provider, table.c.region == target.region)
+        return self.connection.execute(statement).all()

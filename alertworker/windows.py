@@ -1,0 +1,203 @@
+"""Windows: how bad the attempts on a deployment, or in a region, were within a stretch of event time.
+
+Pure. The verdict is a function of the sums alone, so neither the order in which batches came nor how they were cut
+can change it. Sums are kept in buckets of `WINDOW_SECONDS`; a window is as many whole buckets as fit into it
+(at least one), so that it is never longer than what was configured and never calls an outage too early.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple
+
+from alertworker.events import Origin
+
+#: The length of a bucket, in seconds of event time.
+WINDOW_SECONDS: Final = 10
+#: After how many seconds without any attempt an outage is closed, its end unknown.
+NO_TRAFFIC_SECONDS: Final = 900
+#: What counts by its status alone, once the provider or our credentials caused it; 5xx come beside these.
+_STATUSES: Final = frozenset({401, 403, 404, 408, 429})
+_SERVER_ERRORS: Final = range(500, 600)
+
+
+class Level(IntEnum):
+    """How bad an outage is; a condition's level."""
+
+    NONE = 0
+    MINOR = 1
+    MAJOR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on it is an outage: counts of failed attempts, and what traffic there must be for them to matter.
+
+    ``share`` is the least part of all attempts that must have failed (0 to 1), ``traffic`` the least number of
+    attempts; 0 asks for nothing. ``deployments`` is how many distinct ones must fail: two for a region.
+    """
+
+    seconds: int
+    minor: int
+    major: int
+    share: float = 0.0
+    traffic: int = 0
+    deployments: int = 1
+
+    @property
+    def span(self) -> int:
+        """The window's length in whole buckets, as seconds."""
+        return max(1, self.seconds // WINDOW_SECONDS) * WINDOW_SECONDS
+
+
+class Target(NamedTuple):
+    """What an outage is of: a deployment by its id alone, or a region by provider and name. Regions sort first."""
+
+    deployment_id: str = ""
+    provider: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """How a target stands: its outage's level, and the epoch second before which all outages are over for good.
+
+    What is heard later of a time before ``over_until`` cannot open an outage again.
+    """
+
+    level: int = 0
+    over_until: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
+
+    ``causes`` are its failures, ``lost`` the calls that failed for good on it; ``last_success`` and ``last_failure``
+    are epoch milliseconds, 0 for never.
+    """
+
+    start: int
+    deployment_id: str
+    succeeded: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    lost: int = 0
+    last_success: int = 0
+    last_failure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The worst window: its level, and what was counted in it.
+
+    ``since`` is the first failing bucket of the earliest window that is an outage, an epoch second.
+    """
+
+    level: Level = Level.NONE
+    since: int = 0
+    failed: int = 0
+    attempts: int = 0
+    lost: int = 0
+    causes: Mapping[str, int] = field(default_factory=dict)
+    deployments: tuple[str, ...] = ()
+
+
+class End(StrEnum):
+    """How an outage ended."""
+
+    RECOVERED = "recovered"
+    UNKNOWN = "unknown"  #: nobody has tried for `NO_TRAFFIC_SECONDS`
+
+
+def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
+    """Name the class of cause a failed attempt counts under; ``None`` where it says nothing of the deployment.
+
+    Origin goes first: a 401 of the provider counts though it comes as ``BadRequestError``, a caller's mistake does not.
+    """
+    if origin is not Origin.PROVIDER:
+        return None
+    if "Timeout" in error_class:
+        return "timeout"
+    if "Connection" in error_class:
+        return "connection"
+    if status is None:
+        return None
+    return str(status) if status in _STATUSES or status in _SERVER_ERRORS else None
+
+
+def bucket_of(second: float) -> int:
+    """Give the bucket that an epoch second falls into.
+
+    >>> bucket_of(19.5)
+    10
+    """
+    return int(second // WINDOW_SECONDS) * WINDOW_SECONDS
+
+
+def judge(buckets: Iterable[Bucket], limits: Limits) -> Verdict:
+    """Give the worst window; of two equally bad ones that with more failures, then the earlier."""
+    rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
+    starts = [row.start for row in rows]
+    worst, since = Verdict(), 0
+    for start in sorted(set(starts)):
+        window = rows[bisect_left(starts, start) : bisect_left(starts, start + limits.span)]
+        found = _window(window, limits)
+        if found.level and not since:
+            since = found.since
+        if (found.level, found.failed) > (worst.level, worst.failed):
+            worst = found
+    return replace(worst, since=since or worst.since)
+
+
+def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | None:
+    """Say whether an outage is over, where all is known of the time before ``until``, a bucket's start.
+
+    ``buckets`` are those since `lookback`. It is over when a success followed the last failure and a whole window, and
+    what is known of the time after it, is no outage; without any attempt nobody can say.
+    """
+    rows = [row for row in buckets if row.start >= until - lookback(limits)]
+    if not rows:
+        return End.UNKNOWN
+    succeeded = max(row.last_success for row in rows)
+    failed = max(row.last_failure for row in rows)
+    recent = [row for row in rows if row.start >= until - limits.span]
+    if succeeded > failed and failed < until * 1_000 and not judge(recent, limits).level:
+        return End.RECOVERED
+    return None
+
+
+def lookback(limits: Limits) -> int:
+    """Give how many seconds of attempts say whether an outage is over."""
+    return max(NO_TRAFFIC_SECONDS, limits.span)
+
+
+def _window(rows: Sequence[Bucket], limits: Limits) -> Verdict:
+    causes: Counter[str] = Counter()
+    for row in rows:
+        causes.update(row.causes)
+    failed = causes.total()
+    attempts = failed + sum(row.succeeded for row in rows)
+    failing = [row for row in rows if sum(row.causes.values())]
+    deployments = tuple(sorted({row.deployment_id for row in failing}))
+    matters = (
+        attempts >= limits.traffic and failed >= limits.share * attempts and len(deployments) >= limits.deployments
+    )
+    return Verdict(
+        level=_level(failed, limits) if matters else Level.NONE,
+        since=failing[0].start if failing else 0,
+        failed=failed,
+        attempts=attempts,
+        lost=sum(row.lost for row in rows),
+        causes=causes,
+        deployments=deployments,
+    )
+
+
+def _level(failed: int, limits: Limits) -> Level:
+    if failed >= limits.major:
+        return Level.MAJOR
+    return Level.MINOR if failed >= limits.minor else Level.NONE

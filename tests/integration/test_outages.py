@@ -1,0 +1,319 @@
+"""Outages over a real database: counted by attempt and event time, told once, and over only when that is known."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from random import Random
+
+import pytest
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.events import (
+    AttemptFailed,
+    Canary,
+    Event,
+    Failure,
+    Origin,
+    PublisherHeartbeat,
+    RequestFailed,
+    RequestSucceeded,
+)
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import ALERTS, COUNTERS, MEMBERS, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+
+START = NOW.replace(second=10)
+
+
+@pytest.fixture
+def runtime(runtime: Runtime) -> Runtime:
+    """Give a runtime that reminds of outages each four hours."""
+    return replace(runtime, router=replace(runtime.router, repeat_interval=14_400.0))
+
+
+def after(seconds: float) -> datetime:
+    """Give a moment after the start."""
+    return START + timedelta(seconds=seconds)
+
+
+def attempt(
+    seconds: float = 0,
+    *,
+    deployment: str | None = "d1",
+    status: int = 503,
+    origin: Origin = Origin.PROVIDER,
+    region: str | None = None,
+) -> AttemptFailed:
+    """Make an attempt that failed so long after the start."""
+    return AttemptFailed(
+        call_id=f"call-{seconds}",
+        started_at=after(seconds),
+        occurred_at=after(seconds),
+        model_group="gpt-4o",
+        deployment_id=deployment,
+        provider="azure",
+        region=region,
+        team_id="search",
+        failure=Failure(error_class="ServiceUnavailableError", status_code=status, origin=origin, message="no"),
+    )
+
+
+def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = None) -> RequestSucceeded:
+    """Make a call that was answered."""
+    return RequestSucceeded(
+        call_id=f"good-{seconds}",
+        started_at=after(seconds),
+        ended_at=after(seconds),
+        occurred_at=after(seconds),
+        deployment_id=deployment,
+        provider="azure",
+        region=region,
+        cost_nanos=0,
+    )
+
+
+def lost(seconds: float = 0) -> RequestFailed:
+    """Make a call that failed for good."""
+    one = attempt(seconds)
+    return RequestFailed(
+        ended_at=after(seconds),
+        **{
+            name: getattr(one, name)
+            for name in RequestFailed.model_fields
+            if hasattr(one, name) and name not in {"type", "event_id"}
+        },
+    )
+
+
+def hear(runtime: Runtime, *events: Event, at: float = 0) -> None:
+    """Take a batch in."""
+    ingest(batch(*events), runtime, now=after(at))
+
+
+def pass_time(runtime: Runtime, at: float) -> None:
+    """Let a canary come round, and sweep."""
+    hear(runtime, Canary(occurred_at=after(at)), at=at)
+    sweep(runtime, now=after(at))
+    run_until_quiet(runtime, after(at))
+
+
+def told(outbox: Outbox, kind: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
+    """Give what was said of outages."""
+    return [(message.step, message.headline) for message in outbox.sent if message.type is kind]
+
+
+def at_once(works: Sequence[Callable[[], None]]) -> None:
+    """Run them in threads that start together."""
+    gate, errors = threading.Barrier(len(works)), []
+
+    def one(work: Callable[[], None]) -> None:
+        try:
+            gate.wait()
+            work()
+        except BaseException as error:  # noqa: BLE001 - a thread's error must reach the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Five are minor, ten major; what comes after is counted and not told; a success and a quiet window end it."""
+    for second in range(14):
+        hear(runtime, attempt(second), lost(second), success(second), at=second)
+        run_until_quiet(runtime, after(second))
+    for at in (30, 60):
+        hear(runtime, success(at), at=at)
+        pass_time(runtime, at)
+    assert told(outbox) == [
+        (Step.FIRING, "Minor outage: d1 (gpt-4o)"),
+        (Step.FIRING, "Major outage: d1 (gpt-4o)"),
+    ]
+    minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert minor.facts["Attempts"] == "5 of 10 failed in 60 s (503 ×5); threshold 5"
+    assert (minor.severity, major.severity) == (Severity.MEDIUM, Severity.HIGH)
+    assert (minor.since, minor.facts["Calls"]) == (START, "5 failed for good")
+
+    pass_time(runtime, 85)
+    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major outage: d1 (gpt-4o)")]
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 30 failed"
+    assert outbox.sent[-1].facts["Calls"] == "14 failed for good"
+    assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
+
+
+def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
+    """Forty errors among 320 good attempts: the higher level, once, with its causes."""
+    good = [success(n / 10) for n in range(320)]
+    bad = [attempt(n / 2, status=503 if n < 33 else 429) for n in range(40)]
+    hear(runtime, *good, *bad)
+    run_until_quiet(runtime, NOW)
+
+    assert told(outbox) == [(Step.FIRING, "Major outage: d1 (gpt-4o)")]
+    assert outbox.sent[0].facts["Attempts"] == "40 of 360 failed in 60 s (503 ×33, 429 ×7); threshold 10"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [attempt(n, status=400) for n in range(20)],
+        [attempt(n, origin=Origin.CALLER) for n in range(20)],
+        [attempt(n, status=429, origin=Origin.PROXY) for n in range(20)],
+        [attempt(n, deployment=None) for n in range(20)],
+        [attempt(n * 15) for n in range(20)],
+    ],
+    ids=["bad requests", "callers", "our own limits", "before any deployment", "spread out"],
+)
+def test_what_is_no_outage(runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]) -> None:
+    """Only what a deployment answers for counts, and only within a window."""
+    hear(runtime, *events)
+    run_until_quiet(runtime, NOW)
+
+    assert told(outbox) == []
+
+
+def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) -> None:
+    """A busy deployment with stray errors need not ring."""
+    policy = runtime.policy
+    runtime = replace(runtime, policy=replace(policy, outage=replace(policy.outage, share=0.1, traffic=20)))
+    hear(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
+    hear(runtime, *(attempt(n, deployment="d2") for n in range(15)))
+    run_until_quiet(runtime, NOW)
+    assert told(outbox) == []
+
+    hear(runtime, *(attempt(n, deployment="d2") for n in range(5)))
+    run_until_quiet(runtime, after(60))
+    assert told(outbox) == [(Step.FIRING, "Major outage: d2 (gpt-4o)")]
+
+
+@pytest.mark.parametrize("attempt_number", range(5))
+def test_two_workers_with_half_of_the_failures_each_do_not_both_miss_it(
+    runtime: Runtime, store: SqlStore, attempt_number: int
+) -> None:
+    """The halves fall into different buckets, so that no other row makes one worker wait for the other."""
+    first, second = batch(*(attempt(n) for n in range(2))), batch(*(attempt(10 + n) for n in range(3)))
+    at_once([lambda: ingest(first, runtime, now=NOW), lambda: ingest(second, runtime, now=NOW)])
+
+    assert [row.count for row in rows(store, ALERTS)] == [5]
+    assert len(rows(store, NOTIFICATIONS)) == 1
+
+
+def test_any_order_cutting_and_redelivery_tells_the_same(runtime: Runtime, store: SqlStore) -> None:
+    """Eight workers, each batch twice."""
+    events = [*(attempt(n * 2) for n in range(12)), *(success(n) for n in range(40))]
+    Random(7).shuffle(events)
+    batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)] * 2
+    at_once([lambda one=one: ingest(one, runtime, now=NOW) for one in batches])  # type: ignore[misc]
+
+    (alert,) = rows(store, ALERTS)
+    assert (alert.level, alert.severity, alert.first_at) == (2, "High", START)
+    assert 1 <= len(rows(store, NOTIFICATIONS)) <= 2
+
+
+def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """What failed before the last resolve is counted; what fails after it is a new outage."""
+    hear(runtime, *(attempt(n) for n in range(10)))
+    run_until_quiet(runtime, after(10))
+    hear(runtime, success(70), at=70)
+    pass_time(runtime, 95)
+    hear(runtime, *(attempt(n) for n in range(5, 25)), at=100)
+    pass_time(runtime, 100)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert {row.label: row.value for row in rows(store, COUNTERS) if row.name == "late_attempts"} == {
+        "after its outage": 20
+    }
+
+    hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
+    pass_time(runtime, 105)
+    assert told(outbox)[2:] == [(Step.FIRING, "Minor outage: d1 (gpt-4o)")]
+
+
+def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
+    """Five more of a minute before are counted in, and may move its beginning."""
+    hear(runtime, *(attempt(n) for n in range(60, 70)), at=70)
+    (before,) = rows(store, ALERTS)
+    hear(runtime, *(attempt(n) for n in range(3)), at=75)
+    (alert,) = rows(store, ALERTS)
+
+    assert (alert.headline, alert.facts, alert.level, alert.count) == (before.headline, before.facts, 2, 13)
+
+
+def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """No canary, or a publisher with a backlog: nobody can say."""
+    beat = PublisherHeartbeat(
+        boot_id="b", host="h", pid=1, version="1", started_at=START, occurred_at=START, interval_seconds=10, backlog=3
+    )
+    hear(runtime, *(attempt(n) for n in range(10)), success(65))
+    sweep(runtime, now=after(5_000))
+    hear(runtime, beat, at=90)
+    pass_time(runtime, 95)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+
+    hear(runtime, beat.model_copy(update={"backlog": 0, "occurred_at": after(96)}), at=96)
+    pass_time(runtime, 97)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -> None:
+    """Failures alone, then nothing: after a quarter of an hour nobody knows."""
+    hear(runtime, *(attempt(n) for n in range(10)))
+    pass_time(runtime, 600)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+
+    pass_time(runtime, 930)
+    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major outage: d1 (gpt-4o)")
+    assert outbox.sent[-1].facts["State"] == "unknown: no attempts for 15 min"
+
+
+def test_a_failure_after_the_last_success_holds_it_open(runtime: Runtime, outbox: Outbox) -> None:
+    """Stray failures need not stop; the last word must be a success."""
+    hear(runtime, *(attempt(n) for n in range(10)), success(60), attempt(61))
+    pass_time(runtime, 140)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+
+    hear(runtime, success(141), at=141)
+    pass_time(runtime, 160)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
+    """Its deployments' outages are recorded, and told when the region's is over and theirs is not."""
+    hear(runtime, *(attempt(n, region="eu") for n in range(4)))
+    hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
+    hear(runtime, attempt(6, region="eu"), lost(6), at=6)
+    run_until_quiet(runtime, after(6))
+    assert [message.headline for message in outbox.sent] == ["Minor region outage: azure eu"]
+    assert outbox.sent[0].facts["Deployments"] == "d1, d2"
+
+    hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
+    hear(runtime, success(80, deployment="d2", region="eu"), at=80)
+    pass_time(runtime, 85)
+    pass_time(runtime, 90)
+    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[1][0] is Step.RESOLVED
+    assert told(outbox) == [(Step.FIRING, "Minor outage: d1 (gpt-4o)")]
+
+
+def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:
+    """Also those of the batch that raises it."""
+    hear(runtime, *(attempt(n) for n in range(5)), lost(1))
+    run_until_quiet(runtime, after(5))
+
+    assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
+
+
+def test_the_list_size_bounds_details_and_not_the_count(runtime: Runtime, store: SqlStore) -> None:
+    """LiteLLM counts no further than its list is long."""
+    runtime = replace(runtime, policy=replace(runtime.policy, max_outage_details=6))
+    for second in range(20):
+        hear(runtime, attempt(second))
+
+    assert [(row.count, row.level) for row in rows(store, ALERTS)] == [(20, 2)]
+    assert len(rows(store, MEMBERS)) < 6
