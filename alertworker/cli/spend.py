@@ -12,6 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
@@ -111,13 +112,20 @@ def _change(now: SpendSums, before: SpendSums) -> str:
 
 def _print(rows: list[SpendRow], total: SpendSums, total_before: SpendSums, dimension: str, days: Days) -> None:
     console = Console()
-    names = ("requests", "failed", "tokens in", "tokens out", "cached", "priced $0", "spend", "change")
+    names = ("calls", "failed", "in", "out", "cached", "at $0", "spend", "change")
     right = [Column(name, justify="right") for name in names]
-    table = Table(Column(dimension, overflow="fold"), *right, title=f"Spend {days.first} to {days.last}")
+    named = Column(dimension, overflow="fold", min_width=16)
+    table = Table(
+        named,
+        *right,
+        title=f"Spend {days.first} to {days.last}; tokens in and out",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for row in rows:
         table.add_row(escape(_name(row, dimension)), *_cells(row.sums, row.before))
     table.add_section()
-    table.add_row("all requests, each once", *_cells(total, total_before), style="bold")
+    table.add_row("all requests", *_cells(total, total_before), style="bold")
     console.print(table)
 
 
