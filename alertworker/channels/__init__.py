@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from alertworker.channels.apprise import AppriseChannel, AppriseConfig
 from alertworker.channels.budget_webhook import BudgetWebhook, BudgetWebhookConfig
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
@@ -19,6 +20,7 @@ from alertworker.ports import Channel
 
 #: Which class speaks to which vendor.
 CHANNELS: Final[Mapping[type[ChannelConfig], Callable[[Any], Channel]]] = {
+    AppriseConfig: AppriseChannel,
     BudgetWebhookConfig: BudgetWebhook,
     ConsoleConfig: Console,
     DiscordConfig: Discord,
@@ -64,6 +66,7 @@ def build_channel(config: ChannelConfig) -> Channel:
 __all__ = [
     "CHANNELS",
     "KINDS",
+    "AppriseConfig",
     "BudgetWebhookConfig",
     "ChannelConfig",
     "ConsoleConfig",

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from alertworker.channels import (
     CHANNELS,
+    AppriseConfig,
     BudgetWebhookConfig,
     ConsoleConfig,
     DiscordConfig,
@@ -36,6 +37,7 @@ SECRET = "T000-canarySecretOfTheAddress"
 Make = Callable[[str], ChannelConfig]
 #: How to configure each kind for an address; a kind that is missing here fails the first test.
 MAKE: dict[type[ChannelConfig], Make | None] = {
+    AppriseConfig: None,
     BudgetWebhookConfig: lambda url: BudgetWebhookConfig(name="budget-test", url=SecretStr(f"{url}/hook/{SECRET}")),
     ConsoleConfig: None,
     DiscordConfig: lambda url: DiscordConfig(name="discord-test", url=SecretStr(f"{url}/api/webhooks/{SECRET}")),

@@ -1,0 +1,63 @@
+"""Apprise, against one of its own generic services on loopback: what arrives, and that no address gets out."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from alertworker.channels import AppriseConfig, build_channel
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.messages import Step
+from tests.contract.test_http_channels import SECRET, Server, server
+from tests.contract.test_vendors import NASTY, message
+
+__all__ = ["server"]
+
+
+def channel_to(server: Server) -> AppriseConfig:
+    """Give Apprise's JSON service for a server."""
+    return AppriseConfig(name="a", url=SecretStr(f"json://{server.url.partition('//')[2]}/{SECRET}"))
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_title_and_text_arrive(server: Server, step: Step) -> None:
+    """With what every message names."""
+    channel = build_channel(channel_to(server))
+    assert channel.send(channel.render(message(step=step)), notification_id="n1") == "taken by Apprise"
+
+    [body] = [json.loads(post) for post in server.received]
+    assert body["title"].endswith("[High]")
+    assert "Team: search" in body["message"]
+    assert message().alert_id in body["message"]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> None:
+    """Nothing invisible, nothing that a terminal obeys, and a title of one line."""
+    channel = build_channel(channel_to(server))
+    parts = json.loads(channel.render(message(headline=text, facts={text: text}, members=(text,))))
+    assert "\n" not in parts["title"]
+    assert not set("\x00\x07\x1b\u202e\u200b") & set(parts["title"] + parts["body"])
+    channel.send(json.dumps(parts), notification_id="n1")
+
+
+def test_what_is_not_taken_is_tried_again_and_names_no_address(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the error nor in a log."""
+    server.status = 500
+    with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as caught:
+        build_channel(channel_to(server)).send('{"title": "t", "body": "b"}', notification_id="n1")
+
+    assert caught.value.reason is Reason.UNREACHABLE
+    assert SECRET not in f"{caught.value} {caplog.text} {channel_to(server)!r}"
+
+
+def test_an_address_that_apprise_does_not_know_is_refused() -> None:
+    """When it is configured."""
+    with pytest.raises(ValidationError, match="no address that Apprise knows") as caught:
+        AppriseConfig(name="a", url=SecretStr(f"nosuch://{SECRET}"))
+    assert SECRET not in str(caught.value)
