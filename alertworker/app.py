@@ -26,7 +26,7 @@ from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
-from alertworker.store.migrations import upgrade
+from alertworker.store.migrations import is_made, upgrade
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
 celery.config_from_object(
@@ -165,6 +165,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         log_payloads=settings.alerting_args.log_to_console,
         max_entities=settings.spend_max_entities,
         retention=timedelta(days=settings.spend_retention_days),
+        record_retention=timedelta(days=settings.retention_days),
     )
 
 
@@ -180,7 +181,8 @@ def build_rehearsal(settings: Settings, *, fresh: bool) -> Runtime:
 
     If a ``fresh`` one is wanted, or nothing was ever started, it is an empty one in memory.
     """
-    if not fresh and (settings.database_url is not None or database_path(data_dir()).exists()):
+    embedded = settings.database_url is None
+    if not fresh and (not embedded or (database_path(data_dir()).exists() and is_made(build_engine(settings)))):
         return build_runtime(settings)
     engine = make_engine("sqlite://")
     upgrade(engine)

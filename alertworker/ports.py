@@ -97,6 +97,45 @@ class Line(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One dead letter, whole: an "event", a "batch" or a "notification" with the reason why nobody will retry it.
+
+    ``batch_id`` is the batch it came in, or the notification's id where it is one, and ``position`` an event's place in
+    that batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    batch_id: str | None
+    position: int | None
+    type: str | None
+    channel: str | None
+    payload: bytes
+    created_at: datetime
+
+
+class Letters(Protocol):
+    """The dead letters, as a replay sees them."""
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """Give one dead letter."""
+        ...
+
+    def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
+        """Put a dead notification back into its lane, and its letter away; false where the notification is gone."""
+        ...
+
+    def release_batch(self, batch_id: str) -> None:
+        """Forget that a batch was parked, so that it is applied when it comes; one that was applied stays so."""
+        ...
+
+    def discard(self, letter_id: str) -> bool:
+        """Throw a dead letter away; false where there is none."""
+        ...
+
+
 class Mark(Protocol):
     """A note that one host keeps outside the database, since when something holds."""
 
@@ -215,6 +254,10 @@ class Transaction(Protocol):
         """Move a named moment forward, in one statement; false where it is as late already."""
         ...
 
+    def claim_tick(self, name: str, *, every: timedelta, now: datetime) -> bool:
+        """Move a named moment to now, if it is as long ago as that; false where another did so within that time."""
+        ...
+
     def line(self, name: str) -> datetime | None:
         """Give a named moment of the line."""
         ...
@@ -253,6 +296,10 @@ class Transaction(Protocol):
 
     def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
         """Record what mutes a condition of which nobody was told; `told` ends it."""
+        ...
+
+    def withhold(self, alert_id: str, reason: str) -> None:
+        """Record why a message reached nobody."""
         ...
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
@@ -379,12 +426,22 @@ class Transaction(Protocol):
         """Count something dropped, parked, clamped or muted, with its reason."""
         ...
 
-    def prune(self, *, before: datetime) -> None:
-        """Forget applied batches, ended calls and budgets, told members and old windows from before that moment."""
+    def prune(self, *, before: datetime, limit: int) -> bool:
+        """Forget applied batches, ended calls and budgets, and old windows from before that moment.
+
+        At most ``limit`` rows of each; true where that may not have been all.
+        """
         ...
 
-    def prune_ledger(self, *, before: date) -> None:
-        """Forget a piece of what the ledger holds from before that day."""
+    def prune_records(self, *, before: datetime, limit: int) -> bool:
+        """Forget alerts, notifications, dead letters, silences and publishers that were over before that moment.
+
+        At most ``limit`` rows of each; true where that may not have been all.
+        """
+        ...
+
+    def prune_ledger(self, *, before: date) -> bool:
+        """Forget a piece of the ledger from before that day; true where that may not have been all."""
         ...
 
 

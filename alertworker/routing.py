@@ -100,6 +100,13 @@ class Router:
             repeat_interval=min(place.repeat_interval for place in places),
         )
 
+    def reachable(self, alert_type: AlertType) -> tuple[str, ...]:
+        """Name the channels that some alert of a type could go to, by its other labels and at some hour."""
+        if alert_type not in self.types:
+            return ()
+        receivers = _possible(self.root, {"alert_type": alert_type.value}, "")
+        return tuple(dict.fromkeys(name for receiver in receivers for name in self.receivers.get(receiver, ())))
+
     def _walk(self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime) -> list[_Place]:
         own = _Place(
             parent.receiver if node.receiver is None else node.receiver,
@@ -121,3 +128,20 @@ def _asked(node: Route) -> Iterator[str]:
         yield matcher.label
     for child in node.routes:
         yield from _asked(child)
+
+
+def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[str]:
+    """Name the receivers that alerts with these labels can reach, whatever labels they have besides."""
+    own = parent if node.receiver is None else node.receiver
+    reached = True
+    for child in node.routes:
+        asked = [matcher for matcher in child.matchers if matcher.label in labels]
+        if not all_pass(asked, labels):
+            continue
+        yield from _possible(child, labels, own)
+        if len(asked) == len(child.matchers):  # it takes them all
+            reached = False
+            if not child.goes_on:
+                return
+    if reached:
+        yield own

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import getpass
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+from alertworker.alerts import AlertType
+from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.times import SINCE
 from alertworker.errors import AlertWorkerError
 
 
@@ -22,13 +23,27 @@ def alerts(context: click.Context) -> None:
 
 
 @alerts.command("list")
+@click.option("--open", "open_only", is_flag=True, help="Only those that are open.")
+@click.option("--muted", "muted_only", is_flag=True, help="Only those of which a message was withheld.")
+@click.option(
+    "--type", "kind", type=click.Choice([kind.value for kind in AlertType]), metavar="TYPE", help="Only this type."
+)
+@SINCE
 @LIMIT
 @AS_JSON
-@click.option("--open", "open_only", is_flag=True, help="Only those that are open.")
-def list_(limit: int, as_json: bool, open_only: bool) -> None:  # noqa: FBT001 - click passes flags so
+def list_(
+    *,
+    limit: int = 50,
+    as_json: bool = False,
+    open_only: bool = False,
+    muted_only: bool = False,
+    kind: str | None = None,
+    since: datetime | None = None,
+) -> None:
     """List alerts, newest first."""
     from alertworker.app import build_desk
 
+    found = build_desk().alerts(open_only=open_only, muted_only=muted_only, kind=kind, since=since, limit=limit)
     rows = [
         {
             "id": row.id,
@@ -36,10 +51,11 @@ def list_(limit: int, as_json: bool, open_only: bool) -> None:  # noqa: FBT001 -
             "severity": row.severity,
             "type": row.type,
             "count": row.count,
-            "since": row.first_at.isoformat(timespec="seconds"),
+            "since": row.first_at,
+            "withheld_by": row.muted_by or row.withheld_by,
             "headline": row.headline,
         }
-        for row in build_desk().alerts(open_only=open_only, limit=limit)
+        for row in found
     ]
     show_rows(rows, text="headline", as_json=as_json, empty="No alerts.")
 
@@ -47,19 +63,29 @@ def list_(limit: int, as_json: bool, open_only: bool) -> None:  # noqa: FBT001 -
 @alerts.command()
 @click.argument("alert_id")
 def show(alert_id: str) -> None:
-    """Print one alert with its notifications and their attempts, as JSON."""
+    """Print one alert as JSON: its state, labels and counts, what mutes it, its notifications and their attempts.
+
+    ``history`` are the other times the same alert was open, the newest first.
+    """
     from alertworker.app import build_desk
 
     desk = build_desk()
     row = desk.alert(alert_id)
     if row is None:
         raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` names them")
+    members, parts = desk.occurrences(alert_id)
     notifications = [
         {name: value for name, value in found._asdict().items() if name not in ("message", "body")}
-        | {"attempts": [attempt._asdict() for attempt in desk.attempts(found.id)]}
+        | {"attempts_made": [attempt._asdict() for attempt in desk.attempts(found.id)]}
         for found in desk.notifications(alert_id=alert_id)
     ]
-    click.echo(json.dumps(row._asdict() | {"notifications": notifications}, indent=2, default=str))
+    history = [
+        {name: getattr(other, name) for name in ("id", "opened_at", "closed_at", "count", "level")}
+        for other in desk.alerts(fingerprint=row.fingerprint, limit=20)
+        if other.id != alert_id
+    ]
+    more = {"members": members, "parts": parts, "notifications": notifications, "history": history}
+    show_whole({"state": _state(row)} | row._asdict() | more)
 
 
 @alerts.command()

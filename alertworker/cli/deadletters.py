@@ -3,107 +3,132 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.times import SINCE, UNTIL
 from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:
+    from alertworker.ports import DeadLetter
     from alertworker.store import Desk
 
-_KIND = click.option("--kind", type=click.Choice(["event", "batch", "notification"]), help="Only this kind.")
-_REASON = click.option("--reason", default="", help="Only those whose reason begins so.")
+_F = TypeVar("_F", bound=Callable[..., Any])
+#: How many letters one command replays or discards at the most.
+_MOST = 10_000
+
+
+def _filters(command: _F) -> _F:
+    """Add the options that say which dead letters are meant."""
+    for option in (
+        UNTIL,
+        SINCE,
+        click.option("--type", help="Only of this event type or alert type."),
+        click.option("--channel", help="Only notifications to this channel."),
+        click.option("--reason", help="Only those whose reason begins so."),
+        click.option("--kind", type=click.Choice(["event", "batch", "notification"]), help="Only this kind."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 def deadletters() -> None:
-    """Look at what nobody will retry; retry or discard it."""
+    """Look at what nobody will retry: bad events, parked batches, refused notifications. Replay or discard them."""
 
 
 @deadletters.command("list")
-@_KIND
-@_REASON
+@_filters
 @LIMIT
 @AS_JSON
-def list_(kind: str | None, reason: str, limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
     from alertworker.app import build_desk
+    from alertworker.store import LetterFilter
 
-    rows = [
-        {
-            "id": row.id,
-            "kind": row.kind,
-            "bytes": row.bytes,
-            "at": row.created_at.isoformat(timespec="seconds"),
-            "reason": row.reason,
-        }
-        for row in build_desk().dead_letters(kind=kind, reason=reason, limit=limit)
-    ]
+    names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
+    found = build_desk().dead_letters(LetterFilter(**filters), limit=limit)
+    rows = [{name: getattr(row, name) for name in names} for row in found]
     show_rows(rows, text="reason", as_json=as_json, empty="No dead letters.")
 
 
 @deadletters.command()
 @click.argument("letter_id")
-def show(letter_id: str) -> None:
-    """Print the payload of one dead letter as it came."""
-    from alertworker.app import build_desk
-
-    letter = build_desk().dead_letter(letter_id)
-    if letter is None:
-        raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` names them")
-    sys.stdout.buffer.write(letter.payload + b"\n")
-
-
-@deadletters.command()
-@click.argument("letter_ids", nargs=-1)
-@_KIND
-@_REASON
-def replay(letter_ids: tuple[str, ...], kind: str | None, reason: str) -> None:
-    """Retry these dead letters, or all that the filters name."""
+@click.option("--payload", is_flag=True, help="Only what it holds, as it came: an event can be mended and published.")
+def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """Print one dead letter as JSON: its facts, its reason, what it holds, and every attempt to send it."""
     from alertworker.app import build_desk
 
     desk = build_desk()
-    done = _each(desk, letter_ids, kind, reason, lambda letter_id: _replay(desk, letter_id))
-    click.echo(f"{done} replayed")
+    letter = desk.dead_letter(letter_id)
+    if letter is None:
+        raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` names them")
+    if payload:
+        sys.stdout.buffer.write(letter.payload + b"\n")
+        return
+    show_whole(_facts(letter, desk))
+
+
+def _facts(letter: DeadLetter, desk: Desk) -> dict[str, Any]:
+    from alertworker.events.batch import readable
+
+    facts: dict[str, Any] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
+    facts["at"] = letter.created_at
+    if letter.kind == "notification":
+        attempts = [row._asdict() for row in desk.attempts(letter.batch_id or "")]
+        facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
+    else:
+        facts |= {"batch": letter.batch_id, "position": letter.position}
+    return facts | {"holds": readable(letter.payload)}
 
 
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
-@_KIND
-@_REASON
-def discard(letter_ids: tuple[str, ...], kind: str | None, reason: str) -> None:
+@_filters
+def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
+    """Retry these dead letters, or all that the filters name.
+
+    Notifications and batches keep their ids; each is applied, or sent, once, however often this is repeated.
+    """
+    from alertworker import pipeline
+    from alertworker.app import build_desk, build_line
+
+    desk, line, now = build_desk(), build_line(), datetime.now(UTC)
+    _each(desk, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, desk, line, now=now), "replayed")
+
+
+@deadletters.command()
+@click.argument("letter_ids", nargs=-1)
+@_filters
+def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
     """Throw these dead letters away, or all that the filters name."""
     from alertworker.app import build_desk
 
     desk = build_desk()
-    click.echo(f"{_each(desk, letter_ids, kind, reason, desk.discard)} discarded")
+    _each(desk, letter_ids, filters, desk.discard, "discarded")
 
 
-def _each(desk: Desk, letter_ids: Sequence[str], kind: str | None, reason: str, act: Callable[[str], bool]) -> int:
-    if not letter_ids and not kind and not reason:
-        raise AlertWorkerError("name dead letters, or filter them with --kind or --reason")
-    ids = letter_ids or [row.id for row in desk.dead_letters(kind=kind, reason=reason, limit=10_000)]
-    done = 0
-    for letter_id in ids:
-        if not act(letter_id):
-            raise AlertWorkerError(f"there is no dead letter {letter_id}; {done} were done before it")
-        done += 1
-    return done
+def _each(
+    desk: Desk, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
+) -> None:
+    """Do it with each; those that were not there, or could not be done, are named at the end."""
+    from alertworker.store import LetterFilter
 
-
-def _replay(desk: Desk, letter_id: str) -> bool:
-    from alertworker import pipeline
-    from alertworker.app import build_line
-
-    letter = desk.dead_letter(letter_id)
-    if letter is None:
-        return False
-    if letter.kind == "notification":
-        return desk.requeue(letter, now=datetime.now(UTC))
-    pipeline.replay(letter.id, letter.kind, letter.payload, build_line())
-    desk.discard(letter.id)
-    return True
+    wanted = LetterFilter(**filters)
+    if bool(letter_ids) == bool(wanted):
+        raise AlertWorkerError("name dead letters, or filter them with --kind, --reason, --channel, --type or --since")
+    ids = letter_ids or [row.id for row in desk.dead_letters(wanted, limit=_MOST)]
+    missed = []
+    for count, letter_id in enumerate(ids):
+        try:
+            if not act(letter_id):
+                missed.append(letter_id)
+        except AlertWorkerError as error:
+            raise AlertWorkerError(f"{error}; {count - len(missed)} of {len(ids)} were {done} before it") from None
+    click.echo(f"{len(ids) - len(missed)} {done}")
+    if missed:
+        raise AlertWorkerError(f"there is no dead letter, or nothing left of what it is about: {', '.join(missed)}")

@@ -1,9 +1,10 @@
-"""How lists are printed: whole ids, also in a narrow terminal and in a pipe; or JSON for machines."""
+"""How lists and single things are printed: whole ids, also in a narrow terminal and in a pipe; or JSON for machines."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import click
@@ -15,13 +16,27 @@ AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON 
 
 
 def show_rows(rows: Sequence[Mapping[str, Any]], *, text: str, as_json: bool, empty: str) -> None:
-    """Print two lines a row, the second one its free ``text``; users may have typed that, so it is made harmless."""
+    """Print two lines a row, the second one its free ``text``; users may have typed it, so it is made harmless.
+
+    What is ``None`` is left out, but for machines.
+    """
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row))
+            click.echo(json.dumps(row, default=plain))
         return
     for row in rows:
-        click.echo("  ".join(str(value) for name, value in row.items() if name != text))
+        cells = (plain(value) for name, value in row.items() if name != text and value is not None)
+        click.echo("  ".join(one_line(str(cell)) for cell in cells))
         click.echo(f"    {one_line(str(row[text]))}")
     if not rows:
         click.echo(empty)
+
+
+def show_whole(thing: Mapping[str, Any]) -> None:
+    """Print one thing with everything that is known of it, as JSON that a person can read, too."""
+    click.echo(json.dumps(thing, indent=2, default=plain))
+
+
+def plain(value: Any) -> Any:
+    """Give a moment as text with its zone, and all else as it is."""
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value

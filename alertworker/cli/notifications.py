@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
+from typing import Any, Final
+
 import click
 
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.times import SINCE
+from alertworker.errors import AlertWorkerError
+
+#: What a notification can be, as its row says it.
+_STATUSES: Final = ("pending", "sent", "dead", "merged", "dropped")
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.pass_context
+def notifications(context: click.Context) -> None:
+    """Look at what was, or is to be, sent where; without a command, list it."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
+
+
+@notifications.command("list")
+@click.option("--alert", "alert_id", help="Only those of one alert.")
+@click.option("--channel", help="Only those to this channel.")
+@click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
+@SINCE
 @LIMIT
 @AS_JSON
-@click.option("--alert", "alert_id", help="Only those of one alert.")
-def notifications(limit: int, as_json: bool, alert_id: str | None) -> None:  # noqa: FBT001 - click passes flags so
-    """List notifications, newest first."""
+def list_(
+    *,
+    limit: int = 50,
+    as_json: bool = False,
+    alert_id: str | None = None,
+    channel: str | None = None,
+    status: str | None = None,
+    since: datetime | None = None,
+) -> None:
+    """List notifications, newest first. One that is merged is told by the one that it names."""
     from alertworker.app import build_desk
 
+    found = build_desk().notifications(alert_id=alert_id, channel=channel, status=status, since=since, limit=limit)
     rows = [
         {
             "id": row.id,
@@ -23,9 +52,32 @@ def notifications(limit: int, as_json: bool, alert_id: str | None) -> None:  # n
             "channel": row.channel,
             "status": row.status,
             "attempts": row.attempts,
-            "at": (row.settled_at or row.next_attempt_at).isoformat(timespec="seconds"),
-            "answer": row.answer or row.reason or "",
+            "at": row.settled_at or row.next_attempt_at,
+            "answer": _said(row),
         }
-        for row in build_desk().notifications(alert_id=alert_id, limit=limit)
+        for row in found
     ]
     show_rows(rows, text="answer", as_json=as_json, empty="No notifications.")
+
+
+@notifications.command()
+@click.argument("notification_id")
+def show(notification_id: str) -> None:
+    """Print one notification as JSON: its message, the body that was sent, every attempt, and what it tells besides."""
+    from alertworker.app import build_desk
+
+    desk = build_desk()
+    row = desk.notification(notification_id)
+    if row is None:
+        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` names them")
+    attempts = [attempt._asdict() for attempt in desk.attempts(row.id)]
+    tells = [other.id for other in desk.notifications(merged_into=row.id, limit=10_000)]
+    show_whole(
+        row._asdict() | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": sorted(tells)}
+    )
+
+
+def _said(row: Any) -> str:
+    if row.merged_into:
+        return f"told by {row.merged_into}"
+    return str(row.answer or row.reason or "")

@@ -8,24 +8,10 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from alertworker.cli.listing import AS_JSON, show_rows
+from alertworker.cli.times import Duration, Moment
 from alertworker.errors import AlertWorkerError
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-class Duration(click.ParamType[timedelta]):
-    """A number with a unit, as in Alertmanager: 90s, 30m, 2h, 1d, 1w."""
-
-    name = "duration"
-
-    def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it."""
-        if isinstance(value, timedelta):
-            return value
-        number, unit = value[:-1], value[-1:]
-        if unit not in _UNITS or not number.isdigit() or not 0 < int(number) < 100_000:
-            self.fail(f"{value!r} is no duration; write one like 30m, 2h or 1d", param, ctx)
-        return timedelta(**{_UNITS[unit]: int(number)})
+from alertworker.matchers import all_pass, parse
+from alertworker.silences import Silence
 
 
 @click.group()
@@ -35,45 +21,57 @@ def silences() -> None:
 
 @silences.command()
 @click.argument("matchers", nargs=-1, required=True)
-@click.option("--for", "duration", type=Duration(), default="1h", show_default=True)
-@click.option("--start", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]), help="Now, if not given.")
-@click.option("--reason", required=True)
+@click.option("--for", "duration", type=Duration(), default="1h", show_default=True, help="30m, 2h, 1d, 1w.")
+@click.option("--start", type=Moment(), help="Now, if not given: a later one makes a maintenance window.")
+@click.option("--until", "end", type=Moment(), help="Its end, instead of --for.")
+@click.option("--reason", required=True, help="Why; it is shown with what is muted.")
 @click.option("--by", default=getpass.getuser, help="Who; by default the user of this machine.")
-def add(matchers: tuple[str, ...], duration: timedelta, start: datetime | None, reason: str, by: str) -> None:
-    """Silence alerts that pass all MATCHERS, such as team="search" or alert_type=~"llm_.*"."""
+def add(
+    *,
+    matchers: tuple[str, ...],
+    duration: timedelta,
+    start: datetime | None,
+    end: datetime | None,
+    reason: str,
+    by: str,
+) -> None:
+    """Silence alerts that pass all MATCHERS, such as team="search" or alert_type=~"llm_.*".
+
+    A condition that still holds when the silence ends is told then.
+    """
     from alertworker.app import build_desk
     from alertworker.events.base import new_id
-    from alertworker.matchers import parse
-    from alertworker.silences import Silence
 
     now = datetime.now(UTC)
-    starts_at = (start or now).astimezone(UTC)
-    silence = Silence(
-        str(new_id()), tuple(parse(text) for text in matchers), starts_at, starts_at + duration, by, reason
-    )
-    if silence.ends_at <= now:
-        raise AlertWorkerError(f"the silence would have ended at {silence.ends_at.isoformat()}; give a later --start")
+    starts_at = start or now
+    ends_at = end or starts_at + duration
+    silence = Silence(str(new_id()), tuple(parse(text) for text in matchers), starts_at, ends_at, by, reason)
+    if ends_at <= max(now, starts_at):
+        raise AlertWorkerError(f"the silence would end at {ends_at.isoformat()}, before it begins; give a later end")
     build_desk().add_silence(silence, now=now)
-    click.echo(f"{silence.id} until {silence.ends_at.isoformat(timespec='seconds')}")
+    click.echo(f"{silence.id} until {ends_at.isoformat(timespec='seconds')}")
 
 
 @silences.command("list")
+@click.option("--all", "ended", is_flag=True, help="Those that have ended, too.")
 @AS_JSON
-def list_(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """List the silences that have not ended."""
+def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+    """List silences, and how many open alerts each of them matches."""
     from alertworker.app import build_desk
 
-    now = datetime.now(UTC)
+    now, desk = datetime.now(UTC), build_desk()
+    labels = [alert.labels | {"alert_type": alert.type, "severity": alert.severity} for alert in desk.open_alerts()]
     rows = [
         {
             "id": silence.id,
-            "state": "active" if silence.starts_at <= now else "pending",
-            "from": silence.starts_at.isoformat(timespec="seconds"),
-            "until": silence.ends_at.isoformat(timespec="seconds"),
+            "state": _state(silence, now),
+            "from": silence.starts_at,
+            "until": silence.ends_at,
             "by": silence.author,
+            "matches": sum(all_pass(silence.matchers, own) for own in labels),
             "what": f"{' '.join(map(str, silence.matchers))} · {silence.reason}",
         }
-        for silence in build_desk().silences(now=now)
+        for silence in desk.silences(now=None if ended else now)
     ]
     show_rows(rows, text="what", as_json=as_json, empty="No silences.")
 
@@ -87,3 +85,9 @@ def expire(silence_id: str) -> None:
     if not build_desk().expire_silence(silence_id, now=datetime.now(UTC)):
         raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` names them")
     click.echo("ended")
+
+
+def _state(silence: Silence, now: datetime) -> str:
+    if silence.ends_at <= now:
+        return "ended"
+    return "active" if silence.starts_at <= now else "pending"

@@ -15,7 +15,12 @@ from alertworker.errors import AlertWorkerError
 
 @click.command()
 @click.argument("service", type=click.Choice(sorted(KINDS)))
-@click.option("--alert-type", type=click.Choice([kind.value for kind in AlertType]), help="Only this type's channels.")
+@click.option(
+    "--alert-type",
+    type=click.Choice([kind.value for kind in AlertType]),
+    metavar="TYPE",
+    help="Only this type's channels.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the body that was sent.")
 def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Send a test message to every channel of SERVICE, through its lane, and print each receiver's answer.
@@ -31,7 +36,7 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
     settings, now = load_settings(), datetime.now(UTC)
     runtime = build_runtime(settings)
     if alert_type:
-        pairs = pipeline.routed(service, [AlertType(alert_type)], runtime, now=now)
+        pairs = pipeline.routed(service, [AlertType(alert_type)], runtime)
     else:
         names = [config.name for config in settings.channels if config.kind == service]
         pairs = [(name, AlertType.LLM_EXCEPTIONS) for name in names]

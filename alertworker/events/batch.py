@@ -9,6 +9,7 @@ have neither, as a plain list inside a JSON message.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,6 +30,8 @@ SEALED_TYPE: Final = "application/vnd.alertworker.batch"
 MAX_BATCH_EVENTS: Final = 500
 #: The largest batch that is taken, in bytes of JSON: 500 events at their bounds fit several times over.
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
+#: The first bytes of everything zstd has compressed (RFC 8878, section 3.1.1).
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
 #: Level 1 compresses LLM events more than tenfold at half a microsecond an event; higher levels gain little.
 _LEVEL: Final = 1
 
@@ -128,6 +131,18 @@ def _json_bytes(events: object, encoding: str | None) -> bytes:
     if len(body) > MAX_BATCH_BYTES:
         raise BatchError(f"a batch of {len(body)} bytes is over the limit of {MAX_BATCH_BYTES}; send smaller batches")
     return body
+
+
+def readable(payload: bytes) -> object:
+    """Give what a dead letter holds for a person: JSON where it is, text where it is not."""
+    body = payload
+    if payload.startswith(ZSTD):
+        with suppress(BatchError):
+            body = _decompress(payload)
+    try:
+        return _ANY.validate_json(body)
+    except ValidationError:
+        return body.decode(errors="replace")
 
 
 def _decompress(body: bytes) -> bytes:

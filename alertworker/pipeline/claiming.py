@@ -41,8 +41,10 @@ def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now
     channels = _channels(alert, decision, runtime)
     if muted_by is None and not channels:
         tx.count("no_route", alert.type.value)
+        tx.withhold(alert.id, "no route")
     if muted_by is not None and muted_by != alert.muted_by:
         tx.count("muted", muted_by.split()[0])
+        tx.withhold(alert.id, muted_by)
     verdict = Verdict(alert, step, decision, muted_by, channels)
     if muted_by is not None and step is Step.FIRING:
         tx.mute(alert.id, muted_by, look_again_at=now + LOOK_AGAIN)
@@ -80,6 +82,7 @@ def write(
     wanted = tuple(name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message))
     if channels and not wanted:
         tx.count("not_taken", alert.type.value)
+        tx.withhold(alert.id, "not taken by its channels")
     tx.notify(message, f"{step.value}:{alert.summaries}", wanted, now=now)
     return message, wanted
 

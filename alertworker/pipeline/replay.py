@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import datetime
 
-from alertworker.ports import Line
-
-#: The first bytes of everything zstd has compressed (RFC 8878, section 3.1.1).
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+from alertworker.events.batch import ZSTD
+from alertworker.ports import Letters, Line
 
 
-def replay(letter_id: str, kind: str, payload: bytes, line: Line) -> None:
-    """Send a dead event or batch through the line again, under an id made of the letter's.
+def replay(letter_id: str, letters: Letters, line: Line, *, now: datetime) -> bool:
+    """Give one dead letter back to the line; false where it, or the notification it is about, is gone.
+
+    A notification keeps its id and its body, a batch its id. A dead event's batch was applied without it, so it travels
+    under an id made of its letter's. Each of them is applied once, also when this was cut off and is done again.
 
     Raises:
-        LineUnavailable: the letter must be kept.
+        LineUnavailable: nothing was promised, and the letter is kept.
     """
-    events = b"[" + payload + b"]" if kind == "event" else payload
-    line.resend(f"replay-{letter_id}", events, "zstd" if payload.startswith(_ZSTD) else None)
+    letter = letters.dead_letter(letter_id)
+    if letter is None:
+        return False
+    if letter.kind == "notification":
+        return letters.requeue(letter, now=now)
+    if letter.kind == "batch" and letter.batch_id is not None:
+        letters.release_batch(letter.batch_id)
+        line.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
+    else:
+        line.resend(f"replay-{letter.id}", b"[" + letter.payload + b"]", None)
+    return letters.discard(letter.id)

@@ -62,4 +62,6 @@ class Runtime:
     max_entities: int = 20_000
     #: How long the ledger is kept.
     retention: timedelta = timedelta(days=400)
+    #: How long what is over is kept: alerts, notifications, dead letters, silences and publishers.
+    record_retention: timedelta = timedelta(days=90)
     watch: Callable[[Verdict], None] = lambda _verdict: None

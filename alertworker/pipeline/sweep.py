@@ -13,9 +13,10 @@ from alertworker.events import Canary
 from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
-from alertworker.pipeline.ingest import MAX_BATCH_AGE, SILENCE, wake
+from alertworker.pipeline.ingest import SILENCE, wake
 from alertworker.pipeline.outages import end_outages
 from alertworker.pipeline.quiet import announce_silent
+from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.users import look_at_users
 from alertworker.ports import LostPublisher, Transaction
@@ -33,6 +34,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
         with suppress(LineUnavailable):
             runtime.line.publish([Canary(occurred_at=now)])
     wake(runtime, now=now)
+    forget(runtime, now=now)
     if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
         # A switch that cannot be reached notices by itself that nobody pings it.
         with suppress(DeliveryError):
@@ -67,8 +69,6 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     if sent is not None and now - sent < CANARY_EVERY:
         return False
     tx.mark_line("canary_sent", now)
-    tx.prune(before=now - MAX_BATCH_AGE)
-    tx.prune_ledger(before=(now - runtime.retention).astimezone(runtime.zone).date())
     return True
 
 

@@ -44,12 +44,12 @@ class Trial:
         return self.status == "sent"
 
 
-def routed(kind: str, types: Iterable[AlertType], runtime: Runtime, *, now: datetime) -> list[tuple[str, AlertType]]:
-    """Give the channels of a kind that alerts of each type go to, as pairs for `try_channels`."""
+def routed(kind: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
+    """Give the channels of a kind that alerts of each type can go to, as pairs for `try_channels`."""
     return [
         (name, alert_type)
         for alert_type in types
-        for name in runtime.router.decide(alert_type, {"alert_type": alert_type.value}, now=now).channels
+        for name in runtime.router.reachable(alert_type)
         if name in runtime.channels and runtime.channels[name].kind == kind
     ]
 

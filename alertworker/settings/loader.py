@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from alertworker.alerts import OURS, AlertType
 from alertworker.channels import KINDS, ChannelConfig
 from alertworker.channels.config import NetworkConfig
 from alertworker.errors import AlertWorkerError
 from alertworker.settings.destinations import Destinations, compile_litellm, resolve
-from alertworker.settings.model import Settings
+from alertworker.settings.model import AlertingArgs, Settings
 from alertworker.settings.routes import compile_own
 from alertworker.settings.sources import COMPILED, Sources, nearest, read_environ, read_file
 
@@ -41,6 +43,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     fields.setdefault("api_key", _master_key(sources))
     fields["proxy_base_url"] = sources.environ.get("PROXY_BASE_URL")
     found = compile_litellm(sources)
+    found.warnings += _misspelt(sources)
     fields["inhibitions"] = compile_own(sources, found)
     fields |= {"receivers": found.receivers, "tree": found.route, "warnings": found.warnings}
     fields["channels"] = _channels(found, sources)
@@ -57,7 +60,7 @@ def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False, include_context=False):
                 where = ".".join(str(part) for part in problem["loc"])
-                sources.problems.append(f"channel {name}: {where}: {problem['msg']}")
+                sources.problems.append(f"channel {name}: {where}: {_wrong(problem, config)}")
     return channels
 
 
@@ -96,7 +99,35 @@ def _validated(fields: dict[str, Any], sources: Sources) -> Settings:
         for problem in error.errors(include_url=False, include_input=False, include_context=False):
             name = str(problem["loc"][0])
             where = ".".join(str(part) for part in problem["loc"])
-            sources.problems.append(f"{sources.origins.get(name, where)}: {where}: {problem['msg']}")
+            sources.problems.append(f"{sources.origins.get(name, where)}: {where}: {_wrong(problem, Settings)}")
     if sources.problems:
         raise ConfigurationError("\n".join(sources.problems))
     return settings
+
+
+def _wrong(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    """Say what is wrong; a word that nobody knows gets the nearest known one."""
+    if problem["type"] != "extra_forbidden":
+        return problem["msg"]
+    for part in problem["loc"][:-1]:
+        if part in model.model_fields:
+            model = _model_in(model.model_fields[str(part)].annotation) or model
+    return f"unknown setting{nearest(str(problem['loc'][-1]), list(model.model_fields))}"
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Give the model that a field holds, by itself, in a list or in a mapping."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part)) is not None), None)
+
+
+def _misspelt(sources: Sources) -> list[str]:
+    """Warn of words in LiteLLM's ``alerting_args`` that look like one of ours; all others are LiteLLM's business."""
+    given, known = sources.values.get("alerting_args"), list(AlertingArgs.model_fields)
+    warnings = []
+    for word in given if isinstance(given, Mapping) else ():
+        close = difflib.get_close_matches(str(word), known, n=1, cutoff=0.85)
+        if close and word not in known:
+            warnings.append(f"{sources.origins['alerting_args']}: {word} is not read; did you mean {close[0]}?")
+    return warnings

@@ -123,6 +123,8 @@ class Settings(BaseModel):
     outage_minimum_traffic: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     #: How many values of a dimension (tags, users, …) the ledger keeps apart on one day; further ones are "(other)".
     spend_max_entities: Whole = 20_000
+    #: How many days alerts, notifications, dead letters, silences and publishers are kept when they are over.
+    retention_days: Annotated[int, Field(ge=7, le=10_000)] = 90
     #: How many days the ledger is kept; longer than batches may come late.
     spend_retention_days: Annotated[int, Field(ge=62, le=10_000)] = 400
     group_interval: Interval = 300.0

@@ -112,7 +112,7 @@ def _resolved(value: Any, where: str, sources: Sources) -> Any:
 def _route(value: Any, where: str, reader: _Reader) -> Route:
     node = reader.mapping(value, where, _ROUTE)
     receiver = node.get("receiver")
-    if receiver is not None and receiver not in reader.found.receivers:
+    if receiver not in (None, "") and receiver not in reader.found.receivers:
         reader.problem(
             f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), list(reader.found.receivers))}"
         )

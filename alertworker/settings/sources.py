@@ -41,6 +41,7 @@ OWN: Final = (
     "receivers",
     "repeat_interval",
     "reports",
+    "retention_days",
     "retry",
     "route",
     "shadow",

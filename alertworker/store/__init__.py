@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alertworker.store.dead_letters import LetterFilter
 from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
 from alertworker.store.gauges import Gauges, Readings
@@ -9,4 +10,4 @@ from alertworker.store.history import History
 from alertworker.store.spend import SqlSpendBook
 from alertworker.store.sql import SqlStore
 
-__all__ = ["Desk", "Gauges", "History", "Readings", "SqlSpendBook", "SqlStore", "make_engine"]
+__all__ = ["Desk", "Gauges", "History", "LetterFilter", "Readings", "SqlSpendBook", "SqlStore", "make_engine"]

@@ -109,6 +109,10 @@ class AlertStatements(Statements):
         values = {"muted_by": muted_by, "next_summary_at": look_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
+    def withhold(self, alert_id: str, reason: str) -> None:
+        """Record why a message reached nobody."""
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=reason))
+
     def remind_at(self, alert_id: str, moment: datetime) -> None:
         """Set when to remind of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))

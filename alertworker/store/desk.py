@@ -3,46 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 
 from alertworker.budgets import BudgetKey, Standing
 from alertworker.silences import Silence
 from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget
-from alertworker.store.database import Database
-from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, DEAD_LETTERS, NOTIFICATIONS, SILENCES
+from alertworker.store.dead_letters import DeadLetters
+from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES
 from alertworker.store.transaction import SqlTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One dead letter, whole. ``batch_id`` is the notification's id where it is one."""
-
-    id: str
-    kind: str
-    reason: str
-    batch_id: str | None
-    payload: bytes
-
-
-class Desk(Database):
+class Desk(DeadLetters):
     """For the command line and pages; the pipeline needs none of it."""
 
-    def alerts(self, *, open_only: bool = False, limit: int = 100) -> Sequence[Any]:
-        """List alerts, newest first."""
-        statement = select(ALERTS).order_by(ALERTS.c.opened_at.desc()).limit(limit)
+    def alerts(
+        self,
+        *,
+        open_only: bool = False,
+        muted_only: bool = False,
+        kind: str | None = None,
+        fingerprint: str | None = None,
+        since: datetime | None = None,
+        limit: int = 100,
+    ) -> Sequence[Any]:
+        """List alerts, newest first; ``kind`` is an alert type, and ``since`` when one last happened."""
+        statement = select(ALERTS).order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id.desc()).limit(limit)
         if open_only:
             statement = statement.where(ALERTS.c.open_fingerprint.is_not(None))
+        if muted_only:
+            statement = statement.where(ALERTS.c.muted_by.is_not(None) | ALERTS.c.withheld_by.is_not(None))
+        if kind:
+            statement = statement.where(ALERTS.c.type == kind)
+        if fingerprint:
+            statement = statement.where(ALERTS.c.fingerprint == fingerprint)
+        if since:
+            statement = statement.where(ALERTS.c.last_at >= since)
         return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def open_alerts(self) -> Sequence[Any]:
+        """Give the type, the severity and the labels of every open alert."""
+        columns = (ALERTS.c.id, ALERTS.c.type, ALERTS.c.severity, ALERTS.c.labels)
+        statement = select(*columns).where(ALERTS.c.open_fingerprint.is_not(None))
+        return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def occurrences(self, alert_id: str) -> tuple[list[str], dict[str, int]]:
+        """Give the occurrences of an alert that are kept by name, in order, and how all of them divide."""
+        members = select(MEMBERS.c.member).where(MEMBERS.c.alert_id == alert_id).order_by(MEMBERS.c.position)
+        parts = select(PARTS.c.part, PARTS.c.count).where(PARTS.c.alert_id == alert_id).order_by(PARTS.c.count.desc())
+
+        def work(tx: SqlTransaction) -> tuple[list[str], dict[str, int]]:
+            divided = {row[0]: row[1] for row in tx.connection.execute(parts)}
+            return list(tx.connection.execute(members).scalars()), divided
+
+        return self.run(work)
 
     def alert(self, alert_id: str) -> Any:
         """Give one alert's row, ``None`` if there is none."""
         statement = select(ALERTS).where(ALERTS.c.id == alert_id)
         return self.run(lambda tx: tx.connection.execute(statement).first())
+
+    def publishers(self) -> Sequence[Any]:
+        """List publishers with what they counted, by host and process."""
+        statement = select(PUBLISHERS).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid)
+        return self.run(lambda tx: tx.connection.execute(statement).all())
 
     def budgets(self) -> list[tuple[BudgetKey, Standing]]:
         """List budgets by scope and entity."""
@@ -55,12 +82,28 @@ class Desk(Database):
         values = {"acked_at": now, "acked_by": by, "ack_note": note, "repeat_at": None}
         return self.run(lambda tx: tx.connection.execute(statement.values(values)).rowcount == 1)
 
-    def notifications(self, *, alert_id: str | None = None, limit: int = 100) -> Sequence[Any]:
-        """List notifications, newest first."""
+    def notifications(
+        self,
+        *,
+        alert_id: str | None = None,
+        channel: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
+        merged_into: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[Any]:
+        """List notifications, newest first; ``since`` is when they were written."""
         statement = select(NOTIFICATIONS).order_by(NOTIFICATIONS.c.id.desc()).limit(limit)
-        if alert_id:
-            statement = statement.where(NOTIFICATIONS.c.alert_id == alert_id)
+        asked = {"alert_id": alert_id, "channel": channel, "status": status, "merged_into": merged_into}
+        statement = statement.where(*(NOTIFICATIONS.c[name] == value for name, value in asked.items() if value))
+        if since:
+            statement = statement.where(NOTIFICATIONS.c.created_at >= since)
         return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def notification(self, notification_id: str) -> Any:
+        """Give one notification's row, ``None`` if there is none."""
+        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id)
+        return self.run(lambda tx: tx.connection.execute(statement).first())
 
     def attempts(self, notification_id: str) -> Sequence[Any]:
         """List the attempts of a notification in order."""
@@ -80,46 +123,14 @@ class Desk(Database):
         }
         self.run(lambda tx: tx.connection.execute(SILENCES.insert().values(row)))
 
-    def silences(self, *, now: datetime) -> list[Silence]:
-        """List the silences that have not ended, the ones that end first first."""
-        statement = select(SILENCES).where(SILENCES.c.ends_at > now).order_by(SILENCES.c.ends_at)
+    def silences(self, *, now: datetime | None) -> list[Silence]:
+        """List the silences that have not ended, the ones that end first first; all that are kept without ``now``."""
+        statement = select(SILENCES).order_by(SILENCES.c.ends_at)
+        if now is not None:
+            statement = statement.where(SILENCES.c.ends_at > now)
         return self.run(lambda tx: [read_silence(row) for row in tx.connection.execute(statement)])
 
     def expire_silence(self, silence_id: str, *, now: datetime) -> bool:
         """End a silence now; false where none with that id is left to end."""
         statement = update(SILENCES).where(SILENCES.c.id == silence_id, SILENCES.c.ends_at > now)
         return self.run(lambda tx: tx.connection.execute(statement.values(ends_at=now)).rowcount == 1)
-
-    def dead_letters(self, *, kind: str | None = None, reason: str = "", limit: int = 100) -> Sequence[Any]:
-        """List dead letters, newest first, with the size of their payloads instead of these."""
-        columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
-        statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
-        if kind:
-            statement = statement.where(DEAD_LETTERS.c.kind == kind)
-        if reason:
-            statement = statement.where(DEAD_LETTERS.c.reason.startswith(reason, autoescape=True))
-        statement = statement.order_by(DEAD_LETTERS.c.created_at.desc()).limit(limit)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
-
-    def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """Give one dead letter."""
-        statement = select(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
-        row = self.run(lambda tx: tx.connection.execute(statement).first())
-        return DeadLetter(row.id, row.kind, row.reason, row.batch_id, row.payload) if row is not None else None
-
-    def discard(self, letter_id: str) -> bool:
-        """Throw a dead letter away; false where there is none."""
-        statement = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
-        return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
-
-    def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
-        """Put a dead notification back into its lane, as it is, with a new deadline; false where it is gone."""
-
-        def work(tx: SqlTransaction) -> bool:
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == letter.batch_id, NOTIFICATIONS.c.status == "dead")
-            values = {"status": "pending", "attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
-            done = tx.connection.execute(own.values(values)).rowcount == 1
-            tx.connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
-            return done
-
-        return self.run(work)

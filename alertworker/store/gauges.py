@@ -12,6 +12,9 @@ from sqlalchemy import Connection, Select, case, func, select
 from alertworker.store.database import Database
 from alertworker.store.tables import ALERTS, COUNTERS, DEAD_LETTERS, LINE, NOTIFICATIONS, PUBLISHERS
 
+#: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
+#: each 5 s.
+MAX_LAG = 60.0
 #: A publisher that was silent for so many of its intervals is not counted as live.
 _SILENT_INTERVALS = 5
 
@@ -29,6 +32,11 @@ class Readings:
     counters: Mapping[tuple[str, str], int]
     #: How old the newest canary is that has come round, in seconds; ``None`` where none ever has.
     canary_seconds: float | None
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether nothing has come round the line for longer than it can take."""
+        return self.canary_seconds is None or self.canary_seconds > MAX_LAG
 
 
 class Gauges(Database):

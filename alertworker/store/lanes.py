@@ -138,8 +138,15 @@ class LaneStore(Database):
             dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
             row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first() if lane else None
             if row is not None and row.step != Step.TEST.value:
-                why, facts = f"{reason}: {lease.channel} {answer}", row.message.encode()
-                tx.dead_letter("notification", why, facts, batch_id=notification_id, position=0, now=now)
+                tx.dead_letter(
+                    "notification",
+                    f"{reason}: {lease.channel} {answer}",
+                    row.message.encode(),
+                    batch_id=notification_id,
+                    position=None,
+                    channel=lease.channel,
+                    now=now,
+                )
 
         self.run(work)
 

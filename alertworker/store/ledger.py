@@ -49,14 +49,17 @@ class LedgerStatements(Statements):
         self._name(ledger.aliases)
         return booked
 
-    def prune_ledger(self, *, before: date) -> None:
-        """Forget what is from before that day, a piece at a time; called often, it keeps up with what grows old."""
+    def prune_ledger(self, *, before: date) -> bool:
+        """Forget a piece of what is from before that day; true where that may not have been all."""
+        counts = []
         for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS):
             key = list(table.primary_key)
             old = select(*key).where(table.c.day < before)
             if "dimension" in table.c:  # the key begins with it
                 old = old.where(table.c.dimension.in_(DIMENSIONS))
-            self.connection.execute(delete(table).where(tuple_(*key).in_(old.limit(_PIECE))))
+            piece = delete(table).where(tuple_(*key).in_(old.limit(_PIECE)))
+            counts.append(self.connection.execute(piece).rowcount)
+        return _PIECE in counts
 
     def _within(self, spend: Mapping[SpendKey, SpendSums], most: int) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.

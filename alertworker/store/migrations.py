@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from sqlalchemy import Engine, inspect
 
 
 def upgrade(engine: Engine) -> None:
@@ -18,6 +18,11 @@ def upgrade(engine: Engine) -> None:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def is_made(engine: Engine) -> bool:
+    """Tell whether the database was ever given a schema."""
+    return inspect(engine).has_table("alembic_version")
 
 
 def _scripts() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alertworker.events.base import new_id
-from alertworker.store.tables import COUNTERS, DEAD_LETTERS
+from alertworker.store.tables import COUNTERS, DEAD_LETTERS, NAME
 
 #: The largest piece of a payload that a dead letter keeps, in bytes.
 _MAX_PAYLOAD: Final = 16 * 1024 * 1024
@@ -21,6 +22,15 @@ def insert_or(connection: Connection, table: Table) -> Any:
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
+def _type(payload: bytes) -> str | None:
+    """Give what an event, or a message, says it is, if it says so."""
+    try:
+        named = json.loads(payload)["type"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return named[: NAME.length].replace("\0", "") if isinstance(named, str) else None
+
+
 class Statements:
     """One open transaction on SQLite or PostgreSQL."""
 
@@ -28,7 +38,15 @@ class Statements:
         self.connection = connection
 
     def dead_letter(
-        self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
+        self,
+        kind: str,
+        reason: str,
+        payload: bytes,
+        *,
+        batch_id: str | None,
+        position: int | None,
+        now: datetime,
+        channel: str | None = None,
     ) -> None:
         """Keep what nobody will retry."""
         row = {
@@ -37,6 +55,8 @@ class Statements:
             "reason": reason[:2_000],
             "batch_id": batch_id,
             "position": position,
+            "type": None if kind == "batch" else _type(payload),
+            "channel": channel,
             "payload": payload[:_MAX_PAYLOAD],
             "created_at": now,
         }

@@ -95,10 +95,12 @@ ALERTS = Table(
     Column("repeat_at", UtcDateTime),
     #: What mutes it ("silence <id>", "alert <id>", "time"), while it is muted and nobody was told.
     Column("muted_by", NAME),
+    #: The same, or "no route", for the latest of its messages that reached nobody; kept, unlike ``muted_by``.
+    Column("withheld_by", NAME),
     Column("acked_at", UtcDateTime),
     Column("acked_by", NAME),
     Column("ack_note", Text),
-    Column("closed_at", UtcDateTime),
+    Column("closed_at", UtcDateTime, index=True),
 )
 
 #: A person's orders to mute matching alerts until a time; ``matchers`` are in their written form.
@@ -201,7 +203,7 @@ NOTIFICATIONS = Table(
     Column("attempts", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
-    Column("settled_at", UtcDateTime),
+    Column("settled_at", UtcDateTime, index=True),
     Column("reason", String(32)),
     Column("answer", Text),
     #: The notification that tells this one, too ("merged").
@@ -228,6 +230,9 @@ DEAD_LETTERS = Table(
     Column("reason", Text, nullable=False),
     Column("batch_id", NAME),
     Column("position", Integer),
+    #: The event's or the alert's, and a notification's channel: what people filter by.
+    Column("type", NAME, index=True),
+    Column("channel", NAME),
     Column("payload", LargeBinary, nullable=False),
     Column("created_at", UtcDateTime, nullable=False, index=True),
 )

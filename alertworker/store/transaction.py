@@ -8,11 +8,13 @@ from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
 from alertworker.store.ledger import LedgerStatements
 from alertworker.store.outages import OutageStatements
+from alertworker.store.retention import RetentionStatements
 from alertworker.store.user_spend import UserStatements
 
 
 class SqlTransaction(
     BookStatements,
+    RetentionStatements,
     LedgerStatements,
     CallStatements,
     OutageStatements,

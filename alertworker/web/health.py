@@ -19,9 +19,6 @@ from alertworker.web.context import context_of
 from alertworker.web.metrics import ReadingsCollector
 
 _log = logging.getLogger("alertworker.web")
-#: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
-#: each 5 s.
-MAX_LAG: Final = 60.0
 
 
 async def liveliness(_request: Request) -> Response:
@@ -42,7 +39,7 @@ async def readiness(request: Request) -> Response:
         lag = readings.canary_seconds
         if lag is None:
             reasons.append("nothing has come round the line yet: a worker and beat must run")
-        elif lag > MAX_LAG:
+        elif readings.stands_still:
             reasons.append(f"nothing has come round the line for {lag:.0f} s: do a worker and beat run?")
     answer = {"status": "not ready" if reasons else "ready", "reasons": reasons, "lag_seconds": lag}
     return JSONResponse(answer, 503 if reasons else 200)

@@ -3,43 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.acceptance.command import GOOD, SECRET, alertworker
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
-
-SECRET = "canaryWebhookSecret"
-GOOD = {
-    "type": "llm.request.failed",
-    "call_id": "call-1",
-    "model": "gpt-4o",
-    "team_id": "search",
-    "started_at": "2026-11-24T12:00:00Z",
-    "ended_at": "2026-11-24T12:00:03Z",
-    "failure": {"error_class": "Timeout", "status_code": 504, "origin": "provider"},
-}
-
-
-def alertworker(
-    folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run a command in a narrow terminal."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    env = {**keep, "COLUMNS": "80", "ALERTWORKER_DATA_DIR": str(folder), **(environ or {})}
-    command = [sys.executable, "-m", "alertworker", *arguments]
-    done = subprocess.run(
-        command, cwd=folder, env=env, input=given, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert "Traceback" not in done.stderr
-    assert SECRET not in done.stdout + done.stderr
-    return done
 
 
 @pytest.mark.parametrize(
@@ -48,6 +19,10 @@ def alertworker(
         ("alertworker: [", "config.yaml:1: is not YAML"),
         ("alertworker: {alert_treshold: 3}", "config.yaml:1 alertworker.alert_treshold: unknown setting; did you mean"),
         ("general_settings: {alerting_threshold: soon}", "config.yaml:1 general_settings.alerting_threshold"),
+        (
+            "alertworker: {retry: {frist: 3}}",
+            "config.yaml:1 alertworker.retry: retry.frist: unknown setting; did you mean first",
+        ),
         ("general_settings: {alert_types: [llm_exeptions]}", "did you mean llm_exceptions"),
         (
             "general_settings: {alert_to_webhook_url: {llm_exceptions: os.environ/NOWHERE}}",
@@ -77,6 +52,29 @@ def test_check_tells_machines_what_is_in_force_and_where_from(tmp_path: Path) ->
     assert said["origins"]["alerting_threshold"] == "config.yaml:2 general_settings.alerting_threshold"
     assert said["origins"]["time_zone"] == "environment ALERTWORKER_TIME_ZONE"
     assert [name[:6] for name in said["routes"]["llm_exceptions"]] == ["slack-"]
+    assert list(said["channels"].values()) == ["slack"]
+    assert "new_virtual_key_created" in said["off"]
+    assert said["warnings"] == []
+
+
+def test_check_names_types_that_go_nowhere_and_what_is_probably_misspelt(tmp_path: Path) -> None:
+    """A route for some alerts of a type is one; nothing of this is an error."""
+    config = """
+general_settings:
+  alerting_args: {minor_outage_alert_treshold: 3}
+alertworker:
+  receivers: [{name: a, channels: [{kind: console, name: desk}]}]
+  route:
+    receiver: ""
+    routes: [{matchers: [alert_type="outage_alerts", team="search"], receiver: a}]
+"""
+    (tmp_path / "config.yaml").write_text(config)
+    said = json.loads(alertworker(tmp_path, "check", "--json").stdout)
+
+    assert said["routes"]["outage_alerts"] == ["desk"]
+    assert "outage_alerts goes nowhere" not in said["warnings"]
+    assert "llm_exceptions goes nowhere" in said["warnings"]
+    assert any("did you mean minor_outage_alert_threshold?" in warning for warning in said["warnings"])
 
 
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (400, 1), (500, 1)])
@@ -92,7 +90,9 @@ def test_a_test_message_says_what_the_receiver_answered(
     assert str(status) in done.stdout
     assert ("failed" in done.stdout) == (status != 200)
     assert len(slack.posts) == 1
-    [row] = alertworker(tmp_path, "notifications", "--json", environ={"SLACK_WEBHOOK_URL": url}).stdout.splitlines()
+    [row] = alertworker(
+        tmp_path, "notifications", "list", "--json", environ={"SLACK_WEBHOOK_URL": url}
+    ).stdout.splitlines()
     assert json.loads(row)["status"] == ("sent" if status == 200 else "dead")
     assert alertworker(tmp_path, "deadletters", "list").stdout == "No dead letters.\n"
 
@@ -151,22 +151,6 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     assert "there is no dead letter nobody" in missing.stderr
 
 
-def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack: Receiver) -> None:
-    """The list names it with its reason, and `show` prints what it would have said."""
-    slack.answer = lambda _number, _path: (404, {}, 0.0)
-    assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
-    letters: list[dict[str, str]] = []
-    for _ in range(20):
-        listed = alertworker(stack.folder, "deadletters", "list", "--json", environ=stack.env).stdout
-        letters = [json.loads(line) for line in listed.splitlines()]
-        if letters:
-            break
-
-    assert [(letter["kind"], letter["reason"].partition(":")[0]) for letter in letters] == [("notification", "gone")]
-    shown = alertworker(stack.folder, "deadletters", "show", letters[0]["id"], environ=stack.env).stdout
-    assert "Timeout 504" in json.loads(shown)["headline"]
-
-
 def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) -> None:
     """Before anything was ever started, from the configuration alone: alert, route and body; no file, no post."""
     environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}"}
@@ -184,6 +168,9 @@ def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) 
     assert bad["refused"]
     assert slack.posts == []
     assert list(tmp_path.iterdir()) == []
+
+    alertworker(tmp_path, "alerts", environ=environ)  # leaves an empty database behind
+    assert alertworker(tmp_path, "explain", environ=environ, given=json.dumps(GOOD)).returncode == 0
 
 
 def test_explain_knows_what_is_silenced_now(stack: Stack, slack: Receiver) -> None:

@@ -22,7 +22,6 @@ from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
 from tests.integration.line import (
     NOW,
     Outbox,
-    Recorder,
     announced,
     answered,
     batch,
@@ -208,31 +207,13 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     run_until_quiet(runtime, NOW)
     desk = Desk(store.engine)
     [row] = desk.dead_letters()
-    letter = desk.dead_letter(row.id)
-    assert letter is not None
-    assert desk.requeue(letter, now=after(1))
+    assert (row.type, row.channel) == ("llm_exceptions", "outbox")
+    assert pipeline.replay(row.id, desk, runtime.line, now=after(1))
+    assert not pipeline.replay(row.id, desk, runtime.line, now=after(1))
     run_until_quiet(runtime, after(1))
 
-    assert outbox.ids == [letter.batch_id]
+    assert outbox.ids == [row.batch_id]
     assert desk.dead_letters() == []
-
-
-def test_a_dead_batch_that_is_replayed_is_applied_once(runtime: Runtime, store: SqlStore) -> None:
-    """It travels under an id of its own, so that replaying it twice changes nothing."""
-    old = replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36))
-    ingest(old, runtime, now=NOW)
-    desk = Desk(store.engine)
-    [row] = desk.dead_letters(kind="batch")
-    letter = desk.dead_letter(row.id)
-    assert letter is not None
-    for _ in range(2):
-        pipeline.replay(letter.id, letter.kind, letter.payload, runtime.line)
-    assert isinstance(runtime.line, Recorder)
-    for batch_id, events, encoding in runtime.line.resent:
-        ingest(pipeline.BatchMessage(batch_id, events, encoding), runtime, now=NOW)
-
-    assert len({batch_id for batch_id, _, _ in runtime.line.resent}) == 1
-    assert sum(row.applied_at is not None for row in rows(store, NOTIFICATIONS.metadata.tables["batches"])) == 2
 
 
 def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:

@@ -83,6 +83,8 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     assert [message.labels["team"] for message in outbox.sent] == ["billing"]
     assert len(rows(store, ALERTS)) == 2
     assert counters(store)["muted", "silence"] >= 1
+    assert [row.labels["team"] for row in Desk(store.engine).alerts(muted_only=True)] == ["search"]
+    assert {row.withheld_by for row in rows(store, ALERTS)} == {"silence s1", None}
 
 
 def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds(

@@ -20,7 +20,7 @@ from alertworker.messages import Step
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.ports import Lease, Pace
-from alertworker.store import Desk, SqlStore
+from alertworker.store import Desk, LetterFilter, SqlStore
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS, WINDOWS
 from tests.integration.line import (
@@ -238,7 +238,7 @@ def test_a_batch_that_keeps_killing_its_worker_is_parked_with_its_bytes(runtime:
     for _ in range(2):
         ingest(poison, runtime, now=NOW)
 
-    letters = Desk(store.engine).dead_letters(kind="batch")
+    letters = Desk(store.engine).dead_letters(LetterFilter(kind="batch"))
     assert [letter.batch_id for letter in letters] == ["poison"]
     letter = Desk(store.engine).dead_letter(letters[0].id)
     assert letter is not None
@@ -250,7 +250,7 @@ def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: 
     """It might have been applied before, so it must not be applied now."""
     ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
 
-    assert len(Desk(store.engine).dead_letters(kind="batch")) == 1
+    assert len(Desk(store.engine).dead_letters(LetterFilter(kind="batch"))) == 1
     assert spend_of(store, "team") == {}
 
 
@@ -274,7 +274,7 @@ def test_what_nobody_will_take_is_a_dead_letter(runtime: Runtime, outbox: Outbox
         run_until_quiet(runtime, NOW)
 
     assert outbox.sent == []
-    assert [letter.reason for letter in Desk(store.engine).dead_letters(kind="notification")] == [
+    assert [letter.reason for letter in Desk(store.engine).dead_letters(LetterFilter(kind="notification"))] == [
         "client_error: outbox no"
     ]
 

@@ -106,5 +106,5 @@ def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime)
     types = [AlertType.LLM_EXCEPTIONS, AlertType.DAILY_REPORTS]
     only = replace(runtime, router=replace(runtime.router, types=frozenset(types[:1])))
 
-    assert routed("outbox", types, only, now=NOW) == [EXCEPTIONS]
-    assert routed("slack", types, only, now=NOW) == []
+    assert routed("outbox", types, only) == [EXCEPTIONS]
+    assert routed("slack", types, only) == []

@@ -142,6 +142,22 @@ def test_a_node_that_is_mute_names_whom_it_would_have_told() -> None:
     assert router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW + timedelta(hours=1)).channels == ("pager", "slack")
 
 
+def test_what_some_alert_of_a_type_can_reach_is_known_without_its_labels() -> None:
+    """By routes about other labels, by routes that are mute now; not past one that takes all of the type."""
+    routes = (
+        Route((parse('team="search"'),), "oncall", mute=(TimeInterval(((time(14), time(15)),)),)),
+        Route((parse('alert_type="daily_reports"'),), ""),
+    )
+    router = replace(ROUTER, root=Route(receiver="default", routes=routes))
+    everything = router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW).channels
+
+    assert set(router.reachable(AlertType.LLM_EXCEPTIONS)) == {"pager", "slack", *everything}
+    assert set(router.reachable(AlertType.DAILY_REPORTS)) == {"pager", "slack"}
+    only = replace(router, root=Route(receiver="default", routes=routes[1:]))
+    assert only.reachable(AlertType.DAILY_REPORTS) == ()
+    assert replace(router, types=frozenset()).reachable(AlertType.LLM_EXCEPTIONS) == ()
+
+
 def test_the_silence_that_ends_last_mutes() -> None:
     """Only those in force, and only what passes all their matchers."""
     both = (parse('team="search"'), parse('severity="High"'))

@@ -1,0 +1,41 @@
+"""Retention: what is old enough is forgotten, once an hour, in short transactions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from alertworker.pipeline.ingest import MAX_BATCH_AGE
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+
+#: How often old things are looked for.
+EVERY: Final = timedelta(hours=1)
+#: How many rows of each table one transaction forgets.
+PIECE: Final = 1_000
+#: How many transactions of a kind one pass makes at the most; what is left waits for the next.
+MOST: Final = 500
+
+
+def forget(runtime: Runtime, *, now: datetime) -> None:
+    """Forget what is old, if nobody did so within the hour."""
+    if not runtime.store.run(lambda tx: tx.claim_tick("pruned", every=EVERY, now=now)):
+        return
+    day = (now - runtime.retention).astimezone(runtime.zone).date()
+    for piece in (
+        partial(_batches, before=now - MAX_BATCH_AGE),
+        partial(_records, before=now - runtime.record_retention),
+        lambda tx: tx.prune_ledger(before=day),
+    ):
+        for _ in range(MOST):
+            if not runtime.store.run(piece):
+                break
+
+
+def _batches(tx: Transaction, before: datetime) -> bool:
+    return tx.prune(before=before, limit=PIECE)
+
+
+def _records(tx: Transaction, before: datetime) -> bool:
+    return tx.prune_records(before=before, limit=PIECE)

@@ -1,0 +1,86 @@
+"""Dead letters: looked at, discarded, and given back to the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from alertworker.ports import DeadLetter
+from alertworker.store.database import Database
+from alertworker.store.tables import BATCHES, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.transaction import SqlTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """Which dead letters are meant: those that pass everything that is given; ``reason`` is how theirs begins."""
+
+    kind: str | None = None
+    reason: str | None = None
+    channel: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __bool__(self) -> bool:
+        """Tell whether it filters at all."""
+        return self != LetterFilter()
+
+
+class DeadLetters(Database):
+    """What nobody will retry by itself."""
+
+    def dead_letters(self, wanted: LetterFilter | None = None, *, limit: int = 100) -> Sequence[Any]:
+        """List dead letters, newest first, with the size of their payloads instead of these."""
+        columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
+        statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
+        statement = statement.where(*_conditions(wanted or LetterFilter()))
+        statement = statement.order_by(DEAD_LETTERS.c.created_at.desc(), DEAD_LETTERS.c.id.desc()).limit(limit)
+        return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """Give one dead letter."""
+        statement = select(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
+        row = self.run(lambda tx: tx.connection.execute(statement).first())
+        return DeadLetter(**row._asdict()) if row is not None else None
+
+    def discard(self, letter_id: str) -> bool:
+        """Throw a dead letter away; false where there is none."""
+        statement = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
+        return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
+
+    def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
+        """Put a dead notification back into its lane, as it is, with a new deadline; false where it is gone."""
+
+        def work(tx: SqlTransaction) -> bool:
+            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == letter.batch_id, NOTIFICATIONS.c.status == "dead")
+            values = {"status": "pending", "attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
+            done = tx.connection.execute(own.values(values)).rowcount == 1
+            if done:
+                tx.connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
+            return done
+
+        return self.run(work)
+
+    def release_batch(self, batch_id: str) -> None:
+        """Forget that a batch was parked, so that its id is applied when it comes; one that was applied stays so."""
+        parked = delete(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.events == 0)
+        self.run(lambda tx: tx.connection.execute(parked))
+
+
+def _conditions(wanted: LetterFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [
+        DEAD_LETTERS.c[name] == getattr(wanted, name) for name in ("kind", "channel", "type") if getattr(wanted, name)
+    ]
+    if wanted.reason:
+        found.append(DEAD_LETTERS.c.reason.startswith(wanted.reason, autoescape=True))
+    if wanted.since:
+        found.append(DEAD_LETTERS.c.created_at >= wanted.since)
+    if wanted.until:
+        found.append(DEAD_LETTERS.c.created_at < wanted.until)
+    return found

@@ -1,0 +1,158 @@
+"""What an operator sees and does: dead letters, alerts, notifications, silences and the doctor, in real processes."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.acceptance.command import GOOD, alertworker
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+
+HANGING = {
+    "type": "llm.request.announced",
+    "call_id": "call-2",
+    "model": "gpt-4o",
+    "started_at": "2026-11-24T12:00:00Z",
+    "last_progress_at": "2026-11-24T12:00:00Z",
+    "age_seconds": 600,
+    "boot_id": "boot-1",
+}
+
+
+def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack: Receiver) -> None:
+    """The list names it with its reason, and `show` prints what it would have said."""
+    slack.answer = lambda _number, _path: (404, {}, 0.0)
+    assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
+    letters: list[dict[str, str]] = []
+    for _ in range(20):
+        listed = alertworker(stack.folder, "deadletters", "list", "--json", environ=stack.env).stdout
+        letters = [json.loads(line) for line in listed.splitlines()]
+        if letters:
+            break
+
+    assert [(letter["kind"], letter["reason"].partition(":")[0]) for letter in letters] == [("notification", "gone")]
+    assert (letters[0]["type"], letters[0]["channel"][:6]) == ("llm_exceptions", "slack-")
+    letter = letters[0]["id"]
+    shown = json.loads(alertworker(stack.folder, "deadletters", "show", letter, environ=stack.env).stdout)
+    assert "Timeout 504" in shown["holds"]["headline"]
+    assert [attempt["outcome"] for attempt in shown["attempts"]] == ["gone"]
+    raw = alertworker(stack.folder, "deadletters", "show", "--payload", letter, environ=stack.env).stdout
+    assert json.loads(raw) == shown["holds"]
+
+    slack.answer = lambda _number, _path: (200, {}, 0.0)
+    other = alertworker(stack.folder, "deadletters", "replay", "--channel", "nowhere", environ=stack.env)
+    assert other.stdout == "0 replayed\n"
+    unasked = alertworker(stack.folder, "deadletters", "replay", environ=stack.env)
+    assert unasked.returncode == 1
+    assert "filter them" in unasked.stderr
+    replayed = alertworker(
+        stack.folder, "deadletters", "replay", "--reason", "gone", "--since", "1h", environ=stack.env
+    )
+    assert (replayed.returncode, replayed.stdout) == (0, "1 replayed\n")
+    [post] = slack.wait_for("Timeout 504", seconds=15)
+    assert post.notification_id == shown["notification"]
+    again = alertworker(stack.folder, "deadletters", "replay", letter, environ=stack.env)
+    assert again.returncode == 1
+    assert letter in again.stderr
+
+
+def test_alerts_and_notifications_are_shown_whole(stack: Stack, slack: Receiver) -> None:
+    """Labels, counts, members, messages, attempts; and found by channel, status, type and time."""
+    assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
+    slack.wait_for("Timeout 504", seconds=15)
+
+    def listed(*arguments: str) -> list[dict[str, Any]]:
+        done = alertworker(stack.folder, *arguments, "--json", environ=stack.env)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def shown(*arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(alertworker(stack.folder, *arguments, environ=stack.env).stdout)
+        return found
+
+    [alert] = listed("alerts", "list", "--type", "llm_exceptions", "--since", "1h")
+    assert listed("alerts", "list", "--type", "daily_reports") == listed("alerts", "list", "--muted") == []
+    whole = shown("alerts", "show", alert["id"])
+    assert (whole["count"], whole["labels"]["team"]) == (1, "search")
+    assert whole["members"] == ["call-1 · search"]
+    [notification] = listed("notifications", "list", "--alert", alert["id"], "--status", "sent")
+    assert listed("notifications", "list", "--channel", "nowhere") == []
+    assert whole["notifications"][0]["id"] == notification["id"]
+    sent = shown("notifications", "show", notification["id"])
+    assert sent["message"]["headline"] == alert["headline"]
+    assert "Timeout 504" in json.loads(sent["body"])["text"]
+    assert [attempt["outcome"] for attempt in sent["attempts_made"]] == ["sent"]
+
+    assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps(HANGING)).returncode == 0
+    slack.wait_for("Requests are hanging", seconds=15)
+    [held] = listed("alerts", "list", "--open", "--type", "llm_requests_hanging")
+    acked = alertworker(stack.folder, "alerts", "ack", held["id"], "--by", "ops", "--note", "on it", environ=stack.env)
+    assert acked.returncode == 0
+    whole = shown("alerts", "show", held["id"])
+    assert (whole["state"], whole["acked_by"], whole["ack_note"]) == ("acked", "ops", "on it")
+
+
+def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
+    """Pending before it starts; ended, it is in the list of all only. One that ends before it begins is refused."""
+    assert alertworker(tmp_path, "db", "upgrade").returncode == 0
+    window = (
+        "silences",
+        "add",
+        'team="search"',
+        "--start",
+        "2099-01-01T10:00+01:00",
+        "--reason",
+        "move",
+        "--by",
+        "ops",
+    )
+    added = alertworker(tmp_path, *window, "--until", "2099-01-01T12:00+01:00")
+    assert added.stdout.endswith("until 2099-01-01T11:00:00+00:00\n")
+    refused = alertworker(tmp_path, *window, "--until", "2098-01-01T12:00+01:00")
+    assert refused.returncode == 1
+    assert "before it begins" in refused.stderr
+
+    assert "pending" in alertworker(tmp_path, "silences", "list").stdout
+    silence = added.stdout.split()[0]
+    assert alertworker(tmp_path, "silences", "expire", silence).returncode == 0
+    assert alertworker(tmp_path, "silences", "list").stdout == "No silences.\n"
+    assert "ended" in alertworker(tmp_path, "silences", "list", "--all").stdout
+
+
+def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict[str, str]]]:
+    """Ask the doctor; gives the exit code, and the findings by what they are about."""
+    done = alertworker(folder, "doctor", "--json", environ=environ)
+    document = json.loads(done.stdout)
+    assert document["healthy"] == (done.returncode == 0)
+    return done.returncode, {finding["about"]: finding for finding in document["findings"]}
+
+
+def test_the_doctor_finds_a_line_that_flows_well_and_a_broken_lane_not(stack: Stack, slack: Receiver) -> None:
+    """Exit code 0, until a receiver's address is gone; then the lane and the dead letter are named."""
+    ends = time.monotonic() + 30
+    code, found = examined(stack.folder, stack.env)
+    while code and time.monotonic() < ends:
+        code, found = examined(stack.folder, stack.env)
+    assert code == 0, found
+    assert {found[about]["state"] for about in ("broker", "database", "line")} == {"ok"}
+
+    slack.answer = lambda _number, _path: (404, {}, 0.0)
+    alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD]))
+    while not code and time.monotonic() < ends:
+        code, found = examined(stack.folder, stack.env)
+    [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]
+    assert (lane["state"], "announced as broken" in lane["text"]) == ("PROBLEM", True)
+    assert found["dead letters"]["text"].startswith("1 of kind notification")
+    text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
+    assert "counted dead_letters: notification 1" in text
+
+
+def test_the_doctor_says_what_is_away(tmp_path: Path) -> None:
+    """No broker, no tables: both are named with what to do, and no command hangs."""
+    code, found = examined(tmp_path, {})
+
+    assert code == 1
+    assert "cannot be reached" in found["broker"]["text"]
+    assert "run `alertworker db upgrade`" in found["database"]["text"]

@@ -1,0 +1,140 @@
+"""Dead letters: found by what is known of them, and replayed so that each counts once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertworker import pipeline
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.errors import LineUnavailable
+from alertworker.events.batch import readable
+from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.store import Desk, LetterFilter, SqlStore
+from alertworker.store.tables import BATCHES, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
+
+BAD = b'{"type": "llm.request.failed", "call_id": 5}'
+
+
+@pytest.fixture
+def desk(store: SqlStore) -> Desk:
+    """Give the desk."""
+    return Desk(store.engine)
+
+
+def arrive(runtime: Runtime) -> None:
+    """Ingest what was sent again."""
+    assert isinstance(runtime.line, Recorder)
+    for batch_id, events, encoding in runtime.line.resent:
+        ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
+    runtime.line.resent.clear()
+
+
+def parked(runtime: Runtime, desk: Desk, batch_id: str = "b1") -> str:
+    """Park a batch with one call; gives its letter's id."""
+    ingest(replace(batch(answered("a"), batch_id=batch_id), given_up="delivered too often"), runtime, now=NOW)
+    return str(desk.dead_letters(LetterFilter(kind="batch"))[0].id)
+
+
+def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Desk, store: SqlStore) -> None:
+    """Its id is not refused as applied, for it was not; whatever else still carries that id changes nothing more."""
+    letter_id = parked(runtime, desk)
+    assert pipeline.replay(letter_id, desk, runtime.line, now=NOW)
+    arrive(runtime)
+    ingest(batch(answered("a"), batch_id="b1"), runtime, now=NOW)
+
+    assert spend_of(store, "team") == {"search": 13_500}
+    assert [(row.batch_id, row.events) for row in rows(store, BATCHES)] == [("b1", 1)]
+    assert desk.dead_letters() == []
+
+
+def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
+    runtime: Runtime, desk: Desk, store: SqlStore
+) -> None:
+    """The broker away: the letter is kept. Killed before the letter was put away: applied once."""
+    letter_id = parked(runtime, desk)
+
+    class Away(Recorder):
+        def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+            raise LineUnavailable("away")
+
+    with pytest.raises(LineUnavailable):
+        pipeline.replay(letter_id, desk, Away(), now=NOW)
+    letter = desk.dead_letter(letter_id)
+    assert letter is not None
+
+    class Killed(Desk):
+        def discard(self, letter_id: str) -> bool:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.replay(letter_id, Killed(desk.engine), runtime.line, now=NOW)
+        arrive(runtime)
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk: Desk, store: SqlStore) -> None:
+    """The batch it came in was applied without it. Still bad, it is a dead letter again."""
+    ingest(BatchMessage("b1", b"[" + failed("a").model_dump_json().encode() + b"," + BAD + b"]"), runtime, now=NOW)
+    [row] = desk.dead_letters()
+    assert (row.kind, row.type, row.batch_id, row.position) == ("event", "llm.request.failed", "b1", 1)
+    assert pipeline.replay(row.id, desk, runtime.line, now=NOW)
+    arrive(runtime)
+
+    [again] = desk.dead_letters()
+    assert (again.batch_id, again.position) == (f"replay-{row.id}", 0)
+
+
+def test_letters_are_found_by_everything_that_is_known_of_them(runtime: Runtime, desk: Desk, outbox: Outbox) -> None:
+    """Kind, how the reason begins, channel, type and time, and all of them at once."""
+    outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    parked(runtime, desk)
+    ingest(BatchMessage("b2", b"[" + BAD + b"]"), runtime, now=NOW + timedelta(hours=1))
+
+    def kinds(
+        kind: str | None = None, reason: str | None = None, channel: str | None = None, since: datetime | None = None
+    ) -> list[str]:
+        found = desk.dead_letters(LetterFilter(kind=kind, reason=reason, channel=channel, since=since))
+        return sorted(row.kind for row in found)
+
+    assert kinds() == ["batch", "event", "notification"]
+    assert kinds(kind="batch") == ["batch"]
+    assert kinds(reason="client_error") == ["notification"]
+    assert kinds(reason="%") == []
+    assert kinds(channel="outbox") == ["notification"]
+    assert kinds(since=NOW + timedelta(minutes=1)) == ["event"]
+    assert [row.kind for row in desk.dead_letters(LetterFilter(type="llm_exceptions"))] == ["notification"]
+    assert [row.kind for row in desk.dead_letters(LetterFilter(until=NOW))] == []
+
+
+def test_a_letter_whose_notification_is_gone_is_kept(
+    runtime: Runtime, desk: Desk, outbox: Outbox, store: SqlStore
+) -> None:
+    """It cannot be replayed, and that is said instead of losing it."""
+    outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    store.run(lambda tx: tx.connection.execute(NOTIFICATIONS.delete()))
+    [row] = desk.dead_letters()
+
+    assert not pipeline.replay(row.id, desk, runtime.line, now=NOW)
+    assert desk.dead_letter(row.id) is not None
+
+
+def test_a_letter_can_be_read(runtime: Runtime, desk: Desk) -> None:
+    """A sealed batch is unpacked; what is no JSON is text."""
+    letter = desk.dead_letter(parked(runtime, desk))
+    assert letter is not None
+
+    read = readable(letter.payload)
+    assert isinstance(read, list)
+    assert read[0]["call_id"] == "a"
+    assert readable(b"\xff nonsense") == "\ufffd nonsense"
+    assert readable(json.dumps({"type": "x"}).encode()) == {"type": "x"}

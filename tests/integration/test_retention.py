@@ -1,0 +1,116 @@
+"""What is over is forgotten when it is old, in pieces, once an hour; what is open, or waits, is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.events import PublisherHeartbeat, PublisherStopped
+from alertworker.matchers import parse
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, retention, sweep
+from alertworker.silences import Silence
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import (
+    ALERTS,
+    ATTEMPTS,
+    BATCHES,
+    DEAD_LETTERS,
+    MEMBERS,
+    NOTIFICATIONS,
+    PARTS,
+    PUBLISHERS,
+    SILENCES,
+)
+from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+
+RECORDS = (ALERTS, ATTEMPTS, DEAD_LETTERS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES)
+
+
+def days(count: float) -> datetime:
+    """Give the moment so many days later."""
+    return NOW + timedelta(days=count)
+
+
+def counts(store: SqlStore) -> dict[str, int]:
+    """Count the rows of what is kept as long as records are."""
+    return {table.name: len(rows(store, table)) for table in RECORDS}
+
+
+def publisher(kind: type[Any], boot_id: str) -> Any:
+    """Make an event of a publisher."""
+    return kind(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
+
+
+def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Let one alert be sent, one die, one publisher stop, and one silence end."""
+    silence = Silence("s1", (parse('team="x"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
+    Desk(store.engine).add_silence(silence, now=NOW)
+    ingest(batch(failed("a"), publisher(PublisherStopped, "b1")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW + timedelta(seconds=1))
+    outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR)]
+    ingest(batch(failed("b").model_copy(update={"model_group": "other"})), runtime, now=NOW)
+    run_until_quiet(runtime, NOW + timedelta(seconds=2))
+    sweep(runtime, now=NOW + timedelta(seconds=20))  # nothing new in their intervals: both notices are over
+
+
+def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """All that belongs to it goes with it; ids of batches go earlier."""
+    live(runtime, outbox, store)
+    before = counts(store)
+    assert all(before.values()), before
+
+    sweep(runtime, now=days(36))
+    assert counts(store) == before
+    assert rows(store, BATCHES) == []
+    sweep(runtime, now=days(91))
+    assert not any(counts(store).values()), counts(store)
+
+
+def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A call that hangs for a hundred days still resolves at whom it was told; a live publisher stays."""
+    ingest(batch(announced("a"), publisher(PublisherHeartbeat, "boot-1")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    for day in (30, 60, 100):
+        sweep(runtime, now=days(day))
+    assert len(rows(store, PUBLISHERS)) == 1
+
+    ingest(replace(batch(answered("a", announced=True)), sealed_at=days(100)), runtime, now=days(100))
+    sweep(runtime, now=days(100) + timedelta(seconds=5))
+    run_until_quiet(runtime, days(101))
+    assert [outbox.sent[0].step, outbox.sent[-1].step] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_much_is_forgotten_in_pieces(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One pass goes on until all is done."""
+    monkeypatch.setattr(retention, "PIECE", 2)
+    for n in range(7):
+        ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    sweep(runtime, now=NOW + timedelta(seconds=20))
+    assert len(rows(store, ALERTS)) == 7
+    sweep(runtime, now=days(91))
+
+    assert (rows(store, ALERTS), rows(store, ATTEMPTS), rows(store, BATCHES)) == ([], [], [])
+
+
+def test_one_pass_is_made_an_hour(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """However many sweeps there are, of however many beats; the time that records are kept is a setting."""
+    live(runtime, outbox, store)
+    short = replace(runtime, record_retention=timedelta(days=7))
+    sweep(short, now=days(8))
+    assert not any(counts(store).values()), counts(store)
+
+    live(runtime, outbox, store)
+    sweep(short, now=days(8) + timedelta(minutes=59))
+    assert counts(store)["dead_letters"] == 1
+    sweep(short, now=days(8) + timedelta(minutes=61))
+    assert counts(store)["dead_letters"] == 0
