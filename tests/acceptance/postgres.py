@@ -8,9 +8,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.stack import free_port
+from tests.services import lacking
 
 
 class Postgres:
@@ -58,9 +57,6 @@ class Postgres:
         found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
         path = str(found[-1]) if found else shutil.which(program)
         if path is None:
-            reason = f"there is no {program}; install PostgreSQL's server"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
+            lacking(f"there is no {program}; install PostgreSQL's server")
         as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         return [*as_user, path, *arguments]

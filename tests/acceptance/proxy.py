@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.acceptance.stack import free_port
+from tests.services import lacking
 
 _ROOT = Path(__file__).parents[2]
 MASTER_KEY = "sk-canaryMasterKey7f3a9c51d2e8"
@@ -31,10 +30,7 @@ def litellm_python() -> Path:
     named = os.environ.get("ALERTWORKER_LITELLM_PYTHON")
     path = Path(named) if named else _ROOT / ".venv-litellm" / "bin" / "python"
     if not path.exists():
-        reason = "there is no LiteLLM; run `make litellm`"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lacking("there is no LiteLLM; run `make litellm`")
     return path
 
 
