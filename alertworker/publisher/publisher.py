@@ -21,6 +21,7 @@ from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_EVENTS, SealedBatch, seal
+from alertworker.publisher.backoff import Backoff
 from alertworker.publisher.inflight import InFlight
 from alertworker.publisher.spool import Spool
 from alertworker.publisher.transports import Transport
@@ -137,8 +138,7 @@ class Publisher:
         self._published = self._sent = self._spooled = self._replayed = 0
         self._dropped: Counter[str] = Counter()
         self._spool = Spool(self._spool_folder, self.boot_id, max_bytes=self._spool_bytes)
-        self._away_until = 0.0
-        self._backoff = 0.0
+        self._backoff = Backoff(_MAX_BACKOFF)
         self._next_heartbeat = 0.0
         self._next_adoption = 0.0
         self._warned: set[str] = set()
@@ -197,18 +197,17 @@ class Publisher:
     def _drain(self) -> None:
         """Send what was spooled, then what is held, in order; what cannot go now is spooled."""
         now = time.monotonic()
-        if now >= self._away_until and (self._held or len(self._spool) or now >= self._next_adoption):
+        if self._backoff.over and (self._held or len(self._spool) or now >= self._next_adoption):
             try:
                 self._replay(now)
                 while self._held:
                     self._deliver(self._held[0])
                     self._held.popleft()
             except LineUnavailable as error:
-                self._backoff = min(_MAX_BACKOFF, self._backoff * 2 or 0.1)
-                self._away_until = time.monotonic() + self._backoff
+                self._backoff.failed()
                 self._warn(str(error))
             else:
-                self._backoff = 0.0
+                self._backoff.succeeded()
                 if not self._dropped["refused"]:
                     self._warned.clear()
         self._put_aside()
@@ -265,7 +264,7 @@ class Publisher:
     def _beat(self) -> None:
         """Send a heartbeat past the spool: a stale one is worth nothing."""
         now = time.monotonic()
-        if now < self._next_heartbeat or now < self._away_until:
+        if now < self._next_heartbeat or not self._backoff.over:
             return
         self._next_heartbeat = now + self._heartbeat_seconds
         beat = PublisherHeartbeat(
@@ -303,8 +302,7 @@ class Publisher:
             with suppress(BatchRefused):
                 self._transport.send(batch)
         except LineUnavailable as error:
-            self._backoff = min(_MAX_BACKOFF, self._backoff * 2 or 0.1)
-            self._away_until = time.monotonic() + self._backoff
+            self._backoff.failed()
             self._warn(str(error))
             return False
         return True
