@@ -16,7 +16,7 @@ def look_at_users(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Look at today, and at yesterday as long as it may have been spent on since the look before."""
     policy = runtime.users
     least = policy.least_nanos
-    if least is None or not tx.take_turn("users_looked_at", every=policy.every, now=now):
+    if least is None or not tx.claim_tick("users_looked_at", every=policy.every, now=now):
         return
     for moment in sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()}):
         _look(tx, runtime, moment, least, now=now)

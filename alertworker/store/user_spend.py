@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import case, func, or_, select
 
+from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
-from alertworker.ledger import OTHER
 from alertworker.store.ledger_tables import ALIASES, SPEND
-from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, LINE
+from alertworker.store.statements import Statements
+from alertworker.store.tables import ALERTS
 
 #: Where the models and keys of an entity are kept: what they are, and the dimension to look in.
 _BEHIND: Final = {
@@ -24,13 +24,6 @@ _BEHIND: Final = {
 
 class UserStatements(Statements):
     """Users' days and months, out of the ledger."""
-
-    def take_turn(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Claim what is to be done once in an interval; of two sweeps at once one gets it."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=now)
-        due = LINE.c.at <= now - every
-        claimed = statement.on_conflict_do_update(index_elements=["name"], set_={"at": now}, where=due)
-        return self.connection.execute(claimed.returning(LINE.c.name)).first() is not None
 
     def was_raised(self, fingerprint: str) -> bool:
         """Tell whether an alert was ever raised, open or closed."""

@@ -1,0 +1,26 @@
+"""What the core needs from outside, as Protocols; `app` names the classes that answer them."""
+
+from __future__ import annotations
+
+from alertworker.ports.alerts import Fate
+from alertworker.ports.calls import LostPublisher, SilentHost
+from alertworker.ports.channels import Channel, Pace
+from alertworker.ports.line import Line, Mark
+from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction
+
+__all__ = [
+    "Channel",
+    "DeadLetter",
+    "Due",
+    "Fate",
+    "LaneState",
+    "Lease",
+    "Letters",
+    "Line",
+    "LostPublisher",
+    "Mark",
+    "Pace",
+    "SilentHost",
+    "Store",
+    "Transaction",
+]

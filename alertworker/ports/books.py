@@ -1,0 +1,104 @@
+"""Batches, ledger, budgets, outages and retention, as one transaction sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from alertworker.budgets import BudgetKey, Reading, Standing
+from alertworker.detectors.users import UserSpend
+from alertworker.folding import Fold
+from alertworker.ledger import SpendKey, SpendSums
+from alertworker.windows import Bucket, Outage, Target
+
+
+class BookPort(Protocol):
+    """Applied batches, the ledger, budgets and outages, and what is counted."""
+
+    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
+        """Insert the batch's id; false when it was applied before."""
+        ...
+
+    def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
+        """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand.
+
+        A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)".
+        """
+        ...
+
+    def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
+        """Give how deployments and regions stand, locked, and new ones with them."""
+        ...
+
+    def open_outages(self) -> dict[Target, Outage]:
+        """Give those that have an outage, locked; what another worker has is left to it."""
+        ...
+
+    def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
+        """Keep how deployments and regions stand."""
+        ...
+
+    def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
+        """Give a target's buckets from one epoch second until before another."""
+        ...
+
+    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
+        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given."""
+        ...
+
+    def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
+        """Keep how budgets stand."""
+        ...
+
+    def budget(self, key: BudgetKey) -> Standing | None:
+        """Give how one budget stands."""
+        ...
+
+    def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period has ended and is not closed, locked."""
+        ...
+
+    def live_budgets(self) -> dict[BudgetKey, Standing]:
+        """Give the budgets whose period is not closed."""
+        ...
+
+    def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
+        """Give the users who spent something that day, and at least so much in it or in its month until then."""
+        ...
+
+    def spent_in(self, dimension: str, entity: str, first: date, last: date) -> int:
+        """Give what an entity spent over all teams in these days, in nano-dollars."""
+        ...
+
+    def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+        """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
+        ...
+
+    def count(self, name: str, label: str, by: int = 1) -> None:
+        """Count something dropped, parked, clamped or muted, with its reason."""
+        ...
+
+    def dead_letter(
+        self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
+    ) -> None:
+        """Keep what nobody will retry."""
+        ...
+
+    def prune(self, *, before: datetime, limit: int) -> bool:
+        """Forget applied batches, ended calls and budgets, and old windows from before that moment.
+
+        At most ``limit`` rows of each; true where that may not have been all.
+        """
+        ...
+
+    def prune_records(self, *, before: datetime, limit: int) -> bool:
+        """Forget alerts, notifications, dead letters, silences and publishers that were over before that moment.
+
+        At most ``limit`` rows of each; true where that may not have been all.
+        """
+        ...
+
+    def prune_ledger(self, *, before: date) -> bool:
+        """Forget a piece of the ledger from before that day; true where that may not have been all."""
+        ...

@@ -1,0 +1,58 @@
+"""What reaches receivers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from alertworker.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a receiver takes messages: one each ``interval`` seconds, after ``burst`` at once."""
+
+    interval: float = 0.0
+    burst: int = 1
+
+
+class Channel(Protocol):
+    """One way to reach one receiver. ``name`` is what rows, logs and pages carry; it never contains the address."""
+
+    @property
+    def name(self) -> str:
+        """A stable name: the same after a restart with the same configuration."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """The vendor: "slack", "console"."""
+        ...
+
+    @property
+    def pace(self) -> Pace:
+        """How fast the vendor lets us send."""
+        ...
+
+    @property
+    def digest_size(self) -> int:
+        """How many waiting messages may become one; 0 for receivers that want each by itself."""
+        ...
+
+    def takes(self, message: Message, /) -> bool:
+        """Tell whether this receiver wants such a message at all, wherever it is routed."""
+        ...
+
+    def render(self, message: Message) -> str:
+        """Give the body to send: pure, within the vendor's limits, everything escaped."""
+        ...
+
+    def send(self, body: str, *, notification_id: str) -> str:
+        """Make one attempt and give the receiver's answer in a few words, for a person.
+
+        ``notification_id`` is the same for every attempt of one notification.
+
+        Raises:
+            DeliveryError: whatever went wrong, with its closed reason.
+        """
+        ...

@@ -1,0 +1,45 @@
+"""The broker, and a note outside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from alertworker.events import Event
+
+
+class Line(Protocol):
+    """The broker, as the core sees it: it carries and wakes, it never decides."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Send events through the broker as a producer would.
+
+        Raises:
+            LineUnavailable: when the broker cannot be reached; nothing was promised.
+        """
+        ...
+
+    def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+        """Send a batch's events as they are, under this id.
+
+        Raises:
+            LineUnavailable: when the broker cannot be reached.
+        """
+        ...
+
+    def wake(self, channels: Sequence[str]) -> None:
+        """Have the lanes of these channels looked at soon; a lost wake is made up for by the next tick."""
+        ...
+
+
+class Mark(Protocol):
+    """A note that one host keeps outside the database, since when something holds."""
+
+    def put(self, since: datetime) -> bool:
+        """Write the note; false where it is written already."""
+        ...
+
+    def take(self) -> datetime | None:
+        """Take the note away and read it; ``None`` where there is none."""
+        ...

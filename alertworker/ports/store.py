@@ -1,0 +1,170 @@
+"""Where decisions live: transactions, lanes and dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from alertworker.delivery import DeliveryError, RetryAt
+from alertworker.lanes import Plan, Waiting
+from alertworker.messages import Message
+from alertworker.ports.alerts import AlertPort
+from alertworker.ports.books import BookPort
+from alertworker.ports.calls import CallPort
+from alertworker.ports.channels import Pace
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One dead letter, whole: an "event", a "batch" or a "notification" with the reason why nobody will retry it.
+
+    ``batch_id`` is the batch it came in, or the notification's id where it is one, and ``position`` an event's place in
+    that batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    batch_id: str | None
+    position: int | None
+    type: str | None
+    channel: str | None
+    payload: bytes
+    created_at: datetime
+
+
+class Letters(Protocol):
+    """The dead letters, as a replay sees them."""
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """Give one dead letter."""
+        ...
+
+    def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
+        """Put a dead notification back into its lane, and its letter away; false where the notification is gone."""
+        ...
+
+    def release_batch(self, batch_id: str) -> None:
+        """Forget that a batch was parked, so that it is applied when it comes; one that was applied stays so."""
+        ...
+
+    def discard(self, letter_id: str) -> bool:
+        """Throw a dead letter away; false where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A notification whose turn it is. ``body`` is what was sealed at its first attempt, if there was one."""
+
+    id: str
+    message: Message
+    body: str | None
+    attempts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lane that one worker has; whoever takes it over after the lease's end has another ``token``."""
+
+    channel: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """How one lane is: messages that wait and since when; when it may go on; since when it fails or is broken.
+
+    ``paused_until`` is what its receiver asked for; ``busy`` says that a worker has it now.
+    """
+
+    channel: str
+    waiting: int = 0
+    waiting_since: datetime | None = None
+    paused_until: datetime | None = None
+    failing_since: datetime | None = None
+    broken_since: datetime | None = None
+    busy: bool = False
+
+
+class Transaction(BookPort, CallPort, AlertPort, Protocol):
+    """One SQL transaction: everything a batch or a sweep changes, or nothing of it."""
+
+
+class Store(Protocol):
+    """Where decisions live. Every method raises `StoreUnavailable` when it cannot be asked; that decides nothing."""
+
+    def run(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction, from the start again where the database made it give way."""
+        ...
+
+    def rehearse(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction, give its result, and take back everything it did."""
+        ...
+
+    def count_redelivery(self, batch_id: str) -> int:
+        """Count that a batch came again; gives how often it did by now."""
+        ...
+
+    def due_channels(self, *, now: datetime) -> list[str]:
+        """Name the channels with something due whose lane is free."""
+        ...
+
+    def lane_states(self, *, now: datetime) -> dict[str, LaneState]:
+        """Give how each lane is that ever had a message."""
+        ...
+
+    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
+        """Take a channel's lane in one statement; false while another worker has it or it must pause."""
+        ...
+
+    def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
+        """Give what is due in a lane and was never attempted, in the lane's order."""
+        ...
+
+    def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
+        """Carry out a plan, for those notifications that are still as they were."""
+        ...
+
+    def next_due(self, channel: str, *, now: datetime) -> Due | None:
+        """Give the lane's next notification in order, messages of one alert one after the other."""
+        ...
+
+    def begin(self, notification_id: str, body: str, lease: Lease, *, pace: Pace, now: datetime) -> bool:
+        """Keep the body before an attempt, and count the attempt against the lane's pace.
+
+        From the first one on the message is what it is. False where the lane is another worker's by now.
+        """
+        ...
+
+    def settle_sent(self, notification_id: str, lease: Lease, answer: str, *, now: datetime) -> bool:
+        """Record that the receiver has it; true while the channel is announced as broken, though it is well again."""
+        ...
+
+    def settle_retry(
+        self,
+        notification_id: str,
+        lease: Lease,
+        *,
+        error: DeliveryError,
+        verdict: RetryAt,
+        now: datetime,
+    ) -> datetime:
+        """Record when to try again; gives since when every attempt on this channel has failed.
+
+        Where the lane is another worker's by now, that one decides; the attempt is recorded all the same.
+        """
+        ...
+
+    def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
+        """Record that nobody will retry, as a dead letter with its facts; as with `settle_retry`."""
+        ...
+
+    def release_lane(self, lease: Lease, *, now: datetime) -> None:
+        """Give the lane back."""
+        ...
