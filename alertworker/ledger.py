@@ -6,7 +6,7 @@ A request is in the dimension "team" exactly once, so that totals are sums of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -29,8 +29,6 @@ DIMENSIONS: Final = (
     "user/model",
     "user/key",
 )
-#: What stands for all values of a dimension and day beyond the cap.
-OTHER: Final = "(other)"
 #: The outcome of an attempt that was answered; all others are classes of errors.
 SUCCEEDED: Final = "succeeded"
 #: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
@@ -243,27 +241,6 @@ class Ledger:
                     span.last_at = at
                 elif at < span.first_at:
                     span.first_at = at
-
-
-def capped(
-    spend: Mapping[SpendKey, SpendSums], *, known: Iterable[SpendKey], room: Mapping[tuple[date, str], int]
-) -> dict[SpendKey, SpendSums]:
-    """Give the same sums with what is neither known nor has room in its day and dimension under `OTHER`.
-
-    ``room`` says how many new values each (day, dimension) still takes; one it does not name takes all.
-    """
-    old, left = set(known), dict(room)
-    books: dict[SpendKey, SpendSums] = {}
-    for key in sorted(spend):
-        place = (key.day, key.dimension)
-        kept = key
-        if place in left and key not in old:
-            if left[place] > 0:
-                left[place] -= 1
-            else:
-                kept = SpendKey(key.day, key.dimension, key.team_id, OTHER)
-        books.setdefault(kept, SpendSums()).add(spend[key])
-    return books
 
 
 def _caller(event: EndEvent, day: date) -> Caller:

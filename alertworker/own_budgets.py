@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.budgets import SHARES, BudgetKey, Reading
-from alertworker.ledger import OTHER
+from alertworker.capping import OTHER
 from alertworker.money import nanos_from_dollars
 
 Share = Annotated[int, Field(ge=1, le=99)]

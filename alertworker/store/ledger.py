@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from sqlalchemy import ARRAY, Select, column, delete, func, literal, select, true, tuple_
 
+from alertworker.capping import capped
 from alertworker.folding import Fold
-from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums, capped
+from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import CAUSES, WINDOWS
+from alertworker.store.window_tables import CAUSES, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, select, tuple_, update
 
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import CAUSES, OUTAGES, PUBLISHERS, WINDOWS
+from alertworker.store.tables import PUBLISHERS
+from alertworker.store.window_tables import CAUSES, OUTAGES, WINDOWS
 from alertworker.windows import Bucket, Outage, Target
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)

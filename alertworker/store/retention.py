@@ -16,15 +16,14 @@ from alertworker.store.tables import (
     BATCHES,
     BUDGETS,
     CALLS,
-    CAUSES,
     DEAD_LETTERS,
     MEMBERS,
     NOTIFICATIONS,
     PARTS,
     PUBLISHERS,
     SILENCES,
-    WINDOWS,
 )
+from alertworker.store.window_tables import CAUSES, WINDOWS
 
 
 class RetentionStatements(Statements):

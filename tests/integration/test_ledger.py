@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from alertworker.capping import OTHER
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
-from alertworker.ledger import OTHER, SpendKey, SpendSums
+from alertworker.ledger import SpendKey, SpendSums
 from alertworker.pipeline import Runtime, ingest
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore

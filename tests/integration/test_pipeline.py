@@ -22,7 +22,8 @@ from alertworker.pipeline.claiming import claim
 from alertworker.ports import Lease, Pace
 from alertworker.store import Desk, LetterFilter, SqlStore
 from alertworker.store.ledger_tables import SPEND
-from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS, WINDOWS
+from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS
+from alertworker.store.window_tables import WINDOWS
 from tests.integration.line import (
     NOW,
     Outbox,

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertworker.capping import OTHER, capped
 from alertworker.events import AttemptFailed, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
 from alertworker.latency import BOUNDS, Latency, bucket_of
-from alertworker.ledger import OTHER, FallbackKey, FallbackSums, Ledger, OutcomeKey, SpendKey, SpendSums, capped
+from alertworker.ledger import FallbackKey, FallbackSums, Ledger, OutcomeKey, SpendKey, SpendSums
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)

@@ -1,0 +1,54 @@
+"""The tables of deployments' windows, and of how deployments and regions stand."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+
+from alertworker.store.tables import METADATA, NAME
+
+#: Attempts on each deployment per bucket of event time; ``bucket`` is the epoch second at which it begins.
+WINDOWS = Table(
+    "deployment_windows",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("succeeded", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("milliseconds", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    #: Calls that failed for good by the deployment's fault.
+    Column("lost", BigInteger, nullable=False),
+    #: Epoch milliseconds; 0 for never.
+    Column("last_success", BigInteger, nullable=False),
+    Index("deployment_windows_region", "provider", "region", "bucket"),
+)
+
+#: Failed attempts that a deployment answers for, by cause.
+CAUSES = Table(
+    "deployment_causes",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("cause", String(32), primary_key=True),
+    Column("attempts", BigInteger, nullable=False),
+    #: Epoch milliseconds.
+    Column("last_failure", BigInteger, nullable=False),
+    Index("deployment_causes_region", "provider", "region", "bucket"),
+)
+
+#: How each deployment and region stands that ever failed; what is told of it is decided under its row's lock.
+OUTAGES = Table(
+    "outages",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    #: 0 while there is no outage.
+    Column("level", Integer, nullable=False, index=True),
+    #: The epoch second before which every outage is over for good.
+    Column("over_until", BigInteger, nullable=False),
+)
