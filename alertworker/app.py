@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from sqlalchemy import Engine
 
 from alertworker.channels import build_channel, http
+from alertworker.diagnosis import Examiner
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
@@ -133,6 +134,12 @@ def build_gauges(settings: Settings) -> Gauges:
 def build_desk() -> Desk:
     """Give the store as the command line sees it."""
     return Desk(build_engine(load_settings()))
+
+
+def build_examiner(settings: Settings) -> Examiner:
+    """Give what says how the line is."""
+    engine = build_engine(settings)
+    return Examiner(settings, CeleryLine.ask, Gauges(engine), SqlStore(engine), Desk(engine))
 
 
 def build_spend_book() -> SqlSpendBook:

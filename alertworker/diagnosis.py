@@ -1,0 +1,152 @@
+"""How the line is, and what does not go as it should; for the command line and pages, which only print it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from alertworker.errors import AlertWorkerError
+from alertworker.grouping import spell
+from alertworker.ports import LaneState, Store
+from alertworker.settings import Settings
+from alertworker.store import Desk, Gauges, Readings
+
+#: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
+_PATIENCE: Final = timedelta(minutes=10)
+
+
+class State(StrEnum):
+    """What a finding means: all is well; worth a look; somebody must do something."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "PROBLEM"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    about: str
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The findings; counters by name and reason; lanes by channel. The last two are empty where no database answers."""
+
+    findings: tuple[Finding, ...]
+    counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    lanes: Mapping[str, LaneState] = field(default_factory=dict)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nobody must do anything."""
+        return all(finding.state is not State.PROBLEM for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Examiner:
+    """Whom to ask; ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
+
+    settings: Settings
+    ask_broker: Callable[[], None]
+    gauges: Gauges
+    store: Store
+    desk: Desk
+
+    def examine(self, *, now: datetime) -> Examination:
+        """Look at everything."""
+        settings = self.settings
+        found = [Finding("configuration", State.NOTE, warning) for warning in settings.warnings]
+        if settings.shadow:
+            found.append(Finding("shadow", State.NOTE, "everything is done but sending"))
+        found.append(self._broker())
+        try:
+            readings = self.gauges.read(now=now)
+            lanes = self.store.lane_states(now=now)
+            dropped = self._dropped()
+        except AlertWorkerError as error:
+            return Examination((*found, Finding("database", State.PROBLEM, str(error))))
+        found.append(Finding("database", State.OK, "answers"))
+        found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
+        found += _lanes(lanes, {config.name for config in settings.channels}, now=now)
+        return Examination(tuple(found), _counters(readings, dropped), lanes)
+
+    def _broker(self) -> Finding:
+        try:
+            self.ask_broker()
+        except AlertWorkerError as error:
+            return Finding("broker", State.PROBLEM, str(error))
+        return Finding("broker", State.OK, "answers")
+
+    def _dropped(self) -> Counter[str]:
+        dropped = Counter[str]()
+        for row in self.desk.publishers():
+            dropped.update(row.counters.get("dropped", {}))
+        return dropped
+
+
+def _counters(readings: Readings, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    counters: dict[str, dict[str, int]] = {}
+    for (name, reason), value in readings.counters.items():
+        counters.setdefault(name, {})[reason] = value
+    if dropped:
+        counters["dropped by publishers"] = dict(dropped)
+    return counters
+
+
+def _line(readings: Readings) -> Finding:
+    """Judge by the canary, which goes the way of every event."""
+    lag = readings.canary_seconds
+    if lag is None:
+        return Finding("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
+    age = spell(timedelta(seconds=lag))
+    if readings.stands_still:
+        return Finding("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
+    return Finding("line", State.OK, f"flows; the last canary came round {age} ago")
+
+
+def _publishers(readings: Readings) -> Finding:
+    states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
+    text = f"{states}; {readings.backlog} events not handed over yet"
+    troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
+    return Finding("publishers", State.NOTE if troubled else State.OK, text)
+
+
+def _alerts(readings: Readings) -> Finding:
+    opened = {kind: count for (kind, state), count in readings.alerts.items() if state == "open"}
+    named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
+    return Finding("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
+
+
+def _letters(readings: Readings) -> Finding:
+    named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
+    if not named:
+        return Finding("dead letters", State.OK, "none")
+    return Finding("dead letters", State.NOTE, f"{named}; see `alertworker deadletters list`")
+
+
+def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime) -> Iterator[Finding]:
+    for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
+        state = lanes.get(name, LaneState(name))
+        waits = now - state.waiting_since if state.waiting_since else timedelta(0)
+        parts = [f"{state.waiting} waiting" + (f", the oldest for {spell(waits)}" if state.waiting else "")]
+        if name not in known:
+            parts.append("not configured any more: what waits becomes dead letters")
+        if state.paused_until:
+            parts.append(f"its receiver asked to wait until {state.paused_until.isoformat(timespec='seconds')}")
+        if state.failing_since:
+            parts.append(f"every attempt fails since {state.failing_since.isoformat(timespec='seconds')}")
+        if state.broken_since:
+            parts.append(f"announced as broken since {state.broken_since.isoformat(timespec='seconds')}")
+        lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
+        bad = state.broken_since is not None or lasting or waits > _PATIENCE
+        note = state.paused_until or state.failing_since or name not in known
+        verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
+        yield Finding(f"lane {name}", verdict, "; ".join(parts))
