@@ -23,6 +23,11 @@ def spool_dir(folder: Path) -> Path:
     return folder / "spool"
 
 
+def admin_key_path(folder: Path) -> Path:
+    """Give the file with the admin key that `alertworker run` makes where none is configured."""
+    return folder / "admin-key"
+
+
 def socket_path(folder: Path) -> Path:
     """Give the embedded broker's Unix socket; a folder with too long a path gets one beside the temporary files."""
     path = folder / "valkey.sock"

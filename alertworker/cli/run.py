@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from alertworker.embedded import valkey
+from alertworker.embedded import admin_key, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
-from alertworker.locations import data_dir, default_broker_url, default_database_url
+from alertworker.locations import admin_key_path, data_dir, default_broker_url, default_database_url
 from alertworker.settings import Settings, load_settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
@@ -66,6 +66,8 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     environ["ALERTWORKER_DATA_DIR"] = str(folder)
     broker, database = settings.broker_url, settings.database_url
     environ["ALERTWORKER_BROKER_URL"] = broker.get_secret_value() if broker else default_broker_url(folder)
+    if settings.api_key is None:
+        environ["ALERTWORKER_API_KEY"] = admin_key.keep(admin_key_path(folder))
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
 
@@ -81,9 +83,20 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
     click.echo(f"alertworker runs on {environ['ALERTWORKER_DATA_DIR']}; Ctrl-C stops it.")
     click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'nobody'}.")
-    click.echo(f"It listens on http://{settings.http_host}:{settings.http_port}.")
+    _say_pages(settings, environ)
     click.echo("A LiteLLM proxy on this machine needs, in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")
     click.echo('  litellm_settings: {callbacks: ["alertworker.integrations.litellm.callback"]}')
     for warning in settings.warnings:
         click.echo(f"Warning: {warning}", err=True)
+
+
+def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
+    """Say where the pages are; a key that was made here is shown to a person, and not to a log."""
+    click.echo(f"Its pages are on http://{settings.http_host}:{settings.http_port}; events are posted there, too.")
+    if settings.api_key is not None:
+        click.echo("Log in with the admin key that is configured.")
+    elif sys.stdout.isatty():
+        click.echo(f"Log in with the key {environ['ALERTWORKER_API_KEY']}")
+    else:
+        click.echo(f"The key to log in is in {admin_key_path(Path(environ['ALERTWORKER_DATA_DIR']))}.")

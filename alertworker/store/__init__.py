@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from alertworker.store.alert_lists import AlertFilter
 from alertworker.store.dead_letters import LetterFilter
 from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
@@ -10,4 +11,14 @@ from alertworker.store.history import History
 from alertworker.store.spend import SqlSpendBook
 from alertworker.store.sql import SqlStore
 
-__all__ = ["Desk", "Gauges", "History", "LetterFilter", "Readings", "SqlSpendBook", "SqlStore", "make_engine"]
+__all__ = [
+    "AlertFilter",
+    "Desk",
+    "Gauges",
+    "History",
+    "LetterFilter",
+    "Readings",
+    "SqlSpendBook",
+    "SqlStore",
+    "make_engine",
+]

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from alertworker.budgets import BudgetKey, Standing
 from alertworker.silences import Silence
+from alertworker.store.alert_lists import AlertLists
 from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget
 from alertworker.store.dead_letters import DeadLetters
@@ -17,7 +18,7 @@ from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, MEMBERS, NOTIFIC
 from alertworker.store.transaction import SqlTransaction
 
 
-class Desk(DeadLetters):
+class Desk(AlertLists, DeadLetters):
     """For the command line and pages; the pipeline needs none of it."""
 
     def alerts(

@@ -77,6 +77,16 @@ def _read(connection: Connection, now: datetime) -> Readings:
     )
 
 
+def publisher_state(row: Any, *, now: datetime) -> str:
+    """Say how a publisher is, by its row: "stopped", "lost", "silent" or "live"."""
+    if row.stopped_at is not None:
+        return "stopped"
+    if row.lost_at is not None:
+        return "lost"
+    silent = (now - row.arrived_at).total_seconds() > _SILENT_INTERVALS * row.interval_seconds
+    return "silent" if silent else "live"
+
+
 def _pairs(connection: Connection, statement: Select[Any]) -> dict[tuple[str, str], int]:
     return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
 
@@ -87,8 +97,7 @@ def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], 
     backlog = 0
     statement = select(PUBLISHERS).where(PUBLISHERS.c.stopped_at.is_(None))
     for row in connection.execute(statement):
-        silent = (now - row.arrived_at).total_seconds() > _SILENT_INTERVALS * row.interval_seconds
-        state = "lost" if row.lost_at is not None else "silent" if silent else "live"
+        state = publisher_state(row, now=now)
         states[state] += 1
         backlog += row.backlog if state == "live" else 0
     return states, backlog

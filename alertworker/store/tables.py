@@ -89,7 +89,7 @@ ALERTS = Table(
     Column("summaries", Integer, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
-    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("next_summary_at", UtcDateTime, nullable=False, index=True),
     #: When to remind of an open condition; NULL once somebody has acknowledged it.
     Column("repeat_at", UtcDateTime),

@@ -6,23 +6,28 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
-from alertworker.app import build_gauges, build_line, get_runtime
+from alertworker.app import build_examiner, build_gauges, build_line, build_spend_book, get_runtime
 from alertworker.pipeline import Trial
+from alertworker.ports import Line
 from alertworker.settings import Settings
-from alertworker.web import events, health, litellm, openapi, services
+from alertworker.web import events, health, litellm, openapi, pages, services
 from alertworker.web.answers import Refusal, refused
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
+from alertworker.web.look import Kept, Look
+from alertworker.web.office import Office
 from alertworker.web.outbox import Outbox
 
-#: Every route there is; a new file of routes is a line here.
+#: Every route for programs; a new file of routes is a line here.
 ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *services.ROUTES, *openapi.ROUTES, *litellm.ROUTES)
+#: How long what was found about the line is shown again, in seconds: the broker must not be asked with each page.
+_EXAMINED: Final = 5.0
 
 
 def build_app(context: Context) -> Starlette:
@@ -33,7 +38,8 @@ def build_app(context: Context) -> Starlette:
         yield
         context.outbox.close()
 
-    app = Starlette(routes=ROUTES, exception_handlers={Refusal: refused}, lifespan=lifespan)
+    routes: list[BaseRoute] = [*ROUTES, *pages.ROUTES]
+    app = Starlette(routes=routes, exception_handlers={Refusal: refused}, lifespan=lifespan)
     app.state.context = context
     return app
 
@@ -55,5 +61,19 @@ def build_context(settings: Settings) -> Context:
         outbox=Outbox(line.send),
         try_service=_try_service,
         look=Look(lambda now: gauges.read(now=now), line.ask),
+        office=build_office(settings, line),
         show_messages=settings.show_messages,
+    )
+
+
+def build_office(settings: Settings, line: Line) -> Office:
+    """Put together what the pages work with."""
+    examiner = build_examiner(settings)
+    return Office(
+        desk=examiner.desk,
+        book=build_spend_book(),
+        line=line,
+        examine=Kept(lambda now: examiner.examine(now=now), seconds=_EXAMINED).read,
+        channels={config.name: config.kind for config in settings.channels},
+        zone=ZoneInfo(settings.time_zone),
     )

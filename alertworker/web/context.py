@@ -13,22 +13,27 @@ from alertworker.pipeline import Trial
 from alertworker.web.body import Room
 from alertworker.web.keys import Keys
 from alertworker.web.look import Look
+from alertworker.web.office import Office
 from alertworker.web.outbox import Outbox
+from alertworker.web.throttle import Throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """``outbox`` takes batches to the broker, ``look`` asks how the line is, ``room`` bounds what is received.
 
-    With ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
+    ``office`` is what the pages work with, ``throttle`` bounds the keys that may be tried at their door. With
+    ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
     """
 
     keys: Keys
     outbox: Outbox
     look: Look
     try_service: Callable[[str, datetime], Sequence[Trial]]
+    office: Office
     show_messages: bool = False
     room: Room = field(default_factory=Room)
+    throttle: Throttle = field(default_factory=Throttle)
 
 
 def context_of(request: Request) -> Context:

@@ -37,8 +37,12 @@ class Keys:
         """
         if self.admin is None:
             raise Refusal(401, "no admin key is configured here: set ALERTWORKER_API_KEY where alertworker web runs")
-        if not _same(_bearer(request), self.admin):
+        if not self.is_admin(_bearer(request)):
             raise Refusal(401, "send the admin key as `Authorization: Bearer KEY`")
+
+    def is_admin(self, given: str) -> bool:
+        """Tell whether this is the admin key."""
+        return _same(given, self.admin)
 
 
 def _bearer(request: Request) -> str:

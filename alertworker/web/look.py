@@ -6,23 +6,41 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from alertworker.store import Readings
 
+T = TypeVar("T")
 #: For how long an answer is given again, in seconds.
 _FRESH: Final = 2.0
+
+
+class Kept(Generic[T]):
+    """An answer that is given again for so many ``seconds``; whoever asks while it is fetched waits for it."""
+
+    def __init__(self, ask: Callable[[datetime], T], *, seconds: float) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._lock = Lock()
+        self._answer: T | None = None
+        self._until = 0.0
+
+    def read(self, now: datetime) -> T:
+        """Give the answer; an error is not kept."""
+        with self._lock:
+            if self._answer is None or time.monotonic() >= self._until:
+                self._answer = None
+                self._answer = self._ask(now)
+                self._until = time.monotonic() + self._seconds
+            return self._answer
 
 
 class Look:
     """``read`` gives the store's figures, ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
 
     def __init__(self, read: Callable[[datetime], Readings], ask_broker: Callable[[], None]) -> None:
-        self._read = read
+        self._kept = Kept(read, seconds=_FRESH)
         self.ask_broker = ask_broker
-        self._lock = Lock()
-        self._kept: Readings | None = None
-        self._kept_until = 0.0
 
     def readings(self, now: datetime) -> Readings:
         """Give figures that are two seconds old at the most.
@@ -30,9 +48,4 @@ class Look:
         Raises:
             StoreUnavailable: when the database cannot be asked.
         """
-        with self._lock:
-            if self._kept is None or time.monotonic() >= self._kept_until:
-                self._kept = None
-                self._kept = self._read(now)
-                self._kept_until = time.monotonic() + _FRESH
-            return self._kept
+        return self._kept.read(now)

@@ -1,0 +1,19 @@
+"""The admin key of an installation that nobody has configured: made once, and kept in the data folder."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def keep(path: Path) -> str:
+    """Give the key in this file; where there is none, make one that only this user can read."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(handle, "w") as file:
+        key = secrets.token_urlsafe(24)
+        file.write(f"{key}\n")
+    return key

@@ -1,0 +1,25 @@
+"""What the pages work with: the desk, the books and the line, put together once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from alertworker.diagnosis import Examination
+from alertworker.ports import Line
+from alertworker.spend_book import SpendBook
+from alertworker.store import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """``examine`` says how the line is, ``channels`` of which kind each channel is; times are shown in ``zone``."""
+
+    desk: Desk
+    book: SpendBook
+    line: Line
+    examine: Callable[[datetime], Examination]
+    channels: Mapping[str, str]
+    zone: ZoneInfo

@@ -1,0 +1,80 @@
+"""``/alerts/ID``: one alert with everything that is known of it, and its acknowledgement."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from alertworker.messages import Message
+from alertworker.web.pages.page import Trouble, Visit, action, page
+from alertworker.web.pages.timeline import timeline
+
+#: How many other times of the same alert are shown.
+_HISTORY: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A notification with its attempts; ``sent_as`` is the one that tells it, where it was merged."""
+
+    row: Any
+    message: Message
+    attempts: Sequence[Any]
+    body: str | None
+    sent_as: Any
+
+
+def alert(visit: Visit) -> Response:
+    """Show one alert."""
+    desk = visit.office.desk
+    row = _row(visit)
+    members, parts = desk.occurrences(row.id)
+    attempts = desk.attempts_of(row.id)
+    told = [_told(visit, found, attempts.get(found.id, ())) for found in desk.notifications(alert_id=row.id)]
+    return visit.show(
+        "alert.html",
+        alert=row,
+        members=members,
+        parts=parts,
+        told=told,
+        timeline=timeline(row, [one.row for one in told], attempts),
+        history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
+        channels=visit.office.channels,
+    )
+
+
+def acknowledge(visit: Visit) -> Response:
+    """Take an open alert on: no more reminders."""
+    row = _row(visit)
+    by = visit.form.line("by") or visit.session.name
+    done = visit.office.desk.acknowledge(row.id, by=by, note=visit.form.note("note"), now=visit.now)
+    return visit.go(f"/alerts/{row.id}", done="acknowledged" if done else "closed")
+
+
+def _row(visit: Visit) -> Any:
+    row = visit.office.desk.alert(visit.request.path_params["id"])
+    if row is None:
+        raise Trouble(404, "No such alert", "There is none with that id; what is over is kept for retention_days.")
+    return row
+
+
+def _told(visit: Visit, row: Any, attempts: Sequence[Any]) -> Told:
+    sent_as = visit.office.desk.notification(row.merged_into) if row.merged_into else None
+    return Told(row, Message.model_validate_json(row.message), attempts, pretty(row.body), sent_as)
+
+
+def pretty(body: str | None) -> str | None:
+    """Give a body as a person reads it: JSON with its lines, all else as it is."""
+    if body is None:
+        return None
+    try:
+        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    except ValueError:
+        return body
+
+
+ROUTES: Final = (page("/alerts/{id}", alert), action("/alerts/{id}/acknowledge", acknowledge))

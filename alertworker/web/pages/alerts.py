@@ -1,0 +1,88 @@
+"""``/alerts``: what was judged, looked for by state, severity, type and labels."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.matchers import Matcher, MatcherError, parse
+from alertworker.store import AlertFilter
+from alertworker.store.alert_lists import STATES
+from alertworker.web.pages.page import Visit, page
+
+#: How many alerts one page shows.
+PER_PAGE: Final = 50
+#: Since when, by the word in the address.
+_SINCE: Final = {
+    "1h": timedelta(hours=1),
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+}
+_FIELDS: Final = ("state", "severity", "type", "labels", "since")
+
+
+def alerts(visit: Visit) -> Response:
+    """List alerts, newest first."""
+    asked = {name: visit.asked(name) for name in _FIELDS}
+    wrong = None
+    matchers: tuple[Matcher, ...] = ()
+    try:
+        matchers = read_matchers(asked["labels"])
+    except MatcherError as error:
+        wrong = str(error)
+    wanted = AlertFilter(
+        state=_known(asked["state"], STATES),
+        severity=_known(asked["severity"], [severity.value for severity in Severity]),
+        kind=_known(asked["type"], [kind.value for kind in AlertType]),
+        since=visit.now - _SINCE[asked["since"]] if asked["since"] in _SINCE else None,
+        matchers=matchers,
+    )
+    after = visit.asked("after") or None
+    rows, more = visit.office.desk.search_alerts(wanted, after=after, limit=PER_PAGE)
+    kept = {name: value for name, value in asked.items() if value}
+    return visit.show(
+        "alerts.html",
+        rows=rows,
+        asked=asked,
+        wrong=wrong,
+        states=list(STATES),
+        severities=[severity.value for severity in reversed(Severity)],
+        types=[kind.value for kind in AlertType],
+        sinces=list(_SINCE),
+        newest="/alerts?" + urlencode(kept) if after else None,
+        older="/alerts?" + urlencode({**kept, "after": more}) if more else None,
+        status=422 if wrong else 200,
+    )
+
+
+def read_matchers(text: str) -> tuple[Matcher, ...]:
+    """Read matchers as a person types them: one a line, or with commas between them; commas in quotes are text.
+
+    Raises:
+        MatcherError: naming the one that is none.
+
+    >>> [str(matcher) for matcher in read_matchers('team="a,b", model=~"gpt.*"')]
+    ['team="a,b"', 'model=~"gpt.*"']
+    """
+    parts, start, quoted, escaped = [], 0, False, False
+    for place, letter in enumerate(text):
+        if letter == '"' and not escaped:
+            quoted = not quoted
+        if letter in ",\n" and not quoted:
+            parts.append(text[start:place])
+            start = place + 1
+        escaped = letter == "\\" and not escaped
+    parts.append(text[start:])
+    return tuple(parse(part.strip()) for part in parts if part.strip())
+
+
+def _known(word: str, known: object) -> str | None:
+    return word if word in known else None  # type: ignore[operator]
+
+
+ROUTES: Final = (page("/alerts", alerts),)

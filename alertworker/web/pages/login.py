@@ -1,0 +1,107 @@
+"""Logging in with the admin key, and out again."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from alertworker.web.answers import Refusal
+from alertworker.web.context import context_of
+from alertworker.web.pages import session as sessions
+from alertworker.web.pages.form import Form, is_ours, read_form
+from alertworker.web.pages.page import Visit, action
+from alertworker.web.pages.render import HEADERS, render
+from alertworker.web.pages.session import Session
+
+#: Holds the form's token until somebody is logged in. It is random and not signed: what is signed with a key made of
+#: the admin key is given to nobody who has not shown that key, so that a weak one cannot be guessed at leisure.
+_FORM_COOKIE: Final = "alertworker_login"
+_log: Final = logging.getLogger("alertworker.web")
+
+
+async def ask(request: Request) -> Response:
+    """Show the form."""
+    if context_of(request).keys.admin is None:
+        return render("closed.html", status=403, visit=None)
+    return _form(request, Form({}))
+
+
+async def log_in(request: Request) -> Response:
+    """Give a session to whoever has the admin key."""
+    keys = context_of(request).keys
+    if keys.admin is None:
+        return render("closed.html", status=403, visit=None)
+    try:
+        form = await read_form(request)
+    except Refusal as error:
+        return _form(request, Form({}), error)
+    refusal = _refusal(request, form)
+    if refusal is not None:
+        return _form(request, form, refusal)
+    response = RedirectResponse(_inside(form.raw("next")), 303, HEADERS)
+    session = Session(form.line("name"), secrets.token_urlsafe())
+    sessions.start(response, session, keys.admin, secure=request.url.scheme == "https")
+    response.delete_cookie(_FORM_COOKIE, httponly=True, samesite="strict")
+    return response
+
+
+def _refusal(request: Request, form: Form) -> Refusal | None:
+    """Say why nobody is logged in by this form; a wrong key is counted."""
+    context = context_of(request)
+    if not is_ours(request, form, request.cookies.get(_FORM_COOKIE, "")):
+        return Refusal(403, "That form was too old, or cookies are off. Try again.")
+    address = request.client.host if request.client else ""
+    wait = context.throttle.wait(address, now=time.monotonic())
+    if wait:
+        return Refusal(429, f"Too many wrong keys. Try again in {wait:.0f} s.")
+    if not context.keys.is_admin(form.raw("key").strip()):
+        context.throttle.failed(address, now=time.monotonic())
+        _log.warning("a wrong key at the login page, from %s", address)
+        return Refusal(403, "That is not the admin key.")
+    if not form.line("name"):
+        return Refusal(422, "Say who you are: your name stands beside what you do.")
+    return None
+
+
+def log_out(visit: Visit) -> Response:
+    """End the session in this browser."""
+    response = visit.go("/login")
+    sessions.end(response)
+    return response
+
+
+def _form(request: Request, form: Form, refusal: Refusal | None = None) -> Response:
+    token = secrets.token_urlsafe()
+    response = render(
+        "login.html",
+        status=refusal.status if refusal else 200,
+        visit=None,
+        csrf=token,
+        wrong=refusal.reason if refusal else None,
+        after=_inside(form.raw("next") or request.query_params.get("next", "/")),
+        name=form.line("name"),
+    )
+    secure = request.url.scheme == "https"
+    response.set_cookie(_FORM_COOKIE, token, 3_600, secure=secure, httponly=True, samesite="strict")
+    return response
+
+
+def _inside(path: str) -> str:
+    """Give a path of ours to go on to; whatever leads elsewhere becomes the first page."""
+    parts = urlsplit(path)
+    inside = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and path.isprintable()
+    return path if inside else "/"
+
+
+ROUTES: Final = (
+    Route("/login", ask),
+    Route("/login", log_in, methods=["POST"]),
+    action("/logout", log_out),
+)

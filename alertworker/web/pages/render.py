@@ -1,0 +1,94 @@
+"""Templates, and how times, amounts and text from anywhere look in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context as Names
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from alertworker import __version__
+from alertworker.channels.text import SIGNS, clean
+from alertworker.integrations.litellm.scrub import without_secrets
+from alertworker.money import spell_dollars
+
+#: Sent with every page. Nothing is loaded from elsewhere, nothing inline runs, and nobody may put a page into a frame.
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+_HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
+_MARKS: Final = {"High": "▲", "Medium": "◆", "Low": "●"}
+
+
+def render(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+    """Give a page."""
+    return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
+
+
+def shorten(text: str) -> str:
+    """Shorten every key hash (SHA-256 in hex): enough to tell two of them apart."""
+    return _HASH.sub(r"\1…", text)
+
+
+def age(duration: timedelta) -> str:
+    """Give a duration roughly, as one reads it in a list.
+
+    >>> [age(timedelta(seconds=seconds)) for seconds in (0, 59, 400, 11_000, 200_000)]
+    ['0 s', '59 s', '6 min', '3 h 3 min', '2 d 7 h']
+    """
+    seconds = max(0, int(duration.total_seconds()))
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+@pass_context
+def _moment(names: Names, moment: datetime | None) -> Markup:
+    """Give a moment with its zone, in the configured one."""
+    if moment is None:
+        return Markup("–")
+    text = moment.astimezone(names["zone"]).isoformat(timespec="seconds")
+    return Markup('<time datetime="{0}">{1}<wbr>{2}</time>').format(text, text[:10], text[10:])
+
+
+@pass_context
+def _ago(names: Names, moment: datetime | None) -> str:
+    return "–" if moment is None else f"{age(names['now'] - moment)} ago"
+
+
+def _scrubbed(text: str) -> str:
+    """Give a text that may be from anywhere without what looks like a secret."""
+    return without_secrets(clean(text))
+
+
+def _shown(value: Any) -> Any:
+    """Take from every text what a reader cannot see and what turns it around, and shorten key hashes."""
+    return shorten(clean(value)) if type(value) is str else value
+
+
+_ENVIRONMENT: Final = Environment(
+    loader=PackageLoader("alertworker.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=_shown,
+)
+_ENVIRONMENT.filters |= {"moment": _moment, "ago": _ago, "dollars": spell_dollars, "scrubbed": _scrubbed, "age": age}
+del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
+_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS}
