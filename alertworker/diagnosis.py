@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alertworker.errors import AlertWorkerError
 from alertworker.grouping import spell
@@ -38,11 +39,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """The findings; counters by name and reason; lanes by channel. The last two are empty where no database answers."""
+    """The findings; counters by name and reason; lanes by channel; dead letters by kind.
+
+    All but the findings are empty where no database answers.
+    """
 
     findings: tuple[Finding, ...]
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     lanes: Mapping[str, LaneState] = field(default_factory=dict)
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
@@ -75,8 +80,9 @@ class Examiner:
             return Examination((*found, Finding("database", State.PROBLEM, str(error))))
         found.append(Finding("database", State.OK, "answers"))
         found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
-        found += _lanes(lanes, {config.name for config in settings.channels}, now=now)
-        return Examination(tuple(found), _counters(readings, dropped), lanes)
+        known = {config.name for config in settings.channels}
+        found += _lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone))
+        return Examination(tuple(found), _counters(readings, dropped), lanes, readings.dead_letters)
 
     def _broker(self) -> Finding:
         try:
@@ -129,10 +135,10 @@ def _letters(readings: Readings) -> Finding:
     named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
     if not named:
         return Finding("dead letters", State.OK, "none")
-    return Finding("dead letters", State.NOTE, f"{named}; see `alertworker deadletters list`")
+    return Finding("dead letters", State.NOTE, f"{named}; replay or discard them")
 
 
-def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime) -> Iterator[Finding]:
+def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
     for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
@@ -140,13 +146,17 @@ def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime) -> It
         if name not in known:
             parts.append("not configured any more: what waits becomes dead letters")
         if state.paused_until:
-            parts.append(f"its receiver asked to wait until {state.paused_until.isoformat(timespec='seconds')}")
+            parts.append(f"its receiver asked to wait until {_moment(state.paused_until, zone)}")
         if state.failing_since:
-            parts.append(f"every attempt fails since {state.failing_since.isoformat(timespec='seconds')}")
+            parts.append(f"every attempt fails since {_moment(state.failing_since, zone)}")
         if state.broken_since:
-            parts.append(f"announced as broken since {state.broken_since.isoformat(timespec='seconds')}")
+            parts.append(f"announced as broken since {_moment(state.broken_since, zone)}")
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
         yield Finding(f"lane {name}", verdict, "; ".join(parts))
+
+
+def _moment(moment: datetime, zone: ZoneInfo) -> str:
+    return moment.astimezone(zone).isoformat(timespec="seconds")

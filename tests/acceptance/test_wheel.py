@@ -48,7 +48,7 @@ def environment(folder: Path, what: str) -> Path:
 
 @pytest.mark.timeout(400)
 def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: Path) -> None:
-    """Migrations included; the commands say what is configured, and print the contract."""
+    """Migrations and pages included; the commands say what is configured, and print the contract."""
     programs = environment(tmp_path, f"{wheel}[worker]")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -60,6 +60,12 @@ def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: P
     assert "celery" in listed
     assert "printed" in call(programs / "alertworker", "test", "console", folder=empty)
     assert "call" not in call(programs / "alertworker", "alerts", folder=empty)
+    shown = "from alertworker.web.pages.render import render; print(render('closed.html', visit=None).body.decode())"
+    assert "ALERTWORKER_API_KEY" in call(programs / "python", "-c", shown, folder=empty)
+    style = (
+        "import alertworker.web as w, pathlib; print((pathlib.Path(w.__path__[0]) / 'static/style.css').read_text())"
+    )
+    assert "prefers-color-scheme" in call(programs / "python", "-c", style, folder=empty)
 
 
 @pytest.mark.timeout(400)

@@ -1,0 +1,139 @@
+"""A browser for the tests of pages: it keeps cookies, logs in, sends forms as they are, and reads HTML strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from xml.etree.ElementTree import Element
+from zoneinfo import ZoneInfo
+
+import html5lib
+from starlette.testclient import TestClient
+
+from alertworker.diagnosis import Examiner
+from alertworker.events.batch import SealedBatch
+from alertworker.pipeline import Runtime, Trial
+from alertworker.ports import Line
+from alertworker.settings import Settings
+from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore
+from alertworker.web.app import build_app
+from alertworker.web.context import Context
+from alertworker.web.keys import Keys
+from alertworker.web.look import Look
+from alertworker.web.office import Office
+from alertworker.web.outbox import Outbox
+
+ADMIN = "admin-key"
+ZONE = ZoneInfo("Europe/Berlin")
+
+
+def no_trials(_service: str, _now: datetime) -> Sequence[Trial]:
+    """Try nothing."""
+    return ()
+
+
+def nothing(_batch: SealedBatch) -> None:
+    """Take a batch nowhere."""
+
+
+def context(
+    store: SqlStore, line: Line, *, admin: str | None = ADMIN, ask: Callable[[], None] = lambda: None
+) -> Context:
+    """Put together what the application needs on this store."""
+    desk, gauges = Desk(store.engine), Gauges(store.engine)
+    settings = Settings(time_zone=ZONE.key)
+    examiner = Examiner(settings, ask, gauges, store, desk)
+    return Context(
+        keys=Keys(publish="publish-key", admin=admin),
+        outbox=Outbox(nothing),
+        look=Look(lambda now: gauges.read(now=now), ask),
+        try_service=no_trials,
+        office=Office(
+            desk=desk,
+            book=SqlSpendBook(store.engine),
+            line=line,
+            examine=lambda now: examiner.examine(now=now),
+            channels={"outbox": "webhook"},
+            zone=ZONE,
+        ),
+    )
+
+
+@dataclass
+class Page:
+    """One answer, as a tree."""
+
+    status: int
+    url: str
+    headers: dict[str, str]
+    html: str
+    tree: Element = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read it; what a validator would object to is an error."""
+        parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+        self.tree = parser.parse(self.html)
+
+    @property
+    def text(self) -> str:
+        """Give everything that can be read, with single spaces."""
+        return " ".join("".join(self.tree.itertext()).split())
+
+    def all(self, tag: str) -> list[Element]:
+        """Give all elements of a kind."""
+        return list(self.tree.iter(tag))
+
+    def links(self, beginning: str) -> list[str]:
+        """Give where the links lead that begin so."""
+        found = [str(link.get("href", "")) for link in self.all("a")]
+        return [href for href in found if href.startswith(beginning)]
+
+    def form(self, action: str) -> dict[str, list[str]]:
+        """Give the fields of a form as a browser would send them."""
+        [form] = [form for form in self.all("form") if form.get("action") == action][:1]
+        fields: dict[str, list[str]] = {}
+        for item in form.iter():
+            name = item.get("name")
+            if name is None or (item.get("type") in ("checkbox", "radio") and item.get("checked") is None):
+                continue
+            if item.tag == "select":
+                options = list(item.iter("option"))
+                chosen = [option for option in options if option.get("selected") is not None] or options[:1]
+                fields.setdefault(name, []).extend(str(one.get("value", one.text or "")) for one in chosen)
+            elif item.tag in ("input", "textarea"):
+                fields.setdefault(name, []).append(str(item.get("value") or item.text or ""))
+        return fields
+
+
+class Browser:
+    """What a person has in front of him."""
+
+    def __init__(self, context: Context, *, base: str = "http://testserver") -> None:
+        self.client = TestClient(build_app(context), base_url=base)
+
+    def get(self, path: str, **headers: str) -> Page:
+        """Open a page, following redirects."""
+        answer = self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        return self._page(answer)
+
+    def send(self, page: Page, action: str, **fields: Any) -> Page:
+        """Send a form of a page, with other values in these of its fields."""
+        content = page.form(action) | fields
+        return self._page(self.client.post(action, data=content))
+
+    def log_in(self, key: str = ADMIN, name: str = "Ada") -> Page:
+        """Log in."""
+        return self.send(self.get("/login"), "/login", key=key, name=name)
+
+    @staticmethod
+    def _page(answer: Any) -> Page:
+        return Page(answer.status_code, str(answer.url), dict(answer.headers), answer.text)
+
+
+def signed_in(store: SqlStore, runtime: Runtime) -> Browser:
+    """Give a browser of somebody who is logged in."""
+    browser = Browser(context(store, runtime.line))
+    assert browser.log_in().status == 200
+    return browser

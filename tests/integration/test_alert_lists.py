@@ -1,0 +1,55 @@
+"""Alerts as people look for them, on both databases."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.matchers import parse
+from alertworker.pipeline import Runtime
+from alertworker.pipeline.claiming import claim
+from alertworker.store import AlertFilter, Desk, SqlStore, alert_lists
+from tests.integration.line import NOW, Outbox, run_until_quiet
+
+
+def test_alerts_are_found_page_by_page_counted_and_ranked(
+    store: SqlStore, runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than one transaction reads, and several of one moment: each is on one page."""
+    monkeypatch.setattr(alert_lists, "_CHUNK", 8)
+    desk = Desk(store.engine)
+    quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
+    plain = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "x", NOW, NOW)
+    wanted = [replace(plain, identity={"team": str(number)}) for number in range(22)]
+    low = replace(plain, identity={"team": "low"}, severity=Severity.LOW, last_at=NOW + timedelta(hours=1))
+    told = replace(plain, type=AlertType.CHANNEL_BROKEN, identity={"channel": "other"})
+
+    store.run(lambda tx: [claim(tx, one, quiet, now=NOW) for one in [*wanted, low]])
+    outbox.failures = [DeliveryError("no", Reason.SERVER_ERROR)]
+    last = store.run(lambda tx: claim(tx, told, runtime, now=NOW + timedelta(seconds=1)))
+    for minutes in (5, 10):
+        run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
+
+    seen, after = [], None
+    while True:
+        rows, after = desk.search_alerts(AlertFilter(state="open"), after=after, limit=5)
+        seen += [row.id for row in rows]
+        if after is None:
+            break
+    assert (len(seen), len(set(seen)), seen[0]) == (24, 24, last.id)
+
+    matchers = (parse('team=~"2.*"'), parse('alert_type="llm_exceptions"'))
+    found, more = desk.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
+    assert (len(found), more) == (3, None)
+    assert desk.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1)))[0][0].labels["team"] == "low"
+    assert desk.search_alerts(AlertFilter(), after="nonesuch") == ([], None)
+
+    assert desk.count_open() == {"High": 23, "Low": 1}
+    assert [row.severity for row in desk.firing_alerts(limit=24)] == ["High"] * 23 + ["Low"]
+    assert [[one.outcome for one in tries] for tries in desk.attempts_of(last.id).values()] == [
+        ["server_error", "sent"]
+    ]

@@ -1,0 +1,201 @@
+"""The first page, the list of alerts and an alert's own page, on a real store."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.diagnosis import Examination
+from alertworker.errors import LineUnavailable, StoreUnavailable
+from alertworker.pipeline import Runtime, ingest
+from alertworker.pipeline.claiming import claim
+from alertworker.store import Desk, SqlStore
+from tests.integration.line import NOW, Outbox, batch, failed, run_until_quiet
+from tests.integration.pages import Browser, context, signed_in
+
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+#: What callers can choose, as somebody would who wants it to be more than text.
+EVIL = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'></textarea></title><svg/onload=alert(1)>",
+    "{{ 7 * 7 }}",
+    "javascript:alert(1)",
+    "\u202egnorw\u202c\x1b[31m",
+)
+HASH = "0123456789abcdef" * 4
+HOOK = "https://hooks.slack.com/services/T0/B0/secretsecret"
+
+
+@pytest.fixture
+def browser(store: SqlStore, runtime: Runtime) -> Browser:
+    """Give a browser of somebody who is logged in."""
+    return signed_in(store, runtime)
+
+
+def alert(number: int = 0, **more: object) -> Alert:
+    """Give an alert of a team of its own."""
+    at = NOW + timedelta(seconds=number)
+    plain = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"team": f"team-{number}"}, f"Trouble {number}", at, at)
+    return replace(plain, **more)  # type: ignore[arg-type]
+
+
+def raise_alerts(store: SqlStore, runtime: Runtime, *alerts: Alert) -> list[str]:
+    """Raise them, a second apart; gives their ids."""
+    return [
+        store.run(lambda tx, one=one: claim(tx, one, runtime, now=one.first_at)).id  # type: ignore[misc]
+        for one in alerts
+    ]
+
+
+def test_the_first_page_says_what_is_open_and_how_the_line_is(
+    store: SqlStore, runtime: Runtime, browser: Browser
+) -> None:
+    """The severest first; nothing has come round this line, so somebody must do something."""
+    low = alert(1, severity=Severity.LOW)
+    high, *_ = raise_alerts(store, runtime, alert(0), low)
+    page = browser.get("/")
+
+    assert "Somebody must do something" in page.text
+    assert "nothing has come round it yet" in page.text
+    assert page.links("/alerts/")[0] == f"/alerts/{high}"
+    assert page.text.index("Trouble 0") < page.text.index("Trouble 1")
+    assert "2026-11-23T15:02:11+01:00" in page.text
+    assert "▲ High" in page.text
+
+
+def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> None:
+    """The broker's absence is a finding; the database's is all there is to say."""
+
+    def away() -> None:
+        raise LineUnavailable("the broker cannot be reached")
+
+    browser = Browser(context(store, runtime.line, ask=away))
+    browser.log_in()
+    assert "the broker cannot be reached" in browser.get("/").text
+
+    def gone(_now: datetime) -> Examination:
+        raise StoreUnavailable("the database cannot be asked now")
+
+    broken = replace(context(store, runtime.line).office, examine=gone)
+    browser = Browser(replace(context(store, runtime.line), office=broken))
+    page = browser.log_in()
+    assert (page.status, "the database cannot be asked now" in page.text) == (503, True)
+
+
+def test_alerts_are_found_by_state_severity_type_labels_and_time(
+    store: SqlStore, runtime: Runtime, browser: Browser
+) -> None:
+    """All that is asked must hold; a matcher that is none is said to be none."""
+    other = alert(3, type=AlertType.CHANNEL_BROKEN, severity=Severity.MEDIUM)
+    ids = raise_alerts(store, runtime, alert(0), alert(1), alert(2, severity=Severity.LOW), other)
+    Desk(store.engine).acknowledge(ids[0], by="Ada", note="", now=NOW)
+
+    def found(query: str) -> list[int]:
+        return [ids.index(link.removeprefix("/alerts/")) for link in browser.get(f"/alerts?{query}").links("/alerts/")]
+
+    assert found("") == [3, 2, 1, 0]
+    assert found("state=acknowledged") == [0]
+    assert found("state=firing&severity=High") == [1]
+    assert found("state=closed") == []
+    assert found("type=channel_broken") == [3]
+    assert found("severity=Low&type=channel_broken") == []
+    assert found("labels=team%3D~%22team-[01]%22,+severity!%3D%22Low%22") == [1, 0]
+    assert found("state=nonsense&severity=%27") == [3, 2, 1, 0]
+    wrong = browser.get("/alerts?labels=%3Cb%3E")
+    assert (wrong.status, "is no matcher" in wrong.text) == (422, True)
+
+
+def test_a_long_list_has_pages_and_each_alert_is_on_one(
+    store: SqlStore, runtime: Runtime, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only some of many match, and where new ones come meanwhile."""
+    monkeypatch.setattr("alertworker.web.pages.alerts.PER_PAGE", 8)
+    quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
+    ids = raise_alerts(store, quiet, *(alert(number) for number in range(30)))
+    seen: list[str] = []
+    page = browser.get("/alerts")
+    while True:
+        seen += [link.removeprefix("/alerts/") for link in page.links("/alerts/")]
+        older = page.links("/alerts?after=")
+        if not older:
+            break
+        raise_alerts(store, quiet, alert(200 + len(seen)))
+        page = browser.get(older[0])
+    assert seen == ids[::-1]
+
+    page = browser.get("/alerts?labels=team%3D~%22team-.*7%22")
+    assert len(page.links("/alerts/")) == 3
+    assert page.links("/alerts?labels=") == []
+
+
+def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
+    store: SqlStore, runtime: Runtime, browser: Browser, outbox: Outbox
+) -> None:
+    """Facts, labels, occurrences, the receiver's answers, the message and the body, times in the configured zone."""
+    outbox.failures = [DeliveryError("503 try later", Reason.SERVER_ERROR)]
+    ingest(batch(failed("call-1"), failed("call-2")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    run_until_quiet(runtime, NOW + timedelta(minutes=5))
+    [row] = Desk(store.engine).alerts()
+    page = browser.get(f"/alerts/{row.id}")
+
+    for expected in ("APIError", "call-1", "call-2", "server_error", "503 try later", "sent", "outbox", "webhook"):
+        assert expected in page.text
+    assert "outbox did not take it (server_error)" in page.text
+    assert "2026-11-23T15:02:11+01:00" in page.text
+    [body] = page.all("pre")
+    assert '"alert_id"' in "".join(body.itertext())
+    assert browser.get("/alerts/nonesuch").status == 404
+
+
+def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """It is in the row, as the command line would have it; what was typed is text."""
+    [one] = raise_alerts(store, runtime, alert())
+    path = f"/alerts/{one}/acknowledge"
+    page = browser.send(browser.get(f"/alerts/{one}"), path, note=EVIL[0])
+    assert "there will be no more reminders" in page.text
+    assert EVIL[0] in page.text
+
+    row = Desk(store.engine).alert(one)
+    assert (row.acked_by, row.ack_note, row.repeat_at) == ("Ada", EVIL[0], None)
+    browser.send(page, path, by="Grace", note="")
+    assert Desk(store.engine).alert(one).acked_by == "Grace"
+    forged = browser.client.post(path, data={"by": "Eve"})
+    assert forged.status_code == 403
+    assert Desk(store.engine).alert(one).acked_by == "Grace"
+
+
+def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(
+    store: SqlStore, runtime: Runtime, browser: Browser
+) -> None:
+    """Whatever they called a team; key hashes are cut, and addresses that are secrets are taken out."""
+    evil = " ".join(EVIL)
+    ids = raise_alerts(
+        store,
+        runtime,
+        alert(
+            identity={"team": evil, "key": HASH},
+            headline=f"{evil} {HASH}",
+            facts={evil: f"{evil} {HOOK}"},
+            members=(f"{evil} {HOOK}",),
+            metadata={"note": f"sk-abcdefghijklmnop {evil}"},
+        ),
+    )
+    run_until_quiet(runtime, NOW)
+    for path in ("/", "/alerts", "/alerts?labels=%22%3E%3Cscript%3E", f"/alerts/{ids[0]}"):
+        page = browser.get(path)
+        assert {script.get("src", "")[:17] for script in page.all("script")} == {"/static/reload.js"}
+        assert len(page.all("img")) == 1
+        handlers = [name for item in page.tree.iter() for name in item.attrib if name.startswith(("on", "style"))]
+        assert handlers == []
+        assert not [link for link in page.all("a") if not str(link.get("href")).startswith(("/", "#"))]
+        for secret in (HASH, HOOK, "secretsecret", "sk-abcdefghijklmnop", "\u202e", "\x1b"):
+            assert secret not in page.html
+    assert "<script>alert(1)</script>" in browser.get("/").text
+    assert "{{ 7 * 7 }}" in browser.get("/").text
+    assert HASH[:8] in browser.get("/").text
