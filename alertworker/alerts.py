@@ -145,6 +145,8 @@ OURS: Final = frozenset(
 RELAYED: Final = "relayed_from"
 #: The label of a relayed alert that something else tells already; it reaches nobody.
 COVERED_BY: Final = "covered_by"
+#: The fact that is the address of a call's trace, in LiteLLM's words.
+TRACE: Final = "🪢 Langfuse Trace"
 #: Types that come by the calendar: nobody is woken for them.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
 

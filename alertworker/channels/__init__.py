@@ -49,12 +49,9 @@ _HOSTS: Final = (
 def recognize(url: str) -> str | None:
     """Give the kind of channel that an address belongs to, where the address tells."""
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = urlsplit(url).hostname or ""
     except ValueError:
         return None
-    if parts.path.rstrip("/").endswith("/slack"):  # Discord's own form for senders that speak Slack
-        return "slack"
     return next((kind for suffix, kind in _HOSTS if host == suffix or host.endswith(f".{suffix}")), None)
 
 

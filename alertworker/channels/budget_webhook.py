@@ -58,7 +58,7 @@ class BudgetWebhook:
     def render(self, message: Message) -> str:
         """Give the JSON body."""
         form = _page if self._config.format == "page" else _litellm
-        return json.dumps(form(message.figures or _SAMPLE), ensure_ascii=False)
+        return json.dumps(form(message.figures or _SAMPLE), ensure_ascii=False).encode(errors="replace").decode()
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""

@@ -1,4 +1,4 @@
-"""Discord webhooks, in embeds of their own; an address that ends in ``/slack`` takes Slack's body instead."""
+"""Discord webhooks, in embeds of their own, also to addresses that end in ``/slack``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import re
 from typing import Any, Final, Literal
 
+from pydantic import SecretStr, field_validator
+
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, one_line, sign
+from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
 
@@ -22,19 +24,34 @@ MAX_FIELD_VALUE: Final = 1_024
 #: All texts of all embeds of a message together.
 MAX_TOTAL: Final = 6_000
 
+_MAX_HEADLINE: Final = 200
+_MAX_NAME: Final = 100
 _MAX_VALUE: Final = 300
+#: A field with a shorter value stands beside others.
+_INLINE: Final = 40
+_LEFT_OUT: Final = {"name": "…", "value": CUT}
 _MAX_MEMBER: Final = 120
 _MAX_ENTRY: Final = 70
 _COLOURS: Final = {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D}
 _GREEN: Final = 0x2EA043
+_SLACK_SUFFIX: Final = re.compile(r"/slack/?(?=$|\?)")
 #: https://support.discord.com/hc/en-us/articles/210298617: what Discord's markdown and mentions are made of.
 _MARKUP: Final = re.compile(r"([\\`*_~|<>\[\]()#@:])")
 
 
 class DiscordConfig(UrlConfig):
-    """A Discord webhook. Its address is a secret."""
+    """A Discord webhook. Its address is a secret.
+
+    One that ends in ``/slack`` (as LiteLLM's page has it) is the same webhook in another tongue, in which a message has
+    2,000 characters, no blocks, and no way to say that it must ring nobody; so it is spoken to in Discord's own.
+    """
 
     kind: Literal["discord"] = "discord"
+
+    @field_validator("url")
+    @classmethod
+    def _native(cls, url: SecretStr) -> SecretStr:
+        return SecretStr(_SLACK_SUFFIX.sub("", url.get_secret_value()))
 
 
 class Discord(BaseChannel):
@@ -52,23 +69,18 @@ class Discord(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the JSON body."""
+        title = f"{sign(message)} {escape(message.headline, _MAX_HEADLINE)} [{message.severity.value}]"
+        about = f"{message.type.value} · alert {message.alert_id}"
+        description = _description(message)
         embed: dict[str, Any] = {
-            "title": cut(f"{sign(message)} {escape(message.headline, 200)} [{message.severity.value}]", MAX_TITLE),
-            "description": _description(message),
+            "title": title,
+            "description": description,
             "color": _GREEN if message.step in (Step.RESOLVED, Step.PASSED) else _COLOURS[message.severity.value],
             "timestamp": message.at.isoformat(),
-            "footer": {"text": f"{message.type.value} · alert {message.alert_id}"},
+            "footer": {"text": about},
+            "fields": _fields(message, MAX_TOTAL - sum(map(units, (title, description, about)))),
         }
-        room = MAX_TOTAL - len(embed["title"]) - len(embed["description"]) - len(embed["footer"]["text"])
-        fields = []
-        for name, value in [*message.facts.items(), *message.metadata.items()][:MAX_FIELDS]:
-            shown = {"name": escape(name, 100) or "–", "value": escape(value, _MAX_VALUE) or "–"}
-            room -= sum(map(len, shown.values()))
-            if room < 0:
-                break
-            fields.append(shown | {"inline": len(value) < 40})
-        body = {"embeds": [embed | {"fields": fields}], "allowed_mentions": {"parse": []}}
-        return json.dumps(body, ensure_ascii=False)
+        return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""
@@ -78,20 +90,26 @@ class Discord(BaseChannel):
 
 def escape(text: str, limit: int) -> str:
     """Make a user's text harmless in Discord's markdown, at most ``limit`` characters, never cut inside an escape."""
-    pieces = [_MARKUP.sub(r"\\\1", character) for character in one_line(clean(text))]
-    if sum(map(len, pieces)) <= limit:
-        return "".join(pieces)
-    kept = ""
-    for piece in pieces:
-        if len(kept) + len(piece) > limit - len(CUT):
-            break
-        kept += piece
-    return kept + CUT
+    return cut(one_line(text), limit, lambda part: _MARKUP.sub(r"\\\1", part))
 
 
 def _description(message: Message) -> str:
-    lines = [counted(message), *entry_lines(message, _MAX_ENTRY, escape)]
+    lines = [*entry_lines(message, _MAX_ENTRY, escape)]
     lines += [f"• {escape(member, _MAX_MEMBER)}" for member in message.members]
     if message.members_more:
         lines.append(f"… and {message.members_more} more")
-    return cut("\n".join(lines), MAX_DESCRIPTION)
+    return "\n".join(fit([counted(message)], lines, [], MAX_DESCRIPTION))
+
+
+def _fields(message: Message, room: int) -> list[dict[str, Any]]:
+    """Give what fits into ``room`` characters and `MAX_FIELDS`; the last one says so where there is more."""
+    named = [(name, value) for name, value in (*message.facts.items(), *message.metadata.items()) if value.strip()]
+    fields: list[dict[str, Any]] = []
+    room -= units(_LEFT_OUT["name"] + _LEFT_OUT["value"])
+    for name, value in named:
+        shown = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
+        room -= sum(map(units, shown.values()))
+        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(named) > MAX_FIELDS):
+            return [*fields, {**_LEFT_OUT, "inline": False}]
+        fields.append({**shown, "inline": units(value) < _INLINE})
+    return fields

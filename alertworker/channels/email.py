@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterable
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, Final, Literal, Self
@@ -18,14 +16,14 @@ from alertworker.channels import guard, http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.cutoff import Cutoff, Refused
-from alertworker.channels.text import clean, counted, cut, entry_lines, one_line, sign
+from alertworker.channels.email_body import page, text
+from alertworker.channels.text import cut, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
 from alertworker.ports import Pace
 
 #: RFC 5322, section 2.1.1: a line has at most 998 characters; a subject stays well below.
 _MAX_SUBJECT: Final = 200
-_MAX_VALUE: Final = 4_000
 _REASONS: Final = {535: Reason.AUTH_ERROR, 530: Reason.AUTH_ERROR, 552: Reason.PAYLOAD_TOO_LARGE}
 
 
@@ -63,19 +61,13 @@ class Email(BaseChannel):
     def render(self, message: Message) -> str:
         """Give subject, text and HTML as JSON."""
         subject = cut(f"{sign(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
-        return json.dumps({"subject": subject, "text": _text(message), "html": _html(message)}, ensure_ascii=False)
+        parts = {"subject": subject, "text": text(message), "html": page(message), "thread": message.alert_id}
+        return json.dumps(parts, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
-        mail = EmailMessage()
-        parts = json.loads(body)
-        mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(config.recipients)
-        mail["Message-ID"] = f"<{notification_id}@alertworker>"
-        mail["Date"] = formatdate()
-        mail["X-Alertworker-Notification"] = notification_id
-        mail.set_content(parts["text"])
-        mail.add_alternative(parts["html"], subtype="html")
+        mail = compose(body, notification_id, config)
         with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed_networks) as cutoff:
             try:
                 with self._connect(cutoff) as server:
@@ -96,6 +88,22 @@ class Email(BaseChannel):
             server.close()
             raise
         return server
+
+
+def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessage:
+    """Give the mail; those about one alert are one thread, and no absence notice answers them (RFC 3834, section 5)."""
+    mail = EmailMessage()
+    parts = json.loads(body)
+    mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(config.recipients)
+    mail["Message-ID"] = f"<{notification_id}@alertworker>"
+    mail["References"] = f"<{parts['thread']}@alertworker>"
+    mail["Date"] = formatdate()
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail["X-Alertworker-Notification"] = notification_id
+    mail.set_content(parts["text"])
+    mail.add_alternative(parts["html"], subtype="html")
+    return mail
 
 
 class _Server(smtplib.SMTP):
@@ -133,42 +141,3 @@ def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
 def _refused(code: int) -> DeliveryError:
     reason = Reason.SERVER_ERROR if 400 <= code < 500 else _REASONS.get(code, Reason.CLIENT_ERROR)
     return DeliveryError(f"answered {code}", reason, status=code)
-
-
-def _lines(message: Message) -> Iterable[str]:
-    yield from entry_lines(message, 300)
-    yield from (one_line(member) for member in message.members)
-    if message.members_more:
-        yield f"… and {message.members_more} more"
-
-
-def _facts(message: Message) -> list[tuple[str, str]]:
-    named = [*message.facts.items(), *message.metadata.items()]
-    return [(one_line(name), cut(clean(value), _MAX_VALUE)) for name, value in named]
-
-
-def _text(message: Message) -> str:
-    lines = [f"{sign(message)} {one_line(message.headline)} [{message.severity.value}]", counted(message), ""]
-    lines += [f"{name}: {value}" for name, value in _facts(message)]
-    lines += ["", *(f"- {line}" for line in _lines(message)), ""]
-    return "\n".join(
-        [*lines, f"{message.type.value}, {message.at.isoformat(timespec='seconds')}, {message.alert_id}", ""]
-    )
-
-
-def _html(message: Message) -> str:
-    e = html.escape
-    facts = "".join(
-        f'<tr><td style="padding:2px 16px 2px 0;color:#666;vertical-align:top">{e(name)}</td>'
-        f'<td style="white-space:pre-wrap">{e(value)}</td></tr>'
-        for name, value in _facts(message)
-    )
-    members = "".join(f"<li>{e(line)}</li>" for line in _lines(message))
-    head = f"{sign(message)} {e(one_line(message.headline))} <small>[{e(message.severity.value)}]</small>"
-    foot = f"{e(message.type.value)} · {e(message.at.isoformat(timespec='seconds'))} · alert {e(message.alert_id)}"
-    return (
-        '<div style="font-family:system-ui,sans-serif;font-size:14px;max-width:760px">'
-        f'<h2 style="font-size:17px;margin:0 0 4px">{head}</h2><p style="margin:0 0 12px">{e(counted(message))}</p>'
-        f"<table>{facts}</table><ul>{members}</ul>"
-        f'<p style="color:#888;font-size:12px">{foot}</p></div>'
-    )

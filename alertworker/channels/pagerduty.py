@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Final, Literal
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
-from alertworker.alerts import REPORTS
+from alertworker.alerts import REPORTS, TRACE
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.text import clean, cut, one_line
+from alertworker.channels.text import CUT, clean, cut, one_line
 from alertworker.messages import Message, Step
 from alertworker.ports import Pace
 
 #: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.
 MAX_SUMMARY: Final = 1_024
-MAX_DEDUP_KEY: Final = 255
 MAX_BODY: Final = 512 * 1024
-_MAX_VALUE: Final = 2_000
+#: Few enough that everything at its longest stays far below `MAX_BODY`.
+_MAX_VALUE: Final = 1_000
+_MAX_NAME: Final = 100
+_MAX_DETAILS: Final = 40
+_LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
 _SEVERITIES: Final = {"High": "critical", "Medium": "error", "Low": "warning"}
 
 
@@ -49,33 +54,70 @@ class PagerDuty(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the event without its routing key, which must not lie in rows."""
-        key = cut(message.alert_id, MAX_DEDUP_KEY)
         if message.step in (Step.RESOLVED, Step.PASSED):
-            return json.dumps({"event_action": "resolve", "dedup_key": key})
-        details = {
-            "count": str(message.total),
-            "since": message.since.isoformat(),
-            "members": ", ".join(message.members),
+            return json.dumps({"event_action": "resolve", "dedup_key": message.alert_id})
+        event = {
+            "event_action": "trigger",
+            "dedup_key": message.alert_id,
+            "client": "alertworker",
+            "payload": _payload(message),
         }
-        details |= {**message.facts, **message.labels, **message.metadata}
-        payload = {
-            "summary": cut(one_line(message.headline), MAX_SUMMARY),
-            "source": cut(one_line(message.proxy_url or "alertworker"), MAX_SUMMARY),
-            "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
-            "timestamp": message.at.isoformat(),
-            "class": message.type.value,
-            "component": cut(one_line(message.labels.get("model", "")), MAX_SUMMARY),
-            "group": cut(one_line(message.labels.get("team", "")), MAX_SUMMARY),
-            "custom_details": {
-                cut(clean(name), 100): cut(clean(value), _MAX_VALUE) for name, value in list(details.items())[:60]
-            },
-        }
-        event = {"event_action": "trigger", "dedup_key": key, "client": "alertworker", "payload": payload}
-        return json.dumps(event, ensure_ascii=False)
+        return json.dumps(event | _links(message), ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt; PagerDuty itself knows a repeated one by its key."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
         config = self._config
-        event = json.dumps({"routing_key": config.routing_key.get_secret_value(), **json.loads(body)})
-        return http.post(config, event, headers)
+        event = {"routing_key": config.routing_key.get_secret_value(), **json.loads(body)}
+        return http.post(config, json.dumps(event, ensure_ascii=False), headers)
+
+
+def _payload(message: Message) -> dict[str, Any]:
+    labels = message.labels
+    return {
+        "summary": cut(one_line(message.headline), MAX_SUMMARY) or message.type.value,
+        "source": cut(one_line(labels.get("deployment") or message.proxy_url or ""), MAX_SUMMARY) or "alertworker",
+        "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
+        "timestamp": message.at.isoformat(),
+        "class": message.type.value,
+        **_named(component=labels.get("model"), group=labels.get("team")),
+        "custom_details": {
+            "alert": message.alert_id,
+            "step": message.step.value,
+            "count": message.total,
+            "since": message.since.isoformat(),
+            **_named(
+                facts=_details(message.facts),
+                labels=_details(labels),
+                metadata=_details(message.metadata),
+                members=_members(message),
+            ),
+        },
+    }
+
+
+def _named(**values: Any) -> dict[str, Any]:
+    """Leave out what is empty, and cut what is text."""
+    shown = {
+        name: cut(one_line(value), MAX_SUMMARY) if isinstance(value, str) else value for name, value in values.items()
+    }
+    return {name: value for name, value in shown.items() if value}
+
+
+def _details(values: Mapping[str, str]) -> dict[str, str]:
+    """Give what PagerDuty shows as a table, the last line saying so where there is more."""
+    shown = {cut(one_line(name), _MAX_NAME): cut(clean(value), _MAX_VALUE) for name, value in values.items()}
+    return dict(list(shown.items())[:_MAX_DETAILS]) | ({"…": CUT} if len(values) > _MAX_DETAILS else {})
+
+
+def _members(message: Message) -> list[str]:
+    members = [cut(one_line(member), _MAX_VALUE) for member in message.members]
+    return [*members, f"… and {message.members_more} more"] if message.members_more else members
+
+
+def _links(message: Message) -> dict[str, Any]:
+    """Give links to where one can look: the proxy, and the call's trace."""
+    proxy, trace = message.proxy_url or "", message.facts.get(TRACE, "")
+    found = [("LLM proxy", proxy), ("Trace", trace)]
+    links = [{"href": address, "text": name} for name, address in found if _LINK.fullmatch(address)]
+    return ({"client_url": proxy} if _LINK.fullmatch(proxy) else {}) | ({"links": links} if links else {})

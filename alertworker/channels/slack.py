@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.text import CUT, clean, counted, entry_lines, sign
+from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.messages import Message
 from alertworker.ports import Pace
 
@@ -20,15 +21,19 @@ MAX_TEXT: Final = 4_000
 MAX_SECTION: Final = 3_000
 MAX_FIELDS: Final = 10
 MAX_FIELD: Final = 500
+#: The text of all blocks of a message together. No page says it; a maintainer does, with "a buffer for block
+#: containers": https://github.com/slackapi/bolt-js/issues/2509.
+MAX_BLOCKS_TEXT: Final = 12_000
 #: One value in the text: leaves room for all the others, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
+_MAX_NAME: Final = 100
 #: How many long values are sections of their own: a daily report has four, and its notes may be long.
 _MAX_LONG: Final = 6
-#: A headline in a digest. All its lines must be there: together they stay under the 13,000 characters that Slack was
-#: seen to take in all blocks of a message, and the 40,000 of ``text`` (https://api.slack.com/methods/chat.postMessage).
+#: A headline in a digest. All its lines must be there: together they stay under `MAX_BLOCKS_TEXT`, and the 40,000 of
+#: ``text`` (https://api.slack.com/methods/chat.postMessage).
 _MAX_ENTRY: Final = 140
-_DIGEST_SIZE: Final = 60
+_DIGEST_SIZE: Final = 50
 _MAX_DIGEST: Final = 40_000
 _MAX_HEADLINE: Final = 500
 
@@ -57,7 +62,7 @@ class Slack(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the JSON body."""
-        return json.dumps({"text": plain(message), "blocks": list(_blocks(message))}, ensure_ascii=False)
+        return json.dumps({"text": plain(message), "blocks": _blocks(message)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt."""
@@ -67,19 +72,17 @@ class Slack(BaseChannel):
 
 def escape(text: str, limit: int) -> str:
     """Make a user's text harmless in mrkdwn, at most ``limit`` characters, never cut inside an entity."""
-    text = _MENTION.sub("@\u2060", clean(text).replace("`", "ˋ"))
-    escaped = text.translate(_ESCAPES)
-    if len(escaped) <= limit:
-        return escaped
-    pieces: list[str] = []
-    room = limit - len(CUT)
-    for character in text:
-        piece = character.translate(_ESCAPES)
-        room -= len(piece)
-        if room < 0:
-            break
-        pieces.append(piece)
-    return "".join(pieces) + CUT
+    harmless = _MENTION.sub("@\u2060", clean(text).replace("`", "ˋ"))
+    return cut(harmless, limit, lambda part: part.translate(_ESCAPES))
+
+
+def _line(text: str, limit: int) -> str:
+    """Make it harmless, and one line: nobody can write a line that looks like ours."""
+    return escape(one_line(text), limit)
+
+
+def _name(text: str) -> str:
+    return _line(text, _MAX_NAME)
 
 
 def plain(message: Message) -> str:
@@ -89,32 +92,25 @@ def plain(message: Message) -> str:
         f"Level: `{message.severity.value}`",
         f"Timestamp: `{message.at.isoformat(timespec='seconds')}`",
         "",
-        f"Message: {sign(message)} `{escape(message.headline, _MAX_HEADLINE)}`",
+        f"Message: {sign(message)} `{_line(message.headline, _MAX_HEADLINE)}`",
         counted(message),
     ]
     foot = [f"Alert: `{message.alert_id}`"]
     if message.proxy_url:
-        foot.append(f"Proxy URL: `{escape(message.proxy_url, _MAX_VALUE)}`")
-    body = [f"{escape(name, 100)}: `{escape(value, _MAX_VALUE)}`" for name, value in message.facts.items() if value]
-    body += _entries(message)
-    body += [f"• {line}" for line in _members(message)]
-    body += [
-        f"*Alerting Metadata*: \n{escape(name, 100)}: `{escape(value, _MAX_VALUE)}`"
-        for name, value in message.metadata.items()
-    ]
-    return "\n".join(_fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
+        foot.append(f"Proxy URL: `{_line(message.proxy_url, _MAX_VALUE)}`")
+    body = chain(
+        (f"{_name(name)}: {_code(value)}" for name, value in message.facts.items() if value),
+        _entries(message),
+        (f"• {line}" for line in _members(message)),
+        (f"*Alerting Metadata*: \n{_name(name)}: {_code(value)}" for name, value in message.metadata.items()),
+    )
+    return "\n".join(fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
 
 
-def _fit(head: list[str], body: list[str], foot: list[str], limit: int) -> list[str]:
-    """Leave out whole lines of the body, visibly, so that head and foot always fit."""
-    room = limit - sum(len(line) + 1 for line in (*head, *foot)) - len(CUT) - 1
-    kept: list[str] = []
-    for line in body:
-        room -= len(line) + 1
-        if room < 0:
-            return [*head, *kept, CUT, *foot]
-        kept.append(line)
-    return [*head, *kept, *foot]
+def _code(value: str) -> str:
+    """Give a value as code: a span, or a block where it has several lines, which no span may have."""
+    shown = escape(value.strip(), _MAX_VALUE)
+    return f"```{shown}```" if "\n" in shown else f"`{shown or ' '}`"
 
 
 def _entries(message: Message) -> list[str]:
@@ -125,7 +121,7 @@ def _packed(lines: list[str], limit: int) -> Iterable[str]:
     """Pack whole lines into texts of at most ``limit`` characters."""
     packed: list[str] = []
     for line in lines:
-        if packed and sum(map(len, packed)) + len(packed) + len(line) > limit:
+        if packed and sum(map(units, packed)) + len(packed) + units(line) > limit:
             yield "\n".join(packed)
             packed = []
         packed.append(line)
@@ -134,30 +130,56 @@ def _packed(lines: list[str], limit: int) -> Iterable[str]:
 
 
 def _members(message: Message) -> Iterable[str]:
-    yield from (escape(member, _MAX_MEMBER) for member in message.members)
+    yield from (_line(member, _MAX_MEMBER) for member in message.members)
     if message.members_more:
         yield f"… and {message.members_more} more"
 
 
-def _blocks(message: Message) -> Iterable[dict[str, Any]]:
-    level = f"[{message.severity.value}]"
-    headline = f"{sign(message)} *{escape(message.headline, _MAX_HEADLINE)}*   {level}\n{counted(message)}"
-    yield _section(headline)
-    facts = [(name, value) for name, value in message.facts.items() if value]
-    short = [(name, value) for name, value in facts if len(value) <= 100][:MAX_FIELDS]
+def _blocks(message: Message) -> list[dict[str, Any]]:
+    """Give the blocks; what is too much is left out, visibly, and the id is always there."""
+    head = (
+        f"{sign(message)} *{_line(message.headline, _MAX_HEADLINE)}*   [{message.severity.value}]\n{counted(message)}"
+    )
+    about = f"`{message.type.value}` · {message.at.isoformat(timespec='seconds')} · alert `{message.alert_id}`"
+    room = MAX_BLOCKS_TEXT - units(head) - units(about) - units(CUT)
+    kept = []
+    left_out = False
+    for block in _body(message):
+        room -= _length(block)
+        if room < 0:
+            left_out = True
+            break
+        kept.append(block)
+    short, long = _divided(message)
+    if left_out or len(short) > MAX_FIELDS or len(long) > _MAX_LONG:
+        kept.append(_section(CUT))
+    return [_section(head), *kept, {"type": "context", "elements": [_mrkdwn(about)]}]
+
+
+def _divided(message: Message) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Give the facts that are fields, and those that are too long for one."""
+    facts = [(name, value) for name, value in message.facts.items() if value.strip()]
+    return [fact for fact in facts if len(fact[1]) <= 100], [fact for fact in facts if len(fact[1]) > 100]
+
+
+def _body(message: Message) -> Iterable[dict[str, Any]]:
+    short, long = _divided(message)
     if short:
-        fields = [_mrkdwn(f"*{escape(name, 100)}*\n{escape(value, MAX_FIELD - 110)}") for name, value in short]
-        yield {"type": "section", "fields": fields}
-    for name, value in [fact for fact in facts if fact not in short][:_MAX_LONG]:
-        yield _section(f"*{escape(name, 100)}*\n```{escape(value, _MAX_VALUE)}```")
+        shown = [f"*{_name(name)}*\n{escape(value, MAX_FIELD - 110)}" for name, value in short[:MAX_FIELDS]]
+        yield {"type": "section", "fields": [_mrkdwn(text) for text in shown]}
+    for name, value in long[:_MAX_LONG]:
+        yield _section(f"*{_name(name)}*\n```{escape(value, _MAX_VALUE)}```")
     yield from (_section(text) for text in _packed(_entries(message), MAX_SECTION))
     if message.members:
-        yield _section("\n".join(_fit([], [f"• {line}" for line in _members(message)], [], MAX_SECTION)))
+        yield _section("\n".join(fit([], (f"• {line}" for line in _members(message)), [], MAX_SECTION)))
     if message.metadata:
-        lines = [f"{escape(name, 100)}: `{escape(value, _MAX_VALUE)}`" for name, value in message.metadata.items()]
-        yield _section("\n".join(_fit(["*Alerting Metadata*"], lines, [], MAX_SECTION)))
-    about = f"`{message.type.value}` · {message.at.isoformat(timespec='seconds')} · alert `{message.alert_id}`"
-    yield {"type": "context", "elements": [_mrkdwn(about)]}
+        lines = (f"{_name(name)}: {_code(value)}" for name, value in message.metadata.items())
+        yield _section("\n".join(fit(["*Alerting Metadata*"], lines, [], MAX_SECTION)))
+
+
+def _length(block: dict[str, Any]) -> int:
+    texts = [block["text"]] if "text" in block else block["fields"]
+    return sum(units(text["text"]) for text in texts)
 
 
 def _section(text: str) -> dict[str, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
+
+from wcwidth import iter_graphemes
 
 from alertworker.grouping import spell
 from alertworker.messages import Entry, Message, Step
@@ -14,11 +16,17 @@ _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1
 #: What would end a line where nobody expects it: every form but a newline itself.
 _BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 #: Control characters but newline and tab; what has no width; what turns the direction of text around; what hides a
-#: text within a text (tags); and halves of surrogate pairs, which cannot be encoded.
+#: text within a text (tags); what is no character; halves of surrogate pairs, which cannot be encoded; and joiners, but
+#: those between the parts of an emoji.
 _UNSAFE: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"
+    "|(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
 )
+#: What a reader sees as one character may consist of this many: more than any emoji or letter has, less than a flood of
+#: accents that covers the lines above.
+_LONGEST_CHARACTER: Final = 12
 CUT: Final = "… cut"
 
 _STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
@@ -26,8 +34,11 @@ SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 
 def clean(text: str) -> str:
-    """Take out what a reader cannot see, what would turn his text around, and what his terminal would obey."""
-    return _UNSAFE.sub("", _BREAKS.sub("\n", _TERMINAL.sub("", text)))
+    """Take out what a reader cannot see, what would turn his text around or cover it, and what his terminal obeys."""
+    seen = _UNSAFE.sub("", _BREAKS.sub("\n", _TERMINAL.sub("", text)))
+    if seen.isascii():
+        return seen
+    return "".join(character[:_LONGEST_CHARACTER].rstrip("\u200d") for character in iter_graphemes(seen))
 
 
 def one_line(text: str) -> str:
@@ -35,9 +46,40 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
-def cut(text: str, limit: int) -> str:
-    """Cut to ``limit`` characters, visibly."""
-    return text if len(text) <= limit else text[: max(0, limit - len(CUT))] + CUT
+def units(text: str) -> int:
+    """Give a text's length in UTF-16 code units: whatever a vendor counts as a character, it counts no more of them."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def cut(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
+    """Cut to ``limit`` UTF-16 units, visibly, and only between what a reader sees as two characters.
+
+    ``escape`` makes each character harmless; what it adds counts, and is never cut in two.
+    """
+    whole = escape(text)
+    if units(whole) <= limit:
+        return whole
+    kept: list[str] = []
+    room = limit - units(CUT)
+    for character in iter_graphemes(text):
+        piece = escape(character)
+        room -= units(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return "".join(kept) + CUT
+
+
+def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> list[str]:
+    """Leave out whole lines of the body, visibly, so that head and foot always fit into ``limit`` UTF-16 units."""
+    room = limit - sum(units(line) + 1 for line in (*head, *foot)) - units(CUT) - 1
+    kept: list[str] = []
+    for line in body:
+        room -= units(line) + 1
+        if room < 0:
+            return [*head, *kept, CUT, *foot]
+        kept.append(line)
+    return [*head, *kept, *foot]
 
 
 def sign(message: Message | Entry) -> str:

@@ -89,7 +89,8 @@ class Webhook(BaseChannel):
         fields: dict[str, Any] = message.model_dump(exclude={"type", "text", "entries", "proxy_url"})
         status = _STATUS.get(message.step, "notice")
         data = AlertDocument(alert_type=message.type, status=status, **fields)
-        return WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data).model_dump_json()
+        document = WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data)
+        return json.dumps(document.model_dump(mode="json"), ensure_ascii=False).encode(errors="replace").decode()
 
     def send(self, body: str, *, notification_id: str) -> str:
         """Make one attempt: the id is that of every attempt, the time and so the signature its own."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.alerts import MAX_MEMBERS, TRACE, Alert, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.folding import Fold
@@ -158,7 +158,7 @@ def _trace(event: CallEvent, policy: Policy) -> dict[str, str]:
     """Link to the call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
     if not policy.langfuse_host or not event.trace_id:
         return {}
-    return {"🪢 Langfuse Trace": f"{policy.langfuse_host.rstrip('/')}/trace/{quote(event.trace_id, safe='')}"}
+    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{quote(event.trace_id, safe='')}"}
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:

@@ -18,6 +18,8 @@ from alertworker.ports import Fate, Transaction
 
 #: How long to wait for all answers: a lane that another worker has is leased for half of it.
 PATIENCE: Final = timedelta(seconds=60)
+#: Chats that LiteLLM's SLACK_WEBHOOK_URL may belong to.
+_CHATS: Final = frozenset({"slack", "ms_teams", "discord"})
 #: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
 _AGAIN: Final = 0.1
 
@@ -45,13 +47,19 @@ class Trial:
 
 
 def routed(kind: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
-    """Give the channels of a kind that alerts of each type can go to, as pairs for `try_channels`."""
-    return [
+    """Give the channels of a kind that alerts of each type can go to, as pairs for `try_channels`.
+
+    "slack" is LiteLLM's word for the chat, whosever address it has: where none is Slack's, the others are meant.
+    """
+    found = [
         (name, alert_type)
         for alert_type in types
         for name in runtime.router.reachable(alert_type)
-        if name in runtime.channels and runtime.channels[name].kind == kind
+        if name in runtime.channels
     ]
+    kinds = {runtime.channels[name].kind for name, _ in found}
+    meant = {kind} if kind != "slack" or "slack" in kinds else _CHATS
+    return [(name, alert_type) for name, alert_type in found if runtime.channels[name].kind in meant]
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[Trial]:

@@ -101,10 +101,13 @@ def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, sto
     assert outbox.sent == []
 
 
-def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime) -> None:
+def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime, outbox: Outbox) -> None:
     """A type that goes to nobody, or to another kind, has none."""
     types = [AlertType.LLM_EXCEPTIONS, AlertType.DAILY_REPORTS]
     only = replace(runtime, router=replace(runtime.router, types=frozenset(types[:1])))
 
     assert routed("outbox", types, only) == [EXCEPTIONS]
     assert routed("slack", types, only) == []
+    outbox.kind = "ms_teams"  # SLACK_WEBHOOK_URL may be theirs, and the page tests it as "slack"
+    assert routed("slack", types, only) == [EXCEPTIONS]
+    assert routed("discord", types, only) == []
