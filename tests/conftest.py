@@ -16,6 +16,11 @@ from tests.services import lacking
 _PORTS = {"redis": 6379, "rabbitmq": 5672, "postgresql": 5432}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a person renew the bodies in tests/contract/golden."""
+    parser.addoption("--golden-update", action="store_true", help="write the golden bodies anew, and show what changed")
+
+
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(2)

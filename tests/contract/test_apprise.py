@@ -11,8 +11,9 @@ from pydantic import SecretStr, ValidationError
 from alertworker.channels import AppriseConfig, build_channel
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import Step
+from tests.contract.cases import message
+from tests.contract.corpus import CORPUS
 from tests.contract.test_http_channels import SECRET, Server, server
-from tests.contract.test_vendors import NASTY, message
 
 __all__ = ["server"]
 
@@ -34,7 +35,7 @@ def test_title_and_text_arrive(server: Server, step: Step) -> None:
     assert message().alert_id in body["message"]
 
 
-@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> None:
     """Nothing invisible, nothing that a terminal obeys, and a title of one line."""
     channel = build_channel(channel_to(server))

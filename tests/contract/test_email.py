@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from alertworker.channels import EmailConfig, build_channel, http
 from alertworker.delivery import TRANSIENT, DeliveryError, Reason
-from tests.contract.test_vendors import message
+from tests.contract.cases import message
 
 PASSWORD = "canaryMailPassword"
 

@@ -133,7 +133,7 @@ def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> No
     EmailConfig(host="mail.internal", tls="none", allowed_networks=TEN, **mail)
 
 
-MAIL = '{"subject": "s", "text": "t", "html": "h"}'
+MAIL = '{"subject": "s", "text": "t", "html": "h", "thread": "a"}'
 
 
 @pytest.mark.parametrize(("host", "mine"), [("localhost", True), ("127.0.0.5", True), ("::1", True), ("a.test", False)])

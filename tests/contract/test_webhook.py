@@ -12,7 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from alertworker.channels import WebhookConfig, build_channel, http
 from alertworker.channels.webhook import WebhookDocument
 from alertworker.messages import Step
-from tests.contract.test_vendors import message
+from tests.contract.cases import message
 
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2Vjb25kIHNlY3JldCBmb3Igcm90YXRpb24=")
 

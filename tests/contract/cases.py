@@ -1,0 +1,211 @@
+"""Messages as the line makes them, one for each thing there is to say: what the golden bodies are rendered from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final
+
+from alertworker.alerts import TRACE, AlertType, Severity
+from alertworker.events import BudgetScope
+from alertworker.figures import BudgetEvent, BudgetFigures
+from alertworker.grouping import passed
+from alertworker.lanes import compose_digest
+from alertworker.messages import Message, Step
+
+NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
+_OUTAGE_FACTS: Final = {
+    "Attempts": "31 of 34 failed in 60 s (503 ×24, timeout ×7); threshold 10",
+    "Calls": "3 failed for good",
+    "Request Model": "gpt-4o",
+    "API Base": "https://azure-eastus-2.openai.example",
+    "Deployment": "azure-eastus-2",
+    "Provider": "azure",
+    "Region": "eastus2",
+    "Error": "The service is temporarily unable to process your request.\nPlease try again later.",
+}
+
+
+def message(**more: Any) -> Message:
+    """Make a notice of failed calls; a test changes what it is about."""
+    fields: dict[str, Any] = {
+        "alert_id": ID,
+        "fingerprint": "f" * 32,
+        "type": AlertType.LLM_EXCEPTIONS,
+        "severity": Severity.HIGH,
+        "step": Step.NOTICE,
+        "headline": "LLM API call failed: gpt-4o · APIError 500",
+        "at": NOW,
+        "since": NOW - timedelta(seconds=5),
+        "facts": {"Request Model": "gpt-4o", "Team": "search"},
+        "labels": {"model": "gpt-4o", "team": "search"},
+        "members": ("call-1 · search",),
+    }
+    return Message(**fields | more)
+
+
+def outage(**more: Any) -> Message:
+    """Make an outage that fires; a test changes how far it is."""
+    fields: dict[str, Any] = {
+        "type": AlertType.OUTAGE_ALERTS,
+        "severity": Severity.HIGH,
+        "step": Step.FIRING,
+        "headline": "Major outage: azure-eastus-2 (gpt-4o)",
+        "since": NOW - timedelta(seconds=48),
+        "count": 31,
+        "total": 31,
+        "facts": _OUTAGE_FACTS | {"By team": "search ×20, billing ×11"},
+        "labels": {"model": "gpt-4o", "provider": "azure", "region": "eastus2", "deployment": "azure-eastus-2"},
+        "members": ("call-1 · APIError 503 · search", "call-2 · Timeout · billing"),
+        "members_more": 29,
+        "proxy_url": "https://proxy.example",
+    }
+    return message(**fields | more)
+
+
+def budget(**more: Any) -> Message:
+    """Make a budget that is nearly used up."""
+    figures = BudgetFigures(
+        event=BudgetEvent.THRESHOLD_CROSSED,
+        scope=BudgetScope.TEAM,
+        entity_id="t1",
+        spend_nanos=850_120_000_000,
+        max_nanos=1_000_000_000_000,
+        crossed=85,
+        projected_nanos=1_830_000_000_000,
+        projected_exceeded_on=date(2026, 11, 26),
+        reset_at=datetime(2026, 12, 1, tzinfo=UTC),
+        team_id="t1",
+        team_alias="search",
+    )
+    facts = {
+        "Spend": "$850.12 of $1,000",
+        "Resets": "2026-12-01T00:00:00+00:00",
+        "Pace": "$61 a day; full on 26 Nov; then requests are rejected",
+    }
+    fields: dict[str, Any] = {
+        "type": AlertType.BUDGET_ALERTS,
+        "step": Step.FIRING,
+        "headline": "Team search: 85 % of budget",
+        "since": NOW,
+        "facts": facts,
+        "labels": {"team": "search"},
+        "members": (),
+        "figures": figures,
+    }
+    return message(**fields | more)
+
+
+def _resolved() -> Message:
+    return outage(
+        step=Step.RESOLVED,
+        headline="Resolved after 6 min 40 s: Major outage: azure-eastus-2 (gpt-4o)",
+        at=NOW + timedelta(minutes=6),
+        count=181,
+        total=212,
+        facts={"Attempts": "212 of 1204 failed", "Calls": "9 failed for good", "Request Model": "gpt-4o"},
+        members=(),
+        members_more=0,
+    )
+
+
+def _digest() -> Message:
+    waiting = [
+        message(
+            alert_id=f"01a20a23-0000-7000-8000-{number:012d}",
+            headline=f"LLM API call failed: gpt-4o · RateLimitError 429 (deployment {number})",
+            count=number,
+        )
+        for number in range(1, 12)
+    ]
+    return compose_digest([*waiting, _resolved()], since=NOW - timedelta(minutes=3), alert_id=ID, now=NOW)
+
+
+#: Text from a caller; it stands wherever a caller's text may.
+_HOSTILE: Final = (
+    "<!channel> @everyone <@U123> [click](https://evil.example) <https://evil.example|bank> `x` ```y``` <script>1"
+    "</script> <at>Ada</at> *bold* \u202egnp.exe\u202c zero\u200bwidth \x1b[31mred\r\nBcc: victim@example.com"
+)
+
+
+def _hostile() -> Message:
+    facts = {"Team": _HOSTILE, _HOSTILE: "x", "Family": "👩‍👩‍👧‍👦" * 90, "Error": f"{_HOSTILE}\n" * 3}
+    return message(
+        headline=_HOSTILE * 6,
+        facts=facts | {f"Fact {number}": "x" for number in range(45)},
+        members=(_HOSTILE,) * 3,
+        members_more=1_241,
+        metadata={_HOSTILE: _HOSTILE, "long": "漢字" * 1_000} | {f"key {number}": "x" for number in range(30)},
+        labels={"model": _HOSTILE, "team": _HOSTILE},
+        count=1_244,
+        total=1_244,
+    )
+
+
+CASES: Final[Mapping[str, Message]] = {
+    "firing": outage(
+        severity=Severity.MEDIUM,
+        headline="Minor outage: azure-eastus-2 (gpt-4o)",
+        facts={"Attempts": "6 of 9 failed in 60 s (503 ×6); threshold 5"} | dict(list(_OUTAGE_FACTS.items())[2:]),
+        count=6,
+        total=6,
+        members_more=4,
+    ),
+    "raised": outage(),
+    "reminder": outage(
+        step=Step.REMINDER,
+        headline="Still: Major outage: azure-eastus-2 (gpt-4o)",
+        at=NOW + timedelta(hours=4),
+        count=1_800,
+        total=1_831,
+    ),
+    "resolved": _resolved(),
+    "passed": passed(_resolved()),
+    "budget": budget(),
+    "notice": message(
+        facts={
+            "Request Model": "gpt-4o",
+            "API Base": "https://api.openai.example",
+            "Key Name": "prod-app",
+            "Team": "search",
+            TRACE: "https://langfuse.example/trace/0af76519",
+            "Error": "OpenAIException - The server had an error while processing your request.",
+        },
+    ),
+    "metadata": message(metadata={"hello": "world", "run": "nightly-7"}),
+    "summary": message(step=Step.SUMMARY, count=58, total=60, members_more=57, since=NOW - timedelta(minutes=5)),
+    "digest": _digest(),
+    "report": message(
+        type=AlertType.SPEND_REPORTS,
+        severity=Severity.LOW,
+        headline="Spend 16 to 22 Nov 2026 (CET): $12,480 (+9 %)",
+        since=NOW,
+        facts={
+            "By team": "search $4,102 (+31 %) · billing $2,950 (-2 %) · 37 more $1,020 · no team $88",
+            "By tag": "batch $9,001 · chat $3,479",
+            "Not priced": "1,204 requests had no price",
+        },
+        labels={},
+        members=(),
+    ),
+    "fallback": message(
+        type=AlertType.CHANNEL_BROKEN,
+        step=Step.FIRING,
+        headline="The channel slack-1f2e3d4c takes no messages",
+        since=NOW,
+        facts={"Channel": "slack-1f2e3d4c", "Last answer": "answered 404 no_service"},
+        labels={"channel": "slack-1f2e3d4c"},
+        members=(),
+    ),
+    "test": message(
+        step=Step.TEST,
+        severity=Severity.LOW,
+        headline="This is a test message of alertworker, sent as llm_exceptions",
+        since=NOW,
+        facts={},
+        labels={},
+        members=(),
+    ),
+    "hostile": _hostile(),
+}

@@ -1,0 +1,101 @@
+"""Teams: the schema of Adaptive Cards (https://adaptivecards.io/explorer) for what we use of it, and 28 KB."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from tests.contract.kinds import Sent
+from tests.contract.rules.shape import keys
+
+_MOST = 28 * 1024
+#: The parser that cards' own renderer is used with.
+_MARKDOWN = MarkdownIt("js-default")
+#: What text may become: nothing that leads anywhere, hides or stands out; at the most a list.
+_PLAIN = {
+    "paragraph_open", "paragraph_close", "inline", "text", "softbreak", "hardbreak", "list_item_open",
+    "list_item_close", "bullet_list_open", "bullet_list_close", "ordered_list_open", "ordered_list_close",
+}  # fmt: skip
+_CHOICES = {
+    "weight": {"Lighter", "Default", "Bolder"},
+    "size": {"Small", "Default", "Medium", "Large", "ExtraLarge"},
+    "color": {"Default", "Dark", "Light", "Accent", "Good", "Warning", "Attention"},
+    "fontType": {"Default", "Monospace"},
+    "spacing": {"None", "Small", "Default", "Medium", "Large", "ExtraLarge", "Padding"},
+}
+
+
+def complaints(sent: Sent) -> list[str]:
+    """Say why Teams would refuse it, or show it otherwise than it is meant."""
+    return list(_complaints(sent))
+
+
+def _complaints(sent: Sent) -> Iterator[str]:
+    # Without it, what is counted is UTF-16: https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/format-your-bot-messages
+    if sent.headers["Content-Type"] != "application/json; charset=utf-8":
+        yield "no charset"
+    # A workflow counts the card as a text within JSON: https://github.com/MicrosoftDocs/msteams-docs/issues/11274
+    if (size := len(json.dumps(sent.body, ensure_ascii=False).encode())) > _MOST:
+        yield f"{size} bytes"
+    body = json.loads(sent.body)
+    yield from keys("message", body, {"type", "attachments"})
+    if body["type"] != "message" or len(body["attachments"]) != 1:
+        yield "no message with one attachment"
+    [attachment] = body["attachments"]
+    yield from keys("attachment", attachment, {"contentType", "contentUrl", "content"})
+    if attachment["contentType"] != "application/vnd.microsoft.card.adaptive":
+        yield "content type"
+    card = attachment["content"]
+    yield from keys("card", card, {"$schema", "type", "version", "body"}, {"msteams"})
+    if card["type"] != "AdaptiveCard" or card["version"] not in ("1.4", "1.5"):
+        yield "card type or version"
+    for element in card["body"]:
+        yield from _element(element)
+
+
+def _element(element: dict[str, Any]) -> Iterator[str]:
+    if element["type"] == "TextBlock":
+        yield from keys("TextBlock", element, {"type", "text"}, {"wrap", "isSubtle", *_CHOICES})
+        yield from (
+            f"{name} {element[name]!r}" for name, known in _CHOICES.items() if element.get(name, "Default") not in known
+        )
+        if not element.get("wrap"):
+            yield "a TextBlock without wrap, whose end is not shown"
+        yield from _text(element["text"])
+    elif element["type"] == "FactSet":
+        yield from keys("FactSet", element, {"type", "facts"})
+        if not element["facts"]:
+            yield "an empty FactSet"
+        for fact in element["facts"]:
+            yield from keys("Fact", fact, {"title", "value"})
+            yield from _text(fact["title"])
+            yield from _text(fact["value"])
+    else:
+        yield f"element {element['type']!r}"
+
+
+def _text(text: str) -> Iterator[str]:
+    if not text.strip():
+        yield "an empty text"
+    if re.search(r"\{\{|\$\{", text):
+        yield f"a function in {text[:60]!r}"
+    tokens = _MARKDOWN.parse(text)
+    if found := {token.type for top in tokens for token in (top, *(top.children or ()))} - _PLAIN:
+        yield f"{found} in {text[:60]!r}"
+
+
+def shown(sent: Sent) -> str:
+    """Give the text that a reader sees."""
+    [attachment] = json.loads(sent.body)["attachments"]
+    texts = []
+    for element in attachment["content"]["body"]:
+        facts = [text for fact in element.get("facts", []) for text in (fact["title"], fact["value"])]
+        texts += [element["text"]] if "text" in element else facts
+    tokens = [token for text in texts for token in _MARKDOWN.parse(text)]
+    return "\n".join(
+        "".join(child.content or "\n" for child in token.children) if token.children else "" for token in tokens
+    )

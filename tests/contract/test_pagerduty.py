@@ -1,0 +1,69 @@
+"""PagerDuty's events: what each step of an alert's life becomes, and where links lead."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from alertworker.alerts import TRACE, Severity
+from alertworker.messages import Message, Step
+from tests.contract.cases import ID, message, outage
+from tests.contract.kinds import ROUTING_KEY, sent
+
+
+def event(made: Message) -> dict[str, Any]:
+    """Give what is posted."""
+    posted: dict[str, Any] = json.loads(sent("pagerduty", made).body)
+    return posted
+
+
+@pytest.mark.parametrize(
+    ("step", "action"),
+    [
+        (Step.NOTICE, "trigger"),
+        (Step.FIRING, "trigger"),
+        (Step.SUMMARY, "trigger"),
+        (Step.REMINDER, "trigger"),
+        (Step.RESOLVED, "resolve"),
+        (Step.PASSED, "resolve"),
+        (Step.TEST, "trigger"),
+    ],
+)
+def test_every_step_of_an_alert_is_about_one_incident(step: Step, action: str) -> None:
+    """The key is the alert's id: another generation is another incident."""
+    posted = event(outage(step=step))
+
+    assert (posted["event_action"], posted["dedup_key"], posted["routing_key"]) == (action, ID, ROUTING_KEY)
+
+
+@pytest.mark.parametrize(("severity", "theirs"), list(zip(Severity, ["warning", "error", "critical"], strict=True)))
+def test_each_severity_has_its_own(severity: Severity, theirs: str) -> None:
+    """LiteLLM has three; "info", the lowest of PagerDuty's four, is for tests."""
+    assert event(outage(severity=severity))["payload"]["severity"] == theirs
+    assert event(outage(severity=severity, step=Step.TEST))["payload"]["severity"] == "info"
+
+
+def test_links_lead_to_the_proxy_and_to_the_trace_and_nowhere_else() -> None:
+    """A caller's text may be an address; it becomes no link, and there are no images from elsewhere."""
+    trace = "https://langfuse.example/trace/1"
+    posted = event(message(facts={TRACE: trace, "Team": "https://evil.example"}, proxy_url="https://proxy.example"))
+
+    assert posted["links"] == [
+        {"href": "https://proxy.example", "text": "LLM proxy"},
+        {"href": trace, "text": "Trace"},
+    ]
+    assert posted["client_url"] == "https://proxy.example"
+    assert "images" not in posted
+    for address in ("javascript:alert(1)", "https://a b.example", "https://x.example\n", ""):
+        assert not {"links", "client_url"} & event(message(facts={TRACE: address}, proxy_url=address)).keys()
+
+
+def test_nothing_of_a_callers_covers_what_is_ours() -> None:
+    """Facts, labels and metadata have rooms of their own, whatever they are called."""
+    details = event(message(facts={"count": "f"}, labels={"count": "l"}, metadata={"count": "m"}, total=7))["payload"]
+
+    assert details["custom_details"]["count"] == 7
+    named = {room: details["custom_details"][room]["count"] for room in ("facts", "labels", "metadata")}
+    assert named == {"facts": "f", "labels": "l", "metadata": "m"}
