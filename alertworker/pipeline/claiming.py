@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
-from alertworker.alerts import COVERED_BY, MAX_MEMBERS, Alert, Kind, OpenAlert
+from alertworker.alerts import COVERED_BY, MAX_MEMBERS, Alert, AlertType, Kind, OpenAlert
 from alertworker.grouping import compose
-from alertworker.inhibitions import find_inhibitor
+from alertworker.inhibitions import OpenCondition, find_inhibitor
 from alertworker.messages import Message, Step
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
@@ -111,7 +112,14 @@ def _muted_by(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Ru
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return f"silence {silence.id}"
-    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, tx.open_conditions)
+    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, lambda: _routed(tx, runtime, now=now))
     if inhibitor is not None:
         return f"alert {inhibitor.id}"
     return "time" if decision.mute and not decision.channels else None
+
+
+def _routed(tx: Transaction, runtime: Runtime, *, now: datetime) -> list[OpenCondition]:
+    """Give the open conditions that go to somebody, if not at this hour: one that nobody hears of explains nothing."""
+    decide = partial(runtime.router.decide, now=now)
+    ways = [(one, decide(AlertType(one.labels["alert_type"]), one.labels)) for one in tx.open_conditions()]
+    return [one for one, decision in ways if decision.channels or decision.mute]

@@ -173,6 +173,17 @@ def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
     assert len(outbox.sent) == 3
 
 
+def test_a_condition_that_nobody_hears_of_mutes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """An outage whose type is off leaves the failures of its deployment to be told."""
+    types = runtime.router.types - {AlertType.OUTAGE_ALERTS}
+    runtime = replace(runtime, router=replace(runtime.router, types=types))
+    for kind in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
+        store.run(partial(claim, alert=condition(kind, deployment="d1"), runtime=runtime, now=NOW))
+    run_until_quiet(runtime, NOW)
+
+    assert [message.type for message in outbox.sent] == [AlertType.LLM_EXCEPTIONS]
+
+
 def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
