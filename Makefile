@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install litellm run demo format lint types imports test check chaos bench clean
+.PHONY: help install litellm run demo format lint types imports test check chaos torture bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ check: format lint types imports test ## Everything above
 
 chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
+
+torture: $(STAMP) litellm ## LiteLLM's own alerting and ours on the same faults; ROWS=name,… for some only
+	$(BIN)/python -m bench.torture $(ROWS)
 
 bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery
 	$(BIN)/python -m bench

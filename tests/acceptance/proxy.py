@@ -46,6 +46,9 @@ class Proxy:
     upstream_port: int = field(default_factory=free_port)
     #: False where another proxy's upstream, on the same port, answers for both.
     own_upstream: bool = True
+    #: What the proxy is told beside its configuration, by its environment and on its command line.
+    environ: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def up(self) -> None:
@@ -56,19 +59,27 @@ class Proxy:
         upstream = [sys.executable, str(_ROOT / "tests" / "acceptance" / "upstream.py"), str(self.upstream_port)]
         if self.own_upstream:
             self._spawn("upstream", upstream, {})
-        command = [str(python.parent / "litellm"), "--config", "litellm.yaml", "--port", str(self.port)]
+        command = [
+            str(python.parent / "litellm"),
+            "--config",
+            "litellm.yaml",
+            "--port",
+            str(self.port),
+            *self.arguments,
+        ]
         environ = {
             "ALERTWORKER_BROKER_URL": self.broker_url,
             "ALERTWORKER_DATA_DIR": str(self.folder / "data"),
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "NO_PROXY": "127.0.0.1",
+            **self.environ,
         }
         self._spawn("proxy", command, environ)
         self._wait()
 
-    def end(self) -> None:
-        """Tell the proxy alone to end, as an orchestrator does."""
-        self._processes[-1].send_signal(signal.SIGTERM)
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Tell the proxy alone to end, as an orchestrator does; do not wait for it."""
+        self._processes[-1].send_signal(number)
 
     def down(self, number: int = signal.SIGTERM) -> None:
         """Stop both."""
@@ -82,14 +93,22 @@ class Proxy:
         self._processes.clear()
 
     def ask(
-        self, model: str, *, stream: bool = False, timeout: float = 60, key: str = MASTER_KEY, read: int = -1
+        self,
+        model: str,
+        *,
+        stream: bool = False,
+        timeout: float = 60,
+        key: str = MASTER_KEY,
+        read: int = -1,
+        prompt: str = PROMPT,
+        note: str = "world",
     ) -> tuple[int, str]:
         """Send one request; ``read`` bytes of the answer are read before the connection is closed (-1: all)."""
         body = {
             "model": model,
             "stream": stream,
-            "messages": [{"role": "user", "content": PROMPT}],
-            "metadata": {"tags": ["acceptance"], "alerting_metadata": {"hello": "world"}},
+            "messages": [{"role": "user", "content": prompt}],
+            "metadata": {"tags": ["acceptance"], "alerting_metadata": {"hello": note}},
         }
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/v1/chat/completions",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -30,8 +31,8 @@ class Post:
 
     @property
     def text(self) -> str:
-        """Give Slack's ``text``."""
-        return str(self.body["text"])
+        """Give Slack's ``text``; none where the body is another vendor's."""
+        return str(self.body.get("text", ""))
 
     @property
     def count(self) -> int:
@@ -48,6 +49,8 @@ class Receiver:
     url: str = ""
     posts: list[Post] = field(default_factory=list)
     answer: Callable[[int, str], Answer] = lambda _number, _path: OK
+    #: While it is entered nobody listens, and no connection of before is left.
+    refusing: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def taken(self, containing: str = "") -> list[Post]:
         """Give what was taken, in order."""
@@ -69,6 +72,16 @@ class Receiver:
 def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     """Run a receiver; with a context it speaks TLS."""
     state = Receiver()
+    port = _Port(_handler(state), tls)
+    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{port.server.server_port}"
+    state.refusing = port.refusing
+    try:
+        yield state
+    finally:
+        port.close()
+
+
+def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,14 +107,51 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
             """Keep the test's output clean."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    if tls is not None:
-        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    state.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
-    try:
-        yield state
-    finally:
-        server.shutdown()
-        server.server_close()
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its connections, so that they can be ended with it."""
+
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        self.connections: list[socket.socket] = []
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.append(request)
+        super().process_request(request, client_address)
+
+
+class _Port:
+    """A port that is listened at, and for a while may not be."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> None:
+        self._handler = handler
+        self._tls = tls
+        self.server = self._listen(0)
+
+    def _listen(self, port: int) -> _Server:
+        server = _Server(("127.0.0.1", port), self._handler)
+        if self._tls is not None:
+            server.socket = self._tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+    def close(self) -> None:
+        """Listen no more, and end what is connected."""
+        self.server.shutdown()
+        self.server.server_close()
+        for connection in self.server.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Listen at the port again afterwards."""
+        self.close()
+        try:
+            yield
+        finally:
+            self.server = self._listen(self.server.server_port)

@@ -1,0 +1,90 @@
+"""Run scenarios and print their rows: `python -m bench.torture [NAME,…]`, all if none is named."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.torture.ledger import Row, Side
+from bench.torture.pair import Setup, running
+from bench.torture.scenarios import SCENARIOS, Scenario
+from tests.acceptance.command import alertworker
+from tests.acceptance.proxy import litellm_python
+
+#: How many proxies run at once: what they do is mostly waiting.
+AT_ONCE = 3
+
+
+def main(arguments: list[str]) -> int:
+    """Print the tables; 1 where a scenario could not be run, or alertworker did not do what is expected."""
+    names = [name for argument in arguments for name in argument.split(",") if name] or list(SCENARIOS)
+    unknown = [name for name in names if name not in SCENARIOS]
+    if unknown:
+        print(f"no row {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+        return _compare(names, Path(folder))
+
+
+def _compare(names: list[str], folder: Path) -> bool:
+    """Run scenarios and print their rows; true where one could not be run, or alertworker's books are not clean."""
+    chosen = {name: SCENARIOS[name] for name in names}
+    groups = [[name for name in chosen if chosen[name].setup is setup] for setup in _setups(chosen.values())]
+    rows: dict[str, Row] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for found in pool.map(lambda group: _run(group, folder), groups):
+            rows |= found
+    _print({name: rows[name] for name in names if name in rows})
+    failed = [name for name in names if name not in rows or not rows[name].alertworker.ledger.clean]
+    if failed:
+        print(f"not as expected: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
+
+
+def _setups(scenarios: Iterable[Scenario]) -> list[Setup]:
+    return list(dict.fromkeys(scenario.setup for scenario in scenarios))
+
+
+def _run(names: list[str], folder: Path) -> dict[str, Row]:
+    """Run the scenarios of one setup, one after the other; what could not be run is said and left out."""
+    rows = {}
+    try:
+        with running(SCENARIOS[names[0]].setup, folder / names[0]) as pair:
+            for name in names:
+                began = time.monotonic()
+                rows[name] = SCENARIOS[name].run(pair)
+                print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
+        traceback.print_exc()
+    return rows
+
+
+def _print(rows: Mapping[str, Row]) -> None:
+    version = alertworker(Path.cwd(), "--version").stdout.split()[-1]
+    litellm = next((litellm_python().parents[1] / "lib").glob("python3*/site-packages/litellm-*.dist-info")).name
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {litellm.removesuffix('.dist-info')}, alertworker-{version}\n")
+    print("| row | on both sides | expected | LiteLLM | alertworker |\n|---|---|---|---|---|")
+    for name, row in rows.items():
+        scenario = SCENARIOS[name]
+        sides = f"{row.litellm.said} | {row.alertworker.said}"
+        print(f"| `{name}` | {scenario.fault} | {scenario.expected} | {sides} |")
+    heads = "raised | delivered | lost | duplicated | false | messages"
+    print(f"\n| row | side | {heads} |\n|---|---|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        print(f"| `{name}` | LiteLLM | {_books(row.litellm)} |\n| | alertworker | {_books(row.alertworker)} |")
+
+
+def _books(side: Side) -> str:
+    ledger = side.ledger
+    counts = (ledger.raised, ledger.delivered, ledger.lost, ledger.duplicated, ledger.false, ledger.messages)
+    return " | ".join(map(str, counts))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""One LiteLLM proxy whose calls both alertings watch; each posts to a counting receiver of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.torture.ledger import counted
+from tests.acceptance.proxy import MASTER_KEY, Proxy
+from tests.acceptance.receiver import Receiver, receiver
+from tests.acceptance.stack import Stack, free_port
+
+#: LiteLLM sends what is queued each 5 s; whoever waits for it waits for two rounds.
+FLUSH_SECONDS: Final = 5.0
+SETTLE_SECONDS: Final = 2 * FLUSH_SECONDS + 1
+#: Fails once in each scenario while both receivers are well, to show that both sides can tell.
+CONTROL: Final = "status-500-control"
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What scenarios run on: both sides get the same ``alert_types``, ``general_settings`` and traffic.
+
+    ``adapt`` changes the proxy's configuration, ``files`` are put beside it, ``worker`` is our own section.
+    """
+
+    alert_types: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    general: Mapping[str, Any] = field(default_factory=dict)
+    adapt: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: config
+    files: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    worker: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """Give LiteLLM's words for alerting, as both sides read them."""
+        return {
+            "alerting": ["slack"],
+            "alert_types": [*self.alert_types, "llm_exceptions"],
+            "alerting_threshold": 3,
+            **self.general,
+        }
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A proxy with both alertings, our installation, and the two receivers."""
+
+    proxy: Proxy
+    stack: Stack
+    theirs: Receiver
+    ours: Receiver
+    #: LiteLLM's alerting is off: nothing comes to ``theirs``, and nobody waits for it.
+    alone: bool = False
+
+    @property
+    def receivers(self) -> tuple[Receiver, Receiver]:
+        """Give both."""
+        return self.theirs, self.ours
+
+    @property
+    def awaited(self) -> tuple[Receiver, ...]:
+        """Give those that something is to come to."""
+        return (self.ours,) if self.alone else self.receivers
+
+    def control(self) -> None:
+        """Let a call fail and wait until both sides have told of it; LiteLLM's next flush is then 5 s away."""
+        before = [counted(one.taken(CONTROL)) for one in self.awaited]
+        self.fail(CONTROL)
+        for one, told in zip(self.awaited, before, strict=True):
+            if not wait(lambda one=one, told=told: counted(one.taken(CONTROL)) > told, 30):  # type: ignore[misc]
+                raise AssertionError(f"a side never tells, also when all is well: {one.posts}")
+
+    def fail(self, model: str, count: int = 1, *, every: float = 0.0) -> None:
+        """Let calls of a model fail, one after the other."""
+        for _ in range(count):
+            status, answer = self.proxy.ask(model)
+            assert status >= 400, answer
+            time.sleep(every)
+
+    def ask(self, models: list[str], *, at_once: int, **more: Any) -> list[int]:
+        """Ask for all of these, so many at a time, and give the statuses."""
+        with ThreadPoolExecutor(at_once) as pool:
+            return [status for status, _ in pool.map(lambda model: self.proxy.ask(model, **more), models)]
+
+    def settle(self, told: Callable[[Receiver], bool], seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until both sides have told, or had the time for it; then a little for what should not come."""
+        wait(lambda: all(told(one) for one in self.awaited), seconds)
+        time.sleep(2)
+
+
+def wait(holds: Callable[[], bool], seconds: float) -> bool:
+    """Wait until it holds; false when it never did."""
+    ends = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@contextmanager
+def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair]:
+    """Run both sides on one proxy; ``alone`` turns LiteLLM's alerting off."""
+    with receiver() as theirs, receiver() as ours:
+        stack = Stack(folder / "s", json.dumps(_worker(setup, ours.url)), {"ALERTWORKER_HTTP_PORT": str(free_port())})
+        proxy = _Proxy(
+            folder / "p",
+            stack.broker_url,
+            (CONTROL, *setup.models),
+            setup.words | ({"alerting": []} if alone else {}),
+            environ={"SLACK_WEBHOOK_URL": f"{theirs.url}/slack", "WEBHOOK_URL": f"{theirs.url}/budgets"},
+            arguments=setup.arguments,
+            adapt=setup.adapt,
+        )
+        proxy.folder.mkdir(parents=True)
+        for name, text in setup.files.items():
+            (proxy.folder / name).write_text(text)
+        try:
+            stack.up()
+            proxy.up()
+            yield Pair(proxy, stack, theirs, ours, alone)
+        finally:
+            proxy.down()
+            stack.down()
+
+
+def _worker(setup: Setup, url: str) -> dict[str, Any]:
+    """Give our configuration: LiteLLM's words as the proxy has them, and summaries as often as LiteLLM sends."""
+    return {
+        "general_settings": setup.words | {"master_key": MASTER_KEY},
+        "environment_variables": {"SLACK_WEBHOOK_URL": f"{url}/slack", "WEBHOOK_URL": f"{url}/budgets"},
+        "alertworker": {"group_interval": FLUSH_SECONDS, **setup.worker},
+    }
+
+
+@dataclass
+class _Proxy(Proxy):
+    """A proxy whose configuration a setup may change."""
+
+    adapt: Callable[[dict[str, Any]], dict[str, Any]] = lambda config: config
+
+    def _config(self) -> dict[str, Any]:
+        return self.adapt(super()._config())

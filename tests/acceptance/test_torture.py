@@ -1,0 +1,29 @@
+"""The faults of `make torture`, on a real proxy whose calls only alertworker watches: everything is told, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.torture import delivery
+from bench.torture.ledger import Ledger
+from bench.torture.pair import running
+
+
+@pytest.mark.timeout(240)
+def test_a_receiver_in_trouble_and_processes_that_are_killed_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    """A receiver that answers 500, one that asks to wait, one that is away, and SIGKILL to proxy and workers."""
+    setup = replace(delivery.RECEIVERS, worker={"group_interval": 2})
+    with running(setup, tmp_path, alone=True) as pair:
+        rows = [
+            delivery.receiver_500(pair, seconds=2),
+            delivery.receiver_429(pair),
+            delivery.receiver_down(pair, seconds=2),
+            delivery.killed(pair, again=False),
+        ]
+
+    books = [row.alertworker.ledger for row in rows]
+    assert books == [Ledger(10, 10, messages=ledger.messages) for ledger in books]
+    assert all(ledger.messages <= 4 for ledger in books)
