@@ -15,6 +15,7 @@ from alertworker.grouping import spell
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, Readings
+from alertworker.zone_change import ZoneChange
 
 #: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
 _PATIENCE: Final = timedelta(minutes=10)
@@ -76,10 +77,12 @@ class Examiner:
             readings = self.gauges.read(now=now)
             lanes = self.store.lane_states(now=now)
             dropped = self._dropped()
+            zone, change = self.desk.ledger_zone()
         except AlertWorkerError as error:
             return Examination((*found, Finding("database", State.PROBLEM, str(error))))
         found.append(Finding("database", State.OK, "answers"))
         found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
+        found.append(_ledger(settings, zone, change, now=now))
         known = {config.name for config in settings.channels}
         found += _lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone))
         return Examination(tuple(found), _counters(readings, dropped), lanes, readings.dead_letters)
@@ -136,6 +139,16 @@ def _letters(readings: Readings) -> Finding:
     if not named:
         return Finding("dead letters", State.OK, "none")
     return Finding("dead letters", State.NOTE, f"{named}; replay or discard them")
+
+
+def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Finding:
+    """Compare the zone that days are cut in with the one that is configured, and with the one before."""
+    if zone is not None and zone != settings.time_zone:
+        text = f"workers cut days in {zone}, and time_zone is {settings.time_zone} here; restart them, or set it back"
+        return Finding("ledger", State.NOTE, text)
+    if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
+        return Finding("ledger", State.NOTE, str(change))
+    return Finding("ledger", State.OK, f"days are cut in {settings.time_zone}")
 
 
 def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:

@@ -91,6 +91,11 @@ class OutcomeSums:
     attempts: int = 0
     calls: int = 0
 
+    def add(self, other: OutcomeSums) -> None:
+        """Add other sums to these."""
+        self.attempts += other.attempts
+        self.calls += other.calls
+
 
 class LatencyKey(NamedTuple):
     """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of bounds."""
@@ -123,6 +128,11 @@ class FallbackSums:
 
     succeeded: int = 0
     failed: int = 0
+
+    def add(self, other: FallbackSums) -> None:
+        """Add other sums to these."""
+        self.succeeded += other.succeeded
+        self.failed += other.failed
 
 
 class AliasKey(NamedTuple):

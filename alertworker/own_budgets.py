@@ -42,6 +42,11 @@ class OwnBudget(BaseModel):
     anchor: date = date(2024, 1, 1)
     thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
 
+    def fits(self, *names: str) -> bool:
+        """Tell whether an id or a name is one of those meant: only ``*`` and ``?`` have a meaning of their own."""
+        pattern = self.entity.replace("[", "[[]")
+        return any(name and fnmatchcase(name, pattern) for name in names)
+
     def days(self, day: date) -> tuple[date, date]:
         """Give the first day of the period that a day is in, and the first day after it."""
         if self.period == "month":
@@ -60,6 +65,7 @@ class OwnPeriod:
     key: BudgetKey
     dimension: str
     entity: str
+    alias: str
     first: date
     last: date
     reading: Reading
@@ -73,15 +79,17 @@ def present(
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent."""
+    """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
+
+    A key's budget goes by its name, so that a rotated key keeps it.
+    """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:
         alias = aliases.get((dimension, entity), "")
         for budget in budgets if entity not in ("", OTHER) else ():
-            fits = fnmatchcase(entity, budget.entity) or (alias and fnmatchcase(alias, budget.entity))
-            key = BudgetKey(f"own {dimension} {budget.period}", entity)
-            if budget.dimension == dimension and fits and key not in found:
-                found[key] = _period(key, budget, entity, alias, (zone, now))
+            if budget.dimension == dimension and budget.fits(entity, alias):
+                key = BudgetKey(f"own {dimension} {budget.period}", alias if dimension == "key" and alias else entity)
+                found.setdefault(key, _period(key, budget, entity, alias, (zone, now)))
     return found
 
 
@@ -100,4 +108,4 @@ def _period(key: BudgetKey, budget: OwnBudget, entity: str, alias: str, moment: 
         shares=tuple(sorted(budget.thresholds)),
         who={own: entity} | ({named: alias} if named and alias else {}),
     )
-    return OwnPeriod(key, budget.dimension, entity, first, end - timedelta(days=1), reading)
+    return OwnPeriod(key, budget.dimension, entity, alias, first, end - timedelta(days=1), reading)

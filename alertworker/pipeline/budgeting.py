@@ -24,10 +24,11 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
     What was spent of a budget of our own is summed up only then, with the rows of all that had the lock before.
     """
     readings = dict(folded.budgets)
-    own = _own(folded, runtime, now=now)
+    own = _own(tx, folded, runtime, now=now)
     known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
     for key, period in own.items():
-        spent = tx.spent_in(period.dimension, period.entity, period.first, period.last)
+        entities = _bearers(tx, period.dimension, period.entity, period.alias)
+        spent = tx.spent_in(period.dimension, entities, period.first, period.last)
         readings[key] = replace(period.reading, spend_nanos=max(0, spent))
     judged = []
     for key in sorted(readings):
@@ -69,21 +70,28 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
-def _own(folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
+def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
+    """Give the budgets of our own that a batch has spent on; names are those that the ledger knows."""
     if not runtime.budgets:
         return {}
-    touched = {(key.dimension, key.entity) for key in folded.ledger.spend()}
-    names = {(key.dimension, key.entity): key.alias for key in sorted(folded.ledger.aliases)}
-    return present(runtime.budgets, sorted(touched), names, zone=runtime.zone, now=now)
+    limited = {budget.dimension for budget in runtime.budgets}
+    touched = sorted({(key.dimension, key.entity) for key in folded.ledger.spend() if key.dimension in limited})
+    return present(runtime.budgets, touched, tx.newest_names(touched), zone=runtime.zone, now=now)
+
+
+def _bearers(tx: Transaction, dimension: str, entity: str, alias: str) -> list[str]:
+    """Give whose spend it is: a key has a new hash each time that it is rotated, and keeps its name."""
+    return tx.bearers(dimension, alias) if dimension == BudgetScope.KEY and alias else [entity]
 
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
     dimension = budgets.scope_of(key)
     entity = reading.who.get("key_hash", "") if dimension == BudgetScope.KEY else key.entity
+    entities = _bearers(tx, dimension, entity, reading.who.get("key_alias", ""))
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.behind(dimension, entity, first, last)))
+    return replace(alert, facts=explained(alert, tx.behind(dimension, entities, first, last)))
 
 
 def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:

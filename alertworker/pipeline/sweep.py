@@ -19,6 +19,7 @@ from alertworker.pipeline.quiet import announce_silent
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.users import look_at_users
+from alertworker.pipeline.zone import look_at_zone
 from alertworker.ports import LostPublisher, Transaction
 
 #: How often a canary is sent round the line.
@@ -58,6 +59,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
         _settle(tx, alert, runtime, now=now)
     end_budgets(tx, runtime, now=now)
     look_at_users(tx, runtime, now=now)
+    look_at_zone(tx, runtime, now=now)
     arrived = tx.line("canary_arrived")
     if arrived is not None:
         lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, now=now)

@@ -29,5 +29,5 @@ def _look(tx: Transaction, runtime: Runtime, day: date, least_nanos: int, *, now
         if tx.was_raised(alert.fingerprint):
             continue
         monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
-        behind = tx.behind("user", alert.identity["user"], day.replace(day=1) if monthly else day, day)
+        behind = tx.behind("user", [alert.identity["user"]], day.replace(day=1) if monthly else day, day)
         claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=now)

@@ -11,6 +11,7 @@ from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger import SpendKey, SpendSums
 from alertworker.windows import Bucket, Outage, Target
+from alertworker.zone_change import ZoneChange
 
 
 class BookPort(Protocol):
@@ -67,12 +68,26 @@ class BookPort(Protocol):
         """Give the users who spent something that day, and at least so much in it or in its month until then."""
         ...
 
-    def spent_in(self, dimension: str, entity: str, first: date, last: date) -> int:
-        """Give what an entity spent over all teams in these days, in nano-dollars."""
+    def spent_in(self, dimension: str, entities: Sequence[str], first: date, last: date) -> int:
+        """Give what entities spent together over all teams in these days, in nano-dollars."""
         ...
 
-    def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+    def behind(
+        self, dimension: str, entities: Sequence[str], first: date, last: date
+    ) -> dict[str, list[tuple[str, int]]]:
         """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
+        ...
+
+    def newest_names(self, entities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Give the present names of entities, by dimension and id; those without one are not in it."""
+        ...
+
+    def bearers(self, dimension: str, alias: str) -> list[str]:
+        """Give the ids whose present name that is: a rotated key's old and new hash."""
+        ...
+
+    def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:
+        """Note in which time zone days are cut; gives the change, if it is one."""
         ...
 
     def count(self, name: str, label: str, by: int = 1) -> None:

@@ -16,6 +16,7 @@ from alertworker.store.budgets import read_budget
 from alertworker.store.dead_letters import DeadLetters
 from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES
 from alertworker.store.transaction import SqlTransaction
+from alertworker.zone_change import ZoneChange
 
 
 class Desk(AlertLists, DeadLetters):
@@ -44,6 +45,10 @@ class Desk(AlertLists, DeadLetters):
         if since:
             statement = statement.where(ALERTS.c.last_at >= since)
         return self.run(lambda tx: tx.connection.execute(statement).all())
+
+    def ledger_zone(self) -> tuple[str | None, ZoneChange | None]:
+        """Give the time zone that days are cut in, ``None`` before the first sweep; and its last change."""
+        return self.run(lambda tx: (tx.zone(), tx.last_zone_change()))
 
     def open_alerts(self) -> Sequence[Any]:
         """Give the type, the severity and the labels of every open alert."""

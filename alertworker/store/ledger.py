@@ -4,32 +4,42 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Select, column, delete, func, literal, select, true, tuple_
+from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, select, true, tuple_
 
-from alertworker.capping import capped
+from alertworker.capping import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.folding import Fold
-from alertworker.ledger import DIMENSIONS, SUMS, AliasKey, AliasSpan, Ledger, SpendKey, SpendSums
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
-from alertworker.store.statements import Statements, insert_or
+from alertworker.ledger import (
+    DIMENSIONS,
+    SUCCEEDED,
+    SUMS,
+    FallbackKey,
+    FallbackSums,
+    Ledger,
+    OutcomeKey,
+    OutcomeSums,
+    SpendKey,
+    SpendSums,
+)
+from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.names import NameStatements
+from alertworker.store.statements import insert_or
 from alertworker.store.window_tables import CAUSES, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
 _COLUMNS: Final = (*SpendKey._fields, *SUMS)
-#: How stale the end of an alias's span may be; so that a name which is seen all the time is not written all the time.
-_STALE: Final = timedelta(days=1)
 #: How many rows of a table are forgotten in one transaction.
 _PIECE: Final = 5_000
 #: How many keys one look-up names.
 _CHUNK: Final = 500
 
 
-class LedgerStatements(Statements):
+class LedgerStatements(NameStatements):
     """What a batch adds to the books. Tables in the order written here, keys sorted."""
 
     def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
@@ -44,10 +54,10 @@ class LedgerStatements(Statements):
         spend = self._within(ledger.spend(), max_entities)
         booked = self._book(spend)
         self._grow(key for key in spend if booked[key].requests == spend[key].requests)
-        self._add(OUTCOMES, _rows(ledger.outcomes))
+        self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
         self._add(LATENCIES, _rows(ledger.latencies))
-        self._add(FALLBACKS, _rows(ledger.fallbacks))
-        self._name(ledger.aliases)
+        self._add(FALLBACKS, _rows(self._fallbacks(ledger.fallbacks)))
+        self.keep_names(ledger.aliases)
         return booked
 
     def prune_ledger(self, *, before: date) -> bool:
@@ -77,15 +87,60 @@ class LedgerStatements(Statements):
         room = {place: most - size for place, size in sizes.items() if size + asked[place] > most}
         if not room:
             return dict(spend)
-        known = self._known([key for key in spend if (key.day, key.dimension) in room])
-        return capped(spend, known=known, room=room)
+        known = self._known(SPEND, SpendKey._fields, [key for key in spend if (key.day, key.dimension) in room])
+        return capped(
+            spend,
+            known=map(SpendKey._make, known),
+            room=room,
+            place=lambda key: (key.day, key.dimension),
+            other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
+        )
 
-    def _known(self, keys: Sequence[SpendKey]) -> Iterable[SpendKey]:
-        columns = [SPEND.c[name] for name in SpendKey._fields]
+    def _outcomes(self, outcomes: Mapping[OutcomeKey, OutcomeSums]) -> dict[OutcomeKey, OutcomeSums]:
+        """Keep a deployment's day within its cap of classes of errors; what is beyond adds up in one of them."""
+        errors = [key for key in outcomes if key.outcome != SUCCEEDED]
+        known, room = self._room(OUTCOMES, errors, MAX_OUTCOMES, width=2)
+        return capped(
+            outcomes,
+            known=[key for key in outcomes if key in known or key.outcome == SUCCEEDED],
+            room=room,
+            place=lambda key: (key.day, key.deployment_id),
+            other=lambda key: key._replace(outcome=OTHER),
+        )
+
+    def _fallbacks(self, fallbacks: Mapping[FallbackKey, FallbackSums]) -> dict[FallbackKey, FallbackSums]:
+        known, room = self._room(FALLBACKS, list(fallbacks), MAX_FALLBACKS, width=1)
+        return capped(
+            fallbacks,
+            known=[key for key in fallbacks if key in known],
+            room=room,
+            place=lambda key: (key.day,),
+            other=lambda key: key._replace(asked=OTHER),
+        )
+
+    def _room(
+        self, table: Table, keys: Sequence[tuple[Any, ...]], most: int, *, width: int
+    ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
+        """Give which keys have a row, and how many more the places of the others take: the first ``width`` columns.
+
+        A batch asks once where all it brings is known, as is usual.
+        """
+        fields = [column.name for column in table.primary_key]
+        known = set(self._known(table, fields, keys))
+        places = sorted({key[:width] for key in keys if key not in known})
+        if not places:
+            return known, {}
+        columns = list(table.primary_key)[:width]
+        counted = select(*columns, func.count()).where(tuple_(*columns).in_(places)).group_by(*columns)
+        taken = {tuple(row[:width]): row[width] for row in self.connection.execute(counted)}
+        return known, {place: max(0, most - taken.get(place, 0)) for place in places}
+
+    def _known(self, table: Table, fields: Sequence[str], keys: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        columns = [table.c[name] for name in fields]
         for start in range(0, len(keys), _CHUNK):
             chunk = keys[start : start + _CHUNK]
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
-                yield SpendKey(*row)
+                yield tuple(row)
 
     def _book(self, spend: Mapping[SpendKey, SpendSums]) -> dict[SpendKey, SpendSums]:
         if not spend:
@@ -111,44 +166,6 @@ class LedgerStatements(Statements):
         """Count rows that are new: those that hold no more requests than were just added."""
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
-
-    def _name(self, aliases: Mapping[AliasKey, AliasSpan]) -> None:
-        """Keep the names entities were seen under; only what says something new is written."""
-        known = self._names(sorted({key[:2] for key in aliases}))
-        newest: dict[tuple[str, str], AliasSpan] = {}
-        for key, span in known.items():
-            last = newest.setdefault(key[:2], span)
-            if last.last_at < span.last_at:
-                newest[key[:2]] = span
-        news = {key: span for key, span in aliases.items() if _is_news(span, known.get(key), newest.get(key[:2]))}
-        if not news:
-            return
-        sqlite = self.connection.dialect.name == "sqlite"
-        least, greatest = (func.min, func.max) if sqlite else (func.least, func.greatest)
-        statement = insert_or(self.connection, ALIASES)
-        spans = {
-            "first_at": least(ALIASES.c.first_at, statement.excluded.first_at),
-            "last_at": greatest(ALIASES.c.last_at, statement.excluded.last_at),
-        }
-        upsert = statement.on_conflict_do_update(index_elements=list(ALIASES.primary_key), set_=spans)
-        self.connection.execute(upsert, _rows(news))
-
-    def _names(self, entities: Sequence[tuple[str, str]]) -> dict[AliasKey, AliasSpan]:
-        known: dict[AliasKey, AliasSpan] = {}
-        columns = (ALIASES.c.dimension, ALIASES.c.entity)
-        for start in range(0, len(entities), _CHUNK):
-            chunk = entities[start : start + _CHUNK]
-            for row in self.connection.execute(select(ALIASES).where(tuple_(*columns).in_(chunk))):
-                known[AliasKey(row.dimension, row.entity, row.alias)] = AliasSpan(row.first_at, row.last_at)
-        return known
-
-
-def _is_news(seen: AliasSpan, known: AliasSpan | None, newest: AliasSpan | None) -> bool:
-    """Tell whether a name is new, has become the current one again, or its span is out of date by much."""
-    if known is None or newest is None:
-        return True
-    renamed = newest.last_at > known.last_at and seen.last_at > newest.last_at
-    return renamed or seen.last_at - known.last_at > _STALE or known.first_at - seen.first_at > _STALE
 
 
 def _rows(sums: Mapping[Any, Any]) -> list[dict[str, Any]]:

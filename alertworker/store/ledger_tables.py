@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
 from alertworker.store.tables import METADATA, NAME, UtcDateTime
 
@@ -82,7 +82,13 @@ ALIASES = Table(
     Column("alias", NAME, primary_key=True),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
+    Index("aliases_by_name", "dimension", "alias"),
     sqlite_with_rowid=False,
+)
+
+#: The time zones that days were cut in, each with the moment from which it last was.
+ZONES = Table(
+    "ledger_zones", METADATA, Column("zone", NAME, primary_key=True), Column("since", UtcDateTime, nullable=False)
 )
 
 #: What was taken from other books: how far, and up to which cut-over.

@@ -10,12 +10,14 @@ from alertworker.store.ledger import LedgerStatements
 from alertworker.store.outages import OutageStatements
 from alertworker.store.retention import RetentionStatements
 from alertworker.store.user_spend import UserStatements
+from alertworker.store.zones import ZoneStatements
 
 
 class SqlTransaction(
     BookStatements,
     RetentionStatements,
     LedgerStatements,
+    ZoneStatements,
     CallStatements,
     OutageStatements,
     BudgetStatements,

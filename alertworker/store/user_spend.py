@@ -10,8 +10,8 @@ from sqlalchemy import case, func, or_, select
 
 from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
-from alertworker.store.ledger_tables import ALIASES, SPEND
-from alertworker.store.statements import Statements
+from alertworker.store.ledger_tables import SPEND
+from alertworker.store.names import NameStatements
 from alertworker.store.tables import ALERTS
 
 #: Where the models and keys of an entity are kept: what they are, and the dimension to look in.
@@ -22,7 +22,7 @@ _BEHIND: Final = {
 }
 
 
-class UserStatements(Statements):
+class UserStatements(NameStatements):
     """Users' days and months, out of the ledger."""
 
     def was_raised(self, fingerprint: str) -> bool:
@@ -45,14 +45,19 @@ class UserStatements(Statements):
             .order_by(SPEND.c.entity)
         )
         rows = self.connection.execute(statement).all()
-        return [UserSpend(row[0], self._alias("user", row[0]), int(row[1]), int(row[2]), int(row[3])) for row in rows]
+        names = self.newest_names(("user", row[0]) for row in rows)
+        return [
+            UserSpend(row[0], names.get(("user", row[0]), ""), int(row[1]), int(row[2]), int(row[3])) for row in rows
+        ]
 
-    def spent_in(self, dimension: str, entity: str, first: date, last: date) -> int:
-        """Give what an entity spent over all teams in these days, in nano-dollars."""
-        own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity == entity]
+    def spent_in(self, dimension: str, entities: Sequence[str], first: date, last: date) -> int:
+        """Give what entities spent together over all teams in these days, in nano-dollars."""
+        own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity.in_(entities)]
         return int(self.connection.execute(select(func.sum(SPEND.c.spend_nanos)).where(*own)).scalar() or 0)
 
-    def behind(self, dimension: str, entity: str, first: date, last: date) -> dict[str, list[tuple[str, int]]]:
+    def behind(
+        self, dimension: str, entities: Sequence[str], first: date, last: date
+    ) -> dict[str, list[tuple[str, int]]]:
         """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
         whole, half = (SPEND.c.team_id, SPEND.c.entity) if dimension == "team" else (SPEND.c.entity, SPEND.c.part)
         found: dict[str, list[tuple[str, int]]] = {}
@@ -60,21 +65,13 @@ class UserStatements(Statements):
             total = func.sum(SPEND.c.spend_nanos)
             statement = (
                 select(half, total)
-                .where(SPEND.c.dimension == place, SPEND.c.day.between(first, last), whole == entity)
+                .where(SPEND.c.dimension == place, SPEND.c.day.between(first, last), whole.in_(entities))
                 .group_by(half)
                 .having(total > 0)
                 .order_by(total.desc(), half)
                 .limit(3)
             )
             rows = self.connection.execute(statement).all()
-            found[named] = [(self._alias(named, row[0]) or row[0], int(row[1])) for row in rows]
+            names = self.newest_names((named, row[0]) for row in rows)
+            found[named] = [(names.get((named, row[0]), row[0]), int(row[1])) for row in rows]
         return found
-
-    def _alias(self, dimension: str, entity: str) -> str:
-        statement = (
-            select(ALIASES.c.alias)
-            .where(ALIASES.c.dimension == dimension, ALIASES.c.entity == entity)
-            .order_by(ALIASES.c.last_at.desc())
-            .limit(1)
-        )
-        return self.connection.execute(statement).scalar() or ""

@@ -7,17 +7,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.capping import OTHER
+from alertworker.capping import MAX_OUTCOMES, OTHER
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
 from alertworker.ledger import SpendKey, SpendSums
-from alertworker.pipeline import Runtime, ingest
+from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
-from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store import Desk, SqlSpendBook, SqlStore
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.zone_change import ZoneChange
 from tests.integration.line import NOW, answered, batch, failed, rows
 
 TODAY = NOW.date()
@@ -215,3 +217,52 @@ def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None
     ingest(batch(failed("b").model_copy(update=via)), runtime, now=NOW)
 
     assert [tuple(row) for row in rows(store, FALLBACKS)] == [(TODAY, "gpt-4o", "claude", 2, 1)]
+
+
+def test_made_up_classes_of_errors_are_bounded_and_none_is_lost(runtime: Runtime, book: SqlSpendBook) -> None:
+    """A provider, or a caller, that invents a class for each failure gets a hundred for a deployment and day."""
+
+    def attempt(error_class: str, deployment_id: str = "d1") -> AttemptFailed:
+        failure = Failure(error_class=error_class, origin=Origin.PROVIDER)
+        return AttemptFailed(call_id="c", started_at=NOW, occurred_at=NOW, deployment_id=deployment_id, failure=failure)
+
+    ingest(batch(answered("a"), attempt("Timeout"), attempt("Timeout", "d2")), runtime, now=NOW)
+    for start in range(0, 150, 50):
+        made_up = [attempt(f"Error{number:03}") for number in range(start, start + 50)]
+        ingest(batch(*made_up, attempt("Timeout"), attempt("Error000"), answered(f"b{start}")), runtime, now=NOW)
+
+    first, second = book.deployments(DAYS)
+    assert (first.failed, sum(first.attempts.values())) == (1 + 150 + 3 + 3, 4 + 157)
+    assert len(first.attempts) == MAX_OUTCOMES + 1, "what is other beside all that there was room for"
+    assert first.attempts["Timeout"] == first.attempts["Error000"] == 4
+    assert (first.attempts["succeeded"], first.attempts[OTHER]) == (4, 52)
+    assert second.attempts == {"Timeout": 1}
+
+
+def test_made_up_models_that_a_fallback_saves_are_bounded(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a fallback for whatever is asked, callers choose what was asked for."""
+    monkeypatch.setattr("alertworker.store.ledger.MAX_FALLBACKS", 2)
+    for number in range(4):
+        via = {"fallbacks": 1, "original_model_group": f"made up {number}", "model_group": "claude"}
+        ingest(batch(answered(f"a{number}").model_copy(update=via)), runtime, now=NOW)
+
+    kept = {row.asked: row.succeeded for row in rows(store, FALLBACKS)}
+    assert kept == {"made up 0": 1, "made up 1": 1, OTHER: 2}
+
+
+def test_a_change_of_the_time_zone_is_said_once(
+    store: SqlStore, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In the log when it happens, with what it means; and whoever asks later is told of it."""
+    for minute, name in enumerate(("UTC", "UTC", "Asia/Tokyo", "Asia/Tokyo")):
+        at = NOW + timedelta(minutes=minute)
+        sweep(replace(runtime, zone=ZoneInfo(name)), now=at)
+
+    (said,) = [record.message for record in caplog.records if record.name == "alertworker.ledger"]
+    assert said.startswith("time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:04:11+09:00")
+    assert Desk(store.engine).ledger_zone() == (
+        "Asia/Tokyo",
+        ZoneChange("UTC", "Asia/Tokyo", NOW + timedelta(minutes=2)),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from alertworker.messages import Step
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
+from alertworker.store.tables import BUDGETS as STANDINGS
 from alertworker.store.tables import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, answered, batch, rows, run_until_quiet
 
@@ -68,3 +70,36 @@ def test_workers_that_spend_on_different_teams_at_once_do_not_miss_the_crossing(
         thread.join()
 
     assert len(rows(store, NOTIFICATIONS)) == 1
+
+
+def test_a_rotated_key_keeps_its_budget_and_names_all_that_is_behind_it(
+    runtime: Runtime, store: SqlStore, outbox: Outbox
+) -> None:
+    """By its name, also where a batch does not give it; another key's spend is not its."""
+    runtime = replace(runtime, budgets=[OwnBudget(dimension="key", entity="cr?wler", max=100)])
+    calls: tuple[dict[str, Any], ...] = (
+        {"key_hash": "old", "key_alias": "crawler", "cost_nanos": 60 * DOLLAR, "model_group": "gpt-4o"},
+        {"key_hash": "other", "key_alias": "chat", "cost_nanos": 99 * DOLLAR},
+        {"key_hash": "new", "key_alias": "crawler", "cost_nanos": 1 * DOLLAR, "model_group": "o3"},
+        {"key_hash": "new", "key_alias": None, "cost_nanos": 30 * DOLLAR, "model_group": "o3"},
+    )
+    for number, facts in enumerate(calls):
+        at = NOW + timedelta(seconds=number)
+        ingest(batch(answered(f"c{number}", **facts)), runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert [message.headline for message in outbox.sent] == ["Key crawler: 85 % of budget"]
+    assert outbox.sent[0].facts["Spend"] == "$91 of $100 (91.0 %)"
+    assert outbox.sent[0].facts["Top models"] == "gpt-4o $60, o3 $31"
+    assert [(row.scope, row.entity) for row in rows(store, STANDINGS)] == [("own key month", "crawler")]
+
+
+def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -> None:
+    """A team's budget by its name, on calls that carry only its id."""
+    runtime = replace(runtime, budgets=[OwnBudget(dimension="team", entity="Search*", max=100)])
+    for number, name in enumerate(("Search EU", None, None)):
+        at = NOW + timedelta(seconds=number)
+        ingest(batch(answered(f"c{number}", team_id="t1", team_alias=name, cost_nanos=31 * DOLLAR)), runtime, now=at)
+        run_until_quiet(runtime, at)
+
+    assert [message.headline for message in outbox.sent] == ["Team Search EU: 85 % of budget"]

@@ -93,7 +93,13 @@ def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None
     """What a dimension has no room for is under "(other)" of its team, to the nano-dollar."""
     spend = ledger_of(events).spend()
     known = [key for key in spend if key.entity == "a"]
-    books = capped(spend, known=known, room={(key.day, "user"): room for key in spend})
+    books = capped(
+        spend,
+        known=known,
+        room={(key.day, "user"): room for key in spend},
+        place=lambda key: (key.day, key.dimension),
+        other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
+    )
 
     for dimension in ("user", "key", "team"):
         before = [sums for key, sums in spend.items() if key.dimension == dimension]

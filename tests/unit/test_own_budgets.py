@@ -57,6 +57,36 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
     assert (shares["own team day"], shares["own team month"]) == ((50, 90), SHARES)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names", "fits"),
+    [
+        ("batch-*", ("batch-7", ""), True),
+        ("batch-?", ("batch-77", ""), False),
+        ("[prod] *", ("[prod] chat", ""), True),
+        ("[prod] *", ("p chat", ""), False),
+        ("Search", ("t1", "Search"), True),
+        ("search", ("t1", "Search"), False),
+        ("*", ("", ""), False),
+    ],
+)
+def test_a_pattern_knows_two_signs_and_nothing_else(pattern: str, names: tuple[str, str], fits: bool) -> None:
+    """Brackets stand for themselves: names of teams and tags have them."""
+    assert OwnBudget(dimension="tag", entity=pattern, max=1).fits(*names) is fits
+
+
+def test_a_keys_budget_goes_by_its_name() -> None:
+    """Two hashes of one name are one budget; a key without a name has one of its own."""
+    found = present(
+        [OwnBudget(dimension="key", max=1)],
+        [("key", "h1"), ("key", "h2"), ("key", "h3")],
+        {("key", "h1"): "app", ("key", "h2"): "app"},
+        zone=BERLIN,
+        now=NOW,
+    )
+
+    assert [key.entity for key in found] == ["app", "h3"]
+
+
 def test_days_are_those_of_the_configured_zone() -> None:
     """Half past eleven in the evening in London is tomorrow in Berlin."""
     (period,) = present(

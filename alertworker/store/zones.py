@@ -1,0 +1,38 @@
+"""In which time zone the ledger's days are cut, and were."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from alertworker.store.ledger_tables import ZONES
+from alertworker.store.statements import Statements, insert_or
+from alertworker.zone_change import ZoneChange
+
+
+class ZoneStatements(Statements):
+    """Time zones by the moment from which days were cut in them."""
+
+    def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:
+        """Note in which time zone days are cut; gives the change, if it is one."""
+        latest = self._zones()[:1]
+        if latest and latest[0][0] == zone:
+            return None
+        statement = insert_or(self.connection, ZONES).values(zone=zone, since=now)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=["zone"], set_={"since": now}))
+        return ZoneChange(latest[0][0], zone, now) if latest else None
+
+    def last_zone_change(self) -> ZoneChange | None:
+        """Give the last change of the time zone, if there was one."""
+        latest = self._zones()
+        return ZoneChange(latest[1][0], latest[0][0], latest[0][1]) if len(latest) > 1 else None
+
+    def zone(self) -> str | None:
+        """Give the time zone that days are cut in; ``None`` before the first sweep."""
+        return next((zone for zone, _ in self._zones()), None)
+
+    def _zones(self) -> list[tuple[str, datetime]]:
+        """Give the two latest ones, the present one first."""
+        statement = select(ZONES.c.zone, ZONES.c.since).order_by(ZONES.c.since.desc(), ZONES.c.zone).limit(2)
+        return [(row.zone, row.since) for row in self.connection.execute(statement)]
