@@ -7,6 +7,7 @@ A request is in the dimension "team" exactly once, so that totals are sums of th
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -165,6 +166,8 @@ class Ledger:
     """What a batch adds to the books."""
 
     callers: dict[Caller, SpendSums] = field(default_factory=dict)
+    #: What belongs into a single book, and into no other.
+    books: dict[SpendKey, SpendSums] = field(default_factory=dict)
     outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
     latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
     fallbacks: dict[FallbackKey, FallbackSums] = field(default_factory=dict)
@@ -173,6 +176,10 @@ class Ledger:
     def enter(self, caller: Caller, sums: SpendSums) -> None:
         """Enter what was summed elsewhere."""
         self.callers.setdefault(caller, SpendSums()).add(sums)
+
+    def book(self, key: SpendKey, sums: SpendSums) -> None:
+        """Enter what was summed elsewhere into one book alone."""
+        self.books.setdefault(key._replace(part=key.part[:_MAX_PART]), SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
         """Enter a call that ended on a day."""
@@ -197,7 +204,7 @@ class Ledger:
 
     def spend(self) -> dict[SpendKey, SpendSums]:
         """Give what each book gets; a call counts once per tag, and in every dimension it names."""
-        books: dict[SpendKey, SpendSums] = {}
+        books = {key: copy(sums) for key, sums in self.books.items()}
         for caller, sums in self.callers.items():
             for dimension, entity, part in _books(caller):
                 key = SpendKey(caller.day, dimension, caller.team_id, entity, part)
@@ -275,7 +282,7 @@ def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
         yield "tag", tag, ""
     named = dict(caller.named)
     for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
-        entity, part = named[whole], named[half]
+        entity, part = named.get(whole), named.get(half)
         if entity and part:
             yield f"{whole}/{half}", entity, part[:_MAX_PART]
 

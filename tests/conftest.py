@@ -9,10 +9,14 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 
 from tests.services import lacking
 
+# A machine that is busy must not fail a test: neither an example nor its making is timed.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 _PORTS = {"redis": 6379, "rabbitmq": 5672, "postgresql": 5432}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
 import click
@@ -19,8 +19,10 @@ from alertworker.channels.text import one_line
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days
 from alertworker.store.history import Page
+from alertworker.store.history import Progress as Begun
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
+_MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 _URL: Final = click.option(
     "--litellm-database-url", "url", envvar="LITELLM_DATABASE_URL", help="LiteLLM's PostgreSQL; better by environment."
 )
@@ -35,35 +37,81 @@ _Days = dict[tuple[str, str], tuple[int, int]]
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_URL
 @click.option("--source", help="What to call it; one source is taken once. The file's name, or litellm, if not given.")
-@click.option("--until", type=_DAY, help="Cut-over: the first day, in the configured zone, that is not imported.")
-def import_(file: Path | None, url: str | None, source: str | None, until: datetime | None) -> None:
+@click.option("--since", type=_DAY, help="First day of LiteLLM's, in UTC, that is imported; its first, if not given.")
+@click.option(
+    "--until",
+    type=_MOMENT,
+    help="Cut-over: the first day that is not imported, in the configured zone (with --daily in UTC), or a moment.",
+)
+@click.option("--daily", is_flag=True, help="LiteLLM's daily sums, for days that its spend log has no more.")
+def import_(
+    file: Path | None,
+    url: str | None,
+    source: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    daily: bool,  # noqa: FBT001 - click passes flags so
+) -> None:
     """Bring in history: a FILE of sums per day (.csv, else NDJSON), or LiteLLM's spend log from its database.
 
     May be stopped and started again; what was taken is not taken twice.
     """
     from alertworker.app import build_history
     from alertworker.settings import load_settings
-    from alertworker.store import history_files, make_engine
-    from alertworker.store.history_litellm import SpendLogs
 
     if file is None and url is None:
         raise click.UsageError("give a file, or --litellm-database-url")
-    settings = load_settings()
-    zone, most = ZoneInfo(settings.time_zone), settings.spend_max_entities
-    name = source or (file.name if file else "litellm")
-    history = build_history()
-    begun = history.begin(name, until.replace(tzinfo=zone).astimezone(UTC) if until else None)
-    before = begun.until.astimezone(zone).date()
-    left_out = ""
+    if file is not None and (daily or since):
+        raise click.UsageError("--daily and --since are for LiteLLM's database; a file's rows say their days")
+    settings, history = load_settings(), build_history()
+    zone = ZoneInfo(settings.time_zone)
+    until = _cutover(until, UTC if daily else zone, whole=daily or file is not None)
     if file is not None:
-        total, pages = history_files.count(file, begun.cursor), history_files.pages(file, before, begun.cursor)
-        taken = _show(name, total, history.take(name, begun.cursor, pages, max_entities=most))
+        name = source or file.name
+        begun = history.begin(name, until)
     else:
-        logs = SpendLogs(make_engine(str(url)), zone)
-        total, pages = logs.count(begun.until, begun.cursor), logs.pages(begun.until, begun.cursor)
-        taken = _show(name, total, history.take(name, begun.cursor, pages, max_entities=most))
-        left_out = f", {logs.refused:,} of them left out: they cannot be calls" if logs.refused else ""
+        names = (source or "litellm", f"{source or 'litellm'} daily")
+        name, beside = names[daily], names[not daily]
+        begun = history.begin(name, until, since=since.replace(tzinfo=UTC) if since else None, beside=beside)
+    books = _books(file or str(url), begun, zone, daily=daily)
+    pages = history.take(name, begun.cursor, books.pages(begun.cursor), max_entities=settings.spend_max_entities)
+    taken = _show(name, books.count(begun.cursor), pages)
+    left_out = f", {books.refused:,} of them left out: they cannot be calls" if books.refused else ""
+    before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
     click.echo(f"{name}: {taken:,} rows read, of what happened before {before}{left_out}")
+
+
+def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime | None:
+    """Give the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
+    if until is None:
+        return None
+    until = until if until.tzinfo else until.replace(tzinfo=zone)
+    if whole and until.astimezone(zone).time() != time():
+        raise click.UsageError("sums of days have no hours: give --until as a day")
+    return until.astimezone(UTC)
+
+
+class _Books(Protocol):
+    """Books that were kept elsewhere: what is left of them, and how many rows cannot be read."""
+
+    refused: int
+
+    def count(self, cursor: str, /) -> int: ...
+
+    def pages(self, cursor: str, /) -> Iterable[Page]: ...
+
+
+def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _Books:
+    """Give what is imported from a file, or from the database at an address."""
+    from alertworker.store import history_daily, history_files, history_litellm, make_engine
+
+    if isinstance(place, Path):
+        return history_files.SpendFile(place, begun.until.astimezone(zone).date())
+    engine = make_engine(place)
+    if daily:
+        first = begun.since.date() if begun.since else None
+        return history_daily.DailySpend(engine, first, begun.until.date())
+    return history_litellm.SpendLogs(engine, zone, begun.since, begun.until)
 
 
 def _show(name: str, total: int, pages: Iterable[Page]) -> int:
@@ -80,7 +128,12 @@ def _show(name: str, total: int, pages: Iterable[Page]) -> int:
 
 @click.command()
 @_URL
-@click.option("--by", "dimension", type=click.Choice(("total", "team", "tag", "key", "user")), default="total")
+@click.option(
+    "--by",
+    "dimension",
+    type=click.Choice(("total", "team", "tag", "key", "user", "customer", "organization")),
+    default="total",
+)
 @click.option("--since", type=_DAY, required=True, help="First day.")
 @click.option("--until", type=_DAY, required=True, help="Last day, included.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, also for days that agree.")
@@ -103,6 +156,8 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
     for number in range((days.last - days.first).days + 1):
         day = days.first + timedelta(days=number)
         for row in book.totals("team" if dimension == "total" else dimension, Days(day, day)):
+            if dimension != "total" and not row.entity:
+                continue  # LiteLLM keeps no sums of calls without a team
             place = (str(day), "" if dimension == "total" else row.entity)
             requests, nanos = ours.get(place, (0, 0))
             ours[place] = (requests + row.sums.requests, nanos + row.sums.spend_nanos)
@@ -121,7 +176,7 @@ def _compare(ours: _Days, theirs: _Days, dimension: str, zone: str, *, as_json: 
             names = ("day", dimension, "requests", "litellm_requests", "spend", "litellm_spend", "difference")
             click.echo(json.dumps(dict(zip(names, (*place, requests, their_requests, *money), strict=True))))
         elif not same:
-            entity = escape(one_line(place[1] or f"(no {dimension})" if dimension != "total" else "all"))
+            entity = escape(one_line(place[1] or "all"))
             table.add_row(place[0], entity, f"{requests:,}", f"{their_requests:,}", *money)
     if as_json:
         return

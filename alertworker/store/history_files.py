@@ -67,27 +67,35 @@ class Row(BaseModel):
         return SpendSums(**numbers, **more, spend_nanos=nanos_from_dollars(self.spend))
 
 
-def pages(path: Path, before: date, cursor: str) -> Iterator[Page]:
-    """Give the rows of days ``before`` the cut-over that were not taken yet; ``cursor`` is a number of rows.
+class SpendFile:
+    """A file's rows of days ``before`` the cut-over; a cursor is a number of rows."""
 
-    Raises:
-        AlertWorkerError: a row is not one of spend; nothing of its page was taken.
-    """
-    with path.open(newline="") as file:
-        rows = islice(enumerate(_rows(path, file), 1), int(cursor or 0), None)
-        while chunk := list(islice(rows, PAGE)):
-            ledger = Ledger()
-            for number, values in chunk:
-                row = _read(path, number, values)
-                if row.day < before:
-                    ledger.enter(row.caller(), row.sums())
-            yield Page(str(chunk[-1][0]), len(chunk), ledger)
+    def __init__(self, path: Path, before: date) -> None:
+        self._path = path
+        self._before = before
+        #: A wrong row is never left out: it stops the import.
+        self.refused = 0
 
+    def pages(self, cursor: str) -> Iterator[Page]:
+        """Give the rows that were not taken yet.
 
-def count(path: Path, cursor: str) -> int:
-    """Give how many rows are left."""
-    with path.open(newline="") as file:
-        return sum(1 for _ in _rows(path, file)) - int(cursor or 0)
+        Raises:
+            AlertWorkerError: a row is not one of spend; nothing of its page was taken.
+        """
+        with self._path.open(newline="") as file:
+            rows = islice(enumerate(_rows(self._path, file), 1), int(cursor or 0), None)
+            while chunk := list(islice(rows, PAGE)):
+                ledger = Ledger()
+                for number, values in chunk:
+                    row = _read(self._path, number, values)
+                    if row.day < self._before:
+                        ledger.enter(row.caller(), row.sums())
+                yield Page(str(chunk[-1][0]), len(chunk), ledger)
+
+    def count(self, cursor: str) -> int:
+        """Give how many rows are left."""
+        with self._path.open(newline="") as file:
+            return sum(1 for _ in _rows(self._path, file)) - int(cursor or 0)
 
 
 def _rows(path: Path, file: TextIO) -> Iterable[Any]:

@@ -41,28 +41,31 @@ DAILY: Final = {
     "key": ("LiteLLM_DailyUserSpend", "api_key"),
     "team": ("LiteLLM_DailyTeamSpend", "team_id"),
     "tag": ("LiteLLM_DailyTagSpend", "tag"),
+    "customer": ("LiteLLM_DailyEndUserSpend", "end_user_id"),
+    "organization": ("LiteLLM_DailyOrganizationSpend", "organization_id"),
 }
 
 
 class SpendLogs:
-    """LiteLLM's ``LiteLLM_SpendLogs``, in the order of their start."""
+    """LiteLLM's ``LiteLLM_SpendLogs``: what began at ``since`` or later and ended before ``until``, by its start."""
 
-    def __init__(self, engine: Engine, zone: ZoneInfo) -> None:
+    def __init__(self, engine: Engine, zone: ZoneInfo, since: datetime | None, until: datetime) -> None:
         self._engine = engine
         self._zone = zone
+        self._since, self._until = since, until
         #: Rows that are none of a call (impossible counts, times or names), left out.
         self.refused = 0
 
-    def count(self, until: datetime, cursor: str) -> int:
+    def count(self, cursor: str) -> int:
         """Give how many requests are left before the cut-over."""
         with self._engine.connect() as connection:
-            return int(connection.execute(_COUNT, _place(until, cursor)).scalar_one())
+            return int(connection.execute(_COUNT, self._place(cursor)).scalar_one())
 
-    def pages(self, until: datetime, cursor: str) -> Iterator[Page]:
+    def pages(self, cursor: str) -> Iterator[Page]:
         """Give what is left, page by page."""
         while True:
             with self._engine.connect() as connection:
-                rows = connection.execute(_PAGE, _place(until, cursor) | {"size": PAGE}).mappings().all()
+                rows = connection.execute(_PAGE, self._place(cursor) | {"size": PAGE}).mappings().all()
             if not rows:
                 return
             ledger = Ledger()
@@ -76,18 +79,26 @@ class SpendLogs:
             cursor = json.dumps([rows[-1]["startTime"].isoformat(), rows[-1]["request_id"]])
             yield Page(cursor, len(rows), ledger)
 
+    def _place(self, cursor: str) -> dict[str, Any]:
+        since = _naive(self._since) if self._since else datetime.min  # noqa: DTZ901 - LiteLLM's are naive, too
+        start, request_id = json.loads(cursor) if cursor else (since.isoformat(), "")
+        return {"until": _naive(self._until), "start": datetime.fromisoformat(start), "id": request_id}
+
 
 def daily(engine: Engine, dimension: str, days: Days) -> dict[tuple[str, str], tuple[int, int]]:
-    """Give requests and nano-dollars by day ("2026-11-24", UTC) and entity, as LiteLLM has added them up."""
+    """Give requests and nano-dollars by day ("2026-11-24", UTC) and entity, as LiteLLM has added them up.
+
+    Calls without a team, or a user, are in the total alone.
+    """
     table, column = DAILY[dimension]
     statement = text(
-        f"SELECT date, COALESCE({column}, '') AS entity, SUM(api_requests), SUM(spend) FROM \"{table}\" "  # noqa: S608
-        "WHERE date BETWEEN :first AND :last GROUP BY 1, 2"
+        f"SELECT date, COALESCE({column}, '') AS entity, SUM(api_requests), SUM(spend::numeric) FROM \"{table}\" "  # noqa: S608
+        f"WHERE date BETWEEN :first AND :last AND ({column} <> '' OR :total) GROUP BY 1, 2"
     )
-    values = {"first": str(days.first), "last": str(days.last)}
+    values = {"first": str(days.first), "last": str(days.last), "total": dimension == "total"}
     with engine.connect() as connection:
         return {
-            (day, entity): (int(requests), nanos_from_dollars(Decimal(repr(float(dollars)))))
+            (day, entity): (int(requests), nanos_from_dollars(dollars))
             for day, entity, requests, dollars in connection.execute(statement, values)
         }
 
@@ -130,7 +141,5 @@ def event_of(row: dict[str, Any]) -> EndEvent:
     return RequestSucceeded.model_validate(facts | {"cache_hit": hit, "first_token_at": early})
 
 
-def _place(until: datetime, cursor: str) -> dict[str, Any]:
-    start, request_id = json.loads(cursor) if cursor else ("0001-01-01T00:00:00", "")
-    naive = until.astimezone(UTC).replace(tzinfo=None)
-    return {"until": naive, "start": datetime.fromisoformat(start), "id": request_id}
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

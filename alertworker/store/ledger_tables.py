@@ -91,11 +91,12 @@ ZONES = Table(
     "ledger_zones", METADATA, Column("zone", NAME, primary_key=True), Column("since", UtcDateTime, nullable=False)
 )
 
-#: What was taken from other books: how far, and up to which cut-over.
+#: What was taken from other books: how far, from when on (NULL: from the first) and up to which cut-over.
 IMPORTS = Table(
     "imports",
     METADATA,
     Column("source", NAME, primary_key=True),
+    Column("since", UtcDateTime),
     Column("until", UtcDateTime, nullable=False),
     Column("cursor", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),

@@ -18,18 +18,15 @@ from alertworker.spend_book import Days
 from alertworker.store import History, SqlSpendBook, SqlStore, history_files, history_litellm, make_engine
 from alertworker.store.ledger_tables import LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
+from tests.integration.litellm_tables import add_daily, make_tables
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)
 DAYS = Days(UNTIL.date() - timedelta(days=5), UNTIL.date())
-#: The columns that are read, with the types that schema.prisma gives them.
-SPEND_LOGS = """CREATE TABLE "LiteLLM_SpendLogs" (
-    request_id text PRIMARY KEY, api_key text, spend double precision, prompt_tokens int, completion_tokens int,
-    "startTime" timestamp(3), "endTime" timestamp(3), "completionStartTime" timestamp(3), model text, model_id text,
-    model_group text, custom_llm_provider text, "user" text, cache_hit text, request_tags jsonb, team_id text,
-    organization_id text, end_user text, status text, metadata jsonb)"""
-CALL = """INSERT INTO "LiteLLM_SpendLogs" VALUES (:id, 'hash', :spend, 3, :tokens, :at, :ended, :ended, 'azure/gpt-4o',
-    'd1', 'gpt-4o', 'azure', 'u1', 'False', CAST(:tags AS jsonb), :team, NULL, 'c1', :status,
-    CAST(:metadata AS jsonb))"""
+CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend, prompt_tokens, completion_tokens,
+    "startTime", "endTime", "completionStartTime", model, model_id, model_group, custom_llm_provider, "user", cache_hit,
+    request_tags, team_id, end_user, status, metadata, updated_at) VALUES (:id, 'acompletion', 'hash', :spend, 3,
+    :tokens, :at, :ended, :ended, 'azure/gpt-4o', 'd1', 'gpt-4o', 'azure', 'u1', 'False', CAST(:tags AS jsonb), :team,
+    'c1', :status, CAST(:metadata AS jsonb), :ended)"""
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def litellm(postgresql_url: str) -> Iterator[Engine]:
     """Give LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
     engine = make_engine(postgresql_url)
     with engine.begin() as connection:
-        connection.execute(text(SPEND_LOGS))
+        make_tables(connection, "LiteLLM_SpendLogs")
         for number in range(252):
             at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
             ended = at + timedelta(seconds=2)
@@ -60,13 +57,13 @@ def test_a_spend_log_is_taken_once_up_to_its_cutover(
 ) -> None:
     """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
     monkeypatch.setattr(history_litellm, "PAGE", 100)
-    history, logs = History(store.engine), history_litellm.SpendLogs(litellm, ZoneInfo("UTC"))
-    begun = history.begin("litellm", UNTIL)
-    next(iter(history.take("litellm", "", logs.pages(begun.until, ""), max_entities=100)))
+    history, logs = History(store.engine), history_litellm.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
+    history.begin("litellm", UNTIL)
+    next(iter(history.take("litellm", "", logs.pages(""), max_entities=100)))
     for _ in range(2):
         again = history.begin("litellm", None)
-        left = logs.count(again.until, again.cursor)
-        taken = list(history.take("litellm", again.cursor, logs.pages(again.until, again.cursor), max_entities=100))
+        left = logs.count(again.cursor)
+        taken = list(history.take("litellm", again.cursor, logs.pages(again.cursor), max_entities=100))
         assert sum(page.rows for page in taken) == left
 
     book = SqlSpendBook(store.engine)
@@ -87,9 +84,9 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
     path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
     history = History(store.engine)
     history.begin("old", UNTIL)
-    list(history.take("old", "", history_files.pages(path, UNTIL.date(), ""), max_entities=9))
+    list(history.take("old", "", history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
     with pytest.raises(AlertWorkerError, match="another import of old is running"):
-        list(history.take("old", "", history_files.pages(path, UNTIL.date(), ""), max_entities=9))
+        list(history.take("old", "", history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
 
     assert SqlSpendBook(store.engine).total(DAYS).spend_nanos == 1_500_000_000
 
@@ -133,7 +130,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
     path = tmp_path / "f.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line)
     with pytest.raises(AlertWorkerError, match=words):
-        list(history_files.pages(path, UNTIL.date(), ""))
+        list(history_files.SpendFile(path, UNTIL.date()).pages(""))
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
@@ -150,11 +147,15 @@ def test_reconcile_shows_where_days_differ(
     ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
     engine = make_engine(postgresql_url)
     with engine.begin() as connection:
-        connection.execute(
-            text('CREATE TABLE "LiteLLM_DailyTeamSpend" (team_id text, date text, api_requests bigint, spend float8)')
-        )
-        values = "('search', '2026-11-23', 1, 0.1), ('search', '2026-11-23', 0, 0.2), ('billing', '2026-11-23', 2, 0.5)"
-        connection.execute(text(f'INSERT INTO "LiteLLM_DailyTeamSpend" VALUES {values}'))
+        make_tables(connection, "LiteLLM_DailyTeamSpend")
+        known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
+        for team, model, requests, spend in (
+            ("search", "a", 1, 0.1),
+            ("search", "b", 0, 0.2),
+            ("billing", "a", 2, 0.5),
+        ):
+            sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
+            add_daily(connection, "team", [known | sums])
     assert history_litellm.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
         1,
         300_000_000,
