@@ -1,31 +1,70 @@
-"""A process that applies the batches in a folder, in an order of its own: ``python -m … URL FOLDER SEED``."""
+"""Processes that apply batches and are killed at it; forked from one that has imported everything, to start at once."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
-import sys
-from datetime import UTC, datetime
+import signal
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
 
 from alertworker.alerts import AlertType
+from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing import Route, Router
 from alertworker.store import SqlStore, make_engine
-from tests.integration.line import Recorder
+from tests.integration.line import NOW, Recorder
+
+#: A server that forks workers; no thread and no connection of the test's own is in them.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["pytest", "tests.integration.ledger_worker"])
+#: Which moment of a transaction a worker dies at, beside the number of a statement.
+BEFORE_COMMIT, AFTER_COMMIT = "before commit", "after commit"
 
 
-def main(url: str, folder: Path, seed: str) -> None:
-    """Apply every batch; say so when the first one is about to be."""
-    router = Router(Route(receiver="none"), {"none": ()}, frozenset(AlertType), group_interval=10.0, repeat_interval=60)
-    runtime = Runtime(store=SqlStore(make_engine(url)), line=Recorder(), channels={}, router=router)
-    paths = sorted(folder.glob("*.zst"))
+def runtime_of(store: SqlStore, max_dollars: float) -> Runtime:
+    """Give a runtime with a budget for one tag, told once, when it is used up."""
+    router = Router(
+        Route(receiver="all"), {"all": ("outbox",)}, frozenset(AlertType), group_interval=10.0, repeat_interval=60
+    )
+    budget = OwnBudget(dimension="tag", entity="x", max=max_dollars, thresholds=())
+    return Runtime(store=store, line=Recorder(), channels={}, router=router, budgets=(budget,))
+
+
+def message_of(path: Path) -> BatchMessage:
+    """Read a sealed batch."""
+    return BatchMessage(path.stem, path.read_bytes(), "zstd", "test")
+
+
+def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event) -> None:
+    """Apply every batch of a folder in an order of its own; say so when the first one is about to be."""
+    runtime = runtime_of(SqlStore(make_engine(url)), max_dollars)
+    paths = sorted(Path(folder).glob("*.zst"))
     random.Random(seed).shuffle(paths)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    ready.set()
     for path in paths:
-        ingest(BatchMessage(path.stem, path.read_bytes(), "zstd", "test"), runtime, now=datetime.now(UTC))
-    runtime.store.engine.dispose()  # type: ignore[attr-defined]
+        ingest(message_of(path), runtime, now=NOW)
 
 
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])
+def die_at(url: str, path: str, max_dollars: float, moment: int | str) -> None:
+    """Apply a batch, and be killed at a statement of its transaction, or at its end."""
+    engine = make_engine(url)
+    runtime = runtime_of(SqlStore(engine), max_dollars)
+    done = 0
+
+    def count(*_: Any) -> None:
+        nonlocal done
+        done += 1
+        if done == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    event.listen(engine, "before_cursor_execute", count)
+    if moment == BEFORE_COMMIT:
+        event.listen(engine, "commit", lambda _connection: os.kill(os.getpid(), signal.SIGKILL))
+    ingest(message_of(Path(path)), runtime, now=NOW)
+    if moment == AFTER_COMMIT:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,12 +1,12 @@
-"""Workers killed at random, while several apply the same batches: the ledger is what one fold of all calls gives."""
+"""Workers killed at random, and in the midst of a crossing: the ledger is exact, and a limit is told once."""
 
 from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
+import signal
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,36 +14,53 @@ from sqlalchemy import func, select
 
 from alertworker.folding import fold
 from alertworker.ledger import SpendKey, SpendSums
+from alertworker.money import dollars_from_nanos
+from alertworker.pipeline import ingest
 from alertworker.store import SqlStore
 from alertworker.store.ledger_tables import LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
-from alertworker.store.tables import BATCHES
-from tests.integration.line import NOW, batch, rows
+from alertworker.store.tables import ALERTS, BATCHES, NOTIFICATIONS
+from tests.integration import ledger_worker
+from tests.integration.ledger_worker import AFTER_COMMIT, BEFORE_COMMIT, PROCESSES
+from tests.integration.line import NOW, answered, batch, rows
 from tests.integration.test_ledger import traffic
 
 SEED = int(os.environ.get("ALERTWORKER_LEDGER_SEED", "7"))
-BATCHES_SENT, CALLS, WORKERS, KILLS = 200, 25, 3, 8
+BATCHES_SENT, CALLS, WORKERS, KILLS = 80, 25, 3, 8
 
 
-def worker(url: str, folder: Path, seed: int) -> subprocess.Popen[str]:
+def url_of(store: SqlStore) -> str:
+    """Give the database's address."""
+    return store.engine.url.render_as_string(hide_password=False)
+
+
+def worker(store: SqlStore, folder: Path, seed: int, max_dollars: float) -> ForkServerProcess:
     """Start a worker, and wait until it is about to apply its first batch."""
-    command = [sys.executable, "-m", "tests.integration.ledger_worker", url, str(folder), str(seed)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.stdout.close()
+    ready = PROCESSES.Event()
+    arguments = (url_of(store), str(folder), seed, max_dollars, ready)
+    process = PROCESSES.Process(target=ledger_worker.apply_all, args=arguments, daemon=True)
+    process.start()
+    assert ready.wait(60)
     return process
 
 
-def test_killed_workers_leave_the_ledger_exact(store: SqlStore, tmp_path: Path) -> None:
+def ended(process: ForkServerProcess) -> int | None:
+    """Wait for a worker's end; gives its exit code."""
+    process.join(90)
+    return process.exitcode
+
+
+def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlStore, tmp_path: Path) -> None:
     """To the nano-dollar, on both databases; no worker that was left alone ends with an error, a deadlock say."""
     chance = random.Random(SEED)
     events = traffic(SEED, BATCHES_SENT * CALLS)
+    whole = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW).ledger
     for start in range(BATCHES_SENT):
         message = batch(*events[start::BATCHES_SENT])
         assert isinstance(message.events, bytes)
         (tmp_path / f"{message.batch_id}.zst").write_bytes(message.events)
-    url = store.engine.url.render_as_string(hide_password=False)
-    workers = [worker(url, tmp_path, chance.randrange(10**9)) for _ in range(WORKERS)]
+    of_x = sum(sums.spend_nanos for key, sums in whole.spend().items() if key[1::2] == ("tag", "x"))
+    limit = float(dollars_from_nanos(of_x) / 2)
+    workers = [worker(store, tmp_path, chance.randrange(10**9), limit) for _ in range(WORKERS)]
     applied = []
     for _ in range(KILLS):
         time.sleep(chance.uniform(0, 0.1))
@@ -51,12 +68,11 @@ def test_killed_workers_leave_the_ledger_exact(store: SqlStore, tmp_path: Path) 
             applied.append(connection.execute(select(func.count()).select_from(BATCHES)).scalar_one())
         victim = workers.pop(chance.randrange(len(workers)))
         victim.kill()
-        victim.wait(30)
-        workers.append(worker(url, tmp_path, chance.randrange(10**9)))
-    assert [process.wait(90) for process in workers] == [0] * WORKERS
+        victim.join(30)
+        workers.append(worker(store, tmp_path, chance.randrange(10**9), limit))
+    assert [ended(process) for process in workers] == [0] * WORKERS
     assert min(applied) < BATCHES_SENT, "the kills struck before everything was applied"
 
-    whole = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW).ledger
     found = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
     assert found == whole.spend()
     assert {tuple(row[:3]): tuple(row[3:]) for row in rows(store, OUTCOMES)} == {
@@ -69,3 +85,24 @@ def test_killed_workers_leave_the_ledger_exact(store: SqlStore, tmp_path: Path) 
     assert all(
         size == len([key for key in found if (key.dimension, key.day) == place]) for place, size in sizes.items()
     )
+    assert len(rows(store, NOTIFICATIONS)) == len(rows(store, ALERTS)) == 1
+
+
+def test_a_worker_killed_anywhere_in_a_crossing_leaves_one_message(store: SqlStore, tmp_path: Path) -> None:
+    """At statements all over its transaction, right before its commit, and right after it; then it comes again."""
+    path = tmp_path / "crossing.zst"
+    message = batch(answered("c", tags=("x",), cost_nanos=101 * 10**9))
+    assert isinstance(message.events, bytes)
+    path.write_bytes(message.events)
+
+    for moment in (1, 2, 3, 6, 9, 12, 15, 18, 20, BEFORE_COMMIT, AFTER_COMMIT):
+        assert rows(store, NOTIFICATIONS) == rows(store, SPEND) == [], f"nothing is left of what died before {moment}"
+        arguments = (url_of(store), str(path), 100.0, moment)
+        process = PROCESSES.Process(target=ledger_worker.die_at, args=arguments, daemon=True)
+        process.start()
+        assert ended(process) == -signal.SIGKILL, f"it was killed at {moment}"
+    assert len(rows(store, NOTIFICATIONS)) == 1
+    ingest(ledger_worker.message_of(path), ledger_worker.runtime_of(store, 100), now=NOW)
+
+    assert len(rows(store, NOTIFICATIONS)) == len(rows(store, ALERTS)) == 1
+    assert sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team") == 101 * 10**9
