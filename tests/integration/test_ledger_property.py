@@ -1,0 +1,123 @@
+"""Any cutting of the same calls into batches, in any order, delivered again: the same books, the same limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from alertworker.events import (
+    AttemptFailed,
+    Budget,
+    BudgetScope,
+    Event,
+    Failure,
+    Origin,
+    RequestFailed,
+    RequestSucceeded,
+)
+from alertworker.own_budgets import OwnBudget
+from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.store import SqlStore
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.tables import ALERTS, BUDGETS, METADATA, NOTIFICATIONS
+from tests.integration.line import NOW, batch, rows
+
+DOLLAR = 10**9
+SUMS = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
+OWN = (
+    OwnBudget(dimension="tag", entity="x", max=10, thresholds=(50,)),
+    OwnBudget(dimension="key", entity="App*", max=20),
+)
+FAILURE = Failure(error_class="Timeout", origin=Origin.CALLER)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> Event:
+    """Give a call of one of few teams, keys, models and tags; its costs are odd, and its proxy reports a budget."""
+    at = NOW - timedelta(minutes=draw(st.integers(0, 50)))
+    key = draw(st.sampled_from(["h1", "h2", "h3"]))
+    facts: dict[str, Any] = {
+        "call_id": "c",
+        "started_at": at - timedelta(milliseconds=draw(st.integers(0, 2_000))),
+        "occurred_at": at,
+        "team_id": draw(st.sampled_from(["t1", "t2", None])),
+        "key_hash": key,
+        "key_alias": draw(st.sampled_from([{"h1": "App", "h2": "App", "h3": "Chat"}[key], None])),
+        "model_group": draw(st.sampled_from(["gpt-4o", "o3"])),
+        "deployment_id": draw(st.sampled_from(["d1", "d2"])),
+    }
+    kind = draw(st.sampled_from(["answered", "answered", "failed", "attempt"]))
+    if kind == "attempt":
+        return AttemptFailed.model_validate(facts | {"failure": FAILURE})
+    budget = Budget(
+        scope=BudgetScope.TEAM,
+        entity_id="t1",
+        spend_nanos=draw(st.integers(60, 110)) * DOLLAR,
+        max_nanos=100 * DOLLAR,
+        reset_at=NOW + timedelta(days=5),
+    )
+    facts |= {
+        "ended_at": at,
+        "tags": tuple(draw(st.lists(st.sampled_from("xyz"), max_size=3))),
+        "cost_nanos": draw(st.sampled_from([0, 1, 123, 999_999_999, 2_000_000_001, 4_000_000_000])),
+        "completion_tokens": draw(st.integers(0, 50)),
+        "budgets": (budget,) if facts["team_id"] == "t1" else (),
+    }
+    if kind == "failed":
+        return RequestFailed.model_validate(facts | {"failure": FAILURE})
+    return RequestSucceeded.model_validate(facts)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Calls, and batches of them in the order in which they arrive, some again."""
+
+    events: list[Event]
+    batches: list[BatchMessage]
+
+
+@st.composite
+def deliveries(draw: st.DrawFn) -> Delivery:
+    """Cut calls into batches and deliver them in any order, some several times."""
+    cut = draw(st.lists(st.tuples(calls(), st.integers(0, 4)), min_size=1, max_size=14))
+    parts = [[event for event, part in cut if part == number] for number in range(5)]
+    sealed = [batch(*part) for part in parts if part]
+    again = draw(st.lists(st.sampled_from(sealed), max_size=4))
+    return Delivery([event for part in parts for event in part], draw(st.permutations([*sealed, *again])))
+
+
+def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) -> dict[str, object]:
+    """Apply batches to an empty database, and give what is then in the books and what limits were told."""
+    with store.engine.begin() as connection:
+        for table in METADATA.sorted_tables:
+            connection.execute(table.delete())
+    for message in batches:
+        ingest(message, runtime, now=NOW)
+    told = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
+    headlines = [message["headline"] for message in told]
+    assert len(headlines) == len(set(headlines)), "no limit is told twice"
+    standings = rows(store, ALERTS)
+    assert {row.headline for row in standings} <= set(headlines), "the highest limit of each budget was told"
+    return {table.name: set(map(tuple, rows(store, table))) for table in SUMS} | {
+        "names": {tuple(row[:3]) for row in rows(store, ALIASES)},
+        "budgets": {(row.scope, row.entity, row.spend_nanos, row.told_nanos) for row in rows(store, BUDGETS)},
+        "alerts": {(row.fingerprint, row.headline) for row in standings},
+    }
+
+
+def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store: SqlStore, runtime: Runtime) -> None:
+    """As one batch of all calls does, on both databases."""
+    runtime = replace(runtime, budgets=OWN)
+
+    @settings(max_examples=20, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(deliveries())
+    def same(delivery: Delivery) -> None:
+        assert books(store, runtime, delivery.batches) == books(store, runtime, [batch(*delivery.events)])
+
+    same()
