@@ -8,7 +8,10 @@ NANOS_PER_DOLLAR = 1_000_000_000
 
 
 def nanos_from_dollars(dollars: float | Decimal) -> int:
-    """Give nano-dollars for an amount in USD, rounded half to even.
+    """Give nano-dollars for an amount in USD, rounded to the nearest: off by half a nano-dollar at the most.
+
+    Raises:
+        ValueError, OverflowError: NaN, or infinity.
 
     >>> nanos_from_dollars(0.1) + nanos_from_dollars(0.2)
     300000000

@@ -41,6 +41,8 @@ Url = Annotated[str, StringConstraints(max_length=MAX_URL, pattern=_NO_NUL)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Nanos = Annotated[int, Field(ge=-MAX_NANOS, le=MAX_NANOS)]
+#: What a call cost: never less than nothing, or a caller could spend for others what it takes back.
+Cost = Annotated[int, Field(ge=0, le=MAX_NANOS)]
 #: A moment with its offset; a naive one is refused.
 Moment = AwareDatetime
 Tags = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)]

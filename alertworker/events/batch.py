@@ -154,7 +154,8 @@ def _decompress(body: bytes) -> bytes:
         raise BatchError("events are not zstd-compressed as their encoding says") from error
 
 
-_ANY: TypeAdapter[Any] = TypeAdapter(Any)
+#: NaN stays what it is, so that an event which has it is refused by the name of its field.
+_ANY: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
 _ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[Any], config=ConfigDict(hide_input_in_errors=True))
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.events.base import Count, Event, Metadata, Moment, Name, Nanos, Seconds, Tags, Text, Url
+from alertworker.events.base import Cost, Count, Event, Metadata, Moment, Name, Nanos, Seconds, Tags, Text, Url
 
 StatusCode = Annotated[int, Field(ge=100, le=599)]
 
@@ -133,7 +133,7 @@ class EndEvent(CallEvent):
     cached_tokens: Count = 0
     #: Nano-dollars; ``None`` where the producer could not tell, 0 where it was really free or silently unpriced. A call
     #: that failed or was cut short may have cost something too.
-    cost_nanos: Nanos | None = None
+    cost_nanos: Cost | None = None
     #: The first characters of the messages; only where the operator switched that on.
     messages_excerpt: Annotated[Text, Field(max_length=100)] | None = None
 

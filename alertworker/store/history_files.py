@@ -48,7 +48,7 @@ class Row(BaseModel):
     completion_tokens: _Sum = 0
     cached_requests: _Sum = 0
     zero_priced: _Sum = 0
-    spend: Annotated[Decimal, Field(ge=-(10**9), le=10**9, allow_inf_nan=False)]
+    spend: Annotated[Decimal, Field(ge=0, le=10**9, allow_inf_nan=False)]
 
     @field_validator("tags", mode="before")
     @classmethod

@@ -123,6 +123,9 @@ def test_files_are_exact_and_end_at_the_cutover(
         ("{", "row 2: is not JSON"),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "teem": "t"}', "row 2: teem: Extra inputs"),
         ('{"day": "2026-11-18", "requests": 0, "spend": 1}', "row 2: requests: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": -0.000000001}', "row 2: spend: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": NaN}', "row 2: spend: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": Infinity}', "row 2: spend: "),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:

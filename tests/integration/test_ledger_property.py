@@ -115,7 +115,7 @@ def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store:
     """As one batch of all calls does, on both databases."""
     runtime = replace(runtime, budgets=OWN)
 
-    @settings(max_examples=20, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
     @given(deliveries())
     def same(delivery: Delivery) -> None:
         assert books(store, runtime, delivery.batches) == books(store, runtime, [batch(*delivery.events)])

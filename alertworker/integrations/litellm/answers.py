@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
-from alertworker.integrations.litellm.bounds import count, key_hash, metadata, moment, name, nanos, tags, url
+from alertworker.integrations.litellm.bounds import cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region
 from alertworker.integrations.litellm.environment import CallbackOptions
@@ -49,11 +49,11 @@ def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
     usage = request.get("combined_usage_object")
     if usage is None or isinstance(usage, (str, int, float, list, dict)):  # LiteLLM's is an object of its own
         return {}
-    cost = nanos(request.get("response_cost"))
-    if not cost:  # then the tokens are an estimate of what nobody answered
+    spent = cost(request.get("response_cost"))
+    if not spent:  # then the tokens are an estimate of what nobody answered
         return {}
     return {
-        "cost_nanos": cost,
+        "cost_nanos": spent,
         "prompt_tokens": count(getattr(usage, "prompt_tokens", None)),
         "completion_tokens": count(getattr(usage, "completion_tokens", None)),
     }
@@ -125,14 +125,19 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, An
     usage = _mapping(_mapping(log.get("metadata")).get("usage_object"))
     cached = _mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
     unpriced = log.get("response_cost_failure_debug_info")
-    cost = log.get("response_cost") if log else kwargs.get("response_cost")
+    dollars = log.get("response_cost") if log else kwargs.get("response_cost")
+    spent = cost(dollars)
     reason = _mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
+    if dollars is not None and spent is None:
+        reason = (
+            f"LiteLLM's cost is {dollars}, which is no amount" if isinstance(dollars, (int, float)) else "no number"
+        )
     return {
         "prompt_tokens": count(log.get("prompt_tokens")),
         "completion_tokens": count(log.get("completion_tokens")),
         "cached_tokens": count(cached),
         "cache_hit": log.get("cache_hit") is True,
-        "cost_nanos": nanos(cost),
+        "cost_nanos": spent,
         "cost_failure": scrub(reason, ()) if isinstance(reason, str) else None,
     }
 

@@ -80,6 +80,12 @@ def nanos(dollars: object) -> int | None:
     return nanos_from_dollars(dollars)
 
 
+def cost(dollars: object) -> int | None:
+    """Give what a call cost in nano-dollars; ``None`` for what is no amount, or less than nothing."""
+    amount = nanos(dollars)
+    return amount if amount is None or amount >= 0 else None
+
+
 def moment(value: object) -> datetime | None:
     """Give an aware moment for a POSIX time, a datetime (local when naive, as LiteLLM makes them) or ISO 8601."""
     try:
