@@ -208,6 +208,16 @@ def reached(reading: Reading) -> Limit | None:
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
+def state_of(standing: Standing) -> str:
+    """Say in a word how far a budget is: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
+    limit = reached(standing.reading)
+    if standing.closed:
+        return "ended"
+    if limit is None:
+        return "open"
+    return f"{limit.share} %" if limit.share is not None else "soft budget"
+
+
 def next_limit(reading: Reading) -> Limit | None:
     """Give the lowest limit that the spend has not reached."""
     return min((limit for limit in _amounts(reading) if reading.spend_nanos < limit.nanos), key=_rank, default=None)

@@ -20,9 +20,15 @@ class Silence:
     author: str
     reason: str
 
+    def state(self, *, now: datetime) -> str:
+        """Say whether it is "pending", "active" or "ended"."""
+        if self.ends_at <= now:
+            return "ended"
+        return "active" if self.starts_at <= now else "pending"
+
     def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
         """Tell whether it mutes an alert now."""
-        return self.starts_at <= now < self.ends_at and all_pass(self.matchers, labels)
+        return self.state(now=now) == "active" and all_pass(self.matchers, labels)
 
 
 def find_silence(labels: Mapping[str, str], silences: Iterable[Silence], *, now: datetime) -> Silence | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from alertworker.budgets import Standing, reached
+from alertworker.budgets import state_of
 from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
 
 
@@ -23,7 +23,7 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
         reading = standing.reading
         row: dict[str, object] = {
             "budget": str(key.scope),
-            "state": _state(standing),
+            "state": state_of(standing),
             "resets": _moment(reading.reset_at) or "never",
             "reported": _moment(reading.at),
         }
@@ -39,16 +39,6 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
         rows.append((share(reading) or 0.0, row | {"line": f"{name(key, reading)}: {spend_text(reading)}"}))
     rows.sort(key=lambda pair: -pair[0])
     show_rows([row for _, row in rows[:limit]], text="line", as_json=as_json, empty="No budgets.")
-
-
-def _state(standing: Standing) -> str:
-    """Say in a word how far it is."""
-    limit = reached(standing.reading)
-    if standing.closed:
-        return "ended"
-    if limit is None:
-        return "open"
-    return f"{limit.share} %" if limit.share is not None else "soft budget"
 
 
 def _moment(moment: datetime | None) -> str | None:

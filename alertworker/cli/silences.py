@@ -64,7 +64,7 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
     rows = [
         {
             "id": silence.id,
-            "state": _state(silence, now),
+            "state": silence.state(now=now),
             "from": silence.starts_at,
             "until": silence.ends_at,
             "by": silence.author,
@@ -85,9 +85,3 @@ def expire(silence_id: str) -> None:
     if not build_desk().expire_silence(silence_id, now=datetime.now(UTC)):
         raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` names them")
     click.echo("ended")
-
-
-def _state(silence: Silence, now: datetime) -> str:
-    if silence.ends_at <= now:
-        return "ended"
-    return "active" if silence.starts_at <= now else "pending"

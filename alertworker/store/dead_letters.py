@@ -35,11 +35,20 @@ class LetterFilter:
 class DeadLetters(Database):
     """What nobody will retry by itself."""
 
-    def dead_letters(self, wanted: LetterFilter | None = None, *, limit: int = 100) -> Sequence[Any]:
-        """List dead letters, newest first, with the size of their payloads instead of these."""
+    def dead_letters(
+        self, wanted: LetterFilter | None = None, *, after: str | None = None, limit: int = 100
+    ) -> Sequence[Any]:
+        """List dead letters, newest first, with the size of their payloads instead of these.
+
+        With ``after``, an id, those that come after that one.
+        """
         columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
         statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
         statement = statement.where(*_conditions(wanted or LetterFilter()))
+        if after is not None:
+            at = select(DEAD_LETTERS.c.created_at).where(DEAD_LETTERS.c.id == after).scalar_subquery()
+            same = (DEAD_LETTERS.c.created_at == at) & (DEAD_LETTERS.c.id < after)
+            statement = statement.where((DEAD_LETTERS.c.created_at < at) | same)
         statement = statement.order_by(DEAD_LETTERS.c.created_at.desc(), DEAD_LETTERS.c.id.desc()).limit(limit)
         return self.run(lambda tx: tx.connection.execute(statement).all())
 

@@ -91,8 +91,9 @@ class Page:
         return [href for href in found if href.startswith(beginning)]
 
     def form(self, action: str) -> dict[str, list[str]]:
-        """Give the fields of a form as a browser would send them."""
-        [form] = [form for form in self.all("form") if form.get("action") == action][:1]
+        """Give the fields of a form that is posted, as a browser would send them."""
+        posted = [form for form in self.all("form") if form.get("method") == "post"]
+        form = next(form for form in posted if form.get("action") == action)
         fields: dict[str, list[str]] = {}
         for item in form.iter():
             name = item.get("name")

@@ -7,13 +7,18 @@ from typing import Final
 from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 
-from alertworker.web.pages import alert, alerts, login, overview
+from alertworker.web.pages import alert, alerts, budgets, deadletters, login, overview, proxies, silences, spend
 
 #: Every page there is; a new file of pages is a line here.
 ROUTES: Final[tuple[BaseRoute, ...]] = (
     *overview.ROUTES,
     *alerts.ROUTES,
     *alert.ROUTES,
+    *silences.ROUTES,
+    *deadletters.ROUTES,
+    *spend.ROUTES,
+    *budgets.ROUTES,
+    *proxies.ROUTES,
     *login.ROUTES,
     Mount("/static", StaticFiles(packages=[("alertworker.web", "static")])),
 )

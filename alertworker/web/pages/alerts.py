@@ -9,10 +9,11 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from alertworker.alerts import AlertType, Severity
-from alertworker.matchers import Matcher, MatcherError, parse
+from alertworker.matchers import Matcher, MatcherError
 from alertworker.store import AlertFilter
 from alertworker.store.alert_lists import STATES
 from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.typed import read_matchers
 
 #: How many alerts one page shows.
 PER_PAGE: Final = 50
@@ -58,27 +59,6 @@ def alerts(visit: Visit) -> Response:
         older="/alerts?" + urlencode({**kept, "after": more}) if more else None,
         status=422 if wrong else 200,
     )
-
-
-def read_matchers(text: str) -> tuple[Matcher, ...]:
-    """Read matchers as a person types them: one a line, or with commas between them; commas in quotes are text.
-
-    Raises:
-        MatcherError: naming the one that is none.
-
-    >>> [str(matcher) for matcher in read_matchers('team="a,b", model=~"gpt.*"')]
-    ['team="a,b"', 'model=~"gpt.*"']
-    """
-    parts, start, quoted, escaped = [], 0, False, False
-    for place, letter in enumerate(text):
-        if letter == '"' and not escaped:
-            quoted = not quoted
-        if letter in ",\n" and not quoted:
-            parts.append(text[start:place])
-            start = place + 1
-        escaped = letter == "\\" and not escaped
-    parts.append(text[start:])
-    return tuple(parse(part.strip()) for part in parts if part.strip())
 
 
 def _known(word: str, known: object) -> str | None:

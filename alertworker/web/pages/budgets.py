@@ -1,0 +1,60 @@
+"""``/budgets``: how every budget stands, the fullest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.responses import Response
+
+from alertworker.budgets import Reading, state_of
+from alertworker.detectors.budgets import is_own, name, pace_of, scope_of, share, spend_text
+from alertworker.web.pages.page import Visit, page
+
+#: From which share on a budget is near its limit, in per cent.
+NEAR: Final = 80.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget: whose, how it stands in words and in per cent, and where its pace leads (nano-dollars)."""
+
+    name: str
+    scope: str
+    text: str
+    share: float | None
+    state: str
+    own: bool
+    reading: Reading
+    per_day_nanos: int | None
+    at_end_nanos: int | None
+
+
+def budgets(visit: Visit) -> Response:
+    """List budgets."""
+    return visit.show("budgets.html", rows=standings(visit))
+
+
+def standings(visit: Visit) -> list[Budget]:
+    """Give all budgets, the fullest first; those whose period has ended come last."""
+    found = []
+    for key, standing in visit.office.desk.budgets():
+        reading = standing.reading
+        pace = None if standing.closed else pace_of(reading)
+        found.append(
+            Budget(
+                name(key, reading),
+                scope_of(key),
+                spend_text(reading),
+                None if standing.closed else share(reading),
+                state_of(standing),
+                is_own(key),
+                reading,
+                pace.per_day_nanos if pace else None,
+                pace.at_end_nanos if pace else None,
+            )
+        )
+    return sorted(found, key=lambda one: (one.state == "ended", -(one.share or 0.0), one.name))
+
+
+ROUTES: Final = (page("/budgets", budgets),)

@@ -1,0 +1,101 @@
+"""``/deadletters``: what nobody will retry by itself, with its reason; given back to the line, or discarded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from alertworker import pipeline
+from alertworker.errors import AlertWorkerError
+from alertworker.events.batch import readable
+from alertworker.messages import Message
+from alertworker.ports import DeadLetter
+from alertworker.store import LetterFilter
+from alertworker.web.pages.page import Trouble, Visit, action, page
+
+#: How many letters one page shows, and how much of what one holds, in characters.
+PER_PAGE: Final = 50
+_MAX_SHOWN: Final = 100_000
+_KINDS: Final = ("event", "batch", "notification")
+_FIELDS: Final = ("kind", "channel", "type", "reason")
+
+
+def deadletters(visit: Visit) -> Response:
+    """List dead letters, newest first."""
+    asked = {name: visit.asked(name) for name in _FIELDS}
+    given: dict[str, Any] = {name: value or None for name, value in asked.items()}
+    after = visit.asked("after") or None
+    rows = visit.office.desk.dead_letters(LetterFilter(**given), after=after, limit=PER_PAGE + 1)
+    kept = {name: value for name, value in asked.items() if value}
+    more = rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None
+    return visit.show(
+        "deadletters.html",
+        rows=rows[:PER_PAGE],
+        asked=asked,
+        kinds=_KINDS,
+        newest="/deadletters?" + urlencode(kept) if after else None,
+        older="/deadletters?" + urlencode({**kept, "after": more}) if more else None,
+    )
+
+
+def deadletter(visit: Visit) -> Response:
+    """Show one with what it holds and every attempt."""
+    letter = visit.office.desk.dead_letter(visit.request.path_params["id"])
+    if letter is None:
+        raise Trouble(404, "No such dead letter", "There is none with that id; it was replayed or discarded.")
+    return visit.show("deadletter.html", letter=letter, **_contents(visit, letter))
+
+
+def act(visit: Visit) -> Response:
+    """Give those that were chosen back to the line, or discard them."""
+    office = visit.office
+    acts: dict[str, tuple[str, Callable[[str], bool]]] = {
+        "replay": ("replayed", lambda one: pipeline.replay(one, office.desk, office.line, now=visit.now)),
+        "discard": ("discarded", office.desk.discard),
+    }
+    what, _, shown = visit.form.raw("do").partition("-")
+    ids = list(dict.fromkeys(visit.form.every(shown or "id")))[:PER_PAGE]
+    if what not in acts or not ids:
+        raise Trouble(422, "Not done", "Choose dead letters, and whether to replay or to discard them.")
+    done, do = acts[what]
+    count = 0
+    for one in ids:
+        try:
+            count += do(one)
+        except AlertWorkerError as error:
+            raise Trouble(503, "Not now", f"{error}; {count} of {len(ids)} were {done} before.") from None
+    return visit.go("/deadletters", done=done, n=count, of=len(ids))
+
+
+def _contents(visit: Visit, letter: DeadLetter) -> dict[str, Any]:
+    """Give what a letter holds: a notification's message, or text."""
+    text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
+    attempts = visit.office.desk.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
+    return {
+        "message": _message(letter),
+        "attempts": attempts,
+        "holds": text[:_MAX_SHOWN],
+        "cut": len(text) > _MAX_SHOWN,
+        "channels": visit.office.channels,
+    }
+
+
+def _message(letter: DeadLetter) -> Message | None:
+    if letter.kind != "notification":
+        return None
+    try:
+        return Message.model_validate_json(letter.payload)
+    except ValidationError:
+        return None
+
+
+ROUTES: Final = (
+    page("/deadletters", deadletters),
+    page("/deadletters/{id}", deadletter),
+    action("/deadletters", act),
+)

@@ -1,0 +1,82 @@
+"""``/proxies``: who publishes, and how the deployments behind them do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from alertworker.alerts import AlertType
+from alertworker.ledger import SUCCEEDED
+from alertworker.spend_book import Days, DeploymentDays
+from alertworker.store.gauges import publisher_state
+from alertworker.web.pages.page import Visit, page
+
+_OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
+#: How many days deployments are shown for, by the word in the address.
+_PERIODS: Final = {"today": 1, "7 days": 7, "30 days": 30}
+_STATES: Final = ("lost", "silent", "live", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """A process that publishes, with its state and what it dropped, by reason."""
+
+    row: Any
+    state: str
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment over some days, and the open alerts about it."""
+
+    days: DeploymentDays
+    attempts: int
+    share: float
+    errors: list[tuple[str, int]]
+    alerts: list[Any]
+
+
+def proxies(visit: Visit) -> Response:
+    """Show publishers, those in trouble first, and deployments, those that fail most first."""
+    period = visit.asked("days") if visit.asked("days") in _PERIODS else "today"
+    return visit.show(
+        "proxies.html",
+        publishers=_publishers(visit),
+        deployments=_deployments(visit, _PERIODS[period]),
+        periods=list(_PERIODS),
+        period=period,
+    )
+
+
+def _publishers(visit: Visit) -> list[Publisher]:
+    found = [
+        Publisher(row, publisher_state(row, now=visit.now), row.counters.get("dropped", {}))
+        for row in visit.office.desk.publishers()
+    ]
+    return sorted(found, key=lambda one: _STATES.index(one.state))
+
+
+def _deployments(visit: Visit, count: int) -> list[Deployment]:
+    today = visit.now.astimezone(visit.office.zone).date()
+    about: dict[str, list[Any]] = {}
+    for row in visit.office.desk.open_alerts():
+        if row.type in _OUTAGES and row.labels.get("deployment"):
+            about.setdefault(row.labels["deployment"], []).append(row)
+    found = []
+    for days in visit.office.book.deployments(Days(today - timedelta(days=count - 1), today)):
+        attempts = sum(days.attempts.values())
+        errors = sorted(
+            ((outcome, number) for outcome, number in days.attempts.items() if outcome != SUCCEEDED and number),
+            key=lambda pair: -pair[1],
+        )
+        share = 100 * days.failed / attempts if attempts else 0.0
+        found.append(Deployment(days, attempts, share, errors, about.get(days.deployment_id, [])))
+    return sorted(found, key=lambda one: (-len(one.alerts), -one.days.failed, one.days.deployment_id))
+
+
+ROUTES: Final = (page("/proxies", proxies),)

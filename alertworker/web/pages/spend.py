@@ -1,0 +1,160 @@
+"""``/spend``: what was spent, by whom and on what, day by day, and which budgets that brings near their limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from alertworker.ledger import DIMENSIONS, SpendSums
+from alertworker.reports.model import change_of
+from alertworker.spend_book import Days, SpendRow
+from alertworker.web.pages.budgets import NEAR, standings
+from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.render import shorten
+from alertworker.web.pages.typed import TypedError, read_day
+
+#: How many entities the table names, and how many are named as being behind one.
+_MOST: Final = 100
+_BEHIND: Final = 15
+#: The longest period that is drawn and summed, in days.
+_LONGEST: Final = 400
+_DIMENSIONS: Final = tuple(name for name in DIMENSIONS if "/" not in name)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day in the chart: where it is and how high, in parts of a thousand."""
+
+    day: date
+    sums: SpendSums
+    left: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entity of the table: its name, who is behind it, its share of the greatest, and how it changed."""
+
+    name: str
+    under: str
+    link: str | None
+    share: float
+    change: str
+    sums: SpendSums
+
+
+def spend(visit: Visit) -> Response:
+    """Show the period that was asked for, beside the one before it."""
+    by = visit.asked("by") if visit.asked("by") in _DIMENSIONS else "team"
+    team, wrong = visit.asked("team") or None, None
+    today = visit.now.astimezone(visit.office.zone).date()
+    try:
+        days = _days(visit.asked("from"), visit.asked("until"), today)
+    except TypedError as error:
+        days, wrong = Days(today - timedelta(days=6), today), str(error)
+    before = _before(days)
+    book = visit.office.book
+    rows = book.totals(by, days, before=before, team_id=team, limit=_MOST)
+    query = {"by": by, "team": team or "", "from": days.first.isoformat(), "until": days.last.isoformat()}
+    entity = next((row for row in rows if visit.asked("of") and shorten(row.entity) == visit.asked("of")), None)
+    behind = book.behind(by, entity.entity, days, limit=_BEHIND) if entity is not None else {}
+    total, total_before = book.total(days, team_id=team), book.total(before, team_id=team)
+    return visit.show(
+        "spend.html",
+        by=by,
+        team=team,
+        days=days,
+        wrong=wrong,
+        dimensions=_DIMENSIONS,
+        total=total,
+        change=change_of(total, total_before),
+        rows=_rows(rows, by, query),
+        more=len(rows) == _MOST,
+        bars=_bars(book.by_day(days, team_id=team), days),
+        presets=_presets(today, days, query),
+        entity=_name(entity, by)[0] if entity is not None else None,
+        behind={kind: _rows(found, kind, None) for kind, found in behind.items() if found},
+        near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR],
+        status=422 if wrong else 200,
+    )
+
+
+def _days(first: str, last: str, today: date) -> Days:
+    until = read_day(last) or today
+    since = read_day(first) or until - timedelta(days=6)
+    if since > until:
+        raise TypedError(f"{since} is after {until}; give the earlier day first")
+    if (until - since).days >= _LONGEST:
+        raise TypedError(f"{_LONGEST} days at the most; give a later first day")
+    return Days(since, until)
+
+
+def _before(days: Days) -> Days:
+    length = days.last - days.first + timedelta(days=1)
+    return Days(days.first - length, days.last - length)
+
+
+def _presets(today: date, days: Days, query: dict[str, str]) -> list[tuple[str, str, bool]]:
+    """Give periods that are asked for often: name, address, and whether it is the one that is shown."""
+    month = today.replace(day=1)
+    last_month = (month - timedelta(days=1)).replace(day=1)
+    periods = {
+        "today": (today, today),
+        "7 days": (today - timedelta(days=6), today),
+        "30 days": (today - timedelta(days=29), today),
+        "this month": (month, today),
+        "last month": (last_month, month - timedelta(days=1)),
+    }
+    return [
+        (name, _address(query | {"from": first.isoformat(), "until": last.isoformat()}), Days(first, last) == days)
+        for name, (first, last) in periods.items()
+    ]
+
+
+def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[Row]:
+    greatest = max((row.sums.spend_nanos for row in rows), default=0)
+    return [
+        Row(
+            *_name(row, by),
+            _address(query | {"of": shorten(row.entity)})
+            if query and row.entity and by in ("team", "key", "user")
+            else None,
+            100 * row.sums.spend_nanos / greatest if greatest else 0.0,
+            change_of(row.sums, row.before),
+            row.sums,
+        )
+        for row in rows
+    ]
+
+
+def _name(row: SpendRow, by: str) -> tuple[str, str]:
+    """Give an entity's name, and beneath it its id where that is another."""
+    whole = row.part or row.entity
+    if not whole:
+        return f"(no {by})", ""
+    return (row.alias, whole) if row.alias and row.alias != whole else (whole, "")
+
+
+def _bars(sums: dict[date, SpendSums], days: Days) -> list[Bar]:
+    count = (days.last - days.first).days + 1
+    greatest = max((one.spend_nanos for one in sums.values()), default=0)
+    width = 1_000 / count
+    bars = []
+    for number in range(count):
+        day = days.first + timedelta(days=number)
+        own = sums.get(day, SpendSums())
+        height = 1_000 * own.spend_nanos / greatest if greatest else 0.0
+        bars.append(Bar(day, own, number * width, width * 0.82, height))
+    return bars
+
+
+def _address(query: dict[str, str]) -> str:
+    return "/spend?" + urlencode({name: value for name, value in query.items() if value})
+
+
+ROUTES: Final = (page("/spend", spend),)

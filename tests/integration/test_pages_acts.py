@@ -1,0 +1,172 @@
+"""Pages on which somebody does something: silences and dead letters, on a real store."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alertworker.delivery import DeliveryError, Reason
+from alertworker.errors import LineUnavailable
+from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
+from tests.integration.pages import Browser, context, signed_in
+
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+BAD = b'{"type": "llm.request.failed", "call_id": 5, "key": "sk-abcdefghijklmnop", "html": "<b>bold</b>"}'
+HASH = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def browser(store: SqlStore, runtime: Runtime) -> Browser:
+    """Give a browser of somebody who is logged in."""
+    return signed_in(store, runtime)
+
+
+@pytest.fixture
+def desk(store: SqlStore) -> Desk:
+    """Give the desk."""
+    return Desk(store.engine)
+
+
+def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
+    runtime: Runtime, browser: Browser, desk: Desk
+) -> None:
+    """Its labels are offered; the one that is cut on the page is whole in the matcher."""
+    ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
+    [alert] = desk.alerts()
+    assert browser.get(f"/alerts/{alert.id}").links("/silences/new") == [f"/silences/new?alert={alert.id}"]
+    form = browser.get(f"/silences/new?alert={alert.id}")
+    assert HASH not in form.html
+    assert {"alert_type", "model", "team"} <= set(form.form("/silences")["label"])
+
+    fields = {"label": ["key", "team", "nonesuch"], "matchers": 'severity!="Low"', "reason": "<b>load</b>", "by": "Ada"}
+    looked = browser.send(form, "/silences", **fields, do="look")
+    assert "1 open alert would be muted" in looked.text
+    assert looked.form("/silences")["label"] == ["key", "team"]
+    assert desk.silences(now=None) == []
+
+    made = browser.send(looked, "/silences", duration="4 hours", do="add")
+    assert "Silenced" in made.text
+    assert "<b>load</b>" in made.text
+    [silence] = desk.silences(now=None)
+    assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="Low"']
+    assert (silence.author, silence.reason) == ("Ada", "<b>load</b>")
+    assert silence.ends_at - silence.starts_at == timedelta(hours=4)
+    assert silence.mutes(desk.alert(alert.id).labels | {"severity": "High"}, now=datetime.now(UTC))
+
+    path = f"/silences/{silence.id}/expire"
+    assert browser.client.post(path, data={}).status_code == 403
+    assert "The silence has ended" in browser.send(made, path).text
+    assert browser.get("/silences").all("table") == []
+    assert "ended" in browser.get("/silences?ended=1").text
+    assert "had ended already" in browser.send(made, path).text
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({}, "would mute everything"),
+        ({"matchers": "team"}, "is no matcher"),
+        ({"matchers": 'team=~"("'}, "no regular expression"),
+        ({"matchers": "team=x", "reason": " "}, "Say why"),
+        ({"matchers": "team=x", "starts": "soon"}, "is no moment"),
+        ({"matchers": "team=x", "ends": "2020-01-01T00:00"}, "before it begins"),
+        ({"matchers": "team=x", "ends": "9999-12-31T23:59"}, "give an earlier end"),
+    ],
+)
+def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
+    browser: Browser, desk: Desk, fields: dict[str, str], wrong: str
+) -> None:
+    """Nothing is muted by mistake."""
+    page = browser.send(browser.get("/silences/new"), "/silences", **{"reason": "why", "do": "add"} | fields)
+    assert (page.status, wrong in page.text) == (422, True)
+    assert page.form("/silences")["matchers"] == [fields.get("matchers", "")]
+    assert desk.silences(now=None) == []
+
+
+def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: Desk) -> None:
+    """What a browser's field gives has no zone."""
+    start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0, month=1, day=5)
+    start = start.replace(year=start.year + (start < datetime.now(UTC)))
+    typed = {"matchers": "team=x", "reason": "w", "starts": f"{start:%Y-%m-%dT%H:%M}", "duration": "1 day", "do": "add"}
+    page = browser.send(browser.get("/silences/new"), "/silences", **typed)
+    assert "pending" in page.text
+    assert desk.silences(now=None)[0].starts_at == start - timedelta(hours=1)
+
+
+def dead(runtime: Runtime, outbox: Outbox) -> None:
+    """Leave a dead notification and a dead event."""
+    outbox.failures = [DeliveryError("404 no_service", Reason.GONE)]
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(BatchMessage("b", b"[" + BAD + b"]", None), runtime, now=NOW + timedelta(seconds=1))
+
+
+def test_dead_letters_are_found_read_and_replayed(
+    store: SqlStore, runtime: Runtime, browser: Browser, desk: Desk, outbox: Outbox
+) -> None:
+    """With the receiver's answer, and without what looks like a key; each once."""
+    dead(runtime, outbox)
+    page = browser.get("/deadletters")
+    event, notification = (link.removeprefix("/deadletters/") for link in page.links("/deadletters/"))
+    assert "gone: outbox 404 no_service" in page.text
+    assert browser.get("/deadletters?kind=event").links("/deadletters/") == [f"/deadletters/{event}"]
+    assert browser.get("/deadletters?reason=gone&channel=outbox").links("/deadletters/") == [
+        f"/deadletters/{notification}"
+    ]
+    shown = browser.get(f"/deadletters/{event}")
+    assert "<b>bold</b>" in shown.text
+    assert "sk-abcdefghijklmnop" not in shown.html
+    shown = browser.get(f"/deadletters/{notification}")
+    assert "404 no_service" in shown.text
+    assert shown.links("/alerts/") == [f"/alerts/{desk.alerts(kind='llm_exceptions')[0].id}"]
+
+    assert browser.send(page, "/deadletters", do="replay").status == 422
+    assert browser.client.post("/deadletters", data={"id": event, "do": "discard"}).status_code == 403
+    done = browser.send(shown, "/deadletters", do="replay")
+    assert "1 of 1 given back to the line" in done.text
+    assert [row.status for row in rows(store, NOTIFICATIONS) if row.step == "notice:0"] == ["pending"]
+    assert "1 of 2 given back" in browser.send(page, "/deadletters", do="replay-shown").text
+    assert isinstance(runtime.line, Recorder)
+    assert [json.loads(events) for _, events, _ in runtime.line.resent] == [[json.loads(BAD)]]
+    assert browser.get(f"/deadletters/{event}").status == 404
+
+
+def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
+    store: SqlStore, runtime: Runtime, desk: Desk, outbox: Outbox
+) -> None:
+    """What could not be given back is still there."""
+
+    class Away(Recorder):
+        def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
+            raise LineUnavailable("the broker cannot be reached")
+
+    dead(runtime, outbox)
+    browser = Browser(context(store, Away()))
+    browser.log_in()
+    page = browser.get("/deadletters?kind=event")
+    [letter] = [link.removeprefix("/deadletters/") for link in page.links("/deadletters/")]
+    refused = browser.send(page, "/deadletters", do="replay", id=letter)
+    assert (refused.status, "the broker cannot be reached" in refused.text) == (503, True)
+    assert desk.dead_letter(letter) is not None
+    assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard", id=letter).text
+    assert desk.dead_letter(letter) is None
+
+
+def test_many_dead_letters_have_pages(
+    runtime: Runtime, browser: Browser, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is on one, also where many are of one moment."""
+    monkeypatch.setattr("alertworker.web.pages.deadletters.PER_PAGE", 4)
+    ingest(BatchMessage("b", b"[" + b",".join([BAD] * 11) + b"]", None), runtime, now=NOW)
+    page, seen = browser.get("/deadletters"), []
+    while True:
+        seen += page.links("/deadletters/")
+        if not (older := page.links("/deadletters?after=")):
+            break
+        page = browser.get(older[0])
+    assert (len(seen), len(set(seen))) == (11, 11)
