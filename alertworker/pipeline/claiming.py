@@ -67,7 +67,7 @@ def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         message, wanted = write(tx, alert, Step.RESOLVED, channels, runtime, now=now)
         verdict = replace(verdict, channels=wanted, message=message)
     runtime.watch(verdict)
-    tx.told(alert.id, count=alert.count, next_summary_at=None)
+    tx.close(alert.id, count=alert.count, now=now)
 
 
 def write(

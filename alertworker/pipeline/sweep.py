@@ -83,7 +83,7 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         tell(tx, alert, Step.SUMMARY, runtime, now=now)
     elif alert.kind is Kind.NOTICE:
         # Nothing new for a whole interval: it is over.
-        tx.told(alert.id, count=alert.count, next_summary_at=None)
+        tx.close(alert.id, count=alert.count, now=now)
     elif alert.repeat_at is not None and alert.repeat_at <= now and alert.type is AlertType.BUDGET_ALERTS:
         remind_of_budget(tx, alert, runtime, now=now)
     elif alert.repeat_at is not None and alert.repeat_at <= now:

@@ -98,8 +98,12 @@ class AlertPort(Protocol):
         """Drop those of these notifications that are not settled yet; gives what became of each."""
         ...
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
-        """Record up to which count the alert was told; without a next summary the alert is closed."""
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
+        """Record up to which count the alert was told, and when to look at it again."""
+        ...
+
+    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
+        """Close the alert, told up to this count."""
         ...
 
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:

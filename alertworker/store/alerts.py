@@ -191,13 +191,16 @@ class AlertStatements(Statements):
         )
         return self.fates(alert_ids)
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime | None) -> None:
-        """Record up to which count the alert was told; without a next summary the alert is closed."""
-        values: dict[str, Any] = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None}
-        if next_summary_at is None:
-            values |= {"open_fingerprint": None, "closed_at": func.coalesce(ALERTS.c.closed_at, ALERTS.c.last_at)}
-        else:
-            values |= {"next_summary_at": next_summary_at}
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
+        """Record up to which count the alert was told, and when to look at it again."""
+        self._told(alert_id, count, {"next_summary_at": next_summary_at})
+
+    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
+        """Close the alert, told up to this count; its fingerprint may open again."""
+        self._told(alert_id, count, {"open_fingerprint": None, "closed_at": now})
+
+    def _told(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
+        values = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:

@@ -46,8 +46,7 @@ _ADDITIONS: Final = re.compile(
     r"\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
-_SECRETS: Final = re.compile(
-    r"""(?x)
+_CERTAIN: Final = r"""(?x)
     (?<=//)[^\s/@]+@                                                                  # user and password of a URL
     | https?://hooks\.slack\.com/[^\s'"<>,;)]+
     | https?://[^\s'"<>,;)]*(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
@@ -59,6 +58,12 @@ _SECRETS: Final = re.compile(
     | (?P<label>\b(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
       (?:\s+provided)?["']?\s*[:=]\s*["']?(?i:(?:bearer|basic)\s+)?)[^\s"',;&)}\]]{4,}
     | -----BEGIN[ A-Z]+-----[\s\S]*?(?:-----END[ A-Z]+-----|\Z)
+    """
+_SURE: Final = re.compile(_CERTAIN)
+#: With what only looks like a secret, and may be an id.
+_SECRETS: Final = re.compile(
+    _CERTAIN
+    + r"""
     | \b[A-Fa-f0-9]{32,}\b
     | \b(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
     """
@@ -83,9 +88,9 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
     return (message + "… cut" if cut else message)[:MAX_TEXT]
 
 
-def without_secrets(text: str) -> str:
-    """Give a text without what looks like a secret."""
-    return _SECRETS.sub(_masked, text)
+def without_secrets(text: str, *, sure: bool = False) -> str:
+    """Give a text without what looks like a secret; with ``sure`` long ids stay, which only might be one."""
+    return (_SURE if sure else _SECRETS).sub(_masked, text)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:

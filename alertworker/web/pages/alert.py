@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.responses import Response
 
 from alertworker.messages import Message
 from alertworker.web.pages.page import Trouble, Visit, action, page
-from alertworker.web.pages.timeline import timeline
+from alertworker.web.pages.timeline import Told, timeline
 
 #: How many other times of the same alert are shown.
 _HISTORY: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """A notification with its attempts; ``sent_as`` is the one that tells it, where it was merged."""
-
-    row: Any
-    message: Message
-    attempts: Sequence[Any]
-    body: str | None
-    sent_as: Any
 
 
 def alert(visit: Visit) -> Response:
@@ -41,7 +29,7 @@ def alert(visit: Visit) -> Response:
         members=members,
         parts=parts,
         told=told,
-        timeline=timeline(row, [one.row for one in told], attempts),
+        timeline=timeline(row, told),
         history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
         channels=visit.office.channels,
     )

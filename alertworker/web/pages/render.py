@@ -72,8 +72,8 @@ def _ago(names: Names, moment: datetime | None) -> str:
 
 
 def _scrubbed(text: str) -> str:
-    """Give a text that may be from anywhere without what looks like a secret."""
-    return without_secrets(clean(text))
+    """Give a text that may be from anywhere without what is a secret by its form."""
+    return without_secrets(clean(text), sure=True)
 
 
 def _shown(value: Any) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from alertworker.messages import Step
+from alertworker.messages import Message, Step
 
 _STEPS: Final[Mapping[str, str]] = {
     Step.NOTICE: "told of it",
@@ -22,21 +22,32 @@ _STEPS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A notification with its attempts; ``sent_as`` is the one that tells it, where it was merged."""
+
+    row: Any
+    message: Message
+    attempts: Sequence[Any]
+    body: str | None
+    sent_as: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """Something that happened: ``sign`` is "begin", "told", "failed", "person", "dead" or "end"."""
 
     at: datetime
     sign: str
     what: str
-    detail: str = ""
+    details: tuple[str, ...] = ()
 
 
-def timeline(alert: Any, notifications: Sequence[Any], attempts: Mapping[str, Sequence[Any]]) -> list[Moment]:
+def timeline(alert: Any, told: Sequence[Told]) -> list[Moment]:
     """Give what happened to an alert, in order."""
     moments = [
         *_own(alert),
-        *(moment for row in notifications for moment in _settled(row)),
-        *(moment for row in notifications for moment in _failures(row, attempts.get(row.id, ()))),
+        *(moment for one in told for moment in _settled(one)),
+        *(moment for one in told for moment in _failures(one)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
 
@@ -53,34 +64,37 @@ def spell_step(step: str) -> str:
 
 def _own(alert: Any) -> Iterator[Moment]:
     yield Moment(alert.first_at, "begin", "Happened for the first time")
-    yield Moment(alert.opened_at, "begin", "Alert opened", alert.headline)
+    yield Moment(alert.opened_at, "begin", "Alert opened")
     if alert.count > 1:
         yield Moment(alert.last_at, "begin", f"Happened for the last time so far, {alert.count:,} times in all")
     if alert.acked_at is not None:
-        yield Moment(alert.acked_at, "person", f"Acknowledged by {alert.acked_by}", alert.ack_note or "")
+        yield Moment(alert.acked_at, "person", f"Acknowledged by {alert.acked_by}", (alert.ack_note or "",))
     if alert.closed_at is not None:
         yield Moment(
             alert.closed_at, "end", "Over" if alert.kind == "condition" else "Over: nothing more happened since"
         )
 
 
-def _settled(row: Any) -> Iterator[Moment]:
+def _settled(told: Told) -> Iterator[Moment]:
     """Say how a notification ended; one that waits has not."""
+    row = told.row
     if row.settled_at is None:
         return
     step = spell_step(row.step)
+    said = (told.message.headline, row.answer or "")
     if row.status == "sent":
-        yield Moment(row.settled_at, "told", f"{row.channel} {step}", row.answer or "")
+        yield Moment(row.settled_at, "told", f"{row.channel} {step}", said)
     elif row.status == "dead":
-        yield Moment(row.settled_at, "dead", f"{row.channel} could not be {step}: nobody tries again", row.answer or "")
+        yield Moment(row.settled_at, "dead", f"{row.channel} could not be {step}: nobody tries again", said)
     elif row.status == "merged":
-        yield Moment(row.settled_at, "told", f"{row.channel} {step} within one message with others")
+        yield Moment(row.settled_at, "told", f"{row.channel} {step} within one message with others", said[:1])
     else:
-        yield Moment(row.settled_at, "dead", f"{row.channel} was not {step}", row.reason or "")
+        yield Moment(row.settled_at, "dead", f"{row.channel} was not {step}", (row.reason or "",))
 
 
-def _failures(row: Any, attempts: Sequence[Any]) -> Iterator[Moment]:
+def _failures(told: Told) -> Iterator[Moment]:
     """Say which attempts failed; the last one of a dead notification is said already."""
-    failed = [attempt for attempt in attempts if attempt.outcome != "sent"]
-    for attempt in failed[:-1] if row.status == "dead" else failed:
-        yield Moment(attempt.at, "failed", f"{row.channel} did not take it ({attempt.outcome})", attempt.answer)
+    failed = [attempt for attempt in told.attempts if attempt.outcome != "sent"]
+    for attempt in failed[:-1] if told.row.status == "dead" else failed:
+        what = f"{told.row.channel} did not take it ({attempt.outcome})"
+        yield Moment(attempt.at, "failed", what, (attempt.answer,))
