@@ -19,6 +19,7 @@ from alertworker.store.tables import ALERTS, ATTEMPTS, NOTIFICATIONS
 #: How many rows one transaction reads, and how many transactions one search makes at the most.
 _CHUNK: Final = 200
 _MOST_CHUNKS: Final = 25
+_MOST_ATTEMPTS: Final = 1_000
 _OPEN: Final = ALERTS.c.open_fingerprint.is_not(None)
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
 _MUTED: Final = ALERTS.c.muted_by.is_not(None)
@@ -80,15 +81,16 @@ class AlertLists(Database):
         return self.run(lambda tx: Counter({row[0]: row[1] for row in tx.connection.execute(statement)}))
 
     def attempts_of(self, alert_id: str) -> dict[str, list[Any]]:
-        """Give every attempt to tell of an alert, by notification and in order."""
+        """Give the last attempts to tell of an alert, `_MOST_ATTEMPTS` at the most, by notification and in order."""
         statement = (
             select(ATTEMPTS)
             .join(NOTIFICATIONS, NOTIFICATIONS.c.id == ATTEMPTS.c.notification_id)
             .where(NOTIFICATIONS.c.alert_id == alert_id)
-            .order_by(ATTEMPTS.c.at)
+            .order_by(ATTEMPTS.c.at.desc())
+            .limit(_MOST_ATTEMPTS)
         )
         found: dict[str, list[Any]] = {}
-        for row in self.run(lambda tx: tx.connection.execute(statement).all()):
+        for row in reversed(self.run(lambda tx: tx.connection.execute(statement).all())):
             found.setdefault(row.notification_id, []).append(row)
         return found
 

@@ -14,6 +14,7 @@ from alertworker.pipeline import Runtime
 from alertworker.pipeline.claiming import claim
 from alertworker.store import AlertFilter, Desk, SqlStore, alert_lists
 from tests.integration.line import NOW, Outbox, run_until_quiet
+from tests.integration.pages import signed_in
 
 
 def test_alerts_are_found_page_by_page_counted_and_ranked(
@@ -53,3 +54,12 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     assert [[one.outcome for one in tries] for tries in desk.attempts_of(last.id).values()] == [
         ["server_error", "sent"]
     ]
+
+
+def test_an_address_that_no_database_takes_leads_to_nothing(store: SqlStore, runtime: Runtime) -> None:
+    """PostgreSQL refuses text with a zero byte."""
+    browser = signed_in(store, runtime)
+    for path in ("/alerts/%00", "/deadletters/%00"):
+        assert browser.get(path).status == 404
+    for path in ("/alerts?after=%00", "/deadletters?channel=%00", "/spend?team=%00", "/silences/new?alert=%00"):
+        assert browser.get(path).status == 200

@@ -14,6 +14,8 @@ from alertworker.web.pages.timeline import Told, timeline
 
 #: How many other times of the same alert are shown.
 _HISTORY: Final = 10
+#: How many of its messages are shown, the newest first.
+_MESSAGES: Final = 100
 
 
 def alert(visit: Visit) -> Response:
@@ -22,13 +24,15 @@ def alert(visit: Visit) -> Response:
     row = _row(visit)
     members, parts = desk.occurrences(row.id)
     attempts = desk.attempts_of(row.id)
-    told = [_told(visit, found, attempts.get(found.id, ())) for found in desk.notifications(alert_id=row.id)]
+    notifications = desk.notifications(alert_id=row.id, limit=_MESSAGES)
+    told = [_told(visit, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
         members=members,
         parts=parts,
         told=told,
+        more=len(told) == _MESSAGES,
         timeline=timeline(row, told),
         history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
         channels=visit.office.channels,
@@ -44,7 +48,7 @@ def acknowledge(visit: Visit) -> Response:
 
 
 def _row(visit: Visit) -> Any:
-    row = visit.office.desk.alert(visit.request.path_params["id"])
+    row = visit.office.desk.alert(visit.id)
     if row is None:
         raise Trouble(404, "No such alert", "There is none with that id; what is over is kept for retention_days.")
     return row

@@ -45,7 +45,7 @@ def deadletters(visit: Visit) -> Response:
 
 def deadletter(visit: Visit) -> Response:
     """Show one with what it holds and every attempt."""
-    letter = visit.office.desk.dead_letter(visit.request.path_params["id"])
+    letter = visit.office.desk.dead_letter(visit.id)
     if letter is None:
         raise Trouble(404, "No such dead letter", "There is none with that id; it was replayed or discarded.")
     return visit.show("deadletter.html", letter=letter, **_contents(visit, letter))

@@ -41,8 +41,8 @@ class Form:
         return clean(self.raw(name)).strip()[:MAX_NOTE]
 
     def every(self, name: str) -> Sequence[str]:
-        """Give all values of a field."""
-        return self.fields.get(name, ())
+        """Give all values of a field, each on one line."""
+        return [one_line(value) for value in self.fields.get(name, ())]
 
 
 async def read_form(request: Request) -> Form:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError
 from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
@@ -54,9 +55,14 @@ class Visit:
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
 
+    @property
+    def id(self) -> str:
+        """Give the id that the address names."""
+        return one_line(self.request.path_params["id"])
+
     def asked(self, name: str) -> str:
-        """Give a parameter of the address, "" where there is none."""
-        return self.request.query_params.get(name, "").strip()
+        """Give a parameter of the address on one line, "" where there is none."""
+        return one_line(self.request.query_params.get(name, ""))
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Give a page."""

@@ -66,7 +66,7 @@ def new(visit: Visit) -> Response:
 def add(visit: Visit) -> Response:
     """Silence what is meant, or look first what that would be."""
     form, desk = visit.form, visit.office.desk
-    alert_id = form.raw("alert")
+    alert_id = form.line("alert")
     try:
         silence = _read(visit, desk.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
@@ -80,7 +80,7 @@ def add(visit: Visit) -> Response:
 
 def expire(visit: Visit) -> Response:
     """End a silence now."""
-    done = visit.office.desk.expire_silence(visit.request.path_params["id"], now=visit.now)
+    done = visit.office.desk.expire_silence(visit.id, now=visit.now)
     return visit.go("/silences", done="expired" if done else "ended")
 
 
