@@ -25,7 +25,7 @@ from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import BrokerTransport, Publisher
 
-REPEATS, REQUESTS = 5, 1_000
+REQUESTS = 1_000
 _PROMPT = [{"role": "user", "content": "Summarise this for the board, please. " * 30}]
 
 
@@ -117,8 +117,8 @@ async def measure(one: Callable[[int], Awaitable[None]], clock: Callable[[], int
     return (clock() - began) / REQUESTS / 1_000
 
 
-async def main(broker_url: str, redis_port: int) -> None:
-    """Measure every contender in each repeat, one after the other; the first repeat warms up."""
+async def main(broker_url: str, redis_port: int, repeats: int = 5) -> None:
+    """Measure every contender in each repeat, one after the other; one more repeat before them warms up."""
     ours, again = Ours(broker_url), Ours(broker_url)
     memory, shared = LiteLLMs(None), LiteLLMs(redis_port)
     event = {"type": "llm.request.succeeded", "call_id": "1", "model": "gpt-4o"}
@@ -127,7 +127,7 @@ async def main(broker_url: str, redis_port: int) -> None:
         ours.publisher.publish(event)
 
     figures: dict[str, list[float]] = {}
-    for repeat in range(REPEATS + 1):
+    for repeat in range(repeats + 1):
         contenders: dict[str, tuple[Callable[[int], Awaitable[None]], Callable[[], int]]] = {
             "publish(), in the caller": (publish, time.thread_time_ns),
         }
@@ -157,4 +157,4 @@ def _bind(contender: Ours | LiteLLMs, base: int, *, fails: bool) -> Callable[[in
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1], *(int(number) for number in sys.argv[2:])))

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.torture import cost
 from bench.torture.ledger import Row, Side
 from bench.torture.pair import Setup, running
 from bench.torture.scenarios import SCENARIOS, Scenario
@@ -18,18 +19,23 @@ from tests.acceptance.command import alertworker
 from tests.acceptance.proxy import litellm_python
 
 #: How many proxies run at once: what they do is mostly waiting.
-AT_ONCE = 3
+AT_ONCE = 4
+#: What a request pays; measured last, when nothing else runs.
+COST = "request-cost"
 
 
 def main(arguments: list[str]) -> int:
     """Print the tables; 1 where a scenario could not be run, or alertworker did not do what is expected."""
-    names = [name for argument in arguments for name in argument.split(",") if name] or list(SCENARIOS)
-    unknown = [name for name in names if name not in SCENARIOS]
+    names = [name for argument in arguments for name in argument.split(",") if name] or [*SCENARIOS, COST]
+    unknown = [name for name in names if name not in SCENARIOS and name != COST]
     if unknown:
-        print(f"no row {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        print(f"no row {', '.join(unknown)}; there are {', '.join(SCENARIOS)}, {COST}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
-        return _compare(names, Path(folder))
+        failed = _compare([name for name in names if name != COST], Path(folder))
+        if COST in names:
+            _print_cost(cost.measure(Path(folder) / COST))
+    return failed
 
 
 def _compare(names: list[str], folder: Path) -> bool:
@@ -78,6 +84,12 @@ def _print(rows: Mapping[str, Row]) -> None:
     print(f"\n| row | side | {heads} |\n|---|---|---|---|---|---|---|---|")
     for name, row in rows.items():
         print(f"| `{name}` | LiteLLM | {_books(row.litellm)} |\n| | alertworker | {_books(row.alertworker)} |")
+
+
+def _print_cost(microseconds: Mapping[str, float]) -> None:
+    print("\n| CPU of a proxy's process per request | microseconds |\n|---|---|")
+    for name, figure in microseconds.items():
+        print(f"| {name} | {figure:.0f} |")
 
 
 def _books(side: Side) -> str:

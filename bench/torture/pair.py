@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from bench.torture.ledger import counted
@@ -19,8 +20,12 @@ from tests.acceptance.stack import Stack, free_port
 #: LiteLLM sends what is queued each 5 s; whoever waits for it waits for two rounds.
 FLUSH_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 2 * FLUSH_SECONDS + 1
+#: The ``alerting_threshold`` of every setup that says no other, in seconds.
+THRESHOLD: Final = 3
 #: Fails once in each scenario while both receivers are well, to show that both sides can tell.
 CONTROL: Final = "status-500-control"
+#: A start takes all the processor there is: one after the other they are faster, and the others' waiting goes on.
+_STARTING: Final = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +49,7 @@ class Setup:
         return {
             "alerting": ["slack"],
             "alert_types": [*self.alert_types, "llm_exceptions"],
-            "alerting_threshold": 3,
+            "alerting_threshold": THRESHOLD,
             **self.general,
         }
 
@@ -124,8 +129,9 @@ def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair
         for name, text in setup.files.items():
             (proxy.folder / name).write_text(text)
         try:
-            stack.up()
-            proxy.up()
+            with _STARTING:
+                stack.up()
+                proxy.up()
             yield Pair(proxy, stack, theirs, ours, alone)
         finally:
             proxy.down()

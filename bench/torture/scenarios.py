@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from bench.torture import delivery
+from bench.torture import budgets, calls, delivery, reports, texts
 from bench.torture.ledger import Row
 from bench.torture.pair import Pair, Setup
 
@@ -53,5 +53,88 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         partial(delivery.killed, number=signal.SIGTERM),
         "10 failures; 0.3 s later SIGTERM to the proxy and our workers",
         "all 10",
+    ),
+    "outage": Scenario(
+        calls.OUTAGES, calls.outage_alone, "40 calls of one deployment fail, no others come", "one outage"
+    ),
+    "outage-in-traffic": Scenario(
+        calls.OUTAGES, calls.outage_in_traffic, "40 calls of one deployment fail among 320 good ones", "one outage"
+    ),
+    "outage-high-threshold": Scenario(
+        calls.LIST_CAP,
+        calls.outage_list_cap,
+        "50 calls fail; `major_outage_alert_threshold: 20`",
+        "one outage, told as major",
+    ),
+    "outage-four-processes": Scenario(
+        budgets.FOUR_ALONE, budgets.outage_by_four, "40 calls of one deployment fail, over 4 processes", "one outage"
+    ),
+    "outage-four-with-redis": Scenario(
+        budgets.FOUR_SHARED, budgets.outage_by_four, "the same; LiteLLM's processes share a Redis", "one outage"
+    ),
+    "region-outage": Scenario(
+        calls.REGIONS,
+        calls.region_outage,
+        "25 calls fail over 2 deployments of a region; `alert_types: [region_outage_alerts]`",
+        "one outage",
+    ),
+    "cooldown": Scenario(calls.COOLDOWNS, calls.cooldown, "the router cools two deployments down", "both"),
+    "stalled-stream": Scenario(
+        calls.STREAMS, calls.stalled_stream, "a stream stops for 12 s after its first chunk", "one hanging call"
+    ),
+    "false-hanging": Scenario(
+        calls.STREAMS, calls.false_hanging, "600 streams of less than a second; `alerting_threshold: 3`", "none"
+    ),
+    "hung-calls": Scenario(calls.HUNG, calls.hung_calls, "300 calls hang for 8 s", "all 300"),
+    "hung-for-an-hour": Scenario(
+        reports.CLOCK,
+        reports.hour_long_hang,
+        "a call hangs for an hour, threshold 600 (LiteLLM's class, our callback's watch; clocks moved on)",
+        "one hanging call",
+    ),
+    "callers-errors": Scenario(
+        calls.CALLERS, calls.callers_errors, "10 calls without a valid key, 10 that the provider calls bad", "none"
+    ),
+    "budget-at-once": Scenario(
+        budgets.ONE_PROCESS, budgets.budget_race, "10 calls at once of a key that is at 86 % of its budget", "one post"
+    ),
+    "budget-two-thresholds": Scenario(
+        budgets.ONE_PROCESS, budgets.two_thresholds, "a key is at 86 %, soon after at 96 %", "both"
+    ),
+    "budget-four-processes": Scenario(
+        budgets.FOUR_ALONE,
+        partial(budgets.budget_by_four, name="alone"),
+        "40 calls of a key at 86 % over 4 processes",
+        "one post",
+    ),
+    "budget-four-with-redis": Scenario(
+        budgets.FOUR_SHARED,
+        partial(budgets.budget_by_four, name="shared"),
+        "the same; LiteLLM's processes share a Redis",
+        "one post",
+    ),
+    "daily-report": Scenario(
+        reports.DAILY, reports.daily_report, "a daily report each 30 s; watched for 90 s", "a report"
+    ),
+    "monthly-report": Scenario(
+        reports.CLOCK,
+        reports.monthly_report,
+        "the 1st of a month (LiteLLM's class with a database's answer put in; clocks moved on)",
+        "the report of the month that ended",
+    ),
+    "prompt-leak": Scenario(
+        texts.TEXTS,
+        texts.leaks,
+        "a call fails; its prompt and metadata hold `<!channel>` and a secret",
+        "one message with neither",
+    ),
+    "key-leak": Scenario(
+        texts.KEYS,
+        texts.key_deleted,
+        "a key is deleted (LiteLLM's class; ours by the relay, from LiteLLM's message)",
+        "one message without the key",
+    ),
+    "health-test": Scenario(
+        texts.TEXTS, texts.health_test, "`GET /health/services?service=slack`; the receiver answers 404", "no success"
     ),
 }

@@ -1,0 +1,101 @@
+"""Budgets: one limit seen by many calls and many processes, and two limits within a day."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+from uuid import uuid4
+
+from bench.torture.calls import outage
+from bench.torture.ledger import Ledger, Row, Side, plural
+from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, wait
+from tests.acceptance.receiver import Receiver
+
+#: The proxy's authentication: a key says its alias and what it has spent of 100, as a database would; then LiteLLM's
+#: own check of budgets, which a proxy without a database does not run by itself.
+_AUTH: Final = """
+from litellm.proxy._types import UserAPIKeyAuth
+from litellm.proxy.auth.auth_checks import virtual_key_max_budget_check
+
+async def user_api_key_auth(request, api_key):
+    from litellm.proxy.proxy_server import proxy_logging_obj
+    key = api_key.removeprefix("Bearer ")
+    if not key.startswith("spent_"):
+        return UserAPIKeyAuth(api_key=key)
+    _, alias, spend = key.split("_")
+    known = UserAPIKeyAuth(api_key=f"sk-{alias}", key_alias=alias, spend=float(spend), max_budget=100.0)
+    await virtual_key_max_budget_check(known, proxy_logging_obj)
+    return known
+"""
+#: Shared caches outlive a run; nothing of an earlier one may count.
+_RUN: Final = uuid4().hex[:8]
+SEEN_BY_FOUR: Final = f"status-503-four-{_RUN}"
+_WORDS: Final = {"alerting": ["slack", "webhook"], "custom_auth": "spent.user_api_key_auth"}
+_FILES: Final = {"spent.py": _AUTH}
+
+
+def _shared(config: dict[str, Any]) -> dict[str, Any]:
+    """Let LiteLLM's processes share a Redis, for what alerting keeps and not for answers."""
+    redis = {"type": "redis", "host": "127.0.0.1", "port": 6379, "supported_call_types": []}
+    config["litellm_settings"] |= {"cache": True, "cache_params": redis}
+    return config
+
+
+ONE_PROCESS: Final = Setup(("budget_alerts",), ("fast",), _WORDS, files=_FILES)
+_FOUR: Final = ("--num_workers", "4")
+FOUR_ALONE: Final = Setup(
+    ("budget_alerts", "outage_alerts"), ("fast", SEEN_BY_FOUR), _WORDS, files=_FILES, arguments=_FOUR
+)
+FOUR_SHARED: Final = Setup(
+    ("budget_alerts", "outage_alerts"), ("fast", SEEN_BY_FOUR), _WORDS, adapt=_shared, files=_FILES, arguments=_FOUR
+)
+
+
+def budget_race(pair: Pair) -> Row:
+    """Ten calls of one key at once, which is at 86 of 100."""
+    pair.control()
+    assert set(pair.ask(["fast"] * 10, at_once=10, key=f"spent_race{_RUN}_86")) == {200}
+    return _budgets(pair, "race", 1)
+
+
+def two_thresholds(pair: Pair) -> Row:
+    """A key is at 86 of 100, and an hour or a minute later at 96."""
+    pair.control()
+    for spend in (86, 96):
+        assert pair.ask(["fast"], at_once=1, key=f"spent_two{_RUN}_{spend}") == [200]
+        wait(lambda spend=spend: any(_of(one, "two") for one in pair.receivers) and spend == 96, 3)  # type: ignore[misc]
+    return _budgets(pair, "two", 2)
+
+
+def budget_by_four(pair: Pair, name: str) -> Row:
+    """Forty calls of one key at 86 of 100, spread over four processes."""
+    pair.control()
+    assert set(pair.ask(["fast"] * 40, at_once=8, key=f"spent_{name}{_RUN}_86")) == {200}
+    return _budgets(pair, name, 1)
+
+
+def outage_by_four(pair: Pair) -> Row:
+    """Forty calls of one deployment fail, spread over four processes."""
+    pair.control()
+    pair.ask([SEEN_BY_FOUR] * 40, at_once=8)
+    wait(lambda: bool(outage(pair.ours.taken(SEEN_BY_FOUR)).ledger.delivered), 20)
+    wait(lambda: False, SETTLE_SECONDS)
+    return Row(*(outage(one.taken(SEEN_BY_FOUR)) for one in pair.receivers))
+
+
+def _budgets(pair: Pair, name: str, raised: int) -> Row:
+    """Count the budget events that each side posted for a key, by what they say."""
+    wait(lambda: len(_of(pair.ours, name)) >= raised, 20)
+    wait(lambda: False, SETTLE_SECONDS)
+    sides = []
+    for one in pair.receivers:
+        said = Counter(_of(one, name))
+        ledger = Ledger(raised, min(raised, len(said)), duplicated=said.total() - len(said), messages=said.total())
+        sides.append(Side(ledger, plural(said.total(), "post")))
+    return Row(*sides)
+
+
+def _of(one: Receiver, name: str) -> list[str]:
+    alias = f"{name}{_RUN}"
+    posts = [post.body for post in one.posts if post.path == "/budgets"]
+    return [str(body["event_message"]) for body in posts if body["key_alias"] == alias]

@@ -1,0 +1,27 @@
+"""What alerting costs within a proxy's request: CPU of the process, LiteLLM's own beside our callback."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+from pathlib import Path
+
+import bench
+from tests.acceptance.proxy import litellm_python
+from tests.acceptance.stack import Stack
+
+_REPEATS, _REDIS_PORT = 2, 6379
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """Give microseconds of CPU per request, the median of each contender; nothing else may run meanwhile."""
+    stack = Stack(folder, "")
+    stack.start_broker()
+    script = Path(bench.__path__[0]) / "in_process.py"
+    command = [str(litellm_python()), str(script), stack.broker_url, str(_REDIS_PORT), str(_REPEATS)]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    finally:
+        stack.down()
+    return {name: statistics.median(found) for name, found in json.loads(done.stdout.splitlines()[-1]).items()}

@@ -1,0 +1,90 @@
+"""What the clock brings: reports, and a call that hangs for an hour."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from alertworker.publisher import BrokerTransport, Publisher
+from alertworker.publisher.inflight import InFlight
+from alertworker.reports.model import spell_days
+from bench.torture import own_class
+from bench.torture.calls import hanging
+from bench.torture.ledger import Ledger, Row, Side, occurrences, plural
+from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, wait
+from tests.acceptance.test_redelivery import wait_for_rows
+
+#: Both are asked to report every 30 s; ours looks twice a minute, LiteLLM every 5 s.
+DAILY: Final = Setup(
+    ("daily_reports",), ("fast",), {"alerting_args": {"daily_report_frequency": 30, "report_check_interval": 5}}
+)
+CLOCK: Final = Setup(("spend_reports", "llm_requests_hanging"), ("fast",), {"alerting_threshold": 600})
+#: Looks for due reports and sends them as beat's and the worker's tasks do, at another moment.
+_LOOK: Final = """
+import sys
+from datetime import datetime
+from alertworker.app import get_reporter
+from alertworker.pipeline import deliver
+now, reporter = datetime.fromisoformat(sys.argv[1]), get_reporter()
+reporter.look(now=now)
+for channel in reporter.runtime.channels:
+    while deliver(channel, reporter.runtime, now=now):
+        pass
+"""
+
+
+def daily_report(pair: Pair) -> Row:
+    """Twelve calls, and a report that is due after 30 s; both are watched for 90 s."""
+    pair.control()
+    ends = time.monotonic() + 90
+    assert set(pair.ask(["fast"] * 12, at_once=2)) == {200}
+    wait(lambda: time.monotonic() > ends, 100)
+    sides = []
+    for one in pair.receivers:
+        posts = one.taken("`daily_reports`")
+        sides.append(Side(Ledger(1, min(1, len(posts)), messages=len(posts)), plural(len(posts), "report")))
+    return Row(*sides)
+
+
+def hour_long_hang(pair: Pair) -> Row:
+    """A call hangs for an hour by a clock that is moved on; the threshold is the 600 s of LiteLLM's proxy."""
+    pair.control()
+    own_class.run("hangs_for_an_hour", f"{pair.theirs.url}/slack", "600")
+    publisher = Publisher(BrokerTransport(pair.stack.broker_url), pair.stack.folder / "spool", threshold_seconds=600)
+    seconds = 0.0
+    calls = InFlight(600, clock=lambda: seconds)
+    calls.start("hung", lambda: {"model": "gpt-4o"})
+    while seconds < 3_600:
+        seconds += 300
+        for announced in calls.announcements():
+            publisher.publish(announced | {"boot_id": publisher.boot_id})
+    wait(lambda: bool(hanging(pair.ours, "gpt-4o")), 20)
+    time.sleep(SETTLE_SECONDS)
+    row = Row(*(occurrences(1, hanging(one, "gpt-4o")) for one in pair.receivers))
+    publisher.close()
+    return row
+
+
+def monthly_report(pair: Pair) -> Row:
+    """The monthly report when it is scheduled, on the 1st; the month before had a call, the new one has none."""
+    pair.control()
+    assert pair.ask(["fast"], at_once=1) == [200]
+    wait_for_rows(pair.stack, "SELECT count(*) > 0 FROM spend WHERE entity = 'fast'", [(1,)], 20)
+    today = datetime.now(UTC).date()
+    first = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
+    [[start, end]] = own_class.run("monthly", f"{pair.theirs.url}/slack", first.isoformat())
+    nine = datetime(first.year, first.month, first.day, 9, tzinfo=UTC).isoformat()
+    subprocess.run([sys.executable, "-c", _LOOK, nine], env=pair.stack.env, cwd=pair.stack.folder, check=True)
+    wait(lambda: bool(pair.ours.taken("Monthly")), 10)
+    theirs, ours = (one.taken("Monthly") for one in pair.receivers)
+    month = spell_days(today.replace(day=1), first - timedelta(days=1))
+    right = [post for post in ours if month in post.text]
+    mine = Ledger(1, min(1, len(right)), false=len(ours) - len(right), messages=len(ours))
+    its = Ledger(1, int(bool(theirs) and date.fromisoformat(start) < first), messages=len(theirs))
+    return Row(
+        Side(its, f"asked the database for {start} to {end}; {plural(len(theirs), 'report')}"),
+        Side(mine, f"{plural(len(ours), 'report')} of {month}"),
+    )
