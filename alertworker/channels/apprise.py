@@ -14,7 +14,7 @@ from alertworker.channels.config import ChannelConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: Nobody knows the limits of a hundred services; Apprise cuts or divides what is too long for one.
 _MAX_TITLE: Final = 200
@@ -66,7 +66,7 @@ class AppriseChannel(BaseChannel):
         lines.append(f"{message.type.value}, {message.at.isoformat(timespec='seconds')}, {message.alert_id}")
         return json.dumps({"title": cut(title, _MAX_TITLE), "body": "\n".join(lines)}, ensure_ascii=False)
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt. What Apprise could not deliver is tried again: it may be the receiver's trouble or ours."""
         del notification_id
         import apprise
@@ -83,4 +83,4 @@ class AppriseChannel(BaseChannel):
             taken = False
         if not taken:
             raise DeliveryError("Apprise could not deliver it", Reason.UNREACHABLE)
-        return "taken by Apprise"
+        return Answer("taken by Apprise")

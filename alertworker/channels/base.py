@@ -6,7 +6,9 @@ from alertworker.messages import Message
 
 
 class BaseChannel:
-    """Wants every message that is routed to it."""
+    """Wants every message that is routed to it, one after the other."""
+
+    parallel = 1
 
     def takes(self, _message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all."""

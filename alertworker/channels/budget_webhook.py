@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
+from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.events import BudgetScope
 from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.messages import Message, Step
 from alertworker.money import dollars_from_nanos
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: The ``event_group`` values of the page's specification, where they are other words than ours.
 _PAGE_GROUPS: Final[Mapping[str, str]] = {BudgetScope.USER: "internal_user"}
@@ -40,7 +41,7 @@ class BudgetWebhookConfig(UrlConfig):
     format: Literal["page", "litellm"] = "page"
 
 
-class BudgetWebhook:
+class BudgetWebhook(BaseChannel):
     """Posts one object for each event, never several in one, and nothing that is no event of a budget."""
 
     kind = "budget_webhook"
@@ -60,7 +61,7 @@ class BudgetWebhook:
         form = _page if self._config.format == "page" else _litellm
         return json.dumps(form(message.figures or _SAMPLE), ensure_ascii=False).encode(errors="replace").decode()
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
         return http.post(self._config, body, headers)

@@ -13,7 +13,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, sign
 from alertworker.messages import Message
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 _COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
 _MAX_LINE = 2_000
@@ -51,7 +51,7 @@ class Console(BaseChannel):
         lines.append(f"alert {message.alert_id} · {message.at.isoformat(timespec='seconds')}")
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Print in one write, so that messages do not mix with the lines of others."""
         del notification_id
         stream = sys.__stdout__ or sys.stdout
@@ -65,4 +65,4 @@ class Console(BaseChannel):
         terminal.print(Text(rest))
         stream.write(buffer.getvalue())
         stream.flush()
-        return "printed"
+        return Answer("printed")

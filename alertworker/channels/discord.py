@@ -13,7 +13,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.messages import Message, Step
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits
 MAX_TITLE: Final = 256
@@ -58,8 +58,8 @@ class Discord(BaseChannel):
     """Sends one embed, which may ring nobody."""
 
     kind = "discord"
-    #: https://discord.com/developers/docs/topics/rate-limits: limits are per webhook and not to be hard-coded; thirty a
-    #: minute are safe, and what it says beyond that is obeyed.
+    #: https://discord.com/developers/docs/topics/rate-limits: limits are per webhook and not to be hard-coded. Answers
+    #: say how much of one is left, and the lane waits when nothing is; thirty a minute are safe beside that.
     pace = Pace(interval=2.0, burst=5)
     digest_size = 25
 
@@ -82,7 +82,7 @@ class Discord(BaseChannel):
         }
         return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False)
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
         return http.post(self._config, body, headers)

@@ -20,7 +20,7 @@ from alertworker.channels.email_body import page, text
 from alertworker.channels.text import cut, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: RFC 5322, section 2.1.1: a line has at most 998 characters; a subject stays well below.
 _MAX_SUBJECT: Final = 200
@@ -64,7 +64,7 @@ class Email(BaseChannel):
         parts = {"subject": subject, "text": text(message), "html": page(message), "thread": message.alert_id}
         return json.dumps(parts, ensure_ascii=False)
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
         mail = compose(body, notification_id, config)
@@ -74,7 +74,8 @@ class Email(BaseChannel):
                     refused = server.send_message(mail)
             except (smtplib.SMTPException, OSError) as error:
                 raise _delivery_error(error, late=cutoff.passed) from None
-        return f"250 accepted for {len(config.recipients) - len(refused)} of {len(config.recipients)}"
+        taken = len(config.recipients) - len(refused)
+        return Answer(f"250 accepted for {taken} of {len(config.recipients)}")
 
     def _connect(self, cutoff: Cutoff) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()

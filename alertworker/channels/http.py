@@ -28,6 +28,7 @@ from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
 from alertworker.channels.guard import NOT_PUBLIC
 from alertworker.channels.text import cut, one_line
 from alertworker.delivery import DeliveryError, Reason
+from alertworker.ports import Answer
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.
 DEADLINE: Final = 15.0
@@ -67,7 +68,7 @@ def ping(url: str, allowed: Networks) -> None:
     _request("GET", url, None, {}, allowed)
 
 
-def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> str:
+def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> Answer:
     """Make one POST and give the receiver's answer, shortened. Any number of threads may do so at once.
 
     Raises:
@@ -76,7 +77,7 @@ def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> str:
     return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed_networks)
 
 
-def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Networks) -> str:
+def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Networks) -> Answer:
     try:
         refuse(url, allowed)
     except ValueError as error:
@@ -95,10 +96,10 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
     if cutoff.passed:
         raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT)
     shown = _without_address(one_line(answer.decode(errors="replace")), url)
-    waits = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _stated_wait(answer))
-    wait = max((wait for wait in waits if wait is not None), default=None)
-    raise_for_answer(response.status_code, wait=wait, answer=shown)
-    return f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip()
+    said = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
+    waits = [wait for wait in (*said, _stated_wait(answer)) if wait is not None]
+    raise_for_answer(response.status_code, wait=max(waits, default=None), answer=shown)
+    return Answer(f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip(), busy_for=max(waits, default=0.0))
 
 
 def _exchange(
@@ -143,14 +144,20 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
     if value is None:
         return None
     try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return max(0.0, seconds) if isfinite(seconds) else None
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return _seconds(value)
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds())
+
+
+def _refill(headers: Mapping[str, str]) -> float | None:
+    """Read in how many seconds a receiver takes more, where this message was the last that it takes for now.
+
+    https://discord.com/developers/docs/topics/rate-limits#header-format-rate-limit-header-examples
+    """
+    if headers.get("X-RateLimit-Remaining", "").strip() != "0":
+        return None
+    return _seconds(headers.get("X-RateLimit-Reset-After"))
 
 
 def _stated_wait(answer: bytes) -> float | None:
@@ -162,9 +169,15 @@ def _stated_wait(answer: bytes) -> float | None:
         seconds = json.loads(answer)["retry_after"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not isfinite(seconds):
+    return _seconds(seconds) if isinstance(seconds, int | float) and not isinstance(seconds, bool) else None
+
+
+def _seconds(value: str | float | None) -> float | None:
+    try:
+        seconds = float(value) if value is not None else None
+    except ValueError:
         return None
-    return max(0.0, float(seconds))
+    return max(0.0, seconds) if seconds is not None and isfinite(seconds) else None
 
 
 def _trouble(error: BaseException) -> str:

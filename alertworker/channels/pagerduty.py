@@ -15,7 +15,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, cut, one_line
 from alertworker.messages import Message, Step
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.
 MAX_SUMMARY: Final = 1_024
@@ -64,7 +64,7 @@ class PagerDuty(BaseChannel):
         }
         return json.dumps(event | _links(message), ensure_ascii=False)
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt; PagerDuty itself knows a repeated one by its key."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
         config = self._config

@@ -13,7 +13,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.messages import Message
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.
 MAX_TEXT: Final = 4_000
@@ -64,7 +64,7 @@ class Slack(BaseChannel):
         """Give the JSON body."""
         return json.dumps({"text": plain(message), "blocks": _blocks(message)}, ensure_ascii=False)
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
         return http.post(self._config, body, headers)

@@ -11,7 +11,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, counted, cut, entry_lines, one_line, sign
 from alertworker.messages import Message, Step
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 #: 28 KB for all of it; what is over is refused:
 #: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
@@ -60,7 +60,7 @@ class Teams(BaseChannel):
             body = _body([*_head(message), *_rest(facts, members), _text(CUT), _text(about)])
         return body
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt. Without its charset Teams takes a body for UTF-16, of which 28 KB are half as much."""
         headers = {
             "Content-Type": "application/json; charset=utf-8",

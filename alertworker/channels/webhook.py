@@ -14,7 +14,7 @@ from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.messages import Message, Step
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 
 _STATUS: Final = {
     Step.FIRING: "firing",
@@ -92,7 +92,7 @@ class Webhook(BaseChannel):
         document = WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data)
         return json.dumps(document.model_dump(mode="json"), ensure_ascii=False).encode(errors="replace").decode()
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt: the id is that of every attempt, the time and so the signature its own."""
         now = datetime.now(UTC)
         headers = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -16,42 +18,46 @@ from alertworker.lanes import MERGE_FROM, plan
 from alertworker.messages import Step
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Channel, Due, Lease, Pace, Transaction
+from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction
 
 _log: Final = logging.getLogger("alertworker.alerts")
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
 LEASE: Final = timedelta(seconds=30)
-#: How many messages one call delivers before it gives the lane back.
-MAX_MESSAGES: Final = 20
+#: How many turns of a lane one call takes before it gives the lane back: one message each, or as many as the channel
+#: takes at once.
+MAX_TURNS: Final = 20
 #: A channel that has taken nothing for so long is announced as broken.
 PATIENCE: Final = timedelta(minutes=10)
 
 
-def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_MESSAGES) -> bool:
-    """Work on a channel's lane, on ``most`` messages; true when there may be more to do at once.
+def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS) -> bool:
+    """Work on a channel's lane, for ``most`` turns; true when there may be more to do at once.
 
     ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed,
     whatever the clock on the wall does meanwhile.
     """
     lease = Lease(name, str(uuid4()))
     started = time.monotonic()
-    moment = now
     channel = runtime.channels.get(name)
     pace = channel.pace if channel is not None else Pace()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - started)
+
     try:
         for _ in range(most):
-            moment = now + timedelta(seconds=time.monotonic() - started)
+            moment = clock()
             if not runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment):
                 return False
             if channel is not None:
                 _merge(channel, runtime, now=moment)
-            due = runtime.store.next_due(name, now=moment)
-            if due is None:
+            due = runtime.store.next_due(name, limit=channel.parallel if channel is not None else 1, now=moment)
+            if not due:
                 return False
-            _attempt(due, lease, channel, runtime, now=moment)
+            _attempt(due, lease, channel, runtime, clock)
         return True
     finally:
-        runtime.store.release_lane(lease, now=moment)
+        runtime.store.release_lane(lease, now=clock())
 
 
 def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
@@ -64,23 +70,44 @@ def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
             runtime.store.merge(channel.name, todo, now=now)
 
 
-def _attempt(due: Due, lease: Lease, channel: Channel | None, runtime: Runtime, *, now: datetime) -> None:
+def _attempt(
+    due: Sequence[Due], lease: Lease, channel: Channel | None, runtime: Runtime, clock: Callable[[], datetime]
+) -> None:
     if channel is None:
         reason = Reason.UNKNOWN_CHANNEL
-        runtime.store.settle_dead(due.id, lease, reason=reason, answer="is not configured any more", now=now)
+        for one in due:
+            runtime.store.settle_dead(one.id, lease, reason=reason, answer="is not configured any more", now=clock())
         return
-    body = due.body if due.body is not None else channel.render(due.message)
-    if not runtime.store.begin(due.id, body, lease, pace=channel.pace, now=now):
+    bodies = {one.id: one.body if one.body is not None else channel.render(one.message) for one in due}
+    if not runtime.store.begin(bodies, lease, pace=channel.pace, now=clock()):
         return
-    if runtime.log_payloads:
-        _log.warning("alert to %s: %s", channel.name, body)
-    try:
-        answer = "shadow: not sent" if runtime.shadow else channel.send(body, notification_id=due.id)
-    except DeliveryError as error:
-        _failed(due, lease, error, runtime, now=now)
-        return
-    if runtime.store.settle_sent(due.id, lease, answer, now=now):
+    answers = _send(bodies, channel, runtime)
+    now = clock()  # an answer's waits count from when it came
+    taken = {name: answer for name, answer in answers.items() if isinstance(answer, Answer)}
+    if taken and runtime.store.settle_sent(taken, lease, longest=runtime.retry.longest_retry_after, now=now):
         runtime.store.run(lambda tx: _well_again(tx, lease.channel, runtime, now=now))
+    for one in due:
+        answer = answers[one.id]
+        if isinstance(answer, DeliveryError):
+            _failed(one, lease, answer, runtime, now=now)
+
+
+def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
+    """Make one attempt for each body, at the same time, and give what came of it by the notification's id."""
+
+    def one(item: tuple[str, str]) -> Answer | DeliveryError:
+        notification_id, body = item
+        if runtime.log_payloads:
+            _log.warning("alert to %s: %s", channel.name, body)
+        try:
+            return Answer("shadow: not sent") if runtime.shadow else channel.send(body, notification_id=notification_id)
+        except DeliveryError as error:
+            return error
+
+    if len(bodies) == 1:
+        return {name: one((name, body)) for name, body in bodies.items()}
+    with ThreadPoolExecutor(max_workers=len(bodies)) as pool:
+        return dict(zip(bodies, pool.map(one, bodies.items()), strict=True))
 
 
 def _failed(due: Due, lease: Lease, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:

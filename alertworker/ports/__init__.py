@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alertworker.ports.alerts import Fate
 from alertworker.ports.calls import LostPublisher, SilentHost
-from alertworker.ports.channels import Channel, Pace
+from alertworker.ports.channels import Answer, Channel, Pace
 from alertworker.ports.line import Line, Mark
 from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction
 
 __all__ = [
+    "Answer",
     "Channel",
     "DeadLetter",
     "Due",

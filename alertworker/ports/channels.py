@@ -16,6 +16,17 @@ class Pace:
     burst: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver that took a message said, in a few words for a person.
+
+    ``busy_for`` is for how many seconds from now it wants no more of them.
+    """
+
+    text: str
+    busy_for: float = 0.0
+
+
 class Channel(Protocol):
     """One way to reach one receiver. ``name`` is what rows, logs and pages carry; it never contains the address."""
 
@@ -39,6 +50,11 @@ class Channel(Protocol):
         """How many waiting messages may become one; 0 for receivers that want each by itself."""
         ...
 
+    @property
+    def parallel(self) -> int:
+        """How many messages may be on their way at once; they are of different alerts, so none passes its own."""
+        ...
+
     def takes(self, message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all, wherever it is routed."""
         ...
@@ -47,8 +63,8 @@ class Channel(Protocol):
         """Give the body to send: pure, within the vendor's limits, everything escaped."""
         ...
 
-    def send(self, body: str, *, notification_id: str) -> str:
-        """Make one attempt and give the receiver's answer in a few words, for a person.
+    def send(self, body: str, *, notification_id: str) -> Answer:
+        """Make one attempt and give the receiver's answer.
 
         ``notification_id`` is the same for every attempt of one notification.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -13,7 +13,7 @@ from alertworker.messages import Message
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.books import BookPort
 from alertworker.ports.calls import CallPort
-from alertworker.ports.channels import Pace
+from alertworker.ports.channels import Answer, Pace
 
 T = TypeVar("T")
 
@@ -131,19 +131,22 @@ class Store(Protocol):
         """Carry out a plan, for those notifications that are still as they were."""
         ...
 
-    def next_due(self, channel: str, *, now: datetime) -> Due | None:
-        """Give the lane's next notification in order, messages of one alert one after the other."""
+    def next_due(self, channel: str, *, limit: int, now: datetime) -> list[Due]:
+        """Give the lane's next notifications in order, messages of one alert one after the other."""
         ...
 
-    def begin(self, notification_id: str, body: str, lease: Lease, *, pace: Pace, now: datetime) -> bool:
-        """Keep the body before an attempt, and count the attempt against the lane's pace.
+    def begin(self, bodies: Mapping[str, str], lease: Lease, *, pace: Pace, now: datetime) -> bool:
+        """Keep the bodies of these notifications before an attempt, and count it against the lane's pace.
 
         From the first one on the message is what it is. False where the lane is another worker's by now.
         """
         ...
 
-    def settle_sent(self, notification_id: str, lease: Lease, answer: str, *, now: datetime) -> bool:
-        """Record that the receiver has it; true while the channel is announced as broken, though it is well again."""
+    def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
+        """Record that the receiver has these; true while the channel is announced as broken, though it is well again.
+
+        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds.
+        """
         ...
 
     def settle_retry(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Exists, Update, and_, select, update
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
 from alertworker.messages import Message, Step
-from alertworker.ports import Due, Lease, Pace
+from alertworker.ports import Answer, Due, Lease, Pace
 from alertworker.store.database import Database
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
@@ -56,8 +56,8 @@ class LaneStore(Database):
         """Carry out a plan, for those notifications that are still as they were."""
         self.run(lambda tx: merge(tx, channel, plan, now=now))
 
-    def next_due(self, channel: str, *, now: datetime) -> Due | None:
-        """Give the lane's next notification in order, messages of one alert one after the other."""
+    def next_due(self, channel: str, *, limit: int, now: datetime) -> list[Due]:
+        """Give the lane's next notifications in order, messages of one alert one after the other."""
         statement = (
             select(NOTIFICATIONS)
             .where(
@@ -68,42 +68,46 @@ class LaneStore(Database):
             )
             # A test does not wait behind what waits: who asked wants to know about the receiver.
             .order_by(NOTIFICATIONS.c.step != Step.TEST.value, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
-            .limit(1)
+            .limit(limit)
         )
-        row = self.run(lambda tx: tx.connection.execute(statement).first())
-        if row is None:
-            return None
-        message = Message.model_validate_json(row.message)
-        return Due(row.id, message, row.body, row.attempts, row.created_at)
+        rows = self.run(lambda tx: tx.connection.execute(statement).all())
+        return [
+            Due(row.id, Message.model_validate_json(row.message), row.body, row.attempts, row.created_at)
+            for row in rows
+        ]
 
-    def begin(self, notification_id: str, body: str, lease: Lease, *, pace: Pace, now: datetime) -> bool:
-        """Keep the body before an attempt, and count the attempt against the lane's pace; false without the lane."""
+    def begin(self, bodies: Mapping[str, str], lease: Lease, *, pace: Pace, now: datetime) -> bool:
+        """Keep the bodies before an attempt, and count it against the lane's pace; false without the lane."""
 
         def work(tx: SqlTransaction) -> bool:
             lane = _lane(tx, lease)
             if lane is None or lane.leased_until <= now:
                 return False
-            until = max(lane.paced_until or now, now) + timedelta(seconds=pace.interval)
+            until = max(lane.paced_until or now, now) + timedelta(seconds=pace.interval * len(bodies))
             tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(paced_until=until))
-            tx.connection.execute(_pending(notification_id).values(body=body))
+            for notification_id, body in sorted(bodies.items()):
+                tx.connection.execute(_pending(notification_id).values(body=body))
             return True
 
         return self.run(work)
 
-    def settle_sent(self, notification_id: str, lease: Lease, answer: str, *, now: datetime) -> bool:
-        """Record that the receiver has it; true while the channel is announced as broken, though it is well again.
+    def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
+        """Record that the receiver has these; true while the channel is announced as broken, though it is well again.
 
-        What the receiver has is sent, whoever has the lane by now.
+        What the receiver has is sent, and what it said of its pace holds, whoever has the lane by now.
         """
+        busy_for = min(longest, max(answer.busy_for for answer in answers.values()))
 
         def work(tx: SqlTransaction) -> bool:
-            lane = LANES.c.channel == lease.channel
-            broken = tx.connection.execute(select(LANES.c.broken_at).where(lane).with_for_update()).scalar()
-            tx.connection.execute(update(LANES).where(lane).values(failing_since=None))
-            sent = {"status": "sent", "settled_at": now, "answer": answer[:500], "reason": None}
-            tx.connection.execute(_pending(notification_id).values(sent))
-            _attempted(tx, notification_id, "sent", answer, now=now)
-            return broken is not None
+            own = LANES.c.channel == lease.channel
+            lane = tx.connection.execute(select(LANES).where(own).with_for_update()).one()
+            free = max(lane.next_free_at, now + timedelta(seconds=busy_for)) if busy_for else lane.next_free_at
+            tx.connection.execute(update(LANES).where(own).values(failing_since=None, next_free_at=free))
+            for notification_id, answer in sorted(answers.items()):
+                sent = {"status": "sent", "settled_at": now, "answer": answer.text[:500], "reason": None}
+                tx.connection.execute(_pending(notification_id).values(sent))
+                _attempted(tx, notification_id, "sent", answer.text, now=now)
+            return lane.broken_at is not None
 
         return self.run(work)
 

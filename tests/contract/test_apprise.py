@@ -27,7 +27,7 @@ def channel_to(server: Server) -> AppriseConfig:
 def test_title_and_text_arrive(server: Server, step: Step) -> None:
     """With what every message names."""
     channel = build_channel(channel_to(server))
-    assert channel.send(channel.render(message(step=step)), notification_id="n1") == "taken by Apprise"
+    assert channel.send(channel.render(message(step=step)), notification_id="n1").text == "taken by Apprise"
 
     [body] = [json.loads(post) for post in server.received]
     assert body["title"].endswith("[High]")

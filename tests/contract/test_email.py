@@ -87,7 +87,7 @@ def test_a_mail_arrives_as_text_and_html_with_the_same_id_each_time(server: Emai
     channel = build_channel(server)
     body = channel.render(message(headline="a\r\nBcc: victim@example.com <script>"))
     for _ in range(2):
-        assert channel.send(body, notification_id="n-1").startswith("250")
+        assert channel.send(body, notification_id="n-1").text.startswith("250")
 
     first, second = mailbox.mails
     assert first["To"] == "ops@example.com, team@example.com"

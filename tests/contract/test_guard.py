@@ -77,7 +77,7 @@ def test_of_a_names_addresses_only_those_that_may_are_tried(server: Server, monk
     port = int(server.url.rpartition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", answers("10.0.0.7", "127.0.0.1"))
     channel = build_channel(SlackConfig(name="s", url=SecretStr(f"http://localhost:{port}/x")))
-    assert channel.send("{}", notification_id="n1") == "200 ok"
+    assert channel.send("{}", notification_id="n1").text == "200 ok"
 
 
 @pytest.mark.parametrize("make", HTTP_KINDS)
@@ -107,7 +107,7 @@ def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.Mo
         SlackConfig(name="s", url=SecretStr(f"http://receiver.internal:{port}/x"), allowed_networks=loopback)
     )
     monkeypatch.setattr(socket, "getaddrinfo", answers("127.0.0.1"))
-    assert channel.send("{}", notification_id="n1") == "200 ok"
+    assert channel.send("{}", notification_id="n1").text == "200 ok"
     monkeypatch.setattr(socket, "getaddrinfo", answers("93.184.216.34"))
     with pytest.raises(DeliveryError) as caught:  # public, but in plain text
         channel.send("{}", notification_id="n1")
@@ -118,7 +118,7 @@ def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.Mon
     """The proxy is a neighbour itself; the receiver's name is not even looked up here."""
     monkeypatch.setenv("http_proxy", server.url)
     channel = build_channel(SlackConfig(name="s", url=SecretStr("http://receiver.internal/x"), allowed_networks=TEN))
-    assert channel.send("{}", notification_id="n1") == "200 ok"
+    assert channel.send("{}", notification_id="n1").text == "200 ok"
 
 
 def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:

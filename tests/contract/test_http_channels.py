@@ -205,10 +205,32 @@ def test_a_retry_after_without_sense_counts_as_absent(make: Make, server: Server
 
 
 @pytest.mark.parametrize("make", HTTP_KINDS)
+@pytest.mark.parametrize(
+    ("headers", "body", "busy_for"),
+    [
+        ({}, b"ok", 0),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset-After": "1.5"}, b"ok", 0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.5"}, b"ok", 1.5),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "soon"}, b"ok", 0),
+        ({"X-RateLimit-Remaining": "0"}, b"ok", 0),
+        ({"Retry-After": "3", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": "1.5"}, b"ok", 3),
+        ({"X-RateLimit-Global": "true"}, b'{"retry_after": 0.25}', 0.25),
+    ],
+)
+def test_a_receiver_may_say_when_it_takes_more(
+    make: Make, headers: dict[str, str], body: bytes, busy_for: float, server: Server
+) -> None:
+    """Also where it took this one: that was the last before its limit."""
+    server.headers, server.body = headers, body
+
+    assert build_channel(make(server.url)).send("{}", notification_id="n1").busy_for == busy_for
+
+
+@pytest.mark.parametrize("make", HTTP_KINDS)
 def test_the_receivers_answer_is_given_in_short(make: Make, server: Server) -> None:
     """A person sees what the receiver said, and no more than a line of it."""
     server.body = b"fine " * 100_000
-    answer = build_channel(make(server.url)).send("{}", notification_id="n1")
+    answer = build_channel(make(server.url)).send("{}", notification_id="n1").text
 
     assert answer.startswith("200 fine")
     assert len(answer) < 300

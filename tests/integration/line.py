@@ -22,7 +22,7 @@ from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.messages import Message
 from alertworker.pipeline import BatchMessage, Runtime, deliver
-from alertworker.ports import Pace
+from alertworker.ports import Answer, Pace
 from alertworker.store import SqlStore
 from alertworker.store.ledger_tables import SPEND
 
@@ -36,6 +36,7 @@ class Outbox:
     name = kind = "outbox"
     pace = Pace()
     digest_size = 0
+    parallel = 1
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -50,13 +51,13 @@ class Outbox:
         """Keep it readable for the tests."""
         return message.model_dump_json()
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Fail while there are failures, then take it."""
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(Message.model_validate_json(body))
         self.ids.append(notification_id)
-        return "200"
+        return Answer("200")
 
 
 @dataclass

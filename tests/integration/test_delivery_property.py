@@ -25,7 +25,7 @@ from alertworker.events.base import new_id
 from alertworker.matchers import parse
 from alertworker.messages import Message, Step
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
-from alertworker.ports import Lease
+from alertworker.ports import Answer, Lease
 from alertworker.routing import Route, Router
 from alertworker.silences import Silence
 from alertworker.store import Desk, SqlStore, make_engine
@@ -49,7 +49,7 @@ class Receiver(Outbox):
         self.troubles: list[str] = []
         self.unsure = 0
 
-    def send(self, body: str, *, notification_id: str) -> str:
+    def send(self, body: str, *, notification_id: str) -> Answer:
         """Take it, or not, and say so, or not."""
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "dies before":

@@ -15,7 +15,7 @@ from alertworker.lanes import plan
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
-from alertworker.ports import Lease, Pace
+from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
@@ -261,17 +261,16 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
     old, new = Lease("outbox", "old"), Lease("outbox", "new")
     until = after(30)
     assert store.lease_lane(old, until=until, pace=Pace(), now=NOW)
-    due = store.next_due("outbox", now=NOW)
-    assert due is not None
-    assert store.begin(due.id, "body", old, pace=Pace(), now=NOW)
-    assert not store.begin(due.id, "body", old, pace=Pace(), now=until)
+    [due] = store.next_due("outbox", limit=2, now=NOW)
+    assert store.begin({due.id: "body"}, old, pace=Pace(), now=NOW)
+    assert not store.begin({due.id: "body"}, old, pace=Pace(), now=until)
     assert store.lease_lane(new, until=after(60), pace=Pace(), now=until)
     store.settle_dead(due.id, old, reason="client_error", answer="no", now=until)
     error = DeliveryError("down", Reason.SERVER_ERROR)
     store.settle_retry(
         due.id, old, error=error, verdict=RetryAt(after(90), counts=True, pauses_lane=True), now=after(30.5)
     )
-    store.settle_sent(due.id, new, "200", now=after(31))
+    store.settle_sent({due.id: Answer("200")}, new, longest=60, now=after(31))
 
     [row] = rows(store, NOTIFICATIONS)
     assert (row.status, row.attempts) == ("sent", 0)

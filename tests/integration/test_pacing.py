@@ -1,0 +1,126 @@
+"""Receivers that say when they take more: a lane waits for them before they must refuse."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from pydantic import SecretStr
+
+from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.channels import DiscordConfig, build_channel
+from alertworker.pipeline import Runtime, deliver
+from alertworker.pipeline.claiming import claim
+from alertworker.ports import Answer
+from alertworker.store import SqlStore
+from alertworker.store.tables import LANES, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, rows
+
+#: https://discord.com/developers/docs/topics/rate-limits: a webhook's bucket, as its headers show it today.
+LIMIT, WINDOW = 5, 2.0
+
+
+class Discord:
+    """Enforces a webhook's bucket, which another program uses, too. Its time is the test's."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.taken: list[datetime] = []
+        self.refused = 0
+        self._resets = NOW
+        self._left = 0
+        discord = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                status = discord.use()
+                if status == 204:
+                    discord.taken.append(discord.now)
+                else:
+                    discord.refused += 1
+                self.send_response_only(status)
+                for name, value in discord.headers(status).items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+                """Keep the output clean."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def use(self) -> int:
+        """Take one message out of the bucket, whoever sends it."""
+        if self.now >= self._resets:
+            self._resets, self._left = self.now + timedelta(seconds=WINDOW), LIMIT
+        if not self._left:
+            return 429
+        self._left -= 1
+        return 204
+
+    def headers(self, status: int) -> dict[str, str]:
+        """Say how full the bucket is."""
+        after = f"{(self._resets - self.now).total_seconds():.3f}"
+        said = {
+            "X-RateLimit-Limit": str(LIMIT),
+            "X-RateLimit-Remaining": str(self._left),
+            "X-RateLimit-Reset-After": after,
+            "X-RateLimit-Bucket": "abcd1234",
+        }
+        return said | ({"Retry-After": after} if status == 429 else {})
+
+
+@pytest.fixture
+def discord() -> Iterator[Discord]:
+    """Run Discord."""
+    running = Discord()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlStore, discord: Discord) -> None:
+    """Its headers say how much of the bucket others have left; all nine arrive, and none is refused."""
+    url = SecretStr(f"http://127.0.0.1:{discord.server.server_port}/api/webhooks/1/x")
+    channel = build_channel(DiscordConfig(name="outbox", url=url))
+    runtime = replace(runtime, channels={"outbox": channel})
+    for number in range(9):
+        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": str(number)}, f"failure {number}", NOW, NOW)
+        store.run(lambda tx, alert=alert: claim(tx, alert, runtime, now=NOW))
+    for tick in range(300):
+        discord.now = NOW + timedelta(seconds=tick / 10)
+        if tick % 20 == 0:
+            assert [discord.use() for _ in range(3)] == [204] * 3  # another program's messages
+        while deliver("outbox", runtime, now=discord.now):
+            pass
+        if len(discord.taken) == 9:
+            break
+
+    assert (len(discord.taken), discord.refused) == (9, 0)
+    assert {row.status for row in rows(store, NOTIFICATIONS)} == {"sent"}
+
+
+def test_a_pause_that_an_answer_asks_for_has_an_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """No answer stops a lane for longer than a refusal could."""
+    channel = Greedy()
+    runtime = replace(runtime, channels={"outbox": channel})
+    alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "failure", NOW, NOW)
+    store.run(lambda tx: claim(tx, alert, runtime, now=NOW))
+    assert not deliver("outbox", runtime, now=NOW)
+
+    [lane] = rows(store, LANES)
+    longest = runtime.retry.longest_retry_after
+    assert timedelta(seconds=longest) <= lane.next_free_at - NOW < timedelta(seconds=longest + 60)
+
+
+class Greedy(Outbox):
+    """Wants no more for a year."""
+
+    def send(self, body: str, *, notification_id: str) -> Answer:
+        """Take it."""
+        return replace(super().send(body, notification_id=notification_id), busy_for=366 * 86_400.0)
