@@ -17,6 +17,7 @@ from kombu.exceptions import KombuError
 from sqlalchemy import Engine
 
 from alertworker.channels import build_channel, http
+from alertworker.channels.guard import Allowed
 from alertworker.diagnosis import Examiner
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
@@ -199,7 +200,8 @@ def build_rehearsal(settings: Settings, *, fresh: bool) -> Runtime:
 def _heartbeat(settings: Settings) -> Callable[[], None] | None:
     if settings.heartbeat_url is None:
         return None
-    return partial(http.ping, settings.heartbeat_url.get_secret_value(), settings.allowed_networks)
+    allowed = Allowed(settings.allowed_networks, settings.allowed_hosts)
+    return partial(http.ping, settings.heartbeat_url.get_secret_value(), allowed)
 
 
 def get_runtime() -> Runtime:

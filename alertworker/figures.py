@@ -15,6 +15,8 @@ class BudgetEvent(StrEnum):
     SOFT_BUDGET_CROSSED = "soft_budget_crossed"
     THRESHOLD_CROSSED = "threshold_crossed"
     BUDGET_CROSSED = "budget_crossed"
+    #: A call of a customer: its cost is the spend.
+    SPEND_TRACKED = "spend_tracked"
 
 
 class BudgetFigures(BaseModel):

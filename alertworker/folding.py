@@ -27,6 +27,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
+from alertworker.figures import BudgetEvent
 from alertworker.ledger import Ledger
 from alertworker.windows import bucket_of, cause
 
@@ -98,6 +99,8 @@ class Fold:
     cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
     relayed: list[AlertRelayed] = field(default_factory=list)
+    #: What calls of customers cost, as the calls say or LiteLLM's own webhook.
+    tracked: list[EndEvent | BudgetReported] = field(default_factory=list)
     canary_sent_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
     #: How many events had a time that could not be believed.
@@ -135,6 +138,8 @@ def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
         _publisher(result, event)
     elif isinstance(event, BudgetReported):
         _budgets(result, read_report(event))
+        if event.event == BudgetEvent.SPEND_TRACKED and event.spend_nanos is not None:
+            result.tracked.append(event)
     elif isinstance(event, Canary):
         result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
     else:
@@ -190,6 +195,8 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         window.completion_tokens += event.completion_tokens
         window.last_success = max(window.last_success, _milliseconds(event))
     result.ledger.end(event, event.occurred_at.astimezone(zone).date())
+    if event.customer_id and event.cost_nanos is not None:
+        result.tracked.append(event)
     if event.budgets:
         _budgets(result, read(event))
 

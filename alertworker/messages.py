@@ -22,6 +22,7 @@ class Step(StrEnum):
     RESOLVED = "resolved"  #: a condition ended
     PASSED = "passed"  #: a condition began and ended before anybody was told
     DIGEST = "digest"  #: several messages that waited too long, as one
+    TRACKED = "tracked"  #: a customer's call was paid for; for programs alone, and no part of any alert
     TEST = "test"  #: somebody asked for it
 
 

@@ -9,6 +9,7 @@ class BaseChannel:
     """Wants every message that is routed to it, one after the other."""
 
     parallel = 1
+    tracks_spend = False
 
     def takes(self, _message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all."""

@@ -22,7 +22,7 @@ _LITELLM_GROUPS: Final[Mapping[str, str]] = {BudgetScope.CUSTOMER: "end_user"}
 #: The page knows no soft budget's event; crossing one is crossing a threshold.
 _PAGE_EVENTS: Final = {BudgetEvent.SOFT_BUDGET_CROSSED: BudgetEvent.THRESHOLD_CROSSED}
 #: Steps that are events of a budget. A receiver of this form knows no end and no reminder but the event again.
-_STEPS: Final = frozenset({Step.NOTICE, Step.FIRING, Step.REMINDER})
+_STEPS: Final = frozenset({Step.NOTICE, Step.FIRING, Step.REMINDER, Step.TRACKED})
 #: What a test sends: the sample of LiteLLM's alerting page.
 _SAMPLE: Final = BudgetFigures(
     event=BudgetEvent.BUDGET_CROSSED,
@@ -35,10 +35,14 @@ _SAMPLE: Final = BudgetFigures(
 
 
 class BudgetWebhookConfig(UrlConfig):
-    """``format`` is ``page`` (the fields and values of LiteLLM's alerting page) or ``litellm`` (what 1.106 sends)."""
+    """``format`` is ``page`` (the fields and values of LiteLLM's alerting page) or ``litellm`` (what 1.106 sends).
+
+    ``spend_tracked`` also sends an object for each call of a customer, as LiteLLM does.
+    """
 
     kind: Literal["budget_webhook"] = "budget_webhook"
     format: Literal["page", "litellm"] = "page"
+    spend_tracked: bool = True
 
 
 class BudgetWebhook(BaseChannel):
@@ -47,10 +51,13 @@ class BudgetWebhook(BaseChannel):
     kind = "budget_webhook"
     pace = Pace()
     digest_size = 0
+    #: Calls of customers may be many: one after the other would wait for as many answers.
+    parallel = 16
 
     def __init__(self, config: BudgetWebhookConfig) -> None:
         self.name = config.name
         self._config = config
+        self.tracks_spend = config.spend_tracked
 
     def takes(self, message: Message, /) -> bool:
         """Want what has a budget's figures, once for each event."""
@@ -112,6 +119,8 @@ def _dollars(nanos: int | None) -> float | None:
 
 def _message(figures: BudgetFigures, *, amounts: bool) -> str:
     """Give LiteLLM's text of the event; with ``amounts`` as its code has it, without as its page."""
+    if figures.event is BudgetEvent.SPEND_TRACKED:
+        return f"Customer spend tracked. Customer={figures.entity_id}, spend={_dollars(figures.spend_nanos)}"
     scope = f"{figures.scope.replace('_', ' ').title()} Budget: "
     if figures.event is BudgetEvent.PROJECTED_LIMIT_EXCEEDED:
         return f"{scope}Projected Limit Exceeded"

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from alertworker.channels import guard
 
+_HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
+
+
+def _host_name(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        name = text.lower()
+        if _HOST.fullmatch(name):
+            return name
+        raise ValueError('is no name of a host; write "alerts.corp.example" or "*.corp.example"') from None
+    raise ValueError("is an address; name its network in allowed_networks")
+
+
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=100)]
+Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], Field(max_length=100)]
 
 
 class ChannelConfig(BaseModel):
@@ -26,9 +42,15 @@ class ChannelConfig(BaseModel):
 
 
 class NetworkConfig(ChannelConfig):
-    """A channel that connects to somewhere. ``allowed_networks`` are private ones that are ours."""
+    """A channel that connects to somewhere. ``allowed_networks`` and ``allowed_hosts`` are private and ours."""
 
     allowed_networks: Networks = ()
+    allowed_hosts: Hosts = ()
+
+    @property
+    def allowed(self) -> guard.Allowed:
+        """What of our own the channel may connect to."""
+        return guard.Allowed(self.allowed_networks, self.allowed_hosts)
 
 
 class UrlConfig(NetworkConfig):
@@ -39,11 +61,12 @@ class UrlConfig(NetworkConfig):
     @field_validator("url")
     @classmethod
     def _admitted(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
-        refuse(url.get_secret_value(), info.data.get("allowed_networks", ()))
+        allowed = guard.Allowed(info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ()))
+        refuse(url.get_secret_value(), allowed)
         return url
 
 
-def refuse(url: str, allowed: Networks) -> None:
+def refuse(url: str, allowed: guard.Allowed) -> None:
     """Refuse an address that can be told by its text to be one we do not send to.
 
     Raises:

@@ -27,11 +27,11 @@ class Cutoff:
     """Shuts a connection down when its time is over, whatever a thread is just waiting for on it.
 
     ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
-    name is the one part that it cannot end; that is the resolver's own timeout. ``allowed`` are private networks that
+    name is the one part that it cannot end; that is the resolver's own timeout. ``allowed`` is what of our own
     connections may go to, see `guard`.
     """
 
-    def __init__(self, seconds: float, *, connect: float, allowed: tuple[guard.Network, ...] = ()) -> None:
+    def __init__(self, seconds: float, *, connect: float, allowed: guard.Allowed) -> None:
         self.passed = False
         self._allowed = allowed
         self._connect = connect

@@ -41,7 +41,7 @@ class EmailConfig(NetworkConfig):
 
     @model_validator(mode="after")
     def _admitted(self) -> Self:
-        reason = guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed_networks)
+        reason = guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed)
         if reason is not None:
             raise ValueError(f"host: {reason}" if self.tls != "none" else "tls: without it mail goes to loopback only")
         return self
@@ -68,7 +68,7 @@ class Email(BaseChannel):
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
         mail = compose(body, notification_id, config)
-        with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed_networks) as cutoff:
+        with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
             try:
                 with self._connect(cutoff) as server:
                     refused = server.send_message(mail)

@@ -23,9 +23,9 @@ from requests.auth import HTTPBasicAuth
 from requests.utils import get_auth_from_url
 
 from alertworker import __version__
-from alertworker.channels.config import Networks, UrlConfig, refuse
+from alertworker.channels.config import UrlConfig, refuse
 from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
-from alertworker.channels.guard import NOT_PUBLIC
+from alertworker.channels.guard import NOT_PUBLIC, Allowed
 from alertworker.channels.text import cut, one_line
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.ports import Answer
@@ -59,7 +59,7 @@ for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(lambda _record: False)
 
 
-def ping(url: str, allowed: Networks) -> None:
+def ping(url: str, allowed: Allowed) -> None:
     """Tell a dead man's switch that all is well: one GET.
 
     Raises:
@@ -74,10 +74,10 @@ def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> Answer:
     Raises:
         DeliveryError: for everything but a 2xx answer within `DEADLINE`.
     """
-    return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed_networks)
+    return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed)
 
 
-def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Networks) -> Answer:
+def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, str], allowed: Allowed) -> Answer:
     try:
         refuse(url, allowed)
     except ValueError as error:

@@ -36,7 +36,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
-            labels=_labels(first),
+            labels=call_labels(first),
             facts=_facts(first)
             | _trace(first, policy)
             | ({"Error": first.failure.message} if first.failure.message else {}),
@@ -60,7 +60,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
-            labels=_labels(slowest),
+            labels=call_labels(slowest),
             facts=_facts(slowest) | _excerpt(slowest) | _trace(slowest, policy),
             members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
@@ -80,7 +80,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             first_at=min(event.last_progress_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
-            labels=_labels(oldest),
+            labels=call_labels(oldest),
             facts=_facts(oldest) | _trace(oldest, policy) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
@@ -96,7 +96,7 @@ def _grouped(
     apart = [label for label in _FOR_WHOM if label in policy.group_by]
     groups: dict[tuple[tuple[str, str], ...], list[_E]] = {}
     for event in events:
-        labels = _labels(event) if apart else {}
+        labels = call_labels(event) if apart else {}
         own = {label: labels[label] for label in apart if label in labels}
         groups.setdefault(tuple((dict(identify(event)) | own).items()), []).append(event)
     for key, members in groups.items():
@@ -124,7 +124,7 @@ def _failure_identity(event: RequestFailed) -> dict[str, str]:
     }
 
 
-def _labels(event: CallEvent) -> dict[str, str]:
+def call_labels(event: CallEvent) -> dict[str, str]:
     """Give what routes and silences may ask about later."""
     labels = {
         "model": _model(event),

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from alertworker.alerts import Alert, AlertType
+from alertworker.alerts import AlertType
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
@@ -16,6 +16,7 @@ from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.customers import track_spend
 from alertworker.pipeline.outages import judge_outages
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -108,20 +109,13 @@ def apply(
     judge_outages(tx, folded, runtime, now=now)
     _hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
-    alerts += _relayed(tx, folded, now=now)
+    covered = bool(folded.relayed or folded.tracked) and tx.hears(LITELLM, since=now - SILENCE)
+    alerts += relayed.alerts(folded, (*DETECTORS, *BESIDE_DETECTORS) if covered else ())
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
     judge_budgets(tx, folded, runtime, now=now)
+    track_spend(tx, folded, runtime, covered=covered, now=now)
     tx.count("clamped", "clock ahead", folded.clamped)
-
-
-def _relayed(tx: Transaction, folded: Fold, *, now: datetime) -> list[Alert]:
-    """Judge what LiteLLM's own alerting said, beside what its callback tells by itself."""
-    if not folded.relayed:
-        return []
-    covered = tx.hears(LITELLM, since=now - SILENCE)
-    raised_here = (*DETECTORS, *BESIDE_DETECTORS) if covered else ()
-    return list(relayed.alerts(folded, raised_here))
 
 
 def _hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *, now: datetime) -> None:

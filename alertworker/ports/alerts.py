@@ -90,6 +90,10 @@ class AlertPort(Protocol):
         """Write a notification per channel; one that is there already stays as it is."""
         ...
 
+    def track(self, told: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
+        """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
+        ...
+
     def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
         """Give what became of the one notification that each of these ids has."""
         ...

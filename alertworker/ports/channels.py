@@ -55,6 +55,11 @@ class Channel(Protocol):
         """How many messages may be on their way at once; they are of different alerts, so none passes its own."""
         ...
 
+    @property
+    def tracks_spend(self) -> bool:
+        """Whether it wants a message for each call of a customer."""
+        ...
+
     def takes(self, message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all, wherever it is routed."""
         ...

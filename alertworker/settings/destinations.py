@@ -15,6 +15,8 @@ from alertworker.settings.sources import Sources, nearest, secret
 _REFERENCE: Final = "os.environ/"
 #: Where our own relay listens: an alert sent there would come back as an alert.
 _RELAY: Final = "/integrations/litellm/"
+#: What may be said of the channel that ``WEBHOOK_URL`` is.
+_BUDGET_FORM: Final = ("format", "spend_tracked")
 #: The receiver that takes what no route takes.
 DEFAULT: Final = "default"
 #: Variables that hold a chat's address, with LiteLLM's word for it in ``alerting``, and what it speaks where the
@@ -117,14 +119,28 @@ def _typed(kind: str) -> Route:
 
 def _budget_webhook(found: Destinations, sources: Sources, alerting: Any) -> list[str]:
     if alerting is None or "webhook" not in alerting:
+        if "budget_webhook" in sources.values:
+            where = sources.origins["budget_webhook"]
+            found.warnings.append(f"{where}: alerting does not name webhook, so there is none; name it there")
         return []
     url, origin = secret("WEBHOOK_URL", sources.environ, sources.problems)
     if not url:
         found.warnings.append("alerting names webhook but WEBHOOK_URL is not set; set it or take the word out")
         return []
-    sources.origins["budget_webhook"] = origin
+    sources.origins["webhook"] = origin
     refuse_loop(url, origin, sources)
-    return [found.add({"kind": "budget_webhook", "url": url})]
+    name = channel_name("budget_webhook", url)  # also in another form it is the same channel
+    return [found.add({**_budget_form(sources), "kind": "budget_webhook", "name": name, "url": url})]
+
+
+def _budget_form(sources: Sources) -> dict[str, Any]:
+    given, where = sources.values.get("budget_webhook") or {}, sources.origins.get("budget_webhook", "budget_webhook")
+    if not isinstance(given, dict):
+        sources.problems.append(f"{where}: must be a mapping, not {type(given).__name__}")
+        return {}
+    for word in set(given) - set(_BUDGET_FORM):
+        sources.problems.append(f"{where}: unknown word {word}{nearest(str(word), _BUDGET_FORM)}")
+    return {word: given[word] for word in _BUDGET_FORM if word in given}
 
 
 def _mail(found: Destinations, sources: Sources, alerting: Any) -> list[str]:

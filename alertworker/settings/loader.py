@@ -52,11 +52,11 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
 
 def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
     channels = []
-    networks = {"allowed_networks": sources.values.get("allowed_networks") or ()}
+    ours = {name: sources.values.get(name) or () for name in ("allowed_networks", "allowed_hosts")}
     for name, raw in found.channels.items():
         config = KINDS[raw["kind"]]
         try:
-            channels.append(config.model_validate(networks | raw if issubclass(config, NetworkConfig) else raw))
+            channels.append(config.model_validate(ours | raw if issubclass(config, NetworkConfig) else raw))
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False, include_context=False):
                 where = ".".join(str(part) for part in problem["loc"])

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_
 
 from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
-from alertworker.channels.config import Networks
+from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
@@ -139,6 +139,8 @@ class Settings(BaseModel):
     shadow: bool = False
     #: Private networks that channels may connect to ("10.0.0.0/8"); all others are refused.
     allowed_networks: Networks = ()
+    #: Names of hosts whose private addresses channels may connect to.
+    allowed_hosts: Hosts = ()
     heartbeat_url: SecretStr | None = None
     heartbeat_interval: Interval = 60.0
     channels: tuple[InstanceOf[ChannelConfig], ...] = (ConsoleConfig(),)

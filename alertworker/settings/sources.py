@@ -22,8 +22,10 @@ GENERAL: Final = (
 #: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
 OWN: Final = (
     *GENERAL,
+    "allowed_hosts",
     "allowed_networks",
     "broker_url",
+    "budget_webhook",
     "budgets",
     "data_dir",
     "database_url",
@@ -54,8 +56,11 @@ OWN: Final = (
 )
 #: What is compiled into channels, receivers and the routing tree; all else is used as it is.
 COMPILED: Final = frozenset(
-    ("alerting", "alert_types", "alert_to_webhook_url", "inhibitions", "receivers", "route", "time_intervals")
-)
+    (
+        "alerting", "alert_types", "alert_to_webhook_url", "budget_webhook", "inhibitions", "receivers", "route",
+        "time_intervals",
+    )
+)  # fmt: skip
 
 #: What the environment may say, as ``ALERTWORKER_<NAME>``.
 VARIABLES: Final = (

@@ -14,7 +14,7 @@ from alertworker.events.base import new_id
 from alertworker.figures import BudgetFigures
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
-from alertworker.messages import Message
+from alertworker.messages import Message, Step
 from alertworker.ports import Fate
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
@@ -160,19 +160,20 @@ class AlertStatements(Statements):
         own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
         last = self.connection.execute(own).scalar()
         created_at = now if last is None else max(now, last + timedelta(microseconds=1))
-        for channel in sorted(channels):
-            row = {
-                "id": str(new_id()),
-                "alert_id": message.alert_id,
-                "step": step,
-                "channel": channel,
-                "status": "pending",
-                "message": message.model_dump_json(),
-                "attempts": 0,
-                "created_at": created_at,
-                "next_attempt_at": now,
-            }
-            self.connection.execute(insert_or(self.connection, NOTIFICATIONS).values(row).on_conflict_do_nothing())
+        rows = [_notification(message, step, channel, created_at=created_at, now=now) for channel in sorted(channels)]
+        if rows:
+            self.connection.execute(insert_or(self.connection, NOTIFICATIONS).on_conflict_do_nothing(), rows)
+
+    def track(self, told: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
+        """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
+        step = Step.TRACKED.value
+        rows = [
+            _notification(message, step, name, created_at=now, now=now)
+            for message, channels in told
+            for name in channels
+        ]
+        if rows:
+            self.connection.execute(NOTIFICATIONS.insert(), rows)
 
     def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
         """Give what became of the one notification that each of these ids has."""
@@ -227,6 +228,22 @@ class AlertStatements(Statements):
         outcomes: dict[str | None, int] = {found.outcome: found.calls for found in self.connection.execute(statement)}
         running = outcomes.pop(None, 0)
         return _open_alert(row, running=running, outcomes={str(name): n for name, n in outcomes.items()})
+
+
+def _notification(message: Message, step: str, channel: str, *, created_at: datetime, now: datetime) -> dict[str, Any]:
+    return {
+        "id": str(new_id()),
+        "alert_id": message.alert_id,
+        "step": step,
+        "channel": channel,
+        "status": "pending",
+        "message": message.model_dump_json(),
+        "attempts": 0,
+        # A test does not wait behind what waits: who asked wants to know about the receiver.
+        "turn": 0 if step == Step.TEST.value else 1,
+        "created_at": created_at,
+        "next_attempt_at": now,
+    }
 
 
 def read_silence(row: Any) -> Silence:

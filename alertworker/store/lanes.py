@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Exists, Update, and_, select, update
+from sqlalchemy import ColumnElement, Exists, Update, and_, delete, select, update
 
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
@@ -16,6 +16,10 @@ from alertworker.store.database import Database
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
+
+#: The order of a lane, as its index has it.
+_ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
+_SETTLED: Final = ("sent", "dead", "dropped", "merged")
 
 
 class LaneStore(Database):
@@ -46,7 +50,7 @@ class LaneStore(Database):
         statement = (
             select(NOTIFICATIONS)
             .where(_untouched(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
-            .order_by(NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
+            .order_by(*_ORDER)
             .limit(limit)
         )
         rows = self.run(lambda tx: tx.connection.execute(statement).all())
@@ -66,8 +70,7 @@ class LaneStore(Database):
                 NOTIFICATIONS.c.next_attempt_at <= now,
                 ~_behind(channel),
             )
-            # A test does not wait behind what waits: who asked wants to know about the receiver.
-            .order_by(NOTIFICATIONS.c.step != Step.TEST.value, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
+            .order_by(*_ORDER)
             .limit(limit)
         )
         rows = self.run(lambda tx: tx.connection.execute(statement).all())
@@ -103,7 +106,10 @@ class LaneStore(Database):
             lane = tx.connection.execute(select(LANES).where(own).with_for_update()).one()
             free = max(lane.next_free_at, now + timedelta(seconds=busy_for)) if busy_for else lane.next_free_at
             tx.connection.execute(update(LANES).where(own).values(failing_since=None, next_free_at=free))
-            for notification_id, answer in sorted(answers.items()):
+            told = dict(sorted(answers.items()))
+            for notification_id in _forget_tracked(tx, told):
+                del told[notification_id]
+            for notification_id, answer in told.items():
                 sent = {"status": "sent", "settled_at": now, "answer": answer.text[:500], "reason": None}
                 tx.connection.execute(_pending(notification_id).values(sent))
                 _attempted(tx, notification_id, "sent", answer.text, now=now)
@@ -175,6 +181,16 @@ def _pending(notification_id: str) -> Update:
     return update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id, NOTIFICATIONS.c.status == "pending")
 
 
+def _forget_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
+    """Forget what a customer's call has cost, now that it was told: there is one of these for every call."""
+    sent = and_(NOTIFICATIONS.c.id.in_(ids), NOTIFICATIONS.c.step == Step.TRACKED.value)
+    gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())
+    if gone:
+        tx.connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.notification_id.in_(gone)))
+        tx.count("spend_tracked", "sent", len(gone))
+    return gone
+
+
 def _untouched(channel: str) -> ColumnElement[bool]:
     """Select what was never attempted: only that may still be merged."""
     return and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.body.is_(None))
@@ -186,13 +202,10 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
     A message that was merged waits with the digest that tells it.
     """
     earlier, digest = NOTIFICATIONS.alias("earlier"), NOTIFICATIONS.alias("digest")
-    unsent = select(digest.c.id).where(digest.c.channel == channel, digest.c.status == "pending")
-    in_a_digest = and_(
-        earlier.c.status == "merged",
-        earlier.c.merged_into.in_(unsent),
-        earlier.c.merged_into != NOTIFICATIONS.c.id,
-    )
-    pending = earlier.c.status == "pending"
+    unsent = select(digest.c.id).where(digest.c.id == earlier.c.merged_into, digest.c.status == "pending").exists()
+    in_a_digest = and_(earlier.c.status == "merged", earlier.c.merged_into != NOTIFICATIONS.c.id, unsent)
+    # Not by equality: the only index for this is the alert's, and a planner without statistics would take the lane's.
+    pending = earlier.c.status.not_in(_SETTLED)
     return (
         select(earlier.c.id)
         .where(

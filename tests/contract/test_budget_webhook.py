@@ -127,6 +127,45 @@ def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: 
     assert told("litellm", event=event)["event"] == event.value
 
 
+def test_a_customers_call_is_an_event_of_its_own() -> None:
+    """Its spend is what the call has cost; with LiteLLM's words in both forms."""
+    call: dict[str, Any] = {
+        "event": BudgetEvent.SPEND_TRACKED,
+        "scope": BudgetScope.CUSTOMER,
+        "entity_id": "acme",
+        "customer_id": "acme",
+        "spend_nanos": 13_500,
+        "soft_nanos": None,
+        "crossed": None,
+        "projected_nanos": None,
+        "projected_exceeded_on": None,
+    }
+    page, litellm = told(**call), told("litellm", **call)
+
+    assert {**page, **litellm} | {"event_group": "", "user_id": ""} == {
+        "spend": 1.35e-05,
+        "max_budget": 100.0,
+        "soft_budget": None,
+        "token": "hash-1",
+        "customer_id": "acme",
+        "internal_user_id": "u1",
+        "user_id": "",
+        "team_id": "t1",
+        "team_alias": "search",
+        "organization_id": None,
+        "user_email": "u1@example.com",
+        "key_alias": "app",
+        "projected_exceeded_date": None,
+        "projected_spend": None,
+        "alert_emails": None,
+        "max_budget_alert_emails": None,
+        "event": "spend_tracked",
+        "event_group": "",
+        "event_message": "Customer spend tracked. Customer=acme, spend=1.35e-05",
+    }
+    assert (page["event_group"], litellm["event_group"]) == ("customer", "end_user")
+
+
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_names_arrive_as_they_are(text: str) -> None:
     """It is a program that reads them; only halves of pairs cannot be sent."""
@@ -145,7 +184,7 @@ def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
     """Each event once and its reminders; no end, no summary, and nothing that has no figures."""
     with_figures = message(step=step, type=AlertType.BUDGET_ALERTS, figures=figures())
 
-    assert channel().takes(with_figures) == (step in (Step.NOTICE, Step.FIRING, Step.REMINDER))
+    assert channel().takes(with_figures) == (step in (Step.NOTICE, Step.FIRING, Step.REMINDER, Step.TRACKED))
     assert not channel().takes(message(step=step))
     assert channel().digest_size == 0
 

@@ -114,6 +114,58 @@ def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.Mo
     assert caught.value.reason is Reason.REFUSED
 
 
+@pytest.mark.parametrize(("pattern", "host"), [("chat.corp", "chat.corp"), ("*.corp", "CHAT.corp"), ("chat", "chat")])
+def test_a_host_of_ours_may_have_a_private_address(
+    pattern: str, host: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in plain text, as there is no certificate for such names; the address itself is a network's business."""
+    config = SlackConfig(name="s", url=SecretStr(f"http://{host}:9/x"), allowed_hosts=(pattern,))
+    for address in ("10.1.2.3", "192.168.0.4", "fd12::1", "::ffff:10.1.2.3"):
+        assert guard.admits(host, address, tls=False, allowed=config.allowed)
+    with pytest.raises(ValidationError, match="allowed_networks"):
+        SlackConfig(name="s", url=SecretStr("https://10.1.2.3"), allowed_hosts=(pattern,))
+
+    monkeypatch.setattr(socket, "getaddrinfo", answers("10.1.2.3", "127.0.0.1"))
+    tried: list[object] = []
+
+    def connect(_self: object, address: tuple[object, ...]) -> None:
+        tried.append(address[0])
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(DeliveryError) as caught:
+        build_channel(config).send("{}", notification_id="n1")
+    assert (caught.value.reason, tried) == (Reason.UNREACHABLE, ["10.1.2.3"])
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])
+@pytest.mark.parametrize("address_of_metadata", ["100.100.100.200", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"])
+def test_a_host_of_ours_does_not_lead_to_this_machine_or_to_metadata(address: str, address_of_metadata: str) -> None:
+    """Whoever answers for its name must not make us speak to our own services, or to the cloud's."""
+    allowed = guard.Allowed(hosts=("chat.corp",))
+
+    for found in (address, address_of_metadata):
+        assert not guard.admits("chat.corp", found, tls=True, allowed=allowed)
+    assert not guard.admits("chat.corp", "93.184.216.34", tls=False, allowed=allowed)  # public, but in plain text
+
+
+@pytest.mark.parametrize("host", ["other.corp", "chat.corp.evil.example", "evilchat.corp", "corp"])
+def test_a_host_that_is_not_named_is_not_ours(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is rebound to a neighbour is refused as ever."""
+    config = SlackConfig(name="s", url=SecretStr(f"https://{host}"), allowed_hosts=("chat.corp", "*.chat.corp"))
+    monkeypatch.setattr(socket, "getaddrinfo", answers("10.1.2.3"))
+    with pytest.raises(DeliveryError) as caught:
+        build_channel(config).send("{}", notification_id="n1")
+    assert caught.value.reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize("name", ["10.0.0.1", "fd00::1", "https://chat.corp", "chat.corp:80", "*", "a.*.corp", ""])
+def test_only_names_are_hosts(name: str) -> None:
+    """An address is a network's business."""
+    with pytest.raises(ValidationError):
+        SlackConfig(name="s", url=SecretStr("https://receiver.example"), allowed_hosts=(name,))
+
+
 def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The proxy is a neighbour itself; the receiver's name is not even looked up here."""
     monkeypatch.setenv("http_proxy", server.url)

@@ -37,6 +37,7 @@ class Outbox:
     pace = Pace()
     digest_size = 0
     parallel = 1
+    tracks_spend = False
 
     def __init__(self) -> None:
         self.sent: list[Message] = []

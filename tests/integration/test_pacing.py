@@ -15,7 +15,7 @@ from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.channels import DiscordConfig, build_channel
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.claiming import claim
-from alertworker.ports import Answer
+from alertworker.ports import Answer, Transaction
 from alertworker.store import SqlStore
 from alertworker.store.tables import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows
@@ -89,9 +89,7 @@ def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlSt
     url = SecretStr(f"http://127.0.0.1:{discord.server.server_port}/api/webhooks/1/x")
     channel = build_channel(DiscordConfig(name="outbox", url=url))
     runtime = replace(runtime, channels={"outbox": channel})
-    for number in range(9):
-        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": str(number)}, f"failure {number}", NOW, NOW)
-        store.run(lambda tx, alert=alert: claim(tx, alert, runtime, now=NOW))
+    _raise(runtime, 9)
     for tick in range(300):
         discord.now = NOW + timedelta(seconds=tick / 10)
         if tick % 20 == 0:
@@ -109,13 +107,21 @@ def test_a_pause_that_an_answer_asks_for_has_an_end(runtime: Runtime, outbox: Ou
     """No answer stops a lane for longer than a refusal could."""
     channel = Greedy()
     runtime = replace(runtime, channels={"outbox": channel})
-    alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "failure", NOW, NOW)
-    store.run(lambda tx: claim(tx, alert, runtime, now=NOW))
+    _raise(runtime, 1)
     assert not deliver("outbox", runtime, now=NOW)
 
     [lane] = rows(store, LANES)
     longest = runtime.retry.longest_retry_after
     assert timedelta(seconds=longest) <= lane.next_free_at - NOW < timedelta(seconds=longest + 60)
+
+
+def _raise(runtime: Runtime, count: int) -> None:
+    def work(tx: Transaction) -> None:
+        for number in range(count):
+            alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": str(number)}, f"failure {number}", NOW, NOW)
+            claim(tx, alert, runtime, now=NOW)
+
+    runtime.store.run(work)
 
 
 class Greedy(Outbox):

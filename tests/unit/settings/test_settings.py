@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.channels import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
 from alertworker.settings.destinations import channel_name
 
@@ -97,6 +98,44 @@ def test_the_budget_webhook_gets_budgets_beside_the_chats(tmp_path: Path, text: 
     assert name not in route(settings, AlertType.LLM_EXCEPTIONS)
     assert bool(chats) == ("slack" in text)
     assert "canary" not in repr(settings)
+
+
+def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
+    """Without a receiver of one's own; the channel keeps its name, so what waits in its lane is not lost."""
+    url = "https://receiver.example/canary"
+    litellms = 'general_settings: {alerting: ["webhook"]}\n'
+    ours = "alertworker: {budget_webhook: {format: litellm, spend_tracked: false}}"
+    [plain] = load(tmp_path, litellms, {"WEBHOOK_URL": url}).channels
+    [told] = load(tmp_path, litellms + ours, {"WEBHOOK_URL": url}).channels
+
+    assert isinstance(plain, BudgetWebhookConfig)
+    assert isinstance(told, BudgetWebhookConfig)
+    assert (plain.name, plain.format, plain.spend_tracked) == (channel_name("budget_webhook", url), "page", True)
+    assert (told.name, told.format, told.spend_tracked) == (plain.name, "litellm", False)
+
+
+@pytest.mark.parametrize(
+    ("form", "words"),
+    [
+        ("{formt: litellm}", "did you mean format"),
+        ("{format: slack}", "'page' or 'litellm'"),
+        ("litellm", "must be a mapping"),
+    ],
+)
+def test_what_is_wrong_with_the_budget_webhooks_form_is_said(tmp_path: Path, form: str, words: str) -> None:
+    """And its address is not."""
+    text = f'general_settings: {{alerting: ["webhook"]}}\nalertworker: {{budget_webhook: {form}}}'
+    reported = problems(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/canary"})
+
+    assert words in reported
+    assert "canary" not in reported
+
+
+def test_a_form_of_no_budget_webhook_is_warned_of(tmp_path: Path) -> None:
+    """It does nothing without the word in ``alerting``."""
+    settings = load(tmp_path, "alertworker: {budget_webhook: {format: litellm}}")
+
+    assert any("alerting does not name webhook" in warning for warning in settings.warnings)
 
 
 def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
@@ -336,6 +375,18 @@ alertworker:
     assert "allowed_networks" in told
     assert "192.168.7.7" not in told
     assert "allowed_networks" in problems(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))
+
+
+def test_hosts_of_ours_may_be_sent_to(tmp_path: Path) -> None:
+    """By every channel, and by the dead man's switch; only names are hosts."""
+    text = """
+alertworker:
+  allowed_hosts: [Chat.corp]
+  receivers: [{name: chat, channels: [{kind: slack, url: "http://chat.corp/hook"}]}]
+"""
+    assert load(tmp_path, text).allowed_hosts == ("chat.corp",)
+    assert "url" in problems(tmp_path, text.replace("//chat.corp", "//other.corp"))
+    assert "allowed_networks" in problems(tmp_path, text.replace("Chat.corp", "10.1.2.3"))
 
 
 @pytest.mark.parametrize("variable", ["SLACK_WEBHOOK_URL", "MS_TEAMS_WEBHOOK_URL", "ALERTWORKER_SLACK_WEBHOOK_URL"])
