@@ -26,6 +26,8 @@ class Step(StrEnum):
     TEST = "test"  #: somebody asked for it
 
 
+#: The step of a notification that takes back what a test has opened with its receiver.
+TEST_RESOLVED: Final = f"{Step.TEST.value}:{Step.RESOLVED.value}"
 #: How many messages one digest names at the most, whatever its channel could take.
 MAX_ENTRIES: Final = 100
 

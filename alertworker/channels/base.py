@@ -10,6 +10,7 @@ class BaseChannel:
 
     parallel = 1
     tracks_spend = False
+    keeps_open = False
 
     def takes(self, _message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all."""

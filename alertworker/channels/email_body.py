@@ -28,6 +28,7 @@ _STEPS: Final = {
     Step.RESOLVED: "resolved",
     Step.PASSED: "fired and resolved",
     Step.DIGEST: "digest",
+    Step.TRACKED: "spend",
     Step.TEST: "test",
 }
 _COLOURS: Final = {"High": "#c62828", "Medium": "#b45f06", "Low": "#7a6a00"}

@@ -43,6 +43,7 @@ class PagerDuty(BaseChannel):
     #: https://developer.pagerduty.com/docs/events-api-v2-limits: 120 events a minute for each key are safe.
     pace = Pace(interval=0.5, burst=10)
     digest_size = 0
+    keeps_open = True
 
     def __init__(self, config: PagerDutyConfig) -> None:
         self.name = config.name

@@ -61,7 +61,7 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     if batch.given_up is not None:
         _park(batch, batch.given_up, runtime, now=now)
         return
-    if batch.redelivered and runtime.store.count_redelivery(batch.batch_id) > MAX_REDELIVERIES:
+    if batch.redelivered and runtime.store.count_redelivery(batch.batch_id, now=now) > MAX_REDELIVERIES:
         _park(batch, f"not applied after {MAX_REDELIVERIES} redeliveries", runtime, now=now)
         return
     if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:

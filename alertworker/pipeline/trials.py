@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Final
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.events.base import new_id
-from alertworker.messages import Message, Step
+from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Fate, Transaction
@@ -75,7 +75,7 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     if runtime.shadow:
         return [Trial(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
-    runtime.store.run(lambda tx: _write(tx, messages, now=now))
+    runtime.store.run(lambda tx: _write(tx, messages, runtime, now=now))
     started = time.monotonic()
     lanes: dict[str, list[str]] = {}
     for name, message in messages:
@@ -86,7 +86,8 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     ids = [message.alert_id for _, message in messages]
     over = now + timedelta(seconds=time.monotonic() - started)
     fates = runtime.store.run(lambda tx: tx.end_trials(ids, now=over))
-    return [_trial(name, message, fates[message.alert_id]) for name, message in messages]
+    ends = runtime.store.run(lambda tx: tx.fates(ids, TEST_RESOLVED))
+    return [_trial(name, message, fates[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
 
 
 def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Message:
@@ -102,9 +103,13 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
     )
 
 
-def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], *, now: datetime) -> None:
+def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
+    """Write the tests, each with its end where the receiver would keep it open, whatever becomes of us meanwhile."""
     for name, message in messages:
         tx.notify(message, Step.TEST.value, [name], now=now)
+        if name in runtime.channels and runtime.channels[name].keeps_open:
+            end = message.model_copy(update={"step": Step.RESOLVED, "headline": f"Over: {message.headline}"})
+            tx.notify(end, TEST_RESOLVED, [name], now=now)
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
@@ -113,12 +118,20 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
     while True:
         moment = now + timedelta(seconds=time.monotonic() - started)
         deliver(name, runtime, now=moment, most=1)
-        fates: Mapping[str, Fate] = runtime.store.run(lambda tx: tx.fates(ids))
-        if all(fate.status != "pending" for fate in fates.values()) or moment - now > PATIENCE:
+        if runtime.store.run(lambda tx: _settled(tx, ids)) or moment - now > PATIENCE:
             return
         time.sleep(_AGAIN)
 
 
-def _trial(name: str, message: Message, fate: Fate) -> Trial:
+def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
+    """Tell whether all tests are, and the ends of those that were sent."""
+    tests, ends = tx.fates(ids, Step.TEST.value), tx.fates(ids, TEST_RESOLVED)
+    waited_for = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == "sent")]
+    return all(fate.status != "pending" for fate in waited_for)
+
+
+def _trial(name: str, message: Message, fate: Fate, end: Fate | None) -> Trial:
     answer = fate.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
+    if end is not None and fate.status == "sent":
+        answer += "; resolved again" if end.status == "sent" else f"; not resolved yet: {end.answer or 'in its lane'}"
     return Trial(name, message.type, fate.status, answer, fate.reason, fate.body)

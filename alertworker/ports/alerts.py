@@ -94,12 +94,15 @@ class AlertPort(Protocol):
         """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
         ...
 
-    def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
-        """Give what became of the one notification that each of these ids has."""
+    def fates(self, alert_ids: Sequence[str], step: str) -> dict[str, Fate]:
+        """Give what became of the notification of one step that each of these ids has, where it has one."""
         ...
 
     def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
-        """Drop those of these notifications that are not settled yet; gives what became of each."""
+        """Drop those of these tests that are not settled yet, and ends of what never began.
+
+        Gives what became of each test.
+        """
         ...
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:

@@ -101,7 +101,7 @@ class BookPort(Protocol):
         ...
 
     def prune(self, *, before: datetime, limit: int) -> bool:
-        """Forget applied batches, ended calls and budgets, and old windows from before that moment.
+        """Forget batches that were applied or came again, ended calls and budgets, and windows, all from before then.
 
         At most ``limit`` rows of each; true where that may not have been all.
         """

@@ -60,6 +60,11 @@ class Channel(Protocol):
         """Whether it wants a message for each call of a customer."""
         ...
 
+    @property
+    def keeps_open(self) -> bool:
+        """Whether what a message opens stays open with the receiver until it is told the end."""
+        ...
+
     def takes(self, message: Message, /) -> bool:
         """Tell whether this receiver wants such a message at all, wherever it is routed."""
         ...

@@ -107,7 +107,7 @@ class Store(Protocol):
         """Do the work in one transaction, give its result, and take back everything it did."""
         ...
 
-    def count_redelivery(self, batch_id: str) -> int:
+    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
         """Count that a batch came again; gives how often it did by now."""
         ...
 

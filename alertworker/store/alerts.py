@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import case, func, select, update
 
 from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
+from alertworker.delivery import TRANSIENT
 from alertworker.events.base import new_id
 from alertworker.figures import BudgetFigures
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
-from alertworker.messages import Message, Step
+from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Fate
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
@@ -175,22 +176,30 @@ class AlertStatements(Statements):
         if rows:
             self.connection.execute(NOTIFICATIONS.insert(), rows)
 
-    def fates(self, alert_ids: Sequence[str]) -> dict[str, Fate]:
-        """Give what became of the one notification that each of these ids has."""
-        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids))
+    def fates(self, alert_ids: Sequence[str], step: str) -> dict[str, Fate]:
+        """Give what became of the notification of one step that each of these ids has, where it has one."""
+        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids), NOTIFICATIONS.c.step == step)
         found = self.connection.execute(statement).all()
         return {row.alert_id: Fate(row.status, row.reason, row.answer, row.body) for row in found}
 
     def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
-        """Drop those of these notifications that are not settled yet; gives what became of each."""
-        own = NOTIFICATIONS.c.alert_id.in_(alert_ids) & (NOTIFICATIONS.c.status == "pending")
+        """Drop those of these tests that are not settled yet, and ends of what never began.
+
+        What got no answer, or an error of the receiver's, may have begun all the same.
+        """
+        self._withdraw(alert_ids, Step.TEST.value, now=now)
+        fates = self.fates(alert_ids, Step.TEST.value)
+        refused = [
+            one for one, fate in fates.items() if fate.status != "sent" and fate.reason not in (*TRANSIENT, None)
+        ]
+        self._withdraw(refused, TEST_RESOLVED, now=now)
+        return fates
+
+    def _withdraw(self, alert_ids: Sequence[str], step: str, *, now: datetime) -> None:
+        pending = (NOTIFICATIONS.c.step == step) & (NOTIFICATIONS.c.status == "pending")
         values = {"status": "dropped", "reason": "withdrawn", "settled_at": now}
-        self.count(
-            "dropped",
-            "withdrawn_test",
-            self.connection.execute(update(NOTIFICATIONS).where(own).values(values)).rowcount,
-        )
-        return self.fates(alert_ids)
+        statement = update(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids), pending).values(values)
+        self.count("dropped", "withdrawn_test", self.connection.execute(statement).rowcount)
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
@@ -240,7 +249,7 @@ def _notification(message: Message, step: str, channel: str, *, created_at: date
         "message": message.model_dump_json(),
         "attempts": 0,
         # A test does not wait behind what waits: who asked wants to know about the receiver.
-        "turn": 0 if step == Step.TEST.value else 1,
+        "turn": 0 if step in (Step.TEST.value, TEST_RESOLVED) else 1,
         "created_at": created_at,
         "next_attempt_at": now,
     }

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Exists, Update, and_, delete, select, upda
 
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
-from alertworker.messages import Message, Step
+from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Answer, Due, Lease, Pace
 from alertworker.store.database import Database
 from alertworker.store.statements import insert_or
@@ -147,7 +147,7 @@ class LaneStore(Database):
             _attempted(tx, notification_id, reason, answer, now=now)
             dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
             row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first() if lane else None
-            if row is not None and row.step != Step.TEST.value:
+            if row is not None and row.step not in (Step.TEST.value, TEST_RESOLVED):
                 tx.dead_letter(
                     "notification",
                     f"{reason}: {lease.channel} {answer}",

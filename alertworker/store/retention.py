@@ -21,6 +21,7 @@ from alertworker.store.tables import (
     NOTIFICATIONS,
     PARTS,
     PUBLISHERS,
+    REDELIVERIES,
     SILENCES,
 )
 from alertworker.store.window_tables import CAUSES, WINDOWS
@@ -30,10 +31,11 @@ class RetentionStatements(Statements):
     """Each forgets at most ``limit`` rows of each table, and says whether that may not have been all."""
 
     def prune(self, *, before: datetime, limit: int) -> bool:
-        """Forget applied batches, ended calls and budgets, and old windows from before that moment."""
+        """Forget batches that were applied or came again, ended calls and budgets, and old windows."""
         return self._pieces(
             limit,
             (BATCHES, BATCHES.c.applied_at < before),
+            (REDELIVERIES, REDELIVERIES.c.at < before),
             (CALLS, CALLS.c.ended_at < before),
             (BUDGETS, BUDGETS.c.closed.is_(True) & (BUDGETS.c.reset_at < before)),
             (WINDOWS, WINDOWS.c.bucket < int(before.timestamp())),

@@ -18,13 +18,13 @@ from alertworker.store.transaction import SqlTransaction
 class SqlStore(LaneStore):
     """What the pipeline needs. Every public method is one short transaction, or opens one."""
 
-    def count_redelivery(self, batch_id: str) -> int:
+    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
         """Count that a batch came again; gives how often it did by now."""
 
         def work(tx: SqlTransaction) -> int:
-            statement = insert_or(tx.connection, REDELIVERIES).values(batch_id=batch_id, times=1)
+            statement = insert_or(tx.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
             counted = statement.on_conflict_do_update(
-                index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1}
+                index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
             ).returning(REDELIVERIES.c.times)
             return int(tx.connection.execute(counted).scalar_one())
 

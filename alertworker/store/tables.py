@@ -65,6 +65,8 @@ REDELIVERIES = Table(
     METADATA,
     Column("batch_id", NAME, primary_key=True),
     Column("times", Integer, nullable=False),
+    #: When it last did.
+    Column("at", UtcDateTime, nullable=False, index=True),
 )
 
 #: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so

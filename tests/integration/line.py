@@ -38,6 +38,7 @@ class Outbox:
     digest_size = 0
     parallel = 1
     tracks_spend = False
+    keeps_open = False
 
     def __init__(self) -> None:
         self.sent: list[Message] = []

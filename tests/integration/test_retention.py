@@ -24,6 +24,7 @@ from alertworker.store.tables import (
     NOTIFICATIONS,
     PARTS,
     PUBLISHERS,
+    REDELIVERIES,
     SILENCES,
 )
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
@@ -56,6 +57,16 @@ def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     ingest(batch(failed("b").model_copy(update={"model_group": "other"})), runtime, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(seconds=30))
     sweep(runtime, now=NOW + timedelta(seconds=60))  # nothing new in their intervals: both notices are over
+
+
+def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, store: SqlStore) -> None:
+    """Also those of which nothing was ever heard again."""
+    store.count_redelivery("never applied", now=NOW)
+    store.count_redelivery("never applied", now=days(1))
+    sweep(runtime, now=days(35.5))
+    assert [row.times for row in rows(store, REDELIVERIES)] == [2]
+    sweep(runtime, now=days(36.5))
+    assert rows(store, REDELIVERIES) == []
 
 
 def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(

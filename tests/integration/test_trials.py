@@ -92,6 +92,35 @@ def test_a_test_whose_turn_does_not_come_is_withdrawn(
     assert outbox.sent == []
 
 
+def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """As one and the same alert, at once, before what waits."""
+    outbox.keeps_open = True
+    for n in range(3):
+        ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
+    [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+
+    assert [message.step for message in outbox.sent] == [Step.TEST, Step.RESOLVED]
+    assert len({message.alert_id for message in outbox.sent}) == 1
+    assert trial.answer == "200; resolved again"
+    run_until_quiet(runtime, NOW + timedelta(seconds=1))
+    assert len(outbox.sent) == 5
+
+
+def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Where the receiver refused it; where its answer was lost, it is."""
+    outbox.keeps_open = True
+    for reason, ends in ((Reason.AUTH_ERROR, 0), (Reason.TIMEOUT, 1)):
+        outbox.failures = [DeliveryError("no", reason), DeliveryError("busy", Reason.RATE_LIMITED, retry_after=2)]
+        [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
+        run_until_quiet(runtime, NOW + timedelta(seconds=5))
+        outbox.failures.clear()
+        run_until_quiet(runtime, NOW + timedelta(seconds=10))
+
+        assert (trial.status, trial.answer) == ("dead", "no")
+        assert [message.step for message in outbox.sent] == [Step.RESOLVED] * ends
+    assert rows(store, DEAD_LETTERS) == []
+
+
 def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Not even a row."""
     [trial] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
