@@ -42,18 +42,25 @@ class Finding:
 class Examination:
     """The findings; counters by name and reason; lanes by channel; dead letters by kind.
 
-    All but the findings are empty where no database answers.
+    ``lanes`` are those that are configured or have a message to send, each with what was found of it. All but the
+    findings are empty where no database answers.
     """
 
     findings: tuple[Finding, ...]
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    lanes: Mapping[str, LaneState] = field(default_factory=dict)
+    lanes: Mapping[str, tuple[LaneState, Finding]] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """The worst that was found."""
+        found = {finding.state for finding in self.findings}
+        return next((state for state in (State.PROBLEM, State.NOTE) if state in found), State.OK)
 
     @property
     def healthy(self) -> bool:
         """Whether nobody must do anything."""
-        return all(finding.state is not State.PROBLEM for finding in self.findings)
+        return self.state is not State.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +91,9 @@ class Examiner:
         found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
         found.append(_ledger(settings, zone, change, now=now))
         known = {config.name for config in settings.channels}
-        found += _lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone))
-        return Examination(tuple(found), _counters(readings, dropped), lanes, readings.dead_letters)
+        looked_at = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
+        found += [finding for _, finding in looked_at.values()]
+        return Examination(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
 
     def _broker(self) -> Finding:
         try:
@@ -151,7 +159,9 @@ def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, 
     return Finding("ledger", State.OK, f"days are cut in {settings.time_zone}")
 
 
-def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo) -> Iterator[Finding]:
+def _lanes(
+    lanes: Mapping[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo
+) -> Iterator[tuple[str, tuple[LaneState, Finding]]]:
     for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
@@ -168,7 +178,7 @@ def _lanes(lanes: dict[str, LaneState], known: set[str], *, now: datetime, zone:
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
-        yield Finding(f"lane {name}", verdict, "; ".join(parts))
+        yield name, (state, Finding(f"lane {name}", verdict, "; ".join(parts)))
 
 
 def _moment(moment: datetime, zone: ZoneInfo) -> str:

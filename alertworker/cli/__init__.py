@@ -18,7 +18,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("alertworker.cli.run:demo", "Start everything and feed it simulated traffic."),
     "worker": ("alertworker.cli.worker:worker", "Start one worker."),
     "beat": ("alertworker.cli.worker:beat", "Start the clock that sweeps are timed by."),
-    "web": ("alertworker.cli.web:web", "Start the HTTP side: events in."),
+    "web": ("alertworker.cli.web:web", "Start the HTTP side: events in, and pages to look at."),
     "check": ("alertworker.cli.check:check", "Print what is configured, and from where; fail on an error."),
     "test": ("alertworker.cli.test:test", "Send a real test message and print the receiver's answer."),
     "publish": ("alertworker.cli.publish:publish", "Publish events from a file of JSON, or from standard input."),

@@ -10,7 +10,10 @@ import click
 @click.option("--port", type=click.IntRange(1, 65_535), help="On which port; 4010 unless ALERTWORKER_HTTP_PORT says.")
 @click.option("--loglevel", default="INFO", show_default=True)
 def web(host: str | None, port: int | None, loglevel: str) -> None:
-    """Take events over HTTP: POST /v1/events with ALERTWORKER_PUBLISH_KEY as bearer key. Several may run."""
+    """Take events over HTTP (POST /v1/events with ALERTWORKER_PUBLISH_KEY as bearer key) and show the pages.
+
+    The pages are for whoever has ALERTWORKER_API_KEY. Several may run.
+    """
     import uvicorn
 
     from alertworker.settings import load_settings

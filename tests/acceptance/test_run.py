@@ -98,6 +98,9 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     run.publish_failure()
     run.wait_for("LLM API call failed: gpt-4o · APIError 500")
     run.wait_for("Error: [bold]boom")
+    key = run.data / "admin-key"
+    assert f"The key to log in is in {key}" in run.output()
+    assert key.read_text().strip() not in run.output()
 
     began = time.monotonic()
     run.process.send_signal(number)

@@ -43,7 +43,9 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert HASH not in form.html
     assert {"alert_type", "model", "team"} <= set(form.form("/silences")["label"])
 
-    fields = {"label": ["key", "team", "nonesuch"], "matchers": 'severity!="Low"', "reason": "<b>load</b>", "by": "Ada"}
+    fields = {"label": ["key", "team"], "matchers": 'severity!="Low"', "reason": "<b>load</b>", "by": "Ada"}
+    gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
+    assert (gone.status, "its label nonesuch, is gone" in gone.text) == (422, True)
     looked = browser.send(form, "/silences", **fields, do="look")
     assert "1 open alert would be muted" in looked.text
     assert looked.form("/silences")["label"] == ["key", "team"]

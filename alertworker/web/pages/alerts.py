@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -61,8 +62,8 @@ def alerts(visit: Visit) -> Response:
     )
 
 
-def _known(word: str, known: object) -> str | None:
-    return word if word in known else None  # type: ignore[operator]
+def _known(word: str, known: Container[str]) -> str | None:
+    return word if word in known else None
 
 
 ROUTES: Final = (page("/alerts", alerts),)

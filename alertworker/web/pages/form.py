@@ -36,6 +36,10 @@ class Form:
         """Give a field on one line, without what cannot be seen, cut."""
         return one_line(self.raw(name))[:MAX_LINE]
 
+    def text(self, name: str) -> str:
+        """Give a field of several lines, without what cannot be seen, whole: cut it might mean something else."""
+        return clean(self.raw(name))
+
     def note(self, name: str) -> str:
         """Give a field of several lines, without what cannot be seen, cut."""
         return clean(self.raw(name)).strip()[:MAX_NOTE]

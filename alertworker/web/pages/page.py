@@ -47,7 +47,7 @@ class Trouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of somebody who is logged in. ``form`` is what he posted."""
+    """One request of somebody who is logged in. ``form`` is what was posted."""
 
     request: Request
     office: Office

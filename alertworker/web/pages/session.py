@@ -18,7 +18,7 @@ MAX_AGE: Final = 12 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """``name`` is what the person called himself, for what he does; ``csrf`` is in every form of his."""
+    """``name`` is what the person goes by, beside what is done; ``csrf`` is in every form that is shown."""
 
     name: str
     csrf: str

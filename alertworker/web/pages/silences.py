@@ -91,8 +91,7 @@ def _read(visit: Visit, alert: Any) -> Silence:
         AlertWorkerError: with what is wrong.
     """
     form, zone = visit.form, visit.office.zone
-    chosen = [Matcher(name, "=", labels_of(alert)[name]) for name in form.every("label") if name in _labels(alert)]
-    matchers = (*chosen, *read_matchers(form.raw("matchers")))
+    matchers = (*_chosen(form, alert), *read_matchers(form.text("matchers")))
     if not matchers:
         raise SilenceError("Name at least one label: a silence without any would mute everything.")
     starts_at = read_moment(form.raw("starts"), zone) or visit.now
@@ -103,6 +102,15 @@ def _read(visit: Visit, alert: Any) -> Silence:
     if not reason:
         raise SilenceError("Say why: the reason is shown with what is muted.")
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)
+
+
+def _chosen(form: Form, alert: Any) -> list[Matcher]:
+    """Give the labels of the alert that were chosen; one that is left out would make the silence wider."""
+    labels = _labels(alert)
+    for name in form.every("label"):
+        if name not in labels:
+            raise SilenceError(f"The alert, or its label {name}, is gone; choose again.")
+    return [Matcher(name, "=", labels[name]) for name in form.every("label")]
 
 
 def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
