@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.money import spell_dollars
@@ -49,19 +50,43 @@ class UserSpend:
         return self.alias or self.user_id
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at a day's users: ``before`` is the one before it, in which what is told now was not yet so."""
+
+    day: date
+    now: datetime
+    before: datetime | None
+    zone: ZoneInfo
+
+    @property
+    def since(self) -> str:
+        """Say between which moments of the day an amount was reached: no single request is kept that could tell more.
+
+        >>> utc = ZoneInfo("UTC")
+        >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
+        'between 2026-11-23T00:00:00+00:00 and 2026-11-23T14:02:00+00:00'
+        """
+        midnight = datetime.combine(self.day, time(), self.zone)
+        end = datetime.combine(self.day + timedelta(days=1), time(), self.zone)
+        moments = (max(midnight, self.before or midnight), min(end, self.now))
+        first, last = (moment.astimezone(self.zone).isoformat(timespec="seconds") for moment in moments)
+        return f"between {first} and {last}"
+
+
 #: Who is behind a user's spend: models and keys, by name, with nano-dollars.
 Behind = Mapping[str, Sequence[tuple[str, int]]]
 
 
-def judge_users(users: Iterable[UserSpend], policy: UserPolicy, *, day: date, now: datetime) -> Iterable[Alert]:
+def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> Iterable[Alert]:
     """Give what is to be told of a day: at the most once for each user and day, or month."""
     for user in users:
         if policy.daily_nanos is not None and user.day_nanos >= policy.daily_nanos:
-            yield _threshold(user, "day", day.isoformat(), (user.day_nanos, policy.daily_nanos), now)
+            yield _threshold(user, "day", look.day.isoformat(), (user.day_nanos, policy.daily_nanos), look)
         if policy.monthly_nanos is not None and user.month_nanos >= policy.monthly_nanos:
-            yield _threshold(user, "month", f"{day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), now)
+            yield _threshold(user, "month", f"{look.day:%Y-%m}", (user.month_nanos, policy.monthly_nanos), look)
         if policy.anomalies and is_anomaly(user, policy):
-            yield _anomaly(user, policy, day, now)
+            yield _anomaly(user, policy, look)
 
 
 def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
@@ -80,33 +105,39 @@ def explained(alert: Alert, behind: Behind) -> dict[str, str]:
     return {**alert.facts, **named}
 
 
-def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int], now: datetime) -> Alert:
+def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int], look: Look) -> Alert:
     spent, limit = amounts
     return Alert(
         type=AlertType.USER_SPEND_THRESHOLDS,
         severity=Severity.HIGH,
         identity={"user": user.user_id, "period": period},
         headline=f"User {user.name}: {spell_dollars(spent)} in one {unit}, over {spell_dollars(limit)}",
-        first_at=now,
-        last_at=now,
-        facts={"Spend": spell_dollars(spent), "Threshold": f"{spell_dollars(limit)} a {unit}", unit.title(): period},
+        first_at=look.now,
+        last_at=look.now,
+        facts={
+            "Spend": spell_dollars(spent),
+            "Threshold": f"{spell_dollars(limit)} a {unit}",
+            unit.title(): period,
+            "Since": look.since,
+        },
     )
 
 
-def _anomaly(user: UserSpend, policy: UserPolicy, day: date, now: datetime) -> Alert:
+def _anomaly(user: UserSpend, policy: UserPolicy, look: Look) -> Alert:
     usual = user.before_nanos // policy.anomaly_days
     times = f"{user.day_nanos / usual:.1f} times the usual" if usual else "usually nothing"
     return Alert(
         type=AlertType.USER_SPEND_ANOMALIES,
         severity=Severity.HIGH,
-        identity={"user": user.user_id, "period": day.isoformat()},
+        identity={"user": user.user_id, "period": look.day.isoformat()},
         headline=f"User {user.name}: {spell_dollars(user.day_nanos)} in one day, {times}",
-        first_at=now,
-        last_at=now,
+        first_at=look.now,
+        last_at=look.now,
         facts={
             "Spend": spell_dollars(user.day_nanos),
             "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
             "Told from": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
-            "Day": day.isoformat(),
+            "Day": look.day.isoformat(),
+            "Since": look.since,
         },
     )

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from alertworker.alerts import AlertType
-from alertworker.detectors.users import UserPolicy, UserSpend, explained, is_anomaly, judge_users
+from alertworker.detectors.users import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
 from alertworker.settings.model import AlertingArgs, Settings
 
 DOLLAR = 1_000_000_000
 DAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+LOOK = Look(DAY, NOW, NOW - timedelta(hours=1), ZoneInfo("Europe/Berlin"))
 
 
 def user(day: float, month: float = 0, before: float = 0) -> UserSpend:
@@ -32,18 +34,18 @@ def test_a_day_is_unlike_the_others_by_ratio_and_not_below_the_floor(day: float,
 def test_thresholds_are_told_of_the_day_and_of_the_month() -> None:
     """Each under an identity of its own, with the amounts; what is off tells nothing."""
     policy = UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=500 * DOLLAR)
-    alerts = list(judge_users([user(50, 600), user(49.99, 499)], policy, day=DAY, now=NOW))
+    alerts = list(judge_users([user(50, 600), user(49.99, 499)], policy, LOOK))
 
     assert [(alert.type, alert.identity["period"], alert.headline) for alert in alerts] == [
         (AlertType.USER_SPEND_THRESHOLDS, "2026-11-23", "User ann@example.com: $50 in one day, over $50"),
         (AlertType.USER_SPEND_THRESHOLDS, "2026-11", "User ann@example.com: $600 in one month, over $500"),
     ]
-    assert list(judge_users([user(1_000, 1_000)], UserPolicy(), day=DAY, now=NOW)) == []
+    assert list(judge_users([user(1_000, 1_000)], UserPolicy(), LOOK)) == []
 
 
 def test_an_anomaly_explains_itself() -> None:
     """Today, the usual, from when on it is told, and the models and keys behind it."""
-    (alert,) = judge_users([user(41, before=70)], UserPolicy(anomalies=True), day=DAY, now=NOW)
+    (alert,) = judge_users([user(41, before=70)], UserPolicy(anomalies=True), LOOK)
     behind = {"model": [("gpt-4o", 40 * DOLLAR), ("o3", DOLLAR)], "key": []}
 
     assert alert.headline == "User ann@example.com: $41 in one day, 4.1 times the usual"
@@ -52,6 +54,7 @@ def test_an_anomaly_explains_itself() -> None:
         "Usual": "$10 a day, the mean of the 7 days before",
         "Told from": "3 times the usual, and $10",
         "Day": "2026-11-23",
+        "Since": "between 2026-11-23T14:02:11+01:00 and 2026-11-23T15:02:11+01:00",
         "Top models": "gpt-4o $40, o3 $1",
     }
 
@@ -65,3 +68,18 @@ def test_the_settings_are_litellms_and_a_type_that_is_off_is_not_looked_for() ->
 
     assert Settings(alerting_args=args, alert_types=both).users().least_nanos == 5 * DOLLAR
     assert Settings(alerting_args=args, alert_types=frozenset()).users().least_nanos is None
+
+
+@pytest.mark.parametrize(
+    ("day", "before", "since"),
+    [
+        (DAY, None, ("2026-11-23T00:00:00+01:00", "2026-11-23T15:02:11+01:00")),
+        (DAY, NOW - timedelta(days=1), ("2026-11-23T00:00:00+01:00", "2026-11-23T15:02:11+01:00")),
+        (DAY - timedelta(days=1), NOW - timedelta(days=1), ("2026-11-22T15:02:11+01:00", "2026-11-23T00:00:00+01:00")),
+    ],
+)
+def test_since_when_is_between_two_looks_and_within_the_day(
+    day: date, before: datetime | None, since: tuple[str, str]
+) -> None:
+    """The first look of a day knows only that it was since midnight; the one at the day before, that it was in it."""
+    assert Look(day, NOW, before, ZoneInfo("Europe/Berlin")).since == f"between {since[0]} and {since[1]}"
