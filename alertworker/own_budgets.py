@@ -71,6 +71,11 @@ class OwnPeriod:
     reading: Reading
 
 
+def named(budgets: Iterable[OwnBudget]) -> frozenset[tuple[str, str]]:
+    """Give the (dimension, id) that have a budget by themselves: whoever makes up tags must not hide these."""
+    return frozenset((one.dimension, one.entity) for one in budgets if not {"*", "?"} & set(one.entity))
+
+
 def present(
     budgets: Sequence[OwnBudget],
     entities: Iterable[tuple[str, str]],

@@ -48,7 +48,7 @@ def spend(
     """Print what was spent, highest first, beside the days before. Days are those of the configured time zone."""
     if ctx.invoked_subcommand is not None:
         return
-    from alertworker.app import build_spend_book
+    from alertworker.app import build_desk, build_spend_book
     from alertworker.settings import load_settings
 
     today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
@@ -65,6 +65,9 @@ def spend(
         writer.writerows(_plain(row) for row in rows)
     else:
         _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
+    change = build_desk().ledger_zone()[1]
+    if change is not None and before.first <= change.at.date() <= days.last:
+        click.echo(f"Note: {change}.", err=True)
 
 
 spend.add_command(import_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -21,10 +21,13 @@ class BookPort(Protocol):
         """Insert the batch's id; false when it was applied before."""
         ...
 
-    def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
+    def add_fold(
+        self, fold: Fold, *, max_entities: int, kept: Container[tuple[str, str]] = ()
+    ) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand.
 
-        A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)".
+        A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)", unless it
+        is among the ``kept`` (dimension, id).
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final
@@ -26,7 +26,7 @@ from alertworker.ledger import (
     SpendSums,
 )
 from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
-from alertworker.store.names import NameStatements
+from alertworker.store.names import Entity, NameStatements
 from alertworker.store.statements import insert_or
 from alertworker.store.window_tables import CAUSES, WINDOWS
 
@@ -42,16 +42,18 @@ _CHUNK: Final = 500
 class LedgerStatements(NameStatements):
     """What a batch adds to the books. Tables in the order written here, keys sorted."""
 
-    def add_fold(self, fold: Fold, *, max_entities: int) -> dict[SpendKey, SpendSums]:
+    def add_fold(self, fold: Fold, *, max_entities: int, kept: Container[Entity] = ()) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
-        booked = self.add_ledger(fold.ledger, max_entities=max_entities)
+        booked = self.add_ledger(fold.ledger, max_entities=max_entities, kept=kept)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
         self._add(CAUSES, _rows(fold.causes), latest="last_failure")
         return booked
 
-    def add_ledger(self, ledger: Ledger, *, max_entities: int) -> dict[SpendKey, SpendSums]:
-        """Add sums to the ledger; gives its rows as they then stand."""
-        spend = self._within(ledger.spend(), max_entities)
+    def add_ledger(
+        self, ledger: Ledger, *, max_entities: int, kept: Container[Entity] = ()
+    ) -> dict[SpendKey, SpendSums]:
+        """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
+        spend = self._within(ledger.spend(), max_entities, kept)
         booked = self._book(spend)
         self._grow(key for key in spend if booked[key].requests == spend[key].requests)
         self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
@@ -70,9 +72,12 @@ class LedgerStatements(NameStatements):
                 old = old.where(table.c.dimension.in_(DIMENSIONS))
             piece = delete(table).where(tuple_(*key).in_(old.limit(_PIECE)))
             counts.append(self.connection.execute(piece).rowcount)
+        counts.append(self.forget_names(before=before, limit=_PIECE))
         return _PIECE in counts
 
-    def _within(self, spend: Mapping[SpendKey, SpendSums], most: int) -> dict[SpendKey, SpendSums]:
+    def _within(
+        self, spend: Mapping[SpendKey, SpendSums], most: int, kept: Container[Entity]
+    ) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.
 
         Batches that are applied at the same moment do not see each other's rows, so a day may grow past the cap by as
@@ -90,7 +95,7 @@ class LedgerStatements(NameStatements):
         known = self._known(SPEND, SpendKey._fields, [key for key in spend if (key.day, key.dimension) in room])
         return capped(
             spend,
-            known=map(SpendKey._make, known),
+            known=[*map(SpendKey._make, known), *(key for key in spend if (key.dimension, key.entity) in kept)],
             room=room,
             place=lambda key: (key.day, key.dimension),
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),

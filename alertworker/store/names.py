@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 
 from alertworker.ledger import AliasKey, AliasSpan
 from alertworker.store.ledger_tables import ALIASES
@@ -50,6 +50,12 @@ class NameStatements(Statements):
         }
         upsert = statement.on_conflict_do_update(index_elements=list(ALIASES.primary_key), set_=spans)
         self.connection.execute(upsert, [key._asdict() | asdict(news[key]) for key in sorted(news)])
+
+    def forget_names(self, *, before: date, limit: int) -> int:
+        """Forget names that were not seen since before that day, at most ``limit``; gives how many."""
+        key = list(ALIASES.primary_key)
+        old = select(*key).where(ALIASES.c.last_at < datetime.combine(before, time(), UTC)).limit(limit)
+        return self.connection.execute(delete(ALIASES).where(tuple_(*key).in_(old))).rowcount
 
     def _names(self, entities: Iterable[Entity]) -> dict[AliasKey, AliasSpan]:
         known: dict[AliasKey, AliasSpan] = {}

@@ -103,3 +103,13 @@ def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -
         run_until_quiet(runtime, at)
 
     assert [message.headline for message in outbox.sent] == ["Team Search EU: 85 % of budget"]
+
+
+def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox: Outbox) -> None:
+    """Beyond the cap of a day a tag is "(other)", but not one that is named in a budget."""
+    runtime = replace(runtime, max_entities=3)
+    ingest(batch(*(answered(f"c{number}", tags=(f"made up {number}",)) for number in range(5))), runtime, now=NOW)
+    ingest(batch(answered("c", tags=("batch",), cost_nanos=60 * DOLLAR)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == ["Tag batch: 50 % of budget"]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from click.testing import CliRunner
 
 from alertworker.cli import cli
 from alertworker.pipeline import Runtime, ingest
-from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store import Desk, SqlSpendBook, SqlStore
 from tests.integration.line import NOW, answered, batch
 
 
@@ -30,6 +31,7 @@ def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytes
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setattr("alertworker.app.build_desk", lambda: Desk(store.engine))
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -68,3 +70,15 @@ def test_days_in_the_wrong_order_are_refused() -> None:
     result = CliRunner().invoke(cli, ["spend", "--since", "2026-11-25", "--until", "2026-11-24"])
     assert result.exit_code == 2
     assert "--since 2026-11-25 is after --until 2026-11-24" in result.output
+
+
+@pytest.mark.usefixtures("booked")
+def test_days_around_a_change_of_the_zone_say_so(store: SqlStore) -> None:
+    """Beside the figures, and not among them: a program reads those."""
+    for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):
+        store.run(lambda tx, name=name, at=at: tx.keep_zone(name, now=at))  # type: ignore[misc]
+    result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), "--json"])
+
+    assert "Note: time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:02:11+09:00" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+    assert "Note" not in CliRunner().invoke(cli, ["spend", "--until", "2026-10-01"]).stderr
