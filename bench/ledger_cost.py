@@ -25,6 +25,7 @@ from alertworker.folding import fold
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
+from bench import book_writes
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "5000000"))
 FIRST = date(2026, 10, 1)
@@ -74,7 +75,7 @@ def measure(folder: Path) -> dict[str, str]:
         vacuum(engine)
         theirs = seconds(lambda: [rows(engine, statement) for statement in _THEIRS])
         their_bytes = size(engine, '"LiteLLM_SpendLogs"')
-        ours, our_bytes = _reports(engine)
+        ours, our_bytes, year = _reports(engine)
         figures["LiteLLM's report, a month"] = f"{theirs:.2f} s, {their_bytes / 1e6:,.0f} MB, {REQUESTS:,} requests"
         figures["our report, the same month, PostgreSQL"] = (
             f"{ours:.3f} s, {our_bytes / 1e6:,.0f} MB for a whole year of teams and tags"
@@ -83,8 +84,16 @@ def measure(folder: Path) -> dict[str, str]:
             f"{theirs / ours:.0f} times in time, {their_bytes / (our_bytes * 30 / 365):.0f} in bytes a month"
         )
     sqlite = make_engine(f"sqlite:///{folder / 'ledger.db'}")
-    figures["our report, SQLite"] = f"{_reports(sqlite)[0]:.3f} s"
+    figures["a whole year by team, and by tag, PostgreSQL"] = year
+    ours, _, year = _reports(sqlite)
+    figures["our report, SQLite"] = f"{ours:.3f} s"
+    figures["a whole year by team, and by tag, SQLite"] = year
     sqlite.dispose()
+    with database() as engine:
+        figures |= book_writes.measure(engine)
+    with database() as engine:
+        for what, share in book_writes.worker_share(engine).items():
+            figures[f"a worker's CPU for an event, {what}"] = share
     with database() as engine:
         upgrade(engine)
         for teams in (10, 100, 1_000, 10_000, 100_000):
@@ -92,8 +101,11 @@ def measure(folder: Path) -> dict[str, str]:
     return figures
 
 
-def _reports(engine: Engine) -> tuple[float, int]:
-    """Give the seconds that a month's teams and tags take beside the month before, and what a year of them weighs."""
+def _reports(engine: Engine) -> tuple[float, int, str]:
+    """Give the seconds that a month's teams and tags take beside the month before, and what a year of them weighs.
+
+    Beside them, in words, the seconds of that whole year by team and by tag: 365,000 and 3,650,000 rows.
+    """
     upgrade(engine)
     sqlite = engine.dialect.name == "sqlite"
     day = "date('2026-01-01', '+' || d || ' days')" if sqlite else "date '2026-01-01' + d"
@@ -112,7 +124,9 @@ def _reports(engine: Engine) -> tuple[float, int]:
         book.totals("tag", MONTH, before=before, limit=20)
         book.total(MONTH)
 
-    return seconds(report), 0 if sqlite else size(engine, "spend")
+    year = Days(date(2026, 1, 1), date(2026, 12, 31))
+    whole = [seconds(lambda named=named: book.totals(named, year, limit=20)) for named in ("team", "tag")]  # type: ignore[misc]
+    return seconds(report), 0 if sqlite else size(engine, "spend"), f"{whole[0]:.2f} s, {whole[1]:.2f} s"
 
 
 def _batches(engine: Engine, teams: int) -> float:

@@ -24,7 +24,11 @@ _PATIENCE: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 #: No statement of ours takes long: one that does waits for a lock, or for a server that is in trouble.
-_OPTIONS = "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC"
+#: Sums of ten thousand tags do not fit into the four megabytes that are usual, and four times slower on disk.
+_OPTIONS = (
+    "-c lock_timeout=20s -c statement_timeout=60s -c idle_in_transaction_session_timeout=60s -c timezone=UTC "
+    "-c work_mem=32MB"
+)
 
 
 def make_engine(url: str) -> Engine:

@@ -25,13 +25,15 @@ _TYPES: Final = {
 
 
 def make_tables(connection: Connection, *models: str) -> None:
-    """Create tables as LiteLLM's migrations do: columns, defaults, keys and unique indexes."""
+    """Create tables as LiteLLM's migrations do: columns, defaults, keys and indexes."""
     schema = (_package() / "proxy" / "schema.prisma").read_text()
     for model in models:
         (body,) = re.findall(rf"^model {model} {{\n(.*?)^}}", schema, re.MULTILINE | re.DOTALL)
         columns = [column for line in body.splitlines() if (column := _column(line))]
         unique = [f"UNIQUE ({_quoted(names)})" for names in re.findall(r"@@unique\(\[(.*?)\]", body)]
         connection.exec_driver_sql(f'CREATE TABLE "{model}" ({", ".join([*columns, *unique])})')
+        for names in re.findall(r"^\s*@@index\(\[(.*?)\]", body, re.MULTILINE):
+            connection.exec_driver_sql(f'CREATE INDEX ON "{model}" ({_quoted(names)})')
 
 
 @cache
