@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -17,15 +18,17 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     """List budgets, the fullest first."""
     from alertworker.app import build_desk
     from alertworker.detectors.budgets import name, share, spend_text
+    from alertworker.settings import load_settings
 
+    zone = ZoneInfo(load_settings().time_zone)
     rows: list[tuple[float, dict[str, object]]] = []
     for key, standing in build_desk().budgets():
         reading = standing.reading
         row: dict[str, object] = {
             "budget": str(key.scope),
             "state": state_of(standing),
-            "resets": _moment(reading.reset_at) or "never",
-            "reported": _moment(reading.at),
+            "resets": _moment(reading.reset_at, zone) or "never",
+            "reported": _moment(reading.at, zone),
         }
         if as_json:
             row |= {
@@ -34,12 +37,12 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
                 "max_nanos": reading.max_nanos,
                 "soft_nanos": reading.soft_nanos,
                 "share": share(reading),
-                "resets": _moment(reading.reset_at),
+                "resets": _moment(reading.reset_at, zone),
             }
         rows.append((share(reading) or 0.0, row | {"line": f"{name(key, reading)}: {spend_text(reading)}"}))
     rows.sort(key=lambda pair: -pair[0])
     show_rows([row for _, row in rows[:limit]], text="line", as_json=as_json, empty="No budgets.")
 
 
-def _moment(moment: datetime | None) -> str | None:
-    return moment.isoformat(timespec="seconds") if moment else None
+def _moment(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None

@@ -24,6 +24,8 @@ from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days, SpendRow
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
+#: From how many per cent on a change says no more than that there was next to nothing before.
+_MUCH: Final = 9_999
 _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 
@@ -110,7 +112,8 @@ def _dollars(sums: SpendSums) -> str:
 def _change(now: SpendSums, before: SpendSums) -> str:
     if not before.spend_nanos:
         return "new" if now.spend_nanos else ""
-    return f"{(now.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos:+.0f} %"
+    change = (now.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos
+    return f"{change:+.0f} %" if change < _MUCH else f"> {_MUCH} %"
 
 
 def _print(rows: list[SpendRow], total: SpendSums, total_before: SpendSums, dimension: str, days: Days) -> None:
@@ -135,7 +138,7 @@ def _print(rows: list[SpendRow], total: SpendSums, total_before: SpendSums, dime
 def _name(row: SpendRow, dimension: str) -> str:
     whole, half = row.entity or f"(no {dimension})", row.part
     if half:
-        return one_line(f"{whole} / {row.alias or half}")
+        return one_line(f"{whole} / {f'{row.alias} ({half})' if row.alias and row.alias != half else half}")
     return one_line(f"{row.alias} ({whole})" if row.alias and row.alias != whole else whole)
 
 

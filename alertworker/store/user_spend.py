@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
@@ -20,6 +21,8 @@ _BEHIND: Final = {
     "key": (("model", "key/model"),),
     "user": (("model", "user/model"), ("key", "user/key")),
 }
+#: How many of them are told.
+_TOP: Final = 3
 
 
 class UserStatements(NameStatements):
@@ -69,9 +72,12 @@ class UserStatements(NameStatements):
                 .group_by(half)
                 .having(total > 0)
                 .order_by(total.desc(), half)
-                .limit(3)
+                .limit(4 * _TOP)
             )
             rows = self.connection.execute(statement).all()
             names = self.newest_names((named, row[0]) for row in rows)
-            found[named] = [(names.get((named, row[0]), row[0]), int(row[1])) for row in rows]
+            spent = Counter[str]()  # a rotated key has several hashes and one name
+            for entity, nanos in rows:
+                spent[names.get((named, entity), entity)] += int(nanos)
+            found[named] = sorted(spent.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
         return found

@@ -94,6 +94,17 @@ def test_a_rotated_key_keeps_its_budget_and_names_all_that_is_behind_it(
     assert [(row.scope, row.entity) for row in rows(store, STANDINGS)] == [("own key month", "crawler")]
 
 
+def test_a_rotated_key_is_one_of_those_behind_a_team(runtime: Runtime, outbox: Outbox) -> None:
+    """Its hashes are added up under its name."""
+    runtime = replace(runtime, budgets=[OwnBudget(dimension="team", max=100)])
+    for key, name, dollars in (("old", "app", 30), ("new", "app", 25), ("other", "chat", 40)):
+        call = answered(key, key_hash=key, key_alias=name, team_id="t1", cost_nanos=dollars * DOLLAR)
+        ingest(batch(call), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.facts["Top keys"] for message in outbox.sent] == ["app $55, chat $40"]
+
+
 def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -> None:
     """A team's budget by its name, on calls that carry only its id."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="team", entity="Search*", max=100)])

@@ -64,6 +64,24 @@ def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
     assert "(no team)" not in spend("--team", "search")
 
 
+def test_next_to_nothing_before_is_no_number_to_print(
+    store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A nano-dollar last week would make any spend a change of billions of per cent; and pairs name both halves."""
+    before = answered("a", key_hash="h1", user_id="u1", cost_nanos=1).model_copy(
+        update={"occurred_at": NOW - timedelta(days=8)}
+    )
+    ingest(batch(before, answered("b", key_hash="h1", user_id="u1", cost_nanos=10**9)), runtime, now=NOW)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setattr("alertworker.app.build_desk", lambda: Desk(store.engine))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    text = spend("--by", "user/key")
+    assert "> 9999 %" in text
+    assert "u1 / app (h1)" in text
+
+
 @pytest.mark.usefixtures("booked")
 def test_days_in_the_wrong_order_are_refused() -> None:
     """With the days as they were understood."""
