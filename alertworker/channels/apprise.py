@@ -11,7 +11,7 @@ from pydantic import SecretStr, field_validator
 
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.text import clean, counted, cut, entry_lines, one_line, sign
+from alertworker.channels.text import clean, counted, cut, entry_lines, named, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
 from alertworker.ports import Answer, Pace
@@ -58,8 +58,8 @@ class AppriseChannel(BaseChannel):
     def render(self, message: Message) -> str:
         """Give title and text as JSON."""
         title = f"{sign(message)} {one_line(message.headline)} [{message.severity.value}]"
-        named = [*message.facts.items(), *message.metadata.items()]
-        lines = [counted(message), *(f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named)]
+        lines = [counted(message)]
+        lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named(message)]
         lines += entry_lines(message, _MAX_VALUE)
         lines += [f"- {cut(one_line(member), _MAX_VALUE)}" for member in message.members]
         lines += [f"… and {message.members_more} more"] if message.members_more else []

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.text import clean, counted, cut, entry_lines, sign
+from alertworker.channels.text import clean, counted, cut, entry_lines, named, sign
 from alertworker.messages import Message
 from alertworker.ports import Answer, Pace
 
@@ -42,12 +42,11 @@ class Console(BaseChannel):
             f"{sign(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
             counted(message),
         ]
-        lines += [f"{name}: {value}" for name, value in message.facts.items()]
+        lines += [f"{name}: {value}" for name, value in named(message)]
         lines += entry_lines(message, _MAX_LINE)
         lines += [f"• {member}" for member in message.members]
         if message.members_more:
             lines.append(f"… and {message.members_more} more")
-        lines += [f"{name}: {value}" for name, value in message.metadata.items()]
         lines.append(f"alert {message.alert_id} · {message.at.isoformat(timespec='seconds')}")
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 

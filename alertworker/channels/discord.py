@@ -11,7 +11,7 @@ from pydantic import SecretStr, field_validator
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, one_line, sign, units
+from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, named, one_line, sign, units
 from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
 
@@ -103,13 +103,13 @@ def _description(message: Message) -> str:
 
 def _fields(message: Message, room: int) -> list[dict[str, Any]]:
     """Give what fits into ``room`` characters and `MAX_FIELDS`; the last one says so where there is more."""
-    named = [(name, value) for name, value in (*message.facts.items(), *message.metadata.items()) if value.strip()]
+    shown = named(message)
     fields: list[dict[str, Any]] = []
     room -= units(_LEFT_OUT["name"] + _LEFT_OUT["value"])
-    for name, value in named:
-        shown = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
-        room -= sum(map(units, shown.values()))
-        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(named) > MAX_FIELDS):
+    for name, value in shown:
+        field = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
+        room -= sum(map(units, field.values()))
+        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(shown) > MAX_FIELDS):
             return [*fields, {**_LEFT_OUT, "inline": False}]
-        fields.append({**shown, "inline": units(value) < _INLINE})
+        fields.append({**field, "inline": units(value) < _INLINE})
     return fields

@@ -107,6 +107,11 @@ def plain(message: Message) -> str:
     return "\n".join(fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
 
 
+def _bold(text: str) -> str:
+    """Make it bold, but where an asterisk in it would end that: mrkdwn has no escape for one."""
+    return text if "*" in text else f"*{text}*"
+
+
 def _code(value: str) -> str:
     """Give a value as code: a span, or a block where it has several lines, which no span may have."""
     shown = escape(value.strip(), _MAX_VALUE)
@@ -137,9 +142,8 @@ def _members(message: Message) -> Iterable[str]:
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
     """Give the blocks; what is too much is left out, visibly, and the id is always there."""
-    head = (
-        f"{sign(message)} *{_line(message.headline, _MAX_HEADLINE)}*   [{message.severity.value}]\n{counted(message)}"
-    )
+    headline = _bold(_line(message.headline, _MAX_HEADLINE))
+    head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
     about = f"`{message.type.value}` · {message.at.isoformat(timespec='seconds')} · alert `{message.alert_id}`"
     room = MAX_BLOCKS_TEXT - units(head) - units(about) - units(CUT)
     kept = []
@@ -165,10 +169,10 @@ def _divided(message: Message) -> tuple[list[tuple[str, str]], list[tuple[str, s
 def _body(message: Message) -> Iterable[dict[str, Any]]:
     short, long = _divided(message)
     if short:
-        shown = [f"*{_name(name)}*\n{escape(value, MAX_FIELD - 110)}" for name, value in short[:MAX_FIELDS]]
+        shown = [f"{_bold(_name(name))}\n{escape(value, MAX_FIELD - 110)}" for name, value in short[:MAX_FIELDS]]
         yield {"type": "section", "fields": [_mrkdwn(text) for text in shown]}
     for name, value in long[:_MAX_LONG]:
-        yield _section(f"*{_name(name)}*\n```{escape(value, _MAX_VALUE)}```")
+        yield _section(f"{_bold(_name(name))}\n```{escape(value, _MAX_VALUE)}```")
     yield from (_section(text) for text in _packed(_entries(message), MAX_SECTION))
     if message.members:
         yield _section("\n".join(fit([], (f"• {line}" for line in _members(message)), [], MAX_SECTION)))

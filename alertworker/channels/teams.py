@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.text import CUT, counted, cut, entry_lines, one_line, sign
+from alertworker.channels.text import CUT, counted, cut, entry_lines, named, one_line, sign
 from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
 
@@ -54,10 +54,11 @@ class Teams(BaseChannel):
         facts, members = _facts(message), _members(message)
         kind = escape(message.type.value, _MAX_NAME)
         about = f"{kind} · {message.at.isoformat(timespec='seconds')} · alert {message.alert_id}"
-        body = _body([*_head(message), *_rest(facts, members), _text(about)])
+        foot = _text(about, isSubtle=True, size="Small")
+        body = _body([*_head(message), *_rest(facts, members), foot])
         while len(json.dumps(body, ensure_ascii=False).encode()) > _ROOM and (facts or members):
             (members or facts).pop()
-            body = _body([*_head(message), *_rest(facts, members), _text(CUT), _text(about)])
+            body = _body([*_head(message), *_rest(facts, members), _text(CUT), foot])
         return body
 
     def send(self, body: str, *, notification_id: str) -> Answer:
@@ -78,16 +79,16 @@ def _head(message: Message) -> list[dict[str, Any]]:
     good = message.step in (Step.RESOLVED, Step.PASSED)
     colour = "Good" if good else _COLOURS[message.severity.value]
     title = f"{sign(message)} {escape(message.headline, _MAX_HEADLINE)} [{message.severity.value}]"
-    head = [_text(title, weight="Bolder", size="Medium", color=colour), _text(counted(message))]
+    head = [_text(title, weight="Bolder", size="Medium", color=colour), _text(counted(message), isSubtle=True)]
     if message.entries:
         head.append(_text("\n\n".join(entry_lines(message, _MAX_ENTRY, escape))))
     return head
 
 
 def _facts(message: Message) -> list[dict[str, str]]:
-    named = [(name, value) for name, value in (*message.facts.items(), *message.metadata.items()) if value.strip()]
     return [
-        {"title": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"} for name, value in named
+        {"title": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
+        for name, value in named(message)
     ]
 
 
@@ -101,7 +102,7 @@ def _rest(facts: list[dict[str, str]], members: list[str]) -> list[dict[str, Any
     return [*blocks, _text("\n\n".join(members))] if members else blocks
 
 
-def _text(text: str, **more: str) -> dict[str, Any]:
+def _text(text: str, **more: str | bool) -> dict[str, Any]:
     return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
 

@@ -96,6 +96,12 @@ def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] 
     ]
 
 
+def named(message: Message) -> list[tuple[str, str]]:
+    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names."""
+    metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]
+    return [(name, value) for name, value in (*message.facts.items(), *metadata) if value.strip()]
+
+
 def counted(message: Message) -> str:
     """Say how often it happened: since the last message, and in all since when."""
     since = message.since.isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""A Slack-compatible receiver on loopback: records every POST with its time, and answers as it is told."""
+"""A receiver on loopback that takes what Slack takes: records every POST with its time, and answers as it is told."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.contract.kinds import Sent
+from tests.contract.rules import slack
 
 #: Status (0: the message is taken, and the answer lost), headers, and the seconds to take for the answer.
 Answer = tuple[int, dict[str, str], float]
@@ -48,6 +51,8 @@ class Receiver:
 
     url: str = ""
     posts: list[Post] = field(default_factory=list)
+    #: Why Slack would have refused a body of ours.
+    complaints: list[str] = field(default_factory=list)
     answer: Callable[[int, str], Answer] = lambda _number, _path: OK
     #: While it is entered nobody listens, and no connection of before is left.
     refusing: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -79,6 +84,7 @@ def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         yield state
     finally:
         port.close()
+    assert state.complaints == []
 
 
 def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
@@ -89,8 +95,11 @@ def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             at = time.monotonic()
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            raw = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            body = json.loads(raw)
             with lock:
+                if "blocks" in body:
+                    state.complaints += slack.complaints(Sent(raw, {}))
                 status, headers, seconds = state.answer(len(state.posts), self.path)
                 name = self.headers.get("X-Alertworker-Notification", "")
                 state.posts.append(Post(at, self.path, body, status, name))

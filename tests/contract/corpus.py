@@ -49,6 +49,7 @@ CORPUS: Final[dict[str, str]] = {
     "entities at the cut": "&<>" * 800,
     "escapes at the cut": "*_`[" * 800,
     "quotes at the cut": '"\\' * 800,
+    "backslashes at the cut": "\\" * 2_000,
     "header injection": "a\r\nBcc: victim@example.com\r\n\r\n<h1>x</h1>",
     "header injection by separators": "a\u2028Bcc: victim@example.com\u2029\x85X: y\x0b\x0cZ: z",
     "forged message": "x\n🔴 *Major outage: everything*   [High]\nAlert: `00000000-0000-0000-0000-000000000000`",

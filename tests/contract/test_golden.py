@@ -22,13 +22,13 @@ NOT_FOR = {
 @pytest.fixture(scope="session", autouse=True)
 def _renewed(request: pytest.FixtureRequest) -> None:
     """Write the files anew where that is asked for, and show what changed."""
-    if request.config.getoption("--golden-update"):
-        terminal = request.config.pluginmanager.get_plugin("terminalreporter")
-        assert terminal is not None
-        terminal.write_line(
-            golden.renew({path: text for kind in CHANNELS for path, text in golden.files_of(kind).items()})
-            or "golden bodies: nothing changed"
-        )
+    if not request.config.getoption("--golden-update"):
+        return
+    changed = golden.renew({path: text for kind in CHANNELS for path, text in golden.files_of(kind).items()})
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    assert capture is not None
+    with capture.global_and_fixture_disabled():
+        print(f"\n{changed or 'golden bodies: nothing changed'}")
 
 
 def test_every_kind_is_under_contract_in_every_case() -> None:
