@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any, Final, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr, field_validator
 
@@ -34,7 +36,6 @@ _MAX_MEMBER: Final = 120
 _MAX_ENTRY: Final = 70
 _COLOURS: Final = {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D}
 _GREEN: Final = 0x2EA043
-_SLACK_SUFFIX: Final = re.compile(r"/slack/?(?=$|\?)")
 #: https://support.discord.com/hc/en-us/articles/210298617: what Discord's markdown and mentions are made of.
 _MARKUP: Final = re.compile(r"([\\`*_~|<>\[\]()#@:])")
 
@@ -51,7 +52,14 @@ class DiscordConfig(UrlConfig):
     @field_validator("url")
     @classmethod
     def _native(cls, url: SecretStr) -> SecretStr:
-        return SecretStr(_SLACK_SUFFIX.sub("", url.get_secret_value()))
+        """Take the suffix off, and have the answer come when the message is there: else its loss is no error.
+
+        https://discord.com/developers/docs/resources/webhook#execute-webhook
+        """
+        parts = urlsplit(url.get_secret_value())
+        query = dict(parse_qsl(parts.query)) | {"wait": "true"}
+        path = parts.path.rstrip("/").removesuffix("/slack")
+        return SecretStr(urlunsplit(parts._replace(path=path, query=urlencode(query))))
 
 
 class Discord(BaseChannel):
@@ -85,7 +93,8 @@ class Discord(BaseChannel):
     def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt."""
         headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._config, body, headers)
+        answer = http.post(self._config, body, headers)
+        return replace(answer, text=answer.text.partition(" {")[0])  # behind that is the message itself
 
 
 def escape(text: str, limit: int) -> str:

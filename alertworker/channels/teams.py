@@ -29,6 +29,8 @@ _COLOURS: Final = {"High": "Attention", "Medium": "Warning", "Low": "Accent"}
 #: https://learn.microsoft.com/en-us/adaptive-cards/authoring-cards/text-features: the markdown that cards understand,
 #: and the braces of the dates that they put in.
 _MARKUP: Final = re.compile(r"([\\&`*_\[\]()<>{}#~|])")
+#: https://github.com/MicrosoftDocs/msteams-docs/issues/1810: "we return 200 with error in the response body".
+_REFUSED: Final = re.compile(r"message delivery failed with error(.*returned HTTP error (?P<status>[45]\d\d))?")
 
 
 class TeamsConfig(UrlConfig):
@@ -62,12 +64,19 @@ class Teams(BaseChannel):
         return body
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt. Without its charset Teams takes a body for UTF-16, of which 28 KB are half as much."""
+        """Make one attempt.
+
+        Without its charset Teams takes a body for UTF-16, of which 28 KB are half as much. A connector answers 200
+        whatever Teams said to it, and says that in words.
+        """
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "X-Alertworker-Notification": notification_id,
         }
-        return http.post(self._config, body, headers)
+        answer = http.post(self._config, body, headers)
+        if said := _REFUSED.search(answer.text):
+            http.raise_for_answer(int(said["status"] or 502))
+        return answer
 
 
 def escape(text: str, limit: int) -> str:

@@ -24,7 +24,7 @@ from alertworker.channels import (
 )
 from alertworker.channels.email import compose
 from alertworker.messages import Message
-from alertworker.ports import Channel
+from alertworker.ports import Answer, Channel
 
 URL: Final = SecretStr("https://receiver.example/x")
 ROUTING_KEY: Final = "canary0routing0key0of0pagerduty0"
@@ -68,7 +68,7 @@ def sent(kind: str, message: Message) -> Sent:
         return Sent(compose(body, "n-1", MAIL).as_bytes().decode("ascii"), {})
     if kind not in HTTP_KINDS:
         return Sent(body, {})
-    with patch.object(http, "post", return_value="200") as post:
+    with patch.object(http, "post", return_value=Answer("200")) as post:
         channel.send(body, notification_id="n-1")
     _, posted, headers = post.call_args.args
     return Sent(posted, headers)

@@ -28,10 +28,18 @@ def test_an_address_tells_its_vendor(url: str, kind: str | None) -> None:
     assert recognize(url) == kind
 
 
-@pytest.mark.parametrize("end", ["", "/slack", "/slack/", "?thread_id=7", "/slack?thread_id=7"])
-def test_discords_slack_address_is_its_own(end: str) -> None:
-    """The same webhook, spoken to in Discord's own tongue; a thread stays one."""
-    url = DiscordConfig(name="d", url=SecretStr(f"https://discord.com/api/webhooks/1/slack-token{end}")).url
+@pytest.mark.parametrize(
+    ("end", "wanted"),
+    [
+        ("", "?wait=true"),
+        ("/slack", "?wait=true"),
+        ("/slack/", "?wait=true"),
+        ("?thread_id=7", "?thread_id=7&wait=true"),
+        ("/slack?wait=false&thread_id=7", "?wait=true&thread_id=7"),
+    ],
+)
+def test_discord_is_spoken_to_in_its_own_form_and_confirms(end: str, wanted: str) -> None:
+    """Its address for Slack's form is the same webhook; a thread stays one; a message that is not saved is an error."""
+    address = "https://discord.com/api/webhooks/1/slack-token"
 
-    wanted = "https://discord.com/api/webhooks/1/slack-token" + ("?thread_id=7" if "?" in end else "")
-    assert url.get_secret_value() == wanted
+    assert DiscordConfig(name="d", url=SecretStr(address + end)).url.get_secret_value() == address + wanted

@@ -1,0 +1,42 @@
+"""Answers that mean something else than their status says."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from alertworker.channels import DiscordConfig, TeamsConfig, build_channel
+from alertworker.delivery import DeliveryError, Reason
+from tests.contract.test_http_channels import Server, server
+
+__all__ = ["server"]
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("Microsoft Teams endpoint returned HTTP error 429 with ContextId tcid=0,server=x,cv=y", Reason.RATE_LIMITED),
+        ("Microsoft Teams endpoint returned HTTP error 413 with ContextId tcid=0", Reason.PAYLOAD_TOO_LARGE),
+        ("Microsoft Teams endpoint returned HTTP error 403 with ContextId tcid=0", Reason.AUTH_ERROR),
+        ("Microsoft Teams endpoint returned HTTP error 503 with ContextId tcid=0", Reason.SERVER_ERROR),
+        ("Error contacting Microsoft Teams endpoint", Reason.SERVER_ERROR),
+    ],
+)
+def test_a_connectors_200_may_be_a_refusal(server: Server, said: str, reason: Reason) -> None:
+    """Teams' own status stands in its text; what does not say so was taken."""
+    channel = build_channel(TeamsConfig(name="t", url=SecretStr(server.url)))
+    server.body = f"Webhook message delivery failed with error: {said}".encode()
+    with pytest.raises(DeliveryError) as caught:
+        channel.send("{}", notification_id="n1")
+    assert caught.value.reason is reason
+
+    server.body = b"1"
+    assert channel.send("{}", notification_id="n1").text == "200 1"
+
+
+def test_discords_answer_is_not_the_message_back(server: Server) -> None:
+    """It confirms with all of it; nobody needs to read it twice."""
+    server.body = b'{"type": 0, "content": "", "embeds": [{"title": "x"}]}'
+    channel = build_channel(DiscordConfig(name="d", url=SecretStr(server.url)))
+
+    assert channel.send("{}", notification_id="n1").text == "200"
