@@ -163,6 +163,19 @@ CASES: Final[Mapping[str, Message]] = {
     "resolved": _resolved(),
     "passed": passed(_resolved()),
     "budget": budget(),
+    "tracked": budget(
+        step=Step.TRACKED,
+        headline="Customer acme: a call",
+        facts={},
+        labels={},
+        figures=BudgetFigures(
+            event=BudgetEvent.SPEND_TRACKED,
+            scope=BudgetScope.CUSTOMER,
+            entity_id="acme",
+            customer_id="acme",
+            spend_nanos=13_500,
+        ),
+    ),
     "notice": message(
         facts={
             "Request Model": "gpt-4o",

@@ -23,7 +23,7 @@ from alertworker.channels import (
     http,
 )
 from alertworker.channels.email import compose
-from alertworker.messages import Message
+from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Channel
 
 URL: Final = SecretStr("https://receiver.example/x")
@@ -38,7 +38,7 @@ CHANNELS: Final[Mapping[str, Channel]] = {
         build_channel,
         (
             AppriseConfig(name="apprise", url=SecretStr("json://localhost/x")),
-            BudgetWebhookConfig(name="budget_webhook", url=URL),
+            BudgetWebhookConfig(name="budget_webhook", url=URL, spend_tracked=True),
             ConsoleConfig(),
             DiscordConfig(name="discord", url=URL),
             MAIL,
@@ -77,4 +77,8 @@ def sent(kind: str, message: Message) -> Sent:
 def wants(kind: str, message: Message) -> bool:
     """Tell whether such a message can get to such a channel at all."""
     channel = CHANNELS[kind]
+    if message.step is Step.TEST:  # whoever asks for one, of whatever channel
+        return True
+    if message.step is Step.TRACKED:
+        return channel.tracks_spend
     return channel.takes(message) and (not message.entries or channel.digest_size > 0)
