@@ -22,6 +22,7 @@ from alertworker.events import (
     EndEvent,
     EntityChanged,
     Event,
+    FailedOn,
     PublisherEvent,
     RequestAnnounced,
     RequestFailed,
@@ -29,10 +30,12 @@ from alertworker.events import (
 )
 from alertworker.figures import BudgetEvent
 from alertworker.ledger import Ledger
-from alertworker.windows import bucket_of, cause
+from alertworker.windows import Target, bucket_of, cause
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)
+#: Whose calls those are that belong to no team, and to no key with a name.
+NO_TEAM: Final = "no team"
 
 
 class WindowKey(NamedTuple):
@@ -42,6 +45,16 @@ class WindowKey(NamedTuple):
     provider: str
     region: str
     bucket: int
+
+
+class CallKey(NamedTuple):
+    """Whose calls ended in a bucket that a target had failed; the first three name the `windows.Target`."""
+
+    deployment_id: str
+    provider: str
+    region: str
+    bucket: int
+    team: str
 
 
 class CauseKey(NamedTuple):
@@ -58,16 +71,23 @@ class CauseKey(NamedTuple):
 class WindowSums:
     """What is counted per window; durations in milliseconds.
 
-    ``failed`` are all failed attempts, ``lost`` the calls that failed for good by the deployment's fault, and
-    ``last_success`` is in epoch milliseconds, 0 for never.
+    ``failed`` are all failed attempts; ``last_success`` is in epoch milliseconds, 0 for never.
     """
 
     succeeded: int = 0
     failed: int = 0
     milliseconds: int = 0
     completion_tokens: int = 0
-    lost: int = 0
     last_success: int = 0
+
+
+@dataclass(slots=True)
+class CallSums:
+    """How many calls that a target had failed were answered by a fallback, or by a retry, and how many were lost."""
+
+    by_fallback: int = 0
+    by_retry: int = 0
+    lost: int = 0
 
 
 @dataclass(slots=True)
@@ -85,6 +105,7 @@ class Fold:
     ledger: Ledger = field(default_factory=Ledger)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
+    calls: dict[CallKey, CallSums] = field(default_factory=dict)
     #: Failed attempts that a deployment answers for; each is counted in ``causes``.
     blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
@@ -186,19 +207,47 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         result.ended[event.call_id] = event
     if isinstance(event, RequestFailed):
         result.failed.append(event)
-        if _cause(event):
-            _window(result, event).lost += 1
     elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
         window = _window(result, event)
         window.succeeded += 1
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
         window.last_success = max(window.last_success, _milliseconds(event))
+    _saved_or_lost(result, event)
     result.ledger.end(event, event.occurred_at.astimezone(zone).date())
     if event.customer_id and event.cost_nanos is not None:
         result.tracked.append(event)
     if event.budgets:
         _budgets(result, read(event))
+
+
+def _saved_or_lost(result: Fold, event: EndEvent) -> None:
+    """Count a call's end once for each deployment, and each region, that had failed it.
+
+    A producer that names none of its failed attempts is believed by the deployment that the call ended on.
+    """
+    if not isinstance(event, RequestSucceeded | RequestFailed):
+        return
+    failed_on = event.failed_on
+    if not failed_on and isinstance(event, RequestFailed) and event.deployment_id and _cause(event):
+        failed_on = (FailedOn(deployment_id=event.deployment_id, provider=event.provider, region=event.region),)
+    for target in {target for failed in failed_on for target in targets_of(failed)}:
+        bucket = bucket_of(event.occurred_at.timestamp())
+        team = event.team_alias or event.team_id or event.key_alias or NO_TEAM
+        sums = result.calls.setdefault(CallKey(*target, bucket, team), CallSums())
+        if isinstance(event, RequestFailed):
+            sums.lost += 1
+        elif event.fallbacks:
+            sums.by_fallback += 1
+        else:
+            sums.by_retry += 1
+
+
+def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
+    """Give the deployment and, where it is known, the region that a failed attempt speaks of."""
+    yield Target(deployment_id=failed.deployment_id or "")
+    if failed.provider and failed.region:
+        yield Target(provider=failed.provider, region=failed.region)
 
 
 def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> None:

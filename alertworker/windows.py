@@ -77,17 +77,24 @@ class Outage:
 class Bucket:
     """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
 
-    ``causes`` are its failures, ``lost`` the calls that failed for good on it; ``last_success`` and ``last_failure``
-    are epoch milliseconds, 0 for never.
+    ``causes`` are its failures; ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
     """
 
     start: int
     deployment_id: str
     succeeded: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
-    lost: int = 0
     last_success: int = 0
     last_failure: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """How calls ended that a target had failed: answered by a fallback or a retry, or ``lost``, by team."""
+
+    by_fallback: int = 0
+    by_retry: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,6 @@ class Verdict:
     since: int = 0
     failed: int = 0
     attempts: int = 0
-    lost: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     deployments: tuple[str, ...] = ()
 
@@ -191,7 +197,6 @@ def _window(rows: Sequence[Bucket], limits: Limits) -> Verdict:
         since=failing[0].start if failing else 0,
         failed=failed,
         attempts=attempts,
-        lost=sum(row.lost for row in rows),
         causes=causes,
         deployments=deployments,
     )

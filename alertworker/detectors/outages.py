@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, OpenAlert, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import AttemptFailed
-from alertworker.folding import Fold
-from alertworker.windows import NO_TRAFFIC_SECONDS, Bucket, End, Level, Limits, Target, Verdict
+from alertworker.folding import Fold, targets_of
+from alertworker.windows import NO_TRAFFIC_SECONDS, Bucket, Calls, End, Level, Limits, Target, Verdict
 
-#: How many deployments of a region a message names.
+#: How many deployments of a region, or teams, a message names.
 _MAX_NAMES = 5
 
 
@@ -20,10 +21,17 @@ def targets(fold: Fold) -> dict[Target, list[AttemptFailed]]:
     """Give the deployments and regions that a batch's failed attempts are of, with these."""
     found: dict[Target, list[AttemptFailed]] = {}
     for event in fold.blamed:
-        found.setdefault(Target(deployment_id=event.deployment_id or ""), []).append(event)
-        if event.provider and event.region:
-            found.setdefault(Target(provider=event.provider, region=event.region), []).append(event)
+        for target in targets_of(event):
+            found.setdefault(target, []).append(event)
     return found
+
+
+def target_of(alert: OpenAlert) -> Target:
+    """Give what an outage that is told is of."""
+    labels = alert.labels
+    if alert.type is AlertType.OUTAGE_ALERTS:
+        return Target(deployment_id=labels["deployment"])
+    return Target(provider=labels["provider"], region=labels["region"])
 
 
 def limits_of(target: Target, policy: Policy) -> Limits:
@@ -37,9 +45,12 @@ def fingerprint(target: Target) -> str:
 
 
 def describe(
-    target: Target, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy, *, opens: bool
+    target: Target, verdict: Verdict, calls: Calls, events: Sequence[AttemptFailed], policy: Policy, *, opens: bool
 ) -> Alert:
-    """Give the condition that opens, or rises; ``events`` are the batch's own: some are named, and all are counted."""
+    """Give the condition that opens, or rises; ``events`` are the batch's own: some are named, and all are counted.
+
+    ``calls`` are those since it began.
+    """
     last = max(events, key=lambda event: event.occurred_at)
     level = "Major" if verdict.level is Level.MAJOR else "Minor"
     outage = "outage" if target.deployment_id else "region outage"
@@ -50,7 +61,7 @@ def describe(
         last_at=last.occurred_at,
         count=max(verdict.failed, len(events)) if opens else len(events),
         labels=_labels(target, last),
-        facts=_facts(target, verdict, last, limits_of(target, policy)),
+        facts=_facts(target, verdict, calls, last, limits_of(target, policy)),
         members=_details(events),
         level=int(verdict.level),
     )
@@ -75,17 +86,38 @@ def goes_on(
     )
 
 
-def closing(alert: OpenAlert, buckets: Iterable[Bucket], end: End) -> OpenAlert:
-    """Give an outage as its last message tells it, with the totals of ``buckets``, which are all since it began."""
-    rows = list(buckets)
-    failed, lost = sum(sum(row.causes.values()) for row in rows), sum(row.lost for row in rows)
-    attempts = failed + sum(row.succeeded for row in rows)
-    kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls", "Error"}}
-    facts = {"Attempts": f"{failed} of {attempts} failed"} | ({"Calls": _lost(lost)} if lost else {})
+def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAlert:
+    """Give an outage with the totals of ``buckets`` and ``calls``, which are all since it began."""
+    failed = sum(sum(row.causes.values()) for row in buckets)
+    attempts = failed + sum(row.succeeded for row in buckets)
+    kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls"}}
+    facts = {"Attempts": f"{failed} of {attempts} failed"} | spell_calls(calls)
+    return replace(alert, count=max(failed, alert.told), facts=facts | kept)
+
+
+def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End) -> OpenAlert:
+    """Give an outage as its last message tells it."""
+    last = total(alert, buckets, calls)
+    facts = {label: text for label, text in last.facts.items() if label != "Error"}
     if end is End.UNKNOWN:
         facts["State"] = f"unknown: no attempts for {NO_TRAFFIC_SECONDS // 60} min"
-    count = max(failed, alert.told)
-    return replace(alert, count=count, facts=facts | kept, unknown=end is End.UNKNOWN)
+    return replace(last, facts=facts, unknown=end is End.UNKNOWN)
+
+
+def spell_calls(calls: Calls) -> dict[str, str]:
+    """Say what became of the calls that were failed; nothing where there are none.
+
+    >>> spell_calls(Calls(by_fallback=28, lost={"billing": 1, "search": 2}))
+    {'Calls': '28 saved by fallback, 3 failed for good (search ×2, billing)'}
+    """
+    lost = Counter(calls.lost)
+    parts = [f"{calls.by_fallback} saved by fallback"] if calls.by_fallback else []
+    parts += [f"{calls.by_retry} saved by retry"] if calls.by_retry else []
+    if lost.total():
+        ranked = sorted(lost.items(), key=lambda item: (-item[1], item[0]))
+        teams = [f"{team} ×{count}" if count > 1 else team for team, count in ranked]
+        parts += [f"{lost.total()} failed for good ({_names(teams)})"]
+    return {"Calls": ", ".join(parts)} if parts else {}
 
 
 def _bare(target: Target, since: datetime) -> Alert:
@@ -110,14 +142,13 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _facts(target: Target, verdict: Verdict, last: AttemptFailed, limits: Limits) -> dict[str, str]:
+def _facts(target: Target, verdict: Verdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
     threshold = limits.major if verdict.level is Level.MAJOR else limits.minor
     causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
     spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
     counts = f"{verdict.failed} of {verdict.attempts} failed in {limits.span} s"
     facts: dict[str, str | None] = {"Attempts": f"{counts} ({spelled}); threshold {threshold}"}
-    if verdict.lost:
-        facts["Calls"] = _lost(verdict.lost)
+    facts |= spell_calls(calls)
     if target.deployment_id:
         facts |= {"Request Model": last.model_group or last.model, "API Base": last.api_base}
         facts |= {"Deployment": target.deployment_id, "Provider": last.provider, "Region": last.region}
@@ -127,13 +158,9 @@ def _facts(target: Target, verdict: Verdict, last: AttemptFailed, limits: Limits
     return {label: text for label, text in facts.items() if text}
 
 
-def _names(deployments: Sequence[str]) -> str:
-    rest = len(deployments) - _MAX_NAMES
-    return ", ".join(deployments[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _lost(calls: int) -> str:
-    return "1 failed for good" if calls == 1 else f"{calls} failed for good"
+def _names(names: Sequence[str]) -> str:
+    rest = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _details(events: Sequence[AttemptFailed]) -> tuple[str, ...]:

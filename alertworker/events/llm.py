@@ -115,10 +115,21 @@ class RequestAnnounced(CallEvent):
     boot_id: Name
 
 
+class FailedOn(BaseModel):
+    """A deployment that failed a call by its own fault before the call ended."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    deployment_id: Name
+    provider: Name | None = None
+    region: Name | None = None
+
+
 class EndEvent(CallEvent):
     """A call ended.
 
-    ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up.
+    ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up. ``failed_on``
+    are the deployments of its failed attempts: of a call that succeeded, those it was saved from.
     """
 
     ended_at: Moment
@@ -127,6 +138,7 @@ class EndEvent(CallEvent):
     #: The model group the client asked for, where a fallback answered instead.
     original_model_group: Name | None = None
     fallbacks: Count = 0
+    failed_on: Annotated[tuple[FailedOn, ...], Field(max_length=16)] = ()
     budgets: Annotated[tuple[Budget, ...], Field(max_length=16)] = ()
     prompt_tokens: Count = 0
     completion_tokens: Count = 0

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import Alert
+from alertworker.alerts import Alert, OpenAlert
 from alertworker.detectors import outages
 from alertworker.events import AttemptFailed
 from alertworker.folding import Fold
-from alertworker.pipeline.claiming import claim, resolve
+from alertworker.messages import Step
+from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
-from alertworker.windows import Outage, Target, Verdict, bucket_of, ended, judge, lookback
+from alertworker.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
 
 #: How much longer than the canary an attempt's event may be on its way.
 MARGIN: Final = timedelta(seconds=5)
@@ -55,9 +56,20 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
             continue
         alert = tx.find_open(outages.fingerprint(target))
         if alert is not None:
-            since = tx.attempts(target, start=bucket_of(alert.first_at.timestamp()))
-            resolve(tx, outages.closing(alert, since, end), runtime, now=now)
+            closed = outages.closing(alert, *_since(tx, target, alert), end)
+            resolve(tx, closed, runtime, now=now)
         tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
+
+
+def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Remind of an outage with the totals since it began."""
+    target = outages.target_of(alert)
+    tell(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
+
+
+def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+    start = bucket_of(alert.first_at.timestamp())
+    return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 def _judge(
@@ -79,6 +91,7 @@ def _alert(
     runtime: Runtime,
 ) -> Alert | None:
     if verdict.level > standing.level:
-        return outages.describe(target, verdict, events, runtime.policy, opens=not standing.level)
+        calls = tx.calls_failed_by(target, start=verdict.since)
+        return outages.describe(target, verdict, calls, events, runtime.policy, opens=not standing.level)
     told = tx.find_open(outages.fingerprint(target)) if standing.level else None
     return outages.goes_on(target, told, verdict, events, runtime.policy) if told is not None else None

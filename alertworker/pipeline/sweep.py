@@ -14,7 +14,7 @@ from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.ingest import SILENCE, wake
-from alertworker.pipeline.outages import end_outages
+from alertworker.pipeline.outages import end_outages, remind_of_outage
 from alertworker.pipeline.quiet import announce_silent
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
@@ -86,6 +86,8 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         tx.close(alert.id, count=alert.count, now=now)
     elif alert.repeat_at is not None and alert.repeat_at <= now and alert.type is AlertType.BUDGET_ALERTS:
         remind_of_budget(tx, alert, runtime, now=now)
+    elif alert.repeat_at is not None and alert.repeat_at <= now and alert.type in _REMINDED:
+        remind_of_outage(tx, alert, runtime, now=now)
     elif alert.repeat_at is not None and alert.repeat_at <= now:
         tell(tx, alert, Step.REMINDER, runtime, now=now)
     else:

@@ -10,7 +10,7 @@ from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger import SpendKey, SpendSums
-from alertworker.windows import Bucket, Outage, Target
+from alertworker.windows import Bucket, Calls, Outage, Target
 from alertworker.zone_change import ZoneChange
 
 
@@ -45,6 +45,10 @@ class BookPort(Protocol):
 
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Give a target's buckets from one epoch second until before another."""
+        ...
+
+    def calls_failed_by(self, target: Target, *, start: int) -> Calls:
+        """Give how calls ended from an epoch second on that a target had failed."""
         ...
 
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:

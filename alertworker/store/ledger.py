@@ -28,7 +28,7 @@ from alertworker.ledger import (
 from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.names import Entity, NameStatements
 from alertworker.store.statements import insert_or
-from alertworker.store.window_tables import CAUSES, WINDOWS
+from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -47,6 +47,7 @@ class LedgerStatements(NameStatements):
         booked = self.add_ledger(fold.ledger, max_entities=max_entities, kept=kept)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
         self._add(CAUSES, _rows(fold.causes), latest="last_failure")
+        self._add(OUTAGE_CALLS, _rows(fold.calls))
         return booked
 
     def add_ledger(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, select, tuple_, update
+from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
 
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import PUBLISHERS
-from alertworker.store.window_tables import CAUSES, OUTAGES, WINDOWS
-from alertworker.windows import Bucket, Outage, Target
+from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.windows import Bucket, Calls, Outage, Target
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
 _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
@@ -58,12 +58,24 @@ class OutageStatements(Statements):
                 row.deployment_id,
                 row.succeeded,
                 {name: found.attempts for name, found in causes.get(tuple(row)[:4], {}).items()},
-                row.lost,
                 row.last_success,
                 max((found.last_failure for found in causes.get(tuple(row)[:4], {}).values()), default=0),
             )
             for row in self._range(WINDOWS, target, start, end)
         ]
+
+    def calls_failed_by(self, target: Target, *, start: int) -> Calls:
+        """Give how calls ended from an epoch second on that a target had failed."""
+        table = OUTAGE_CALLS.c
+        columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
+        own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
+        statement = select(table.team, *columns).where(own, table.bucket >= start).group_by(table.team)
+        rows = self.connection.execute(statement).all()
+        return Calls(
+            int(sum(row.by_fallback for row in rows)),
+            int(sum(row.by_retry for row in rows)),
+            {row.team: int(row.lost) for row in rows if row.lost},
+        )
 
     def backlogged(self) -> bool:
         """Tell whether a publisher that lives has events that it could not send yet."""

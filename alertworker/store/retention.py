@@ -24,7 +24,7 @@ from alertworker.store.tables import (
     REDELIVERIES,
     SILENCES,
 )
-from alertworker.store.window_tables import CAUSES, WINDOWS
+from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
 
 
 class RetentionStatements(Statements):
@@ -40,6 +40,7 @@ class RetentionStatements(Statements):
             (BUDGETS, BUDGETS.c.closed.is_(True) & (BUDGETS.c.reset_at < before)),
             (WINDOWS, WINDOWS.c.bucket < int(before.timestamp())),
             (CAUSES, CAUSES.c.bucket < int(before.timestamp())),
+            (OUTAGE_CALLS, OUTAGE_CALLS.c.bucket < int(before.timestamp())),
         )
 
     def prune_records(self, *, before: datetime, limit: int) -> bool:

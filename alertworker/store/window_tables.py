@@ -18,8 +18,6 @@ WINDOWS = Table(
     Column("failed", BigInteger, nullable=False),
     Column("milliseconds", BigInteger, nullable=False),
     Column("completion_tokens", BigInteger, nullable=False),
-    #: Calls that failed for good by the deployment's fault.
-    Column("lost", BigInteger, nullable=False),
     #: Epoch milliseconds; 0 for never.
     Column("last_success", BigInteger, nullable=False),
     Index("deployment_windows_region", "provider", "region", "bucket"),
@@ -38,6 +36,20 @@ CAUSES = Table(
     #: Epoch milliseconds.
     Column("last_failure", BigInteger, nullable=False),
     Index("deployment_causes_region", "provider", "region", "bucket"),
+)
+
+#: How calls ended that a deployment, or a region, had failed, by team; the other of the two is empty.
+OUTAGE_CALLS = Table(
+    "outage_calls",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("team", NAME, primary_key=True),
+    Column("by_fallback", BigInteger, nullable=False),
+    Column("by_retry", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
 )
 
 #: How each deployment and region stands that ever failed; what is told of it is decided under its row's lock.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from alertworker.events import (
     AttemptFailed,
     Canary,
     Event,
+    FailedOn,
     Failure,
     Origin,
     PublisherHeartbeat,
@@ -63,7 +65,7 @@ def attempt(
     )
 
 
-def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = None) -> RequestSucceeded:
+def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = None, **more: Any) -> RequestSucceeded:
     """Make a call that was answered."""
     return RequestSucceeded(
         call_id=f"good-{seconds}",
@@ -74,12 +76,13 @@ def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = 
         provider="azure",
         region=region,
         cost_nanos=0,
+        **more,
     )
 
 
-def lost(seconds: float = 0) -> RequestFailed:
+def lost(seconds: float = 0, **more: Any) -> RequestFailed:
     """Make a call that failed for good."""
-    one = attempt(seconds)
+    one = attempt(seconds).model_copy(update=more)
     return RequestFailed(
         ended_at=after(seconds),
         **{
@@ -141,12 +144,12 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert minor.facts["Attempts"] == "5 of 10 failed in 60 s (503 ×5); threshold 5"
     assert (minor.severity, major.severity) == (Severity.MEDIUM, Severity.HIGH)
-    assert (minor.since, minor.facts["Calls"]) == (START, "5 failed for good")
+    assert (minor.since, minor.facts["Calls"]) == (START, "5 failed for good (search ×5)")
 
     pass_time(runtime, 85)
     assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major outage: d1 (gpt-4o)")]
     assert outbox.sent[-1].facts["Attempts"] == "14 of 30 failed"
-    assert outbox.sent[-1].facts["Calls"] == "14 failed for good"
+    assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
 
@@ -299,6 +302,31 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[1][0] is Step.RESOLVED
     assert told(outbox) == [(Step.FIRING, "Minor outage: d1 (gpt-4o)")]
+
+
+def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
+    """Wherever they ended; once for each target that failed them, in the beginning, in reminders and at the end."""
+    first = FailedOn(deployment_id="d1", provider="azure", region="eu")
+    both = (first, FailedOn(deployment_id="d2", provider="azure", region="eu"))
+    attempts = [attempt(n, deployment=name, region="eu") for n in range(5) for name in ("d1", "d2")]
+    saved = [success(n, deployment="d9", failed_on=both, fallbacks=1) for n in range(3)]
+    retried = success(4, deployment="d3", failed_on=(first,))
+    gone = lost(5, deployment_id="d9", failed_on=both, team_id="billing")
+    hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
+    run_until_quiet(runtime, after(6))
+    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major region outage: azure eu")]
+    calls = [message.facts["Calls"] for message in outbox.sent if "Calls" in message.facts]
+    assert calls == ["3 saved by fallback, 1 saved by retry, 2 failed for good (billing, search)"]
+
+    hear(runtime, *(lost(n, region="eu") for n in (20, 21)), at=22)
+    sweep(runtime, now=after(14_500))
+    run_until_quiet(runtime, after(14_501))
+    reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
+    assert reminder.facts["Attempts"] == "10 of 10 failed"
+    assert reminder.facts["Calls"].endswith("1 saved by retry, 4 failed for good (search ×3, billing)")
+    pass_time(runtime, 14_600)
+    resolved = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    assert {message.facts["Calls"] for message in resolved} == {reminder.facts["Calls"]}
 
 
 def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:

@@ -12,6 +12,8 @@ from alertworker.integrations.litellm.budgets import budgets
 
 #: Names under which a deployment's settings carry its region.
 _REGIONS = ("region_name", "aws_region_name", "vertex_location")
+#: How many deployments that failed a call its end names.
+_MAX_FAILED_ON = 16
 _REMEMBERED = ("model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
 
 
@@ -22,7 +24,8 @@ class Call:
     ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` is what is remembered of the last attempt, empty before
     the first; it holds the deployment's key, to be masked in errors. ``trying`` says that an attempt was begun whose
     failure was not told yet. ``answered`` says that the answer was complete, so that LiteLLM's success log is only on
-    its way, and ``announced`` that the call had hung before that.
+    its way, and ``announced`` that the call had hung before that. ``failed_on`` are the deployments that failed it, by
+    their ids.
     """
 
     call_id: str
@@ -35,6 +38,7 @@ class Call:
     tags: object
     metadata_keys: tuple[str, ...] = ()
     deployment: dict[str, Any] = field(default_factory=dict, repr=False)
+    failed_on: dict[str, dict[str, Any]] = field(default_factory=dict)
     attempts: int = 0
     fallbacks: int = 0
     trying: bool = False
@@ -67,8 +71,18 @@ class Call:
 
     def detours(self) -> dict[str, Any]:
         """Give how many attempts and fallbacks it took, and what was asked for where a fallback came last."""
-        original = name(self.requested_model) if self.fallbacks else None
-        return {"attempts": max(1, self.attempts), "fallbacks": self.fallbacks, "original_model_group": original}
+        return {
+            "attempts": max(1, self.attempts),
+            "fallbacks": self.fallbacks,
+            "original_model_group": name(self.requested_model) if self.fallbacks else None,
+            "failed_on": tuple(self.failed_on.values()),
+        }
+
+    def blame(self, deployment: Mapping[str, Any]) -> None:
+        """Note that a deployment failed this call by its own fault; ``deployment`` holds its fields as events do."""
+        deployment_id = deployment["deployment_id"]
+        if deployment_id is not None and len(self.failed_on) < _MAX_FAILED_ON:
+            self.failed_on[deployment_id] = {key: deployment[key] for key in ("deployment_id", "provider", "region")}
 
 
 def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:

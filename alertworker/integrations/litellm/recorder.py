@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
 
-from alertworker.events import AbandonReason
+from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.bounds import count, moment, name
 from alertworker.integrations.litellm.budgets import budgets
@@ -118,12 +118,12 @@ class Recorder:
             return
         now = moment(time.time())
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
+        deployment = deployment_facts(attempt)
+        failure = describe(error, attempt, attempted=True, key=attempt.get("api_key"))
         if call is not None:
             call.trying = False
-        deployment, failure = (
-            deployment_facts(attempt),
-            describe(error, attempt, attempted=True, key=attempt.get("api_key")),
-        )
+            if failure["origin"] is Origin.PROVIDER:
+                call.blame(deployment)
         self._publisher.publish(
             {
                 **shared,

@@ -21,6 +21,10 @@ class ProviderError(Exception):
 ProviderError.__module__ = "openai"
 
 
+class ContentPolicyViolationError(ProviderError):
+    """Stands for LiteLLM's error of that name: the caller's own fault."""
+
+
 class ProxyException(Exception):
     """Stands for LiteLLM's own error: its status is a string called ``code``."""
 

@@ -15,6 +15,7 @@ from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import (
     KEY_HASH,
+    ContentPolicyViolationError,
     ProviderError,
     ProxyException,
     attempt,
@@ -105,6 +106,26 @@ def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: Rec
     assert failed.api_base == "https://eu.example.com/v1"
     assert failed.failure.origin == Origin.PROVIDER
     assert {event.failure.message for event in publisher.events} == {"[removed] said:[removed]"}
+
+
+def test_the_end_names_the_deployments_that_failed_the_call(publisher: RecordingPublisher) -> None:
+    """Each once, with its region; not where the call itself was at fault."""
+    hooks = recorder(publisher)
+    eu, us = attempt(region_name="eu"), attempt(model_info={"id": "dep-2"})
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        for tried, error in ((eu, 503), (eu, 503), (us, 400), (attempt(model_info={"id": "dep-3"}), None)):
+            hooks.trying(tried)
+            if error is not None:
+                kind = ContentPolicyViolationError if error == 400 else ProviderError
+                hooks.attempt_failed(tried, kind(error, "no"), None)
+        hooks.succeeded(success())
+
+    in_loop(act)
+    assert [failed.model_dump() for failed in publisher.events[-1].failed_on] == [
+        {"deployment_id": "dep-1", "provider": "azure", "region": "eu"}
+    ]
 
 
 def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
