@@ -119,6 +119,8 @@ class Fold:
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
     cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
+    #: The same, as a LiteLLM proxy's own alerting says it.
+    changed_relayed: list[EntityChanged] = field(default_factory=list)
     relayed: list[AlertRelayed] = field(default_factory=list)
     #: What calls of customers cost, as the calls say or LiteLLM's own webhook.
     tracked: list[EndEvent | BudgetReported] = field(default_factory=list)
@@ -172,7 +174,7 @@ def _told(result: Fold, event: Event) -> None:
     if isinstance(event, DeploymentCooledDown):
         result.cooled_down.append(event)
     elif isinstance(event, EntityChanged):
-        result.changed.append(event)
+        (result.changed if event.source_host is None else result.changed_relayed).append(event)
     elif isinstance(event, AlertRelayed):
         result.relayed.append(event)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
-from alertworker.alerts import CATALOGUE, MAX_MEMBERS, Alert, AlertType
+from alertworker.alerts import CATALOGUE, COVERED_BY, MAX_MEMBERS, Alert, AlertType
 from alertworker.detectors.policy import Policy
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold
@@ -34,23 +34,45 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
 
 def changes(fold: Fold, _policy: Policy, *, kind: AlertType) -> Iterable[Alert]:
     """One alert for each thing that was changed in one way; the same change told twice is one alert that counts two."""
+    return _alerts((event for event in fold.changed if type_of(event) is kind), kind)
+
+
+def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
+    """Give the same of what LiteLLM's own alerting says.
+
+    Copies of the types in ``covered`` are alerts of their own, that name what covers them and reach nobody.
+    """
+    kinds: dict[AlertType, list[EntityChanged]] = {}
+    for event in events:
+        kind = type_of(event)
+        if kind is not None:
+            kinds.setdefault(kind, []).append(event)
+    for kind, same in kinds.items():
+        yield from _alerts(same, kind, **({COVERED_BY: "callback"} if kind in covered else {}))
+
+
+def type_of(event: EntityChanged) -> AlertType | None:
+    """Give the type that tells of a change; ``None`` where it rings nobody."""
+    return TYPES.get((event.entity, event.action))
+
+
+def _alerts(events: Iterable[EntityChanged], kind: AlertType, **more: str) -> Iterable[Alert]:
     groups: dict[tuple[str, str], list[EntityChanged]] = {}
-    for event in fold.changed:
-        if TYPES.get((event.entity, event.action)) is kind:
-            groups.setdefault((_which(event), event.actor_id or ""), []).append(event)
-    for (which, actor), events in groups.items():
-        first = events[0]
+    for event in events:
+        groups.setdefault((_which(event), event.actor_id or ""), []).append(event)
+    for (which, actor), same in groups.items():
+        first = same[0]
         yield Alert(
             type=kind,
             severity=CATALOGUE[kind].severity,
-            identity={"entity": which, "by": actor} | ({} if which else {"event": str(first.event_id)}),
+            identity={"entity": which, "by": actor} | ({} if which else {"event": str(first.event_id)}) | more,
             headline=_headline(first),
-            first_at=min(event.occurred_at for event in events),
-            last_at=max(event.occurred_at for event in events),
-            count=len(events),
+            first_at=min(event.occurred_at for event in same),
+            last_at=max(event.occurred_at for event in same),
+            count=len(same),
             labels=_labels(first),
             facts=_facts(first),
-            members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+            members=tuple(_member(event) for event in same[:MAX_MEMBERS]),
         )
 
 

@@ -48,6 +48,7 @@ _BY_CALLBACK: Final = frozenset(
         AlertType.FALLBACK_REPORTS,
         AlertType.DAILY_REPORTS,
         AlertType.SPEND_REPORTS,
+        AlertType.NEW_MODEL_ADDED,
     )
 )
 #: Budgets whose figures each call carries; of the others only LiteLLM knows.
@@ -57,8 +58,8 @@ _CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetSc
 def alerts(fold: Fold, raised_here: Iterable[AlertType]) -> Iterable[Alert]:
     """One alert for each thing that was said.
 
-    ``raised_here`` names what we raise by the events of a proxy's callback, if one is heard: copies of those are alerts
-    of their own, that name what covers them and reach nobody.
+    ``raised_here`` names what we raise by the events of a proxy's callback: copies of those are alerts of their own,
+    that name what covers them and reach nobody.
     """
     ours = frozenset(raised_here)
     groups: dict[str, list[Alert]] = {}

@@ -58,7 +58,8 @@ class EntityChanged(Event):
     """Somebody changed a key, team, internal user or model.
 
     ``entity_id`` is a key's hash, never the key; ``changed`` names the fields that were given, without their values;
-    ``details`` are values that may be seen (budgets, models, limits).
+    ``details`` are values that may be seen (budgets, models, limits). ``source_host`` is the proxy whose own alerting
+    said so, where it was read back from that; it may be a copy of what the proxy's callback tells.
     """
 
     type: Literal["admin.entity.changed"] = "admin.entity.changed"
@@ -72,6 +73,7 @@ class EntityChanged(Event):
     actor_key_alias: KeylessName | None = None
     changed: Annotated[tuple[KeylessName, ...], Field(max_length=64)] = ()
     details: KeylessMetadata = Field(default_factory=dict)
+    source_host: KeylessName | None = None
 
 
 class AlertRelayed(Event):

@@ -8,8 +8,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
-from alertworker.alerts import AlertType
-from alertworker.detectors import DETECTORS, Policy, llm, relayed
+from alertworker.detectors import DETECTORS, Policy, llm
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
@@ -19,20 +18,10 @@ from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.customers import track_spend
 from alertworker.pipeline.outages import judge_outages
+from alertworker.pipeline.relaying import is_covered, judge_relayed
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
-#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
-SILENCE: Final = timedelta(seconds=45)
-#: How LiteLLM's callback names itself in its publisher's heartbeats.
-LITELLM: Final = "litellm"
-#: What is raised from events by steps of their own, which ask the store.
-BESIDE_DETECTORS: Final = (
-    AlertType.LLM_REQUESTS_HANGING,
-    AlertType.OUTAGE_ALERTS,
-    AlertType.REGION_OUTAGE_ALERTS,
-    AlertType.BUDGET_ALERTS,
-)
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
@@ -110,8 +99,8 @@ def apply(
     judge_outages(tx, folded, runtime, now=now)
     _hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
-    covered = bool(folded.relayed or folded.tracked) and tx.hears(LITELLM, since=now - SILENCE)
-    alerts += relayed.alerts(folded, (*DETECTORS, *BESIDE_DETECTORS) if covered else ())
+    covered = is_covered(tx, folded, now=now)
+    alerts += judge_relayed(tx, folded, covered=covered, now=now)
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
     judge_budgets(tx, folded, runtime, now=now)

@@ -13,9 +13,10 @@ from alertworker.events import Canary
 from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import claim, resolve, tell
-from alertworker.pipeline.ingest import SILENCE, wake
+from alertworker.pipeline.ingest import wake
 from alertworker.pipeline.outages import end_outages, remind_of_outage
 from alertworker.pipeline.quiet import announce_silent
+from alertworker.pipeline.relaying import SILENCE
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.users import look_at_users

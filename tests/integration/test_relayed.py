@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from alertworker.events import (
@@ -136,3 +136,29 @@ def test_who_deleted_which_key_is_told_once(runtime: Runtime, outbox: Outbox) ->
         "Key hash-2 was deleted by admin",
     ]
     assert outbox.sent[0].facts["Action Done by"] == "admin"
+
+
+def changed(at: datetime = NOW, **more: Any) -> EntityChanged:
+    """Make the deletion of a key, as the callback tells it, or with a ``source_host`` as LiteLLM's alerting does."""
+    return EntityChanged(occurred_at=at, entity=Entity.KEY, action=Action.DELETED, actor_id="admin", **more)
+
+
+def test_a_change_that_the_callback_tells_covers_litellms_copy(
+    runtime: Runtime, store: SqlStore, outbox: Outbox
+) -> None:
+    """Only for changes of that type, and not for long: a proxy may have audit logs off."""
+    model = EntityChanged(occurred_at=NOW, entity=Entity.MODEL, action=Action.CREATED, entity_id="m1")
+    ingest(batch(changed(entity_id="a" * 64), model), runtime, now=NOW)
+    copies = changed(entity_alias="app", source_host="p1"), said("new_model_added", "New Model Added")
+    ingest(batch(*copies), runtime, now=NOW + timedelta(seconds=5))
+    run_until_quiet(runtime, NOW + timedelta(seconds=5))
+    assert [message.type.value for message in outbox.sent] == ["new_model_added", "virtual_key_deleted"]
+    muted = [row.value for row in rows(store, COUNTERS) if (row.name, row.label) == ("muted", "covered")]
+    assert muted == [2]
+
+    blocked = EntityChanged(occurred_at=NOW, entity=Entity.KEY, action=Action.BLOCKED, source_host="p1")
+    ingest(batch(blocked), runtime, now=NOW + timedelta(seconds=6))
+    later = NOW + timedelta(seconds=70)
+    ingest(batch(changed(later, entity_alias="app", source_host="p2")), runtime, now=later)
+    run_until_quiet(runtime, later)
+    assert [message.type.value for message in outbox.sent][2:] == ["virtual_key_blocked", "virtual_key_deleted"]

@@ -86,6 +86,10 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             yield chunk
         self._safely(Recorder.answer_complete, request_data)
 
+    async def async_log_audit_log_event(self, audit_log: Any) -> None:
+        """Something was changed; LiteLLM tells it only where audit logs are on and this is one of its callbacks."""
+        self._safely(Recorder.changed, audit_log)
+
     def _recorder(self) -> Recorder:
         if self._made is None:
             options = CallbackOptions.read(os.environ, _litellm_config())

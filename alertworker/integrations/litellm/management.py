@@ -31,7 +31,7 @@ _ACTOR: Final = re.compile(r"^created_by_(user_id|user_role|key_alias): `([^`\n]
 _ARGUMENT: Final = re.compile(r"(?<![\w.])([a-z_][a-z0-9_]{0,63})=('[^'\n]*'|\[[^\[\]\n]*\]|[\w.<:-]+)")
 _QUOTED: Final = re.compile(r"'([^'\n]*)'")
 #: Fields whose values may be seen.
-_SHOWN: Final = frozenset(
+SHOWN: Final = frozenset(
     ("budget_duration", "max_budget", "models", "rpm_limit", "soft_budget", "tpm_limit", "user_role")
 )
 _IDS: Final = {
@@ -39,16 +39,18 @@ _IDS: Final = {
     Entity.TEAM: ("team_id", "team_ids"),
     Entity.INTERNAL_USER: ("user_id", "user_ids"),
 }
-_ALIASES: Final = {
+#: Fields that hold the name by which people know it.
+ALIASES: Final = {
     Entity.KEY: ("key_alias", "key_aliases"),
     Entity.TEAM: ("team_alias",),
     Entity.INTERNAL_USER: ("user_alias", "user_email"),
+    Entity.MODEL: ("model_name",),
 }
 _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
-def entity_changed(kind: str, message: str, *, now: datetime) -> EntityChanged:
-    """Read the message of a management alert; ``kind`` is one of `MANAGEMENT`."""
+def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) -> EntityChanged:
+    """Read the message of a management alert; ``kind`` is one of `MANAGEMENT`, ``host`` the proxy that sent it."""
     entity, action = MANAGEMENT[kind]
     who, _, arguments = message.partition("*Arguments passed:*")
     actor = {label: value for label, value in _ACTOR.findall(who) if value != "None"}
@@ -59,13 +61,14 @@ def entity_changed(kind: str, message: str, *, now: datetime) -> EntityChanged:
         entity=entity,
         action=action,
         entity_id=key_hash(identity) if entity is Entity.KEY else identity,
-        entity_alias=_first(given, _ALIASES[entity]),
+        entity_alias=_first(given, ALIASES[entity]),
         team_id=_first(given, ("team_id",)),
         actor_id=actor.get("user_id", "")[:MAX_NAME] or None,
         actor_role=actor.get("user_role", "")[:MAX_NAME] or None,
         actor_key_alias=actor.get("key_alias", "")[:MAX_NAME] or None,
         changed=tuple(sorted(given))[:64],
-        details={field: given[field].strip("'")[:MAX_NAME] for field in sorted(given) if field in _SHOWN},
+        details={field: given[field].strip("'")[:MAX_NAME] for field in sorted(given) if field in SHOWN},
+        source_host=(host or "unknown")[:MAX_NAME],
     )
 
 

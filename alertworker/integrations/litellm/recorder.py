@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.answers import answered, spent_in_vain
+from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.bounds import count, moment, name
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, remembered, request_metadata
@@ -176,6 +177,12 @@ class Recorder:
         if call.first_chunk is None:
             call.first_chunk = call.last_chunk
         self._publisher.inflight.progress(call.call_id)
+
+    def changed(self, entry: Mapping[str, Any]) -> None:
+        """Tell what was changed, from an entry of LiteLLM's audit log."""
+        event = entity_changed(entry)
+        if event is not None:
+            self._publisher.publish(event)
 
     def answer_complete(self, request: Mapping[str, Any]) -> None:
         """Note that a call's whole answer is there: it cannot hang any more, and its success log will follow."""

@@ -89,7 +89,7 @@ def read_slack(
         kind, rest, times = named or head["type"], head["rest"], int(head["times"] or 1)
     fields, message, metadata = _parts(rest if head is not None else f"\n{rest}")
     if kind in MANAGEMENT:
-        return entity_changed(kind, message, now=now)
+        return entity_changed(kind, message, now=now, host=host)
     message = message if show_messages else _without_messages(message)
     if kind not in _FIGURES:
         message = without_secrets(message)

@@ -1,0 +1,101 @@
+"""Reads LiteLLM's audit log: who changed which key, team, internal user or model.
+
+LiteLLM masks what looks like a key before it passes an entry on, aliases of keys too ("prod*app1"). Of the values only
+those are read that say nothing secret; of the others the fields' names.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from alertworker.events import Action, Entity
+from alertworker.events.base import MAX_ITEMS
+from alertworker.integrations.litellm.bounds import clip, key_hash, moment, name
+from alertworker.integrations.litellm.management import ALIASES, SHOWN
+
+#: LiteLLM's tables that hold what we tell of.
+_ENTITIES: Final = {
+    "LiteLLM_VerificationToken": Entity.KEY,
+    "LiteLLM_TeamTable": Entity.TEAM,
+    "LiteLLM_UserTable": Entity.INTERNAL_USER,
+    "LiteLLM_ProxyModelTable": Entity.MODEL,
+}
+_ACTIONS: Final = {
+    "created": Action.CREATED,
+    "updated": Action.UPDATED,
+    "deleted": Action.DELETED,
+    "rotated": Action.REGENERATED,
+    "blocked": Action.BLOCKED,
+    "unblocked": Action.UNBLOCKED,
+}
+_MEMBERS: Final = "members_with_roles"
+#: Fields that name the thing, or the moment, and are no change of it.
+_NO_CHANGE: Final = frozenset(
+    ("created_at", "key", "key_name", "model_id", "spend", "team_id", "token", "token_id", "updated_at", "user_id")
+)
+#: The largest value that is read, in characters: a team's row names all its members.
+_MAX_VALUE: Final = 1_000_000
+
+
+def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Give the fields of an `EntityChanged` for LiteLLM's ``StandardAuditLogPayload``; ``None`` for other tables."""
+    entity, action = _ENTITIES.get(entry.get("table_name") or ""), _ACTIONS.get(entry.get("action") or "")
+    if entity is None or action is None:
+        return None
+    before, after = _values(entry.get("before_value")), _values(entry.get("updated_values"))
+    known = {field: value for values in (before, after) for field, value in values.items() if _given(value)}
+    identity = entry.get("object_id")
+    changed: list[str] = []
+    if action in {Action.CREATED, Action.UPDATED}:
+        changed = sorted(field for field in after if _differs(field, before, after))
+    if entity is Entity.TEAM and changed == [_MEMBERS]:
+        action = _of_members(before, after)
+    return {
+        "type": "admin.entity.changed",
+        "occurred_at": moment(entry.get("updated_at")) or moment(time.time()),
+        "entity": entity,
+        "action": action,
+        "entity_id": key_hash(identity) if entity is Entity.KEY else name(identity),
+        "entity_alias": next((found for field in ALIASES[entity] if (found := name(known.get(field)))), None),
+        "team_id": name(known.get("team_id")) if entity is not Entity.TEAM else name(identity),
+        "actor_id": name(entry.get("changed_by")),
+        "changed": tuple(clip(field, 64) or "" for field in changed)[: 2 * MAX_ITEMS],
+        "details": {field: _step(field, before, after) for field in changed if field in SHOWN},
+    }
+
+
+def _values(text: object) -> dict[str, Any]:
+    """Read one of the entry's two JSON texts; empty for what is none."""
+    try:
+        values = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_VALUE else text
+    except (ValueError, RecursionError):
+        return {}
+    return dict(values) if isinstance(values, Mapping) else {}
+
+
+def _given(value: object) -> bool:
+    return bool(value) and value != "None"  # LiteLLM's masking writes None as a text
+
+
+def _differs(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    old, new = before.get(field), after[field]
+    return field not in _NO_CHANGE and new != old and (_given(new) or _given(old))
+
+
+def _of_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> Action:
+    """Say what a team's new list of members is; one whose role was changed is an update."""
+    old, new = (
+        {json.dumps([member.get("user_id"), member.get("user_email")]) for member in values.get(_MEMBERS) or ()}
+        for values in (before, after)
+    )
+    if new > old:
+        return Action.MEMBER_ADDED
+    return Action.MEMBER_REMOVED if new < old else Action.UPDATED
+
+
+def _step(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    old, new = before.get(field), after[field]
+    return (clip(f"{old} → {new}" if _given(old) else f"{new}", 256)) or ""
