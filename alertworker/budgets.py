@@ -6,12 +6,13 @@ late and out of order, and within a period the highest spend counts. A period is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from alertworker.events import Budget, BudgetReported, BudgetScope, EndEvent, RequestFailed
+from alertworker.events.base import MAX_NAME
 from alertworker.figures import BudgetEvent
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
@@ -92,14 +93,12 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
     The figures are from when the call was let in, so from its start; its own cost is added.
     """
     at = min(event.started_at, event.occurred_at).astimezone(UTC)
-    refused = isinstance(event, RequestFailed) and event.failure.error_class == _REFUSED
-    limited = [budget for budget in event.budgets if budget.max_nanos is not None]
+    refused = _refused(event)
     for budget in event.budgets:
         spend = (budget.spend_nanos or 0) + (event.cost_nanos or 0)
-        full = budget.max_nanos is not None and (spend >= budget.max_nanos or len(limited) == 1)
-        if budget.spend_nanos is None and not (refused and full):
+        if budget.spend_nanos is None and budget not in refused:
             continue  # a limit without a figure says nothing yet
-        if refused and full:
+        if budget in refused:
             spend = max(spend, budget.max_nanos or 0)  # the proxy that refused it knew better than this copy
         yield (
             BudgetKey(budget.scope, _entity(budget, event)),
@@ -113,10 +112,19 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
                 soft_nanos=budget.soft_nanos,
                 duration=budget.duration,
                 reset_at=budget.reset_at.astimezone(UTC) if budget.reset_at else None,
-                rejected_at=event.occurred_at if refused and full else None,
-                who=_who(budget.scope, event),
+                rejected_at=event.occurred_at if budget in refused else None,
+                who=_who(budget, event),
             ),
         )
+
+
+def _refused(event: EndEvent) -> Sequence[Budget]:
+    """Give the budgets for which a call was turned away; where its producer names none, those it can only have been."""
+    named = [budget for budget in event.budgets if budget.refused]
+    if named or not isinstance(event, RequestFailed) or event.failure.error_class != _REFUSED:
+        return named
+    limited = [budget for budget in event.budgets if budget.max_nanos is not None]
+    return limited if len(limited) == 1 else [one for one in limited if (one.spend_nanos or 0) >= (one.max_nanos or 0)]
 
 
 def read_report(event: BudgetReported) -> Iterable[tuple[BudgetKey, Reading]]:
@@ -265,10 +273,11 @@ def _period(reading: Reading) -> datetime:
 
 
 def _entity(budget: Budget, event: EndEvent) -> str:
-    return event.key_alias or budget.entity_id if budget.scope is BudgetScope.KEY else budget.entity_id
+    entity = event.key_alias or budget.entity_id if budget.scope is BudgetScope.KEY else budget.entity_id
+    return f"{entity} ({budget.part})"[:MAX_NAME] if budget.part else entity
 
 
-def _who(scope: BudgetScope, event: EndEvent) -> dict[str, str]:
+def _who(budget: Budget, event: EndEvent) -> dict[str, str]:
     """Name whom a budget belongs to: a team's is not that of the key or the user that happened to call."""
     team = {"team_id": event.team_id, "team_alias": event.team_alias}
     organization = {"organization_id": event.organization_id, "organization_alias": event.organization_alias}
@@ -287,5 +296,7 @@ def _who(scope: BudgetScope, event: EndEvent) -> dict[str, str]:
         BudgetScope.USER: user,
         BudgetScope.CUSTOMER: {"customer_id": event.customer_id},
         BudgetScope.ORGANIZATION: organization,
+        BudgetScope.TAG: {"tag": budget.entity_id},
     }
-    return {name: value for name, value in names.get(scope, {}).items() if value}
+    known = {**names.get(budget.scope, {}), "part": budget.part}
+    return {name: value for name, value in known.items() if value}

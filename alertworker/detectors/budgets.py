@@ -155,7 +155,9 @@ def name(key: BudgetKey, reading: Reading) -> str:
     if key.scope == BudgetScope.PROXY:
         return "The whole proxy"
     scope = scope_of(key)
-    shown = _first(_NAMES.get(scope, ()), reading.who) or key.entity
+    shown = _first(_NAMES.get(scope, ()), reading.who)
+    part = reading.who.get("part")
+    shown = f"{shown} ({part})" if shown and part else shown or key.entity
     return f"{scope.replace('_', ' ').capitalize()} {shown}"
 
 

@@ -52,7 +52,8 @@ class Budget(BaseModel):
     """One budget as the producer saw it when the call was authorised, so before this call's own cost.
 
     ``spend_nanos``, ``max_nanos`` and ``soft_nanos`` are nano-dollars (1e-9 USD); ``duration`` has LiteLLM's form
-    ("30d").
+    ("30d"). ``part`` says which one it is of an entity that has several: a duration, or a model. ``refused`` says that
+    the call was turned away for this one.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -64,6 +65,8 @@ class Budget(BaseModel):
     soft_nanos: Nanos | None = None
     duration: Name | None = None
     reset_at: Moment | None = None
+    part: Name | None = None
+    refused: bool = False
 
 
 class CallEvent(Event):

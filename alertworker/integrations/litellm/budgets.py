@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from alertworker.events import BudgetScope
 from alertworker.integrations.litellm.bounds import key_hash, moment, name, nanos
+
+#: LiteLLM's ``entity_type`` of an error, as our scope.
+_SCOPES: Final = {scope.value: scope for scope in BudgetScope} | {"end_user": BudgetScope.CUSTOMER}
+#: How LiteLLM's message names one of several budgets of a key, team or user.
+_PART: Final = re.compile(r" over (\w{1,32}) budget\b| exceeded budget for model=(.+)\Z")
 
 
 def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -> list[dict[str, Any]]:
@@ -61,6 +68,41 @@ def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -
         ),
     ]
     return [budget for budget in found if budget is not None]
+
+
+def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any) -> list[dict[str, Any]]:
+    """Give the budgets of a call with the one it was turned away for, as LiteLLM's ``BudgetExceededError`` says it.
+
+    LiteLLM refuses by budgets, too, whose figures no call carries: of projects, tags and team members, and by further
+    ones of a key or team, for a day or for a model.
+    """
+    scope = _SCOPES.get(getattr(error, "entity_type", None) or "")
+    spend, limit = nanos(getattr(error, "current_cost", None)), nanos(getattr(error, "max_budget", None))
+    if scope is None or spend is None or limit is None:
+        return known
+    found = _PART.search(str(error))
+    part = name(found[1] or found[2]) if found else None
+    same = [budget for budget in known if budget["scope"] is scope and part is None]
+    for budget in same:
+        if budget["max_nanos"] == limit:
+            budget |= {"spend_nanos": max(spend, budget["spend_nanos"] or 0), "refused": True}
+            return known
+    if same:
+        part = "another budget"
+    named = getattr(error, "entity_id", None)
+    entity = key_hash(named) if scope is BudgetScope.KEY else name(named)
+    refused = {"scope": scope, "entity_id": entity or scope.value, "spend_nanos": spend, "max_nanos": limit}
+    return [*known, refused | {"part": part, "refused": True, "reset_at": _window_end(caller, scope, part)}]
+
+
+def _window_end(caller: Any, scope: BudgetScope, part: str | None) -> datetime | None:
+    """Give when a key's further budget resets; LiteLLM tells a team's to nobody."""
+    windows = getattr(caller, "budget_limits", None) if scope is BudgetScope.KEY and part is not None else None
+    for window in windows if isinstance(windows, list) else ():
+        fields = window if isinstance(window, Mapping) else getattr(window, "__dict__", {})
+        if fields.get("budget_duration") == part:
+            return moment(fields.get("reset_at"))
+    return None
 
 
 def _budget(

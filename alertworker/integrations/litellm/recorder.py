@@ -13,7 +13,7 @@ from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.bounds import count, moment, name
-from alertworker.integrations.litellm.budgets import budgets
+from alertworker.integrations.litellm.budgets import budgets, with_refusal
 from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, remembered, request_metadata
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
@@ -157,6 +157,7 @@ class Recorder:
         if status_code(error) == CLIENT_GONE:
             self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
             return
+        fields["budgets"] = with_refusal(error, fields["budgets"], caller)
         attempted = call is not None and call.attempts > 0
         key = call.deployment.get("api_key") if call is not None else None
         self._end(call_id, {

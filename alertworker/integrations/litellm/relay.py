@@ -129,6 +129,8 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
         )
     hashed = key_hash(fields.get("token"))
     given = hashed if group == "key" else name(fields.get(_ENTITIES.get(group or "", "")))
+    if group == "team_member" and given and (team := name(fields.get("team_id"))):
+        given = name(f"{given}:{team}")  # as LiteLLM's errors name a member of a team
     emails = fields.get("alert_emails")
     return BudgetReported(
         occurred_at=now,
