@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import Final
 from urllib.parse import urlsplit
 
 from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
+from alertworker.publisher.connection import ProxyError, TimedConnection
 
-#: How long connecting, or the answer's next byte, may take, in seconds; more than the server gives its broker.
-_TIMEOUT: Final = 20.0
 #: After how many idle seconds a connection is not used again: servers close idle ones without a word.
 _IDLE: Final = 3.0
 #: What is wrong with this one batch, whenever it is sent again. A wrong key or address (401, 403, 404, …) is wrong for
@@ -22,7 +21,10 @@ _HOPELESS: Final = frozenset({400, 411, 413, 414, 415, 422, 431})
 
 
 class HttpTransport:
-    """Sends batches to ``POST <url>/v1/events`` of ``alertworker web``; certificates are verified."""
+    """Sends batches to ``POST <url>/v1/events`` of ``alertworker web``; certificates are verified.
+
+    Through the proxy that HTTPS_PROXY or HTTP_PROXY names, unless NO_PROXY names the server.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         try:
@@ -34,7 +36,7 @@ class HttpTransport:
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._path = f"{parts.path.rstrip('/').removesuffix('/v1/events')}/v1/events"
         self._key = key
-        self._connection: HTTPConnection | None = None
+        self._connection: TimedConnection | None = None
         self._used_at = 0.0
         self._pid = os.getpid()
 
@@ -53,7 +55,8 @@ class HttpTransport:
             status, said = self._ask(batch)
         except (OSError, HTTPException, ValueError) as error:
             self.close()
-            raise LineUnavailable(f"{self._host} cannot be reached ({type(error).__name__})") from None
+            problem = str(error) if isinstance(error, ProxyError) else type(error).__name__
+            raise LineUnavailable(f"{self._host} cannot be reached ({problem})") from None
         if status in _HOPELESS:
             raise BatchRefused(f"{self._host} refused a batch of {batch.count} events: {status} {said}")
         if status != 202:
@@ -88,17 +91,12 @@ class HttpTransport:
             "Alertworker-Count": str(batch.count),
         }
         connection = self._connection or self._connect()
-        connection.request("POST", self._path, batch.body, headers)
-        answer = connection.getresponse()
-        said = answer.read(2_000)
+        answer, said = connection.exchange(self._path, batch.body, headers)
         if not answer.isclosed():  # more than any answer of ours: the connection cannot be used again
             self.close()
         self._used_at = time.monotonic()
         return answer.status, said.decode(errors="replace")[:200] if answer.status != 202 else ""
 
-    def _connect(self) -> HTTPConnection:
-        if self._tls is None:
-            self._connection = HTTPConnection(self._host, self._port, timeout=_TIMEOUT)
-        else:
-            self._connection = HTTPSConnection(self._host, self._port, timeout=_TIMEOUT, context=self._tls)
+    def _connect(self) -> TimedConnection:
+        self._connection = TimedConnection(self._host, self._port or (80 if self._tls is None else 443), self._tls)
         return self._connection

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alertworker.budgets import read
+from alertworker.budgets import BudgetKey, read
 from alertworker.detectors.budgets import name as spoken
 from alertworker.events import Origin
 from alertworker.integrations.litellm.environment import CallbackOptions
@@ -16,6 +16,7 @@ from tests.unit.integrations.litellm_data import KEY_HASH, caller, request
 from tests.unit.integrations.recording import RecordingPublisher
 
 DOLLAR = 1_000_000_000
+KEY = BudgetKey("key", "search-prod")
 RESET = "2026-11-26T00:00:00+00:00"
 
 
@@ -45,7 +46,7 @@ def test_the_budget_that_is_known_has_the_proxys_newer_figure() -> None:
         spend=1.0, max_budget=10.0, team_spend=9.0, team_max_budget=10.0, team_soft_budget=8.0,
     )  # fmt: skip
     readings = dict(read(event))
-    team, key = readings["team", "t1"], readings["key", "search-prod"]
+    team, key = readings[BudgetKey("team", "t1")], readings[KEY]
 
     assert (team.spend_nanos, team.max_nanos, team.soft_nanos) == (12 * DOLLAR, 10 * DOLLAR, 8 * DOLLAR)
     assert (team.rejected_at, key.rejected_at) == (event.occurred_at, None)
@@ -75,7 +76,7 @@ def test_budgets_whose_figures_no_call_carries_are_known_by_refusals(error: Budg
 
     assert spoken(key, found) == shown
     assert found.spend_nanos == 12 * DOLLAR
-    assert readings["key", "search-prod"].spend_nanos == DOLLAR
+    assert readings[KEY].spend_nanos == DOLLAR
     assert (found.reset_at.isoformat() if found.reset_at else None) == (RESET if "(1d)" in shown else None)
 
 
