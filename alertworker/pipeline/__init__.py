@@ -9,7 +9,7 @@ from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.pipeline.sweep import sweep
-from alertworker.pipeline.trials import Trial, routed, try_channels
+from alertworker.pipeline.trials import Trial, kinds_of, routed, try_channels
 from alertworker.pipeline.watch import StoreWatch
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Verdict",
     "deliver",
     "ingest",
+    "kinds_of",
     "rehearse",
     "replay",
     "routed",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from alertworker.ports import Fate, Transaction
 PATIENCE: Final = timedelta(seconds=60)
 #: Chats that LiteLLM's SLACK_WEBHOOK_URL may belong to.
 _CHATS: Final = frozenset({"slack", "ms_teams", "discord"})
+_WEBHOOKS: Final = frozenset({"webhook", "budget_webhook"})
 #: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
 _AGAIN: Final = 0.1
 
@@ -46,20 +47,27 @@ class Trial:
         return self.status == "sent"
 
 
-def routed(kind: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
-    """Give the channels of a kind that alerts of each type can go to, as pairs for `try_channels`.
-
-    "slack" is LiteLLM's word for the chat, whosever address it has: where none is Slack's, the others are meant.
-    """
+def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
+    """Give the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
     found = [
         (name, alert_type)
         for alert_type in types
         for name in runtime.router.reachable(alert_type)
         if name in runtime.channels
     ]
-    kinds = {runtime.channels[name].kind for name, _ in found}
-    meant = {kind} if kind != "slack" or "slack" in kinds else _CHATS
+    meant = kinds_of(service, {runtime.channels[name].kind for name, _ in found})
     return [(name, alert_type) for name, alert_type in found if runtime.channels[name].kind in meant]
+
+
+def kinds_of(service: str, present: Container[str]) -> frozenset[str]:
+    """Give the kinds of channel that LiteLLM's word for a service means, of those that are ``present``.
+
+    "slack" is the chat, whosever address it has: where none is Slack's, the others are meant. "webhook" is LiteLLM's
+    own, that of budgets, and ours.
+    """
+    if service == "webhook":
+        return _WEBHOOKS
+    return frozenset({service}) if service != "slack" or "slack" in present else _CHATS
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[Trial]:

@@ -42,7 +42,10 @@ async def services(request: Request) -> Response:
 
 
 def explain(service: str, trials: Sequence[Trial]) -> dict[str, Any]:
-    """Give LiteLLM's answer, and beside it what came of each message; ``event`` is what a webhook was sent."""
+    """Give LiteLLM's answer, and beside it what came of each message.
+
+    Of a webhook ``sent`` is its JSON; that of LiteLLM's own, the budget webhook, also stands in the answer itself.
+    """
     failed = sum(trial.status not in ("sent", "shadow") for trial in trials)
     shadow = any(trial.status == "shadow" for trial in trials)
     status = "error" if failed else "shadow" if shadow else "success"
@@ -55,17 +58,16 @@ def explain(service: str, trials: Sequence[Trial]) -> dict[str, Any]:
         "status": status,
         "alert_types": list(dict.fromkeys(trial.type.value for trial in trials)),
         "message": message,
-        "results": [_result(trial) for trial in trials],
+        "results": [_result(trial, is_json="webhook" in service) for trial in trials],
     }
-    sent = next((trial.body for trial in trials if trial.body), None)
-    if service == "webhook" and sent:
-        answer["event"] = json.loads(sent)
-    return answer
+    sent = (result.get("sent", {}) for result in answer["results"])
+    return next((event for event in sent if "event_group" in event), {}) | answer
 
 
-def _result(trial: Trial) -> dict[str, Any]:
+def _result(trial: Trial, *, is_json: bool) -> dict[str, Any]:
     fields = {"channel": trial.channel, "alert_type": trial.type.value, "status": trial.status, "answer": trial.answer}
-    return fields | ({"reason": trial.reason} if trial.reason else {})
+    fields |= {"reason": trial.reason} if trial.reason else {}
+    return fields | ({"sent": json.loads(trial.body)} if is_json and trial.body else {})
 
 
 ROUTES: Final = (Route("/health/services", services),)

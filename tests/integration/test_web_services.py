@@ -1,0 +1,180 @@
+"""``GET /health/services`` with real receivers of every kind: what each really said, and never a success it was not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+import pytest
+from aiosmtpd.controller import Controller
+from pydantic import SecretStr
+
+from alertworker.alerts import AlertType
+from alertworker.channels import (
+    BudgetWebhookConfig,
+    ChannelConfig,
+    DiscordConfig,
+    EmailConfig,
+    PagerDutyConfig,
+    SlackConfig,
+    TeamsConfig,
+    WebhookConfig,
+    build_channel,
+)
+from alertworker.pipeline import Runtime, routed, try_channels
+from alertworker.routing import Route
+from alertworker.web.app import build_app
+from alertworker.web.context import Context
+from alertworker.web.keys import Keys
+from alertworker.web.look import Look
+from alertworker.web.outbox import Outbox
+from tests.asgi import Answer, ask
+
+#: One database is enough: it is the receivers that differ.
+pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+TYPES = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.BUDGET_ALERTS})
+SECRET = "canarySecret"
+#: How each vendor says yes.
+YES: Mapping[str, tuple[int, str]] = {
+    "/discord": (204, ""), "/ms_teams": (202, ""), "/pagerduty": (202, '{"status": "success"}'),
+}  # fmt: skip
+
+
+@dataclass
+class Receivers:
+    """One HTTP server for all vendors, by path, and a mail server; each answers as its vendor does, or says no."""
+
+    port: int = 0
+    mail_port: int = 0
+    posts: list[tuple[str, Any]] = field(default_factory=list)
+    mails: list[Any] = field(default_factory=list)
+    refuses: bool = False
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+        """Take a mail, or not."""
+        if self.refuses:
+            return "554 5.7.1 not from you"
+        self.mails.append(envelope)
+        return "250 OK"
+
+
+def free_port() -> int:
+    """Give a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    """Run the receivers."""
+    state = Receivers()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            state.posts.append((self.path, json.loads(body)))
+            path = self.path.removesuffix(f"/{SECRET}")
+            status, text = (400, "no such thing") if state.refuses else YES.get(path, (200, "ok"))
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            """Print nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    mail = Controller(state, hostname="127.0.0.1", port=free_port())
+    mail.start()
+    state.port, state.mail_port = server.server_port, mail.port
+    yield state
+    mail.stop()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def configs(receivers: Receivers) -> list[ChannelConfig]:
+    """Give a channel of each kind."""
+
+    def url(kind: str) -> SecretStr:
+        return SecretStr(f"http://127.0.0.1:{receivers.port}/{kind}/{SECRET}")
+
+    return [
+        SlackConfig(name="slack", url=url("slack")),
+        DiscordConfig(name="discord", url=url("discord")),
+        TeamsConfig(name="ms_teams", url=url("ms_teams")),
+        PagerDutyConfig(name="pagerduty", url=url("pagerduty"), routing_key=SecretStr(SECRET)),
+        WebhookConfig(name="webhook", url=url("webhook"), secrets=(SecretStr("whsec_" + "A" * 32),)),
+        BudgetWebhookConfig(name="budget_webhook", url=url("budget_webhook")),
+        EmailConfig(
+            name="email", host="127.0.0.1", port=receivers.mail_port, tls="none", sender="a@example.com",
+            recipients=("ops@example.com",),
+        ),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def app(runtime: Runtime, receivers: Receivers) -> Any:
+    """Give the application, with everything routed to every kind."""
+    channels = {config.name: build_channel(config) for config in configs(receivers)}
+    router = replace(runtime.router, root=Route(receiver="all"), receivers={"all": tuple(channels)}, types=TYPES)
+    runtime = replace(runtime, channels=channels, router=router)
+    context = Context(
+        keys=Keys(publish=None, admin="admin"),
+        outbox=cast("Outbox", None),
+        look=cast("Look", None),
+        try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
+    )
+    return build_app(context)
+
+
+def services(app: Any, service: str) -> Answer:
+    """Have a service tested."""
+    return asyncio.run(
+        ask(app, "GET", f"/health/services?service={service}", headers={"Authorization": "Bearer admin"})
+    )
+
+
+@pytest.mark.parametrize("service", ["slack", "discord", "ms_teams", "pagerduty", "webhook", "email"])
+def test_each_type_comes_at_its_receiver_each_time_and_a_refusal_is_no_success(
+    app: Any, receivers: Receivers, service: str
+) -> None:
+    """LiteLLM says "success" before it has sent anything, and does not send a webhook's test twice a day."""
+    came = partial(len, receivers.mails if service == "email" else receivers.posts)
+    first, second = services(app, service), services(app, service)
+    expected = len(TYPES) * (2 if service == "webhook" else 1)  # that of budgets is one, too
+    assert (first.status, first.body["status"], second.body["status"]) == (200, "success", "success")
+    assert set(first.body["alert_types"]) == TYPES
+    assert came() == 2 * len(first.body["results"]) == 2 * expected
+
+    receivers.refuses = True
+    refused = services(app, service)
+    assert (refused.status, refused.body["status"]) == (502, "error")
+    said = "554" if service == "email" else "400"
+    assert all(result["status"] == "dead" and said in result["answer"] for result in refused.body["results"])
+    assert SECRET not in json.dumps([first.body, refused.body])
+
+
+def test_a_webhooks_answer_shows_the_event_that_was_sent(app: Any, receivers: Receivers) -> None:
+    """That of budgets in the form of LiteLLM's page, at the top; also where the receiver did not take it."""
+    for refuses in (False, True):
+        receivers.refuses = refuses
+        body = services(app, "webhook").body
+        sent = {path.split("/")[1]: event for path, event in receivers.posts}
+        page = {"spend": 1.0, "max_budget": 0.0, "event": "budget_crossed", "event_group": "internal_user"}
+
+        assert {name: body[name] for name in page} == page
+        assert body["event_message"] == "User Budget: Budget Crossed"
+        shown = {result["channel"]: result["sent"] for result in body["results"]}
+        assert shown["budget_webhook"] == sent["budget_webhook"]
+        assert set(shown["webhook"]) == set(sent["webhook"])
