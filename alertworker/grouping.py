@@ -36,7 +36,7 @@ def compose(
         total=alert.count,
         facts=dict(alert.facts) | _breakdown(parts) | _ends(alert),
         members=members,
-        members_more=max(0, count - len(members)),
+        members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(alert.metadata),
         proxy_url=proxy_url,
         fingerprint=alert.fingerprint,

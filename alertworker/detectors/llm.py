@@ -6,16 +6,18 @@ wrong rings nobody, however often it is repeated, so that an anonymous client ca
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Final, TypeVar
-from urllib.parse import quote
 
 from alertworker.alerts import MAX_MEMBERS, TRACE, Alert, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.folding import Fold
 
+_TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
 _E = TypeVar("_E", bound=CallEvent)
 
 #: Who a call was for: labels in which the calls of one alert may differ, unless `Policy.group_by` names them.
@@ -158,7 +160,17 @@ def _trace(event: CallEvent, policy: Policy) -> dict[str, str]:
     """Link to the call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
     if not policy.langfuse_host or not event.trace_id:
         return {}
-    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{quote(event.trace_id, safe='')}"}
+    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{_langfuse_id(event.trace_id)}"}
+
+
+def _langfuse_id(trace_id: str) -> str:
+    """Give a trace's id in Langfuse, as LiteLLM makes it of its own: 32 hexadecimal digits.
+
+    >>> _langfuse_id("90C2903C-f9f1-4b64-b0af-9ad0ef2a86fc")
+    '90c2903cf9f14b64b0af9ad0ef2a86fc'
+    """
+    digits = trace_id.lower().replace("-", "")
+    return digits if _TRACE_ID.fullmatch(digits) else sha256(trace_id.encode()).digest()[:16].hex()
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:

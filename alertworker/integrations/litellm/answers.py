@@ -9,7 +9,7 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.bounds import cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region
+from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region, trace_of
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
 
@@ -30,7 +30,7 @@ def answered(kwargs: Mapping[str, Any], call: Call | None, options: CallbackOpti
     if call_id is None:
         return None
     caller = call.caller if call is not None else request.get("user_api_key_auth")
-    fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, call)}
+    fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, request, call)}
     fields |= _when(log, call) | _how_much(log, kwargs)
     fields["budgets"] = budgets(caller, request, fields["customer_id"])
     fields |= _detours(request, call, fields)
@@ -94,10 +94,12 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
     return facts
 
 
-def _what(log: Mapping[str, Any], parameters: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
+def _what(
+    log: Mapping[str, Any], parameters: Mapping[str, Any], request: Mapping[str, Any], call: Call | None
+) -> dict[str, Any]:
     region = name(parameters.get("region_name")) or (deployment_region(call.deployment) if call is not None else None)
     return {
-        "trace_id": name(log.get("trace_id")),
+        "trace_id": trace_of(request, log.get("trace_id")),
         "call_type": name(log.get("call_type")),
         "stream": bool(log.get("stream")),
         "model": name(log.get("model")),

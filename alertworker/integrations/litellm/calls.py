@@ -39,6 +39,7 @@ class Call:
     metadata_keys: tuple[str, ...] = ()
     deployment: dict[str, Any] = field(default_factory=dict, repr=False)
     failed_on: dict[str, dict[str, Any]] = field(default_factory=dict)
+    trace_id: str | None = None
     attempts: int = 0
     fallbacks: int = 0
     trying: bool = False
@@ -53,6 +54,7 @@ class Call:
         """Give the fields that all events of this call share."""
         return {
             "call_id": self.call_id,
+            "trace_id": self.trace_id,
             "started_at": moment(self.started),
             "call_type": name(self.call_type),
             "stream": self.stream,
@@ -90,6 +92,12 @@ def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
     own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
     own, other = own if isinstance(own, Mapping) else {}, other if isinstance(other, Mapping) else {}
     return {**own, **other} if own and other else own or other
+
+
+def trace_of(metadata: Mapping[str, Any], *given: object) -> str | None:
+    """Give the trace that Langfuse keeps a call under: the caller's word for it, else the first that is ``given``."""
+    candidates = (metadata.get("existing_trace_id"), metadata.get("trace_id"), *given)
+    return next((found for value in candidates if (found := name(value))), None)
 
 
 def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.bounds import count, moment, name
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
-from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_facts, remembered, request_metadata
+from alertworker.integrations.litellm.calls import (
+    Call,
+    caller_facts,
+    deployment_facts,
+    remembered,
+    request_metadata,
+    trace_of,
+)
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
@@ -110,6 +117,8 @@ class Recorder:
             call.attempts += 1
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
             call.deployment = remembered(attempt)
+            ids = (attempt.get("litellm_session_id"), attempt.get("litellm_trace_id"))
+            call.trace_id = trace_of(request_metadata(attempt), *ids)
 
     def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
         """Tell that one attempt on one deployment failed."""

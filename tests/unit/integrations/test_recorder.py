@@ -108,6 +108,23 @@ def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: Rec
     assert {event.failure.message for event in publisher.events} == {"[removed] said:[removed]"}
 
 
+def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
+    """LiteLLM's router makes it up once it routes; what the caller names goes before that."""
+    hooks = recorder(publisher)
+    routed = attempt(litellm_trace_id="made-up")
+
+    def act() -> None:
+        for call_id, named in (("call-1", {}), ("call-2", {"trace_id": "named"})):
+            tried = routed | {"litellm_call_id": call_id, "metadata": routed["metadata"] | named}
+            hooks.started(request(call_id), caller(), "acompletion")
+            hooks.trying(tried)
+            hooks.attempt_failed(tried, ProviderError(500, "no"), None)
+            hooks.failed(request(call_id), ProviderError(500, "no"), caller())
+
+    in_loop(act)
+    assert [event.trace_id for event in publisher.events] == ["made-up", "made-up", "named", "named"]
+
+
 def test_the_end_names_the_deployments_that_failed_the_call(publisher: RecordingPublisher) -> None:
     """Each once, with its region; not where the call itself was at fault."""
     hooks = recorder(publisher)
