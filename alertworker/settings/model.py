@@ -211,7 +211,8 @@ class Settings(BaseModel):
             types=self.alert_types,
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,
-            digests={kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
+            digests={AlertType.FAILED_TRACKING_SPEND: self.alerting_args.budget_alert_ttl}  # as LiteLLM has it
+            | {kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
             repeats={AlertType.BUDGET_ALERTS: self.alerting_args.budget_alert_ttl},
             zone=ZoneInfo(self.time_zone),
         )

@@ -34,6 +34,7 @@ from alertworker.web.app import build_app
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
 from alertworker.web.look import Look
+from alertworker.web.office import Office
 from alertworker.web.outbox import Outbox
 from tests.asgi import Answer, ask
 
@@ -133,6 +134,7 @@ def app(runtime: Runtime, receivers: Receivers) -> Any:
         keys=Keys(publish=None, admin="admin"),
         outbox=cast("Outbox", None),
         look=cast("Look", None),
+        office=cast("Office", None),
         try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
     )
     return build_app(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
@@ -14,14 +14,31 @@ from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
 
 _EXCERPT: Final = 100
+#: Providers whose models run on machines of one's own: without a price they are free.
+_SELF_HOSTED: Final = frozenset(
+    (
+        "docker_model_runner",
+        "hosted_vllm",
+        "lemonade",
+        "llamafile",
+        "lm_studio",
+        "ollama",
+        "ollama_chat",
+        "vllm",
+        "xinference",
+    )
+)
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
-def answered(kwargs: Mapping[str, Any], call: Call | None, options: CallbackOptions) -> dict[str, Any] | None:
+def answered(
+    kwargs: Mapping[str, Any], call: Call | None, options: CallbackOptions, prices: Callable[[str], object]
+) -> dict[str, Any] | None:
     """Give the event for a success that LiteLLM logged; ``None`` when the log has no id to go by.
 
     ``kwargs`` is what LiteLLM passes to ``async_log_success_event``. A stream that was cut is logged as a success too,
-    so that what was streamed is paid for; it becomes a `RequestAbandoned`.
+    so that what was streamed is paid for; it becomes a `RequestAbandoned`. ``prices`` gives the entry of LiteLLM's
+    price list under a name.
     """
     log = _mapping(kwargs.get("standard_logging_object"))
     parameters = _mapping(kwargs.get("litellm_params"))
@@ -31,7 +48,7 @@ def answered(kwargs: Mapping[str, Any], call: Call | None, options: CallbackOpti
         return None
     caller = call.caller if call is not None else request.get("user_api_key_auth")
     fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, request, call)}
-    fields |= _when(log, call) | _how_much(log, kwargs)
+    fields |= _when(log, call) | _how_much(log, kwargs, prices)
     fields["budgets"] = budgets(caller, request, fields["customer_id"])
     fields |= _detours(request, call, fields)
     if request.get("client_disconnected") is True:
@@ -123,7 +140,7 @@ def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
     return times
 
 
-def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callable[[str], object]) -> dict[str, Any]:
     usage = _mapping(_mapping(log.get("metadata")).get("usage_object"))
     cached = _mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
     unpriced = log.get("response_cost_failure_debug_info")
@@ -134,6 +151,8 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any]) -> dict[str, An
         reason = (
             f"LiteLLM's cost is {dollars}, which is no amount" if isinstance(dollars, (int, float)) else "no number"
         )
+    if reason is None and spent == 0 and not log.get("cache_hit"):
+        reason = _lacking_price(log, prices)
     return {
         "prompt_tokens": count(log.get("prompt_tokens")),
         "completion_tokens": count(log.get("completion_tokens")),
@@ -152,6 +171,17 @@ def _why_free(diagnostic: object) -> str | None:
     missing = _mapping(diagnostic).get("missing_pricing_keys")
     keys = f": {', '.join(map(str, missing))}" if isinstance(missing, (list, tuple)) and missing else ""
     return f"{reason}{keys}"
+
+
+def _lacking_price(log: Mapping[str, Any], prices: Callable[[str], object]) -> str | None:
+    """Say that a call was charged 0 for want of a price, of which LiteLLM itself says nothing; 0 may be a price."""
+    if log.get("custom_llm_provider") in _SELF_HOSTED:
+        return None
+    known = _mapping(_mapping(log.get("model_map_information")).get("model_map_value"))
+    entry = _mapping(prices(str(known.get("key"))))
+    if any("cost" in field and value is not None for field, value in entry.items()):
+        return None
+    return "no price is known of this model: set one, or 0, in its model_info"
 
 
 def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any, Concatenate, Final, ParamSpec
 
+import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
@@ -96,7 +97,9 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             publisher = get_publisher()
             publisher.integration = "litellm"
             cooldowns = CooldownWatch(publisher.publish, _litellm_cooldowns)
-            self._made = Recorder(publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns)
+            self._made = Recorder(
+                publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns, prices=litellm.model_cost.get
+            )
             expect_end_on_sigterm(publisher)
         return self._made
 

@@ -63,7 +63,8 @@ class EventPublisher(Protocol):
 class Recorder:
     """Follows each call from its pre-call hook to its one end. Every method runs on the proxy's event loop.
 
-    ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set.
+    ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set, and ``prices`` the entry of
+    its price list under a name.
     """
 
     def __init__(
@@ -74,12 +75,14 @@ class Recorder:
         threshold: Callable[[], object] = lambda: None,
         grace: tuple[float, float] = (GRACE, GRACE_ANSWERED),
         cooldowns: CooldownWatch | None = None,
+        prices: Callable[[str], object] = lambda _name: {"input_cost_per_token": 0},
     ) -> None:
         self._publisher = publisher
         self._options = options
         self._threshold = threshold
         self._grace, self._grace_answered = grace
         self._cooldowns = cooldowns
+        self._prices = prices
         self._next_threshold = 0.0
         self._calls: dict[str, Call] = {}
         self._ended: dict[str, None] = {}
@@ -126,33 +129,16 @@ class Recorder:
         call = self._calls.get(call_id or "")
         if call_id is None or (call is not None and not call.trying):
             return
-        now = moment(time.time())
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
-        deployment = deployment_facts(attempt)
         failure = describe(error, attempt, attempted=True, key=attempt.get("api_key"))
-        if call is not None:
-            call.trying = False
-            if failure["origin"] is Origin.PROVIDER:
-                call.blame(deployment)
-        self._publisher.publish(
-            {
-                **shared,
-                **deployment,
-                "type": "llm.attempt.failed",
-                "occurred_at": now,
-                "failure": failure,
-                "fallback_depth": max(0, fallback_depth or 0),
-            }
-        )
-        if self._cooldowns is not None:
-            self._cooldowns.failed(deployment, failure)
+        self._attempt_failed(call, shared | deployment_facts(attempt), failure, fallback_depth or 0)
 
     def succeeded(self, kwargs: Mapping[str, Any]) -> None:
         """Tell that a call was answered, from LiteLLM's success log."""
         log = kwargs.get("standard_logging_object")
         call_id = log.get("litellm_call_id") if isinstance(log, Mapping) else kwargs.get("litellm_call_id")
         call = self._calls.get(name(call_id) or "")
-        event = answered(kwargs, call, self._options)
+        event = answered(kwargs, call, self._options, self._prices)
         if event is not None:
             self._end(event["call_id"], event)
 
@@ -162,19 +148,24 @@ class Recorder:
         call = self._calls.get(call_id or "")
         if call_id is None or (call is None and call_id in self._ended):
             return
+        gone = status_code(error) == CLIENT_GONE
+        attempted = call is not None and call.attempts > 0
+        key = call.deployment.get("api_key") if call is not None else None
+        failure = describe(error, request, attempted=attempted, started=call is not None, key=key)
+        if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:
+            # A stream broke off: LiteLLM tells of no failed attempt then.
+            self._attempt_failed(call, call.describe(), failure, call.fallbacks)
         fields = call.end() if call is not None else self._unfollowed(call_id, request, caller)
-        if status_code(error) == CLIENT_GONE:
+        if gone:
             self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
             return
         fields["budgets"] = with_refusal(error, fields["budgets"], caller)
-        attempted = call is not None and call.attempts > 0
-        key = call.deployment.get("api_key") if call is not None else None
         self._end(call_id, {
             **fields,
             **(spent_in_vain(request) if call is not None else {}),
             "type": "llm.request.failed",
             "occurred_at": fields["ended_at"],
-            "failure": describe(error, request, attempted=attempted, started=call is not None, key=key),
+            "failure": failure,
         })  # fmt: skip
 
     def chunk(self, request: Mapping[str, Any]) -> None:
@@ -200,6 +191,18 @@ class Recorder:
         if call is not None and not call.answered:
             call.answered = True
             call.announced = self._publisher.inflight.finish(call.call_id)
+
+    def _attempt_failed(
+        self, call: Call | None, fields: dict[str, Any], failure: dict[str, Any], fallback_depth: int
+    ) -> None:
+        if call is not None:
+            call.trying = False
+            if failure["origin"] is Origin.PROVIDER:
+                call.blame(fields)
+        end = {"type": "llm.attempt.failed", "occurred_at": moment(time.time()), "failure": failure}
+        self._publisher.publish(fields | end | {"fallback_depth": max(0, fallback_depth)})
+        if self._cooldowns is not None:
+            self._cooldowns.failed(fields, failure)
 
     def _unfollowed(self, call_id: str, request: Mapping[str, Any], caller: Any) -> dict[str, Any]:
         """Give the fields of a call that no pre-call hook told: one that was turned away, or a health check."""

@@ -125,6 +125,51 @@ def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
     assert [event.trace_id for event in publisher.events] == ["made-up", "made-up", "named", "named"]
 
 
+def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublisher) -> None:
+    """LiteLLM tells of the call's end only; an error after the whole answer says nothing of the deployment."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        for call_id in ("call-1", "call-2"):
+            hooks.started(request(call_id, stream=True), caller(), "acompletion")
+            hooks.trying(attempt(call_id))
+            hooks.chunk(request(call_id))
+        hooks.failed(request("call-1"), ProviderError(500, "the stream was cut"), caller())
+        hooks.answer_complete(request("call-2"))
+        hooks.failed(request("call-2"), ProviderError(500, "a hook of the operator's own"), caller())
+
+    in_loop(act)
+    assert [(event.type, event.call_id) for event in publisher.events] == [
+        ("llm.attempt.failed", "call-1"),
+        ("llm.request.failed", "call-1"),
+        ("llm.request.failed", "call-2"),
+    ]
+    assert [len(event.failed_on) for event in publisher.events[1:]] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "unpriced"),
+    [
+        ({"model_map_information": {"model_map_value": {"key": "openai/mystery", "input_cost_per_token": 0}}}, True),
+        ({"model_map_information": {"model_map_key": "x", "model_map_value": None}}, True),
+        ({"model_map_information": {"model_map_value": {"key": "free"}}}, False),
+        ({"model_map_information": {"model_map_value": None}, "custom_llm_provider": "ollama"}, False),
+        ({"model_map_information": {"model_map_value": None}, "cache_hit": True}, False),
+        ({"model_map_information": {"model_map_value": None}, "response_cost": 0.1}, False),
+    ],
+)
+def test_a_call_charged_nothing_for_want_of_a_price_is_told(
+    publisher: RecordingPublisher, fields: dict[str, Any], *, unpriced: bool
+) -> None:
+    """LiteLLM fills in 0 where its price list has nothing; a price of 0, and one's own machines, are free."""
+    prices = {"openai/mystery": {"mode": "chat"}, "free": {"input_cost_per_token": 0.0}}
+    hooks = Recorder(publisher, CallbackOptions(), prices=prices.get)
+    in_loop(lambda: hooks.succeeded(success(**({"response_cost": 0.0} | fields))))
+
+    (event,) = publisher.events
+    assert (event.cost_failure is not None) is unpriced
+
+
 def test_the_end_names_the_deployments_that_failed_the_call(publisher: RecordingPublisher) -> None:
     """Each once, with its region; not where the call itself was at fault."""
     hooks = recorder(publisher)

@@ -20,6 +20,7 @@ from alertworker.web.body import Room
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
 from alertworker.web.look import Look
+from alertworker.web.office import Office
 from alertworker.web.outbox import Outbox
 from tests.asgi import Answer, ask
 
@@ -53,6 +54,7 @@ def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any
         keys=Keys(publish="key", admin=None),
         outbox=Outbox(send),
         look=cast("Look", None),
+        office=cast("Office", None),
         try_service=lambda _service, _now: (),
         room=Room(room),
     )
