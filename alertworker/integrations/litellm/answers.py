@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
-from alertworker.integrations.litellm.bounds import cost, count, key_hash, metadata, moment, name, tags, url
+from alertworker.integrations.litellm.bounds import as_mapping, cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region, trace_of
 from alertworker.integrations.litellm.environment import CallbackOptions
@@ -28,7 +28,6 @@ _SELF_HOSTED: Final = frozenset(
         "xinference",
     )
 )
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 def answered(
@@ -40,9 +39,9 @@ def answered(
     so that what was streamed is paid for; it becomes a `RequestAbandoned`. ``prices`` gives the entry of LiteLLM's
     price list under a name.
     """
-    log = _mapping(kwargs.get("standard_logging_object"))
-    parameters = _mapping(kwargs.get("litellm_params"))
-    request = _mapping(parameters.get("metadata"))
+    log = as_mapping(kwargs.get("standard_logging_object"))
+    parameters = as_mapping(kwargs.get("litellm_params"))
+    request = as_mapping(parameters.get("metadata"))
     call_id = name(log.get("litellm_call_id")) or name(kwargs.get("litellm_call_id")) or name(log.get("id"))
     if call_id is None:
         return None
@@ -93,7 +92,7 @@ def excerpt(messages: object) -> str | None:
 
 
 def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, options: CallbackOptions) -> dict[str, Any]:
-    logged = _mapping(log.get("metadata"))
+    logged = as_mapping(log.get("metadata"))
     facts = caller_facts(caller, options.metadata_keys) or {
         "key_hash": key_hash(logged.get("user_api_key_hash")),
         "key_alias": name(logged.get("user_api_key_alias")),
@@ -105,7 +104,7 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
         "organization_alias": name(logged.get("user_api_key_org_alias")),
     }
     facts["customer_id"] = name(log.get("end_user")) or facts.get("customer_id")
-    requester = _mapping(logged.get("requester_metadata"))
+    requester = as_mapping(logged.get("requester_metadata"))
     facts["alerting_metadata"] = metadata(request.get("alerting_metadata") or requester.get("alerting_metadata"))
     facts["tags"] = tags(log.get("request_tags"))
     return facts
@@ -141,12 +140,12 @@ def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
 
 
 def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callable[[str], object]) -> dict[str, Any]:
-    usage = _mapping(_mapping(log.get("metadata")).get("usage_object"))
-    cached = _mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
+    usage = as_mapping(as_mapping(log.get("metadata")).get("usage_object"))
+    cached = as_mapping(usage.get("prompt_tokens_details")).get("cached_tokens")
     unpriced = log.get("response_cost_failure_debug_info")
     dollars = log.get("response_cost") if log else kwargs.get("response_cost")
     spent = cost(dollars)
-    reason = _mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
+    reason = as_mapping(unpriced).get("error_str") or _why_free(log.get("zero_cost_diagnostic"))
     if dollars is not None and spent is None:
         reason = (
             f"LiteLLM's cost is {dollars}, which is no amount" if isinstance(dollars, (int, float)) else "no number"
@@ -165,10 +164,10 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callabl
 
 def _why_free(diagnostic: object) -> str | None:
     """Say why LiteLLM charged 0 for tokens that have a price somewhere; a model that is free by its price has none."""
-    reason = _mapping(diagnostic).get("reason")
+    reason = as_mapping(diagnostic).get("reason")
     if not isinstance(reason, str):
         return None
-    missing = _mapping(diagnostic).get("missing_pricing_keys")
+    missing = as_mapping(diagnostic).get("missing_pricing_keys")
     keys = f": {', '.join(map(str, missing))}" if isinstance(missing, (list, tuple)) and missing else ""
     return f"{reason}{keys}"
 
@@ -177,8 +176,8 @@ def _lacking_price(log: Mapping[str, Any], prices: Callable[[str], object]) -> s
     """Say that a call was charged 0 for want of a price, of which LiteLLM itself says nothing; 0 may be a price."""
     if log.get("custom_llm_provider") in _SELF_HOSTED:
         return None
-    known = _mapping(_mapping(log.get("model_map_information")).get("model_map_value"))
-    entry = _mapping(prices(str(known.get("key"))))
+    known = as_mapping(as_mapping(log.get("model_map_information")).get("model_map_value"))
+    entry = as_mapping(prices(str(known.get("key"))))
     if any("cost" in field and value is not None for field, value in entry.items()):
         return None
     return "no price is known of this model: set one, or 0, in its model_info"
@@ -193,7 +192,3 @@ def _detours(request: Mapping[str, Any], call: Call | None, fields: Mapping[str,
         "fallbacks": fallbacks,
         "original_model_group": original if original != fields["model_group"] else None,
     }
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else _NOTHING

@@ -18,6 +18,7 @@ from alertworker.money import nanos_from_dollars
 _HARMLESS_KEY: Final = re.compile(
     r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
 )
+_NOTHING: Final[Mapping[str, Any]] = {}
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 200
 
@@ -31,6 +32,11 @@ def clip(value: object, limit: int) -> str | None:
     if value.isascii():
         return value if "\x00" not in value else value.replace("\x00", "\ufffd")
     return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Give a mapping as it is, and an empty one for what is none; a dict is known without asking the abstract class."""
+    return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
 def name(value: object) -> str | None:

@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alertworker.integrations.litellm.bounds import key_hash, metadata, moment, name, tags, url
+from alertworker.integrations.litellm.bounds import as_mapping, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
 
 #: Names under which a deployment's settings carry its region.
 _REGIONS = ("region_name", "aws_region_name", "vertex_location")
 #: How many deployments that failed a call its end names.
 _MAX_FAILED_ON = 16
-_REMEMBERED = ("model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
+#: Names of a call's trace, LiteLLM's first choice first.
+_TRACES = ("litellm_session_id", "litellm_trace_id")
+_REMEMBERED = (*_TRACES, "model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
 
 
 @dataclass(slots=True)
@@ -39,7 +41,6 @@ class Call:
     metadata_keys: tuple[str, ...] = ()
     deployment: dict[str, Any] = field(default_factory=dict, repr=False)
     failed_on: dict[str, dict[str, Any]] = field(default_factory=dict)
-    trace_id: str | None = None
     attempts: int = 0
     fallbacks: int = 0
     trying: bool = False
@@ -54,7 +55,7 @@ class Call:
         """Give the fields that all events of this call share."""
         return {
             "call_id": self.call_id,
-            "trace_id": self.trace_id,
+            "trace_id": trace_of(self.deployment.get("metadata") or {}, *map(self.deployment.get, _TRACES)),
             "started_at": moment(self.started),
             "call_type": name(self.call_type),
             "stream": self.stream,
@@ -90,14 +91,13 @@ class Call:
 def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give a request's metadata; some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
     own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
-    own, other = own if isinstance(own, Mapping) else {}, other if isinstance(other, Mapping) else {}
-    return {**own, **other} if own and other else own or other
+    return {**as_mapping(own), **as_mapping(other)} if own and other else as_mapping(own or other)
 
 
 def trace_of(metadata: Mapping[str, Any], *given: object) -> str | None:
     """Give the trace that Langfuse keeps a call under: the caller's word for it, else the first that is ``given``."""
-    candidates = (metadata.get("existing_trace_id"), metadata.get("trace_id"), *given)
-    return next((found for value in candidates if (found := name(value))), None)
+    named = metadata.get("existing_trace_id") or metadata.get("trace_id")
+    return name(named or next((value for value in given if value), None))
 
 
 def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
@@ -145,7 +145,8 @@ def deployment_region(attempt: Mapping[str, Any]) -> str | None:
 def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
     """Give the part of an attempt that `deployment_facts` reads; the rest of it holds the prompt."""
     kept = {key: attempt.get(key) for key in _REMEMBERED}
-    kept["metadata"] = {"model_group": request_metadata(attempt).get("model_group")}
+    metadata = request_metadata(attempt)
+    kept["metadata"] = {key: metadata.get(key) for key in ("model_group", "trace_id", "existing_trace_id")}
     return kept
 
 

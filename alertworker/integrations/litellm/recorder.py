@@ -20,7 +20,6 @@ from alertworker.integrations.litellm.calls import (
     deployment_facts,
     remembered,
     request_metadata,
-    trace_of,
 )
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
@@ -120,8 +119,6 @@ class Recorder:
             call.attempts += 1
             call.fallbacks = max(call.fallbacks, count(attempt.get("fallback_depth")))
             call.deployment = remembered(attempt)
-            ids = (attempt.get("litellm_session_id"), attempt.get("litellm_trace_id"))
-            call.trace_id = trace_of(request_metadata(attempt), *ids)
 
     def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
         """Tell that one attempt on one deployment failed."""
