@@ -33,8 +33,13 @@ def publisher() -> RecordingPublisher:
 
 
 def recorder(publisher: RecordingPublisher, **options: Any) -> Recorder:
+    """Give a recorder that takes no call for abandoned while a test runs."""
+    return Recorder(publisher, CallbackOptions(**options), grace=(60, 60))
+
+
+def impatient(publisher: RecordingPublisher) -> Recorder:
     """Give a recorder whose patience with abandoned calls is a moment."""
-    return Recorder(publisher, CallbackOptions(**options), grace=(0.02, 0.2))
+    return Recorder(publisher, CallbackOptions(), grace=(0.02, 0.2))
 
 
 def in_loop(act: Callable[[], Any]) -> None:
@@ -287,7 +292,7 @@ def test_an_odd_request_never_costs_the_event(publisher: RecordingPublisher) -> 
 
 def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingPublisher) -> None:
     """A client that went away fires no hook; the end of the request's task tells."""
-    hooks = recorder(publisher)
+    hooks = impatient(publisher)
 
     async def proxy() -> None:
         async def handle() -> None:
@@ -307,7 +312,7 @@ def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingP
 
 def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublisher) -> None:
     """A proxy that gives a call up says so."""
-    hooks = recorder(publisher)
+    hooks = impatient(publisher)
 
     async def proxy() -> None:
         async def handle() -> None:
@@ -325,7 +330,7 @@ def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublishe
 
 def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: RecordingPublisher) -> None:
     """Once its answer was complete it is not watched any more, and one that had hung is ended."""
-    hooks = recorder(publisher)
+    hooks = impatient(publisher)
     publisher.inflight.announced.add("hung")
 
     async def proxy() -> None:
