@@ -75,7 +75,7 @@ class HttpTransport:
         idle = self._connection is not None
         try:
             return self._post(batch)
-        except (ConnectionError, HTTPException):
+        except (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLZeroReturnError):
             if not idle:
                 raise
         self.close()
