@@ -69,6 +69,8 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     if settings.api_key is None:
         environ["ALERTWORKER_API_KEY"] = admin_key.keep(admin_key_path(folder))
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
+    for name in ("BROKER_URL", "DATABASE_URL"):
+        environ.pop(f"ALERTWORKER_{name}_FILE", None)  # what it says is what was set just now
     return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
 
 

@@ -10,6 +10,7 @@ from typing import Final, cast
 from alertworker.locations import data_dir, default_broker_url, spool_dir
 from alertworker.publisher.publisher import Publisher
 from alertworker.publisher.transports import BrokerTransport, Transport
+from alertworker.variables import read_variable
 
 #: It hangs on a module that is only ever imported under one name.
 _REGISTRY: Final = "_alertworker_publisher"
@@ -21,6 +22,9 @@ def get_publisher(*, threshold_seconds: float = 300.0) -> Publisher:
     It sends to ``ALERTWORKER_PUBLISH_URL`` over HTTPS with ``ALERTWORKER_PUBLISH_KEY``, else to the broker at
     ``ALERTWORKER_BROKER_URL``, else to the embedded broker in the data folder. Each may stand in the file that the
     variable with ``_FILE`` at its end names.
+
+    Raises:
+        VariableError: one of them is set twice, or its file cannot be read.
     """
     existing = getattr(sys, _REGISTRY, None)
     if existing is not None:  # its class may be a second copy of this one, so its type proves nothing
@@ -40,5 +44,4 @@ def _transport(folder: Path) -> Transport:
 
 
 def _secret(variable: str) -> str | None:
-    file = os.environ.get(f"{variable}_FILE")
-    return Path(file).read_text().strip() if file else os.environ.get(variable)
+    return read_variable(variable, os.environ)[0]

@@ -107,8 +107,9 @@ def resolve(item: Any, where: str, sources: Sources) -> str | None:
     if not item.startswith(_REFERENCE):
         return item
     variable = item.removeprefix(_REFERENCE)
+    known = len(sources.problems)
     value, _ = secret(variable, sources.environ, sources.problems)
-    if value is None:
+    if value is None and len(sources.problems) == known:
         sources.problems.append(f"{where}: the environment variable {variable} is not set; set it or take the line out")
     return value
 

@@ -101,7 +101,7 @@ def _validated(fields: dict[str, Any], sources: Sources) -> Settings:
             where = ".".join(str(part) for part in problem["loc"])
             sources.problems.append(f"{sources.origins.get(name, where)}: {where}: {_wrong(problem, Settings)}")
     if sources.problems:
-        raise ConfigurationError("\n".join(sources.problems))
+        raise ConfigurationError("\n".join(dict.fromkeys(sources.problems)))
     return settings
 
 

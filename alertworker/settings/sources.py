@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from alertworker.variables import VariableError, read_variable
+
 #: LiteLLM's words that we read, and where they stand in its file.
 GENERAL: Final = (
     "alerting",
@@ -141,18 +143,19 @@ def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
         value, origin = secret(variable, environ, sources.problems)
         if value is not None:
             sources.put(name, value, origin)
-    sources.environ |= environ  # the process's own environment beats the file's environment_variables
+    # The process's own environment beats the file's environment_variables, in whichever of its two forms.
+    for name in environ:
+        sources.environ.pop(name.removesuffix("_FILE") if name.endswith("_FILE") else f"{name}_FILE", None)
+    sources.environ |= environ
 
 
 def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
-    """Read a variable, or the file that ``<variable>_FILE`` names."""
-    if file := environ.get(f"{variable}_FILE"):
-        try:
-            return Path(file).read_text().strip(), f"file of {variable}_FILE"
-        except OSError as error:
-            problems.append(f"{variable}_FILE: the file cannot be read ({error.strerror})")
-            return None, ""
-    return environ.get(variable) or None, f"environment {variable}"
+    """Read a variable, or the file that ``<variable>_FILE`` names, with its origin; note what is wrong with it."""
+    try:
+        return read_variable(variable, environ)
+    except VariableError as error:
+        problems.append(str(error))
+        return None, ""
 
 
 def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 
+from alertworker.errors import AlertWorkerError
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
@@ -107,7 +108,8 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         try:
             act(self._recorder(), *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the proxy's boundary: its request must not fail by our fault
-            problem = f"{act.__name__}: {type(error).__name__}"
+            told = error if isinstance(error, AlertWorkerError) else type(error).__name__
+            problem = f"{act.__name__}: {told}"
             if problem not in self._warned:
                 self._warned.add(problem)
                 _log.warning("a call could not be recorded (%s)", problem)
