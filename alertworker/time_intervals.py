@@ -1,7 +1,8 @@
-"""Stretches of the week in which a route speaks or is mute, in Alertmanager's words."""
+"""Stretches of the calendar in which a route speaks or is mute, in Alertmanager's words."""
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Final
@@ -10,6 +11,13 @@ from zoneinfo import ZoneInfo
 from alertworker.errors import AlertWorkerError
 
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS: Final = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
+#: The longest month, and the farthest year that anybody plans for.
+_MAX_DAY: Final = 31
+_MAX_YEAR: Final = 9_999
 _MIDNIGHT: Final = time(0)
 
 
@@ -19,22 +27,38 @@ class TimeIntervalError(AlertWorkerError):
 
 @dataclass(frozen=True, slots=True)
 class TimeInterval:
-    """Certain hours on certain weekdays (0 is Monday), in a zone; what is empty is always.
+    """Certain hours on certain days, in a zone; what is empty is always.
 
-    ``times`` are pairs of start, included, and end, not included; an end of 00:00 is the end of the day.
+    ``times`` are pairs of start, included, and end, not included; an end of 00:00 is the end of the day. ``weekdays``
+    count from 0, Monday, and ``months`` from 1. ``days_of_month`` and ``years`` are pairs of first and last; days below
+    0 count from the end of their month.
     """
 
     times: tuple[tuple[time, time], ...] = ()
     weekdays: frozenset[int] = frozenset()
     zone: ZoneInfo | None = None
+    days_of_month: tuple[tuple[int, int], ...] = ()
+    months: frozenset[int] = frozenset()
+    years: tuple[tuple[int, int], ...] = ()
 
     def contains(self, moment: datetime, *, zone: ZoneInfo) -> bool:
         """Tell whether a moment lies in it; ``zone`` holds where the interval names none."""
         local = moment.astimezone(self.zone or zone)
         if self.weekdays and local.weekday() not in self.weekdays:
             return False
+        if self.months and local.month not in self.months:
+            return False
+        if self.years and not any(first <= local.year <= last for first, last in self.years):
+            return False
+        if self.days_of_month and not self._has_day(local):
+            return False
         clock = local.time()
         return not self.times or any(start <= clock and (end == _MIDNIGHT or clock < end) for start, end in self.times)
+
+    def _has_day(self, local: datetime) -> bool:
+        beyond = monthrange(local.year, local.month)[1] + 1
+        from_start = [[day if day > 0 else beyond + day for day in pair] for pair in self.days_of_month]
+        return any(first <= local.day <= last for first, last in from_start)
 
 
 def read_time(text: object) -> time:
@@ -53,11 +77,62 @@ def read_weekdays(text: str) -> frozenset[int]:
     >>> sorted(read_weekdays("monday:wednesday"))
     [0, 1, 2]
     """
+    first, last = _range(text, DAYS, 'are no weekdays; write "saturday" or "monday:friday"')
+    return frozenset(range(first - 1, last))
+
+
+def read_months(text: str) -> frozenset[int]:
+    """Read ``december``, ``12`` or ``january:march``.
+
+    >>> sorted(read_months("may:8"))
+    [5, 6, 7, 8]
+    """
+    first, last = _range(text, MONTHS, 'are no months; write "december" or "january:march"')
+    return frozenset(range(first, last + 1))
+
+
+def read_days_of_month(text: str) -> tuple[int, int]:
+    """Read ``1``, ``1:5`` or, from the end of the month, ``-3:-1``.
+
+    >>> read_days_of_month("-3:-1")
+    (-3, -1)
+    """
+    first, last = _numbers(text, 'are no days of a month; write "1:5", or "-3:-1" for its last three')
+    if not all(1 <= abs(day) <= _MAX_DAY for day in (first, last)) or first < 0 < last:
+        raise TimeIntervalError(f"{text!r} are no days of a month; they go from 1 to 31, or from -31 to -1")
+    return _in_order(text, first, last) if first * last > 0 else (first, last)
+
+
+def read_years(text: str) -> tuple[int, int]:
+    """Read ``2026`` or ``2026:2028``."""
+    first, last = _numbers(text, 'are no years; write "2026" or "2026:2028"')
+    if not 1 <= first <= last <= _MAX_YEAR:
+        raise TimeIntervalError(f"{text!r} ends before it starts, or are no years")
+    return first, last
+
+
+def _range(text: str, names: tuple[str, ...], problem: str) -> tuple[int, int]:
+    """Read one or two names, or their numbers from 1 on."""
+    numbered = {name: number for number, name in enumerate(names, 1)}
+    if names is MONTHS:  # only these are also called by their numbers
+        numbered |= {str(number): number for number in numbered.values()}
     first, _, last = text.lower().partition(":")
     try:
-        start, end = DAYS.index(first), DAYS.index(last or first)
+        start, end = numbered[first], numbered[last or first]
+    except KeyError:
+        raise TimeIntervalError(f"{text!r} {problem}") from None
+    return _in_order(text, start, end)
+
+
+def _numbers(text: str, problem: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    try:
+        return int(first), int(last or first)
     except ValueError:
-        raise TimeIntervalError(f'{text!r} are no weekdays; write "saturday" or "monday:friday"') from None
-    if end < start:
+        raise TimeIntervalError(f"{text!r} {problem}") from None
+
+
+def _in_order(text: str, first: int, last: int) -> tuple[int, int]:
+    if last < first:
         raise TimeIntervalError(f"{text!r} ends before it starts; name two ranges")
-    return frozenset(range(start, end + 1))
+    return first, last

@@ -14,14 +14,21 @@ from alertworker.matchers import Matcher, parse
 from alertworker.routing import Route
 from alertworker.settings.destinations import Destinations, refuse_loop, resolve
 from alertworker.settings.sources import Sources, nearest
-from alertworker.time_intervals import TimeInterval, read_time, read_weekdays
+from alertworker.time_intervals import (
+    TimeInterval,
+    read_days_of_month,
+    read_months,
+    read_time,
+    read_weekdays,
+    read_years,
+)
 
 _ROUTE: Final = (
     "receiver", "matchers", "routes", "continue", "group_interval", "repeat_interval", "active_time_intervals",
     "mute_time_intervals",
 )  # fmt: skip
 _INHIBITION: Final = ("source", "target", "equal")
-_INTERVAL: Final = ("times", "weekdays", "location")
+_INTERVAL: Final = ("times", "weekdays", "days_of_month", "months", "years", "location")
 
 
 @dataclass(slots=True)
@@ -167,12 +174,22 @@ def _interval(value: Any, where: str, reader: _Reader) -> TimeInterval:
                 reader.mapping(item, place) for item, place in reader.items(fields.get("times"), f"{where}.times")
             )
         )
-        weekdays = [read_weekdays(str(item)) for item, _ in reader.items(fields.get("weekdays"), f"{where}.weekdays")]
-        zone = ZoneInfo(fields["location"]) if "location" in fields else None
+
+        def ranges(word: str) -> list[str]:
+            return [str(item) for item, _ in reader.items(fields.get(word), f"{where}.{word}")]
+
+        found = TimeInterval(
+            times=times,
+            weekdays=frozenset().union(*map(read_weekdays, ranges("weekdays"))),
+            zone=ZoneInfo(fields["location"]) if "location" in fields else None,
+            days_of_month=tuple(map(read_days_of_month, ranges("days_of_month"))),
+            months=frozenset().union(*map(read_months, ranges("months"))),
+            years=tuple(map(read_years, ranges("years"))),
+        )
     except (AlertWorkerError, ZoneInfoNotFoundError, ValueError) as error:
         reader.problem(where, str(error))
         return TimeInterval()
-    return TimeInterval(times, frozenset().union(*weekdays), zone)
+    return found
 
 
 def _inhibition(value: Any, where: str, reader: _Reader) -> Inhibition:

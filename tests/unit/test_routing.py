@@ -15,7 +15,15 @@ from alertworker.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
 from alertworker.matchers import Matcher, MatcherError, parse
 from alertworker.routing import Route, Router
 from alertworker.silences import Silence, find_silence
-from alertworker.time_intervals import TimeInterval, TimeIntervalError, read_time, read_weekdays
+from alertworker.time_intervals import (
+    TimeInterval,
+    TimeIntervalError,
+    read_days_of_month,
+    read_months,
+    read_time,
+    read_weekdays,
+    read_years,
+)
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)  # a Monday
 SEARCH = {"team": "search", "severity": "High"}
@@ -76,7 +84,51 @@ def test_a_time_interval_holds_in_its_own_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    "read", [lambda: read_time("25:00"), lambda: read_weekdays("funday"), lambda: read_weekdays("friday:monday")]
+    ("days", "moment", "holds"),
+    [
+        ("1:5", datetime(2026, 2, 5, tzinfo=UTC), True),
+        ("1:5", datetime(2026, 2, 6, tzinfo=UTC), False),
+        ("-3:-1", datetime(2026, 2, 26, tzinfo=UTC), True),
+        ("-3:-1", datetime(2026, 3, 28, tzinfo=UTC), False),
+        ("-1", datetime(2028, 2, 29, tzinfo=UTC), True),
+        ("30:31", datetime(2026, 2, 28, tzinfo=UTC), False),
+        ("5:-3", datetime(2026, 2, 26, tzinfo=UTC), True),
+        ("-31:-1", datetime(2026, 2, 1, tzinfo=UTC), True),
+    ],
+)
+def test_days_of_a_month_count_from_either_end(days: str, moment: datetime, holds: bool) -> None:
+    """In months of every length."""
+    assert TimeInterval(days_of_month=(read_days_of_month(days),)).contains(moment, zone=ZoneInfo("UTC")) is holds
+
+
+def test_months_and_years_hold_in_the_intervals_zone() -> None:
+    """The new year begins in Tokyo first; all parts must hold."""
+    eve = datetime(2026, 12, 31, 18, tzinfo=UTC)
+    january = TimeInterval(months=read_months("january"), years=(read_years("2027"),))
+
+    assert not january.contains(eve, zone=ZoneInfo("UTC"))
+    assert january.contains(eve, zone=ZoneInfo("Asia/Tokyo"))
+    assert not replace(january, years=(read_years("2028:2030"),)).contains(eve, zone=ZoneInfo("Asia/Tokyo"))
+    assert not replace(january, weekdays=frozenset({0})).contains(eve, zone=ZoneInfo("Asia/Tokyo"))  # a Friday
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: read_time("25:00"),
+        lambda: read_weekdays("funday"),
+        lambda: read_weekdays("friday:monday"),
+        lambda: read_weekdays("1:5"),
+        lambda: read_months("13"),
+        lambda: read_months("march:january"),
+        lambda: read_days_of_month("0"),
+        lambda: read_days_of_month("1:32"),
+        lambda: read_days_of_month("-1:5"),
+        lambda: read_days_of_month("-1:-3"),
+        lambda: read_days_of_month("first"),
+        lambda: read_years("2027:2026"),
+        lambda: read_years("soon"),
+    ],
 )
 def test_what_is_no_time_is_refused(read: object) -> None:
     """With how one looks."""

@@ -300,7 +300,12 @@ alertworker:
       channels: [{{kind: slack, name: slack-search, url: "{HOOK}"}}]
   time_intervals:
     - name: nights
-      time_intervals: [{{times: [{{start_time: "20:00", end_time: "24:00"}}], weekdays: ["monday:friday"]}}]
+      time_intervals:
+        - times: [{{start_time: "20:00", end_time: "24:00"}}]
+          weekdays: ["monday:friday"]
+          days_of_month: ["1:-1"]
+          months: [1, "february:12"]
+          years: [2026, "2027:2099"]
   route:
     receiver: default
     routes:
