@@ -74,7 +74,7 @@ def compile_litellm(sources: Sources) -> Destinations:
             found.warnings.append(
                 "alerting names slack but no webhook is set: set SLACK_WEBHOOK_URL; alerts go to the terminal for now"
             )
-    elif not chats and not routes and not budgets:
+    elif not chats and not routes and not budgets and "route" not in sources.values:
         found.warnings.append(f"{sources.origins['alerting']}: names no chat that has an address, so nobody is told")
     if budgets:
         found.receivers[AlertType.BUDGET_ALERTS] = (*found.receivers.get(AlertType.BUDGET_ALERTS, chats), *budgets)

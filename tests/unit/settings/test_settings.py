@@ -316,6 +316,15 @@ alertworker:
 """
 
 
+def test_that_nobody_is_told_is_not_said_where_a_route_tells_somebody(tmp_path: Path) -> None:
+    """LiteLLM's words name no chat; ours do."""
+    words = 'general_settings: {alerting: ["webhook"]}\n'
+    own = f"alertworker: {{receivers: [{{name: r, channels: [{{url: '{HOOK}'}}]}}], route: {{receiver: r}}}}\n"
+
+    assert any("nobody is told" in warning for warning in load(tmp_path, words).warnings)
+    assert not any("nobody is told" in warning for warning in load(tmp_path, words + own).warnings)
+
+
 def test_receivers_and_routes_of_our_own(tmp_path: Path) -> None:
     """They take the place of LiteLLM's tree, whose default receiver can be named in it."""
     settings = load(tmp_path, ROUTES, {"PD_KEY": "canary", "SLACK_WEBHOOK_URL": HOOK + "/2"})
