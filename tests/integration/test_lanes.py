@@ -9,12 +9,14 @@ import pytest
 
 from alertworker import pipeline
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.delivery import DeliveryError, Reason, RetryAt
+from alertworker.channels import http
+from alertworker.delivery import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
 from alertworker.lanes import plan
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.deliver import LEASE
 from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
@@ -151,6 +153,26 @@ def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Ou
 
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.REMINDER]
     assert len([row for row in rows(store, NOTIFICATIONS) if row.status == "dropped"]) >= 3
+
+
+def test_a_message_that_keeps_failing_steps_aside(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Those behind it are sent meanwhile, and it is tried again in its time."""
+    runtime = replace(runtime, retry=RetryPolicy(first=1_000))
+    raise_alerts(runtime, 3)
+    outbox.failures = [DeliveryError("no", Reason.SERVER_ERROR)]
+    run_until_quiet(runtime, NOW)
+    first = min(rows(store, NOTIFICATIONS), key=lambda row: (row.created_at, row.id))
+    assert [row.status for row in rows(store, NOTIFICATIONS) if row.id == first.id] == ["pending"]
+    assert len(outbox.sent) == 2
+    run_until_quiet(runtime, after(1_000))
+
+    assert outbox.ids[-1] == first.id
+    assert len(outbox.sent) == 3
+
+
+def test_a_lease_outlasts_the_longest_attempt() -> None:
+    """With a whole exchange to spare, so that nobody takes a lane over while its worker waits for an answer."""
+    assert timedelta(seconds=2 * http.DEADLINE) <= LEASE
 
 
 def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> None:

@@ -94,7 +94,7 @@ def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlSt
         discord.now = NOW + timedelta(seconds=tick / 10)
         if tick % 20 == 0:
             assert [discord.use() for _ in range(3)] == [204] * 3  # another program's messages
-        while deliver("outbox", runtime, now=discord.now):
+        while deliver("outbox", runtime, now=discord.now, most=1):  # their clocks must not part
             pass
         if len(discord.taken) == 9:
             break

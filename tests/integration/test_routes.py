@@ -1,0 +1,67 @@
+"""Where alerts of a real line go: a team's own receiver, and a type's own interval."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from alertworker.alerts import AlertType
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, deliver, ingest, sweep
+from alertworker.store import SqlStore
+from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
+
+
+def after(seconds: float) -> datetime:
+    """Give a later moment."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runtime, outbox: Outbox) -> None:
+    """By a key's name before the team's; a receiver that nobody configured is nobody."""
+    team, key = Outbox(), Outbox()
+    team.name, key.name = "team-chat", "key-chat"
+    receivers = {**runtime.router.receivers, "search": ("team-chat",), "app": ("key-chat",)}
+    runtime = replace(
+        runtime,
+        channels={"outbox": outbox, "team-chat": team, "key-chat": key},
+        router=replace(runtime.router, receivers=receivers),
+    )
+    named = {"alert_receiver": "search"}
+    calls = [
+        failed("a").model_copy(update={"team_metadata": named, "model_group": "a"}),
+        failed("b").model_copy(
+            update={"team_metadata": named, "key_metadata": {"alert_receiver": "app"}, "model_group": "b"}
+        ),
+        failed("c").model_copy(update={"team_metadata": {"alert_receiver": "nobody"}, "model_group": "c"}),
+    ]
+    ingest(batch(*calls), runtime, now=NOW)
+    for name in runtime.channels:
+        while deliver(name, runtime, now=NOW):
+            pass
+
+    assert sorted(message.labels["model"] for message in outbox.sent) == ["a", "b", "c"]
+    assert [message.labels["model"] for message in team.sent] == ["a"]
+    assert [message.labels["model"] for message in key.sent] == ["b"]
+
+
+def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """``alert_type_config``: what came is in the database, so another process tells it; other types keep theirs."""
+    digests = {AlertType.LLM_TOO_SLOW: 600.0}
+    runtime = replace(runtime, router=replace(runtime.router, digests=digests))
+    for minute in range(5):
+        slow = answered(f"slow-{minute}", seconds=9).model_copy(update={"occurred_at": after(60 * minute)})
+        ingest(batch(slow, failed(f"failed-{minute}", at=after(60 * minute))), runtime, now=after(60 * minute))
+    restarted = replace(runtime, store=SqlStore(store.engine))
+    sweep(restarted, now=after(599))
+    run_until_quiet(restarted, after(599))
+    slow_so_far = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
+    sweep(restarted, now=after(601))
+    run_until_quiet(restarted, after(601))
+
+    told = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
+    assert [(message.step, message.count) for message in slow_so_far] == [(Step.NOTICE, 1)]
+    assert [(message.step, message.count, message.total) for message in told[1:]] == [(Step.SUMMARY, 4, 5)]
+    assert [m.step for m in outbox.sent if m.type is AlertType.LLM_EXCEPTIONS] == [Step.NOTICE, Step.SUMMARY]
