@@ -117,6 +117,27 @@ def test_files_are_exact_and_end_at_the_cutover(
     assert "was begun with --until 2026-11-20" in str(result.exception)
 
 
+def test_a_cut_over_within_a_day_is_for_logs_alone(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sums of days cannot be cut; a spend log can, at the moment from which our own events are there."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+    (tmp_path / "a.csv").write_text("day,requests,spend\n")
+    moment = ["--until", "2026-11-20T15:04:00+01:00"]
+    for books in (["a.csv"], ["--daily", "--litellm-database-url", "postgresql://litellm"]):
+        result = CliRunner().invoke(cli, ["spend", "import", *books, *moment])
+        assert (result.exit_code, "sums of days have no hours" in result.output) == (2, True)
+    log = history_litellm.SpendLogs(store.engine, ZoneInfo("UTC"), None, UNTIL)
+    monkeypatch.setattr(history_litellm, "SpendLogs", lambda *_: log)
+    monkeypatch.setattr(log, "pages", lambda _: [])
+    monkeypatch.setattr(log, "count", lambda _: 0)
+    result = CliRunner().invoke(cli, ["spend", "import", "--litellm-database-url", "postgresql://litellm", *moment])
+
+    assert "of what happened before 2026-11-20 14:04+00:00" in result.output
+    assert History(store.engine).begin("litellm", None).until == datetime(2026, 11, 20, 14, 4, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
