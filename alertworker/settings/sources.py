@@ -117,6 +117,7 @@ def read_file(path: Path, sources: Sources) -> None:
         general = content.get("general_settings")
         sources.master_key = general.get("master_key") if isinstance(general, dict) else None
         _variables(content.get("environment_variables"), sources)
+        _zone(content.get("litellm_settings"), {"path": path, "lines": lines, "sources": sources})
         for section, words in (("general_settings", GENERAL), ("alertworker", OWN)):
             _section(section, words, content.get(section), {"path": path, "lines": lines, "sources": sources})
 
@@ -134,6 +135,14 @@ def _section(section: str, words: tuple[str, ...], values: Any, file: dict[str, 
             sources.put(name, value, where)
         elif section == "alertworker":  # what LiteLLM has beside is LiteLLM's business
             sources.problems.append(f"{where}: unknown setting{nearest(str(name), OWN)}")
+
+
+def _zone(settings: Any, file: dict[str, Any]) -> None:
+    """Take the time zone in which LiteLLM resets budgets; it has another word for it."""
+    if isinstance(settings, dict) and settings.get("timezone"):
+        line = file["lines"].get(("litellm_settings", "timezone"), 0)
+        where = f"{file['path'].name}:{line} litellm_settings.timezone"
+        file["sources"].put("time_zone", settings["timezone"], where)
 
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:

@@ -471,3 +471,21 @@ general_settings:
         assert route(settings, AlertType.DB_EXCEPTIONS, severity="High") == (pager, chat)
         assert route(settings, AlertType.LLM_TOO_SLOW, severity="Low") == (chat,)
     assert any("PAGERDUTY_ROUTING_KEY" in warning for warning in load(tmp_path, text).warnings)
+
+
+@pytest.mark.parametrize(
+    ("own", "zone", "origin"),
+    [
+        ("", "America/New_York", "litellm.yaml:1 litellm_settings.timezone"),
+        ("alertworker: {time_zone: Europe/Berlin}\n", "Europe/Berlin", "litellm.yaml:2 alertworker.time_zone"),
+    ],
+)
+def test_days_are_cut_where_litellm_resets_budgets_unless_we_are_told(
+    tmp_path: Path, own: str, zone: str, origin: str
+) -> None:
+    """LiteLLM's word for it stands in another section."""
+    path = tmp_path / "litellm.yaml"
+    path.write_text(f"litellm_settings: {{timezone: America/New_York}}\n{own}")
+    settings = load_settings(environ={}, config=path)
+
+    assert (settings.time_zone, settings.origins["time_zone"]) == (zone, origin)
