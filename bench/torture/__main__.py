@@ -65,7 +65,8 @@ def _run(names: list[str], folder: Path) -> dict[str, Row]:
             for name in names:
                 began = time.monotonic()
                 rows[name] = SCENARIOS[name].run(pair)
-                print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+                told = f"LiteLLM {rows[name].litellm.said}; alertworker {rows[name].alertworker.said}"
+                print(f"{name}, {time.monotonic() - began:.0f} s: {told}", file=sys.stderr, flush=True)
     except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
         traceback.print_exc()
     return rows

@@ -150,7 +150,7 @@ class Proxy:
         self._processes.append(process)
 
     def _wait(self) -> None:
-        ends = time.monotonic() + 90
+        ends = time.monotonic() + 240
         while time.monotonic() < ends:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/liveliness", timeout=2):
