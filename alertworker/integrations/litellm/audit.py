@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from alertworker.events import Action, Entity
-from alertworker.events.base import MAX_ITEMS
-from alertworker.integrations.litellm.bounds import clip, key_hash, moment, name
+from alertworker.events.base import MAX_ITEMS, MAX_TEXT
+from alertworker.integrations.litellm.bounds import as_mapping, clip, key_hash, moment, name
 from alertworker.integrations.litellm.management import ALIASES, SHOWN
 
 #: LiteLLM's tables that hold what we tell of.
@@ -51,8 +51,10 @@ def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     changed: list[str] = []
     if action in {Action.CREATED, Action.UPDATED}:
         changed = sorted(field for field in after if _differs(field, before, after))
+    details = {field: _step(field, before, after) for field in changed if field in SHOWN}
     if entity is Entity.TEAM and changed == [_MEMBERS]:
-        action = _of_members(before, after)
+        action, member = _of_members(before, after)
+        details |= {"member": member} if member else {}
     return {
         "type": "admin.entity.changed",
         "occurred_at": moment(entry.get("updated_at")) or moment(time.time()),
@@ -63,7 +65,7 @@ def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         "team_id": name(known.get("team_id")) if entity is not Entity.TEAM else name(identity),
         "actor_id": name(entry.get("changed_by")),
         "changed": tuple(clip(field, 64) or "" for field in changed)[: 2 * MAX_ITEMS],
-        "details": {field: _step(field, before, after) for field in changed if field in SHOWN},
+        "details": details,
     }
 
 
@@ -85,15 +87,22 @@ def _differs(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
     return field not in _NO_CHANGE and new != old and (_given(new) or _given(old))
 
 
-def _of_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> Action:
-    """Say what a team's new list of members is; one whose role was changed is an update."""
-    old, new = (
-        {json.dumps([member.get("user_id"), member.get("user_email")]) for member in values.get(_MEMBERS) or ()}
-        for values in (before, after)
-    )
+def _of_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Action, str]:
+    """Say what a team's new list of members is, and who came or went; one whose role was changed is an update."""
+    listed = (values.get(_MEMBERS) for values in (before, after))
+    old, new = (set(map(_member, members)) if isinstance(members, list) else set() for members in listed)
     if new > old:
-        return Action.MEMBER_ADDED
-    return Action.MEMBER_REMOVED if new < old else Action.UPDATED
+        return Action.MEMBER_ADDED, _names(new - old)
+    return (Action.MEMBER_REMOVED, _names(old - new)) if new < old else (Action.UPDATED, "")
+
+
+def _member(member: object) -> str:
+    fields = as_mapping(member)
+    return next((str(fields[key]) for key in ("user_id", "user_email") if _given(fields.get(key))), "unknown")
+
+
+def _names(members: set[str]) -> str:
+    return clip(", ".join(sorted(members)), MAX_TEXT) or ""
 
 
 def _step(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -92,19 +92,20 @@ def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "action"),
+    ("before", "after", "action", "who"),
     [
-        ([MEMBER], [MEMBER, MEMBER | {"user_id": "u2"}], Action.MEMBER_ADDED),
-        ([MEMBER], [], Action.MEMBER_REMOVED),
-        ([MEMBER], [MEMBER | {"role": "admin"}], Action.UPDATED),
+        ([MEMBER], [MEMBER, MEMBER | {"user_id": "u2"}], Action.MEMBER_ADDED, "u2"),
+        ([MEMBER], [], Action.MEMBER_REMOVED, "u1"),
+        ([MEMBER], [MEMBER | {"role": "admin"}], Action.UPDATED, None),
     ],
 )
-def test_members_come_and_go(before: list[Any], after: list[Any], action: Action) -> None:
+def test_members_come_and_go(before: list[Any], after: list[Any], action: Action, who: str | None) -> None:
     """LiteLLM logs it as an update of the team, with both lists."""
     values = ({"team_alias": "Search", "members_with_roles": members} for members in (before, after))
     event = told(entry("updated", "LiteLLM_TeamTable", "t1", before=next(values), after=next(values)))
 
     assert (event.action, event.entity_alias, event.team_id) == (action, "Search", "t1")
+    assert event.details.get("member") == who
 
 
 def test_other_tables_are_passed_over() -> None:
