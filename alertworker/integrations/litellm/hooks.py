@@ -99,7 +99,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             publisher.integration = "litellm"
             cooldowns = CooldownWatch(publisher.publish, _litellm_cooldowns)
             self._made = Recorder(
-                publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns, prices=litellm.model_cost.get
+                publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns, prices=_litellm_price
             )
             expect_end_on_sigterm(publisher)
         return self._made
@@ -143,6 +143,11 @@ def _litellm_threshold() -> object:
     """Give ``general_settings.alerting_threshold`` of the proxy this runs in, if it runs in one."""
     settings = getattr(sys.modules.get(_SERVER), "general_settings", None)
     return settings.get("alerting_threshold") if isinstance(settings, Mapping) else None
+
+
+def _litellm_price(model: str) -> object:
+    """Give a model's entry in LiteLLM's price list, which it may load anew."""
+    return litellm.model_cost.get(model)
 
 
 async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
