@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from bench.torture.ledger import Row, counted, occurrences
-from bench.torture.pair import Pair, Setup
+from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, wait
 from tests.acceptance.receiver import OK, Answer, Receiver
 
 #: One failing model for each scenario, so that none counts another's failures.
@@ -100,7 +100,7 @@ def _told(pair: Pair, model: str, failures: int, seconds: float = _RETRIES) -> R
     def told(one: Receiver) -> bool:
         return counted(one.taken(model)) >= failures
 
-    pair.settle(told)
+    wait(lambda: all(told(one) for one in pair.awaited), SETTLE_SECONDS)
     pair.settle(lambda one: one is pair.theirs or told(one), seconds)
     for one in pair.receivers:
         one.answer = lambda _number, _path: OK
