@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,10 +27,9 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
     readings = dict(folded.budgets)
     own = _own(tx, folded, runtime, now=now)
     known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
+    spent = _spent(tx, own)
     for key, period in own.items():
-        entities = _bearers(tx, period.dimension, period.entity, period.alias)
-        spent = tx.spent_in(period.dimension, entities, period.first, period.last)
-        readings[key] = replace(period.reading, spend_nanos=max(0, spent))
+        readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
     judged = []
     for key in sorted(readings):
         before = known.get(key)
@@ -79,16 +79,33 @@ def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> d
     return present(runtime.budgets, touched, tx.newest_names(touched), zone=runtime.zone, now=now)
 
 
-def _bearers(tx: Transaction, dimension: str, entity: str, alias: str) -> list[str]:
-    """Give whose spend it is: a key has a new hash each time that it is rotated, and keeps its name."""
-    return tx.bearers(dimension, alias) if dimension == BudgetScope.KEY and alias else [entity]
+def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
+    """Sum up what was spent of each, by one question for all of a dimension and period.
+
+    A key has a new hash each time that it is rotated, and keeps its name.
+    """
+    names = {period.alias for period in own.values() if period.dimension == BudgetScope.KEY and period.alias}
+    bearers = tx.bearers(BudgetScope.KEY, names) if names else {}
+    entities = {
+        key: bearers.get(period.alias, []) if period.dimension == BudgetScope.KEY and period.alias else [period.entity]
+        for key, period in own.items()
+    }
+    spent = dict.fromkeys(own, 0)
+    for place in sorted({(period.dimension, period.first, period.last) for period in own.values()}):
+        keys = [key for key, period in own.items() if (period.dimension, period.first, period.last) == place]
+        dimension, first, last = place
+        sums = tx.spent_in(dimension, (entity for key in keys for entity in entities[key]), first, last)
+        spent |= {key: sum(sums.get(entity, 0) for entity in entities[key]) for key in keys}
+    return spent
 
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
     dimension = budgets.scope_of(key)
-    entity = reading.who.get("key_hash", "") if dimension == BudgetScope.KEY else key.entity
-    entities = _bearers(tx, dimension, entity, reading.who.get("key_alias", ""))
+    entities = [key.entity]
+    if dimension == BudgetScope.KEY:
+        alias = reading.who.get("key_alias")
+        entities = tx.bearers(dimension, [alias])[alias] if alias else [reading.who.get("key_hash", "")]
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
     return replace(alert, facts=explained(alert, tx.behind(dimension, entities, first, last)))

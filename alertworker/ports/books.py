@@ -75,8 +75,8 @@ class BookPort(Protocol):
         """Give the users who spent something that day, and at least so much in it or in its month until then."""
         ...
 
-    def spent_in(self, dimension: str, entities: Sequence[str], first: date, last: date) -> int:
-        """Give what entities spent together over all teams in these days, in nano-dollars."""
+    def spent_in(self, dimension: str, entities: Iterable[str], first: date, last: date) -> dict[str, int]:
+        """Give what each entity spent over all teams in these days, in nano-dollars; those without are not in it."""
         ...
 
     def behind(
@@ -89,8 +89,8 @@ class BookPort(Protocol):
         """Give the present names of entities, by dimension and id; those without one are not in it."""
         ...
 
-    def bearers(self, dimension: str, alias: str) -> list[str]:
-        """Give the ids whose present name that is: a rotated key's old and new hash."""
+    def bearers(self, dimension: str, names: Iterable[str]) -> dict[str, list[str]]:
+        """Give the ids that have each of these as their present name: a rotated key's old and new hash."""
         ...
 
     def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:

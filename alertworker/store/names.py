@@ -28,11 +28,18 @@ class NameStatements(Statements):
         """Give the present names of entities, by dimension and id; those without one are not in it."""
         return {key[:2]: key.alias for key, _ in sorted(self._names(entities).items(), key=_age)}
 
-    def bearers(self, dimension: str, alias: str) -> list[str]:
-        """Give the ids whose present name that is: a rotated key's old and new hash."""
-        statement = select(ALIASES.c.entity).where(ALIASES.c.dimension == dimension, ALIASES.c.alias == alias)
-        known = self.newest_names((dimension, entity) for entity in self.connection.execute(statement).scalars())
-        return sorted(entity for (_, entity), name in known.items() if name == alias)
+    def bearers(self, dimension: str, names: Iterable[str]) -> dict[str, list[str]]:
+        """Give the ids that have each of these as their present name: a rotated key's old and new hash."""
+        wanted, found = sorted(set(names)), set[str]()
+        for start in range(0, len(wanted), _CHUNK):
+            named = ALIASES.c.alias.in_(wanted[start : start + _CHUNK])
+            statement = select(ALIASES.c.entity).where(ALIASES.c.dimension == dimension, named)
+            found.update(self.connection.execute(statement).scalars())
+        bearers: dict[str, list[str]] = {name: [] for name in wanted}
+        for (_, entity), name in sorted(self.newest_names((dimension, entity) for entity in found).items()):
+            if name in bearers:
+                bearers[name].append(entity)
+        return bearers
 
     def keep_names(self, aliases: Mapping[AliasKey, AliasSpan]) -> None:
         """Keep the names entities were seen under; only what says something new is written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -21,6 +21,8 @@ _BEHIND: Final = {
     "key": (("model", "key/model"),),
     "user": (("model", "user/model"), ("key", "user/key")),
 }
+#: How many entities one question names.
+_CHUNK: Final = 500
 #: How many of them are told.
 _TOP: Final = 3
 
@@ -53,10 +55,18 @@ class UserStatements(NameStatements):
             UserSpend(row[0], names.get(("user", row[0]), ""), int(row[1]), int(row[2]), int(row[3])) for row in rows
         ]
 
-    def spent_in(self, dimension: str, entities: Sequence[str], first: date, last: date) -> int:
-        """Give what entities spent together over all teams in these days, in nano-dollars."""
-        own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last), SPEND.c.entity.in_(entities)]
-        return int(self.connection.execute(select(func.sum(SPEND.c.spend_nanos)).where(*own)).scalar() or 0)
+    def spent_in(self, dimension: str, entities: Iterable[str], first: date, last: date) -> dict[str, int]:
+        """Give what each entity spent over all teams in these days, in nano-dollars; those without are not in it."""
+        wanted, spent = sorted(set(entities)), dict[str, int]()
+        for start in range(0, len(wanted), _CHUNK):
+            own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last)]
+            statement = (
+                select(SPEND.c.entity, func.sum(SPEND.c.spend_nanos))
+                .where(*own, SPEND.c.entity.in_(wanted[start : start + _CHUNK]))
+                .group_by(SPEND.c.entity)
+            )
+            spent |= {entity: int(nanos) for entity, nanos in self.connection.execute(statement)}
+        return spent
 
     def behind(
         self, dimension: str, entities: Sequence[str], first: date, last: date

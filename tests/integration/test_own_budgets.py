@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from alertworker.messages import Step
 from alertworker.own_budgets import OwnBudget
@@ -124,3 +125,17 @@ def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox
     run_until_quiet(runtime, NOW)
 
     assert [message.headline for message in outbox.sent] == ["Tag batch: 50 % of budget"]
+
+
+def test_many_keys_of_one_batch_are_asked_for_at_once(runtime: Runtime, store: SqlStore) -> None:
+    """A batch with three hundred keys asks no more often than one with three."""
+    runtime = replace(runtime, budgets=[OwnBudget(dimension="key", max=100)])
+
+    def statements(keys: int) -> int:
+        asked = []
+        event.listen(store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+        calls = [answered(f"c{n}", key_hash=f"{keys}-{n}", key_alias=f"{keys}-name-{n}") for n in range(keys)]
+        ingest(batch(*calls), runtime, now=NOW)
+        return len(asked)
+
+    assert statements(300) <= statements(3) + 2
