@@ -22,6 +22,7 @@ _LABELS: Final = {
     "Model Name": "model",
     "model_group": "model",
     "Model": "model",
+    "model": "model",
     "Provider": "provider",
     "Region Name": "region",
     "deployment": "deployment",
@@ -33,6 +34,7 @@ _LABELS: Final = {
     "Key Alias": "key",
     "key_alias": "key",
     "user_id": "user",
+    "User": "user",
 }
 #: What of LiteLLM's facts tells one alert from another: who and where, never how much.
 _IDENTIFYING: Final = ("model", "provider", "region", "deployment", "team", "key", "user")

@@ -8,33 +8,68 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from alertworker.alerts import AlertType
-from alertworker.events import AlertRelayed, BudgetReported, EntityChanged, Event
+from alertworker.budgets import read_report
+from alertworker.events import Action, AlertRelayed, BudgetReported, Entity, EntityChanged, Event
+from alertworker.integrations.litellm.management import MANAGEMENT
 from alertworker.integrations.litellm.relay import read_slack, read_webhook
 from tests.acceptance.proxy import litellm_python
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 SCRIPT = Path(__file__).parent / "litellm_alerts.py"
 KEY = "sk-live0123456789abcdefghij"
+#: What LiteLLM's own builders say of every budget: our event, scope and entity.
+BUDGETS = {
+    ("budget_crossed", "key", "a" * 64),
+    ("projected_limit_exceeded", "key", "b" * 64),
+    ("threshold_crossed", "key", "c" * 64),
+    ("soft_budget_crossed", "key", "d" * 64),
+    ("budget_crossed", "user", "u1"),
+    ("budget_crossed", "team", "t1"),
+    ("soft_budget_crossed", "team", "t2"),
+    ("threshold_crossed", "team_member", "u1:t1"),
+    ("budget_crossed", "organization", "o1"),
+    ("budget_crossed", "project", "f" * 64),
+    ("soft_budget_crossed", "project", "0" * 64),
+    ("budget_crossed", "proxy", "proxy"),
+    ("spend_tracked", "customer", "c1"),
+}
+#: Prometheus' answer about fallbacks.
+FALLBACKS = {"resultType": "matrix", "result": [{"metric": {"primary_model": "a"}, "values": [[1, "7"]]}]}
 
 
 @contextmanager
 def recording() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
-    """Give the port of a receiver that keeps each body with its path."""
+    """Give the port of a receiver that keeps each alert with its path, fails as a provider, and is Prometheus."""
     bodies: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Keep it and answer 200."""
-            bodies.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
+            """Keep an alert; to a call, repeat its messages in an error."""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.startswith("/v1/"):
+                self.say(500, {"error": {"message": f"trouble: {json.loads(body)['messages']}", "code": None}})
+            else:
+                bodies.append((self.path, body))
+                self.say(200, "ok")
+
+        def do_GET(self) -> None:
+            """Answer as Prometheus does."""
+            self.say(200, {"status": "success", "data": FALLBACKS})
+
+        def say(self, status: int, content: object) -> None:
+            """Answer with JSON."""
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"ok")
+            self.wfile.write(body)
 
         def log_message(self, *_args: object) -> None:
             """Say nothing."""
@@ -51,73 +86,140 @@ def recording() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
 
 
 @pytest.fixture(scope="module")
-def events() -> list[Event]:
-    """Give what the relay reads from everything that LiteLLM posts."""
-    python = str(litellm_python())
+def posted() -> tuple[set[str], list[Event]]:
+    """Give LiteLLM's types of alerts, and what the relay reads from everything that LiteLLM posts."""
     with recording() as (port, bodies):
-        done = subprocess.run(
-            [python, str(SCRIPT), str(port)], capture_output=True, text=True, timeout=100, check=False
-        )
+        command = [str(litellm_python()), str(SCRIPT), str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
-    assert json.loads(bodies[0][1])
-    return [(read_webhook if path == "/webhook" else read_slack)(body, now=NOW, host="p1") for path, body in bodies]
+    read = [(read_webhook if path == "/webhook" else read_slack)(body, now=NOW, host="p1") for path, body in bodies]
+    return set(json.loads(done.stdout.splitlines()[-1])), read
 
 
-def test_every_text_is_read_as_the_type_it_is(events: list[Event]) -> None:
-    """And none is of unknown type."""
-    relayed = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
+@pytest.fixture
+def events(posted: tuple[set[str], list[Event]]) -> list[Event]:
+    """Give what was read."""
+    return posted[1]
 
-    assert relayed == {
-        "budget_alerts",
-        "db_exceptions",
-        "failed_tracking_spend",
-        "llm_exceptions",
-        "llm_requests_hanging",
-        "llm_too_slow",
-        "mcp_pinned_tools_changed",
-        "mcp_tool_description_blocked",
-        "model_deprecation_warnings",
-        "new_model_added",
-        "outage_alerts",
-        "region_outage_alerts",
-    }
-    assert relayed <= {kind.value for kind in AlertType}
-    changes = {(event.entity.value, event.action.value) for event in events if isinstance(event, EntityChanged)}
-    assert changes == {
-        ("key", "created"),
-        ("key", "updated"),
-        ("key", "deleted"),
-        ("team", "created"),
-        ("internal_user", "created"),
-    }
+
+def said(events: list[Event], kind: str, *, digest: bool = False) -> list[AlertRelayed]:
+    """Give what was relayed of a type, in order: one by one, or as digests."""
+    relayed = [event for event in events if isinstance(event, AlertRelayed) and event.alert_type == kind]
+    return [event for event in relayed if (event.digest_from is not None) == digest]
+
+
+def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], list[Event]]) -> None:
+    """But the one that it never sends; and none is unknown here."""
+    types, events = posted
+    changes = {(event.entity, event.action) for event in events if isinstance(event, EntityChanged)}
+    told = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
+    told |= {name for name, change in MANAGEMENT.items() if change in changes}
+
+    assert types - told == {"cooldown_deployment"}
+    assert told <= types <= {kind.value for kind in AlertType}
 
 
 def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -> None:
     """Three at once are three, by either of its ways."""
-    counts = {event.alert_type: event.count for event in events if isinstance(event, AlertRelayed)}
+    refused, *gone = said(events, "db_exceptions")
+    assert "refused" in refused.headline
+    assert sum(event.count for event in gone) == 3
+    assert len(gone) < 3, "LiteLLM squashes what it says twice in a second"
+    digests = {
+        kind: [event.count for event in said(events, kind, digest=True)]
+        for kind in ("db_exceptions", "llm_exceptions", "llm_too_slow", "llm_requests_hanging")
+    }
 
-    assert counts["db_exceptions"] == 3
-    assert counts["llm_requests_hanging"] == 3
-    assert counts["llm_exceptions"] == 1
-
-
-def test_facts_are_read(events: list[Event]) -> None:
-    """Where it happened, and what the caller asked to have shown."""
-    relayed = {event.alert_type: event for event in events if isinstance(event, AlertRelayed)}
-
-    assert relayed["region_outage_alerts"].facts["Region Name"] == "eu"
-    assert relayed["outage_alerts"].facts["Model Name"] == "gpt-4o"
-    assert relayed["llm_exceptions"].metadata == {"ticket": "T-17"}
-    assert relayed["llm_too_slow"].level == "Low"
-    assert relayed["new_model_added"].facts["Model Name"] == "gpt-5"
+    assert digests == {"db_exceptions": [4], "llm_exceptions": [5], "llm_too_slow": [1], "llm_requests_hanging": [2]}
 
 
-def test_budgets_arrive_typed(events: list[Event]) -> None:
-    """Over `WEBHOOK_URL`, in nano-dollars."""
-    (budget,) = [event for event in events if isinstance(event, BudgetReported)]
+def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event]) -> None:
+    """Those of a deployment; and those that were turned away before have none."""
+    first, second, *others = said(events, "llm_exceptions")
 
-    assert (budget.event, budget.scope.value, budget.entity_id) == ("budget_crossed", "key", "a" * 64)
-    assert (budget.spend_nanos, budget.max_nanos) == (100_000_000_000, 100_000_000_000)
+    assert first.facts == second.facts
+    assert first.facts["Key Name"] == "app"
+    assert first.facts["Team"] == "search"
+    assert first.facts["deployment"] == "openai/gpt-4o"
+    assert first.metadata == {"ticket": "T-17", "who": "search"}
+    assert "trouble" in first.headline
+    assert sorted(event.headline for event in others) == [
+        "LLM API call failed: Budget has been exceeded! Current cost: 2, Max budget: 1",
+        "LLM API call failed: No api key passed in.",
+        "LLM API call failed: litellm.ContextWindowExceededError: litellm.BadRequestError: too long",
+    ]
+    assert [event.facts for event in others] == [{}, {}, {}]
+
+
+def test_a_call_without_a_price_names_its_model(events: list[Event]) -> None:
+    """As LiteLLM's cost callback tells it."""
+    (unpriced,) = said(events, "failed_tracking_spend")
+
+    assert unpriced.headline.endswith("Cost tracking failed for model=x-1.")
+    assert unpriced.facts == {"model": "x-1"}
+    assert "custom_pricing" in unpriced.text
+
+
+def test_outages_rise_by_deployment_and_by_region(events: list[Event]) -> None:
+    """LiteLLM sends both under one type."""
+    levels = {
+        kind: [
+            (event.level, event.facts.get("Model Name") or event.facts.get("Region Name"))
+            for event in said(events, kind)
+        ]
+        for kind in ("outage_alerts", "region_outage_alerts")
+    }
+
+    assert set(levels["outage_alerts"]) == {("Medium", "gpt-4o"), ("High", "gpt-4o")}
+    assert levels["region_outage_alerts"] == [("Medium", "eu"), ("High", "eu")]
+
+
+def test_reports_keep_every_line(events: list[Event]) -> None:
+    """And begin with what they are."""
+    (daily,) = said(events, "daily_reports")
+    week, month = sorted(said(events, "spend_reports"), key=lambda event: event.headline.startswith("💸 Monthly"))
+    (fallbacks,) = said(events, "fallback_reports")
+
+    assert daily.headline == "Here are today's key metrics 📈"
+    assert "Latency per output token: `0.5s/token`" in daily.text
+    for report in (week, month):
+        assert report.text.count("Team: `") == report.text.count("Tag: `") == 39
+        assert "Tag: `i39` | Spend: `$0.3166`" in report.text
+    assert "`7 successful fallback requests` with primary model=`a`" in fallbacks.text
+
+
+@pytest.mark.parametrize("kind", ["user_spend_thresholds", "user_spend_anomalies"])
+def test_what_is_said_of_several_users_at_once_is_kept_of_each(events: list[Event], kind: str) -> None:
+    """LiteLLM puts all users of an hour into one message."""
+    (alert,) = said(events, kind)
+
+    assert alert.facts["User"] == "u1"
+    for user in ("u1", "u2"):
+        assert f"User: `{user}`\nSpend Today: `$60.00`" in alert.text
+
+
+def test_changes_name_what_was_changed(events: list[Event]) -> None:
+    """Also where several were deleted at once."""
+    changes = {(event.entity, event.action): event for event in events if isinstance(event, EntityChanged)}
+    deleted = changes[Entity.TEAM, Action.DELETED]
+
+    assert {event.actor_id for event in changes.values()} == {"admin"}
+    assert changes[Entity.KEY, Action.CREATED].details == {"max_budget": "10.0", "models": "['gpt-4o']"}
+    assert changes[Entity.KEY, Action.DELETED].entity_id == sha256(KEY.encode()).hexdigest()
+    assert (deleted.entity_id, deleted.details) == ("t1", {"and": "t2", "changed by": "carol"})
+    assert changes[Entity.INTERNAL_USER, Action.CREATED].entity_alias == "u1@example.com"
+
+
+def test_budgets_of_every_scope_arrive_typed(events: list[Event]) -> None:
+    """Over `WEBHOOK_URL`, in nano-dollars, each with what it belongs to."""
+    budgets = [event for event in events if isinstance(event, BudgetReported)]
+
+    assert {(event.event, event.scope.value, event.entity_id) for event in budgets} == BUDGETS
+    assert {event.spend_nanos for event in budgets if event.event != "spend_tracked"} == {100_000_000_000}
+    (projected,) = [event for event in budgets if event.event == "projected_limit_exceeded"]
+    assert projected.projected_spend_nanos == 700_000_000_000
+    assert {reading.spend_nanos for event in budgets for _, reading in read_report(event)} == {100_000_000_000}
+    assert len({key for event in budgets for key, _ in read_report(event)}) == len(BUDGETS) - 1
 
 
 def test_neither_keys_nor_prompts_come_along(events: list[Event]) -> None:
@@ -126,3 +228,4 @@ def test_neither_keys_nor_prompts_come_along(events: list[Event]) -> None:
 
     assert KEY not in everything
     assert "private words" not in everything
+    assert "hunter2" not in everything

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from alertworker.events import Action, Entity, EntityChanged
-from alertworker.events.base import MAX_NAME
+from alertworker.events.base import MAX_NAME, MAX_TEXT
 from alertworker.integrations.litellm.bounds import key_hash
 
 #: LiteLLM's alert types of management, with what each says.
@@ -27,6 +27,8 @@ MANAGEMENT: Final = {
     "internal_user_deleted": (Entity.INTERNAL_USER, Action.DELETED),
 }
 _ACTOR: Final = re.compile(r"^created_by_(user_id|user_role|key_alias): `([^`\n]*)`$", re.MULTILINE)
+#: For whom the actor says to have done it (the header ``litellm-changed-by``).
+_CHANGED_BY: Final = re.compile(r"^litellm_changed_by: `([^`\n]*)`$", re.MULTILINE)
 #: ``field=value`` in a printed model; a value that is a text, a number or a flat list.
 _ARGUMENT: Final = re.compile(r"(?<![\w.])([a-z_][a-z0-9_]{0,63})=('[^'\n]*'|\[[^\[\]\n]*\]|[\w.<:-]+)")
 _QUOTED: Final = re.compile(r"'([^'\n]*)'")
@@ -55,29 +57,34 @@ def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) 
     who, _, arguments = message.partition("*Arguments passed:*")
     actor = {label: value for label, value in _ACTOR.findall(who) if value != "None"}
     given = {field: value for field, value in _ARGUMENT.findall(arguments) if value not in _NOT_GIVEN}
-    identity = _first(given, _IDS[entity])
+    ids = _values(given, _IDS[entity])
+    ids = [key_hash(found) or "" for found in ids] if entity is Entity.KEY else ids
+    aliases = _values(given, ALIASES[entity])
+    on_behalf = _CHANGED_BY.search(arguments)
+    more = {"and": ", ".join(ids[1:] or aliases[1:])} if len(ids) > 1 or len(aliases) > 1 else {}
+    more |= {"changed by": on_behalf[1]} if on_behalf and on_behalf[1] not in ("None", "") else {}
+    more |= {field: given[field].strip("'") for field in sorted(given) if field in SHOWN}
     return EntityChanged(
         occurred_at=now,
         entity=entity,
         action=action,
-        entity_id=key_hash(identity) if entity is Entity.KEY else identity,
-        entity_alias=_first(given, ALIASES[entity]),
-        team_id=_first(given, ("team_id",)),
+        entity_id=ids[0] if ids else None,
+        entity_alias=aliases[0] if aliases else None,
+        team_id=next(iter(_values(given, ("team_id",))), None),
         actor_id=actor.get("user_id", "")[:MAX_NAME] or None,
         actor_role=actor.get("user_role", "")[:MAX_NAME] or None,
         actor_key_alias=actor.get("key_alias", "")[:MAX_NAME] or None,
         changed=tuple(sorted(given))[:64],
-        details={field: given[field].strip("'")[:MAX_NAME] for field in sorted(given) if field in SHOWN},
+        details={label: value[:MAX_TEXT] for label, value in more.items()},
         source_host=(host or "unknown")[:MAX_NAME],
     )
 
 
-def _first(given: dict[str, str], fields: tuple[str, ...]) -> str | None:
+def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
+    """Give what the first of these fields holds that holds something: one value, or each of a list."""
     for field in fields:
-        value = given.get(field)
-        if value:
-            quoted = _QUOTED.search(value)
-            found = quoted[1] if quoted else value.strip("[]")
-            if found:
-                return found[:MAX_NAME]
-    return None
+        value = given.get(field, "")
+        found = _QUOTED.findall(value) or [value.strip("[]")]
+        if any(found):
+            return [item[:MAX_NAME] for item in found if item]
+    return []

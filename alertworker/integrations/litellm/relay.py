@@ -42,27 +42,36 @@ _HEAD: Final = re.compile(
 )
 _FIELD: Final = re.compile(r"\n(Level|Timestamp|Start|End|Count): `([^`\n]{0,64})`")
 _PROXY_URL: Final = re.compile(r"\n\nProxy URL: `[^`\n]*`\s*\Z")
-_METADATA: Final = re.compile(r"\n\n\*Alerting Metadata\*: \n(.*?): `(.*?)`\n\n", re.DOTALL)
+_METADATA: Final = "\n\n*Alerting Metadata*: \n"
+#: The link to the call's trace, behind the message.
+_TRACE: Final = re.compile(r"\n\n\W{1,4}Langfuse Trace: `(https?://[^`\s]{1,1000})`\Z")
 #: A labelled line of a message: ``*Model Name:* `gpt-4o` `` or ``API Base: `https://…` ``.
-_FACT: Final = re.compile(r"^\s*\*?([^\W_][\w /-]{0,60}?):\*?:? `([^`\n]*)`\s*$", re.MULTILINE)
-_PLAIN_FACT: Final = re.compile(r"^(Model|model): ([^\n`]{1,256})$", re.MULTILINE)
+_FACT: Final = re.compile(r"^[ \t]*\*?([^\W_][\w /-]{0,60}?):\*?:? `([^`\n]*)`[ \t]*$", re.MULTILINE)
+_PLAIN_FACT: Final = re.compile(r"^ ?(Model|model): ([^\n`]{1,256})$", re.MULTILINE)
 #: The excerpt of the caller's messages: one line for a list; anything else may hold lines that look like ours.
 _MESSAGES: Final = re.compile(r"^Messages: (?:`\[\{'[^\n]*$\n?|.*\Z)", re.MULTILINE | re.DOTALL)
 #: How long LiteLLM's excerpt is at the most, in characters.
 _EXCERPT: Final = 100
 _MARKS: Final = re.compile(r"[*`]+")
+#: What begins the daily report: when it was made, in seconds since 1970.
+_MADE_AT: Final = re.compile(r"\ATime: `[0-9.]{1,20}`s\n")
+#: What is left of an error's closing mark.
+_LONE_MARK: Final = re.compile(r"^`$", re.MULTILINE)
+#: How much of a message is read, in characters: its begin, and the lines at its end, where LiteLLM puts its facts.
+_MAX_BEGIN: Final = 48_000
+_MAX_END: Final = 16_000
 
 _LEVELS: Final = ("Low", "Medium", "High")
 #: LiteLLM's ``event_group`` where it is not our word.
 _SCOPES: Final = {"end_user": "customer", "user": "user"}
+#: Which of its fields say whose budget it is. LiteLLM names no project: of those it is the key that it met.
 _ENTITIES: Final = {
-    "key": "token",
-    "team": "team_id",
-    "user": "user_id",
-    "team_member": "user_id",
-    "organization_member": "user_id",
-    "end_user": "customer_id",
-    "organization": "organization_id",
+    "team": ("team_id",),
+    "user": ("user_id",),
+    "team_member": ("user_id", "team_id"),
+    "organization_member": ("user_id", "organization_id"),
+    "customer": ("customer_id",),
+    "organization": ("organization_id",),
 }
 
 
@@ -90,7 +99,9 @@ def read_slack(
     fields, message, metadata = _parts(rest if head is not None else f"\n{rest}")
     if kind in MANAGEMENT:
         return entity_changed(kind, message, now=now, host=host)
-    message = message if show_messages else _without_messages(message)
+    trace = _TRACE.search(message)
+    message = _bounded(message[: trace.start()] if trace else message)
+    message = _MADE_AT.sub("", message if show_messages else _without_messages(message))
     if kind not in _FIGURES:
         message = without_secrets(message)
         metadata = {key: without_secrets(value) for key, value in metadata.items()}
@@ -104,7 +115,7 @@ def read_slack(
         level=fields.get("Level") if fields.get("Level") in _LEVELS else None,
         headline=headline or f"LiteLLM sent an alert of type {kind}",
         text=details,
-        facts=facts,
+        facts=facts | ({"Langfuse trace": trace[1]} if trace and len(facts) < MAX_ITEMS else {}),
         metadata=metadata,
         count=min(max(count, 1), MAX_COUNT),
         source_host=name(host),
@@ -128,15 +139,14 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
             occurred_at=now, alert_type=UNKNOWN, headline=without_secrets(message), source_host=name(host)
         )
     hashed = key_hash(fields.get("token"))
-    given = hashed if group == "key" else name(fields.get(_ENTITIES.get(group or "", "")))
-    if group == "team_member" and given and (team := name(fields.get("team_id"))):
-        given = name(f"{given}:{team}")  # as LiteLLM's errors name a member of a team
+    named = [found for field in _ENTITIES.get(scope, ()) if (found := name(fields.get(field)))]
+    given = hashed if group == "key" else ":".join(named)[:MAX_NAME]
     emails = fields.get("alert_emails")
     return BudgetReported(
         occurred_at=now,
         event=event,
         scope=BudgetScope(scope),
-        entity_id=given or hashed or name(fields.get("key_alias")) or scope,
+        entity_id=given or (hashed if scope != BudgetScope.PROXY else None) or name(fields.get("key_alias")) or scope,
         message=clip(without_secrets(str(fields.get("event_message") or "")), MAX_TEXT) or "",
         spend_nanos=nanos(fields.get("spend")),
         max_nanos=nanos(fields.get("max_budget")),
@@ -196,25 +206,41 @@ def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
         fields[match[1]] = match[2]
         position = match.end()
     message = _PROXY_URL.sub("", rest[position:]).removeprefix("\n\nMessage: ")
+    message, *marked = message.split(_METADATA)
     metadata: dict[str, str] = {}
-    for key, value in _METADATA.findall(f"{message}\n\n"):
-        if len(metadata) < MAX_ITEMS and key:
-            metadata[key[:MAX_NAME]] = value[:MAX_TEXT]
-    return fields, _METADATA.sub("", f"{message}\n\n").strip(), metadata
+    for item in marked:
+        key, _, value = item.partition(": `")
+        if key and len(metadata) < MAX_ITEMS:
+            metadata[key[:MAX_NAME]] = value.rstrip("\n").removesuffix("`")[:MAX_TEXT]
+    return fields, message.strip(), metadata
+
+
+def _bounded(message: str) -> str:
+    """Leave out the middle of a message that is too long to be read whole."""
+    if len(message) <= _MAX_BEGIN + _MAX_END:
+        return message
+    _, _, end = message[-_MAX_END:].partition("\n")
+    return f"{message[:_MAX_BEGIN]}… cut\n{end}"
 
 
 def _message(message: str) -> tuple[str, dict[str, str], str]:
-    """Give a message's first line, its labelled lines, and the rest of it."""
-    facts: dict[str, str] = {}
-    for label, value in (*_FACT.findall(message), *_PLAIN_FACT.findall(message)):
-        if len(facts) < MAX_ITEMS:
-            facts.setdefault(label.strip(), value[:MAX_TEXT])
+    """Give a message's first line, its labelled lines, and the rest of it.
+
+    Where a label comes twice, as in what LiteLLM says of several users at once, the rest has all lines.
+    """
     lines = message.split("\n")
     first = next((index for index, line in enumerate(lines) if _MARKS.sub("", line).strip()), len(lines))
     headline = _MARKS.sub("", lines[first]).strip() if first < len(lines) else ""
     headline = headline.partition("Traceback (most recent call last)")[0] or headline
-    details = _PLAIN_FACT.sub("", _FACT.sub("", "\n".join(lines[first + 1 :])))
-    return headline[:MAX_TEXT], facts, re.sub(r"\n{3,}", "\n\n", details).strip()[:MAX_DETAILS]
+    rest = "\n".join(lines[first + 1 :])
+    facts: dict[str, str] = {}
+    labelled = (*_FACT.findall(rest), *_PLAIN_FACT.findall(rest))
+    for label, value in labelled[:MAX_ITEMS]:
+        facts.setdefault(label.strip(), value[:MAX_TEXT])
+    if len(facts) == len(labelled):
+        rest = _PLAIN_FACT.sub("", _FACT.sub("", rest))
+    rest = re.sub(r"\n{3,}", "\n\n", _LONE_MARK.sub("", rest))
+    return headline.removesuffix(":")[:MAX_TEXT], facts, rest.strip()[:MAX_DETAILS]
 
 
 def _without_messages(message: str) -> str:

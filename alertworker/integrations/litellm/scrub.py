@@ -43,19 +43,21 @@ _NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail
 
 #: Where LiteLLM's own additions to a message begin; they may repeat the messages.
 _ADDITIONS: Final = re.compile(
-    r"\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
+    r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
+#: What is looked for from many places is bounded, so that a text of a million characters takes a second and not an hour.
 _CERTAIN: Final = r"""(?x)
     (?<=//)[^\s/@]+@                                                                  # user and password of a URL
     | https?://hooks\.slack\.com/[^\s'"<>,;)]+
-    | https?://[^\s'"<>,;)]*(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
-    | (?<=[?&])[^\s=&]+=[^\s&"']+                                                      # a URL's query
-    | \b(?:sk|pk|rk|gsk|xai|hf|gh[pos]|github_pat|glpat|xox[abposr]|xapp|AIza|ya29|AKIA|ASIA|pplx|r8)
+    | https?://[^\s'"<>,;)]{0,500}?(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
+    | (?<=[?&])[^\s=&?]*=[^\s&"']+                                                     # a URL's query
+    | (?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))                                        # also behind a "%3D"
+      (?:sk|pk|rk|gsk|xai|hf|gh[pos]|github_pat|glpat|xox[abposr]|xapp|AIza|ya29|AKIA|ASIA|pplx|r8)
       [-_.]?[A-Za-z0-9*_.\-]{8,}
     | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                     # JSON web token
     | \b(?i:(?P<scheme>bearer|basic)\s+)[A-Za-z0-9._~+/*=-]{6,}
-    | (?P<label>\b(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
+    | (?P<label>(?<![\w-])(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
       (?:\s+provided)?["']?\s*[:=]\s*["']?(?i:(?:bearer|basic)\s+)?)[^\s"',;&)}\]]{4,}
     | -----BEGIN[ A-Z]+-----[\s\S]*?(?:-----END[ A-Z]+-----|\Z)
     """
@@ -65,7 +67,7 @@ _SECRETS: Final = re.compile(
     _CERTAIN
     + r"""
     | \b[A-Fa-f0-9]{32,}\b
-    | \b(?=[A-Za-z0-9+/_-]*[0-9])(?=[A-Za-z0-9+/_-]*[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
+    | \b(?=[A-Za-z0-9+/_-]{0,64}?[0-9])(?=[A-Za-z0-9+/_-]{0,64}?[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
     """
 )
 
@@ -76,7 +78,7 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
     ``prompt`` gives the strings whose content must not appear; ``secrets`` are values known to be secret, whatever they
     look like.
     """
-    addition = _ADDITIONS.search(message)
+    addition = _ADDITIONS.search(message, 0, 2 * _MAX_MESSAGE)
     if addition is not None:
         message = message[: addition.start()]
     cut = len(message) > _MAX_MESSAGE

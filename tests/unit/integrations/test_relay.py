@@ -130,6 +130,45 @@ def test_a_change_of_a_key_names_fields_and_never_the_key() -> None:
     assert KEY not in event.model_dump_json()
 
 
+def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
+    """Keys by their hashes."""
+    event = read(
+        "Alert type: `virtual_key_deleted`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: `Virtual Key Deleted`\n"
+        f"\n*Arguments passed:*\ndata: `keys=['{KEY}', '{'a' * 64}'] key_aliases=None`\nlitellm_changed_by: `carol`\n"
+    )
+
+    assert isinstance(event, EntityChanged)
+    assert event.entity_id is not None
+    assert event.details == {"and": "a" * 64, "changed by": "carol"}
+    assert KEY not in event.model_dump_json()
+
+
+def test_the_link_to_a_trace_is_a_fact() -> None:
+    """LiteLLM puts it between message and metadata; ids in it are no secrets."""
+    link = "https://langfuse.example/project/p1/traces/0198a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"
+    event = relayed(
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: LLM API call failed: `boom`"
+        f"\n\n🪢 Langfuse Trace: `{link}`\n\n\n\n*Alerting Metadata*: \nticket: `T-17`\n\n"
+    )
+
+    assert event.facts == {"Langfuse trace": link}
+    assert event.metadata == {"ticket": "T-17"}
+    assert event.headline == "LLM API call failed: boom"
+
+
+def test_a_message_that_is_too_long_loses_its_middle() -> None:
+    """Its begin and the facts at its end are read, and what the excerpt at its end names is hidden in its begin."""
+    event = relayed(
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\n"
+        f"Message: LLM API call failed: `my private words {'and so on ' * 90_000}\nModel: gpt-4o\n"
+        "Messages: `[{'role': 'user', 'content': 'my private words'}]`\n`"
+    )
+
+    assert "private" not in event.model_dump_json()
+    assert event.headline.startswith("LLM API call failed: ")
+    assert event.facts == {"Model": "gpt-4o"}
+
+
 def test_secrets_in_errors_are_scrubbed() -> None:
     """Database addresses and keys of providers."""
     event = relayed(
@@ -170,6 +209,25 @@ def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
     assert isinstance(event, BudgetReported)
     assert (event.scope, event.entity_id, event.event) == (BudgetScope.CUSTOMER, "c1", "budget_crossed")
     assert (event.spend_nanos, event.max_nanos, event.soft_nanos) == (100_000_000_000, 100_500_000_000, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "entity"),
+    [
+        ({"event_group": "team_member", "user_id": "u1", "team_id": "t1"}, "u1:t1"),
+        ({"event_group": "proxy", "user_id": "default_user_id", "token": "T"}, "proxy"),
+        ({"event_group": "organization", "organization_id": "o1", "token": "T"}, "o1"),
+        ({"event_group": "project", "token": "a" * 64}, "a" * 64),
+    ],
+)
+def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) -> None:
+    """Whatever key met it: else the proxy's budget would be told of once for each key."""
+    body = {"spend": 1, "max_budget": 1, "event": "budget_crossed"} | fields
+
+    event = read_webhook(json.dumps(body).encode(), now=NOW)
+
+    assert isinstance(event, BudgetReported)
+    assert (event.scope, event.entity_id) == (fields["event_group"], entity)
 
 
 def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
