@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from alertworker.events.base import Count, Event, Moment, Name, Text
+from alertworker.events.base import NAMED, Count, Event, Moment, Name, Text
 
 #: The longest text of a relayed alert, in characters: LiteLLM's reports list every team.
 MAX_DETAILS: Final = 8_000
@@ -29,7 +29,7 @@ _Keyless = AfterValidator(keyless)
 KeylessName = Annotated[Name, _Keyless]
 KeylessText = Annotated[Text, _Keyless]
 Details = Annotated[str, StringConstraints(max_length=MAX_DETAILS, pattern=r"^[^\x00]*$"), _Keyless]
-KeylessMetadata = Annotated[dict[KeylessName, KeylessText], Field(max_length=32)]
+KeylessMetadata = Annotated[dict[KeylessName, KeylessText], Field(max_length=32, json_schema_extra=NAMED)]
 
 
 class Entity(StrEnum):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import uuid6
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 SCHEMA_VERSION: Final = 1
 
@@ -46,7 +46,15 @@ Cost = Annotated[int, Field(ge=0, le=MAX_NANOS)]
 #: A moment with its offset; a naive one is refused.
 Moment = AwareDatetime
 Tags = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)]
-Metadata = Annotated[dict[Name, Text], Field(max_length=MAX_ITEMS)]
+#: For the schema of a mapping whose keys are names: pydantic lets it hold any value under a key that is none.
+NAMED: Final[dict[str, JsonValue]] = {"additionalProperties": False}
+Metadata = Annotated[dict[Name, Text], Field(max_length=MAX_ITEMS, json_schema_extra=NAMED)]
+
+
+def _needs_its_type(schema: dict[str, Any]) -> None:
+    """Say in a schema what pydantic does not: without its type, which has a default here, no event can be told."""
+    if "type" in schema["properties"]:
+        schema["required"] = ["type", *schema.get("required", ())]
 
 
 class Event(BaseModel):
@@ -57,7 +65,13 @@ class Event(BaseModel):
     input, since it may hold a secret.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        ser_json_inf_nan="null",
+        json_schema_extra=_needs_its_type,
+    )
 
     event_id: UUID = Field(default_factory=new_id)
     occurred_at: Moment = Field(default_factory=lambda: datetime.now(UTC))

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import zstandard
@@ -108,9 +109,20 @@ def decode(events: object, encoding: str | None) -> Decoded:
 def explain(error: ValidationError) -> str:
     """Say what is wrong with an event, field by field, without repeating its content."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc'])) or 'event'}: {_reason(problem)}" for problem in problems[:10]
-    )
+    return "; ".join(f"{_place(problem) or 'event'}: {_reason(problem)}" for problem in problems[:10])
+
+
+def _place(problem: ErrorDetails) -> str:
+    """Give where it is, without the keys of a producer's own mappings, which are content, too."""
+    return ".".join(str(part) if isinstance(part, int) or part in _names() else "(a key)" for part in problem["loc"])
+
+
+@lru_cache(maxsize=1)
+def _names() -> frozenset[str]:
+    """Give the names that the contract itself has: fields, types, and pydantic's word for a mapping's key."""
+    schema = EVENTS.json_schema()
+    fields = {name for model in schema["$defs"].values() for name in model.get("properties", ())}
+    return frozenset({*fields, *schema["items"]["discriminator"]["mapping"], "[key]"})
 
 
 def _reason(problem: ErrorDetails) -> str:

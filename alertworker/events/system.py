@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.events.base import Count, Event, Moment, Name
+from alertworker.events.base import NAMED, Count, Event, Moment, Name
 
 
 class PublisherCounters(BaseModel):
@@ -19,7 +19,7 @@ class PublisherCounters(BaseModel):
     spooled: Count = 0
     replayed: Count = 0
     #: Events that are gone, by reason ("buffer_full", "spool_full", "spool_unwritable", "invalid", "refused").
-    dropped: dict[Name, Count] = Field(default_factory=dict, max_length=16)
+    dropped: dict[Name, Count] = Field(default_factory=dict, max_length=16, json_schema_extra=NAMED)
 
 
 class PublisherEvent(Event):

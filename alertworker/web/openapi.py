@@ -13,6 +13,7 @@ from starlette.routing import Route
 from alertworker import __version__
 from alertworker.events import AnyEvent
 from alertworker.events.batch import SEALED_TYPE
+from alertworker.web.events import MAX_BYTES, MAX_EVENTS
 from alertworker.web.services import SERVICES
 
 _REASON: Final = {"$ref": "#/components/responses/Refusal"}
@@ -54,19 +55,27 @@ def document() -> dict[str, Any]:
 
 
 def _events() -> dict[str, Any]:
-    one, many = (
-        {"$ref": "#/components/schemas/Event"},
-        {"type": "array", "items": {"$ref": "#/components/schemas/Event"}},
-    )
+    one = {"$ref": "#/components/schemas/Event"}
+    many = {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_EVENTS}
     error = _object({"index": {"type": "integer"}, "error": {"type": "string"}}, "index", "error")
     errors = {"type": "array", "items": error}
-    taken = _object({"batch_id": {"type": "string"}, "accepted": {"type": "integer"}, "errors": errors}, "batch_id")
+    taken = _object(
+        {"batch_id": {"type": "string"}, "accepted": {"type": "integer"}, "errors": errors},
+        "batch_id",
+        "accepted",
+        "errors",
+    )
     return {
         "summary": "Publish events",
         "security": _ANY_KEY,
-        "parameters": [_parameter("Idempotency-Key", "header", {"type": "string", "minLength": 1, "maxLength": 256})],
+        "parameters": [_parameter("Idempotency-Key", "header", {"type": "string", "pattern": "^[!-~]{1,256}$"})],
         "requestBody": {
             "required": True,
+            "description": (
+                f"One event, an array of them, or one a line, {MAX_BYTES} bytes at the most; or a publisher's sealed "
+                "batch with the headers alertworker-batch-id (a UUID), alertworker-sealed-at (ISO 8601) and "
+                "alertworker-count."
+            ),
             "content": {
                 "application/json": {"schema": {"oneOf": [one, many]}},
                 "application/x-ndjson": {"schema": {"type": "string"}},

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import zstandard
 
-from alertworker.events import Canary, RequestSucceeded
+from alertworker.events import EVENTS, Canary, RequestSucceeded
 from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, decode, seal
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -55,6 +55,27 @@ def test_reasons_do_not_repeat_the_input() -> None:
 
     assert "sk-secret" not in decoded.rejected[0].reason
     assert "call_id" in decoded.rejected[0].reason
+
+
+def test_reasons_do_not_repeat_keys_of_mappings_either() -> None:
+    """A key there is content, too."""
+    event = json.loads(CALL.model_dump_json()) | {"alerting_metadata": {"sk-secret": 7, "a" * 300: "x"}}
+
+    (rejected,) = decode([event], None).rejected
+
+    assert rejected.reason == (
+        "llm.request.succeeded.alerting_metadata.(a key): Input should be a valid string; "
+        "llm.request.succeeded.alerting_metadata.(a key).[key]: String should have at most 256 characters"
+    )
+
+
+def test_the_schema_says_that_an_event_needs_its_type() -> None:
+    """Without it nothing tells what it is."""
+    schema = EVENTS.json_schema()
+    names = [ref.rpartition("/")[2] for ref in schema["items"]["discriminator"]["mapping"].values()]
+
+    assert names
+    assert [name for name in names if "type" not in schema["$defs"][name]["required"]] == []
 
 
 @pytest.mark.parametrize(

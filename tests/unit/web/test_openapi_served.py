@@ -1,0 +1,84 @@
+"""What the OpenAPI document promises is what is served, whatever is sent: found out by schemathesis."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import negative_data_rejection
+from starlette.applications import Starlette
+
+from alertworker.alerts import AlertType
+from alertworker.pipeline import Trial
+from alertworker.store import Readings
+from alertworker.web.app import build_app
+from alertworker.web.context import Context
+from alertworker.web.keys import Keys
+from alertworker.web.look import Look
+from alertworker.web.openapi import document
+from alertworker.web.outbox import Outbox
+
+KEY: Final = {"Authorization": "Bearer admin-key"}
+#: The key is sent by the test: a request that is made up bad must be bad for another reason.
+CONFIG: Final = {"generation": {"with-security-parameters": False}}
+EXAMPLES: Final = settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+OPERATIONS: Final[dict[tuple[str, str], dict[str, Any]]] = {
+    (path, method.upper()): operation
+    for path, operations in document()["paths"].items()
+    for method, operation in operations.items()
+}
+LINES: Final = (
+    st.lists(st.sampled_from([b'{"type": "system.canary"}', b""]), min_size=1).map(b"\n".join).filter(bytes.strip)
+)
+schemathesis.openapi.media_type("application/x-ndjson", LINES)
+WITH_INPUT: Final = [name for name, operation in OPERATIONS.items() if "parameters" in operation]
+
+
+def app() -> Starlette:
+    """Give the web application, with a broker that takes everything and a receiver that says yes."""
+    readings = Readings({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
+
+    def try_service(service: str, _now: datetime) -> list[Trial]:
+        return [Trial(service, AlertType.LLM_EXCEPTIONS, "sent", "ok", body="{}")]
+
+    return build_app(
+        Context(
+            keys=Keys(publish="publish-key", admin="admin-key"),
+            outbox=Outbox(lambda _batch: None),
+            try_service=try_service,
+            look=Look(lambda _now: readings, lambda: None),
+        )
+    )
+
+
+def check(name: tuple[str, str], mode: GenerationMode) -> None:
+    """Send what schemathesis makes up for one operation, and hold each answer against the document."""
+    schema = schemathesis.openapi.from_asgi("/openapi.json", app(), config=schemathesis.Config.from_dict(CONFIG))
+    path, method = name
+
+    @seed(1)
+    @EXAMPLES
+    @given(schema[path][method].as_strategy(mode))
+    def each(case: Case[Any]) -> None:
+        answer = case.call(headers=KEY)
+        partly = answer.status_code == 202 and answer.json()["errors"]
+        case.validate_response(answer, excluded_checks=[negative_data_rejection] if partly else [])
+
+    each()
+
+
+@pytest.mark.parametrize("name", OPERATIONS, ids=" ".join)
+def test_what_fits_the_document_is_served_as_it_says(name: tuple[str, str]) -> None:
+    """With a status, a type and a body that it describes, and only to who has the key."""
+    check(name, GenerationMode.POSITIVE)
+
+
+@pytest.mark.parametrize("name", WITH_INPUT, ids=" ".join)
+def test_what_does_not_fit_is_refused_as_it_says(name: tuple[str, str]) -> None:
+    """Of several events the good ones are taken, and the bad ones named."""
+    check(name, GenerationMode.NEGATIVE)
