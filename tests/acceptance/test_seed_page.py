@@ -15,35 +15,7 @@ from alertworker.publisher import BrokerTransport, Publisher
 from tests.acceptance.internet import proxy_to
 from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
-
-PAGE = """
-model_list:
-  - model_name: gpt-4
-    litellm_params:
-      model: openai/fake
-      api_key: fake-key
-      api_base: https://exampleopenaiendpoint-production.up.railway.app/
-
-general_settings:
-  master_key: sk-1234
-  alerting: ["slack"]
-  alerting_threshold: 0.0001 # (Seconds) set an artificially low threshold for testing alerting
-  alert_to_webhook_url: {
-    "llm_exceptions": ["os.environ/SLACK_WEBHOOK_URL", "os.environ/SLACK_WEBHOOK_URL_2"],
-    "llm_too_slow": ["https://webhook.site/7843a980-a494-4967-80fb-d502dbc16886", "https://webhook.site/28cfb179-f4fb-4408-8129-729ff55cf213"],
-    "llm_requests_hanging": ["os.environ/SLACK_WEBHOOK_URL_5", "os.environ/SLACK_WEBHOOK_URL_6"],
-    "budget_alerts": ["os.environ/SLACK_WEBHOOK_URL_7", "os.environ/SLACK_WEBHOOK_URL_8"],
-    "db_exceptions": ["os.environ/SLACK_WEBHOOK_URL_9", "os.environ/SLACK_WEBHOOK_URL_10"],
-    "daily_reports": ["os.environ/SLACK_WEBHOOK_URL_11", "os.environ/SLACK_WEBHOOK_URL_12"],
-    "spend_reports": ["os.environ/SLACK_WEBHOOK_URL_13", "os.environ/SLACK_WEBHOOK_URL_14"],
-    "cooldown_deployment": ["os.environ/SLACK_WEBHOOK_URL_15", "os.environ/SLACK_WEBHOOK_URL_16"],
-    "new_model_added": ["os.environ/SLACK_WEBHOOK_URL_17", "os.environ/SLACK_WEBHOOK_URL_18"],
-    "outage_alerts": ["os.environ/SLACK_WEBHOOK_URL_19", "os.environ/SLACK_WEBHOOK_URL_20"],
-  }
-
-litellm_settings:
-  success_callback: ["langfuse"]
-"""
+from tests.seed_page import SEVERAL_CHANNELS_EACH
 
 
 @pytest.fixture
@@ -65,7 +37,7 @@ def test_a_slow_call_is_one_post_to_each_address_of_its_type(
 ) -> None:
     """The request that the page sends is slow for its threshold; nothing else is posted anywhere."""
     slack, environ = site
-    stack = Stack(tmp_path / "s", PAGE, environ)
+    stack = Stack(tmp_path / "s", SEVERAL_CHANNELS_EACH, environ)
     try:
         stack.up()
         publisher = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool", threshold_seconds=0.0001)

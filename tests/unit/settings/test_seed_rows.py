@@ -1,146 +1,134 @@
-"""LiteLLM's alerting page, row by row, and its examples of ``general_settings``: none can go missing."""
+"""LiteLLM's alerting page, row by row and example by example: none can go missing."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 
 import pytest
 
-from alertworker.alerts import CATALOGUE, OURS
-from alertworker.settings import load_settings
+from alertworker.alerts import CATALOGUE, OURS, AlertType
+from alertworker.budgets import SHARES
+from alertworker.channels import build_channel
+from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.pipeline import Runtime, routed
+from alertworker.settings import Settings, load_settings
 from alertworker.settings.model import AlertingArgs
+from alertworker.web.services import SERVICES
+from tests import seed_page
 
-#: The page's tables of alert types: name and whether it is on by default.
-TYPES: Final = {
-    "llm_exceptions": True,
-    "llm_too_slow": True,
-    "llm_requests_hanging": True,
-    "cooldown_deployment": True,
-    "new_model_added": True,
-    "outage_alerts": True,
-    "region_outage_alerts": True,
-    "budget_alerts": True,
-    "spend_reports": True,
-    "failed_tracking_spend": True,
-    "daily_reports": True,
-    "fallback_reports": True,
-    "db_exceptions": True,
-    "new_virtual_key_created": False,
-    "virtual_key_updated": False,
-    "virtual_key_deleted": False,
-    "new_team_created": False,
-    "team_updated": False,
-    "team_deleted": False,
-    "new_internal_user_created": False,
-    "internal_user_updated": False,
-    "internal_user_deleted": False,
-}
-#: The page's table of ``alerting_args``; times in seconds.
-ARGS: Final = {
-    "daily_report_frequency": 43_200,
-    "report_check_interval": 3_600,
-    "budget_alert_ttl": 86_400,
-    "outage_alert_ttl": 60,
-    "region_outage_alert_ttl": 60,
-    "minor_outage_alert_threshold": 5,
-    "major_outage_alert_threshold": 10,
-    "max_outage_alert_list_size": 1_000,
-    "log_to_console": False,
-}
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
-HOOK: Final = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T000/B000/canary"}
-QUICK_START: Final = """
-general_settings:
-  alerting: ["slack"]
-  alerting_threshold: 300 # sends alerts if requests hang for 5min+ and responses take 5min+
-  spend_report_frequency: "1d" # [Optional] set as 1d, 2d, 30d .... Specify how often you want a Spend Report to be sent
+ON: Final = {name for name, on in seed_page.TYPES.items() if on}
+SLACK: Final = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T000/B000/canary"}
+NUMBERED: Final = {f"SLACK_WEBHOOK_URL_{number}": f"{SLACK['SLACK_WEBHOOK_URL']}{number}" for number in range(2, 21)}
+MAPPED: Final = {
+    "llm_exceptions", "llm_too_slow", "llm_requests_hanging", "budget_alerts", "db_exceptions", "daily_reports",
+    "spend_reports", "cooldown_deployment", "new_model_added", "outage_alerts",
+}  # fmt: skip
+#: Each example with its environment, the types it turns on, the kinds of its channels, and the service that tests it.
+EXAMPLES: Final[dict[str, tuple[str, dict[str, str], set[str], set[str], str]]] = {
+    "quick start": (seed_page.QUICK_START, SLACK, ON, {"slack"}, "slack"),
+    "redacted": (seed_page.REDACTED, SLACK, {"spend_reports"}, {"slack"}, "slack"),
+    "chosen types": (seed_page.CHOSEN, SLACK, MAPPED - {"outage_alerts"}, {"slack"}, "slack"),
+    "a channel each": (seed_page.ONE_CHANNEL_EACH, {}, ON, {"slack"}, "slack"),
+    "channels each": (seed_page.SEVERAL_CHANNELS_EACH, SLACK | NUMBERED, ON, {"slack"}, "slack"),
+    "teams": (seed_page.TEAMS, {"SLACK_WEBHOOK_URL": seed_page.TEAMS_URL}, ON, {"ms_teams"}, "slack"),
+    "discord": (seed_page.DISCORD, {}, ON, {"discord"}, "slack"),
+    "webhook": (seed_page.WEBHOOK, {"WEBHOOK_URL": seed_page.WEBHOOK_URL}, ON, {"budget_webhook"}, "webhook"),
+    "regions": (seed_page.REGIONS, SLACK, {"region_outage_alerts"}, {"slack"}, "slack"),
+    "regions, tuned": (seed_page.REGIONS_TUNED, SLACK, {"region_outage_alerts"}, {"slack"}, "slack"),
+}
 
-  # [OPTIONAL ALERTING ARGS]
-  alerting_args:
-    daily_report_frequency: 43200 # 12 hours in seconds
-    report_check_interval: 3600 # 1 hour in seconds
-    budget_alert_ttl: 86400 # 24 hours in seconds
-    outage_alert_ttl: 60 # 1 minute in seconds
-    region_outage_alert_ttl: 60 # 1 minute in seconds
-    minor_outage_alert_threshold: 5
-    major_outage_alert_threshold: 10
-    max_outage_alert_list_size: 1000
-    log_to_console: false
-"""
-REDACTED: Final = """
-general_settings:
-  alerting: ["slack"]
-  alert_types: ["spend_reports"]
 
-litellm_settings:
-  redact_messages_in_exceptions: True
-"""
-CHOSEN: Final = """
-general_settings:
-  alerting: ["slack"]
-  alert_types: [
-    "llm_exceptions",
-    "llm_too_slow",
-    "llm_requests_hanging",
-    "budget_alerts",
-    "spend_reports",
-    "db_exceptions",
-    "daily_reports",
-    "cooldown_deployment",
-    "new_model_added",
-  ]
-"""
-REGIONS: Final = """
-general_settings:
-  alerting: ["slack"]
-  alert_types: ["region_outage_alerts"]
-  alerting_args:
-    region_outage_alert_ttl: 60 # time-window in seconds
-    minor_outage_alert_threshold: 5 # number of errors to trigger a minor alert
-    major_outage_alert_threshold: 10 # number of errors to trigger a major alert
-"""
+def load(tmp_path: Path, name: str) -> Settings:
+    """Load an example, word for word."""
+    text, environ, *_ = EXAMPLES[name]
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load_settings(environ=environ, config=path)
+
+
+def goes_to(settings: Settings, kind: str) -> set[str]:
+    """Give the addresses that an alert of a type goes to."""
+    names = settings.router().decide(AlertType(kind), {"alert_type": kind}, now=NOW).channels
+    channels: list[Any] = [channel for channel in settings.channels if channel.name in names]
+    return {channel.url.get_secret_value() for channel in channels}
 
 
 def test_every_type_of_the_page_has_its_default() -> None:
     """Under the page's name, on where the page says so."""
     known = {kind.value: spec.on_by_default for kind, spec in CATALOGUE.items()}
 
-    assert {name: known.get(name) for name in TYPES} == TYPES
+    assert {name: known.get(name) for name in seed_page.TYPES} == seed_page.TYPES
 
 
 def test_every_row_of_alerting_args_has_its_default() -> None:
-    """No row is missing, and we add none under LiteLLM's name."""
-    assert AlertingArgs().model_dump(include=set(ARGS)) == ARGS
+    """No row is missing."""
+    assert AlertingArgs().model_dump(include=set(seed_page.ARGS)) == seed_page.ARGS
 
 
-@pytest.mark.parametrize(
-    ("text", "types"),
-    [
-        (QUICK_START, {name for name, on in TYPES.items() if on}),
-        (REDACTED, {"spend_reports"}),
-        (
-            CHOSEN,
-            {
-                "llm_exceptions", "llm_too_slow", "llm_requests_hanging", "budget_alerts", "spend_reports",
-                "db_exceptions", "daily_reports", "cooldown_deployment", "new_model_added",
-            },
-        ),
-        (REGIONS, {"region_outage_alerts"}),
-    ],
-    ids=["quick start", "redacted", "chosen types", "regions"],
-)  # fmt: skip
-def test_an_example_of_the_page_loads(tmp_path: Path, text: str, types: set[str]) -> None:
-    """Word for word; of the page's types exactly those are in force that the example asks for."""
-    path = tmp_path / "config.yaml"
-    path.write_text(text)
+def test_thresholds_and_services_are_the_pages() -> None:
+    """When a share of a budget is told, and what can be tested by name."""
+    assert SHARES == seed_page.SHARES
+    assert set(seed_page.SERVICES) <= set(SERVICES)
 
-    settings = load_settings(environ=HOOK, config=path)
 
-    asked = {kind.value for kind in settings.alert_types - OURS if kind.value in TYPES}
-    assert asked == types
-    assert settings.alerting_args.model_dump(include=set(ARGS)) == ARGS
-    assert settings.router().decide(next(iter(settings.alert_types - OURS)), {}, now=NOW).channels == tuple(
-        channel.name for channel in settings.channels
-    )
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_of_the_page_works(tmp_path: Path, name: str) -> None:
+    """Exactly the types it asks for are on, by the page's arguments, and its channel can be tested."""
+    _, _, types, kinds, service = EXAMPLES[name]
+    settings = load(tmp_path, name)
+    channels = {config.name: build_channel(config) for config in settings.channels}
+    runtime = Runtime(cast("Any", None), cast("Any", None), channels, settings.router())
+
+    assert {kind.value for kind in settings.alert_types - OURS if kind.value in seed_page.TYPES} == types
+    assert settings.alerting_args.model_dump(include=set(seed_page.ARGS)) == seed_page.ARGS
+    assert {channel.kind for channel in channels.values()} == kinds
+    assert {kind for _, kind in routed(service, settings.alert_types, runtime)}
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("name", ["quick start", "redacted", "chosen types", "teams", "discord", "regions"])
+def test_all_that_is_on_goes_to_the_one_chat(tmp_path: Path, name: str) -> None:
+    """Where the example names one address."""
+    settings = load(tmp_path, name)
+
+    for kind in settings.alert_types:
+        assert len(goes_to(settings, kind.value)) == 1
+
+
+def test_each_type_goes_to_the_addresses_that_it_is_mapped_to(tmp_path: Path) -> None:
+    """To one, or to each of several, whether they stand in the file or in the environment."""
+    one, several = load(tmp_path, "a channel each"), load(tmp_path, "channels each")
+    environ = SLACK | NUMBERED
+
+    for kind in MAPPED:
+        assert goes_to(one, kind) == {
+            "https://hooks.slack.com/services/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"
+        }
+        assert len(goes_to(several, kind)) == 2
+    assert goes_to(several, "llm_exceptions") == {environ["SLACK_WEBHOOK_URL"], environ["SLACK_WEBHOOK_URL_2"]}
+    assert goes_to(several, "outage_alerts") == {environ["SLACK_WEBHOOK_URL_19"], environ["SLACK_WEBHOOK_URL_20"]}
+
+
+def test_thresholds_of_the_examples_are_in_force(tmp_path: Path) -> None:
+    """Five minutes, or a tenth of a millisecond; and a report each day."""
+    assert load(tmp_path, "quick start").alerting_threshold == load(tmp_path, "teams").alerting_threshold == 300
+    assert load(tmp_path, "quick start").spend_report_frequency == "1d"
+    assert load(tmp_path, "a channel each").alerting_threshold == 0.0001
+
+
+def test_the_budget_webhook_gets_budgets_only(tmp_path: Path) -> None:
+    """As the page's webhook does."""
+    settings = load(tmp_path, "webhook")
+
+    assert {kind for kind in ON if goes_to(settings, kind)} == {"budget_alerts"}
+    assert goes_to(settings, "budget_alerts") == {seed_page.WEBHOOK_URL}
+
+
+def test_messages_are_withheld_as_the_example_says() -> None:
+    """The proxy's side reads it."""
+    config = {"litellm_settings": {"redact_messages_in_exceptions": True}}
+
+    assert CallbackOptions.read({}, config).show_messages is False
