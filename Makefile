@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install litellm run demo format lint types imports test check chaos torture bench clean
+.PHONY: help install litellm run demo format lint types imports test check chaos fuzz torture bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ check: format lint types imports test ## Everything above
 chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
 
+fuzz: $(STAMP) ## Fuzz what reads other people's bytes, each reader for TIME=60 seconds
+	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz
+	for target in slack relay batch http; do $(BIN)/python -m tests.fuzz $$target $(or $(TIME),60) || exit 1; done
+
 torture: $(STAMP) litellm ## LiteLLM's own alerting and ours on the same faults; ROWS=name,… for some only
 	$(BIN)/python -m bench.torture $(ROWS)
 
@@ -60,4 +64,4 @@ bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Cele
 	$(BIN)/python -m bench
 
 clean: ## Remove what was made
-	rm -rf $(VENV) $(LITELLM) dist build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LITELLM) .fuzz dist build .pytest_cache .mypy_cache .ruff_cache

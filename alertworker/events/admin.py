@@ -13,7 +13,8 @@ from alertworker.events.base import NAMED, Count, Event, Moment, Name, Text
 #: The longest text of a relayed alert, in characters: LiteLLM's reports list every team.
 MAX_DETAILS: Final = 8_000
 #: LiteLLM's virtual keys, and the provider keys that look like them; its own short form ("sk-...abcd") is no key.
-_KEY: Final = re.compile(r"\bsk-[A-Za-z0-9_*-]{6,}")
+#: Not within a word ("task-management"), but for a percent-encoded character before it.
+_KEY: Final = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))sk-[A-Za-z0-9_*-]{6,}")
 
 
 def keyless(text: str) -> str:

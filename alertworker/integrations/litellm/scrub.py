@@ -46,7 +46,7 @@ _ADDITIONS: Final = re.compile(
     r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
-#: What is looked for from many places is bounded, so that a text of a million characters takes a second and not an hour.
+#: What is looked for from many places is bounded: a text of a million characters takes a second and not an hour.
 _CERTAIN: Final = r"""(?x)
     (?<=//)[^\s/@]+@                                                                  # user and password of a URL
     | https?://hooks\.slack\.com/[^\s'"<>,;)]+

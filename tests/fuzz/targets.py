@@ -1,0 +1,80 @@
+"""What reads other people's bytes, and what must hold of it whatever comes in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from alertworker.events import EVENT, EVENTS, Event
+from alertworker.events.batch import BatchError, Decoded, decode
+from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
+from alertworker.web.answers import Refusal
+from alertworker.web.events import receive
+
+NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+#: A virtual key. Seeds hold it; nothing that comes out does, but where it is part of a longer word.
+KEY: Final = "sk-live0123456789abcdefghij"
+_SHOWN: Final = re.compile(rf"(?<![A-Za-z0-9]){KEY}")
+
+
+def slack(data: bytes) -> None:
+    """LiteLLM's text for a chat: whatever it says, it becomes an event that the line takes."""
+    whole(read_slack(json.dumps({"text": data.decode("utf-8", "replace")}).encode(), now=NOW, host="p1"))
+
+
+def relay(data: bytes) -> None:
+    """A body for either relay: an event that the line takes, or refused as no JSON object."""
+    for read in (read_slack, read_webhook):
+        try:
+            event = read(data, now=NOW)
+        except RelayError:
+            continue
+        whole(event)
+
+
+def whole(event: Event) -> None:
+    """Hold that an event travels, and that no key is in it."""
+    text = event.model_dump_json(exclude_none=True)
+    assert EVENT.validate_json(text) == event
+    assert not _SHOWN.search(text)
+
+
+def batch(data: bytes) -> None:
+    """A batch: its good events can be read again, its bad ones have a reason that repeats nothing, or it is none."""
+    with suppress(BatchError):
+        _read(decode(data, None))
+
+
+def _read(decoded: Decoded) -> None:
+    again = EVENTS.dump_json(decoded.events, exclude_none=True)
+    assert EVENTS.validate_json(again) == decoded.events
+    for rejected in decoded.rejected:
+        assert rejected.reason
+        assert not _SHOWN.search(rejected.reason)
+
+
+def http(data: bytes) -> None:
+    """A body of plain events: each is sealed or named, or all are refused with a status that the document has."""
+    try:
+        received = receive(data, ("", "gzip", "zstd")[len(data) % 3], None, now=NOW)
+    except Refusal as refusal:
+        if refusal.status not in {400, 413, 415, 422}:
+            raise
+        return
+    assert not _SHOWN.search(json.dumps(received.errors))
+    if received.batch is not None:
+        again = decode(received.batch.body, "zstd")
+        assert (len(again.events), again.rejected) == (received.batch.count, [])
+
+
+#: A new target is a function and a line.
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "slack": slack,
+    "relay": relay,
+    "batch": batch,
+    "http": http,
+}
