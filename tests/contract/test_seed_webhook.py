@@ -42,7 +42,7 @@ def told(event: BudgetEvent, scope: BudgetScope, **known: Any) -> dict[str, Any]
 
 
 def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
-    """With the types of its specification; of `spend_tracked` docs/channels.md says why it is not."""
+    """With the types of its specification."""
     events, groups = set(), set()
     for event, scope in product(BudgetEvent, BudgetScope):
         read = told(event, scope, **KNOWN)
@@ -51,8 +51,7 @@ def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
         assert set(read) == set(seed_page.FIELDS) | seed_page.SAMPLE_FIELDS
         assert [name for name, types in seed_page.FIELDS.items() if not isinstance(read[name], types)] == []
 
-    assert set(seed_page.EVENTS) - events == {"spend_tracked"}
-    assert events < set(seed_page.EVENTS)
+    assert events == set(seed_page.EVENTS)
     assert set(seed_page.GROUPS) <= groups
 
 

@@ -209,8 +209,8 @@ def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
     message, *marked = message.split(_METADATA)
     metadata: dict[str, str] = {}
     for item in marked:
-        key, _, value = item.partition(": `")
-        if key and len(metadata) < MAX_ITEMS:
+        key, separator, value = item.partition(": `")
+        if key and separator and len(metadata) < MAX_ITEMS:
             metadata[key[:MAX_NAME]] = value.rstrip("\n").removesuffix("`")[:MAX_TEXT]
     return fields, message.strip(), metadata
 

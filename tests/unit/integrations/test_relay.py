@@ -156,6 +156,17 @@ def test_the_link_to_a_trace_is_a_fact() -> None:
     assert event.headline == "LLM API call failed: boom"
 
 
+def test_metadata_without_a_value_is_none() -> None:
+    """A caller's own text may hold the mark of metadata; it is not shown for that."""
+    event = relayed(
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: boom\nMessages: `my\n\n"
+        "*Alerting Metadata*: \nprivate words`\n"
+    )
+
+    assert event.metadata == {}
+    assert "private" not in event.model_dump_json()
+
+
 def test_a_message_that_is_too_long_loses_its_middle() -> None:
     """Its begin and the facts at its end are read, and what the excerpt at its end names is hidden in its begin."""
     event = relayed(
