@@ -12,7 +12,7 @@ from bench.torture.ledger import Ledger
 from bench.torture.pair import running
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_a_receiver_in_trouble_and_processes_that_are_killed_lose_and_repeat_nothing(tmp_path: Path) -> None:
     """A receiver that answers 500, one that asks to wait, one that is away, and SIGKILL to proxy and workers."""
     setup = replace(delivery.RECEIVERS, worker={"group_interval": 2})
