@@ -30,7 +30,8 @@ from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
 from alertworker.store.migrations import is_made, upgrade
 
-celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"])
+celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"], task_cls="alertworker.acknowledging:Task")
+celery.steps["worker"].add("alertworker.acknowledging:Loop")
 celery.config_from_object(
     "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.celery_defaults"
 )

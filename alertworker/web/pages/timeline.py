@@ -17,6 +17,7 @@ _STEPS: Final[Mapping[str, str]] = {
     Step.RESOLVED: "told that it is over",
     Step.PASSED: "told that it came and went",
     Step.DIGEST: "told with others",
+    Step.TRACKED: "told what a call cost",
     Step.TEST: "tested",
 }
 
