@@ -29,6 +29,8 @@ _COLOURS: Final = {"High": "Attention", "Medium": "Warning", "Low": "Accent"}
 #: https://learn.microsoft.com/en-us/adaptive-cards/authoring-cards/text-features: the markdown that cards understand,
 #: and the braces of the dates that they put in.
 _MARKUP: Final = re.compile(r"([\\&`*_\[\]()<>{}#~|])")
+#: What makes a list, a heading or a rule of a text that begins with it.
+_LEADING: Final = re.compile(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=](?:[-+=\s]|$)))")
 #: https://github.com/MicrosoftDocs/msteams-docs/issues/1810: "we return 200 with error in the response body".
 _REFUSED: Final = re.compile(r"message delivery failed with error(.*returned HTTP error (?P<status>[45]\d\d))?")
 
@@ -81,7 +83,7 @@ class Teams(BaseChannel):
 
 def escape(text: str, limit: int) -> str:
     """Make a user's text harmless in a card's markdown, at most ``limit`` characters before that."""
-    return _MARKUP.sub(r"\\\1", cut(one_line(text), limit))
+    return _LEADING.sub(r"\1\\", _MARKUP.sub(r"\\\1", cut(one_line(text), limit)))
 
 
 def _head(message: Message) -> list[dict[str, Any]]:

@@ -15,11 +15,8 @@ from tests.contract.rules.shape import keys
 _MOST = 28 * 1024
 #: The parser that cards' own renderer is used with.
 _MARKDOWN = MarkdownIt("js-default")
-#: What text may become: nothing that leads anywhere, hides or stands out; at the most a list.
-_PLAIN = {
-    "paragraph_open", "paragraph_close", "inline", "text", "softbreak", "hardbreak", "list_item_open",
-    "list_item_close", "bullet_list_open", "bullet_list_close", "ordered_list_open", "ordered_list_close",
-}  # fmt: skip
+#: What text may become: nothing that leads anywhere, hides or stands out.
+_PLAIN = {"paragraph_open", "paragraph_close", "inline", "text", "softbreak", "hardbreak"}
 _CHOICES = {
     "weight": {"Lighter", "Default", "Bolder"},
     "size": {"Small", "Default", "Medium", "Large", "ExtraLarge"},
