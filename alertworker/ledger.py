@@ -2,6 +2,7 @@
 
 Pure, and additive throughout: any cutting of the same calls into batches, in any order, adds up to the same rows.
 A request is in the dimension "team" exactly once, so that totals are sums of that dimension; tags are never summed up.
+One without a team, or without a tag, is under "" there.
 """
 
 from __future__ import annotations
@@ -278,7 +279,7 @@ def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
     for dimension, entity in caller.named:
         if entity:
             yield dimension, entity, ""
-    for tag in dict.fromkeys(caller.tags):
+    for tag in dict.fromkeys(caller.tags or ("",)):
         yield "tag", tag, ""
     named = dict(caller.named)
     for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):

@@ -96,7 +96,11 @@ class LedgerStatements(NameStatements):
         known = self._known(SPEND, SpendKey._fields, [key for key in spend if (key.day, key.dimension) in room])
         return capped(
             spend,
-            known=[*map(SpendKey._make, known), *(key for key in spend if (key.dimension, key.entity) in kept)],
+            # What has no value at all, such as a tag, stays what it is: nobody chose it.
+            known=[
+                *map(SpendKey._make, known),
+                *(key for key in spend if not key.entity or (key.dimension, key.entity) in kept),
+            ],
             room=room,
             place=lambda key: (key.day, key.dimension),
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),

@@ -108,6 +108,7 @@ def test_files_are_exact_and_end_at_the_cutover(
     book = SqlSpendBook(store.engine)
     assert (book.total(DAYS).requests, book.total(DAYS).spend_nanos) == (5, 2_123_456_790)
     assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", DAYS)} == {
+        "": 2_000_000_000,
         "x": 123_456_790,
         "y": 123_456_789,
     }

@@ -84,7 +84,7 @@ def test_the_same_batch_thrice_counts_once(runtime: Runtime, outbox: Outbox, sto
     run_until_quiet(runtime, NOW)
 
     assert spend_of(store, "team") == {"search": 27_000}
-    assert spend_of(store, "tag") == {"x": 13_500, "y": 13_500}
+    assert spend_of(store, "tag") == {"": 13_500, "x": 13_500, "y": 13_500}
     assert len(outbox.sent) == 1
 
 

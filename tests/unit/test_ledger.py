@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.capping import OTHER, capped
-from alertworker.events import AttemptFailed, Event, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.events import AttemptFailed, EndEvent, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
 from alertworker.latency import BOUNDS, Latency, bucket_of
 from alertworker.ledger import FallbackKey, FallbackSums, Ledger, OutcomeKey, SpendKey, SpendSums
@@ -86,6 +86,16 @@ def test_a_total_counts_a_request_once_however_many_tags_it_has(events: list[Eve
 
     assert sum(sums.requests for sums in teams) == len(ended)
     assert sum(sums.spend_nanos for sums in teams) == sum(event.cost_nanos or 0 for event in ended)
+
+
+@given(st.lists(calls(), max_size=30))
+def test_what_has_no_tag_is_told_by_name(events: list[Event]) -> None:
+    """Every call without one is under "", exactly once."""
+    untagged = [event for event in events if isinstance(event, EndEvent) and not event.tags]
+    found = [sums for key, sums in ledger_of(events).spend().items() if (key.dimension, key.entity) == ("tag", "")]
+
+    assert sum(sums.requests for sums in found) == len(untagged)
+    assert sum(sums.spend_nanos for sums in found) == sum(event.cost_nanos or 0 for event in untagged)
 
 
 @given(st.lists(calls(), max_size=30), st.integers(0, 5))
