@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from alertworker.figures import BudgetFigures
+from alertworker.tables import Attachment, Chart, Table
 
 
 class Severity(StrEnum):
@@ -161,7 +162,8 @@ class Alert:
     ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
     label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences, and ``parts`` say how many of
     them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
-    condition that is raised on a higher level than it has, rises. ``figures`` are a budget's.
+    condition that is raised on a higher level than it has, rises. ``figures`` are a budget's; ``tables``, ``chart`` and
+    ``attachments`` are a report's.
     """
 
     type: AlertType
@@ -178,6 +180,9 @@ class Alert:
     metadata: Mapping[str, str] = field(default_factory=dict)
     level: int = 1
     figures: BudgetFigures | None = None
+    tables: tuple[Table, ...] = ()
+    chart: Chart | None = None
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -213,6 +218,8 @@ class OpenAlert:
     last_at: datetime
     fingerprint: str = ""
     figures: BudgetFigures | None = None
+    tables: tuple[Table, ...] = ()
+    chart: Chart | None = None
     level: int = 1
     opened: bool = False
     rose: bool = False

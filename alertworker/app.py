@@ -168,6 +168,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         retry=settings.retry.policy(),
         zone=ZoneInfo(settings.time_zone),
         proxy_url=settings.proxy_base_url,
+        public_url=settings.public_url,
         heartbeat=_heartbeat(settings),
         heartbeat_seconds=settings.heartbeat_interval,
         shadow=settings.shadow,

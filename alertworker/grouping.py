@@ -21,8 +21,12 @@ def compose(
     *,
     at: datetime,
     proxy_url: str | None = None,
+    public_url: str | None = None,
 ) -> Message:
-    """Give the message for a step; it counts, names and divides what no message before it has."""
+    """Give the message for a step; it counts, names and divides what no message before it has.
+
+    ``public_url`` is where people reach our own pages.
+    """
     count = alert.count - alert.told
     return Message(
         alert_id=alert.id,
@@ -39,9 +43,12 @@ def compose(
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(alert.metadata),
         proxy_url=proxy_url,
+        page_url=f"{public_url.rstrip('/')}/alerts/{alert.id}" if public_url else None,
         fingerprint=alert.fingerprint,
         labels=dict(alert.labels),
         figures=alert.figures,
+        tables=alert.tables,
+        chart=alert.chart,
     )
 
 

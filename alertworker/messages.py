@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.figures import BudgetFigures
+from alertworker.tables import Attachment, Chart, Table
 
 
 class Step(StrEnum):
@@ -52,7 +53,9 @@ class Message(BaseModel):
     order to show; ``members`` name occurrences, of which ``members_more`` are left out; ``count`` is what this message
     counts and ``total`` what the alert counts since ``since``; ``metadata`` is what the caller asked to have shown.
     ``at`` is when this step happened. ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that
-    are programs. ``entries`` are the messages of a digest. Every string is raw: it may contain anything a caller typed.
+    are programs. ``entries`` are the messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that
+    can show them, and ``attachments`` its files, which are read beside the message and never kept in it. ``page_url``
+    is where to read on. Every string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -72,7 +75,17 @@ class Message(BaseModel):
     members_more: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)
     proxy_url: str | None = None
+    page_url: str | None = None
     fingerprint: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     figures: BudgetFigures | None = None
+    tables: tuple[Table, ...] = ()
+    chart: Chart | None = None
+    attachments: tuple[Attachment, ...] = Field(default=(), exclude=True)
     entries: Annotated[tuple[Entry, ...], Field(max_length=MAX_ENTRIES)] = ()
+
+    @property
+    def facts_beside_tables(self) -> dict[str, str]:
+        """Give the facts that none of the tables says, for receivers that get the tables."""
+        told = {label for table in self.tables for label in table.instead_of}
+        return {label: value for label, value in self.facts.items() if label not in told}

@@ -14,7 +14,9 @@ from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.messages import Message, Step
+from alertworker.money import dollars_from_nanos
 from alertworker.ports import Answer, Pace
+from alertworker.tables import Row, Table, Unit
 
 _STATUS: Final = {
     Step.FIRING: "firing",
@@ -42,6 +44,28 @@ class WebhookConfig(UrlConfig):
         return secrets
 
 
+class ColumnDocument(BaseModel):
+    """A column; in one of "dollars" the cells are exact amounts as text, and in one of "change" per cent, or "new"."""
+
+    name: str
+    unit: Unit
+
+
+class TableDocument(BaseModel):
+    """A report's table: its highest rows, how many ``more`` there are, and what those add up to (``rest``).
+
+    ``apart`` are rows for what has no team or no tag; ``total`` is of everything.
+    """
+
+    title: str
+    columns: tuple[ColumnDocument, ...]
+    rows: tuple[Row, ...]
+    more: int
+    rest: Row | None
+    apart: tuple[Row, ...]
+    total: Row | None
+
+
 class AlertDocument(BaseModel):
     """One message about an alert. Every text is as it came: escape it for where you show it."""
 
@@ -61,6 +85,8 @@ class AlertDocument(BaseModel):
     members: tuple[str, ...] = ()
     members_more: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)
+    tables: tuple[TableDocument, ...] = ()
+    page_url: str | None = None
 
 
 class WebhookDocument(BaseModel):
@@ -86,7 +112,8 @@ class Webhook(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the JSON body."""
-        fields: dict[str, Any] = message.model_dump(exclude={"type", "text", "entries", "proxy_url"})
+        fields: dict[str, Any] = message.model_dump(exclude={"type", "text", "entries", "proxy_url", "chart"})
+        fields["tables"] = tuple(map(_table, message.tables))
         status = _STATUS.get(message.step, "notice")
         data = AlertDocument(alert_type=message.type, status=status, **fields)
         document = WebhookDocument(type=f"alert.{message.step.value}", timestamp=message.at, data=data)
@@ -104,6 +131,24 @@ class Webhook(BaseChannel):
             signatures = (signer.sign(notification_id, now, body) for signer in self._signers)
             headers["webhook-signature"] = " ".join(signatures)
         return http.post(self._config, body, headers)
+
+
+def _table(table: Table) -> TableDocument:
+    def exact(row: Row) -> Row:
+        return tuple(
+            f"{dollars_from_nanos(cell):f}" if column.unit is Unit.DOLLARS and isinstance(cell, int) else cell
+            for cell, column in zip(row, table.columns, strict=True)
+        )
+
+    return TableDocument(
+        title=table.title,
+        columns=tuple(ColumnDocument(name=column.name, unit=column.unit) for column in table.columns),
+        rows=tuple(map(exact, table.rows)),
+        more=table.more,
+        rest=exact(table.rest) if table.rest else None,
+        apart=tuple(map(exact, table.apart)),
+        total=exact(table.total) if table.total else None,
+    )
 
 
 def schema() -> str:

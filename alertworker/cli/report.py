@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import click
 
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.errors import AlertWorkerError
-from alertworker.reports import REPORTS, ReportKind, containing
+from alertworker.reports import REPORTS, Report, ReportKind, containing
+from alertworker.reports.sheet import csv_of
 
 
 @click.command()
@@ -18,8 +20,9 @@ from alertworker.reports import REPORTS, ReportKind, containing
     "--period", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day in it; the last that ended, if not given."
 )
 @click.option("--dry-run", is_flag=True, help="Print what would go out and where to; send and record nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print it for machines, with every row; sends nothing.")
-def report(kind: str, day: datetime | None, dry_run: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+@click.option("--json", "form", flag_value="json", help="Print it for machines, every row, exact; sends nothing.")
+@click.option("--csv", "form", flag_value="csv", help="Print every row of every table, exact; sends nothing.")
+def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> None:  # noqa: FBT001 - click passes flags so
     """Send the report KIND, as beat does when it is due, unless it or a later one was sent. Days are local."""
     from alertworker.app import get_reporter
 
@@ -31,7 +34,7 @@ def report(kind: str, day: datetime | None, dry_run: bool, as_json: bool) -> Non
         raise AlertWorkerError(
             f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; give an earlier day"
         )
-    if not dry_run and not as_json:
+    if not dry_run and form is None:
         if not reporter.send(which, period, now=now):
             raise AlertWorkerError(
                 f"the {kind} report up to {period.days.last}, or a later one, was sent before; --dry-run prints it"
@@ -39,9 +42,8 @@ def report(kind: str, day: datetime | None, dry_run: bool, as_json: bool) -> Non
         click.echo(f"reported: {period.days.first} to {period.days.last}")
         return
     reports = list(reporter.build(which, period, now=now))
-    if as_json:
-        for one in reports:
-            click.echo(json.dumps(one.plain(), ensure_ascii=False))
+    if form is not None:
+        _print(reports, form)
         return
     for one in reports:
         message, channels = reporter.preview(one, now=now)
@@ -49,3 +51,11 @@ def report(kind: str, day: datetime | None, dry_run: bool, as_json: bool) -> Non
         click.echo(f"   to {', '.join(channels) or 'nobody'}\n")
     if not reports:
         click.echo(f"Nothing to say of {period.days.first} to {period.days.last}.")
+
+
+def _print(reports: Sequence[Report], form: str) -> None:
+    if form == "csv":
+        click.echo(csv_of([row for one in reports for row in one.rows()]), nl=False)
+        return
+    for one in reports:
+        click.echo(json.dumps(one.plain(), ensure_ascii=False))

@@ -25,6 +25,8 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
+    if claimed.opened:
+        tx.attach(claimed.id, alert.attachments)
     if claimed.opened or claimed.rose:
         tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     else:
@@ -79,7 +81,7 @@ def write(
     """
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
     parts = tx.take_parts(alert.id)
-    message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url)
+    message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
     wanted = tuple(name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message))
     if channels and not wanted:
         tx.count("not_taken", alert.type.value)

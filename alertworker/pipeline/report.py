@@ -80,6 +80,8 @@ class Reporter:
             headline=alert.headline,
             labels=alert.identity,
             facts=alert.facts,
+            tables=alert.tables,
+            chart=alert.chart,
             metadata={},
             count=1,
             told=0,

@@ -53,6 +53,8 @@ class Runtime:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None
+    #: Where people reach our own pages; messages link there.
+    public_url: str | None = None
     heartbeat: Callable[[], None] | None = None
     heartbeat_seconds: float = 60.0
     shadow: bool = False

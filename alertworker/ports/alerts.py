@@ -11,6 +11,7 @@ from alertworker.alerts import Alert, OpenAlert
 from alertworker.inhibitions import OpenCondition
 from alertworker.messages import Message
 from alertworker.silences import Silence
+from alertworker.tables import Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class AlertPort(Protocol):
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
         """Add to how an alert's occurrences divide."""
+        ...
+
+    def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
+        """Keep the files that go with an alert's messages."""
         ...
 
     def take_parts(self, alert_id: str) -> dict[str, int]:

@@ -10,12 +10,19 @@ from alertworker.alerts import AlertType
 from alertworker.reports.model import Report, ReportKind, Section, short
 from alertworker.reports.periods import Period
 from alertworker.reports.spend import report
+from alertworker.reports.tables import plain_table
 from alertworker.spend_book import DeploymentDays, SpendBook
+from alertworker.tables import Column, Unit
 
 #: How many deployments each list names, as LiteLLM's does.
 MAX_DEPLOYMENTS: Final = 5
 #: Below this many timed calls a deployment's pace says nothing.
 MIN_CALLS: Final = 10
+_SLOWEST: Final = "Slowest, per output token"
+_FAILING: Final = "Most failed attempts"
+_NAME: Final = Column(name="Deployment")
+_CALLS: Final = Column(name="Calls", unit=Unit.COUNT)
+_ATTEMPTS: Final = Column(name="Attempts", unit=Unit.COUNT)
 
 
 def daily(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
@@ -45,7 +52,10 @@ def _slowest(deployments: Sequence[DeploymentDays]) -> Section:
         f"{_name(one)} {one.per_token.mean:.3g} s, p95 {one.per_token.percentile(0.95):.3g} s"
         for one in timed[:MAX_DEPLOYMENTS]
     ]
-    return Section("Slowest, per output token", tuple(rows), " · ".join(parts))
+    columns = (_NAME, Column(name="Mean", unit=Unit.SECONDS), Column(name="95 %", unit=Unit.SECONDS), _CALLS)
+    shown = [(_name(one), one.per_token.mean, one.per_token.percentile(0.95), one.per_token.count) for one in timed]
+    table = plain_table(_SLOWEST, columns, shown, size=MAX_DEPLOYMENTS)
+    return Section(_SLOWEST, tuple(rows), " · ".join(parts), table)
 
 
 def _failing(deployments: Sequence[DeploymentDays]) -> Section:
@@ -61,7 +71,11 @@ def _failing(deployments: Sequence[DeploymentDays]) -> Section:
         for one in failing
     ]
     parts = [_rate(one) for one in failing[:MAX_DEPLOYMENTS]]
-    return Section("Most failed attempts", tuple(rows), " · ".join(parts))
+    columns = (_NAME, Column(name="Failed", unit=Unit.COUNT), Column(name="Rate", unit=Unit.PERCENT), _ATTEMPTS)
+    counts = [(one, one.failed, sum(one.attempts.values())) for one in failing]
+    shown = [(_name(one), failed, failed * 100 / attempts, attempts) for one, failed, attempts in counts]
+    table = plain_table(_FAILING, columns, shown, size=MAX_DEPLOYMENTS)
+    return Section(_FAILING, tuple(rows), " · ".join(parts), table)
 
 
 def _rate(one: DeploymentDays) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from alertworker.alerts import AlertType
-from alertworker.ledger import SpendSums
+from alertworker.ledger import FallbackSums, SpendSums
 from alertworker.reports.model import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.periods import Period
+from alertworker.reports.tables import plain_table
 from alertworker.spend_book import SpendBook
+from alertworker.tables import MAX_ROWS, Column, Table, Unit
 
 #: How many pairs of models a message names: two names each take more room than one.
 MAX_PAIRS: Final = 5
+
+
+_COLUMNS: Final = (
+    Column(name="Asked for"),
+    Column(name="Used"),
+    Column(name="Saved", unit=Unit.COUNT),
+    Column(name="Failed", unit=Unit.COUNT),
+)
 
 
 def fallbacks(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
@@ -42,6 +53,11 @@ def fallbacks(book: SpendBook, period: Period, zone: str, team_id: str | None = 
         period,
         SpendSums(),
         SpendSums(),
-        (Section("By model", rows, " · ".join(parts)),),
+        (Section("By model", rows, " · ".join(parts), _table(ordered)),),
         {"The week before": calls_before},
     )
+
+
+def _table(pairs: Sequence[tuple[tuple[str, str], FallbackSums]]) -> Table | None:
+    rows = [(asked, used, sums.succeeded, sums.failed) for (asked, used), sums in pairs]
+    return plain_table("By model", _COLUMNS, rows, size=MAX_ROWS)

@@ -12,10 +12,15 @@ from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.ledger import SpendSums
 from alertworker.money import dollars_from_nanos, spell_dollars
 from alertworker.reports.periods import Period
+from alertworker.reports.sheet import csv_of
+from alertworker.reports.tables import change
+from alertworker.tables import Attachment, Chart, Table, Unit, show
 
 #: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
 MAX_SHOWN: Final = 8
 MAX_NAME: Final = 40
+#: How many rows go into the file that mail carries: about five megabytes.
+MAX_ATTACHED: Final = 50_000
 
 
 class ReportKind(StrEnum):
@@ -29,11 +34,12 @@ class ReportKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table, whole: ``rows`` by column, exact; and ``line``, what a message says of it."""
+    """One table: ``rows`` by column, all and exact; ``line``, what a message says of it; ``table``, what it shows."""
 
     title: str
     rows: tuple[Mapping[str, Any], ...]
     line: str
+    table: Table | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,7 @@ class Report:
     sections: tuple[Section, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
     team_id: str | None = None
+    chart: Chart | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -70,7 +77,28 @@ class Report:
             first_at=self.period.until,
             last_at=self.period.until,
             facts=self.facts,
+            tables=tuple(section.table for section in self.sections if section.table is not None),
+            chart=self.chart,
+            attachments=self.attachments(),
         )
+
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Give every row of every table as a file for spreadsheets, where there is any; too many are cut, visibly."""
+        rows = self.rows()
+        if (left := len(rows) - MAX_ATTACHED) > 0:
+            advice = f"… and {left:,} more; `alertworker report {self.kind.value} --csv` prints them all"
+            rows = [*rows[:MAX_ATTACHED], {"table": advice}]
+        name = f"{self.kind.value}-{self.period.days.first}-{self.period.days.last}.csv"
+        content = csv_of(rows, for_spreadsheet=True)
+        return (Attachment(name=name, media_type="text/csv", content=content),) if rows else ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give every row of every table as one list, each with the report and the table that it is of."""
+        days = self.period.days
+        own = {"report": self.kind.value, "team_id": self.team_id, "first": str(days.first), "last": str(days.last)}
+        total = {**plain_sums(self.total), "spend_before": plain_sums(self.before)["spend"]}
+        found = [own | {"table": section.title, **row} for section in self.sections for row in section.rows]
+        return [own | {"table": "All", **total}, *found] if self.total.requests else found
 
     def plain(self) -> dict[str, Any]:
         """Give it for machines: every row of every table, money in dollars as exact text."""
@@ -112,9 +140,7 @@ def change_of(sums: SpendSums, before: SpendSums) -> str:
     >>> change_of(SpendSums(spend_nanos=109), SpendSums(spend_nanos=100)), change_of(SpendSums(), SpendSums())
     ('+9 %', '')
     """
-    if not before.spend_nanos:
-        return "new" if sums.spend_nanos else ""
-    return f"{(sums.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos:+,.0f} %"
+    return show(change(sums, before), Unit.CHANGE)
 
 
 def short(name: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from alertworker.alerts import AlertType
 from alertworker.ledger import SpendSums
 from alertworker.money import spell_dollars
+from alertworker.reports.charts import chart_of
 from alertworker.reports.model import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
 from alertworker.reports.periods import Period
+from alertworker.reports.tables import spend_table
 from alertworker.spend_book import SpendBook, SpendRow
 
 _TABLES: Final = ("team", "tag")
@@ -44,13 +46,14 @@ def report(
         period,
         total,
         before,
-        tuple(section(table, rows[table], compare=period.whole) for table in tables),
-        notes(total, rows.get("team", [])),
+        tuple(section(table, rows[table], total, before, compare=period.whole) for table in tables),
+        notes(total, rows),
         team_id,
+        chart_of(book, period, rows.get("team", []), team_id=team_id),
     )
 
 
-def section(dimension: str, rows: Sequence[SpendRow], *, compare: bool) -> Section:
+def section(dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: SpendSums, *, compare: bool) -> Section:
     """Give the table of a dimension; tags are not summed up, since a call may have several."""
     named = [row for row in rows if row.entity]
     parts = [_part(row, compare=compare) for row in named[:MAX_SHOWN]]
@@ -61,16 +64,18 @@ def section(dimension: str, rows: Sequence[SpendRow], *, compare: bool) -> Secti
         {"entity": row.entity, "alias": row.alias, **plain_sums(row.sums), "spend_before": _exact(row.before)}
         for row in rows
     )
-    return Section(f"By {dimension}", plain, " · ".join(parts))
+    table = spend_table(dimension, rows, total, before, compare=compare)
+    return Section(f"By {dimension}", plain, " · ".join(parts), table)
 
 
-def notes(total: SpendSums, teams: Sequence[SpendRow]) -> dict[str, str]:
-    """Say how much was called, and what the tables do not: spend without a team, and calls at no price."""
+def notes(total: SpendSums, tables: Mapping[str, Sequence[SpendRow]]) -> dict[str, str]:
+    """Say how much was called, what has no team or no tag where others have one, and calls at no price."""
     said = {"Requests": f"{total.requests:,}, {total.failures:,} failed"}
     said["Tokens"] = f"{total.prompt_tokens:,} in, {total.completion_tokens:,} out"
-    without = next((row for row in teams if not row.entity and row.sums.spend_nanos), None)
-    if without is not None:
-        said["No team"] = spell_dollars(without.sums.spend_nanos)
+    for dimension, rows in tables.items():
+        without = next((row for row in rows if not row.entity and row.sums.spend_nanos), None)
+        if without is not None and (dimension == "team" or len(rows) > 1):
+            said[f"No {dimension}"] = spell_dollars(without.sums.spend_nanos)
     if total.zero_priced:
         said["Priced $0"] = f"{total.zero_priced:,} requests; their price may be missing"
     return said

@@ -108,6 +108,8 @@ class Settings(BaseModel):
     http_port: Annotated[int, Field(ge=1, le=65_535)] = 4010
     data_dir: Path = Path("alertworker-data")
     proxy_base_url: str | None = None
+    #: Where people reach the pages of `alertworker web`; messages link there.
+    public_url: Annotated[str, Field(pattern=r"^https?://[^\s<>|]+$")] | None = None
     langfuse_host: Annotated[str, Field(pattern=r"^https?://")] | None = None
     time_zone: str = "UTC"
     log_format: Literal["text", "json"] = "text"

@@ -19,7 +19,8 @@ from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Fate
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, PARTS, SILENCES
+from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, PARTS, SILENCES
+from alertworker.tables import Attachment, Chart, Table
 
 
 class AlertStatements(Statements):
@@ -44,6 +45,8 @@ class AlertStatements(Statements):
             "facts": dict(alert.facts),
             "metadata": dict(alert.metadata),
             "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
+            "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
+            "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
             "count": alert.count,
             "told": 0,
             "summaries": 0,
@@ -95,6 +98,12 @@ class AlertStatements(Statements):
         """Add to how an alert's occurrences divide."""
         named = sorted(parts.items())
         self._add(PARTS, [{"alert_id": alert_id, "part": part, "count": count, "told": 0} for part, count in named])
+
+    def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
+        """Keep the files that go with an alert's messages."""
+        if attachments:
+            rows = [{"alert_id": alert_id, **attachment.model_dump()} for attachment in attachments]
+            self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
 
     def take_parts(self, alert_id: str) -> dict[str, int]:
         """Give how the occurrences divide that no message has divided yet, and count them as told."""
@@ -273,6 +282,8 @@ def _open_alert(
         facts=row.facts,
         metadata=row.metadata,
         figures=BudgetFigures.model_validate(row.figures) if row.figures else None,
+        tables=tuple(Table.model_validate(table) for table in row.tables or ()),
+        chart=Chart.model_validate(row.chart) if row.chart else None,
         count=row.count,
         told=row.told,
         summaries=row.summaries,

@@ -14,8 +14,9 @@ from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Answer, Due, Lease, Pace
 from alertworker.store.database import Database
 from alertworker.store.statements import insert_or
-from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
+from alertworker.store.tables import ATTACHMENTS, ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
+from alertworker.tables import Attachment
 
 #: The order of a lane, as its index has it.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
@@ -73,11 +74,7 @@ class LaneStore(Database):
             .order_by(*_ORDER)
             .limit(limit)
         )
-        rows = self.run(lambda tx: tx.connection.execute(statement).all())
-        return [
-            Due(row.id, Message.model_validate_json(row.message), row.body, row.attempts, row.created_at)
-            for row in rows
-        ]
+        return self.run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
 
     def begin(self, bodies: Mapping[str, str], lease: Lease, *, pace: Pace, now: datetime) -> bool:
         """Keep the bodies before an attempt, and count it against the lane's pace; false without the lane."""
@@ -174,6 +171,20 @@ def _lane(tx: SqlTransaction, lease: Lease) -> Any:
     """Give the lane's row, locked; ``None`` where another worker has taken it over."""
     own = select(LANES).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
     return tx.connection.execute(own.with_for_update()).first()
+
+
+def _due(tx: SqlTransaction, row: Any) -> Due:
+    """Give a notification whose turn it is, with the files that it has and that no row of a message carries."""
+    message = Message.model_validate_json(row.message)
+    if message.tables and row.body is None:
+        message = message.model_copy(update={"attachments": _attachments(tx, row.alert_id)})
+    return Due(row.id, message, row.body, row.attempts, row.created_at)
+
+
+def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
+    columns = (ATTACHMENTS.c.name, ATTACHMENTS.c.media_type, ATTACHMENTS.c.content)
+    own = select(*columns).where(ATTACHMENTS.c.alert_id == alert_id).order_by(ATTACHMENTS.c.name)
+    return tuple(Attachment.model_validate(row._asdict()) for row in tx.connection.execute(own))
 
 
 def _pending(notification_id: str) -> Update:

@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from alertworker.store.statements import Statements
 from alertworker.store.tables import (
     ALERTS,
+    ATTACHMENTS,
     ATTEMPTS,
     BATCHES,
     BUDGETS,
@@ -62,7 +63,7 @@ class RetentionStatements(Statements):
         spoken_of = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == ALERTS.c.id).exists()
         over = select(ALERTS.c.id).where(ALERTS.c.closed_at < before, ~spoken_of).order_by(ALERTS.c.id).limit(limit)
         alerts = list(self.connection.execute(over).scalars())
-        for key in (MEMBERS.c.alert_id, PARTS.c.alert_id, ALERTS.c.id):
+        for key in (MEMBERS.c.alert_id, PARTS.c.alert_id, ATTACHMENTS.c.alert_id, ALERTS.c.id):
             self.connection.execute(delete(key.table).where(key.in_(alerts)))
         more = self._pieces(
             limit,

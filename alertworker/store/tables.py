@@ -87,6 +87,9 @@ ALERTS = Table(
     Column("metadata", JSON, nullable=False),
     #: A budget's, as they were when it last spoke.
     Column("figures", JSON),
+    #: A report's.
+    Column("tables", JSON),
+    Column("chart", JSON),
     Column("count", BigInteger, nullable=False),
     Column("told", BigInteger, nullable=False),
     Column("summaries", Integer, nullable=False),
@@ -136,6 +139,16 @@ PARTS = Table(
     Column("part", NAME, primary_key=True),
     Column("count", BigInteger, nullable=False),
     Column("told", BigInteger, nullable=False),
+)
+
+#: Files that go with an alert's messages, so that no message has to carry them.
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("media_type", String(64), nullable=False),
+    Column("content", Text, nullable=False),
 )
 
 #: Calls that were announced as still running, and how they ended.

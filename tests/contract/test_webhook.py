@@ -6,12 +6,15 @@ import json
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook as Verifier
 
 from alertworker.channels import WebhookConfig, build_channel, http
 from alertworker.channels.webhook import WebhookDocument
+from alertworker.cli import cli
 from alertworker.messages import Step
+from alertworker.tables import Column, Table, Unit
 from tests.contract.cases import message
 
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2Vjb25kIHNlY3JldCBmb3Igcm90YXRpb24=")
@@ -55,6 +58,23 @@ def test_the_document_is_the_published_one() -> None:
     assert (document.type, document.data.status) == ("alert.resolved", "resolved")
     assert document.data.metadata == {"run": "<7>"}
     assert json.loads(body)["data"]["labels"] == {"model": "gpt-4o", "team": "search"}
+
+
+def test_a_report_has_its_tables_with_exact_amounts() -> None:
+    """As the schema publishes them: dollars as text, however many there are."""
+    columns = (Column(name="Team"), Column(name="Spend", unit=Unit.DOLLARS))
+    table = Table(title="By team", columns=columns, rows=(("a", 10**19 + 1),), sums=True, total=("All", 10**19 + 1))
+    body = build_channel(WebhookConfig(name="w", url=SecretStr("https://x.example"))).render(
+        message(tables=(table,), page_url="https://alerts.example/alerts/1")
+    )
+    data = WebhookDocument.model_validate_json(body).data
+
+    assert data.tables[0].rows == (("a", "10000000000.000000001"),)
+    assert data.tables[0].total == ("All", "10000000000.000000001")
+    assert data.page_url == "https://alerts.example/alerts/1"
+    assert "chart" not in json.loads(body)["data"]
+    published = CliRunner().invoke(cli, ["schema", "webhook"]).output
+    assert "TableDocument" in json.loads(published)["$defs"]
 
 
 def test_a_secret_that_is_none_is_refused_without_being_repeated() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,9 +22,11 @@ from alertworker.events import AttemptFailed, Failure, Origin, RequestSucceeded
 from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import Calendar
 from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.tables import MAX_ROWS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 DOLLAR = 1_000_000_000
+NAME = "[red]Search"
 #: The Monday at which the week of `NOW` has ended, a quarter past the hour.
 MONDAY = datetime(2026, 11, 30, 9, 15, tzinfo=NOW.tzinfo)
 
@@ -52,6 +56,7 @@ def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda _: reporter.look(now=MONDAY), range(4))) == 4
     assert reporter.look(now=MONDAY + timedelta(minutes=5)) == 0
+    assert any(name.startswith("spend-2026-11-23") for name in waiting_files(reporter))
     run_until_quiet(reporter.runtime, MONDAY)
 
     weekly = [message for message in outbox.sent if message.headline.startswith("Spend")]
@@ -62,6 +67,22 @@ def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -
     assert facts["No team"] == "$10"
     assert facts["Requests"] == "2, 0 failed"
     assert "Sent late" not in facts
+    team, tag = weekly[0].tables
+    assert team.rows == (("Search", 4_000 * DOLLAR, 100.0, 1),)
+    assert team.apart == (("no team", 10 * DOLLAR, "new", 1),)
+    assert team.total == ("All", 4_010 * DOLLAR, 100.5, 2)
+    assert [row[0] for row in (*tag.rows, *tag.apart)] == ["x", "y", "no tag"]
+    assert facts["No tag"] == "$10"
+    assert weekly[0].chart is not None
+    assert [sum(series.values) for series in weekly[0].chart.series] == [4_000 * DOLLAR, 10 * DOLLAR]
+
+
+def waiting_files(reporter: Reporter) -> list[str]:
+    """Name the files of the message whose turn it is: they are read beside it, and are no part of its row."""
+    due = reporter.runtime.store.next_due("outbox", now=MONDAY)
+    assert due is not None
+    assert "attachments" not in due.message.model_dump_json()
+    return [file.name for file in due.message.attachments]
 
 
 def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
@@ -77,6 +98,18 @@ def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter:
     (message,) = [message for message in outbox.sent if message.headline.startswith("Spend")]
     assert message.facts["Sent late"].startswith("it was due at 2026-11-30T09:00+00:00")
     assert len(set(outbox.ids)) == len(outbox.ids)
+
+
+def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None:
+    """Where people reach the pages is a setting."""
+    linked = replace(reporter, runtime=replace(reporter.runtime, public_url="https://alerts.example/"))
+    ingest(batch(spent("a", 1)), linked.runtime, now=NOW)
+
+    linked.look(now=MONDAY)
+    run_until_quiet(linked.runtime, MONDAY)
+
+    for message in outbox.sent:
+        assert message.page_url == f"https://alerts.example/alerts/{message.alert_id}"
 
 
 def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
@@ -165,6 +198,10 @@ def test_thousands_of_teams_fit_and_add_up(reporter: Reporter) -> None:
     assert report.facts["By team"].endswith("· and 1,492 more $2,984")
     assert len(report.facts["By team"]) < 600
     assert len(report.sections[0].rows) == 1_500
+    (table,) = (section.table for section in report.sections if section.table)
+    assert (len(table.rows), table.more, (table.rest or ())[1]) == (MAX_ROWS, 1_480, 2_960 * DOLLAR)
+    (file,) = report.attachments()
+    assert file.content.count("\r\n") == 1 + 1 + 1_500 + 1  # names, all, teams, no tag
 
 
 def _week(reporter: Reporter) -> tuple[Any, Any]:
@@ -178,7 +215,7 @@ def test_the_command_prints_what_would_go_out_and_sends_once(
 ) -> None:
     """Dry runs change nothing; JSON is exact; the second one that sends is told that it was sent."""
     past = NOW.replace(year=2025)
-    ingest(batch(spent("a", 1, at=past, team_alias="[red]Search")), reporter.runtime, now=past)
+    ingest(batch(spent("a", 1, at=past, team_alias=NAME)), reporter.runtime, now=past)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("alertworker.app.get_reporter", lambda: reporter)
 
@@ -192,6 +229,9 @@ def test_the_command_prints_what_would_go_out_and_sends_once(
     assert "[red]Search $1 new" in shown
     assert "to outbox" in shown
     assert json.loads(run("--json"))["sections"]["By team"][0]["spend"] == "1.000000000"
+    total, team, tag = csv.DictReader(io.StringIO(run("--csv")))
+    assert (total["table"], total["spend"], team["entity"], team["alias"]) == ("All", "1.000000000", "search", NAME)
+    assert (tag["table"], tag["entity"], tag["first"], tag["last"]) == ("By tag", "", "2025-11-01", "2025-11-30")
     assert "reported: 2025-11-01 to 2025-11-30" in run()
     assert "was sent before" in run(code=1)
     run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))

@@ -1,0 +1,56 @@
+"""A report's tables: sums of the ledger as columns and rows, the highest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from alertworker.ledger import SpendSums
+from alertworker.spend_book import SpendRow
+from alertworker.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
+
+_CHANGE: Final = Column(name="Change", unit=Unit.CHANGE)
+
+
+def spend_table(
+    dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: SpendSums, *, compare: bool
+) -> Table | None:
+    """Give what each entity spent; ``None`` where there is none. Tags do not add up: a call may have several."""
+    named = [row for row in rows if row.entity]
+    if not named:
+        return None
+    without = [_row(f"no {dimension}", row.sums, row.before, compare=compare) for row in rows if not row.entity]
+    columns = (
+        Column(name=dimension.capitalize()),
+        Column(name="Spend", unit=Unit.DOLLARS),
+        *((_CHANGE,) if compare else ()),
+        Column(name="Requests", unit=Unit.COUNT),
+    )
+    return Table(
+        title=f"By {dimension}",
+        columns=columns,
+        rows=tuple(_row(row.alias or row.entity, row.sums, row.before, compare=compare) for row in named),
+        sums=dimension != "tag",
+        apart=tuple(without),
+        total=_row("All", total, before, compare=compare),
+        instead_of=(f"By {dimension}", f"No {dimension}"),
+    ).head(MAX_ROWS)
+
+
+def plain_table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, size: int) -> Table | None:
+    """Give the first ``size`` rows of a table whose rows do not add up; ``None`` where there is none."""
+    if not rows:
+        return None
+    return Table(title=title, columns=tuple(columns), rows=tuple(rows), instead_of=(title,)).head(size)
+
+
+def change(sums: SpendSums, before: SpendSums) -> float | str | None:
+    """Give how spend changed, in per cent; "new", or ``None`` where there is nothing to compare."""
+    if not before.spend_nanos:
+        return "new" if sums.spend_nanos else None
+    return (sums.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos
+
+
+def _row(name: str, sums: SpendSums, before: SpendSums, *, compare: bool) -> Row:
+    changed: tuple[Cell, ...] = (change(sums, before),) if compare else ()
+    return (name, sums.spend_nanos, *changed, sums.requests)

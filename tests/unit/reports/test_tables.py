@@ -1,0 +1,107 @@
+"""Tables as data: cutting loses nothing that adds up, and a spreadsheet gets no formulas from other people's names."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.alerts import AlertType, Severity
+from alertworker.messages import Message, Step
+from alertworker.reports.sheet import csv_of
+from alertworker.tables import Column, Table, Unit, show
+from tests.integration.line import NOW
+
+COLUMNS = (
+    Column(name="Team"),
+    Column(name="Spend", unit=Unit.DOLLARS),
+    Column(name="Change", unit=Unit.CHANGE),
+    Column(name="Requests", unit=Unit.COUNT),
+)
+
+
+def table(amounts: list[int], *, sums: bool = True) -> Table:
+    """Make a table of teams."""
+    rows = tuple((f"t{number}", amount, 1.0, 1) for number, amount in enumerate(amounts))
+    return Table(title="By team", columns=COLUMNS, rows=rows, sums=sums, instead_of=("By team", "No team"))
+
+
+@given(st.lists(st.integers(0, 10**18), max_size=30), st.integers(0, 30), st.integers(0, 30))
+def test_whatever_is_cut_is_counted_and_added_up(amounts: list[int], first: int, second: int) -> None:
+    """Also when it is cut twice: once for the message, once for a chat."""
+    made = table(amounts).head(first).head(second)
+
+    assert len(made.rows) == min(len(amounts), first, second)
+    assert made.more == len(amounts) - len(made.rows)
+    shown = sum(int(row[1] or 0) for row in made.rows)
+    assert shown + int((made.rest or (0, 0))[1] or 0) == sum(amounts)
+
+
+def test_what_does_not_add_up_is_not_added() -> None:
+    """A call with two tags is in two rows."""
+    made = table([3, 2, 1], sums=False).head(1)
+
+    assert made.rest is None
+    assert made.lines()[-1] == (("and 2 more", None, None, None), True)
+
+
+def test_every_row_is_shown_in_order_and_what_is_no_entity_is_marked() -> None:
+    """The highest, the rest as one, what has no team, and all."""
+    made = table([3, 2, 1]).model_copy(update={"apart": (("no team", 5, None, 1),), "total": ("All", 11, None, 4)})
+
+    assert [(str(row[0]), several) for row, several in made.head(2).lines()] == [
+        ("t0", False),
+        ("t1", False),
+        ("and 1 more", True),
+        ("no team", False),
+        ("All", True),
+    ]
+
+
+def test_cells_are_read_as_what_they_are() -> None:
+    """Nano-dollars as dollars, a share with its sign."""
+    cells = [(4_102_000_000_000, Unit.DOLLARS), (31.4, Unit.CHANGE), (0.21, Unit.SECONDS), (16.66, Unit.PERCENT)]
+
+    assert [show(*cell) for cell in cells] == ["$4,102", "+31 %", "0.21 s", "16.7 %"]
+    assert show(None, Unit.DOLLARS) == ""
+
+
+def test_facts_that_a_table_says_are_not_said_twice() -> None:
+    """Receivers without tables still get them."""
+    facts = {"By team": "t0 $1", "No team": "$5", "Requests": "4"}
+    message = Message(
+        alert_id="a",
+        type=AlertType.SPEND_REPORTS,
+        severity=Severity.LOW,
+        step=Step.NOTICE,
+        headline="Spend",
+        at=NOW,
+        since=NOW,
+        facts=facts,
+        tables=(table([1]),),
+    )
+
+    assert message.facts_beside_tables == {"Requests": "4"}
+    assert Message.model_validate_json(message.model_dump_json()) == message
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abcd"), st.text(st.characters(codec="utf-8"))), max_size=5))
+def test_a_machine_reads_back_what_was_written(rows: list[dict[str, str]]) -> None:
+    """Columns that a row lacks are empty."""
+    read = list(csv.DictReader(io.StringIO(csv_of(rows), newline="")))
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    assert read == [{name: row.get(name, "") for name in names} for row in rows if names]
+
+
+def test_a_name_is_no_formula_in_a_spreadsheet() -> None:
+    """Numbers stay numbers, and machines get names as they are."""
+    rows = [{"name": '=HYPERLINK("http://evil.example")', "change": "-12.5", "n": -3, "parts": {"a": 1}}]
+    text = csv_of(rows, for_spreadsheet=True)
+
+    assert text.startswith("\ufeffname,change,n,parts\r\n")
+    assert "\"'=HYPERLINK(" in text
+    assert ',-12.5,-3,"{""a"": 1}"' in text
+    assert "'=" not in csv_of(rows)
