@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -67,6 +67,14 @@ class CauseKey(NamedTuple):
     cause: str
 
 
+class DropKey(NamedTuple):
+    """Events that a publisher's process has dropped for a reason, as it stood at the end of a day."""
+
+    boot_id: str
+    day: date
+    reason: str
+
+
 @dataclass(slots=True)
 class WindowSums:
     """What is counted per window; durations in milliseconds.
@@ -116,6 +124,8 @@ class Fold:
     #: Ends of calls that had been announced; all other ends need no look-up.
     ended: dict[str, EndEvent] = field(default_factory=dict)
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
+    #: How many events publishers had dropped since they started: the highest of each day, whatever came in which order.
+    drops: dict[DropKey, int] = field(default_factory=dict)
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
     cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
@@ -158,7 +168,7 @@ def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
         if previous is None or previous.age_seconds < event.age_seconds:
             result.announced[event.call_id] = event
     elif isinstance(event, PublisherEvent):
-        _publisher(result, event)
+        _publisher(result, event, zone)
     elif isinstance(event, BudgetReported):
         _budgets(result, read_report(event))
         if event.event == BudgetEvent.SPEND_TRACKED and event.spend_nanos is not None:
@@ -198,10 +208,14 @@ def _lacks_price(event: RequestSucceeded) -> bool:
     return event.cost_nanos is None or event.cost_failure is not None
 
 
-def _publisher(result: Fold, event: PublisherEvent) -> None:
+def _publisher(result: Fold, event: PublisherEvent, zone: ZoneInfo) -> None:
     previous = result.publishers.get(event.boot_id)
     if previous is None or previous.occurred_at <= event.occurred_at:
         result.publishers[event.boot_id] = event
+    day = event.occurred_at.astimezone(zone).date()
+    for reason, total in event.counters.dropped.items():
+        key = DropKey(event.boot_id, day, reason)
+        result.drops[key] = max(result.drops.get(key, 0), total)
 
 
 def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:

@@ -94,6 +94,10 @@ class SpendBook(Protocol):
         """Give how calls ended that a fallback took, by the model group that was asked for and the one used last."""
         ...
 
+    def dropped(self, days: Days) -> dict[str, int]:
+        """Give how many events publishers dropped in these days, by reason, as they reported it."""
+        ...
+
     def deployments(self, days: Days) -> list[DeploymentDays]:
         """Give how each deployment did; "" is where no deployment was reached."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from alertworker.alerts import OpenAlert
@@ -97,17 +97,26 @@ class Reporter:
         return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))
 
     def _notes(self, period: Period) -> dict[str, str]:
-        start = period.until - (period.days.last - period.days.first) - timedelta(days=1)
-        budgets, dropped = self.runtime.store.run(lambda tx: (tx.live_budgets(), tx.dropped_events(since=start)))
-        notes = {"Budgets near their limit": _near(budgets)}
-        if dropped:
-            notes["Dropped"] = f"{dropped:,} events, by publishers since they started; the sums are short by them"
+        budgets = self.runtime.store.run(lambda tx: tx.live_budgets())
+        notes = {"Budgets near their limit": _near(budgets), "Dropped": _dropped(self.book.dropped(period.days))}
         return {label: value for label, value in notes.items() if value}
 
 
 def _moment(kind: ReportKind) -> str:
     """Name the moment of the line up to which a kind is reported."""
     return f"reported_{kind.value}"
+
+
+def _dropped(events: Mapping[str, int]) -> str:
+    """Say how many events publishers had to drop, and why.
+
+    >>> _dropped({"buffer_full": 1_200, "spool_full": 3})
+    '1,203 events, by publishers (buffer full 1,200, spool full 3); the sums may be short by them'
+    """
+    if not events:
+        return ""
+    reasons = ", ".join(f"{reason.replace('_', ' ')} {count:,}" for reason, count in events.items())
+    return f"{sum(events.values()):,} events, by publishers ({reasons}); the sums may be short by them"
 
 
 def _near(budgets: Mapping[BudgetKey, Standing]) -> str:

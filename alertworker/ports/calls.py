@@ -37,10 +37,6 @@ class CallPort(Protocol):
         """Keep what publishers said of themselves."""
         ...
 
-    def dropped_events(self, *, since: datetime) -> int:
-        """Give how many events the publishers heard since then have dropped since they started."""
-        ...
-
     def hears(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
         ...

@@ -58,12 +58,6 @@ class CallStatements(Statements):
             changes["arrived_at"] = now  # a clock that was set back must not make it look silent
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
-    def dropped_events(self, *, since: datetime) -> int:
-        """Give how many events the publishers heard since then have dropped since they started."""
-        statement = select(PUBLISHERS.c.counters).where(PUBLISHERS.c.heard_at >= since)
-        heard = self.connection.execute(statement).scalars()
-        return sum(sum(counters.get("dropped", {}).values()) for counters in heard)
-
     def hears(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
         statement = select(PUBLISHERS.c.boot_id).where(

@@ -25,7 +25,7 @@ from alertworker.ledger import (
     SpendKey,
     SpendSums,
 )
-from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
 from alertworker.store.names import Entity, NameStatements
 from alertworker.store.statements import insert_or
 from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
@@ -48,6 +48,8 @@ class LedgerStatements(NameStatements):
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
         self._add(CAUSES, _rows(fold.causes), latest="last_failure")
         self._add(OUTAGE_CALLS, _rows(fold.calls))
+        drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
+        self._add(DROPS, drops, latest="total")
         return booked
 
     def add_ledger(
@@ -66,7 +68,7 @@ class LedgerStatements(NameStatements):
     def prune_ledger(self, *, before: date) -> bool:
         """Forget a piece of what is from before that day; true where that may not have been all."""
         counts = []
-        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS):
+        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
             key = list(table.primary_key)
             old = select(*key).where(table.c.day < before)
             if "dimension" in table.c:  # the key begins with it

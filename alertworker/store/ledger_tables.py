@@ -73,6 +73,17 @@ LATENCIES = Table(
     sqlite_with_rowid=False,
 )
 
+#: How many events a publisher's process had dropped since it started, at the end of each day on which it was heard.
+DROPS = Table(
+    "drops",
+    METADATA,
+    Column("boot_id", NAME, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("reason", NAME, primary_key=True),
+    Column("total", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: The names that entities were seen under; the one seen last is what reports print.
 ALIASES = Table(
     "aliases",

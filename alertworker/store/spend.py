@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.latency import Latency
 from alertworker.ledger import SUMS, FallbackSums, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
 from alertworker.store.transaction import SqlTransaction
 
 #: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
@@ -86,6 +86,16 @@ class SqlSpendBook(Database):
             return {(asked, used): FallbackSums(int(saved), int(failed)) for asked, used, saved, failed in rows}
 
         return self.run(work)
+
+    def dropped(self, days: Days) -> dict[str, int]:
+        """Give how many events publishers dropped in these days: what stood at their end without what stood before."""
+        end = func.max(DROPS.c.total)
+        start = func.max(case((DROPS.c.day < days.first, DROPS.c.total), else_=0))
+        each = select(DROPS.c.reason, (end - start).label("events")).where(DROPS.c.day <= days.last)
+        found = each.group_by(DROPS.c.boot_id, DROPS.c.reason).subquery()
+        statement = select(found.c.reason, func.sum(found.c.events)).group_by(found.c.reason).order_by(found.c.reason)
+        rows = self.run(lambda tx: tx.connection.execute(statement).all())
+        return {reason: int(events) for reason, events in rows if events}
 
     def deployments(self, days: Days) -> list[DeploymentDays]:
         """Give how each deployment did."""

@@ -7,7 +7,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,9 +18,11 @@ from click.testing import CliRunner
 from alertworker.alerts import AlertType
 from alertworker.cli import cli
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.events import AttemptFailed, Failure, Origin, RequestSucceeded
+from alertworker.events import AttemptFailed, Failure, Origin, PublisherHeartbeat, RequestSucceeded
+from alertworker.events.system import PublisherCounters
 from alertworker.pipeline import Reporter, Runtime, ingest
-from alertworker.reports import Calendar
+from alertworker.reports import Calendar, Period, ReportKind
+from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
 from alertworker.tables import MAX_ROWS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
@@ -98,6 +100,38 @@ def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter:
     (message,) = [message for message in outbox.sent if message.headline.startswith("Spend")]
     assert message.facts["Sent late"].startswith("it was due at 2026-11-30T09:00+00:00")
     assert len(set(outbox.ids)) == len(outbox.ids)
+
+
+def test_dropped_events_are_those_of_the_period(reporter: Reporter) -> None:
+    """Counters only grow, over days, restarts and late heartbeats; what was lost before is not told again."""
+    old, early, late = (NOW - timedelta(days=days) for days in (9, 3, 1))
+    beats = [
+        beat("a", old, buffer_full=5),
+        beat("a", late, buffer_full=12, spool_full=1),
+        beat("a", early, buffer_full=7),  # comes late
+        beat("b", early, buffer_full=2),
+        beat("b", NOW + timedelta(days=4), buffer_full=50),
+        beat("c", old, buffer_full=1_000),
+    ]
+    for event in beats:
+        for again in (batch(event, spent(event.boot_id, 1, at=event.occurred_at)), batch(event)):
+            ingest(again, reporter.runtime, now=max(NOW, event.occurred_at))
+    days = Days((NOW - timedelta(days=4)).date(), NOW.date())
+
+    assert reporter.book.dropped(days) == {"buffer_full": (12 - 5) + 2, "spool_full": 1}
+    period = Period(days, Days(date(2026, 11, 1), date(2026, 11, 2)), until=MONDAY, due=MONDAY)
+    report = next(iter(reporter.build(ReportKind.SPEND, period, now=MONDAY)))
+    assert report.notes["Dropped"] == (
+        "10 events, by publishers (buffer full 9, spool full 1); the sums may be short by them"
+    )
+
+
+def beat(boot_id: str, at: datetime, **dropped: int) -> PublisherHeartbeat:
+    """Make a heartbeat of a process that has dropped so many since it started."""
+    counters = PublisherCounters(dropped=dropped)
+    return PublisherHeartbeat(
+        boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=at, counters=counters
+    )
 
 
 def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None:
@@ -205,7 +239,7 @@ def test_thousands_of_teams_fit_and_add_up(reporter: Reporter) -> None:
 
 
 def _week(reporter: Reporter) -> tuple[Any, Any]:
-    from alertworker.reports import REPORTS, ReportKind
+    from alertworker.reports import REPORTS
 
     return ReportKind.SPEND, REPORTS[ReportKind.SPEND].ending(reporter.calendar, MONDAY.date())
 
