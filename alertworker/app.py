@@ -16,7 +16,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 from sqlalchemy import Engine
 
-from alertworker.channels import build_channel, http
+from alertworker.channels import build_channel, build_owner_mail, http
 from alertworker.channels.guard import Allowed
 from alertworker.diagnosis import Examiner
 from alertworker.errors import LineUnavailable
@@ -156,10 +156,15 @@ def build_history() -> History:
 
 def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtime:
     """Put together everything the line works with; another database where one is given."""
+    owner_mail = build_owner_mail(settings.channels)
+    channels = {config.name: build_channel(config) for config in settings.channels}
+    if owner_mail is not None:
+        channels[owner_mail.name] = owner_mail
     return Runtime(
         store=SqlStore(engine or build_engine(settings)),
         line=build_line(),
-        channels={config.name: build_channel(config) for config in settings.channels},
+        channels=channels,
+        owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),
         inhibitions=settings.inhibitions,
         policy=settings.policy(),

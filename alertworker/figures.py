@@ -48,3 +48,5 @@ class BudgetFigures(BaseModel):
     user_email: str | None = None
     customer_id: str | None = None
     organization_id: str | None = None
+    #: Whom the team's metadata names for it (``soft_budget_alerting_emails``), with something between them.
+    alert_emails: str | None = None

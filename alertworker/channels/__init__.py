@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.channels.discord import Discord, DiscordConfig
 from alertworker.channels.email import Email, EmailConfig
+from alertworker.channels.owners import OwnerMail, domains
 from alertworker.channels.pagerduty import PagerDuty, PagerDutyConfig
 from alertworker.channels.slack import Slack, SlackConfig
 from alertworker.channels.teams import Teams, TeamsConfig
@@ -60,6 +61,12 @@ def build_channel(config: ChannelConfig) -> Channel:
     return CHANNELS[type(config)](config)
 
 
+def build_owner_mail(configs: Iterable[ChannelConfig]) -> OwnerMail | None:
+    """Give what writes to owners of budgets: over the first mail channel that may."""
+    mail = (config for config in configs if isinstance(config, EmailConfig) and domains(config))
+    return next(map(OwnerMail, mail), None)
+
+
 __all__ = [
     "CHANNELS",
     "KINDS",
@@ -74,5 +81,6 @@ __all__ = [
     "TeamsConfig",
     "WebhookConfig",
     "build_channel",
+    "build_owner_mail",
     "recognize",
 ]

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from alertworker.channels import guard, http
 from alertworker.channels.base import BaseChannel
@@ -27,6 +27,9 @@ _MAX_SUBJECT: Final = 200
 _REASONS: Final = {535: Reason.AUTH_ERROR, 530: Reason.AUTH_ERROR, 552: Reason.PAYLOAD_TOO_LARGE}
 
 
+Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"^(\*|[A-Za-z0-9.-]+)$")]
+
+
 class EmailConfig(NetworkConfig):
     """A mail server, and who gets the mail."""
 
@@ -38,6 +41,9 @@ class EmailConfig(NetworkConfig):
     sender: str
     recipients: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
     tls: Literal["starttls", "tls", "none"] = "starttls"
+    #: Where owners of budgets may be written to: domains, or "*" for any. Where it is not set, those of the sender and
+    #: the recipients.
+    owner_domains: Annotated[tuple[Domain, ...], Field(max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _admitted(self) -> Self:
@@ -68,14 +74,14 @@ class Email(BaseChannel):
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
         mail = compose(body, notification_id, config)
+        to = mail["To"].addresses
         with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
             try:
                 with self._connect(cutoff) as server:
                     refused = server.send_message(mail)
             except (smtplib.SMTPException, OSError) as error:
                 raise _delivery_error(error, late=cutoff.passed) from None
-        taken = len(config.recipients) - len(refused)
-        return Answer(f"250 accepted for {taken} of {len(config.recipients)}")
+        return Answer(f"250 accepted for {len(to) - len(refused)} of {len(to)}")
 
     def _connect(self, cutoff: Cutoff) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()
@@ -95,7 +101,8 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
     """Give the mail; those about one alert are one thread, and no absence notice answers them (RFC 3834, section 5)."""
     mail = EmailMessage()
     parts = json.loads(body)
-    mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(config.recipients)
+    to = parts.get("to") or config.recipients
+    mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(to)
     mail["Message-ID"] = f"<{notification_id}@alertworker>"
     mail["References"] = f"<{parts['thread']}@alertworker>"
     mail["Date"] = formatdate()

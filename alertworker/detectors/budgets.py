@@ -26,6 +26,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
 #: Which names of a budget's owner are told to programs.
 _WHO: Final = (
     "key_hash", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id", "organization_id",
+    "alert_emails",
 )  # fmt: skip
 #: Which names of a budget's owner are labels that routes and silences know.
 _LABELS: Final = {

@@ -91,10 +91,14 @@ def write(
 
 
 def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:
-    """Give where it goes. A channel's own trouble is told over others: where none is routed, over those for people."""
+    """Give where it goes. A channel's own trouble is told over others: where none is routed, over those for people.
+
+    A budget's owners are told whenever somebody else is.
+    """
     broken = alert.labels.get("channel")
     if broken is None:
-        return decision.channels
+        owners = runtime.owner_mail if alert.figures is not None and decision.channels else None
+        return decision.channels if owners is None else (*decision.channels, owners)
     routed = tuple(name for name in decision.channels if name != broken)
     if routed or not decision.channels:
         return routed

@@ -55,6 +55,8 @@ class Runtime:
     proxy_url: str | None = None
     #: Where people reach our own pages; messages link there.
     public_url: str | None = None
+    #: The channel that also tells a budget's owners.
+    owner_mail: str | None = None
     heartbeat: Callable[[], None] | None = None
     heartbeat_seconds: float = 60.0
     shadow: bool = False

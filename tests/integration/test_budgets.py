@@ -14,7 +14,8 @@ from pydantic import SecretStr
 
 from alertworker import app
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.channels import BudgetWebhookConfig, build_channel
+from alertworker.channels import BudgetWebhookConfig, EmailConfig, build_channel
+from alertworker.channels.owners import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.messages import Message, Step
@@ -67,6 +68,19 @@ class WebhookOutbox(Outbox):
         """Ask the real one."""
         config = BudgetWebhookConfig(name="w", url=SecretStr("https://receiver.example/x"))
         return build_channel(config).takes(message)
+
+
+class OwnersOutbox(Outbox):
+    """Wants what mail to owners wants."""
+
+    name = "owners"
+
+    def takes(self, message: Message, /) -> bool:
+        """Ask the real one."""
+        config = EmailConfig(
+            name="m", host="127.0.0.1", tls="none", sender="a@corp.example", recipients=("o@corp.example",)
+        )
+        return OwnerMail(config).takes(message)
 
 
 def notice() -> Alert:
@@ -259,3 +273,24 @@ def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: 
     assert [(row.name, row.label, row.value) for row in rows(store, COUNTERS) if row.name == "not_taken"] == [
         ("not_taken", "llm_exceptions", 1)
     ]
+
+
+def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Four workers at once: one mail of the crossing and one of its end; none where there is no address."""
+    owners = OwnersOutbox()
+    both = replace(runtime, channels={"outbox": outbox, "owners": owners}, owner_mail="owners")
+    call = spent(90).model_copy(update={"team_metadata": {"soft_budget_alerting_emails": "lead@corp.example"}})
+    at_once(lambda number: ingest(batch(call, batch_id=f"b{number}"), both, now=NOW), 4)
+    other = spent(90, reset_at=RESET + timedelta(days=1)).budgets[0].model_copy(update={"entity_id": "t2"})
+    ingest(batch(call.model_copy(update={"budgets": (other,), "team_metadata": {}})), both, now=NOW)
+    sweep(both, now=RESET + timedelta(minutes=1))
+    for name in ("outbox", "owners"):
+        while deliver(name, both, now=RESET + timedelta(minutes=2)):
+            pass
+
+    assert [message.step for message in owners.sent] in ([Step.FIRING, Step.RESOLVED], [Step.PASSED])
+    assert {message.labels["entity"] for message in owners.sent} == {"t1"}
+    assert len(outbox.sent) >= len(owners.sent) + 1
+    nobody = replace(both, router=replace(both.router, receivers={"all": ()}))
+    ingest(batch(call.model_copy(update={"budgets": (spent(99.5).budgets[0],)})), nobody, now=NOW + timedelta(hours=1))
+    assert not [row for row in rows(store, NOTIFICATIONS) if row.channel == "owners" and row.status == "pending"]

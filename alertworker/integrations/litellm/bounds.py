@@ -132,4 +132,6 @@ def metadata(value: object, *, only: Iterable[str] | None = None) -> dict[str, s
 def _printed(item: Any) -> str:
     if isinstance(item, str):
         return item
+    if isinstance(item, list) and all(isinstance(part, str) for part in item):
+        return ", ".join(item)
     return str(item) if isinstance(item, (int, float)) else _SHORT.repr(item)
