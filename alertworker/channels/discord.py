@@ -13,6 +13,7 @@ from pydantic import SecretStr, field_validator
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.tables import CHAT_ROWS, aligned
 from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, named, one_line, sign, units
 from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
@@ -28,6 +29,8 @@ MAX_TOTAL: Final = 6_000
 
 _MAX_HEADLINE: Final = 200
 _MAX_NAME: Final = 100
+#: Four tables of so much leave room for the rest.
+_MAX_TABLE: Final = 1_000
 _MAX_VALUE: Final = 300
 #: A field with a shorter value stands beside others.
 _INLINE: Final = 40
@@ -88,6 +91,8 @@ class Discord(BaseChannel):
             "footer": {"text": about},
             "fields": _fields(message, MAX_TOTAL - sum(map(units, (title, description, about)))),
         }
+        if message.page_url:
+            embed["url"] = message.page_url
         return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
@@ -112,13 +117,23 @@ def _description(message: Message) -> str:
 
 def _fields(message: Message, room: int) -> list[dict[str, Any]]:
     """Give what fits into ``room`` characters and `MAX_FIELDS`; the last one says so where there is more."""
-    shown = named(message)
-    fields: list[dict[str, Any]] = []
-    room -= units(_LEFT_OUT["name"] + _LEFT_OUT["value"])
+    shown = named(message, message.facts_beside_tables)
+    fields = _tables(message)
+    most = MAX_FIELDS - len(fields)
+    room -= sum(units(field["name"]) + units(field["value"]) for field in (*fields, _LEFT_OUT))
     for name, value in shown:
         field = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
         room -= sum(map(units, field.values()))
-        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(shown) > MAX_FIELDS):
+        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(shown) > most):
             return [*fields, {**_LEFT_OUT, "inline": False}]
         fields.append({**field, "inline": units(value) < _INLINE})
     return fields
+
+
+def _tables(message: Message) -> list[dict[str, Any]]:
+    """Give tables as aligned text: in a block of code nothing is markdown but its end."""
+    texts = [(table.title, aligned(table.head(CHAT_ROWS)).replace("`", "ˋ")) for table in message.tables]
+    return [
+        {"name": escape(title, _MAX_NAME), "value": f"```\n{cut(text, _MAX_TABLE)}\n```", "inline": False}
+        for title, text in texts
+    ]

@@ -6,6 +6,7 @@ import json
 import smtplib
 import socket
 import ssl
+from base64 import b64decode, b64encode
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, Final, Literal, Self
@@ -14,9 +15,11 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from alertworker.channels import guard, http
 from alertworker.channels.base import BaseChannel
+from alertworker.channels.chart import draw
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.email_body import page, text
+from alertworker.channels.email_tables import CHART
 from alertworker.channels.text import cut, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
@@ -67,7 +70,14 @@ class Email(BaseChannel):
     def render(self, message: Message) -> str:
         """Give subject, text and HTML as JSON."""
         subject = cut(f"{sign(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
-        parts = {"subject": subject, "text": text(message), "html": page(message), "thread": message.alert_id}
+        parts = {
+            "subject": subject,
+            "text": text(message),
+            "html": page(message),
+            "thread": message.alert_id,
+            "chart": b64encode(draw(message.chart)).decode() if message.chart else None,
+            "files": [attachment.model_dump() for attachment in message.attachments],
+        }
         return json.dumps(parts, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
@@ -101,7 +111,7 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
     """Give the mail; those about one alert are one thread, and no absence notice answers them (RFC 3834, section 5)."""
     mail = EmailMessage()
     parts = json.loads(body)
-    to = parts.get("to") or config.recipients
+    to = parts.get("to", config.recipients)
     mail["Subject"], mail["From"], mail["To"] = parts["subject"], config.sender, ", ".join(to)
     mail["Message-ID"] = f"<{notification_id}@alertworker>"
     mail["References"] = f"<{parts['thread']}@alertworker>"
@@ -111,6 +121,14 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
     mail["X-Alertworker-Notification"] = notification_id
     mail.set_content(parts["text"])
     mail.add_alternative(parts["html"], subtype="html")
+    shown = mail.get_body(("html",))
+    if parts.get("chart") and shown is not None:
+        shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CHART}>", disposition="inline")
+    for file in parts.get("files", ()):
+        maintype, subtype = file["media_type"].split("/")
+        # As bytes, since text would get other ends of lines.
+        content, charset = file["content"].encode(), {"charset": "utf-8"}
+        mail.add_attachment(content, maintype=maintype, subtype=subtype, filename=file["name"], params=charset)
     return mail
 
 

@@ -9,6 +9,8 @@ from string import Template
 from typing import Final
 
 from alertworker.alerts import TRACE
+from alertworker.channels.email_tables import picture, tables
+from alertworker.channels.tables import aligned
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign
 from alertworker.messages import Entry, Message, Step
 
@@ -49,13 +51,15 @@ _PAGE: Final = Template(
 :root { color-scheme: light dark; }
 @media (max-width: 480px) {
   .page { padding: 12px !important; }
+  .figures { font-size: 13px !important; }
   .facts th, .facts td { display: block !important; width: auto !important; padding: 0 !important; }
   .facts td { padding: 0 0 10px !important; }
 }
 @media (prefers-color-scheme: dark) {
   body, .page { background: #16181c !important; color: #e8e8e8 !important; }
-  .quiet, .facts th { color: #a8adb5 !important; }
+  .quiet, .quiet th, .quiet td, .facts th { color: #a8adb5 !important; }
   .level { color: #ffffff !important; }
+  .figures th, .figures td { border-color: #42464d !important; }
   a { color: #8ab4f8 !important; }
 }
 </style>
@@ -95,16 +99,20 @@ def text(message: Message) -> str:
         "",
     ]
     body = [f"{name}: {value}" for name, value in _named(message.facts)]
+    body += [text for table in message.tables for text in ("", f"{one_line(table.title)}:", aligned(table))]
     body += ["", *(f"- {line}" for line in (*entry_lines(message, _MAX_LINE), *_members(message)))]
     if message.metadata:
         body += ["", f"{_METADATA}:", *(f"{name}: {value}" for name, value in _named(message.metadata))]
-    return "\n".join([*fit(head, body, ["", _foot(message)], _MAX_TEXT), ""])
+    foot = ["", *([message.page_url] if message.page_url else []), _foot(message)]
+    return "\n".join([*fit(head, body, foot, _MAX_TEXT), ""])
 
 
 def page(message: Message) -> str:
     """Give it as HTML."""
     parts = [
-        _table(message.facts),
+        picture(message.chart) if message.chart else "",
+        tables(message.tables),
+        _table(message.facts_beside_tables),
         _list(_ENTRIES, map(_entry, message.entries)),
         _list(_LIST, map(html.escape, _members(message))),
     ]
@@ -119,7 +127,8 @@ def page(message: Message) -> str:
         headline=headline,
         counted=html.escape(counted(message)),
         parts="\n".join(part for part in parts if part),
-        foot=html.escape(_foot(message)),
+        foot=html.escape(_foot(message))
+        + (f"<br>{_linked(html.escape(message.page_url))}" if message.page_url else ""),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.tables import CHAT_ROWS, aligned
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.messages import Message
 from alertworker.ports import Answer, Pace
@@ -36,6 +37,9 @@ _MAX_ENTRY: Final = 140
 _DIGEST_SIZE: Final = 50
 _MAX_DIGEST: Final = 40_000
 _MAX_HEADLINE: Final = 500
+#: Tables are aligned text: Slack takes one table block a message ("only_one_table_allowed"), and the others that take
+#: its body none.
+_MAX_TABLE: Final = 2_800
 
 #: https://api.slack.com/reference/surfaces/formatting#escaping: these three, and nothing else, are control characters.
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -98,6 +102,8 @@ def plain(message: Message) -> str:
     foot = [f"Alert: `{message.alert_id}`"]
     if message.proxy_url:
         foot.append(f"Proxy URL: `{_line(message.proxy_url, _MAX_VALUE)}`")
+    if message.page_url:
+        foot.append(f"Page: {_line(message.page_url, _MAX_VALUE)}")
     body = chain(
         (f"{_name(name)}: {_code(value)}" for name, value in message.facts.items() if value),
         _entries(message),
@@ -145,6 +151,8 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     headline = _bold(_line(message.headline, _MAX_HEADLINE))
     head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
     about = f"`{message.type.value}` · {message.at.isoformat(timespec='seconds')} · alert `{message.alert_id}`"
+    if message.page_url:
+        about += f" · {_line(message.page_url, _MAX_VALUE)}"
     room = MAX_BLOCKS_TEXT - units(head) - units(about) - units(CUT)
     kept = []
     left_out = False
@@ -162,11 +170,13 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
 
 def _divided(message: Message) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Give the facts that are fields, and those that are too long for one."""
-    facts = [(name, value) for name, value in message.facts.items() if value.strip()]
+    facts = [(name, value) for name, value in message.facts_beside_tables.items() if value.strip()]
     return [fact for fact in facts if len(fact[1]) <= 100], [fact for fact in facts if len(fact[1]) > 100]
 
 
 def _body(message: Message) -> Iterable[dict[str, Any]]:
+    for table in message.tables:
+        yield _section(f"*{_name(table.title)}*\n```{escape(aligned(table.head(CHAT_ROWS)), _MAX_TABLE)}```")
     short, long = _divided(message)
     if short:
         shown = [f"{_bold(_name(name))}\n{escape(value, MAX_FIELD - 110)}" for name, value in short[:MAX_FIELDS]]

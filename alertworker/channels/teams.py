@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.tables import CHAT_ROWS, cells
 from alertworker.channels.text import CUT, counted, cut, entry_lines, named, one_line, sign
 from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
+from alertworker.tables import Unit
 
 #: 28 KB for all of it; what is over is refused:
 #: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
@@ -25,6 +28,9 @@ _MAX_VALUE: Final = 400
 _MAX_MEMBER: Final = 150
 _MAX_ENTRY: Final = 70
 _MAX_NAME: Final = 100
+_MAX_CELL: Final = 40
+#: How many rows of each table are tried, until all of it fits.
+_ROWS: Final = (CHAT_ROWS, 5, 3)
 _COLOURS: Final = {"High": "Attention", "Medium": "Warning", "Low": "Accent"}
 #: https://learn.microsoft.com/en-us/adaptive-cards/authoring-cards/text-features: the markdown that cards understand,
 #: and the braces of the dates that they put in.
@@ -55,14 +61,16 @@ class Teams(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the JSON body; what does not fit is left out, visibly, the last parts first."""
-        facts, members = _facts(message), _members(message)
-        kind = escape(message.type.value, _MAX_NAME)
-        about = f"{kind} · {message.at.isoformat(timespec='seconds')} · alert {message.alert_id}"
-        foot = _text(about, isSubtle=True, size="Small")
-        body = _body([*_head(message), *_rest(facts, members), foot])
-        while len(json.dumps(body, ensure_ascii=False).encode()) > _ROOM and (facts or members):
+        for rows in _ROWS if message.tables else ():
+            body = _body(message, [*_tables(message, rows), *_rest(_facts(message), _members(message))])
+            if _fits(body):
+                return body
+        lines = message.model_copy(update={"tables": ()})
+        facts, members = _facts(lines), _members(lines)
+        body = _body(lines, _rest(facts, members))
+        while not _fits(body) and (facts or members):
             (members or facts).pop()
-            body = _body([*_head(message), *_rest(facts, members), _text(CUT), foot])
+            body = _body(lines, [*_rest(facts, members), _text(CUT)])
         return body
 
     def send(self, body: str, *, notification_id: str) -> Answer:
@@ -99,7 +107,7 @@ def _head(message: Message) -> list[dict[str, Any]]:
 def _facts(message: Message) -> list[dict[str, str]]:
     return [
         {"title": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
-        for name, value in named(message)
+        for name, value in named(message, message.facts_beside_tables)
     ]
 
 
@@ -113,17 +121,47 @@ def _rest(facts: list[dict[str, str]], members: list[str]) -> list[dict[str, Any
     return [*blocks, _text("\n\n".join(members))] if members else blocks
 
 
+def _tables(message: Message, rows: int) -> Iterable[dict[str, Any]]:
+    """Give tables of so many rows; where tables are unknown, the facts that say the same stand there."""
+    for table in message.tables:
+        lines = " · ".join(message.facts[name] for name in table.instead_of if name in message.facts)
+        texts = [column.unit is Unit.TEXT for column in table.columns]
+        heads = [table.title, *(column.name for column in table.columns[1:])]
+        body = [row for row, _ in cells(table.head(rows))]
+        yield {
+            "type": "Table",
+            "showGridLines": False,
+            "columns": [
+                {"width": 2} if text else {"width": 1, "horizontalCellContentAlignment": "Right"} for text in texts
+            ],
+            "rows": [_row(heads, weight="Bolder"), *map(_row, body)],
+            "fallback": _text(escape(lines, _MAX_VALUE) or "–"),
+        }
+
+
+def _row(texts: Iterable[str], **more: str) -> dict[str, Any]:
+    shown = (_text(escape(text, _MAX_CELL) or "–", **more) for text in texts)
+    return {"type": "TableRow", "cells": [{"type": "TableCell", "items": [text]} for text in shown]}
+
+
 def _text(text: str, **more: str | bool) -> dict[str, Any]:
     return {"type": "TextBlock", "text": text, "wrap": True, **more}
 
 
-def _body(blocks: list[dict[str, Any]]) -> str:
-    card = {
+def _fits(body: str) -> bool:
+    return len(json.dumps(body, ensure_ascii=False).encode()) <= _ROOM
+
+
+def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
+    about = f"{escape(message.type.value, _MAX_NAME)} · {message.at.isoformat(timespec='seconds')}"
+    card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
-        "version": "1.4",
+        "version": "1.5" if message.tables else "1.4",
         "msteams": {"width": "Full"},
-        "body": blocks,
+        "body": [*_head(message), *blocks, _text(f"{about} · alert {message.alert_id}", isSubtle=True, size="Small")],
     }
+    if message.page_url:
+        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the page", "url": message.page_url}]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from wcwidth import iter_graphemes
 
+from alertworker.alerts import REPORTS
 from alertworker.grouping import spell
 from alertworker.messages import Entry, Message, Step
 
@@ -96,10 +97,14 @@ def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] 
     ]
 
 
-def named(message: Message) -> list[tuple[str, str]]:
-    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names."""
+def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names.
+
+    The facts are the message's, unless only some of them are given.
+    """
+    shown = message.facts if facts is None else facts
     metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]
-    return [(name, value) for name, value in (*message.facts.items(), *metadata) if value.strip()]
+    return [(name, value) for name, value in (*shown.items(), *metadata) if value.strip()]
 
 
 def counted(message: Message) -> str:
@@ -112,4 +117,4 @@ def counted(message: Message) -> str:
         return f"{more}; {message.total} in all since {since}"
     if message.total > 1:
         return f"{message.total} times since {since}"
-    return f"Since {since}"
+    return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"

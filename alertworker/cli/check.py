@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from alertworker.alerts import AlertType
+from alertworker.channels import build_owner_mail
 from alertworker.settings import Settings, load_settings
 
 #: What is printed in tables of its own, or is made of the rest.
@@ -27,12 +28,13 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
-    router = settings.router()
+    router, owners = settings.router(), build_owner_mail(settings.channels)
     routes = {kind.value: list(router.reachable(kind)) for kind in AlertType if kind in settings.alert_types}
     said = {
         "values": values,
         "origins": settings.origins,
         "channels": {config.name: config.kind for config in settings.channels},
+        "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
         "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
@@ -65,6 +67,8 @@ def _print(said: dict[str, Any]) -> None:
     for name, kind in said["channels"].items():
         table.add_row(name, kind, ", ".join(one for one, names in said["receivers"].items() if name in names))
     console.print(table)
+    if said["owner_mail"] is not None:
+        console.print(f"Owners of budgets are told by {said['owner_mail']}.")
     table = Table("alert type", "channels", title="Routes")
     for kind, names in said["routes"].items():
         table.add_row(kind, ", ".join(names) or "nobody")

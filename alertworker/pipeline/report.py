@@ -61,14 +61,17 @@ class Reporter:
     def build(self, kind: ReportKind, period: Period, *, now: datetime) -> Iterable[Report]:
         """Give the report of a period, then those of the teams that get their own; none that has nothing to say."""
         spec, zone = REPORTS[kind], str(self.calendar.zone)
+        newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
+        # Budgets stand as they do now, which says nothing of an earlier period.
+        present = period.until >= newest.until
+        budgets = self.runtime.store.run(lambda tx: tx.live_budgets()) if present else {}
+        dropped = {"Dropped": _dropped(self.book.dropped(period.days))}
         late = late_note(period, zone, now=now, patience=self.patience)
-        report = spec.build(self.book, period, zone, None)
-        if report is not None:
-            yield replace(report, notes={**report.notes, **self._notes(period), **late})
-        for team_id in self.teams if spec.by_team else ():
-            own = spec.build(self.book, period, zone, team_id)
-            if own is not None:
-                yield replace(own, notes={**own.notes, **late})
+        for team_id in (None, *(self.teams if spec.by_team else ())):
+            report = spec.build(self.book, period, zone, team_id)
+            if report is not None:
+                near = {"Budgets near their limit": _near(budgets, team_id)}
+                yield replace(report, notes={**report.notes, **near, **dropped, **late})
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
         """Give the message that a report would be, and the channels it would go to."""
@@ -96,11 +99,6 @@ class Reporter:
     def _reported(self, kind: ReportKind) -> datetime | None:
         return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))
 
-    def _notes(self, period: Period) -> dict[str, str]:
-        budgets = self.runtime.store.run(lambda tx: tx.live_budgets())
-        notes = {"Budgets near their limit": _near(budgets), "Dropped": _dropped(self.book.dropped(period.days))}
-        return {label: value for label, value in notes.items() if value}
-
 
 def _moment(kind: ReportKind) -> str:
     """Name the moment of the line up to which a kind is reported."""
@@ -119,9 +117,11 @@ def _dropped(events: Mapping[str, int]) -> str:
     return f"{sum(events.values()):,} events, by publishers ({reasons}); the sums may be short by them"
 
 
-def _near(budgets: Mapping[BudgetKey, Standing]) -> str:
-    """Name the budgets that are nearly used up, the fullest first."""
-    shares = [(share(standing.reading) or 0.0, key, standing.reading) for key, standing in budgets.items()]
+def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None) -> str:
+    """Name the budgets that are nearly used up, of all or of one team, the fullest first."""
+    readings = {key: standing.reading for key, standing in budgets.items()}
+    own = {key: one for key, one in readings.items() if team_id in (None, one.who.get("team_id"))}
+    shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1]))
     parts = [f"{short(name(key, reading))} {used:.0f} %" for used, key, reading in near[:MAX_SHOWN]]
     if len(near) > MAX_SHOWN:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.ledger import SpendSums
@@ -98,7 +99,7 @@ class Report:
         own = {"report": self.kind.value, "team_id": self.team_id, "first": str(days.first), "last": str(days.last)}
         total = {**plain_sums(self.total), "spend_before": plain_sums(self.before)["spend"]}
         found = [own | {"table": section.title, **row} for section in self.sections for row in section.rows]
-        return [own | {"table": "All", **total}, *found] if self.total.requests else found
+        return [own | {"table": "All", "entity": "", "alias": "", **total}, *found] if self.total.requests else found
 
     def plain(self) -> dict[str, Any]:
         """Give it for machines: every row of every table, money in dollars as exact text."""
@@ -156,7 +157,8 @@ def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> d
     """Say that a report comes late, when it does by more than ``patience`` seconds."""
     if (now - period.due).total_seconds() <= patience:
         return {}
-    return {"Sent late": f"it was due at {period.due.isoformat(timespec='minutes')} (days in {zone})"}
+    due = period.due.astimezone(ZoneInfo(zone))
+    return {"Sent late": f"it was due at {due.isoformat(timespec='minutes')}"}
 
 
 def spell_days(first: date, last: date) -> str:

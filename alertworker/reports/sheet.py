@@ -15,11 +15,13 @@ _MARK: Final = "\ufeff"
 
 
 def csv_of(rows: Sequence[Mapping[str, Any]], *, for_spreadsheet: bool = False) -> str:
-    """Give rows as CSV with a line of names; a row that lacks a column leaves it empty.
+    """Give rows as CSV with a line of names; a row that lacks a column leaves it empty. Of no rows there is no line.
 
     ``for_spreadsheet`` puts a quote before text that would be taken for a formula: names of teams, tags and keys are
     other people's text.
     """
+    if not rows:
+        return ""
     names = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, restval="")

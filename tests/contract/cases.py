@@ -12,6 +12,7 @@ from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.grouping import passed
 from alertworker.lanes import compose_digest
 from alertworker.messages import Message, Step
+from tests.contract.report_cases import REPORT_CASES
 
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
@@ -143,7 +144,7 @@ def _hostile() -> Message:
     )
 
 
-CASES: Final[Mapping[str, Message]] = {
+CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "firing": outage(
         severity=Severity.MEDIUM,
         headline="Minor outage: azure-eastus-2 (gpt-4o)",

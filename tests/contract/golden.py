@@ -15,6 +15,7 @@ from alertworker.messages import Message
 from tests.contract.cases import CASES
 from tests.contract.kinds import CHANNELS, wants
 
+_LARGE: Final = 20_000
 FOLDER: Final = Path(__file__).parent / "golden"
 
 
@@ -27,7 +28,10 @@ def _files(kind: str, case: str, message: Message) -> Mapping[Path, str]:
     read = json.loads(body)
     if kind == "email":
         text = f"Subject: {read['subject']}\n\n{read['text']}"
-        return {path.with_suffix(".txt"): text, path.with_suffix(".html"): read["html"]}
+        found = {path.with_suffix(".txt"): text, path.with_suffix(".html"): read["html"]}
+        # A person reviews no thousands of lines.
+        tables = [file["content"] for file in read["files"] if len(file["content"]) < _LARGE]
+        return found | {path.with_suffix(".csv"): content for content in tables}
     return {path.with_suffix(".json"): json.dumps(read, indent=1, ensure_ascii=False) + "\n"}
 
 
@@ -42,7 +46,7 @@ def renew(wanted: Mapping[Path, str]) -> str:
     report: list[str] = []
     present = {path for path in FOLDER.glob("*/*") if path.is_file()}
     for path in sorted(present | wanted.keys()):
-        old = path.read_text() if path in present else ""
+        old = path.read_bytes().decode() if path in present else ""
         new = wanted.get(path, "")
         if path in present and path in wanted and old == new:
             continue
@@ -52,5 +56,5 @@ def renew(wanted: Mapping[Path, str]) -> str:
             path.unlink()
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(new)
+        path.write_bytes(new.encode())
     return "\n".join(report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import io
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,11 +15,14 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from PIL import Image
 from pydantic import SecretStr
 
 from alertworker.channels import EmailConfig, build_channel, http
+from alertworker.channels.chart import COLOURS, HEIGHT, WIDTH
 from alertworker.delivery import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message
+from tests.contract.report_cases import REPORT_CASES
 
 PASSWORD = "canaryMailPassword"
 
@@ -96,6 +100,25 @@ def test_a_mail_arrives_as_text_and_html_with_the_same_id_each_time(server: Emai
     assert "Bcc: victim@example.com <script>" in first["Subject"]
     assert "01a20a23-7752-7f27-b047-fa4b04cc253c" in first.get_body(("plain",)).get_content()
     assert "&lt;script&gt;" in first.get_body(("html",)).get_content()
+
+
+def test_a_report_arrives_with_its_chart_and_every_row(server: EmailConfig, mailbox: Mailbox) -> None:
+    """The picture stands where the page shows it; the file is what was made, to the byte."""
+    report = REPORT_CASES["report_late"]
+    channel = build_channel(server)
+    channel.send(channel.render(report), notification_id="n-1")
+
+    (mail,) = mailbox.mails
+    (file,) = mail.iter_attachments()
+    assert file.get_filename() == "spend-2026-11-16-2026-11-22.csv"
+    assert file.get_payload(decode=True).decode() == report.attachments[0].content
+    related = mail.get_body(("related",))
+    page, picture = related.iter_parts()
+    assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in page.get_content()
+    image = Image.open(io.BytesIO(picture.get_payload(decode=True)))
+    assert (image.format, image.size) == ("PNG", (WIDTH, HEIGHT))
+    pixels = [pixel for _, pixel in image.getcolors(1 << 20) or () if isinstance(pixel, tuple)]
+    assert {"#" + bytes(map(int, pixel[:3])).hex() for pixel in pixels} >= set(COLOURS)
 
 
 @pytest.mark.parametrize(

@@ -7,16 +7,20 @@ import json
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.channels import EmailConfig, SlackConfig, build_owner_mail
 from alertworker.channels.owners import OwnerMail
+from alertworker.cli import cli
+from alertworker.delivery import DeliveryError
 from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.messages import Message, Step
 
@@ -114,6 +118,20 @@ def test_a_message_without_a_budget_goes_to_no_owner() -> None:
     assert not OwnerMail(MAIL).takes(plain)
 
 
+def test_check_says_who_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And that nobody does, where mail may go nowhere."""
+    mail = "{kind: email, name: mail, host: 127.0.0.1, tls: none, sender: a@corp.example, recipients: [o@corp.example]"
+    monkeypatch.chdir(tmp_path)
+
+    def owner_mail(more: str) -> object:
+        text = f"alertworker:\n  receivers:\n    - name: ops\n      channels: [{mail}{more}}}]\n"
+        (tmp_path / "alertworker.yaml").write_text(text)
+        return json.loads(CliRunner().invoke(cli, ["check", "--json"]).output)["owner_mail"]
+
+    assert owner_mail("") == "mail-owners"
+    assert owner_mail(", owner_domains: []") is None
+
+
 class Mailbox:
     """Keeps what it is given, with the envelope's recipients."""
 
@@ -148,4 +166,7 @@ def test_the_mail_goes_to_the_owners_alone(mailbox: tuple[Mailbox, int]) -> None
     ((to, mail),) = box.mails
     assert to == ["ada@corp.example"]
     assert mail["To"] == "ada@corp.example"
-    assert answer == "250 accepted for 1 of 1"
+    assert answer.text == "250 accepted for 1 of 1"
+    with pytest.raises(DeliveryError, match="550"):  # nobody may be written to any more
+        channel.send(channel.render(message(user_email="ada@evil.example")), notification_id="n-2")
+    assert len(box.mails) == 1

@@ -72,7 +72,7 @@ BROKEN: list[tuple[str, str, Callable[[Sent], Sent]]] = [
     ("pagerduty", "via HTTPS", _json(lambda b: b.update(images=[{"src": "http://x.example/i.png"}]))),
     ("email", "headers", _text("To: ops", "Bcc: victim@example.com\nTo: ops")),
     ("email", "998", _text("Subject:", "Subject: " + "x" * 1_000)),
-    ("email", "<img", _text("<h1 ", '<img src=3D"https://x.example/i.png"><h1 ')),
+    ("email", "a picture from", _text("<h1 ", '<img src=3D"https://x.example/i.png"><h1 ')),
     ("email", "does not end", _text("</html>", "")),
     ("console", "control", _text("3 failed", "3 \x1b[31mfailed")),
     ("console", "looks like a message", _text("\n   Calls", "\nCalls")),

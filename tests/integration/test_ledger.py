@@ -106,6 +106,7 @@ def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
     spent = {row.entity: row.sums.requests for row in book.totals("user", DAYS)}
     assert spent == {OTHER: 7, "u0": 6, "u1": 1, "u2": 1}
     assert len(book.totals("team", DAYS)) == 10
+    assert {row.entity: row.sums.requests for row in book.totals("tag", DAYS)} == {"": 15}
     assert book.total(DAYS).spend_nanos == 15 * 13_500
     assert book.spent("user", "u0", DAYS).requests == 6
     assert {row.rows for row in rows(store, SPEND_SIZES) if row.dimension == "user"} == {10}

@@ -7,7 +7,7 @@ import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,8 +20,9 @@ from alertworker.cli import cli
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Failure, Origin, PublisherHeartbeat, RequestSucceeded
 from alertworker.events.system import PublisherCounters
+from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Reporter, Runtime, ingest
-from alertworker.reports import Calendar, Period, ReportKind
+from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
 from alertworker.tables import MAX_ROWS
@@ -81,8 +82,7 @@ def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -
 
 def waiting_files(reporter: Reporter) -> list[str]:
     """Name the files of the message whose turn it is: they are read beside it, and are no part of its row."""
-    due = reporter.runtime.store.next_due("outbox", now=MONDAY)
-    assert due is not None
+    (due,) = reporter.runtime.store.next_due("outbox", limit=1, now=MONDAY)
     assert "attachments" not in due.message.model_dump_json()
     return [file.name for file in due.message.attachments]
 
@@ -98,7 +98,7 @@ def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter:
     run_until_quiet(reporter.runtime, later + timedelta(minutes=5))
 
     (message,) = [message for message in outbox.sent if message.headline.startswith("Spend")]
-    assert message.facts["Sent late"].startswith("it was due at 2026-11-30T09:00+00:00")
+    assert message.facts["Sent late"] == "it was due at 2026-11-30T09:00+00:00"
     assert len(set(outbox.ids)) == len(outbox.ids)
 
 
@@ -132,6 +132,58 @@ def beat(boot_id: str, at: datetime, **dropped: int) -> PublisherHeartbeat:
     return PublisherHeartbeat(
         boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=at, counters=counters
     )
+
+
+def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) -> None:
+    """Those of a team in its own report; and none in the report of an earlier period, of which they say nothing."""
+    budgets = (OwnBudget(dimension="team", entity="*", max=100),)
+    own = replace(reporter, runtime=replace(reporter.runtime, budgets=budgets), teams=("search", "billing"))
+    week = timedelta(days=7)
+    events = [
+        spent("a", 90, team_alias="Search"),
+        spent("b", 10, team_id="billing"),
+        spent("c", 1, at=NOW - week),
+        spent("d", 1, at=NOW - week, team_id="billing"),
+    ]
+    ingest(batch(*events), own.runtime, now=NOW)
+
+    def near(day: date) -> list[str | None]:
+        period = containing(REPORTS[ReportKind.SPEND].ending, own.calendar, day)
+        found = own.build(ReportKind.SPEND, period, now=MONDAY)
+        return [report.facts.get("Budgets near their limit") for report in found]
+
+    assert near(NOW.date()) == ["Team Search 91 %", "Team Search 91 %", None]
+    assert near((NOW - week).date()) == [None, None, None]
+
+
+def test_a_team_that_was_renamed_is_one_team(reporter: Reporter) -> None:
+    """Under its newest name, also where that came in the middle of the period."""
+    later = NOW + timedelta(days=2)
+    for at, name in ((NOW, "Old"), (later, "New")):
+        ingest(batch(spent(name, 3, at=at, team_alias=name)), reporter.runtime, now=at)
+
+    (report,) = reporter.build(*_week(reporter), now=MONDAY)
+
+    assert report.facts["By team"] == "New $6 new"
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(date(2026, 10, 25), 25), (date(2026, 3, 29), 23)], ids=["in autumn", "in spring"]
+)
+def test_a_day_on_which_clocks_change_has_all_its_hours(reporter: Reporter, day: date, hours: int) -> None:
+    """In Berlin: none of its hours is in another day, and none is lost."""
+    zone = ZoneInfo("Europe/Berlin")
+    runtime = replace(reporter.runtime, zone=zone)
+    local = replace(reporter, runtime=runtime, calendar=Calendar(zone, daily_seconds=86_400))
+    start = datetime.combine(day, time(), zone).astimezone(UTC)
+    events = [spent(f"c{hour}", 1, at=start + timedelta(hours=hour, minutes=30)) for hour in range(-2, 27)]
+    ingest(batch(*events), runtime, now=start + timedelta(days=2))
+
+    period = REPORTS[ReportKind.DAILY].ending(local.calendar, day + timedelta(days=1))
+    (report,) = local.build(ReportKind.DAILY, period, now=period.due)
+
+    assert report.total.requests == hours
+    assert period.until - start == timedelta(hours=hours)
 
 
 def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None:
@@ -239,8 +291,6 @@ def test_thousands_of_teams_fit_and_add_up(reporter: Reporter) -> None:
 
 
 def _week(reporter: Reporter) -> tuple[Any, Any]:
-    from alertworker.reports import REPORTS
-
     return ReportKind.SPEND, REPORTS[ReportKind.SPEND].ending(reporter.calendar, MONDAY.date())
 
 

@@ -16,9 +16,9 @@ _HEADERS = {
     "Subject", "From", "To", "Message-ID", "References", "Date", "Auto-Submitted", "X-Auto-Response-Suppress",
     "X-Alertworker-Notification", "MIME-Version", "Content-Type",
 }  # fmt: skip
-_VOID = {"meta", "br"}
+_VOID = {"meta", "br", "img"}
 _KNOWN = _VOID | set("html head title style body div p span h1 h2 a table tr th td ul li b".split())  # noqa: SIM905
-_ATTRIBUTES = {"style", "class", "role", "lang", "charset", "name", "content", "href"}
+_ATTRIBUTES = {"style", "class", "role", "lang", "charset", "name", "content", "href", "src", "alt", "width"}
 #: Gmail clips a longer page: https://github.com/hteumeuleu/email-bugs/issues/41
 _CLIPPED = 102 * 1024
 
@@ -67,8 +67,7 @@ def _complaints(raw: str) -> Iterator[str]:
     yield from length("subject", mail["Subject"], 255)
     if mail["To"] != ", ".join(MAIL.recipients) or mail["From"] != MAIL.sender:
         yield "another sender or receiver"
-    if mail.get_content_type() != "multipart/alternative":
-        yield mail.get_content_type()
+    yield from _parts(mail)
     html = page(mail)
     if len(html.encode()) > _CLIPPED:
         yield f"{len(html.encode())} bytes of HTML"
@@ -77,6 +76,20 @@ def _complaints(raw: str) -> Iterator[str]:
     parser.close()
     yield from parser.found
     yield from (f"<{tag}> does not end" for tag in parser.open)
+
+
+def _parts(mail: EmailMessage) -> Iterator[str]:
+    """Say what is wrong with how it is put together: text or page; the page's picture with it; files at the end."""
+    files = list(mail.iter_attachments()) if mail.get_content_type() == "multipart/mixed" else []
+    body = next(iter(mail.iter_parts())) if files else mail
+    if body.get_content_type() != "multipart/alternative":
+        yield body.get_content_type()
+    for file in files:
+        if file.get_content_type() != "text/csv" or not str(file.get_filename()).endswith(".csv"):
+            yield f"a file {file.get_filename()!r}"
+    pictures = [part for part in mail.walk() if part.get_content_maintype() == "image"]
+    if [part["Content-ID"] for part in pictures] != ["<chart@alertworker>"] * ("cid:chart" in page(mail)):
+        yield "a picture that no page shows, or none where one is shown"
 
 
 class _Page(HTMLParser):
@@ -97,6 +110,8 @@ class _Page(HTMLParser):
         for name, value in attrs:
             if name not in _ATTRIBUTES or re.search(r"url\(|expression|javascript:", value or ""):
                 self.found.append(f"<{tag} {name}={value!r}>")
+            if name == "src" and value != "cid:chart@alertworker":
+                self.found.append(f"a picture from {value!r}")
             if name == "href" and not re.fullmatch(r"https?://[!-~]+", value or ""):
                 self.found.append(f"a link to {value!r}")
 

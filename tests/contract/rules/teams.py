@@ -47,11 +47,21 @@ def _complaints(sent: Sent) -> Iterator[str]:
     if attachment["contentType"] != "application/vnd.microsoft.card.adaptive":
         yield "content type"
     card = attachment["content"]
-    yield from keys("card", card, {"$schema", "type", "version", "body"}, {"msteams"})
+    yield from keys("card", card, {"$schema", "type", "version", "body"}, {"msteams", "actions"})
     if card["type"] != "AdaptiveCard" or card["version"] not in ("1.4", "1.5"):
         yield "card type or version"
+    yield from _content(card)
+
+
+def _content(card: dict[str, Any]) -> Iterator[str]:
+    if card["version"] == "1.4" and any(element["type"] == "Table" for element in card["body"]):
+        yield "a table in a version that has none"
     for element in card["body"]:
         yield from _element(element)
+    for action in card.get("actions", []):
+        yield from keys("action", action, {"type", "title", "url"})
+        if action["type"] != "Action.OpenUrl" or not action["url"].startswith("https://"):
+            yield f"action {action}"
 
 
 def _element(element: dict[str, Any]) -> Iterator[str]:
@@ -71,8 +81,26 @@ def _element(element: dict[str, Any]) -> Iterator[str]:
             yield from keys("Fact", fact, {"title", "value"})
             yield from _text(fact["title"])
             yield from _text(fact["value"])
+    elif element["type"] == "Table":
+        yield from _table(element)
     else:
         yield f"element {element['type']!r}"
+
+
+def _table(table: dict[str, Any]) -> Iterator[str]:
+    """Say what is wrong with a table: https://learn.microsoft.com/en-us/adaptive-cards/schema-explorer/table."""
+    yield from keys("Table", table, {"type", "columns", "rows", "fallback"}, {"showGridLines"})
+    yield from _element(table["fallback"])
+    for column in table["columns"]:
+        yield from keys("column", column, {"width"}, {"horizontalCellContentAlignment"})
+    for row in table["rows"]:
+        yield from keys("TableRow", row, {"type", "cells"})
+        if len(row["cells"]) != len(table["columns"]):
+            yield "a row with other columns"
+        for cell in row["cells"]:
+            yield from keys("TableCell", cell, {"type", "items"})
+            for element in cell["items"]:
+                yield from _element(element)
 
 
 def _text(text: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from alertworker.integrations.litellm.bounds import metadata
 from alertworker.integrations.litellm.environment import CallbackOptions
 
 
@@ -61,3 +62,11 @@ def test_the_metadata_that_may_travel_is_a_list_or_words_with_commas() -> None:
 
     assert CallbackOptions.read({}, own).metadata_keys == ("cost_center", "owner")
     assert CallbackOptions.read({"ALERTWORKER_METADATA_KEYS": "a, b,"}, own).metadata_keys == ("a", "b")
+
+
+def test_a_list_of_addresses_travels_as_addresses() -> None:
+    """A team's ``soft_budget_alerting_emails`` is a list in LiteLLM, whole however many there are."""
+    named = [f"person{number}@corp.example" for number in range(12)]
+
+    assert metadata({"soft_budget_alerting_emails": named}) == {"soft_budget_alerting_emails": ", ".join(named)}
+    assert metadata({"mixed": [1, "a"]}) == {"mixed": "[1, 'a']"}

@@ -1,0 +1,117 @@
+"""A ledger in memory, which answers as the one in SQL does: reports in the tests are built from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from alertworker.latency import Latency, bucket_of
+from alertworker.ledger import Caller, FallbackSums, Ledger, SpendKey, SpendSums
+from alertworker.money import NANOS_PER_DOLLAR
+from alertworker.spend_book import Days, DeploymentDays, SpendRow
+
+
+def latency(*milliseconds: int) -> Latency:
+    """Put durations into their buckets."""
+    buckets: dict[int, int] = {}
+    for duration in milliseconds:
+        buckets[bucket_of(duration * 1_000)] = buckets.get(bucket_of(duration * 1_000), 0) + 1
+    return Latency(buckets, sum(milliseconds) * 1_000)
+
+
+@dataclass
+class Book:
+    """`SpendBook` over what was spent with `spend`; all else is as it was set."""
+
+    names: dict[tuple[str, str], str] = field(default_factory=dict)
+    slow: list[DeploymentDays] = field(default_factory=list)
+    went: dict[tuple[str, str], FallbackSums] = field(default_factory=dict)
+    lost: Mapping[str, int] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
+    _booked: dict[SpendKey, SpendSums] = field(default_factory=dict)
+
+    def spend(
+        self, day: date, dollars: float, team: str = "", tags: tuple[str, ...] = (), requests: int = 1, **sums: int
+    ) -> None:
+        """Enter calls of a team; each is of its one key, by one model."""
+        named = (("key", f"{team}-key" if team else None), ("model", "gpt-4o"))
+        rest = tuple((name, None) for name in ("user", "customer", "organization", "provider", "deployment"))
+        values = {"prompt_tokens": 1_000 * requests, "completion_tokens": 100 * requests, **sums}
+        spent = SpendSums(requests=requests, spend_nanos=round(dollars * NANOS_PER_DOLLAR), **values)
+        self._booked.clear()
+        self.ledger.enter(Caller(day, team, named + rest, tags), spent)
+
+    def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Add up all calls."""
+        sums = SpendSums()
+        for one in self._found("team", days, team_id).values():
+            sums.add(one)
+        return sums
+
+    def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
+        """Add up those of one entity."""
+        return self._found(dimension, days, team_id).get((entity, ""), SpendSums())
+
+    def totals(
+        self,
+        dimension: str,
+        days: Days,
+        *,
+        before: Days | None = None,
+        team_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[SpendRow]:
+        """Give the entities, the highest first."""
+        now = self._found(dimension, days, team_id)
+        then = self._found(dimension, before, team_id) if before else {}
+        places = sorted(now | then, key=lambda place: (-now.get(place, SpendSums()).spend_nanos, *place))[:limit]
+        return [
+            SpendRow(
+                *place,
+                self.names.get((dimension, place[0]), ""),
+                now.get(place, SpendSums()),
+                then.get(place, SpendSums()),
+            )
+            for place in places
+        ]
+
+    def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
+        """Add up by day."""
+        found: dict[date, SpendSums] = {}
+        for key, sums in self._books().items():
+            if key.dimension == "team" and days.first <= key.day <= days.last and team_id in (None, key.team_id):
+                found.setdefault(key.day, SpendSums()).add(sums)
+        return found
+
+    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+        """Say nothing of it."""
+        del dimension, entity, days, limit
+        return {}
+
+    def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
+        """Give what was set."""
+        del days
+        return self.went
+
+    def deployments(self, days: Days) -> list[DeploymentDays]:
+        """Give what was set."""
+        del days
+        return self.slow
+
+    def dropped(self, days: Days) -> dict[str, int]:
+        """Give what was set."""
+        del days
+        return dict(self.lost)
+
+    def _books(self) -> Mapping[SpendKey, SpendSums]:
+        self._booked = self._booked or self.ledger.spend()
+        return self._booked
+
+    def _found(self, dimension: str, days: Days, team_id: str | None) -> dict[tuple[str, str], SpendSums]:
+        found: dict[tuple[str, str], SpendSums] = {}
+        for key, sums in self._books().items():
+            own = key.dimension == dimension and team_id in (None, key.team_id)
+            if own and days.first <= key.day <= days.last:
+                found.setdefault((key.entity, key.part), SpendSums()).add(sums)
+        return found

@@ -1,0 +1,141 @@
+"""Messages of reports, built as the line builds them: from a ledger, by period, late and on time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from alertworker.alerts import OpenAlert
+from alertworker.grouping import compose
+from alertworker.ledger import FallbackSums
+from alertworker.messages import Message, Step
+from alertworker.reports import REPORTS, Calendar, Report, ReportKind, late_note
+from alertworker.spend_book import DeploymentDays
+from tests.contract.books import Book, latency
+
+ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
+BERLIN: Final = Calendar(ZoneInfo("Europe/Berlin"))
+MONDAY: Final = date(2026, 11, 23)
+HOSTILE: Final = (
+    '<!channel> `=x` [a](https://evil.example) *b* <script>1</script> @everyone \u202egnp.exe "漢字" 👩‍👩‍👧‍👦'
+)
+
+
+def report_of(
+    kind: ReportKind,
+    book: Book,
+    day: date = MONDAY,
+    team_id: str | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> Report:
+    """Build the report of the period that ended before a day; one with ``notes`` is sent late."""
+    spec = REPORTS[kind]
+    period = spec.ending(BERLIN, day)
+    report = spec.build(book, period, "Europe/Berlin", team_id)
+    assert report is not None
+    late = late_note(period, "Europe/Berlin", now=period.due + timedelta(hours=30), patience=3_600) if notes else {}
+    return replace(report, notes={**report.notes, **(notes or {}), **late})
+
+
+def message_of(report: Report) -> Message:
+    """Give the message that it is."""
+    alert = report.alert()
+    opened = OpenAlert(
+        id=ID,
+        type=alert.type,
+        severity=alert.severity,
+        headline=alert.headline,
+        labels=alert.identity,
+        facts=alert.facts,
+        metadata={},
+        count=1,
+        told=0,
+        summaries=0,
+        first_at=alert.first_at,
+        last_at=alert.last_at,
+        fingerprint=alert.fingerprint,
+        tables=alert.tables,
+        chart=alert.chart,
+    )
+    at = datetime(2026, 11, 23, 8, 0, 10, tzinfo=UTC)
+    message = compose(opened, Step.NOTICE, (), {}, at=at, public_url="https://alerts.example")
+    return message.model_copy(update={"attachments": alert.attachments})
+
+
+def _weeks(book: Book, spend: Callable[[date, int], None]) -> Book:
+    for number in range(14):
+        spend(MONDAY - timedelta(days=number + 1), number)
+    return book
+
+
+def one_team() -> Book:
+    """Make a ledger of one team that was renamed in the week, and of nobody else."""
+    book = Book(names={("team", "t1"): "Search & Ranking"})
+    return _weeks(book, lambda day, number: book.spend(day, 12.5 + number, "t1", requests=40))
+
+
+def several() -> Book:
+    """Make a ledger with all there is to say."""
+    teams = ("search", "billing", "support", "ranking", "research", "mobile", "growth", "sales", "docs", "security")
+    book = Book(names={("team", team): team.capitalize() for team in teams}, lost={"buffer_full": 1_203})
+
+    def spend(day: date, number: int) -> None:
+        for place, team in enumerate(teams):
+            dollars = (820.4 - 25 * number) / (place + 1) * (1.4 if number % 7 in (5, 6) and place % 2 else 1)
+            tags = ("chat", "eu") if place % 3 == 0 else ("batch",) if place % 3 == 1 else ()
+            book.spend(day, dollars, team, tags, requests=900 // (place + 1), failures=place)
+        book.spend(day, 12.25, requests=30, zero_priced=17)
+
+    return _weeks(book, spend)
+
+
+def thousands() -> Book:
+    """Make a ledger of 2,000 teams with tags of their own, some of whose names need escaping."""
+    book = Book(names={("team", "t1"): HOSTILE, ("team", "t2"): "x" * 200})
+    for number in range(2_000):
+        for day in (MONDAY - timedelta(days=2), MONDAY - timedelta(days=9)):
+            book.spend(day, 5_000 - number, f"t{number}", (f"tag-{number % 700}", HOSTILE), requests=3)
+    book.spend(MONDAY - timedelta(days=3), 88, tags=("tag-1",))
+    return book
+
+
+def deployments() -> list[DeploymentDays]:
+    """Make deployments, fast and slow ones."""
+    names = {f"{number}f0c4a7e-0000": name for number, name in enumerate(("gpt-4o-eu", "gpt-4o-us", HOSTILE, "o3"))}
+    found = [
+        DeploymentDays(
+            one,
+            name,
+            {"succeeded": 900, "Timeout": 20 * place, "RateLimitError": place},
+            latency(*[20 + 30 * place] * 12),
+            latency(),
+        )
+        for place, (one, name) in enumerate(names.items())
+    ]
+    return [*found, DeploymentDays("", "", {"RouterRateLimitError": 7}, latency(), latency())]
+
+
+def _daily() -> Message:
+    book = several()
+    book.slow = deployments()
+    return message_of(report_of(ReportKind.DAILY, book))
+
+
+def _fallbacks() -> Message:
+    pairs = {("gpt-4o", "claude-sonnet"): FallbackSums(212, 3), (HOSTILE, "o3"): FallbackSums(1, 9)}
+    return message_of(report_of(ReportKind.FALLBACKS, Book(went=pairs)))
+
+
+_LATE: Final = {"Budgets near their limit": "Team search 97 % · Tag batch 88 %"}
+REPORT_CASES: Final[dict[str, Message]] = {
+    "report_one_team": message_of(report_of(ReportKind.SPEND, one_team())),
+    "report_late": message_of(report_of(ReportKind.SPEND, several(), notes=_LATE)),
+    "report_own": message_of(report_of(ReportKind.SPEND, several(), team_id="search")),
+    "report_thousands": message_of(report_of(ReportKind.SPEND, thousands())),
+    "report_daily": _daily(),
+    "report_monthly": message_of(report_of(ReportKind.MONTHLY, several(), date(2026, 12, 1))),
+    "report_fallbacks": _fallbacks(),
+}
