@@ -27,6 +27,7 @@ VALUES = {
     "ALERTWORKER_HTTP_HOST": "canary.example",
     "ALERTWORKER_HTTP_PORT": "4099",
     "ALERTWORKER_LOG_FORMAT": "json",
+    "ALERTWORKER_PUBLIC_URL": "https://alerts.example/canary",
     "ALERTWORKER_PUBLISH_KEY": "canary-publish",
     "ALERTWORKER_SHADOW": "true",
     "ALERTWORKER_SLACK_WEBHOOK_URL": HOOK,
