@@ -1,7 +1,8 @@
 """A fake OpenAI upstream on loopback; the model's name says how it behaves.
 
 ``fast``; ``slow-2.5`` answers after 2.5 s; ``status-500`` fails so, echoing the prompt; ``hang-8`` answers after 8 s;
-``drip-0.5-20`` streams 20 chunks, one each 0.5 s; ``stall-5`` streams a chunk, waits 5 s, and ends.
+``drip-0.5-20`` streams 20 chunks, one each 0.5 s; ``stall-5`` streams a chunk, waits 5 s, and ends; ``unpriced`` says
+that a model answered which nobody has a price for.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ async def answer(request: dict[str, Any], writer: asyncio.StreamWriter) -> None:
             "id": "x",
             "object": "chat.completion",
             "created": 1,
-            "model": "gpt-4o",
+            "model": "nobody-prices-this" if kind == "unpriced" else "gpt-4o",
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
             "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
         }
