@@ -154,12 +154,15 @@ class AliasSpan:
 
 
 class Caller(NamedTuple):
-    """All that decides which books a call goes into; calls that share it are added up before they are spread."""
+    """All that decides which books a call goes into; calls that share it are added up before they are spread.
+
+    ``tags`` is empty for calls without any, and ``None`` where nobody can say.
+    """
 
     day: date
     team_id: str
     named: tuple[tuple[str, str | None], ...]
-    tags: tuple[str, ...]
+    tags: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
@@ -279,8 +282,9 @@ def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
     for dimension, entity in caller.named:
         if entity:
             yield dimension, entity, ""
-    for tag in dict.fromkeys(caller.tags or ("",)):
-        yield "tag", tag, ""
+    if caller.tags is not None:
+        for tag in dict.fromkeys(caller.tags or ("",)):
+            yield "tag", tag, ""
     named = dict(caller.named)
     for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
         entity, part = named.get(whole), named.get(half)

@@ -3,7 +3,7 @@
 Tables and columns are those of ``schema.prisma`` in the package (1.106.2): a row is a UTC day of one entity, key, model
 and provider, cut by the start of its calls. The users' table is of all calls, the teams' of those that had a team, so
 that what the former has beyond the latter had none. The other tables do not say the team: it is that of the key, where
-the key had only one on that day. Deployments, latencies and hits of caches are in none of them.
+the key had only one on that day. Which calls had no tag, deployments, latencies and hits of caches are in none of them.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _ledger(day: date, dimension: str, rows: Sequence[Any]) -> Ledger:
         if sums == SpendSums():
             continue
         if not dimension:
-            ledger.enter(Caller(day, team, (("key", entity), ("model", one), ("provider", other)), ()), sums)
+            ledger.enter(Caller(day, team, (("key", entity), ("model", one), ("provider", other)), None), sums)
             continue
         ledger.book(SpendKey(day, dimension, team, entity), sums)
         if dimension == "user":

@@ -43,7 +43,8 @@ def _shared(config: dict[str, Any]) -> dict[str, Any]:
 
 
 ONE_PROCESS: Final = Setup(("budget_alerts",), ("fast",), _WORDS, files=_FILES)
-_FOUR: Final = ("--num_workers", "4")
+#: uvicorn ends a worker that has not answered within 5 s; on a busy machine LiteLLM takes longer to start.
+_FOUR: Final = ("--num_workers", "4", "--timeout_worker_healthcheck", "120")
 FOUR_ALONE: Final = Setup(
     ("budget_alerts", "outage_alerts"), ("fast", SEEN_BY_FOUR), _WORDS, files=_FILES, arguments=_FOUR
 )

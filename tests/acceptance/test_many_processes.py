@@ -41,14 +41,10 @@ class Fleet:
             self.ask(["fast"] * 12)
         assert rows(self.stack, "SELECT count(*) FROM publishers") == [(count,)]
 
-    def counted(self, containing: str, model: str) -> int:
-        """Give how many occurrences the messages with a text, about a model, count together."""
-        return sum(post.count for post in self.slack.taken(containing) if model in post.text)
-
-    def alerts(self, kind: str, model: str) -> int:
-        """Give how many alerts of a type there are about a model."""
-        query = f"SELECT count(*) FROM alerts WHERE type = '{kind}' AND labels LIKE '%{model}%'"
-        return int(rows(self.stack, query)[0][0])
+    def counts(self, kind: str, model: str) -> list[int]:
+        """Give how much each alert of a type, about a model, counts."""
+        query = f"SELECT count FROM alerts WHERE type = '{kind}' AND labels LIKE '%{model}%'"
+        return [int(row[0]) for row in rows(self.stack, query)]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +53,9 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder: Path = tmp_path_factory.mktemp("fleet")
     with receiver() as slack:
         stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
-        models, workers = ("fast", "fast-0", "status-503", "hang-8", "unpriced"), ("--num_workers", "2")
+        models = ("fast", "fast-0", "status-503", "hang-8", "unpriced")
+        # uvicorn ends a worker that has not answered within 5 s; on a busy machine LiteLLM takes longer to start.
+        workers = ("--num_workers", "2", "--timeout_worker_healthcheck", "120")
         first = Proxy(folder / "p", stack.broker_url, models, arguments=workers)
         second = Proxy(
             folder / "q",
@@ -94,7 +92,7 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
     assert "(status-503)" in major.text
     assert len({post.notification_id for post in fleet.slack.taken("Major outage")}) == 1
     assert len({post.notification_id for post in fleet.slack.taken("Minor outage")}) <= 1
-    assert fleet.alerts("outage_alerts", "status-503") == 1
+    assert fleet.counts("outage_alerts", "status-503") == [40]
 
 
 def test_calls_that_hang_in_four_processes_are_one_alert(fleet: Fleet) -> None:
@@ -104,8 +102,7 @@ def test_calls_that_hang_in_four_processes_are_one_alert(fleet: Fleet) -> None:
 
     assert statuses == [200] * 8
     assert "Resolved after" in ended.text
-    assert fleet.counted("Requests are hanging", "hang-8") == 8
-    assert fleet.alerts("llm_requests_hanging", "hang-8") == 1
+    assert fleet.counts("llm_requests_hanging", "hang-8") == [8]
 
 
 def test_a_model_that_nobody_can_price_is_told(fleet: Fleet) -> None:

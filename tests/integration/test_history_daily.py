@@ -113,7 +113,8 @@ def ours(calls: list[RequestSucceeded | RequestFailed], runtime: Runtime) -> dic
     spend = fold(before, slow_seconds=300, zone=runtime.zone, now=UNTIL).ledger.spend()
     for sums in spend.values():
         sums.zero_priced = 0
-    return {key: sums for key, sums in spend.items() if key.dimension not in UNKNOWN}
+    unknown = {key for key in spend if key.dimension in UNKNOWN or (key.dimension, key.entity) == ("tag", "")}
+    return {key: sums for key, sums in spend.items() if key not in unknown}
 
 
 def entered(store: SqlStore) -> dict[SpendKey, SpendSums]:
