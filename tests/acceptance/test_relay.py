@@ -135,7 +135,10 @@ def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -
 
 def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event]) -> None:
     """Those of a deployment; and those that were turned away before have none."""
-    first, second, *others = sorted(said(events, "llm_exceptions"), key=lambda event: "trouble" not in event.headline)
+    calls = sorted(
+        said(events, "llm_exceptions"), key=lambda event: ("trouble" not in event.headline, not event.metadata)
+    )
+    first, second, *others = calls
 
     assert first.facts == second.facts
     assert first.facts["Key Name"] == "app"
