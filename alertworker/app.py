@@ -31,7 +31,7 @@ from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, mak
 from alertworker.store.migrations import is_made, upgrade
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"], task_cls="alertworker.acknowledging:Task")
-celery.steps["worker"].add("alertworker.acknowledging:Loop")
+celery.steps["worker"].update(("alertworker.acknowledging:Loop", "alertworker.stopping:Bound"))
 celery.config_from_object(
     "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.celery_defaults"
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import threading
 import time
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from alertworker import pipeline
 from alertworker.app import celery, get_reporter, get_runtime, store_watch
+from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
@@ -125,6 +127,12 @@ def _look_after_store() -> None:
         except Exception:  # noqa: BLE001 - the thread's boundary: one look that fails must not be the last
             _log.exception("the database could not be looked after")
         time.sleep(_WATCH_PERIOD)
+
+
+@worker_process_init.connect
+def _bind(**_: Any) -> None:
+    """Leave no process of a pool behind its worker, however that died: what it has at hand comes again."""
+    end_with_parent(signal.SIGKILL)
 
 
 @worker_process_init.connect

@@ -26,10 +26,16 @@ def main() -> None:
     parent, *command = sys.argv[1:]
     if sys.platform != "linux":
         sys.exit(run_watched(int(parent), command))
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    end_with_parent(signal.SIGTERM)
     if os.getppid() != int(parent):  # it died before the kernel was told
         sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send this process the signal when its parent dies, where the kernel can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def run_watched(parent: int, command: Sequence[str]) -> int:

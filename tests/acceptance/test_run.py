@@ -16,6 +16,7 @@ import pytest
 
 from alertworker.locations import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher
+from alertworker.stopping import BOUND
 from tests.acceptance.stack import free_port
 
 READY = "Ctrl-C stops it"
@@ -78,7 +79,7 @@ class Run:
     def gone(self, seconds: float) -> None:
         """Expect that no process of it is left soon."""
         _, alive = psutil.wait_procs(self.children, timeout=seconds)
-        assert alive == []
+        assert [(process.pid, process.cmdline()) for process in alive] == []
 
 
 @pytest.fixture
@@ -129,11 +130,44 @@ def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
 
 
 def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
-    """The kernel tells the children, the broker included."""
+    """The kernel tells the children, the broker included; a worker takes no longer than its bound."""
     run.process.kill()
     run.process.wait()
 
-    run.gone(20)
+    run.gone(BOUND + 10)
+
+
+def test_a_worker_whose_locks_are_taken_ends_in_bounded_time(tmp_path: Path) -> None:
+    """As Celery's does when a signal comes while its main thread has the lock of its pool of threads."""
+    program = """if True:
+        import signal, sys, threading
+        from alertworker import stopping
+        stopping.BOUND = 1
+        lock = threading.Lock()
+        signal.signal(signal.SIGTERM, lambda *_: lock.acquire())
+        stopping.Bound(None).start(None)
+        with lock:
+            print("has it", flush=True)
+            signal.pause()
+    """
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.terminate()
+        assert process.wait(20) == -signal.SIGALRM
+
+
+def test_no_process_of_a_pool_outlives_its_worker(run: Run) -> None:
+    """Not even one that is at work, when the worker is killed."""
+    ingest = next(p for p in psutil.Process(run.process.pid).children() if "ingest" in p.cmdline())
+    pool = ingest.children()
+    assert pool
+    for process in pool:
+        process.suspend()  # so that it ends by no act of its own
+    ingest.kill()
+
+    _, alive = psutil.wait_procs(pool, timeout=10)
+    assert alive == []
 
 
 WATCHED = """
