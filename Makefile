@@ -45,8 +45,8 @@ types: $(STAMP) ## Check the types
 imports: $(STAMP) ## Check that the rooms import only what they may
 	$(BIN)/lint-imports
 
-test: $(STAMP) litellm ## Run all tests, two files at a time
-	$(BIN)/pytest -n 2 --dist loadfile
+test: $(STAMP) litellm ## Run all tests, three files at a time
+	$(BIN)/pytest -n 3 --dist loadfile
 
 check: format lint types imports test ## Everything above
 

@@ -49,7 +49,7 @@ beat_scheduler = "celery.beat:Scheduler"
 beat_schedule: dict[str, dict[str, Any]] = {
     # A sweep that could not run in time is worth nothing: the next one finds the same things due.
     "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},
-    "report": {"task": "alertworker.report", "schedule": 30.0, "options": {"expires": 60}},
+    "report": {"task": "alertworker.report", "schedule": 10.0, "options": {"expires": 20}},
 }
 
 accept_content = ["msgpack", "json"]

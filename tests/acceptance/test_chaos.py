@@ -29,7 +29,7 @@ from tests.acceptance.receiver import OK, Answer, Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed
 
-ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "1"))
 #: How long trouble lasts in a round, in seconds, and how many failures happen in it.
 SECONDS, FAILURES = 25.0, 150
 _ALERT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -30,7 +30,7 @@ def test_two_beats_send_one_report_of_yesterday(tmp_path: Path, slack: Receiver)
         assert "$2.50" in report.text
         assert "By team: `search $2.50 new`" in report.text
         stack.kill("beat")
-        time.sleep(35)  # the second beat looks once more
+        time.sleep(15)  # the second beat looks once more
         assert len(slack.taken("Daily report")) == 1
     finally:
         stack.down()

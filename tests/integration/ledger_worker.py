@@ -40,12 +40,13 @@ def message_of(path: Path) -> BatchMessage:
     return BatchMessage(path.stem, path.read_bytes(), "zstd", "test")
 
 
-def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event) -> None:
-    """Apply every batch of a folder in an order of its own; say so when the first one is about to be."""
+def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event, begin: Event) -> None:
+    """Apply every batch of a folder in an order of its own; say so when the first one is about to be, then wait."""
     runtime = runtime_of(SqlStore(make_engine(url)), max_dollars)
     paths = sorted(Path(folder).glob("*.zst"))
     random.Random(seed).shuffle(paths)
     ready.set()
+    begin.wait()
     for path in paths:
         ingest(message_of(path), runtime, now=NOW)
 

@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -33,10 +34,10 @@ def url_of(store: SqlStore) -> str:
     return store.engine.url.render_as_string(hide_password=False)
 
 
-def worker(store: SqlStore, folder: Path, seed: int, max_dollars: float) -> ForkServerProcess:
-    """Start a worker, and wait until it is about to apply its first batch."""
+def worker(store: SqlStore, folder: Path, seed: int, max_dollars: float, begin: Event) -> ForkServerProcess:
+    """Start a worker, and wait until it is about to apply its first batch, which it does when told to begin."""
     ready = PROCESSES.Event()
-    arguments = (url_of(store), str(folder), seed, max_dollars, ready)
+    arguments = (url_of(store), str(folder), seed, max_dollars, ready, begin)
     process = PROCESSES.Process(target=ledger_worker.apply_all, args=arguments, daemon=True)
     process.start()
     assert ready.wait(60)
@@ -60,7 +61,9 @@ def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlS
         (tmp_path / f"{message.batch_id}.zst").write_bytes(message.events)
     of_x = sum(sums.spend_nanos for key, sums in whole.spend().items() if key[1::2] == ("tag", "x"))
     limit = float(dollars_from_nanos(of_x) / 2)
-    workers = [worker(store, tmp_path, chance.randrange(10**9), limit) for _ in range(WORKERS)]
+    begin = PROCESSES.Event()
+    workers = [worker(store, tmp_path, chance.randrange(10**9), limit, begin) for _ in range(WORKERS)]
+    begin.set()
     applied = []
     for _ in range(KILLS):
         time.sleep(chance.uniform(0, 0.1))
@@ -69,7 +72,7 @@ def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlS
         victim = workers.pop(chance.randrange(len(workers)))
         victim.kill()
         victim.join(30)
-        workers.append(worker(store, tmp_path, chance.randrange(10**9), limit))
+        workers.append(worker(store, tmp_path, chance.randrange(10**9), limit, begin))
     assert [ended(process) for process in workers] == [0] * WORKERS
     assert min(applied) < BATCHES_SENT, "the kills struck before everything was applied"
 
