@@ -29,7 +29,7 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing import Route, Router
 from alertworker.store import SqlStore
 from alertworker.store.ledger import LedgerStatements
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.store.migrations import upgrade
 from bench.worker_cost import make_events
 from tests.integration.line import Recorder
@@ -48,7 +48,7 @@ _LOG = text("""INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, 
     cache_hit, request_tags, team_id, status, updated_at) VALUES (:id, 'acompletion', :key, :spend, :total, :prompt,
     :completion, :start, :end, :model, :deployment, :model, 'openai', :user, CAST(:metadata AS jsonb), 'False',
     CAST(:tags AS jsonb), :team, :status, :end)""")
-_OURS = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
+_OURS = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
 _METADATA = json.dumps({"user_api_key_alias": "search-prod", "user_api_key_team_alias": "Search", "status": "success"})
 
 

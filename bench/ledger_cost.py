@@ -62,6 +62,10 @@ INSERT INTO spend (dimension, day, team_id, entity, part, requests, failures, pr
   SELECT '{dimension}', {day}, 'team-' || (i % 1000), '{dimension}-' || i, '', 5, 0, 2500, 1000, 0, 0, 5000000 + i
   FROM days, n
 """
+_MONTHS = """
+INSERT INTO spend_months SELECT dimension, {month}, entity, team_id, sum(requests), sum(failures), sum(prompt_tokens),
+  sum(completion_tokens), sum(cached_requests), sum(zero_priced), sum(spend_nanos) FROM spend GROUP BY 1, 2, 3, 4
+"""
 
 
 def measure(folder: Path) -> dict[str, str]:
@@ -114,6 +118,8 @@ def _reports(engine: Engine) -> tuple[float, int, str]:
             connection.exec_driver_sql("SET statement_timeout = 0")
         for dimension, last in (("team", 999), ("tag", 9_999)):
             connection.execute(text(_YEAR.format(dimension=dimension, last=last, day=day)))
+        month = "date(day, 'start of month')" if sqlite else "date_trunc('month', day)::date"
+        connection.execute(text(_MONTHS.format(month=month)))
     if not sqlite:
         vacuum(engine)
     book = SqlSpendBook(engine)
@@ -126,7 +132,11 @@ def _reports(engine: Engine) -> tuple[float, int, str]:
 
     year = Days(date(2026, 1, 1), date(2026, 12, 31))
     whole = [seconds(lambda named=named: book.totals(named, year, limit=20)) for named in ("team", "tag")]  # type: ignore[misc]
-    return seconds(report), 0 if sqlite else size(engine, "spend"), f"{whole[0]:.2f} s, {whole[1]:.2f} s"
+    return (
+        seconds(report),
+        0 if sqlite else size(engine, "spend") + size(engine, "spend_months"),
+        f"{whole[0]:.2f} s, {whole[1]:.2f} s",
+    )
 
 
 def _batches(engine: Engine, teams: int) -> float:

@@ -122,5 +122,5 @@ class BookPort(Protocol):
         ...
 
     def prune_ledger(self, *, before: date) -> bool:
-        """Forget a piece of the ledger from before that day; true where that may not have been all."""
+        """Forget a piece of the ledger's months that ended before that day; true where that may not have been all."""
         ...

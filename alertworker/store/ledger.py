@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, select, true, tuple_
 
@@ -25,14 +25,14 @@ from alertworker.ledger import (
     SpendKey,
     SpendSums,
 )
-from alertworker.store.ledger_tables import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.store.names import Entity, NameStatements
 from alertworker.store.statements import insert_or
+from alertworker.store.stretches import month_of
 from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
-_COLUMNS: Final = (*SpendKey._fields, *SUMS)
 #: How many rows of a table are forgotten in one transaction.
 _PIECE: Final = 5_000
 #: How many keys one look-up names.
@@ -57,7 +57,10 @@ class LedgerStatements(NameStatements):
     ) -> dict[SpendKey, SpendSums]:
         """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
         spend = self._within(ledger.spend(), max_entities, kept)
-        booked = self._book(spend)
+        booked = {
+            SpendKey(*row[: -len(SUMS)]): SpendSums(*row[-len(SUMS) :]) for row in self._book(SPEND, _rows(spend))
+        }
+        self._book(SPEND_MONTHS, _rows(_by_month(spend)))
         self._grow(key for key in spend if booked[key].requests == spend[key].requests)
         self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
         self._add(LATENCIES, _rows(ledger.latencies))
@@ -66,11 +69,14 @@ class LedgerStatements(NameStatements):
         return booked
 
     def prune_ledger(self, *, before: date) -> bool:
-        """Forget a piece of what is from before that day; true where that may not have been all."""
-        counts = []
-        for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
+        """Forget a piece of what is from months that ended before that day; true where that may not have been all.
+
+        Whole months, so that their own rows and their days' always say the same.
+        """
+        counts, before = [], month_of(before)
+        for table in (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
             key = list(table.primary_key)
-            old = select(*key).where(table.c.day < before)
+            old = select(*key).where((table.c.month if "month" in table.c else table.c.day) < before)
             if "dimension" in table.c:  # the key begins with it
                 old = old.where(table.c.dimension.in_(DIMENSIONS))
             piece = delete(table).where(tuple_(*key).in_(old.limit(_PIECE)))
@@ -154,30 +160,49 @@ class LedgerStatements(NameStatements):
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
                 yield tuple(row)
 
-    def _book(self, spend: Mapping[SpendKey, SpendSums]) -> dict[SpendKey, SpendSums]:
-        if not spend:
-            return {}
-        statement = insert_or(self.connection, SPEND).from_select(_COLUMNS, self._source(_rows(spend)))
-        sums = {name: SPEND.c[name] + statement.excluded[name] for name in SUMS}
-        upsert = statement.on_conflict_do_update(index_elements=list(SPEND.primary_key), set_=sums)
-        width = len(SpendKey._fields)
-        rows = self.connection.execute(upsert.returning(*(SPEND.c[name] for name in _COLUMNS)))
-        return {SpendKey(*row[:width]): SpendSums(*row[width:]) for row in rows}
+    def _book(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+        """Add sorted rows to those that are there; gives them as they then stand, their columns in the same order."""
+        if not rows:
+            return []
+        names = list(rows[0])
+        statement = insert_or(self.connection, table).from_select(names, self._source(table, rows))
+        sums = {name: table.c[name] + statement.excluded[name] for name in SUMS}
+        upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
+        return self.connection.execute(upsert.returning(*(table.c[name] for name in names))).all()
 
-    def _source(self, rows: Sequence[Mapping[str, Any]]) -> Select[Any]:
+    def _source(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Select[Any]:
         """Give rows as a query of an array a column, or of one JSON text: a parameter a value costs four times it."""
+        names = list(rows[0])
         if self.connection.dialect.name == "sqlite":
-            table = func.json_each(json.dumps([list(row.values()) for row in rows], default=str)).table_valued("value")
-            values = (func.json_extract(table.c.value, f"$[{index}]") for index in range(len(_COLUMNS)))
+            text = func.json_each(json.dumps([list(row.values()) for row in rows], default=str)).table_valued("value")
+            values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(names)))
             return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
-        arrays = (literal([row[name] for row in rows], ARRAY(SPEND.c[name].type)) for name in _COLUMNS)
-        columns = (column(name, SPEND.c[name].type) for name in _COLUMNS)
+        arrays = (literal([row[name] for row in rows], ARRAY(table.c[name].type)) for name in names)
+        columns = (column(name, table.c[name].type) for name in names)
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
     def _grow(self, created: Iterable[SpendKey]) -> None:
         """Count rows that are new: those that hold no more requests than were just added."""
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
+
+
+class _MonthKey(NamedTuple):
+    """Whose books a row of `SPEND_MONTHS` belongs to."""
+
+    dimension: str
+    month: date
+    entity: str
+    team_id: str
+
+
+def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]:
+    months: dict[_MonthKey, SpendSums] = {}
+    for key, sums in spend.items():
+        if "/" not in key.dimension:
+            month = _MonthKey(key.dimension, month_of(key.day), key.entity, key.team_id)
+            months.setdefault(month, SpendSums()).add(sums)
+    return months
 
 
 def _rows(sums: Mapping[Any, Any]) -> list[dict[str, Any]]:

@@ -23,6 +23,25 @@ SPEND = Table(
     Column("cached_requests", BigInteger, nullable=False),
     Column("zero_priced", BigInteger, nullable=False),
     Column("spend_nanos", BigInteger, nullable=False),
+    Index("spend_by_entity", "dimension", "entity", "day"),
+    sqlite_with_rowid=False,
+)
+
+#: The same by calendar month, ``month`` being its first day, for all but pairs; written together with the days.
+SPEND_MONTHS = Table(
+    "spend_months",
+    METADATA,
+    Column("dimension", String(32), primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("entity", NAME, primary_key=True),
+    Column("team_id", NAME, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cached_requests", BigInteger, nullable=False),
+    Column("zero_priced", BigInteger, nullable=False),
+    Column("spend_nanos", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import FromClause, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.latency import Latency
@@ -14,6 +15,7 @@ from alertworker.ledger import SUMS, FallbackSums, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.stretches import Rows
 from alertworker.store.transaction import SqlTransaction
 
 #: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
@@ -33,13 +35,11 @@ class SqlSpendBook(Database):
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Give the sums of all requests, or of a team's."""
-        where = [SPEND.c.dimension == "team", _within(days), *_of_team(team_id)]
-        return self.run(lambda tx: _sums(tuple(tx.connection.execute(select(*_added()).where(*where)).one())))
+        return self._sum(Rows("team", team_id), days)
 
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Give the sums of one entity, over all teams or within one."""
-        where = [SPEND.c.dimension == dimension, _within(days), SPEND.c.entity == entity, *_of_team(team_id)]
-        return self.run(lambda tx: _sums(tuple(tx.connection.execute(select(*_added()).where(*where)).one())))
+        return self._sum(Rows(dimension, team_id, [entity]), days)
 
     def totals(
         self,
@@ -51,27 +51,29 @@ class SqlSpendBook(Database):
         limit: int | None = None,
     ) -> list[SpendRow]:
         """Give the entities of a dimension, what spent most first, beside what they spent ``before``."""
-        where = [SPEND.c.dimension == dimension, *_of_team(team_id)]
-        half = dimension.partition("/")[2] or dimension
-        return self.run(lambda tx: _ranked(tx, where, days, before=before, named=half, limit=limit))
+        rows, half = Rows(dimension, team_id), dimension.partition("/")[2] or dimension
+        return self.run(lambda tx: _ranked(tx, rows, days, before=before, named=half, limit=limit))
 
     def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
         """Give the sums of all requests, or of a team's, for each day that has any."""
-        where = [SPEND.c.dimension == "team", _within(days), *_of_team(team_id)]
-        statement = select(SPEND.c.day, *_added()).where(*where).group_by(SPEND.c.day).order_by(SPEND.c.day)
+        where = [SPEND.c.dimension == "team", SPEND.c.day.between(days.first, days.last)]
+        if team_id is not None:
+            where.append(SPEND.c.team_id == team_id)
+        statement = select(SPEND.c.day, *_added(SPEND)).where(*where).group_by(SPEND.c.day).order_by(SPEND.c.day)
         return self.run(lambda tx: {row.day: _sums(tuple(row)[1:]) for row in tx.connection.execute(statement)})
 
     def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
         """Give who is behind an entity's spend, by dimension."""
-        column = SPEND.c.team_id if dimension == "team" else SPEND.c.entity
 
-        def work(tx: SqlTransaction) -> dict[str, list[SpendRow]]:
-            return {
-                named: _ranked(tx, [SPEND.c.dimension == place, column == entity], days, named=named, limit=limit)
+        def rows(place: str) -> Rows:
+            return Rows(place, team_id=entity) if dimension == "team" else Rows(place, entities=[entity])
+
+        return self.run(
+            lambda tx: {
+                named: _ranked(tx, rows(place), days, named=named, limit=limit)
                 for place, named in _BEHIND.get(dimension, ())
             }
-
-        return self.run(work)
+        )
 
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
         """Give how calls ended that a fallback took."""
@@ -101,21 +103,26 @@ class SqlSpendBook(Database):
         """Give how each deployment did."""
         return self.run(lambda tx: _deployments(tx, days))
 
+    def _sum(self, rows: Rows, days: Days) -> SpendSums:
+        statement = select(*_added(rows.over(days)))
+        return self.run(lambda tx: _sums(tuple(tx.connection.execute(statement).one())))
+
 
 def _ranked(
     tx: SqlTransaction,
-    where: Sequence[ColumnElement[bool]],
+    rows: Rows,
     days: Days,
     *,
     named: str,
     limit: int | None,
     before: Days | None = None,
 ) -> list[SpendRow]:
-    now = _grouped(tx, where, days, limit)
+    now = _grouped(tx, rows, days, limit)
     then: dict[_Pair, SpendSums] = {}
     if before is not None:
-        entities = None if limit is None or len(now) < limit else {entity for entity, _ in now}
-        then = _grouped(tx, where if entities is None else [*where, SPEND.c.entity.in_(entities)], before, None)
+        told = limit is not None and len(now) >= limit
+        earlier = replace(rows, entities={entity for entity, _ in now}) if told else rows
+        then = _grouped(tx, earlier, before, None)
     pairs = sorted(now.keys() | then.keys(), key=lambda pair: (-now.get(pair, _NOTHING).spend_nanos, *pair))[:limit]
     names = _names(tx, named, sorted({part or entity for entity, part in pairs}))
     return [
@@ -130,15 +137,13 @@ def _ranked(
     ]
 
 
-def _grouped(
-    tx: SqlTransaction, where: Sequence[ColumnElement[bool]], days: Days, limit: int | None
-) -> dict[_Pair, SpendSums]:
-    columns = _added()
+def _grouped(tx: SqlTransaction, rows: Rows, days: Days, limit: int | None) -> dict[_Pair, SpendSums]:
+    spent = rows.over(days)
+    columns = _added(spent)
     statement = (
-        select(SPEND.c.entity, SPEND.c.part, *columns)
-        .where(*where, _within(days))
-        .group_by(SPEND.c.entity, SPEND.c.part)
-        .order_by(columns[-1].desc(), SPEND.c.entity, SPEND.c.part)
+        select(spent.c.entity, spent.c.part, *columns)
+        .group_by(spent.c.entity, spent.c.part)
+        .order_by(columns[-1].desc(), spent.c.entity, spent.c.part)
         .limit(limit)
     )
     return {(row.entity, row.part): _sums(tuple(row)[2:]) for row in tx.connection.execute(statement)}
@@ -190,16 +195,8 @@ def _deployments(tx: SqlTransaction, days: Days) -> list[DeploymentDays]:
     ]
 
 
-def _within(days: Days) -> ColumnElement[bool]:
-    return SPEND.c.day.between(days.first, days.last)
-
-
-def _of_team(team_id: str | None) -> list[ColumnElement[bool]]:
-    return [] if team_id is None else [SPEND.c.team_id == team_id]
-
-
-def _added() -> list[ColumnElement[Any]]:
-    return [func.coalesce(func.sum(SPEND.c[name]), 0) for name in SUMS]
+def _added(rows: FromClause) -> list[ColumnElement[Any]]:
+    return [func.coalesce(func.sum(rows.c[name]), 0) for name in SUMS]
 
 
 def _sums(values: Sequence[Any]) -> SpendSums:

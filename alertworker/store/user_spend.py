@@ -11,8 +11,10 @@ from sqlalchemy import case, func, or_, select
 
 from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
+from alertworker.spend_book import Days
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.names import NameStatements
+from alertworker.store.stretches import Rows
 from alertworker.store.tables import ALERTS
 
 #: Where the models and keys of an entity are kept: what they are, and the dimension to look in.
@@ -59,12 +61,8 @@ class UserStatements(NameStatements):
         """Give what each entity spent over all teams in these days, in nano-dollars; those without are not in it."""
         wanted, spent = sorted(set(entities)), dict[str, int]()
         for start in range(0, len(wanted), _CHUNK):
-            own = [SPEND.c.dimension == dimension, SPEND.c.day.between(first, last)]
-            statement = (
-                select(SPEND.c.entity, func.sum(SPEND.c.spend_nanos))
-                .where(*own, SPEND.c.entity.in_(wanted[start : start + _CHUNK]))
-                .group_by(SPEND.c.entity)
-            )
+            rows = Rows(dimension, entities=wanted[start : start + _CHUNK]).over(Days(first, last))
+            statement = select(rows.c.entity, func.sum(rows.c.spend_nanos)).group_by(rows.c.entity)
             spent |= {entity: int(nanos) for entity, nanos in self.connection.execute(statement)}
         return spent
 

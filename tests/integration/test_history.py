@@ -16,7 +16,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
 from alertworker.store import History, SqlSpendBook, SqlStore, history_files, history_litellm, make_engine
-from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
 
@@ -199,14 +199,17 @@ def test_reconcile_shows_where_days_differ(
 
 
 def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Runtime) -> None:
-    """A day past the retention leaves every table of the ledger; the day before it stays."""
-    old, kept = NOW - timedelta(days=401), NOW - timedelta(days=399)
+    """A month that ended before the retention leaves every table of the ledger; the days after it stay."""
+    kept = (NOW - timedelta(days=400)).replace(day=1)
+    old = kept - timedelta(days=1)
     for at in (old, kept):
-        event = answered("a", completion_tokens=2, team_alias=f"{at:%Y}").model_copy(update={"occurred_at": at})
+        event = answered("a", completion_tokens=2, team_alias=f"{at:%B}").model_copy(update={"occurred_at": at})
         ingest(batch(event, failed("b", at=at)), runtime, now=NOW)
     sweep(runtime, now=NOW)
 
-    for table in (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES):
-        assert {row.day for row in rows(store, table)} == {kept.date()}, table.name
+    for table in (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES):
+        assert {row.month if table is SPEND_MONTHS else row.day for row in rows(store, table)} == {kept.date()}, (
+            table.name
+        )
     assert {row.last_at for row in rows(store, ALIASES)} == {kept}
     assert SqlSpendBook(store.engine).total(Days(old.date(), NOW.date())).spend_nanos == 13_500

@@ -18,14 +18,14 @@ from alertworker.ledger import SpendKey, SpendSums
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
 from alertworker.store import Desk, SqlSpendBook, SqlStore
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.zone_change import ZoneChange
 from tests.integration.line import NOW, answered, batch, failed, rows
 
 TODAY = NOW.date()
 DAYS = Days(TODAY, TODAY)
 YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
-TABLES = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
+TABLES = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
 
 
 @pytest.fixture

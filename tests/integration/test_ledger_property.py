@@ -24,12 +24,12 @@ from alertworker.events import (
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_SIZES
+from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.store.tables import ALERTS, BUDGETS, METADATA, NOTIFICATIONS
 from tests.integration.line import NOW, batch, rows
 
 DOLLAR = 10**9
-SUMS = (SPEND, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
+SUMS = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
 OWN = (
     OwnBudget(dimension="tag", entity="x", max=10, thresholds=(50,)),
     OwnBudget(dimension="key", entity="App*", max=20),

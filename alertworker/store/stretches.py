@@ -1,0 +1,59 @@
+"""The ledger's rows of a stretch of days: whole months from their own table; a year is not 365 rows an entity."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Column, Select, Subquery, Table, literal, select, union_all
+
+from alertworker.ledger import SUMS
+from alertworker.spend_book import Days
+from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Which rows of the ledger: those of a dimension; of one team, or of some entities, where they are given."""
+
+    dimension: str
+    team_id: str | None = None
+    entities: Collection[str] | None = None
+
+    def over(self, days: Days) -> Subquery:
+        """Give what they hold for some days, as a table of ``team_id``, ``entity``, ``part`` and the sums."""
+        months, around = (None, [days]) if "/" in self.dimension else months_and_days(days)
+        pieces = [self._piece(SPEND, SPEND.c.day, piece) for piece in around]
+        if months is not None:
+            pieces.append(self._piece(SPEND_MONTHS, SPEND_MONTHS.c.month, months))
+        return union_all(*pieces).subquery() if len(pieces) > 1 else pieces[0].subquery()
+
+    def _piece(self, table: Table, at: Column[Any], days: Days) -> Select[Any]:
+        part = table.c.part if "part" in table.c else literal("").label("part")
+        piece = select(table.c.team_id, table.c.entity, part, *(table.c[name] for name in SUMS))
+        piece = piece.where(table.c.dimension == self.dimension, at.between(days.first, days.last))
+        if self.team_id is not None:
+            piece = piece.where(table.c.team_id == self.team_id)
+        if self.entities is not None:
+            piece = piece.where(table.c.entity.in_(self.entities))
+        return piece
+
+
+def month_of(day: date) -> date:
+    """Give the first day of a day's month."""
+    return day.replace(day=1)
+
+
+def months_and_days(days: Days) -> tuple[Days | None, list[Days]]:
+    """Cut a stretch into its whole months, if there are any, and the days before and after them."""
+    after = month_of(days.last + _ONE_DAY)
+    first = days.first if days.first.day == 1 else month_of(days.first + timedelta(days=32 - days.first.day))
+    if first >= after:
+        return None, [days]
+    before = [Days(days.first, first - _ONE_DAY)] if days.first < first else []
+    behind = [Days(after, days.last)] if after <= days.last else []
+    return Days(first, after - _ONE_DAY), before + behind

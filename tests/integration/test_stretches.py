@@ -1,0 +1,88 @@
+"""Any stretch of days, read from whole months and the days around them, is what its days add up to."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.ledger import Caller, Ledger, SpendKey, SpendSums
+from alertworker.spend_book import Days
+from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS
+from alertworker.store.stretches import months_and_days
+from tests.integration.line import rows
+
+FIRST = date(2025, 10, 17)
+DAYS = st.dates(date(2024, 1, 1), date(2026, 12, 31))
+
+
+@given(one=DAYS, other=DAYS)
+def test_a_stretch_is_cut_into_all_its_days(one: date, other: date) -> None:
+    """Each once; months are whole, and no whole month is left among the days around."""
+    days = Days(min(one, other), max(one, other))
+    months, around = months_and_days(days)
+    pieces = sorted([*around, *([months] if months else [])], key=lambda piece: piece.first)
+
+    assert (pieces[0].first, pieces[-1].last) == (days.first, days.last)
+    assert all(piece.first <= piece.last for piece in pieces)
+    for earlier, later in pairwise(pieces):
+        assert later.first == earlier.last + timedelta(days=1)
+    if months:
+        assert months.first.day == (months.last + timedelta(days=1)).day == 1
+    for piece in around:
+        assert months_and_days(piece) == (None, [piece])
+
+
+def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
+    """Over more than a year, also where days come late, for all entities, a team's, and single ones."""
+    chance = random.Random(5)
+    for _ in range(12):
+        store.run(lambda tx: tx.add_ledger(some_days(chance), max_entities=1_000))
+    booked = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
+    book = SqlSpendBook(store.engine)
+
+    def added(days: Days, dimension: str, fits: Callable[[SpendKey], bool]) -> dict[str, int]:
+        spent: dict[str, int] = {}
+        for key, sums in booked.items():
+            if key.dimension == dimension and days.first <= key.day <= days.last and fits(key):
+                spent[key.entity] = spent.get(key.entity, 0) + sums.spend_nanos
+        return spent
+
+    for _ in range(40):
+        start = FIRST + timedelta(days=chance.randrange(420))
+        days = Days(start, start + timedelta(days=chance.choice([0, 6, 29, chance.randrange(420)])))
+        for dimension in ("team", "tag", "key/model"):
+            whole = added(days, dimension, lambda _key: True)
+            assert {row.entity: row.sums.spend_nanos for row in book.totals(dimension, days)} == whole
+        assert book.total(days).spend_nanos == sum(added(days, "team", lambda _key: True).values())
+        of_team = added(days, "tag", lambda key: key.team_id == "t1")
+        assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", days, team_id="t1")} == of_team
+        assert book.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
+        named = added(days, "tag", lambda key: key.entity in ("x", "y"))
+        assert store.run(lambda tx, days=days: tx.spent_in("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
+
+
+def test_months_are_forgotten_whole(store: SqlStore) -> None:
+    """So that a month's own rows and its days' say the same."""
+    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
+    while store.run(lambda tx: tx.prune_ledger(before=date(2026, 5, 20))):
+        pass
+
+    assert min(row.day for row in rows(store, SPEND)) == date(2026, 5, 1)
+    assert min(row.month for row in rows(store, SPEND_MONTHS)) == date(2026, 5, 1)
+
+
+def some_days(chance: random.Random, days: int = 60) -> Ledger:
+    """Give what some calls of so many days out of 450 add up to."""
+    ledger = Ledger()
+    for offset in chance.sample(range(450), days):
+        named = (("key", chance.choice("kl")), ("model", "gpt-4o"))
+        tags = tuple(chance.sample("xyz", chance.randint(0, 3)))
+        caller = Caller(FIRST + timedelta(days=offset), chance.choice(["t1", "t2", ""]), named, tags)
+        ledger.enter(caller, SpendSums(requests=1, spend_nanos=chance.randrange(10**12)))
+    return ledger
