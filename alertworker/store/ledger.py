@@ -25,7 +25,16 @@ from alertworker.ledger import (
     SpendKey,
     SpendSums,
 )
-from alertworker.store.ledger_tables import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
+from alertworker.store.ledger_tables import (
+    DROPS,
+    FALLBACKS,
+    LATENCIES,
+    MONTHLY,
+    OUTCOMES,
+    SPEND,
+    SPEND_MONTHS,
+    SPEND_SIZES,
+)
 from alertworker.store.names import Entity, NameStatements
 from alertworker.store.statements import insert_or
 from alertworker.store.stretches import month_of
@@ -199,7 +208,7 @@ class _MonthKey(NamedTuple):
 def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]:
     months: dict[_MonthKey, SpendSums] = {}
     for key, sums in spend.items():
-        if "/" not in key.dimension:
+        if key.dimension in MONTHLY:
             month = _MonthKey(key.dimension, month_of(key.day), key.entity, key.team_id)
             months.setdefault(month, SpendSums()).add(sums)
     return months

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
 from alertworker.store.tables import METADATA, NAME, UtcDateTime
@@ -27,7 +29,10 @@ SPEND = Table(
     sqlite_with_rowid=False,
 )
 
-#: The same by calendar month, ``month`` being its first day, for all but pairs; written together with the days.
+#: The dimensions whose calendar months are summed up, too: those that reports show. Of the others, and of pairs, people
+#: ask for a month or for one entity, and every row costs each batch.
+MONTHLY: Final = frozenset({"team", "tag"})
+#: `SPEND` of these by month, ``month`` being its first day; written together with the days.
 SPEND_MONTHS = Table(
     "spend_months",
     METADATA,

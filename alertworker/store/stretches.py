@@ -11,7 +11,7 @@ from sqlalchemy import Column, Select, Subquery, Table, literal, select, union_a
 
 from alertworker.ledger import SUMS
 from alertworker.spend_book import Days
-from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS
+from alertworker.store.ledger_tables import MONTHLY, SPEND, SPEND_MONTHS
 
 _ONE_DAY = timedelta(days=1)
 
@@ -26,7 +26,7 @@ class Rows:
 
     def over(self, days: Days) -> Subquery:
         """Give what they hold for some days, as a table of ``team_id``, ``entity``, ``part`` and the sums."""
-        months, around = (None, [days]) if "/" in self.dimension else months_and_days(days)
+        months, around = months_and_days(days) if self.dimension in MONTHLY else (None, [days])
         pieces = [self._piece(SPEND, SPEND.c.day, piece) for piece in around]
         if months is not None:
             pieces.append(self._piece(SPEND_MONTHS, SPEND_MONTHS.c.month, months))

@@ -56,7 +56,7 @@ def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
     for _ in range(40):
         start = FIRST + timedelta(days=chance.randrange(420))
         days = Days(start, start + timedelta(days=chance.choice([0, 6, 29, chance.randrange(420)])))
-        for dimension in ("team", "tag", "key/model"):
+        for dimension in ("team", "tag", "key", "key/model"):
             whole = added(days, dimension, lambda _key: True)
             assert {row.entity: row.sums.spend_nanos for row in book.totals(dimension, days)} == whole
         assert book.total(days).spend_nanos == sum(added(days, "team", lambda _key: True).values())
