@@ -59,11 +59,8 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
             absorbed |= {item.id: last.id for item in items[:-1]}
             continue
         dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
-    # A digest that was written and not yet sent stays what it is: its headline would not name what is inside. A test is
-    # for whoever waits for its answer.
     gone = absorbed.keys() | set(dropped)
-    alone = (Step.DIGEST, Step.TEST)
-    left = [item for item in waiting if item.id not in gone and item.message.step not in alone]
+    left = [item for item in waiting if item.id not in gone and not _stands_alone(item.message)]
     size = min(digest_size, MAX_ENTRIES)
     if size == 0 or len(left) <= MERGE_FROM:
         return Plan(tuple(dropped), replaced, absorbed)
@@ -99,6 +96,15 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
         ),
         proxy_url=messages[0].proxy_url,
     )
+
+
+def _stands_alone(message: Message) -> bool:
+    """Tell what goes into no digest: its headline does not say what is inside.
+
+    That is a digest that was written and not yet sent, and a report with its tables; and a test is for whoever waits
+    for its answer.
+    """
+    return message.step in (Step.DIGEST, Step.TEST) or bool(message.tables)
 
 
 def _breakdown(types: Iterable[AlertType]) -> str:

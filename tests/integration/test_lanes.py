@@ -21,6 +21,7 @@ from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
+from alertworker.tables import Column, Table
 from tests.integration.line import (
     NOW,
     Outbox,
@@ -275,6 +276,21 @@ def test_a_digest_that_was_never_attempted_is_not_made_part_of_another(
     run_until_quiet(runtime, after(1))
 
     assert sorted(named(outbox)) == sorted(ids)
+
+
+def test_a_report_goes_into_no_digest(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A headline does not say what its tables say; what waits around it becomes few messages all the same."""
+    outbox.digest_size = 15
+    table = Table(title="Teams", columns=(Column(name="team"),), rows=(("search",),))
+    report = Alert(AlertType.SPEND_REPORTS, Severity.LOW, {"period": "w"}, "report", NOW, NOW, tables=(table,))
+    ids = raise_alerts(runtime, 15)
+    told = store.run(lambda tx: claim(tx, report, runtime, now=NOW)).id
+    run_until_quiet(runtime, after(1))
+
+    assert sorted(named(outbox)) == sorted({*ids, told})
+    (alone,) = [message for message in outbox.sent if message.alert_id == told]
+    assert alone.tables == (table,)
+    assert len(outbox.sent) < 10
 
 
 def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime, store: SqlStore) -> None:
