@@ -14,6 +14,7 @@ from alertworker.errors import LineUnavailable, StoreUnavailable
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.claiming import claim
 from alertworker.store import Desk, SqlStore
+from alertworker.tables import Column, Table, Unit
 from tests.integration.line import NOW, Outbox, batch, failed, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 
@@ -199,3 +200,25 @@ def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(
     assert "<script>alert(1)</script>" in browser.get("/").text
     assert "{{ 7 * 7 }}" in browser.get("/").text
     assert HASH[:8] in browser.get("/").text
+
+
+def test_a_reports_tables_are_shown_as_tables(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """In their place no line says the same; names are text, whatever they are."""
+    columns = (Column(name="Team"), Column(name="Spend", unit=Unit.DOLLARS))
+    table = Table(
+        title="By team", columns=columns, rows=tuple((evil, 2_500_000_000) for evil in EVIL), more=7, sums=True,
+        rest=("", 10**9), instead_of=("By team",),
+    )  # fmt: skip
+    report = alert(type=AlertType.SPEND_REPORTS, tables=(table,), facts={"By team": "in a line", "Total": "$4.00"})
+    (number,) = raise_alerts(store, runtime, report)
+
+    page = browser.get(f"/alerts/{number}")
+    (shown,) = [one for one in page.tree.iter("table") if one.get("class") == "figures"]
+    text = "".join(shown.itertext())
+    assert "<script>alert(1)</script>" in text
+    assert "$2.50" in text
+    assert "7 more" in text
+    assert {one.tag for one in shown.iter()} <= {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    (facts, *_) = [one for one in page.tree.iter("dl") if one.get("class") == "facts"]
+    assert "Total" in "".join(facts.itertext())
+    assert "in a line" not in "".join(facts.itertext())

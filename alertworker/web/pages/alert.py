@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from alertworker.channels.tables import cells
 from alertworker.messages import Message
+from alertworker.tables import Table
 from alertworker.web.pages.page import Trouble, Visit, action, page
 from alertworker.web.pages.timeline import Told, timeline
 
@@ -25,10 +27,15 @@ def alert(visit: Visit) -> Response:
     members, parts = desk.occurrences(row.id)
     attempts = desk.attempts_of(row.id)
     notifications = desk.notifications(alert_id=row.id, limit=_MESSAGES)
+    tables = [Table.model_validate(table) for table in row.tables or ()]
+    shown = {label for table in tables for label in table.instead_of}
     told = [_told(visit, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
+        facts={name: value for name, value in row.facts.items() if name not in shown},
+        tables=tables,
+        cells=cells,
         members=members,
         parts=parts,
         told=told,
