@@ -1,0 +1,52 @@
+"""LiteLLM's audit log, in its own words and by its own way, up to the person who reads it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
+from tests.acceptance.proxy import litellm_python
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+
+TYPES = (
+    "new_virtual_key_created, virtual_key_updated, virtual_key_deleted, team_member_added, new_internal_user_created"
+)
+ALL_TYPES = f'alerting: ["slack"]\n  alert_types: [{TYPES}]'
+
+
+def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
+    """Who changed what, from which value to which; no key, and no value that may be secret."""
+    config = CONFIG.replace('alerting: ["slack"]', ALL_TYPES).format(url=slack.url, secret=WEBHOOK_SECRET)
+    stack = Stack(tmp_path / "s", config)
+    try:
+        stack.up()
+        script = Path(__file__).with_name("litellm_audit.py")
+        environ = {"ALERTWORKER_BROKER_URL": stack.broker_url, "ALERTWORKER_DATA_DIR": str(tmp_path / "data")}
+        done = subprocess.run(
+            [str(litellm_python()), str(script)],
+            env={"PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True", **environ},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-2_000:]
+        created, updated, deleted, member, user = [
+            slack.wait_for(text, seconds=20)[0].text
+            for text in ("Key sear", "was updated", "was deleted", "member added", "Internal user")
+        ]
+    finally:
+        stack.down()
+
+    assert "was created by ada" in created
+    assert "10.0 → 20.0" in updated
+    assert "metadata" in updated
+    assert "by ada" in deleted
+    assert "Team Search: member added by ada" in member
+    assert "u2" in member
+    assert "u2@example.com was created by ada" in user
+    assert len(slack.taken()) == 5
+    assert not any(secret in post.text for post in slack.posts for secret in ("sk-live", "of the board"))
