@@ -46,7 +46,7 @@ imports: $(STAMP) ## Check that the rooms import only what they may
 	$(BIN)/lint-imports
 
 test: $(STAMP) litellm ## Run all tests, three files at a time
-	$(BIN)/pytest -n 3 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: format lint types imports test ## Everything above
 
