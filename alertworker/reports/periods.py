@@ -93,21 +93,30 @@ def due(ending: Ending, calendar: Calendar, after: datetime | None, *, now: date
 
 
 def due_daily(calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
-    """Give the daily report that is due: of the day that ended, or, several times a day, of the day so far.
+    """Give the daily reports that are due: of the days that ended, and, several times a day, of the day so far.
 
-    Only the newest: the one after it says all that an earlier one would have said of the same day.
+    Of the day so far only the newest: it says all that an earlier one would have said of the same day. Where none was
+    ever reported, only the newest of all.
     """
+    whole, so_far = due(daily, calendar, after, now=now), _so_far(calendar, now)
+    if so_far is None or (after is not None and so_far.until <= after):
+        return whole
+    return [*whole, so_far] if after is not None else [so_far]
+
+
+def _so_far(calendar: Calendar, now: datetime) -> Period | None:
+    """Give the day so far, up to its newest slot; none before the first, or where a report is of whole days."""
     local = now.astimezone(calendar.zone)
+    if calendar.daily_seconds >= 86_400:
+        return None
     passed = local.hour * 3_600 + local.minute * 60 + local.second
-    seconds = passed // calendar.daily_seconds * calendar.daily_seconds if calendar.daily_seconds < 86_400 else 0
-    period = daily(calendar, local.date())
-    if seconds:
-        slot = datetime.combine(local.date(), time(), calendar.zone) + timedelta(seconds=seconds)
-        until = slot.astimezone(UTC)
-        days = Days(local.date(), local.date())
-        if until <= now:  # an hour that the clock skipped has not come yet
-            period = Period(days, period.days, until, until, whole=False)
-    return [period] if after is None or period.until > after else []
+    seconds = passed // calendar.daily_seconds * calendar.daily_seconds
+    slot = datetime.combine(local.date(), time(), calendar.zone) + timedelta(seconds=seconds)
+    until = slot.astimezone(UTC)
+    if not seconds or until > now:  # an hour that the clock skipped has not come yet
+        return None
+    days = Days(local.date(), local.date())
+    return Period(days, daily(calendar, local.date()).days, until, until, whole=False)
 
 
 def containing(ending: Ending, calendar: Calendar, day: date) -> Period:
