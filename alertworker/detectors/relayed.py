@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alertworker.alerts import CATALOGUE, COVERED_BY, MAX_MEMBERS, RELAYED, Alert, AlertType, Severity
+from alertworker.detectors.users import UserPolicy
 from alertworker.events import AlertRelayed, BudgetScope
 from alertworker.folding import Fold
 
@@ -51,31 +52,49 @@ _BY_CALLBACK: Final = frozenset(
         AlertType.DAILY_REPORTS,
         AlertType.SPEND_REPORTS,
         AlertType.NEW_MODEL_ADDED,
+        AlertType.BUDGET_ALERTS,
+        AlertType.USER_SPEND_THRESHOLDS,
+        AlertType.USER_SPEND_ANOMALIES,
     )
 )
-#: Budgets whose figures each call carries; of the others only LiteLLM knows.
-_CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetScope.USER))
+#: Types of which only some are copies; a digest names the first of its alerts, and nothing of the others.
+_IN_PART: Final = frozenset((AlertType.BUDGET_ALERTS, AlertType.USER_SPEND_THRESHOLDS))
+#: Budgets whose spend each call carries; of the others, customers' too, it is known once they refuse calls.
+_CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetScope.USER, BudgetScope.ORGANIZATION))
 
 
-def alerts(fold: Fold, raised_here: Iterable[AlertType]) -> Iterable[Alert]:
+def alerts(fold: Fold, raised_here: Iterable[AlertType], users: UserPolicy) -> Iterable[Alert]:
     """One alert for each thing that was said.
 
-    ``raised_here`` names what we raise by the events of a proxy's callback: copies of those are alerts of their own,
-    that name what covers them and reach nobody.
+    ``raised_here`` names what we raise by the events of a proxy's callback, and ``users`` what we tell of users' spend:
+    copies of those are alerts of their own, that name what covers them and reach nobody.
     """
-    ours = frozenset(raised_here)
+    ours = frozenset(raised_here) & _BY_CALLBACK
     groups: dict[str, list[Alert]] = {}
     for event in fold.relayed:
-        alert = _relayed(event, _covered(event, ours))
+        kind = _type_of(event)
+        alert = _relayed(event, covered=kind in ours and _is_copy(event, kind, users))
         groups.setdefault(alert.fingerprint, []).append(alert)
     for same in groups.values():
         yield _one(same)
 
 
-def _covered(event: AlertRelayed, ours: frozenset[AlertType]) -> frozenset[AlertType]:
-    """Give the types of which this one is a copy, if it is of that type; of budgets it depends on whose it is."""
-    carried = event.facts.get("event_group") in {scope.value for scope in _CALLBACK_SCOPES}
-    return ours & (_BY_CALLBACK | {AlertType.BUDGET_ALERTS} if carried else _BY_CALLBACK)
+def _type_of(event: AlertRelayed) -> AlertType:
+    return _KNOWN.get(event.alert_type, AlertType.UNKNOWN)
+
+
+def _is_copy(event: AlertRelayed, kind: AlertType, users: UserPolicy) -> bool:
+    """Tell whether we tell what one of our types says, too: not of all budgets, and of users as we are configured."""
+    if kind in _IN_PART and event.digest_from is not None and event.count > 1:
+        return False
+    if kind is AlertType.BUDGET_ALERTS:
+        return event.facts.get("event_group") in {scope.value for scope in _CALLBACK_SCOPES}
+    if kind is AlertType.USER_SPEND_THRESHOLDS:
+        limits = {"Daily": users.daily_nanos, "Monthly": users.monthly_nanos}
+        labels = f"{', '.join(event.facts)}\n{event.text}"
+        crossed = [limit for word, limit in limits.items() if f"{word} Threshold" in labels]
+        return bool(crossed) and None not in crossed
+    return kind is not AlertType.USER_SPEND_ANOMALIES or users.anomalies
 
 
 def _one(same: list[Alert]) -> Alert:
@@ -96,15 +115,15 @@ def _one(same: list[Alert]) -> Alert:
     )
 
 
-def _relayed(event: AlertRelayed, covered: frozenset[AlertType]) -> Alert:
-    kind = _KNOWN.get(event.alert_type, AlertType.UNKNOWN)
+def _relayed(event: AlertRelayed, *, covered: bool) -> Alert:
+    kind = _type_of(event)
     labels = {ours: event.facts[theirs] for theirs, ours in reversed(_LABELS.items()) if _said(event.facts, theirs)}
     details = {"Details": event.text} if event.text else {}
     span = f"{event.digest_from:%Y-%m-%d %H:%M:%S} to {event.digest_until:%Y-%m-%d %H:%M:%S}" if _spans(event) else ""
     return Alert(
         type=kind,
         severity=Severity(event.level) if event.level else CATALOGUE[kind].severity,
-        identity=_identity(kind, event.headline, labels, covered)
+        identity=_identity(event.headline, labels, covered=covered)
         | ({"said": event.alert_type} if kind is AlertType.UNKNOWN else {}),
         headline=event.headline,
         first_at=event.occurred_at,
@@ -117,12 +136,10 @@ def _relayed(event: AlertRelayed, covered: frozenset[AlertType]) -> Alert:
     )
 
 
-def _identity(
-    kind: AlertType, headline: str, labels: Mapping[str, str], covered: frozenset[AlertType]
-) -> dict[str, str]:
+def _identity(headline: str, labels: Mapping[str, str], *, covered: bool) -> dict[str, str]:
     what = _VARIABLE.sub("#", headline)[:200]
     where = {label: labels[label] for label in _IDENTIFYING if label in labels}
-    return where | {RELAYED: "litellm", "what": what} | ({COVERED_BY: "callback"} if kind in covered else {})
+    return where | {RELAYED: "litellm", "what": what} | ({COVERED_BY: "callback"} if covered else {})
 
 
 def _said(facts: Mapping[str, str], label: str) -> bool:

@@ -100,7 +100,7 @@ def apply(
     _hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     covered = is_covered(tx, folded, now=now)
-    alerts += judge_relayed(tx, folded, covered=covered, now=now)
+    alerts += judge_relayed(tx, folded, runtime.users, covered=covered, now=now)
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
     judge_budgets(tx, folded, runtime, now=now)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
+from alertworker.detectors.users import UserPolicy
 from alertworker.events import (
     Action,
     AlertRelayed,
@@ -86,6 +90,62 @@ def test_a_copy_of_what_the_callback_tells_is_recorded_and_reaches_nobody(
     ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(seconds=1))
     assert [message.type.value for message in outbox.sent][2:] == ["llm_exceptions"]
+
+
+DAILY = {"User": "u1", "Spend Today": "$60.00", "Daily Threshold": "$50.00"}
+MONTHLY = {"User": "u1", "Spend This Month": "$600.00", "Monthly Threshold": "$500.00"}
+SEVERAL = "User: `u1`\nDaily Threshold: `$50.00`\n\nUser: `u1`\nMonthly Threshold: `$500.00`"
+EACH_DAY = UserPolicy(daily_nanos=50_000_000_000, anomalies=True)
+
+
+def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
+    """Tell whether somebody hears of what LiteLLM says while its callback lives."""
+    ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")), runtime, now=NOW)
+    ingest(batch(copy), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    return bool(outbox.sent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        ("daily_reports", {}),
+        ("spend_reports", {}),
+        ("fallback_reports", {}),
+        ("user_spend_thresholds", {"facts": DAILY}),
+        ("user_spend_anomalies", {}),
+        *(("budget_alerts", {"facts": {"event_group": group}}) for group in ("key", "team", "user", "organization")),
+    ],
+)
+def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
+    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any]
+) -> None:
+    """Reports and users' spend are raised by the clock, budgets by their figures."""
+    assert not reaches(replace(runtime, users=EACH_DAY), outbox, said(kind, "Something", **more))
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "users"),
+    [
+        ("user_spend_thresholds", {"facts": DAILY}, UserPolicy()),
+        ("user_spend_thresholds", {"facts": MONTHLY}, EACH_DAY),
+        ("user_spend_thresholds", {"facts": DAILY, "text": SEVERAL}, EACH_DAY),
+        ("user_spend_thresholds", {}, EACH_DAY),
+        ("user_spend_anomalies", {}, UserPolicy(daily_nanos=1)),
+        *(
+            ("budget_alerts", {"facts": {"event_group": group}}, EACH_DAY)
+            for group in ("end_user", "project", "proxy", "tag", "team_member")
+        ),
+        ("budget_alerts", {}, EACH_DAY),
+        ("budget_alerts", {"facts": {"event_group": "key"}, "count": 7, "digest_from": NOW}, EACH_DAY),
+        ("failed_tracking_spend", {}, EACH_DAY),
+    ],
+)
+def test_what_only_litellm_tells_is_told(
+    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any], users: UserPolicy
+) -> None:
+    """A limit that is not set here, a budget whose spend no call carries, and what a digest does not name."""
+    assert reaches(replace(runtime, users=users), outbox, said(kind, "Something", **more))
 
 
 def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
