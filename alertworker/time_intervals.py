@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -19,6 +20,7 @@ MONTHS: Final = (
 _MAX_DAY: Final = 31
 _MAX_YEAR: Final = 9_999
 _MIDNIGHT: Final = time(0)
+_CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class TimeIntervalError(AlertWorkerError):
@@ -61,14 +63,27 @@ class TimeInterval:
         return any(first <= local.day <= last for first, last in from_start)
 
 
-def read_time(text: object) -> time:
-    """Read ``HH:MM``; 24:00 is the end of the day."""
-    if text == "24:00":
-        return _MIDNIGHT
-    try:
-        return time.fromisoformat(str(text))
-    except ValueError:
-        raise TimeIntervalError(f'{text!r} is no time of day; write it like "09:00"') from None
+def read_times(start: object, end: object) -> tuple[time, time]:
+    """Read two times of one day, ``HH:MM``; an end of 24:00, or 00:00, is the end of the day.
+
+    >>> read_times("09:00", "24:00")
+    (datetime.time(9, 0), datetime.time(0, 0))
+
+    Raises:
+        TimeIntervalError: a time is none, or the end is not after the start, as in a range over midnight.
+    """
+    first, last = _read_time(start), _MIDNIGHT if end == "24:00" else _read_time(end)
+    if last != _MIDNIGHT and last <= first:
+        raise TimeIntervalError(
+            f'"{start}" to "{end}" ends before it starts; name two ranges, "{start}" to "24:00" and "00:00" to "{end}"'
+        )
+    return first, last
+
+
+def _read_time(text: object) -> time:
+    if not isinstance(text, str) or not _CLOCK.fullmatch(text):  # YAML makes a number of 20:00 without quotes
+        raise TimeIntervalError(f'{text!r} is no time of day; write it in quotes, like "09:00"')
+    return time.fromisoformat(text)
 
 
 def read_weekdays(text: str) -> frozenset[int]:

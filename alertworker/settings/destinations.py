@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from alertworker.alerts import AlertType, Severity
 from alertworker.channels import recognize
+from alertworker.errors import AlertWorkerError
 from alertworker.matchers import Matcher
 from alertworker.routing import Route
 from alertworker.settings.sources import Sources, nearest, secret
@@ -30,6 +31,10 @@ _CHATS: Final = (
 )
 
 
+class NameTaken(AlertWorkerError):
+    """Another channel has the name; says in which fields they differ, and no value."""
+
+
 @dataclass(slots=True)
 class Destinations:
     """Channels by name, as raw fields; receivers with their channels' names; the tree; and what to warn of."""
@@ -40,9 +45,19 @@ class Destinations:
     warnings: list[str] = field(default_factory=list)
 
     def add(self, fields: dict[str, Any]) -> str:
-        """Take a channel, named after its kind and secret unless it has a name; equal ones are one channel."""
+        """Take a channel, named after its kind and secret unless it has a name; equal ones are one channel.
+
+        Raises:
+            NameTaken: the name is that of a channel with other fields.
+        """
         name = fields.get("name") or channel_name(str(fields["kind"]), _identity(fields))
-        self.channels.setdefault(name, {**fields, "name": name})
+        wanted = {**fields, "name": name}
+        taken = self.channels.setdefault(name, wanted)
+        if other := [key for key in {**taken, **wanted} if taken.get(key) != wanted.get(key)]:
+            raise NameTaken(
+                f"there is a channel {name!r} already, with another {' and '.join(other)}; give one of them another "
+                "name, or both the same fields"
+            )
         return name
 
 

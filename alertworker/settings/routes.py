@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,13 +12,13 @@ from alertworker.errors import AlertWorkerError
 from alertworker.inhibitions import Inhibition
 from alertworker.matchers import Matcher, parse
 from alertworker.routing import Route
-from alertworker.settings.destinations import Destinations, refuse_loop, resolve
+from alertworker.settings.destinations import Destinations, NameTaken, refuse_loop, resolve
 from alertworker.settings.sources import Sources, nearest
 from alertworker.time_intervals import (
     TimeInterval,
     read_days_of_month,
     read_months,
-    read_time,
+    read_times,
     read_weekdays,
     read_years,
 )
@@ -29,6 +29,7 @@ _ROUTE: Final = (
 )  # fmt: skip
 _INHIBITION: Final = ("source", "target", "equal")
 _INTERVAL: Final = ("times", "weekdays", "days_of_month", "months", "years", "location")
+_TIMES: Final = ("start_time", "end_time")
 
 
 @dataclass(slots=True)
@@ -57,6 +58,22 @@ class _Reader:
             return []
         return [(item, f"{where}[{index}]") for index, item in enumerate(value)]
 
+    def named(
+        self, items: list[tuple[Any, str]], words: tuple[str, ...]
+    ) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+        """Give those that have a name of their own, with it; note a problem with all others."""
+        taken: set[str] = set()
+        for item, where in items:
+            fields = self.mapping(item, where, words)
+            name = fields.get("name")
+            if not isinstance(name, str) or not name:
+                self.problem(where, "needs a name")
+            elif name in taken:
+                self.problem(f"{where}.name", f"{name!r} comes twice; put both into one, or rename one of them")
+            else:
+                taken.add(name)
+                yield name, fields, where
+
 
 def compile_own(sources: Sources, found: Destinations) -> tuple[Inhibition, ...] | None:
     """Add our receivers to what LiteLLM's words gave, and put our tree, if there is one, in place of theirs.
@@ -65,14 +82,15 @@ def compile_own(sources: Sources, found: Destinations) -> tuple[Inhibition, ...]
     """
     reader = _Reader(sources, found)
     origin = sources.origins.get
-    for item, where in reader.items(sources.values.get("receivers"), origin("receivers", "receivers")):
-        _receiver(item, where, reader)
-    for item, where in reader.items(sources.values.get("time_intervals"), origin("time_intervals", "")):
-        named = reader.mapping(item, where, ("name", "time_intervals"))
-        parts = reader.items(named.get("time_intervals"), f"{where}.time_intervals")
-        reader.intervals[str(named.get("name"))] = tuple(_interval(part, place, reader) for part, place in parts)
+    receivers = reader.items(sources.values.get("receivers"), origin("receivers", "receivers"))
+    for name, fields, where in reader.named(receivers, ("name", "channels")):
+        found.receivers[name] = _receiver(fields, where, reader)
+    intervals = reader.items(sources.values.get("time_intervals"), origin("time_intervals", "time_intervals"))
+    for name, fields, where in reader.named(intervals, ("name", "time_intervals")):
+        parts = reader.items(fields.get("time_intervals"), f"{where}.time_intervals")
+        reader.intervals[name] = tuple(_interval(part, place, reader) for part, place in parts)
     if "route" in sources.values:
-        found.route = _route(sources.values["route"], origin("route", "route"), reader)
+        found.route = _root(sources.values["route"], origin("route", "route"), reader)
     if "inhibitions" not in sources.values:
         return None
     return tuple(
@@ -81,16 +99,11 @@ def compile_own(sources: Sources, found: Destinations) -> tuple[Inhibition, ...]
     )
 
 
-def _receiver(item: Any, where: str, reader: _Reader) -> None:
-    fields = reader.mapping(item, where, ("name", "channels"))
-    name = fields.get("name")
-    if not isinstance(name, str) or not name:
-        reader.problem(where, "needs a name")
-        return
+def _receiver(fields: Mapping[str, Any], where: str, reader: _Reader) -> tuple[str, ...]:
     channels = [
         _channel(raw, place, reader) for raw, place in reader.items(fields.get("channels"), f"{where}.channels")
     ]
-    reader.found.receivers[name] = tuple(dict.fromkeys(name for name in channels if name is not None))
+    return tuple(dict.fromkeys(name for name in channels if name is not None))
 
 
 def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
@@ -105,7 +118,14 @@ def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
             where, f"needs a kind, one of {known}" if kind is None else f"{kind!r} is no kind; known are {known}"
         )
         return None
-    return reader.found.add({**fields, "kind": kind})
+    if not isinstance(fields.get("name"), str | None):
+        reader.problem(f"{where}.name", "must be a text")
+        return None
+    try:
+        return reader.found.add({**fields, "kind": kind})
+    except NameTaken as error:
+        reader.problem(f"{where}.name", str(error))
+        return None
 
 
 def _resolved(value: Any, where: str, sources: Sources) -> Any:
@@ -116,13 +136,26 @@ def _resolved(value: Any, where: str, sources: Sources) -> Any:
     return value
 
 
+def _root(value: Any, where: str, reader: _Reader) -> Route:
+    """Read the tree. What no other node takes goes to its root, so that it is for every alert and for somebody."""
+    if isinstance(value, Mapping):
+        if value.get("matchers"):
+            reader.problem(f"{where}.matchers", "the root is for every alert; put them into a route under routes")
+        if value.get("receiver") is None:
+            reader.problem(
+                f"{where}.receiver",
+                "the root needs one, which gets what no route takes; write default for the chats of the environment, "
+                'or "" for nobody',
+            )
+    return _route(value, where, reader)
+
+
 def _route(value: Any, where: str, reader: _Reader) -> Route:
     node = reader.mapping(value, where, _ROUTE)
     receiver = node.get("receiver")
-    if receiver not in (None, "") and receiver not in reader.found.receivers:
-        reader.problem(
-            f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), list(reader.found.receivers))}"
-        )
+    known = list(reader.found.receivers)
+    if receiver not in (None, "", *known):
+        reader.problem(f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), known)}")
     return Route(
         matchers=_matchers(node.get("matchers"), f"{where}.matchers", reader),
         receiver=receiver,
@@ -169,9 +202,10 @@ def _interval(value: Any, where: str, reader: _Reader) -> TimeInterval:
     fields = reader.mapping(value, where, _INTERVAL)
     try:
         times = tuple(
-            (read_time(part.get("start_time")), read_time(part.get("end_time")))
+            read_times(part.get("start_time"), part.get("end_time"))
             for part in (
-                reader.mapping(item, place) for item, place in reader.items(fields.get("times"), f"{where}.times")
+                reader.mapping(item, place, _TIMES)
+                for item, place in reader.items(fields.get("times"), f"{where}.times")
             )
         )
 

@@ -20,7 +20,7 @@ from alertworker.time_intervals import (
     TimeIntervalError,
     read_days_of_month,
     read_months,
-    read_time,
+    read_times,
     read_weekdays,
     read_years,
 )
@@ -80,7 +80,7 @@ def test_a_time_interval_holds_in_its_own_zone() -> None:
     assert not office.contains(NOW, zone=ZoneInfo("Europe/Berlin"))
     assert replace(office, zone=ZoneInfo("America/New_York")).contains(NOW, zone=ZoneInfo("Europe/Berlin"))
     assert not replace(office, weekdays=frozenset({5, 6})).contains(NOW, zone=ZoneInfo("UTC"))
-    assert TimeInterval(((time(14), read_time("24:00")),)).contains(NOW, zone=ZoneInfo("UTC"))
+    assert TimeInterval((read_times("14:00", "24:00"),)).contains(NOW, zone=ZoneInfo("UTC"))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,11 @@ def test_months_and_years_hold_in_the_intervals_zone() -> None:
 @pytest.mark.parametrize(
     "read",
     [
-        lambda: read_time("25:00"),
+        lambda: read_times("09:00", "25:00"),
+        lambda: read_times(1200, "24:00"),
+        lambda: read_times("0900", "24:00"),
+        lambda: read_times("24:00", "08:00"),
+        lambda: read_times("09:00", "09:00"),
         lambda: read_weekdays("funday"),
         lambda: read_weekdays("friday:monday"),
         lambda: read_weekdays("1:5"),
@@ -135,6 +139,13 @@ def test_what_is_no_time_is_refused(read: object) -> None:
     assert callable(read)
     with pytest.raises(TimeIntervalError):
         read()
+
+
+def test_a_range_over_midnight_is_two() -> None:
+    """As in Alertmanager: whose weekday its second half has, nobody could say; the error has both halves."""
+    with pytest.raises(TimeIntervalError, match='"20:00" to "24:00" and "00:00" to "08:00"'):
+        read_times("20:00", "08:00")
+    assert read_times("20:00", "00:00") == read_times("20:00", "24:00")
 
 
 ROUTER = Router(

@@ -362,7 +362,25 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
         ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be seconds"]),
         ("route: {receiver: default, mute_time_intervals: [nights]}", ["'nights' is no time interval"]),
         ("time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9, end_time: x}]}]}]", ["no time of day"]),
+        (
+            'time_intervals: [{name: n, time_intervals: [{times: [{start_time: "20:00", end_time: "08:00"}]}]}]',
+            ["time_intervals[0]", "ends before it starts", "name two ranges"],
+        ),
+        ("time_intervals: [{name: n, time_intervals: [{times: [{start: x}]}]}]", ["times[0]", "unknown word start"]),
         ("time_intervals: [{name: n, time_intervals: [{weekdays: [funday]}]}]", ["no weekdays"]),
+        ("time_intervals: [{name: n}, {name: n}]", ["time_intervals[1].name", "'n' comes twice"]),
+        ("time_intervals: [{time_intervals: []}]", ["time_intervals[0]", "needs a name"]),
+        ("receivers: [{name: a}, {name: a}]", ["receivers[1].name", "'a' comes twice", "rename one"]),
+        (
+            "receivers: [{name: a, channels: [{kind: console, name: [1]}]}]",
+            ["receivers[0].channels[0].name", "must be a text"],
+        ),
+        ("route: {receiver: [default]}", ["route.receiver", "is no receiver"]),
+        (
+            "route: {receiver: default, matchers: ['team=\"a\"']}",
+            ["route.matchers", "the root is for every alert", "put them into a route"],
+        ),
+        ("route: {routes: [{receiver: default}]}", ["route.receiver", "the root needs one"]),
         ("time_intervals: [{name: n, time_intervals: [{location: Mars/Olympus}]}]", ["Mars/Olympus"]),
         ("inhibitions: [{source: ['a=\"b\"']}]", ["needs matchers for both"]),
     ],
@@ -372,6 +390,27 @@ def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, w
     reported = problems(tmp_path, f"alertworker:\n  {own}\n")
 
     assert all(word in reported for word in words), reported
+
+
+def test_a_name_is_one_channels(tmp_path: Path) -> None:
+    """Two that share it would go to the first one's address; equal ones are one, also in two receivers."""
+    text = """
+alertworker:
+  receivers:
+    - {name: x, channels: [{kind: slack, name: chat, url: "https://hooks.slack.com/services/T0/B0/canary"}]}
+    - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
+  route: {receiver: x, routes: [{receiver: y}]}
+"""
+    told = problems(tmp_path, text % ("ms_teams", "canary2"))
+    assert "receivers[1].channels[0].name: there is a channel 'chat' already, with another kind and url" in told
+    assert "give one of them another name" in told
+    assert "canary" not in told
+    assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
+
+
+def test_a_root_that_is_for_nobody_says_so(tmp_path: Path) -> None:
+    """With an empty text, which is no mistake."""
+    assert route(load(tmp_path, 'alertworker: {route: {receiver: ""}}'), AlertType.LLM_EXCEPTIONS) == ()
 
 
 def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:
