@@ -17,7 +17,8 @@ from alertworker.figures import BudgetEvent
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
-#: For how long after a limit was last reported a lower one is taken for another process's old copy of it.
+#: For how long after a limit, or a period's end, was last reported a lower or earlier one is taken for another
+#: process's old copy of it.
 STALE: Final = timedelta(minutes=5)
 #: For how long a proxy may go on reporting an old figure: of a period that has ended, or from before it was set back.
 _LATE: Final = timedelta(hours=1)
@@ -193,11 +194,24 @@ def merge(known: Reading, new: Reading) -> Reading:
 def advance(known: Standing | None, new: Reading) -> Standing:
     """Give how a budget stands after a reading; a later period starts anew, an earlier one changes nothing.
 
-    So does a spend that was set back: a figure of less than half, long after the higher one came for the last time.
+    A period that was cut short starts anew, too, once the later end is reported no more; and so does a spend that was
+    set back: a figure of less than half, long after the higher one came for the last time.
     """
-    if known is None or _period(new) > _period(known.reading) or _undated(known, new) or _set_back(known.reading, new):
+    if known is None or _period(new) > _period(known.reading) or _undated(known, new):
+        return Standing(new)
+    if _cut_short(known.reading, new) or _set_back(known.reading, new):
         return Standing(new)
     return replace(known, reading=merge(known.reading, new))
+
+
+def _cut_short(known: Reading, new: Reading) -> bool:
+    """Tell whether the period ends earlier now: its end is still ahead, and the later one was not reported for long.
+
+    So neither a period that has ended comes back, nor another process's old copy of one.
+    """
+    if known.reset_at is None or new.reset_at is None:
+        return False
+    return new.at < new.reset_at < known.reset_at and new.at > known.at + STALE
 
 
 def _undated(known: Standing, new: Reading) -> bool:

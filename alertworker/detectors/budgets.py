@@ -15,7 +15,7 @@ from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.forecast import Forecast, forecast, full_at, period_start
 from alertworker.money import spell_dollars
 
-#: A figure that is older than this when it is told says how old it is.
+#: A proxy's figure that is older than this when it is told says how old it is.
 _FRESH: Final = timedelta(minutes=1)
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     BudgetScope.KEY: ("key_alias",),
@@ -206,7 +206,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
         facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
-    if now - reading.at > _FRESH:
+    if now - reading.at > _FRESH and not is_own(key):  # the ledger's figure is that of the last call, however long ago
         facts["Figure"] = f"as the proxy reported it at {_moment(reading.at, zone)}"
     return facts
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import event
 
+from alertworker.alerts import AlertType
 from alertworker.messages import Step
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
@@ -115,6 +117,47 @@ def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -
         run_until_quiet(runtime, at)
 
     assert [message.headline for message in outbox.sent] == ["Team Search EU: 85 % of budget"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "anchor"), [("Asia/Tokyo", date(2026, 11, 1)), ("UTC", date(2026, 10, 30))], ids=["zone", "anchor"]
+)
+def test_a_period_that_ends_earlier_by_a_new_setting_is_judged(
+    runtime: Runtime, outbox: Outbox, zone: str, anchor: date
+) -> None:
+    """What was told of the old one is over; what is reached in the new one is told."""
+
+    def spend(dollars: int, at: datetime, zone: str = "UTC", anchor: date = date(2026, 11, 1)) -> None:
+        budget = OwnBudget(dimension="tag", entity="batch", max=100, period="30d", anchor=anchor)
+        present = replace(runtime, budgets=(budget,), zone=ZoneInfo(zone))
+        call = answered(str(at), cost_nanos=dollars * DOLLAR, tags=("batch",))
+        ingest(batch(call.model_copy(update={"occurred_at": at})), present, now=at)
+        run_until_quiet(present, at)
+
+    spend(90, NOW)
+    for days, dollars in ((1, 1), (2, 60), (5, 100)):
+        spend(dollars, NOW + timedelta(days=days), zone, anchor)
+
+    steps = [(message.step, message.headline) for message in outbox.sent]
+    assert steps[0] == (Step.FIRING, "Tag batch: 85 % of budget")
+    assert [step for step, _ in steps[1:3]] == [Step.RESOLVED, Step.FIRING]
+    assert steps[-1] == (Step.FIRING, "Tag batch: budget of $100 used up")
+
+
+def test_a_reminder_of_our_own_budget_names_no_proxy(runtime: Runtime, outbox: Outbox) -> None:
+    """The figure is the ledger's, of the last call."""
+    runtime = replace(runtime, router=replace(runtime.router, repeats={AlertType.BUDGET_ALERTS: 3_600.0}))
+    for minutes, dollars in ((0, 60), (30, 10)):
+        at = NOW + timedelta(minutes=minutes)
+        ingest(batch(answered(f"c{minutes}", cost_nanos=dollars * DOLLAR, tags=("batch",))), runtime, now=at)
+        run_until_quiet(runtime, at)
+    later = NOW + timedelta(minutes=61)
+    sweep(runtime, now=later)
+    run_until_quiet(runtime, later)
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.REMINDER]
+    assert outbox.sent[1].facts["Spend"] == "$70 of $100 (70.0 %)"
+    assert "Figure" not in outbox.sent[1].facts
 
 
 def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox: Outbox) -> None:

@@ -121,6 +121,51 @@ def test_a_later_period_begins_anew_and_ends_what_was_told() -> None:
     ]
 
 
+def test_a_period_that_was_cut_short_counts_once_the_later_end_is_reported_no_more() -> None:
+    """As where somebody makes thirty days one: what was told is over; until then it may be an old copy."""
+    soon, later = NOW + STALE / 2, NOW + STALE * 2
+    day: dict[str, Any] = {"reset_at": NOW + timedelta(days=1)}
+
+    assert headlines([reading(90), reading(99, at=soon, **day), reading(91, at=soon)]) == ["Team t1: 85 % of budget"]
+    assert headlines([reading(90), reading(2, at=later, **day), reading(99, at=later, **day)]) == [
+        "Team t1: 85 % of budget",
+        "over",
+        "Team t1: 95 % of budget",
+    ]
+    assert headlines([reading(10), reading(50, at=later), reading(99, at=later + STALE / 2, **day)]) == []
+
+
+def test_a_period_that_has_ended_or_was_forgotten_is_none_that_was_cut_short() -> None:
+    """However long the later one was not reported."""
+    later = Standing(reading(10, at=NOW, reset_at=RESET + timedelta(days=30)))
+    late = reading(99, at=RESET + timedelta(minutes=1))
+    undated = reading(99, at=NOW + timedelta(days=3), reset_at=None)
+    backlog = reading(99, at=NOW - timedelta(days=3))
+
+    assert [advance(later, one).reading.spend_nanos for one in (late, undated, backlog)] == [10 * DOLLAR] * 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 130), st.sampled_from([-3, 1, 2]), st.integers(0, 290)), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_within_five_minutes_the_later_period_counts_in_any_order(
+    made: list[tuple[int, int, int]], random: Any
+) -> None:
+    """Processes' old copies of a period change nothing, whatever comes first and however it is cut."""
+    readings = [
+        reading(spend, reset_at=NOW + timedelta(days=days), at=NOW + timedelta(seconds=seconds))
+        for spend, days, seconds in made
+    ]
+    standing = None
+    for one in random.sample(readings, len(readings)):
+        standing = advance(standing, one)
+
+    assert standing is not None
+    assert standing.reading.reset_at == max(one.reset_at for one in readings if one.reset_at)
+    assert standing.reading.spend_nanos == reduce(merge, readings).spend_nanos
+
+
 def test_a_raised_budget_arms_again() -> None:
     """What was told of the old limit is over; the new one is told when it is reached."""
     assert headlines([reading(100), reading(100, 200), reading(171, 200)]) == [
