@@ -34,7 +34,7 @@ DIMENSIONS: Final = (
 #: The outcome of an attempt that was answered; all others are classes of errors.
 SUCCEEDED: Final = "succeeded"
 #: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
-_MAX_PART: Final = 120
+MAX_PART: Final = 120
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
@@ -183,7 +183,7 @@ class Ledger:
 
     def book(self, key: SpendKey, sums: SpendSums) -> None:
         """Enter what was summed elsewhere into one book alone."""
-        self.books.setdefault(key._replace(part=key.part[:_MAX_PART]), SpendSums()).add(sums)
+        self.books.setdefault(key._replace(part=key.part[:MAX_PART]), SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
         """Enter a call that ended on a day."""
@@ -289,7 +289,7 @@ def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
     for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
         entity, part = named.get(whole), named.get(half)
         if entity and part:
-            yield f"{whole}/{half}", entity, part[:_MAX_PART]
+            yield f"{whole}/{half}", entity, part[:MAX_PART]
 
 
 def _add(sums: SpendSums, event: EndEvent) -> None:

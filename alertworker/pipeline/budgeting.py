@@ -101,8 +101,8 @@ def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKe
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
-    dimension = budgets.scope_of(key)
-    entities = [key.entity]
+    dimension, part = budgets.scope_of(key), reading.who.get("part")
+    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.who.get("key_alias")
         entities = tx.bearers(dimension, [alias])[alias] if alias else [reading.who.get("key_hash", "")]

@@ -82,7 +82,10 @@ class BookPort(Protocol):
     def behind(
         self, dimension: str, entities: Sequence[str], first: date, last: date
     ) -> dict[str, list[tuple[str, int]]]:
-        """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
+        """Give the three teams, keys, users and models that spent most of it, with nano-dollars.
+
+        As far as the ledger keeps such sums, by what they are; ``dimension`` is one of its own, or "proxy".
+        """
         ...
 
     def newest_names(self, entities: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import case, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
+from alertworker.folding import NO_TEAM
+from alertworker.ledger import MAX_PART
 from alertworker.spend_book import Days
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.names import NameStatements
 from alertworker.store.stretches import Rows
 from alertworker.store.tables import ALERTS
 
-#: Where the models and keys of an entity are kept: what they are, and the dimension to look in.
-_BEHIND: Final = {
-    "team": (("key", "key"), ("model", "model")),
-    "key": (("model", "key/model"),),
-    "user": (("model", "user/model"), ("key", "user/key")),
+_TEAM, _ENTITY, _PART = SPEND.c.team_id, SPEND.c.entity, SPEND.c.part
+#: Who is behind an entity's spend: what they are, the dimension to look in, and the columns of the entity and of them.
+#: The whole proxy is no entity.
+_BEHIND: Final[Mapping[str, tuple[tuple[str, str, ColumnElement[str] | None, ColumnElement[str]], ...]]] = {
+    "team": (("key", "key", _TEAM, _ENTITY), ("model", "model", _TEAM, _ENTITY)),
+    "key": (("model", "key/model", _ENTITY, _PART),),
+    "user": (("model", "user/model", _ENTITY, _PART), ("key", "user/key", _ENTITY, _PART)),
+    "model": (
+        ("team", "model", _ENTITY, _TEAM),
+        ("key", "key/model", _PART, _ENTITY),
+        ("user", "user/model", _PART, _ENTITY),
+    ),
+    "proxy": (("team", "team", None, _ENTITY), ("model", "model", None, _ENTITY)),
+    **{
+        dimension: (("team", dimension, _ENTITY, _TEAM),)
+        for dimension in ("tag", "customer", "organization", "provider", "deployment")
+    },
 }
 #: How many entities one question names.
 _CHUNK: Final = 500
@@ -69,14 +84,16 @@ class UserStatements(NameStatements):
     def behind(
         self, dimension: str, entities: Sequence[str], first: date, last: date
     ) -> dict[str, list[tuple[str, int]]]:
-        """Give the three models and keys on which a team, key or user spent most, with nano-dollars."""
-        whole, half = (SPEND.c.team_id, SPEND.c.entity) if dimension == "team" else (SPEND.c.entity, SPEND.c.part)
+        """Give the three teams, keys, users and models that spent most of it, as far as such sums are kept."""
         found: dict[str, list[tuple[str, int]]] = {}
-        for named, place in _BEHIND.get(dimension, ()):
+        for named, place, whole, half in _BEHIND.get(dimension, ()):
             total = func.sum(SPEND.c.spend_nanos)
+            where = [SPEND.c.dimension == place, SPEND.c.day.between(first, last)]
+            if whole is not None:
+                where.append(whole.in_([entity[:MAX_PART] for entity in entities] if whole is _PART else entities))
             statement = (
                 select(half, total)
-                .where(SPEND.c.dimension == place, SPEND.c.day.between(first, last), whole.in_(entities))
+                .where(*where)
                 .group_by(half)
                 .having(total > 0)
                 .order_by(total.desc(), half)
@@ -86,6 +103,6 @@ class UserStatements(NameStatements):
             names = self.newest_names((named, row[0]) for row in rows)
             spent = Counter[str]()  # a rotated key has several hashes and one name
             for entity, nanos in rows:
-                spent[names.get((named, entity), entity)] += int(nanos)
+                spent[names.get((named, entity), entity or NO_TEAM)] += int(nanos)
             found[named] = sorted(spent.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
         return found

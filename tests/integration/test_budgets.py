@@ -201,6 +201,29 @@ def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runti
     assert outbox.sent[0].facts["Top models"] == "o3 $3, gpt-4o $1.50"
 
 
+@pytest.mark.parametrize(
+    ("scope", "part", "behind"),
+    [
+        (BudgetScope.PROXY, None, {"Top teams": "search $4, no team $2", "Top models": "o3 $4, gpt-4o $2"}),
+        (BudgetScope.TEAM, "1d", {"Top keys": "a $4", "Top models": "o3 $4"}),
+        (BudgetScope.PROJECT, None, {}),
+    ],
+)
+def test_who_is_behind_the_whole_proxy_or_one_of_several_budgets(
+    runtime: Runtime, outbox: Outbox, scope: BudgetScope, part: str | None, behind: dict[str, str]
+) -> None:
+    """The proxy's teams and models; a team's further budget has the keys of the team."""
+    full = Budget(scope=scope, entity_id="t1", part=part, spend_nanos=101 * DOLLAR, max_nanos=100 * DOLLAR)
+    more = {"budgets": (full,), "key_hash": "hash-a", "model_group": "o3", "cost_nanos": 4 * DOLLAR}
+    other = {"budgets": (), "team_id": None, "key_hash": "hash-b", "model_group": "gpt-4o", "cost_nanos": 2 * DOLLAR}
+    calls = [spent(1, key=key).model_copy(update=changed) for key, changed in (("a", more), ("b", other))]
+    ingest(batch(*calls), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    (message,) = outbox.sent
+    assert {name: text for name, text in message.facts.items() if name.startswith("Top ")} == behind
+
+
 def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbox) -> None:
     """The message about the old limit is over; the new limit is told when it is reached."""
     for second, (dollars, limit) in enumerate(((100, 100), (100, 200), (170, 200))):

@@ -108,6 +108,40 @@ def test_a_rotated_key_is_one_of_those_behind_a_team(runtime: Runtime, outbox: O
     assert [message.facts["Top keys"] for message in outbox.sent] == ["app $55, chat $40"]
 
 
+@pytest.mark.parametrize(
+    ("dimension", "entity", "behind"),
+    [
+        ("model", "gpt-4o", {"team": "Search $60, no team $40", "key": "app $70, h3 $30", "user": "u1 $60, u2 $40"}),
+        ("tag", "batch", {"team": "Search $60, no team $30"}),
+        ("customer", "c1", {"team": "Search $60, no team $40"}),
+        ("organization", "o1", {"team": "Search $60, no team $40"}),
+        ("provider", "openai", {"team": "Search $60, no team $40"}),
+        ("deployment", "d1", {"team": "Search $60, no team $40"}),
+    ],
+)
+def test_who_is_behind_a_budget_is_named(
+    runtime: Runtime, outbox: Outbox, dimension: Any, entity: str, behind: dict[str, str]
+) -> None:
+    """By the names that people know, the most first; other entities' spend is not theirs."""
+    runtime = replace(runtime, budgets=[OwnBudget(dimension=dimension, entity=entity, max=85, thresholds=())])
+    common: dict[str, Any] = {"customer_id": "c1", "organization_id": "o1", "provider": "openai"}
+    other: dict[str, Any] = {"customer_id": "c2", "organization_id": "o2", "provider": "azure"}
+    calls: tuple[dict[str, Any], ...] = (
+        {"dollars": 60, "user_id": "u1", "key_hash": "h1", "team_alias": "Search", "tags": ("batch",)} | common,
+        {"dollars": 10, "user_id": "u2", "key_hash": "h2", "team_id": None} | common,
+        {"dollars": 30, "user_id": "u2", "key_hash": "h3", "key_alias": None, "team_id": None, "tags": ("batch",)}
+        | common,
+        {"dollars": 99, "team_id": "t9", "user_id": "u9", "model_group": "o3", "deployment_id": "d2"} | other,
+    )
+    events = [answered(f"c{n}", cost_nanos=call.pop("dollars") * DOLLAR, **call) for n, call in enumerate(calls)]
+    ingest(batch(*events), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    (message,) = outbox.sent
+    named = {f"Top {what}s": who for what, who in behind.items()}
+    assert {name: text for name, text in message.facts.items() if name.startswith("Top ")} == named
+
+
 def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -> None:
     """A team's budget by its name, on calls that carry only its id."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="team", entity="Search*", max=100)])
