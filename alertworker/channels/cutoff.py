@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
+from http.client import HTTPResponse
 from typing import Any, Self
 
 import requests.adapters
@@ -118,6 +119,17 @@ class CutoffAdapter(requests.adapters.HTTPAdapter):
         return manager
 
 
+class _FinalAnswer(HTTPResponse):
+    """An answer that is read on past all interim ones (1xx); http.client does so for 100 alone."""
+
+    def begin(self) -> None:
+        """Read heads until one is final."""
+        super().begin()
+        while 100 <= self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]
+            super().begin()
+
+
 def _pools(cutoff: Cutoff, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
     def connect(connection: HTTPConnection) -> socket.socket:
         tls = isinstance(connection, HTTPSConnection)
@@ -128,9 +140,11 @@ def _pools(cutoff: Cutoff, *, guarded: bool = True) -> dict[str, type[HTTPConnec
 
     class Plain(HTTPConnection):
         _new_conn = connect
+        response_class = _FinalAnswer
 
     class Secure(HTTPSConnection):
         _new_conn = connect
+        response_class = _FinalAnswer
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain

@@ -7,6 +7,7 @@ import smtplib
 import socket
 import ssl
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from email.message import EmailMessage
 from email.utils import formatdate
 from typing import Annotated, Final, Literal, Self
@@ -87,8 +88,11 @@ class Email(BaseChannel):
         to = mail["To"].addresses
         with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
             try:
-                with self._connect(cutoff) as server:
+                server = self._connect(cutoff)
+                try:
                     refused = server.send_message(mail)
+                finally:
+                    _leave(server)
             except (smtplib.SMTPException, OSError) as error:
                 raise _delivery_error(error, late=cutoff.passed) from None
         return Answer(f"250 accepted for {len(to) - len(refused)} of {len(to)}")
@@ -105,6 +109,14 @@ class Email(BaseChannel):
             server.close()
             raise
         return server
+
+
+def _leave(server: smtplib.SMTP) -> None:
+    """End the session. Whether the server has the mail is known by now; nothing that it says or does changes it."""
+    with suppress(smtplib.SMTPException, OSError):
+        server.quit()
+    with suppress(OSError):
+        server.close()
 
 
 def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessage:
@@ -153,8 +165,8 @@ def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
     if isinstance(error, Refused):
         return DeliveryError(guard.NOT_PUBLIC, Reason.REFUSED)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        code = max((code for code, _ in error.recipients.values()), default=550)
-        return _refused(code)
+        # One who may take it later is reason enough to try again.
+        return _refused(min((code for code, _ in error.recipients.values()), default=550))
     if isinstance(error, smtplib.SMTPResponseException):
         return _refused(error.smtp_code)
     if late or isinstance(error, TimeoutError):

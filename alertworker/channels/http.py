@@ -134,7 +134,7 @@ def raise_for_answer(status: int, *, wait: float | None = None, answer: str = ""
         return
     if 300 <= status < 400:
         raise DeliveryError(f"answered {status}; redirects are not followed", Reason.REDIRECTED, status=status)
-    reason = _REASONS.get(status, Reason.SERVER_ERROR if status >= 500 else Reason.CLIENT_ERROR)
+    reason = _REASONS.get(status, Reason.CLIENT_ERROR if 400 <= status < 500 else Reason.SERVER_ERROR)
     word = f" {answer}" if len(answer) <= 60 and _CODE_WORD.fullmatch(answer) else ""
     raise DeliveryError(f"answered {status}{word}", reason, status=status, retry_after=wait)
 

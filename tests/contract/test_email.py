@@ -32,11 +32,28 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: list[Any] = []
+        self.to: list[list[str]] = []
         self.answer = "250 OK"
+        self.goodbye = "221 Bye"
+        #: What recipients are answered who are not taken.
+        self.refusals: dict[str, str] = {}
+
+    async def handle_RCPT(  # noqa: N802 - the library's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        """Take a recipient, or not."""
+        if address not in self.refusals:
+            envelope.rcpt_tos.append(address)
+        return self.refusals.get(address, "250 OK")
+
+    async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
+        """Say goodbye."""
+        return self.goodbye
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
         """Take a mail."""
         if self.answer.startswith("250"):
+            self.to.append(list(envelope.rcpt_tos))
             self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return self.answer
 
@@ -135,6 +152,35 @@ def test_each_refusal_has_its_meaning(server: EmailConfig, mailbox: Mailbox, ans
     mailbox.answer = answer
 
     assert attempt(server, build_channel(server).render(message())).reason is reason
+
+
+@pytest.mark.parametrize("goodbye", ["421 shutting down", "250 what?", "500 no such command"])
+def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
+    server: EmailConfig, mailbox: Mailbox, goodbye: str
+) -> None:
+    """It has the mail: another attempt would bring it twice, and a dead letter would be untrue."""
+    mailbox.goodbye = goodbye
+    channel = build_channel(server)
+
+    assert channel.send(channel.render(message()), notification_id="n-1").text == "250 accepted for 2 of 2"
+
+
+@pytest.mark.parametrize(
+    ("refusals", "reason"),
+    [
+        (("451 later", "550 nobody"), Reason.SERVER_ERROR),
+        (("550 nobody", "452 full"), Reason.SERVER_ERROR),
+        (("550 nobody", "550 nobody"), Reason.CLIENT_ERROR),
+    ],
+)
+def test_a_mail_that_nobody_takes_is_for_later_while_one_may_take_it_later(
+    server: EmailConfig, mailbox: Mailbox, refusals: tuple[str, str], reason: Reason
+) -> None:
+    """One address that is gone does not lose it for the others."""
+    mailbox.refusals = dict(zip(server.recipients, refusals, strict=True))
+
+    assert attempt(server, build_channel(server).render(message())).reason is reason
+    assert mailbox.mails == []
 
 
 def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:

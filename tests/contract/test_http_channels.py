@@ -61,6 +61,7 @@ class Server:
     """An HTTP server whose answer is set by the test."""
 
     def __init__(self) -> None:
+        self.interim: int | None = None
         self.status = 200
         self.headers: dict[str, str] = {}
         self.body = b"ok"
@@ -70,10 +71,14 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 server.received.append(self.rfile.read(int(self.headers["Content-Length"])))
+                if server.interim is not None:
+                    self.send_response_only(server.interim)
+                    self.send_header("Link", "</style.css>; rel=preload")
+                    self.end_headers()
                 self.send_response_only(server.status)
                 for name, value in server.headers.items():
                     self.send_header(name, value)
-                if server.status not in (204, 304) and server.status >= 200:
+                if server.status not in (204, 304):
                     self.send_header("Content-Length", str(len(server.body)))
                 self.end_headers()
                 if server.status not in (204, 304):
@@ -139,6 +144,29 @@ def test_every_final_status_has_its_meaning(make: Make, server: Server) -> None:
         assert (error.reason if error else None) is expected(status), status
         assert error is None or error.status == status
         assert SECRET not in str(error)
+
+
+@pytest.mark.parametrize("make", HTTP_KINDS)
+def test_an_interim_answer_is_not_the_answer(make: Make, server: Server) -> None:
+    """From 100 to 199 one is read on, to what the receiver says of the message."""
+    channel = build_channel(make(server.url))
+    for server.interim in range(100, 200):
+        server.status = 200 if server.interim % 2 else 503
+        error = attempt(channel)
+        assert (error.reason if error else None) is expected(server.status), server.interim
+
+
+@pytest.mark.parametrize("make", HTTP_KINDS)
+@pytest.mark.parametrize("status", [101, 103, 199])
+def test_an_interim_answer_with_nothing_behind_it_is_tried_again(make: Make, status: int) -> None:
+    """Nobody knows what the receiver would have said."""
+
+    def behave(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 {status} Wait\r\n\r\n".encode())
+
+    error = attempt(build_channel(make(_serve_once(behave))))
+    assert error is not None
+    assert error.reason in TRANSIENT
 
 
 @pytest.mark.parametrize("make", HTTP_KINDS)
