@@ -54,8 +54,11 @@ def spend(
     from alertworker.settings import load_settings
 
     today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
-    days = _days(since, until, today)
-    before = _before(days)
+    try:
+        days = _days(since, until, today)
+        before = _before(days)
+    except OverflowError:
+        raise click.UsageError("the calendar has no days before these; give a later --since or --until") from None
     book = build_spend_book()
     rows = book.totals(dimension, days, before=before, team_id=team_id, limit=limit)
     if form == "json":
@@ -85,9 +88,9 @@ def _days(since: datetime | None, until: datetime | None, today: date) -> Days:
 
 
 def _before(days: Days) -> Days:
-    """Give as many days right before those."""
-    length = days.last - days.first + timedelta(days=1)
-    return Days(days.first - length, days.last - length)
+    """Give as many days right before those, or as many as the calendar has."""
+    length = (days.last - days.first).days + 1
+    return Days(date.fromordinal(max(1, days.first.toordinal() - length)), days.first - timedelta(days=1))
 
 
 def _plain(row: SpendRow) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from alertworker.store.ledger_tables import (
     DROPS,
     FALLBACKS,
     LATENCIES,
+    LEDGER_START,
     MONTHLY,
     OUTCOMES,
     SPEND,
@@ -70,7 +71,8 @@ class LedgerStatements(NameStatements):
             SpendKey(*row[: -len(SUMS)]): SpendSums(*row[-len(SUMS) :]) for row in self._book(SPEND, _rows(spend))
         }
         self._book(SPEND_MONTHS, _rows(_by_month(spend)))
-        self._grow(key for key in spend if booked[key].requests == spend[key].requests)
+        # What is entered is never all zeros, so a row that holds just that is new.
+        self._grow(key for key in spend if booked[key] == spend[key])
         self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
         self._add(LATENCIES, _rows(ledger.latencies))
         self._add(FALLBACKS, _rows(self._fallbacks(ledger.fallbacks)))
@@ -80,9 +82,11 @@ class LedgerStatements(NameStatements):
     def prune_ledger(self, *, before: date) -> bool:
         """Forget a piece of what is from months that ended before that day; true where that may not have been all.
 
-        Whole months, so that their own rows and their days' always say the same.
+        Whole months, none of which is read from the first piece on: what is left of them would be wrong sums.
         """
         counts, before = [], month_of(before)
+        self.connection.execute(insert_or(self.connection, LEDGER_START).values(month=before).on_conflict_do_nothing())
+        self.connection.execute(delete(LEDGER_START).where(LEDGER_START.c.month != before))
         for table in (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
             key = list(table.primary_key)
             old = select(*key).where((table.c.month if "month" in table.c else table.c.day) < before)
@@ -191,7 +195,7 @@ class LedgerStatements(NameStatements):
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
     def _grow(self, created: Iterable[SpendKey]) -> None:
-        """Count rows that are new: those that hold no more requests than were just added."""
+        """Count rows that are new, so that no day of a dimension ever has to be counted."""
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
 

@@ -50,6 +50,9 @@ SPEND_MONTHS = Table(
     sqlite_with_rowid=False,
 )
 
+#: The first month that is not forgotten, in one row: of older ones nothing is read, also while they have rows.
+LEDGER_START = Table("ledger_start", METADATA, Column("month", Date, primary_key=True))
+
 #: How many rows a day of a dimension has, so that a cap is decided without counting them.
 SPEND_SIZES = Table(
     "spend_sizes",

@@ -15,7 +15,7 @@ from alertworker.ledger import SUMS, FallbackSums, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
-from alertworker.store.stretches import Rows
+from alertworker.store.stretches import Rows, within
 from alertworker.store.transaction import SqlTransaction
 
 #: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
@@ -56,7 +56,7 @@ class SqlSpendBook(Database):
 
     def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
         """Give the sums of all requests, or of a team's, for each day that has any."""
-        where = [SPEND.c.dimension == "team", SPEND.c.day.between(days.first, days.last)]
+        where = [SPEND.c.dimension == "team", within(SPEND.c.day, days)]
         if team_id is not None:
             where.append(SPEND.c.team_id == team_id)
         statement = select(SPEND.c.day, *_added(SPEND)).where(*where).group_by(SPEND.c.day).order_by(SPEND.c.day)
@@ -79,7 +79,7 @@ class SqlSpendBook(Database):
         """Give how calls ended that a fallback took."""
         statement = (
             select(FALLBACKS.c.asked, FALLBACKS.c.used, func.sum(FALLBACKS.c.succeeded), func.sum(FALLBACKS.c.failed))
-            .where(FALLBACKS.c.day.between(days.first, days.last))
+            .where(within(FALLBACKS.c.day, days))
             .group_by(FALLBACKS.c.asked, FALLBACKS.c.used)
         )
 
@@ -167,7 +167,7 @@ def _deployments(tx: SqlTransaction, days: Days) -> list[DeploymentDays]:
     attempts: dict[str, dict[str, int]] = {}
     outcomes = (
         select(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome, func.sum(OUTCOMES.c.attempts).label("attempts"))
-        .where(OUTCOMES.c.day.between(days.first, days.last))
+        .where(within(OUTCOMES.c.day, days))
         .group_by(OUTCOMES.c.deployment_id, OUTCOMES.c.outcome)
     )
     for row in tx.connection.execute(outcomes):
@@ -177,7 +177,7 @@ def _deployments(tx: SqlTransaction, days: Days) -> list[DeploymentDays]:
     key = (LATENCIES.c.deployment_id, LATENCIES.c.measure)
     latencies = (
         select(*key, LATENCIES.c.bucket, func.sum(LATENCIES.c.count), func.sum(LATENCIES.c.microseconds))
-        .where(LATENCIES.c.day.between(days.first, days.last))
+        .where(within(LATENCIES.c.day, days))
         .group_by(*key, LATENCIES.c.bucket)
     )
     for deployment_id, measure, bucket, count, spent in tx.connection.execute(latencies):

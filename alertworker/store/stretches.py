@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Column, Select, Subquery, Table, literal, select, union_all
+from sqlalchemy import Column, Date, Select, Subquery, Table, func, literal, select, union_all
+from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.ledger import SUMS
 from alertworker.spend_book import Days
-from alertworker.store.ledger_tables import MONTHLY, SPEND, SPEND_MONTHS
+from alertworker.store.ledger_tables import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
 
-_ONE_DAY = timedelta(days=1)
+_ONE_DAY: Final = timedelta(days=1)
+#: The end of the last month that can be told by the day after it: no date follows the December behind it.
+_LAST: Final = date(9999, 11, 30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,18 @@ class Rows:
     def _piece(self, table: Table, at: Column[Any], days: Days) -> Select[Any]:
         part = table.c.part if "part" in table.c else literal("").label("part")
         piece = select(table.c.team_id, table.c.entity, part, *(table.c[name] for name in SUMS))
-        piece = piece.where(table.c.dimension == self.dimension, at.between(days.first, days.last))
+        piece = piece.where(table.c.dimension == self.dimension, within(at, days))
         if self.team_id is not None:
             piece = piece.where(table.c.team_id == self.team_id)
         if self.entities is not None:
             piece = piece.where(table.c.entity.in_(self.entities))
         return piece
+
+
+def within(at: Column[Any], days: Days) -> ColumnElement[bool]:
+    """Say that a day, or the first of a month, is one of these, and not of a month that is being forgotten."""
+    start = select(func.max(LEDGER_START.c.month)).scalar_subquery()
+    return at.between(days.first, days.last) & (at >= func.coalesce(start, literal(date.min, Date)))
 
 
 def month_of(day: date) -> date:
@@ -50,7 +59,9 @@ def month_of(day: date) -> date:
 
 def months_and_days(days: Days) -> tuple[Days | None, list[Days]]:
     """Cut a stretch into its whole months, if there are any, and the days before and after them."""
-    after = month_of(days.last + _ONE_DAY)
+    if days.first > _LAST:
+        return None, [days]
+    after = month_of(min(days.last, _LAST) + _ONE_DAY)
     first = days.first if days.first.day == 1 else month_of(days.first + timedelta(days=32 - days.first.day))
     if first >= after:
         return None, [days]

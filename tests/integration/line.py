@@ -20,11 +20,12 @@ from alertworker.events import (
 )
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
+from alertworker.ledger import SpendKey, SpendSums
 from alertworker.messages import Message
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.ports import Answer, Pace
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import SPEND
+from alertworker.store.ledger_tables import MONTHLY, SPEND, SPEND_MONTHS, SPEND_SIZES
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_id": "search", "key_alias": "app"}
@@ -132,3 +133,22 @@ def rows(store: SqlStore, table: Any) -> list[Any]:
 def spend_of(store: SqlStore, dimension: str) -> dict[str, int]:
     """Read the nano-dollars of a dimension."""
     return {row.entity: row.spend_nanos for row in rows(store, SPEND) if row.dimension == dimension}
+
+
+def booked(store: SqlStore) -> dict[SpendKey, SpendSums]:
+    """Read the ledger's days."""
+    return {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
+
+
+def assert_books_agree(store: SqlStore) -> None:
+    """Months hold what their days add up to, and each day of a dimension is known to have as many rows as it has."""
+    months: dict[tuple[object, ...], SpendSums] = {}
+    counts: dict[tuple[object, ...], int] = {}
+    for key, sums in booked(store).items():
+        if key.dimension in MONTHLY:
+            month = (key.dimension, key.day.replace(day=1), key.entity, key.team_id)
+            months.setdefault(month, SpendSums()).add(sums)
+        if key.dimension != "team":
+            counts[key.dimension, key.day] = counts.get((key.dimension, key.day), 0) + 1
+    assert {tuple(row[:4]): SpendSums(*row[4:]) for row in rows(store, SPEND_MONTHS)} == months
+    assert {(row.dimension, row.day): row.rows for row in rows(store, SPEND_SIZES)} == counts

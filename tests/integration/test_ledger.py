@@ -14,18 +14,17 @@ import pytest
 from alertworker.capping import MAX_OUTCOMES, OTHER
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
-from alertworker.ledger import SpendKey, SpendSums
+from alertworker.ledger import Caller, Ledger, SpendKey, SpendSums
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
 from alertworker.store import Desk, SqlSpendBook, SqlStore
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
+from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
 from alertworker.zone_change import ZoneChange
-from tests.integration.line import NOW, answered, batch, failed, rows
+from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, failed, rows
 
 TODAY = NOW.date()
 DAYS = Days(TODAY, TODAY)
 YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
-TABLES = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, ALIASES)
 
 
 @pytest.fixture
@@ -82,8 +81,8 @@ def test_concurrent_batches_in_any_order_give_the_same_books(
         list(pool.map(lambda message: ingest(message, runtime, now=NOW), batches))
 
     whole = fold(events, slow_seconds=300, zone=runtime.zone, now=NOW).ledger
-    found = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
-    assert found == whole.spend()
+    assert booked(store) == whole.spend()
+    assert_books_agree(store)
     assert {row[:3]: row[3:] for row in rows(store, OUTCOMES)} == {
         tuple(key): (sums.attempts, sums.calls) for key, sums in whole.outcomes.items()
     }
@@ -110,6 +109,17 @@ def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
     assert book.total(DAYS).spend_nanos == 15 * 13_500
     assert book.spent("user", "u0", DAYS).requests == 6
     assert {row.rows for row in rows(store, SPEND_SIZES) if row.dimension == "user"} == {10}
+
+
+def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
+    """Daily sums that were imported have spend without a request; a cap must not fill up by adding to one row."""
+    ledger = Ledger()
+    ledger.enter(Caller(TODAY, "t", (("user", "u"),), None), SpendSums(spend_nanos=5))
+    for _ in range(3):
+        store.run(lambda tx: tx.add_ledger(ledger, max_entities=9))
+
+    assert_books_agree(store)
+    assert {row.rows for row in rows(store, SPEND_SIZES)} == {1}
 
 
 def test_a_renamed_team_stays_one_and_has_its_newest_name(

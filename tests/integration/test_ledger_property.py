@@ -21,12 +21,13 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
+from alertworker.ledger import SpendSums
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.store.tables import ALERTS, BUDGETS, METADATA, NOTIFICATIONS
-from tests.integration.line import NOW, batch, rows
+from tests.integration.line import NOW, assert_books_agree, batch, booked, rows
 
 DOLLAR = 10**9
 SUMS = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
@@ -40,7 +41,7 @@ FAILURE = Failure(error_class="Timeout", origin=Origin.CALLER)
 @st.composite
 def calls(draw: st.DrawFn) -> Event:
     """Give a call of one of few teams, keys, models and tags; its costs are odd, and its proxy reports a budget."""
-    at = NOW - timedelta(minutes=draw(st.integers(0, 50)))
+    at = NOW - timedelta(days=draw(st.sampled_from([0, 0, 0, 1, 30, 59])), minutes=draw(st.integers(0, 50)))
     key = draw(st.sampled_from(["h1", "h2", "h3"]))
     facts: dict[str, Any] = {
         "call_id": "c",
@@ -99,6 +100,7 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
             connection.execute(table.delete())
     for message in batches:
         ingest(message, runtime, now=NOW)
+    assert_books_agree(store)
     told = [json.loads(row.message) for row in sorted(rows(store, NOTIFICATIONS), key=lambda row: row.id)]
     headlines = [message["headline"] for message in told]
     assert len(headlines) == len(set(headlines)), "no limit is told twice"
@@ -119,5 +121,26 @@ def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store:
     @given(deliveries())
     def same(delivery: Delivery) -> None:
         assert books(store, runtime, delivery.batches) == books(store, runtime, [batch(*delivery.events)])
+
+    same()
+
+
+def test_past_the_cap_no_sum_is_lost(store: SqlStore, runtime: Runtime) -> None:
+    """Which values are other depends on what came first; teams, and each team's day of a dimension, do not."""
+    capped = replace(runtime, max_entities=1)
+
+    def added() -> dict[tuple[object, ...], SpendSums]:
+        sums: dict[tuple[object, ...], SpendSums] = {}
+        for key, row in booked(store).items():
+            sums.setdefault((key.day, key.dimension, key.team_id), SpendSums()).add(row)
+        return sums
+
+    @settings(max_examples=10, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
+    @given(deliveries())
+    def same(delivery: Delivery) -> None:
+        books(store, capped, delivery.batches)
+        found = added()
+        books(store, runtime, [batch(*delivery.events)])
+        assert found == added()
 
     same()

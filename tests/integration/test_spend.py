@@ -91,6 +91,15 @@ def test_days_in_the_wrong_order_are_refused() -> None:
 
 
 @pytest.mark.usefixtures("booked")
+def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
+    """The last one there is has no day after it, the first one has none before it to compare with."""
+    assert "search" in CliRunner().invoke(cli, ["spend", "--since", "2026-11-01", "--until", "9999-12-31"]).output
+    for first in (["--since", "0001-01-01"], ["--until", "0001-01-03"]):
+        result = CliRunner().invoke(cli, ["spend", *first])
+        assert (result.exit_code, "give a later --since" in result.output) == (2, True)
+
+
+@pytest.mark.usefixtures("booked")
 def test_days_around_a_change_of_the_zone_say_so(store: SqlStore) -> None:
     """Beside the figures, and not among them: a program reads those."""
     for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):

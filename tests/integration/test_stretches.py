@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +37,17 @@ def test_a_stretch_is_cut_into_all_its_days(one: date, other: date) -> None:
         assert months.first.day == (months.last + timedelta(days=1)).day == 1
     for piece in around:
         assert months_and_days(piece) == (None, [piece])
+
+
+def test_the_last_day_that_there_is_ends_a_stretch(store: SqlStore) -> None:
+    """The month after it has no date."""
+    last = date.max
+    assert months_and_days(Days(last, last)) == (None, [Days(last, last)])
+    assert months_and_days(Days(date(9999, 10, 2), last)) == (
+        Days(date(9999, 11, 1), date(9999, 11, 30)),
+        [Days(date(9999, 10, 2), date(9999, 10, 31)), Days(date(9999, 12, 1), last)],
+    )
+    assert SqlSpendBook(store.engine).total(Days(FIRST, last)) == SpendSums()
 
 
 def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
@@ -75,6 +87,28 @@ def test_months_are_forgotten_whole(store: SqlStore) -> None:
 
     assert min(row.day for row in rows(store, SPEND)) == date(2026, 5, 1)
     assert min(row.month for row in rows(store, SPEND_MONTHS)) == date(2026, 5, 1)
+
+
+def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
+    monkeypatch.setattr("alertworker.store.ledger._PIECE", 7)
+    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
+    book, kept_from = SqlSpendBook(store.engine), date(2026, 5, 1)
+    kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)
+    more, pieces = True, 0
+    while more:
+        more, pieces = store.run(lambda tx: tx.prune_ledger(before=date(2026, 5, 20))), pieces + 1
+        for last in (date(2026, 4, 29), date(2026, 4, 30)):
+            assert book.total(Days(date(2026, 4, 1), last)) == SpendSums()
+            assert book.totals("tag", Days(FIRST, last)) == []
+        assert min(book.by_day(Days(FIRST, date(2027, 1, 1)))) >= kept_from
+        for last in (date(2027, 1, 31), date(2027, 2, 1)):
+            assert book.total(Days(FIRST, last)).spend_nanos == kept
+
+    assert pieces > 10
+    store.run(lambda tx: tx.prune_ledger(before=date(2025, 12, 20)))
+    store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
+    assert book.total(Days(date(2026, 4, 1), date(2026, 4, 30))).requests, "they are kept for longer now"
 
 
 def some_days(chance: random.Random, days: int = 60) -> Ledger:
