@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -24,6 +23,7 @@ from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import SealedBatch, compress, seal
 from alertworker.locations import data_dir, database_path, default_database_url
+from alertworker.mark import FileMark
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
@@ -87,31 +87,6 @@ class CeleryLine:
             celery.send_task(task, kwargs=arguments, ignore_result=True, **options)
         except (OSError, KombuError) as error:
             raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
-
-
-class FileMark:
-    """A note in a file; its directory entry is what only one process can make, or take away."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def put(self, since: datetime) -> bool:
-        """Write the note; false where it is written already, or cannot be."""
-        try:
-            with self._path.open("x") as file:
-                file.write(since.isoformat())
-        except OSError:
-            return False
-        return True
-
-    def take(self) -> datetime | None:
-        """Take the note away and read it; ``None`` where there is none."""
-        try:
-            text = self._path.read_text()
-            self._path.unlink()
-            return datetime.fromisoformat(text)
-        except (OSError, ValueError):
-            return None
 
 
 def build_engine(settings: Settings) -> Engine:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import BudgetScope
 from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.messages import Message, Step
@@ -30,6 +31,7 @@ _SAMPLE: Final = BudgetFigures(
     entity_id="default_user_id",
     spend_nanos=1_000_000_000,
     max_nanos=0,
+    key_hash="88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b",
     user_id="default_user_id",
 )
 
@@ -64,9 +66,16 @@ class BudgetWebhook(BaseChannel):
         return message.figures is not None and message.step in _STEPS
 
     def render(self, message: Message) -> str:
-        """Give the JSON body."""
+        """Give the JSON body; a test's is the sample, and no other message's ever.
+
+        Raises:
+            DeliveryError: it has no figures, so it is no event of a budget.
+        """
+        figures = _SAMPLE if message.step is Step.TEST else message.figures
+        if figures is None:
+            raise DeliveryError("is no event of a budget", Reason.CLIENT_ERROR)
         form = _page if self._config.format == "page" else _litellm
-        return json.dumps(form(message.figures or _SAMPLE), ensure_ascii=False).encode(errors="replace").decode()
+        return json.dumps(form(figures), ensure_ascii=False).encode(errors="replace").decode()
 
     def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt."""
@@ -91,10 +100,17 @@ def _litellm(figures: BudgetFigures) -> dict[str, Any]:
         "organization_id": figures.organization_id,
         "event": figures.event.value,
         "event_group": _LITELLM_GROUPS.get(figures.scope, figures.scope),
-        "alert_emails": None,
+        "alert_emails": _alert_emails(figures),
         "max_budget_alert_emails": None,
         "event_message": _message(figures, amounts=True),
     }
+
+
+def _alert_emails(figures: BudgetFigures) -> list[str] | None:
+    """Give whom a team names for its soft budget; LiteLLM names them with no other event."""
+    if figures.scope != BudgetScope.TEAM or figures.event is not BudgetEvent.SOFT_BUDGET_CROSSED:
+        return None
+    return [email.strip() for email in (figures.alert_emails or "").split(",") if email.strip()] or None
 
 
 def _shared(figures: BudgetFigures) -> dict[str, Any]:

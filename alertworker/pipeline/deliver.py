@@ -78,8 +78,8 @@ def _attempt(
         for one in due:
             runtime.store.settle_dead(one.id, lease, reason=reason, answer="is not configured any more", now=clock())
         return
-    bodies = {one.id: one.body if one.body is not None else channel.render(one.message) for one in due}
-    if not runtime.store.begin(bodies, lease, pace=channel.pace, now=clock()):
+    bodies = _bodies(due, lease, channel, runtime, now=clock())
+    if not bodies or not runtime.store.begin(bodies, lease, pace=channel.pace, now=clock()):
         return
     answers = _send(bodies, channel, runtime)
     now = clock()  # an answer's waits count from when it came
@@ -87,9 +87,20 @@ def _attempt(
     if taken and runtime.store.settle_sent(taken, lease, longest=runtime.retry.longest_retry_after, now=now):
         runtime.store.run(lambda tx: _well_again(tx, lease.channel, runtime, now=now))
     for one in due:
-        answer = answers[one.id]
+        answer = answers.get(one.id)
         if isinstance(answer, DeliveryError):
             _failed(one, lease, answer, runtime, now=now)
+
+
+def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime, *, now: datetime) -> dict[str, str]:
+    """Give each message's body by its notification's id; what was written for a channel of another kind is dead."""
+    bodies = {}
+    for one in due:
+        try:
+            bodies[one.id] = one.body if one.body is not None else channel.render(one.message)
+        except DeliveryError as error:
+            runtime.store.settle_dead(one.id, lease, reason=error.reason, answer=str(error), now=now)
+    return bodies
 
 
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:

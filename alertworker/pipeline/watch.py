@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID, uuid5
 
 from alertworker.alerts import CATALOGUE, AlertType
 from alertworker.delivery import DeliveryError
@@ -12,9 +14,10 @@ from alertworker.events.base import new_id
 from alertworker.grouping import spell
 from alertworker.messages import Message, Step
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Mark
+from alertworker.ports import Mark, Note
 
-#: How long to wait before asking channels again, none of which took the message.
+_log = logging.getLogger("alertworker.watch")
+#: How long to wait before asking channels again that did not take the message.
 _AGAIN: Final = timedelta(seconds=60)
 
 
@@ -22,64 +25,118 @@ class StoreWatch:
     """Looks after the database from outside it.
 
     ``mark`` is this host's, so that each outage is told once by a host; outages shorter than ``patience`` (a restart)
-    are nobody's business.
+    are nobody's business. An outage and its end are one alert, whose id is in the mark.
     """
 
     def __init__(self, runtime: Runtime, mark: Mark, *, patience: timedelta) -> None:
         self._runtime = runtime
         self._mark = mark
         self._patience = patience
-        self._away_since: datetime | None = None
+        #: What this process knows: since when the database is away, as which alert that is told, or when it was back.
+        self._away: Note | None = None
+        self._back_at: datetime | None = None
+        #: When to try again what no channel took.
         self._not_before: datetime | None = None
+        #: Channels that did not take what others took, and when to ask them again.
+        self._late: list[tuple[str, Message]] = []
+        self._late_at: datetime | None = None
 
     def look(self, *, now: datetime) -> None:
-        """Ask the database for something small, and tell people when it has been away for long, or is back."""
+        """Ask the database for something small, and tell people when it has been away for long, or is back.
+
+        What no channel took, and what some did not take, is tried again each minute, for as long as any message is.
+        """
         try:
             self._runtime.store.run(lambda tx: tx.line("canary_sent"))
         except StoreUnavailable as error:
-            self._away_since = self._away_since or now
-            self._away(str(error), self._away_since, now=now)
-            return
-        self._away_since = None
-        since = self._mark.take()
-        if since is not None:
-            self._send(Step.RESOLVED, f"The database is back after {spell(now - since)}", "", since=since, now=now)
+            if self._away is None:
+                self._away, self._back_at, self._not_before = Note(now, str(new_id())), None, None
+            self._tell_away(self._away, str(error), now=now)
+        else:
+            if self._back_at is None:
+                self._away, self._back_at, self._not_before = None, now, None
+            self._tell_back(self._back_at, now=now)
+        self._tell_late(now=now)
 
-    def _away(self, reason: str, since: datetime, *, now: datetime) -> None:
-        if now - since < self._patience or (self._not_before is not None and now < self._not_before):
+    def _tell_away(self, note: Note, reason: str, *, now: datetime) -> None:
+        if now - note.since < self._patience or _waits(self._not_before, now) or not self._mark.put(note):
             return
-        if not self._mark.put(since):
-            return
-        headline = f"The database has been away for {spell(now - since)}: nothing is judged or sent until it is back"
-        if not self._send(Step.FIRING, headline, reason, since=since, now=now):
+        headline = (
+            f"The database has been away for {spell(now - note.since)}: nothing is judged or sent until it is back"
+        )
+        if not self._tell(self._message(note, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
             self._mark.take()
             self._not_before = now + _AGAIN
 
-    def _send(self, step: Step, headline: str, reason: str, *, since: datetime, now: datetime) -> bool:
-        """Send to every channel that the route names; true when at least one took it. Silences cannot be asked."""
+    def _tell_back(self, back_at: datetime, *, now: datetime) -> None:
+        if _waits(self._not_before, now):
+            return
+        note = self._mark.take()
+        if note is None:
+            return
+        headline = f"The database is back after {spell(back_at - note.since)}"
+        told = self._tell(self._message(note, Step.RESOLVED, headline, at=back_at), now=now)
+        if not told and now - back_at < self._deadline:
+            self._mark.put(note)
+            self._not_before = now + _AGAIN
+
+    def _tell_late(self, *, now: datetime) -> None:
+        if not self._late or _waits(self._late_at, now):
+            return
+        in_time = [(name, message) for name, message in self._late if now - message.at < self._deadline]
+        self._late = [(name, message) for name, message in in_time if not self._sent(name, message)]
+        self._late_at = now + _AGAIN
+
+    def _tell(self, message: Message, *, now: datetime) -> bool:
+        """Send to every channel that the route names; true when at least one took it. Silences cannot be asked.
+
+        The others are late; what an alert said before is of no more interest to them.
+        """
+        labels = {"alert_type": message.type.value, "severity": message.severity.value}
+        routed = self._runtime.router.decide(message.type, labels, now=now).channels
+        channels = self._runtime.channels
+        names = [name for name in routed if name in channels and channels[name].takes(message)]
+        failed = [name for name in names if not self._sent(name, message)]
+        if len(failed) == len(names):
+            return False
+        self._late = [late for late in self._late if late[1].alert_id != message.alert_id]
+        self._late += [(name, message) for name in failed]
+        self._late_at = now + _AGAIN
+        return True
+
+    def _sent(self, name: str, message: Message) -> bool:
+        """Make one attempt; the id is that of every attempt to tell this channel of this step."""
+        if self._runtime.shadow:
+            return False
+        identity = str(uuid5(UUID(message.alert_id), f"{message.step.value} {name}"))
+        channel = self._runtime.channels[name]
+        try:
+            channel.send(channel.render(message), notification_id=identity)
+        except DeliveryError as error:
+            _log.warning("%s did not take %r: %s", name, message.headline, error)
+            return False
+        return True
+
+    def _message(
+        self, note: Note, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
+    ) -> Message:
         kind = AlertType.STORE_AWAY
-        identity = str(new_id())
-        message = Message(
-            alert_id=identity,
+        return Message(
+            alert_id=note.alert_id,
             type=kind,
             severity=CATALOGUE[kind].severity,
             step=step,
             headline=headline,
-            at=now,
-            since=since,
-            facts={"Reason": reason} if reason else {},
+            at=at,
+            since=note.since,
+            facts=facts or {},
             proxy_url=self._runtime.proxy_url,
         )
-        names = self._runtime.router.decide(kind, {"alert_type": kind.value}, now=now).channels
-        taken = [name for name in names if self._sent(name, message, identity)]
-        return bool(taken)
 
-    def _sent(self, name: str, message: Message, identity: str) -> bool:
-        channel = self._runtime.channels.get(name)
-        if channel is None or self._runtime.shadow:
-            return False
-        try:
-            channel.send(channel.render(message), notification_id=identity)
-        except DeliveryError:
-            return False
-        return True
+    @property
+    def _deadline(self) -> timedelta:
+        return timedelta(seconds=self._runtime.retry.deadline)
+
+
+def _waits(until: datetime | None, now: datetime) -> bool:
+    return until is not None and now < until

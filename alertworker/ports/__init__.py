@@ -5,7 +5,7 @@ from __future__ import annotations
 from alertworker.ports.alerts import Fate
 from alertworker.ports.calls import LostPublisher, SilentHost
 from alertworker.ports.channels import Answer, Channel, Pace
-from alertworker.ports.line import Line, Mark
+from alertworker.ports.line import Line, Mark, Note
 from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Line",
     "LostPublisher",
     "Mark",
+    "Note",
     "Pace",
     "SilentHost",
     "Store",

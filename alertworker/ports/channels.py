@@ -70,7 +70,11 @@ class Channel(Protocol):
         ...
 
     def render(self, message: Message) -> str:
-        """Give the body to send: pure, within the vendor's limits, everything escaped."""
+        """Give the body to send: pure, within the vendor's limits, everything escaped.
+
+        Raises:
+            DeliveryError: there is nothing in it for this receiver, whatever is tried.
+        """
         ...
 
     def send(self, body: str, *, notification_id: str) -> Answer:

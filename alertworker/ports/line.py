@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -33,13 +34,21 @@ class Line(Protocol):
         ...
 
 
-class Mark(Protocol):
-    """A note that one host keeps outside the database, since when something holds."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """That an alert was told which is in no database: since when what it tells of holds, and its id."""
 
-    def put(self, since: datetime) -> bool:
-        """Write the note; false where it is written already."""
+    since: datetime
+    alert_id: str
+
+
+class Mark(Protocol):
+    """A place for one note, which one host keeps outside the database."""
+
+    def put(self, note: Note) -> bool:
+        """Write the note; false where one is written already."""
         ...
 
-    def take(self) -> datetime | None:
+    def take(self) -> Note | None:
         """Take the note away and read it; ``None`` where there is none."""
         ...

@@ -11,10 +11,12 @@ from pydantic import SecretStr
 
 from alertworker.alerts import AlertType
 from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
+from alertworker.delivery import DeliveryError
 from alertworker.events import BudgetScope
 from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.messages import Message, Step
 from alertworker.ports import Channel
+from tests import seed_page
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import URL
@@ -194,8 +196,28 @@ def test_a_test_sends_the_pages_sample() -> None:
     sample = json.loads(channel().render(message(step=Step.TEST)))
 
     assert set(sample) == PAGE
+    assert [name for name, types in seed_page.FIELDS.items() if not isinstance(sample[name], types)] == []
     assert (sample["spend"], sample["max_budget"], sample["user_id"]) == (1.0, 0.0, "default_user_id")
     assert sample["event_message"] == "User Budget: Budget Crossed"
+
+
+@pytest.mark.parametrize("form", ["page", "litellm"])
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.TEST])
+def test_nothing_but_a_test_sends_the_sample(step: Step, form: str) -> None:
+    """What is no event of a budget is no body at all, whoever asks for one."""
+    with pytest.raises(DeliveryError, match="no event of a budget"):
+        channel(form).render(message(step=step))
+
+
+def test_a_teams_soft_budget_names_whom_the_team_wants_told() -> None:
+    """In LiteLLM's form, as LiteLLM: a list, with this event alone."""
+    emails = {"alert_emails": "lead@example.com, ops@example.com,"}
+    soft = {"event": BudgetEvent.SOFT_BUDGET_CROSSED, "scope": BudgetScope.TEAM}
+
+    assert told("litellm", **soft, **emails)["alert_emails"] == ["lead@example.com", "ops@example.com"]
+    assert told("litellm", **soft, alert_emails=" ")["alert_emails"] is None
+    assert told("litellm", **soft | {"scope": BudgetScope.KEY}, **emails)["alert_emails"] is None
+    assert told("litellm", scope=BudgetScope.TEAM, **emails)["alert_emails"] is None
 
 
 def test_figures_travel_with_a_message() -> None:

@@ -13,14 +13,14 @@ from alertworker.channels import http
 from alertworker.delivery import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
 from alertworker.lanes import plan
-from alertworker.messages import Step
+from alertworker.messages import Message, Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.deliver import LEASE
 from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
+from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
 from alertworker.tables import Column, Table
 from tests.integration.line import (
     NOW,
@@ -188,6 +188,28 @@ def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> No
     assert len(outbox.sent) == 4
     run_until_quiet(runtime, after(40))
     assert len(outbox.sent) == 6
+
+
+def test_a_message_for_a_channel_of_another_kind_is_dead_and_holds_nobody_up(
+    runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited while the channel of its name became a budget webhook, say."""
+    rendered = outbox.render
+
+    def render(message: Message) -> str:
+        if message.headline == "failure 0":
+            raise DeliveryError("is no event of a budget", Reason.CLIENT_ERROR)
+        return rendered(message)
+
+    monkeypatch.setattr(outbox, "render", render)
+    raise_alerts(runtime, 2)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == ["failure 1"]
+    store = runtime.store
+    assert isinstance(store, SqlStore)
+    [letter] = rows(store, DEAD_LETTERS)
+    assert letter.reason == "client_error: outbox is no event of a budget"
 
 
 @pytest.fixture

@@ -6,29 +6,44 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from alertworker.alerts import AlertType
-from alertworker.app import FileMark
+from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
+from alertworker.mark import FileMark
+from alertworker.matchers import Matcher
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, StoreWatch
+from alertworker.ports import Channel, Note
+from alertworker.routing import Route
 from alertworker.store import SqlStore
 from tests.integration.line import NOW, Outbox
 
 PATIENCE = timedelta(seconds=60)
+NOTE = Note(NOW, "019a0000-0000-7000-8000-000000000001")
 
 
-class Away(SqlStore):
-    """A database that cannot be asked."""
+class Switched(SqlStore):
+    """A database that can be asked while it is not ``away``."""
 
-    def run(self, work: Callable[[Any], Any]) -> NoReturn:
-        """Refuse."""
-        del work
-        raise StoreUnavailable("the database cannot be asked now")
+    away = False
+
+    def run(self, work: Callable[[Any], Any]) -> Any:
+        """Refuse, or do it."""
+        if self.away:
+            raise StoreUnavailable("the database cannot be asked now")
+        return super().run(work)
+
+
+class Pager(Outbox):
+    """Another channel."""
+
+    name = kind = "pager"
 
 
 def after(seconds: float) -> datetime:
@@ -36,27 +51,70 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+def told(outbox: Outbox) -> list[tuple[datetime, Step]]:
+    """Give what a channel has taken, and of when it is."""
+    return [(message.at, message.step) for message in outbox.sent]
+
+
+def down() -> DeliveryError:
+    """Make a receiver's 500."""
+    return DeliveryError("500", Reason.SERVER_ERROR)
+
+
+class Host:
+    """A host with a beat that looks every five seconds, and a database that is there or away."""
+
+    def __init__(self, runtime: Runtime, store: SqlStore, mark: Path) -> None:
+        self._store = Switched(store.engine)
+        retry = replace(runtime.retry, deadline=600.0)
+        self._runtime = replace(runtime, store=self._store, retry=retry)
+        self._mark = mark
+        self.watches = [self.beat()]
+
+    def beat(self) -> StoreWatch:
+        """Start a beat."""
+        return StoreWatch(self._runtime, FileMark(self._mark), patience=PATIENCE)
+
+    def look(self, first: int, until: int, *, away: bool) -> None:
+        """Look, by all beats, from one second until before another."""
+        self._store.away = away
+        for seconds in range(first, until, 5):
+            for watch in self.watches:
+                watch.look(now=after(seconds))
+
+
 @pytest.fixture
-def away(runtime: Runtime, store: SqlStore) -> Runtime:
-    """Give a runtime whose database is away."""
-    return replace(runtime, store=Away(store.engine))
+def host(runtime: Runtime, store: SqlStore, tmp_path: Path) -> Host:
+    """Give a host whose one channel is the outbox."""
+    return Host(runtime, store, tmp_path / "mark")
 
 
-def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(
-    runtime: Runtime, away: Runtime, outbox: Outbox, tmp_path: Path
-) -> None:
+@pytest.fixture
+def pager() -> Pager:
+    """Give a second channel."""
+    return Pager()
+
+
+@pytest.fixture
+def host_with_pager(runtime: Runtime, store: SqlStore, outbox: Outbox, pager: Pager, tmp_path: Path) -> Host:
+    """Give a host with two channels."""
+    return Host(_with(runtime, outbox, pager), store, tmp_path / "mark")
+
+
+def _with(runtime: Runtime, *channels: Channel) -> Runtime:
+    named = {channel.name: channel for channel in channels}
+    return replace(runtime, channels=named, router=replace(runtime.router, receivers={"all": tuple(named)}))
+
+
+def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host, outbox: Outbox) -> None:
     """Two beats on one host, and one that is restarted, tell it once; a short one is nobody's business."""
-    first, second = (StoreWatch(away, FileMark(tmp_path / "mark"), patience=PATIENCE) for _ in range(2))
-    for seconds in range(0, 300, 5):
-        first.look(now=after(seconds))
-        second.look(now=after(seconds))
-        if seconds < 60:
-            assert outbox.sent == []
-    restarted = StoreWatch(away, FileMark(tmp_path / "mark"), patience=PATIENCE)
-    for seconds in range(300, 600, 5):
-        restarted.look(now=after(seconds))
-    for _ in range(2):
-        StoreWatch(runtime, FileMark(tmp_path / "mark"), patience=PATIENCE).look(now=after(600))
+    host.watches.append(host.beat())
+    host.look(0, 60, away=True)
+    assert outbox.sent == []
+    host.look(60, 300, away=True)
+    host.watches.append(host.beat())
+    host.look(300, 600, away=True)
+    host.look(600, 610, away=False)
 
     assert [(message.type, message.step) for message in outbox.sent] == [
         (AlertType.STORE_AWAY, Step.FIRING),
@@ -65,13 +123,155 @@ def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(
     assert "10 min" in outbox.sent[1].headline
 
 
-def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(
-    away: Runtime, outbox: Outbox, tmp_path: Path
-) -> None:
-    """Until one has it."""
-    outbox.failures = [DeliveryError("down", Reason.UNREACHABLE)]
-    watch = StoreWatch(away, FileMark(tmp_path / "mark"), patience=PATIENCE)
-    for seconds in range(0, 300, 5):
-        watch.look(now=after(seconds))
+def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host, outbox: Outbox) -> None:
+    """So that what a pager opened is resolved, also by a beat that was restarted meanwhile."""
+    host.look(0, 120, away=True)
+    host.watches = [host.beat()]
+    host.look(120, 200, away=False)
+    host.look(200, 300, away=True)
+    host.look(300, 310, away=False)
 
-    assert [message.at for message in outbox.sent] == [after(120)]
+    first, end, second, second_end = outbox.sent
+    assert (first.alert_id, second.alert_id) == (end.alert_id, second_end.alert_id)
+    assert first.alert_id != second.alert_id
+    assert len(set(outbox.ids)) == 4
+
+
+def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
+    """Until one has it."""
+    outbox.failures = [down()]
+    host.look(0, 300, away=True)
+
+    assert told(outbox) == [(after(120), Step.FIRING)]
+
+
+def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
+    """Also by a beat that is started anew."""
+    host.look(0, 120, away=True)
+    outbox.failures = [down()]
+    host.look(120, 150, away=False)
+    assert [step for _, step in told(outbox)] == [Step.FIRING]
+    host.watches = [host.beat()]
+    host.look(150, 300, away=False)
+
+    assert told(outbox)[1:] == [(after(150), Step.RESOLVED)]
+    assert "2 min 30 s" in outbox.sent[1].headline
+
+
+def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
+    """And not when it was taken."""
+    host.look(0, 120, away=True)
+    outbox.failures = [down()]
+    host.look(120, 300, away=False)
+
+    assert told(outbox)[1:] == [(after(120), Step.RESOLVED)]
+    assert outbox.sent[1].headline == "The database is back after 2 min"
+
+
+def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbox: Outbox) -> None:
+    """After ``retry.deadline``, which is ten minutes here."""
+    host.look(0, 120, away=True)
+    outbox.failures = [down() for _ in range(100)]
+    host.look(120, 1200, away=False)
+
+    assert 100 - len(outbox.failures) == 11
+
+
+def test_a_channel_that_was_down_is_told_what_the_others_know(
+    host_with_pager: Host, outbox: Outbox, pager: Pager
+) -> None:
+    """Beginning and end, under the ids of the first attempts, and the others are not told again."""
+    pager.failures = [down(), down()]
+    host_with_pager.look(0, 300, away=True)
+    assert told(outbox) == told(pager) == [(after(60), Step.FIRING)]
+    pager.failures = [down()]
+    host_with_pager.look(300, 600, away=False)
+
+    assert told(outbox) == told(pager) == [(after(60), Step.FIRING), (after(300), Step.RESOLVED)]
+    assert {message.alert_id for message in pager.sent} == {message.alert_id for message in outbox.sent}
+
+
+def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> None:
+    """A channel that missed the beginning hears the end alone."""
+    pager.failures = [down()]
+    host_with_pager.look(0, 100, away=True)
+    host_with_pager.look(100, 600, away=False)
+
+    assert told(pager) == [(after(100), Step.RESOLVED)]
+
+
+def test_a_receiver_of_budgets_hears_nothing_of_it(
+    runtime: Runtime, store: SqlStore, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a program, and this is no event of a budget."""
+    budgets = build_channel(BudgetWebhookConfig(name="budgets", url=SecretStr("https://receiver.example/x")))
+    posted: list[str] = []
+    monkeypatch.setattr(budgets, "send", lambda body, **_: posted.append(body))
+    host = Host(_with(runtime, budgets, outbox), store, tmp_path / "mark")
+    host.look(0, 120, away=True)
+    host.look(120, 130, away=False)
+
+    assert posted == []
+    assert len(outbox.sent) == 2
+
+
+def test_routes_by_severity_take_it(
+    runtime: Runtime, store: SqlStore, outbox: Outbox, pager: Pager, tmp_path: Path
+) -> None:
+    """It is High, as what pages is by default."""
+    both = _with(runtime, outbox, pager)
+    high = Route(matchers=(Matcher("severity", "=", "High"),), receiver="pager")
+    router = replace(
+        both.router, root=Route(receiver="all", routes=(high,)), receivers={"all": ("outbox",), "pager": ("pager",)}
+    )
+    Host(replace(both, router=router), store, tmp_path / "mark").look(0, 120, away=True)
+
+    assert (len(pager.sent), len(outbox.sent)) == (1, 0)
+
+
+def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None:
+    """Its folder is made with it."""
+    first, second = (FileMark(tmp_path / "data" / "mark") for _ in range(2))
+
+    assert (first.put(NOTE), second.put(NOTE), first.put(NOTE)) == (True, False, False)
+    assert (second.take(), first.take()) == (NOTE, None)
+    assert second.put(NOTE)
+
+
+def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is told all the same, once by each process; the log says why."""
+    (tmp_path / "file").touch()
+    first, second = (FileMark(tmp_path / "file" / "mark") for _ in range(2))
+
+    assert (first.put(NOTE), first.put(NOTE), second.put(NOTE)) == (True, False, True)
+    assert (first.take(), first.take()) == (NOTE, None)
+    assert "cannot be written (Not a directory)" in caplog.text
+
+
+def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next outage would count as told."""
+    mark = FileMark(tmp_path / "mark")
+    opened = Path.open
+
+    def full(path: Path, *_: Any) -> Any:
+        opened(path, "x").close()
+        return opened(Path("/dev/full"), "w")
+
+    monkeypatch.setattr(Path, "open", full)
+    assert mark.put(NOTE)
+    assert mark.take() == NOTE
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_is_told_the_end_while_the_mark_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else it would be told with every look; it is told when the file can be removed."""
+    mark = FileMark(tmp_path / "mark")
+    mark.put(NOTE)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", lambda _path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        assert (mark.take(), mark.take()) == (None, None)
+
+    assert mark.take() == NOTE
+    assert caplog.text.count("cannot be read and removed (Permission denied)") == 1
