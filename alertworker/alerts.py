@@ -151,7 +151,8 @@ TRACE: Final = "🪢 Langfuse Trace"
 #: Types that come by the calendar: nobody is woken for them.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
 
-#: How many members (single calls, failures) an alert keeps by name; the rest is counted.
+#: How many members (single calls, failures) a message names, and a batch adds to an alert; the rest is counted. Of an
+#: outage, ``max_outage_alert_list_size`` says how many are kept.
 MAX_MEMBERS: Final = 10
 
 
@@ -160,7 +161,7 @@ class Alert:
     """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
 
     ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
-    label and value; ``members`` name up to `MAX_MEMBERS` of the ``count`` occurrences, and ``parts`` say how many of
+    label and value; ``members`` name some of the ``count`` occurrences, and ``parts`` say how many of
     them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
     condition that is raised on a higher level than it has, rises. ``figures`` are a budget's; ``tables``, ``chart`` and
     ``attachments`` are a report's.

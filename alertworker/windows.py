@@ -1,8 +1,8 @@
 """Windows: how bad the attempts on a deployment, or in a region, were within a stretch of event time.
 
 Pure. The verdict is a function of the sums alone, so neither the order in which batches came nor how they were cut
-can change it. Sums are kept in buckets of `WINDOW_SECONDS`; a window is as many whole buckets as fit into it
-(at least one), so that it is never longer than what was configured and never calls an outage too early.
+can change it. Sums are kept in buckets of `WINDOW_SECONDS`; a window is as many buckets as a stretch of the configured
+length can touch (`Limits.span`), so that no burst that fits into it is missed, wherever it fell.
 """
 
 from __future__ import annotations
@@ -50,8 +50,16 @@ class Limits:
 
     @property
     def span(self) -> int:
-        """The window's length in whole buckets, as seconds."""
-        return max(1, self.seconds // WINDOW_SECONDS) * WINDOW_SECONDS
+        """The window's length in whole buckets, as seconds: ``seconds`` rounded up, and one bucket more.
+
+        Failures within ``seconds`` of each other always count together; those that are ``span`` or more apart never do.
+        In between the edges of the buckets decide: the tolerance is less than `WINDOW_SECONDS` for whole tens, and less
+        than twice that for others.
+
+        >>> Limits(seconds=60, minor=5, major=10).span, Limits(seconds=15, minor=5, major=10).span
+        (70, 30)
+        """
+        return (-(-self.seconds // WINDOW_SECONDS) + 1) * WINDOW_SECONDS
 
 
 class Target(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, OpenAlert, Severity
+from alertworker.alerts import Alert, AlertType, OpenAlert, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import AttemptFailed
 from alertworker.folding import Fold, targets_of
@@ -45,11 +45,12 @@ def fingerprint(target: Target) -> str:
 
 
 def describe(
-    target: Target, verdict: Verdict, calls: Calls, events: Sequence[AttemptFailed], policy: Policy, *, opens: bool
+    target: Target, verdict: Verdict, calls: Calls, events: Sequence[AttemptFailed], policy: Policy, *, kept: int | None
 ) -> Alert:
-    """Give the condition that opens, or rises; ``events`` are the batch's own: some are named, and all are counted.
+    """Give the condition that opens, or rises; ``events`` are the batch's own, ``calls`` those since it began.
 
-    ``calls`` are those since it began.
+    All are counted. ``kept`` is how many failures it has by name already, ``None`` where it opens; of these events as
+    many are named as the policy leaves room for.
     """
     last = max(events, key=lambda event: event.occurred_at)
     level = "Major" if verdict.level is Level.MAJOR else "Minor"
@@ -59,20 +60,20 @@ def describe(
         severity=Severity.HIGH if verdict.level is Level.MAJOR else Severity.MEDIUM,
         headline=f"{level} {outage}: {_name(target, last)}",
         last_at=last.occurred_at,
-        count=max(verdict.failed, len(events)) if opens else len(events),
+        count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
         facts=_facts(target, verdict, calls, last, limits_of(target, policy)),
-        members=_details(events),
+        members=_details(events, policy, kept or 0),
         level=int(verdict.level),
     )
 
 
 def goes_on(
-    target: Target, standing: OpenAlert, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy
+    target: Target, standing: OpenAlert, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy, *, kept: int
 ) -> Alert:
     """Give what counts a batch in with an outage that is told already, in the words it was told in.
 
-    Details are kept until there are as many as the policy allows; all are counted.
+    All are counted, and named while there are fewer than the policy allows; ``kept`` are there already.
     """
     since = datetime.fromtimestamp(verdict.since, UTC) if verdict.level else standing.first_at
     return replace(
@@ -81,7 +82,7 @@ def goes_on(
         last_at=max(event.occurred_at for event in events),
         count=len(events),
         facts=standing.facts,
-        members=_details(events) if standing.count < policy.max_outage_details else (),
+        members=_details(events, policy, kept),
         level=standing.level,
     )
 
@@ -163,8 +164,8 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _details(events: Sequence[AttemptFailed]) -> tuple[str, ...]:
-    return tuple(_detail(event) for event in events[:MAX_MEMBERS])
+def _details(events: Sequence[AttemptFailed], policy: Policy, kept: int) -> tuple[str, ...]:
+    return tuple(_detail(event) for event in events[: max(0, policy.max_outage_details - kept)])
 
 
 def _detail(event: AttemptFailed) -> str:

@@ -90,8 +90,11 @@ def _alert(
     events: Sequence[AttemptFailed],
     runtime: Runtime,
 ) -> Alert | None:
+    told = tx.find_open(outages.fingerprint(target)) if standing.level else None
+    kept = tx.count_members(told.id) if told is not None else None
     if verdict.level > standing.level:
         calls = tx.calls_failed_by(target, start=verdict.since)
-        return outages.describe(target, verdict, calls, events, runtime.policy, opens=not standing.level)
-    told = tx.find_open(outages.fingerprint(target)) if standing.level else None
-    return outages.goes_on(target, told, verdict, events, runtime.policy) if told is not None else None
+        return outages.describe(target, verdict, calls, events, runtime.policy, kept=kept)
+    if told is None or kept is None:
+        return None
+    return outages.goes_on(target, told, verdict, events, runtime.policy, kept=kept)

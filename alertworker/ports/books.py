@@ -43,6 +43,10 @@ class BookPort(Protocol):
         """Keep how deployments and regions stand."""
         ...
 
+    def count_members(self, alert_id: str) -> int:
+        """Give how many of an alert's occurrences are kept by name."""
+        ...
+
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Give a target's buckets from one epoch second until before another."""
         ...

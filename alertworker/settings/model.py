@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -191,7 +192,7 @@ class Settings(BaseModel):
         """Give what detectors judge by."""
         args = self.alerting_args
         outage = Limits(
-            seconds=round(args.outage_alert_ttl),
+            seconds=ceil(args.outage_alert_ttl),
             minor=args.minor_outage_alert_threshold,
             major=args.major_outage_alert_threshold,
             share=self.outage_minimum_share,
@@ -200,7 +201,7 @@ class Settings(BaseModel):
         return Policy(
             threshold_seconds=self.alerting_threshold,
             outage=outage,
-            region_outage=replace(outage, seconds=round(args.region_outage_alert_ttl), deployments=2),
+            region_outage=replace(outage, seconds=ceil(args.region_outage_alert_ttl), deployments=2),
             max_outage_details=args.max_outage_alert_list_size,
             langfuse_host=self.langfuse_host,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
 
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import PUBLISHERS
+from alertworker.store.tables import MEMBERS, PUBLISHERS
 from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.windows import Bucket, Calls, Outage, Target
 
@@ -46,6 +46,11 @@ class OutageStatements(Statements):
         ]
         if rows:
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
+
+    def count_members(self, alert_id: str) -> int:
+        """Give how many of an alert's occurrences are kept by name."""
+        statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
+        return self.connection.execute(statement).scalar_one()
 
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Give a target's buckets from one epoch second until before another."""

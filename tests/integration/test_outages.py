@@ -142,7 +142,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
         (Step.FIRING, "Major outage: d1 (gpt-4o)"),
     ]
     minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert minor.facts["Attempts"] == "5 of 10 failed in 60 s (503 ×5); threshold 5"
+    assert minor.facts["Attempts"] == "5 of 10 failed in 70 s (503 ×5); threshold 5"
     assert (minor.severity, major.severity) == (Severity.MEDIUM, Severity.HIGH)
     assert (minor.since, minor.facts["Calls"]) == (START, "5 failed for good (search ×5)")
 
@@ -161,7 +161,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     run_until_quiet(runtime, NOW)
 
     assert told(outbox) == [(Step.FIRING, "Major outage: d1 (gpt-4o)")]
-    assert outbox.sent[0].facts["Attempts"] == "40 of 360 failed in 60 s (503 ×33, 429 ×7); threshold 10"
+    assert outbox.sent[0].facts["Attempts"] == "40 of 360 failed in 70 s (503 ×33, 429 ×7); threshold 10"
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
         [attempt(n, origin=Origin.CALLER) for n in range(20)],
         [attempt(n, status=429, origin=Origin.PROXY) for n in range(20)],
         [attempt(n, deployment=None) for n in range(20)],
-        [attempt(n * 15) for n in range(20)],
+        [attempt(n * 20) for n in range(14)],
     ],
     ids=["bad requests", "callers", "our own limits", "before any deployment", "spread out"],
 )
@@ -337,11 +337,18 @@ def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, ou
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
 
 
-def test_the_list_size_bounds_details_and_not_the_count(runtime: Runtime, store: SqlStore) -> None:
-    """LiteLLM counts no further than its list is long."""
-    runtime = replace(runtime, policy=replace(runtime.policy, max_outage_details=6))
-    for second in range(20):
-        hear(runtime, attempt(second))
+@pytest.mark.parametrize(
+    ("size", "cut", "kept"),
+    [(3, 40, 3), (15, 3, 15), (1_000, 40, 120), (1_000, 120, 120), (6, 1, 6), (1_000, 1, 116)],
+)
+def test_the_list_size_bounds_details_and_not_the_count(
+    runtime: Runtime, store: SqlStore, size: int, cut: int, kept: int
+) -> None:
+    """However batches are cut; what failed in batches before the one that opens is in the sums alone."""
+    runtime = replace(runtime, policy=replace(runtime.policy, max_outage_details=size))
+    failures = [attempt(n / 10) for n in range(120)]
+    for start in range(0, 120, cut):
+        hear(runtime, *failures[start : start + cut], at=start / 10)
 
-    assert [(row.count, row.level) for row in rows(store, ALERTS)] == [(20, 2)]
-    assert len(rows(store, MEMBERS)) < 6
+    assert [(row.count, row.level) for row in rows(store, ALERTS)] == [(120, 2)]
+    assert len(rows(store, MEMBERS)) == kept

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import Origin
-from alertworker.windows import Bucket, Level, Limits, cause, judge
+from alertworker.windows import Bucket, End, Level, Limits, bucket_of, cause, ended, judge
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
 REGION = Limits(seconds=60, minor=5, major=10, deployments=2)
@@ -54,10 +54,53 @@ def test_levels_begin_at_their_thresholds(failed: int, level: Level) -> None:
     assert judge([Bucket(0, "a", 0, {"503": failed})], LIMITS).level is level
 
 
-def test_failures_further_apart_than_the_window_do_not_add_up() -> None:
-    """A window is never longer than configured."""
-    assert judge([Bucket(0, "a", 0, {"503": 4}), Bucket(60, "a", 0, {"503": 4})], LIMITS).level is Level.NONE
-    assert judge([Bucket(0, "a", 0, {"503": 4}), Bucket(50, "a", 0, {"503": 4})], LIMITS).level is Level.MINOR
+def failures(*seconds: float, deployments: str = "a") -> list[Bucket]:
+    """Make the buckets of failures at these seconds, of one deployment after the other."""
+    names = [deployments[n % len(deployments)] for n in range(len(seconds))]
+    return [Bucket(bucket_of(second), name, 0, {"503": 1}) for second, name in zip(seconds, names, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("ttl", "seconds"),
+    [
+        (15, (19.8, 19.85, 19.9, 19.95, 20.0, 20.05, 20.1, 20.15)),
+        (60, (9.5, 9.6, 9.7, 9.8, 60.1)),
+        (60, (9.5, 9.6, 9.7, 9.8, 69.5)),
+        (5, (9.9, 9.95, 10.0, 10.05, 14.9)),
+    ],
+    ids=["on a bucket's edge", "within the minute", "exactly a minute", "less than a bucket"],
+)
+def test_a_burst_within_the_window_counts_wherever_it_fell(ttl: int, seconds: tuple[float, ...]) -> None:
+    """The edges of the buckets hide nothing, of deployments and of regions."""
+    assert judge(failures(*seconds), Limits(ttl, 5, 10)).level is Level.MINOR
+    assert judge(failures(*seconds, deployments="ab"), Limits(ttl, 5, 10, deployments=2)).level is Level.MINOR
+
+
+@given(
+    ttl=st.integers(1, 200),
+    first=st.floats(0, 1_000),
+    parts=st.lists(st.floats(0, 1), min_size=4, max_size=4),
+)
+def test_every_burst_that_fits_into_the_window_is_an_outage(ttl: int, first: float, parts: list[float]) -> None:
+    """Five failures within the configured seconds reach a threshold of five."""
+    seconds = [first, *(first + ttl * part for part in parts)]
+    assert judge(failures(*seconds), Limits(ttl, 5, 10)).level is Level.MINOR
+
+
+@given(ttl=st.integers(1, 200), first=st.floats(0, 1_000), more=st.floats(0, 50))
+def test_failures_a_span_apart_do_not_add_up(ttl: int, first: float, more: float) -> None:
+    """A window is less than one bucket longer than configured; less than two where that is no whole tens."""
+    limits = Limits(ttl, 5, 10)
+    assert limits.span - ttl <= (10 if ttl % 10 == 0 else 19)
+    four = [first] * 4
+    assert judge(failures(*four, first + limits.span + more), limits).level is Level.NONE
+
+
+def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
+    """The window that ends it is as long as those that begin one."""
+    buckets = [*failures(19.9, 19.9, 19.9, 19.9, 20.1), Bucket(80, "a", 1, last_success=80_000)]
+    assert ended(buckets, LIMITS, until=80) is None
+    assert ended(buckets, LIMITS, until=90) is End.RECOVERED
 
 
 def test_a_region_needs_two_failing_deployments() -> None:
