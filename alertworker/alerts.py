@@ -225,6 +225,8 @@ class OpenAlert:
     opened: bool = False
     rose: bool = False
     muted_by: str | None = None
+    #: Channels that are still to be told that the condition fires.
+    owed: tuple[str, ...] = ()
     repeat_at: datetime | None = None
     #: Calls of a hanging alert that still run, and how the others ended, by outcome.
     running: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -37,7 +38,8 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
 def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
     """Write the notifications of one step, unless something mutes the alert: muting withholds messages, never alerts.
 
-    A condition that is muted stays untold until nothing mutes it any more; a notice that is muted is counted.
+    A condition that is muted stays untold until nothing mutes it any more, also where only some of its channels are, at
+    this hour; a notice that is muted is counted.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     muted_by = _muted_by(tx, alert, decision, runtime, now=now)
@@ -57,8 +59,31 @@ def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now
         message, wanted = write(tx, alert, step, channels, runtime, now=now)
         verdict = replace(verdict, channels=wanted, message=message)
         tx.count("muted", "time", len(decision.mute))
+    else:
+        tx.take_parts(alert.id)  # what is counted as told is divided as told
     runtime.watch(verdict)
+    if step is Step.FIRING and decision.mute != alert.owed:
+        tx.owe(alert.id, decision.mute)
     _record(tx, alert, decision, now=now)
+
+
+def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Tell those channels of a condition that were mute when it fired and speak now; others have heard of it.
+
+    One that the alert's route no longer leads to is owed nothing.
+    """
+    decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
+    late = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
+    if late and _muted_by(tx, alert, decision, runtime, now=now) is not None:
+        return
+    if late:
+        message = _compose(tx, replace(alert, told=0), Step.FIRING, {}, runtime, now=now)
+        wanted = _takers(message, late, runtime)
+        tx.notify(message, f"{Step.FIRING.value}:{alert.summaries}", wanted, now=now)
+        runtime.watch(Verdict(alert, Step.FIRING, decision, channels=wanted, message=message))
+    owed = tuple(name for name in alert.owed if name in decision.mute)
+    if owed != alert.owed:
+        tx.owe(alert.id, owed)
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -79,15 +104,24 @@ def write(
 
     It counts what no message before it has counted.
     """
-    members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
-    parts = tx.take_parts(alert.id)
-    message = compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
-    wanted = tuple(name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message))
-    if channels and not wanted:
+    message = _compose(tx, alert, step, tx.take_parts(alert.id), runtime, now=now)
+    wanted = _takers(message, channels, runtime)
+    if channels and not wanted and step is not Step.RESOLVED:  # an end goes to those alone who took the beginning
         tx.count("not_taken", alert.type.value)
         tx.withhold(alert.id, "not taken by its channels")
     tx.notify(message, f"{step.value}:{alert.summaries}", wanted, now=now)
     return message, wanted
+
+
+def _compose(
+    tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
+) -> Message:
+    members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
+    return compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
+
+
+def _takers(message: Message, channels: tuple[str, ...], runtime: Runtime) -> tuple[str, ...]:
+    return tuple(name for name in channels if name not in runtime.channels or runtime.channels[name].takes(message))
 
 
 def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:

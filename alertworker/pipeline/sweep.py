@@ -12,7 +12,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
 from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
-from alertworker.pipeline.claiming import claim, resolve, tell
+from alertworker.pipeline.claiming import catch_up, claim, resolve, tell
 from alertworker.pipeline.ingest import wake
 from alertworker.pipeline.outages import end_outages, remind_of_outage
 from alertworker.pipeline.quiet import announce_silent
@@ -56,6 +56,8 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Do one sweep; true when a canary is due."""
     end_outages(tx, runtime, now=now)
+    for alert in tx.owing_alerts():
+        catch_up(tx, alert, runtime, now=now)
     for alert in tx.due_alerts(now=now):
         _settle(tx, alert, runtime, now=now)
     end_budgets(tx, runtime, now=now)

@@ -55,6 +55,14 @@ class AlertPort(Protocol):
         """Record what mutes a condition of which nobody was told; `told` ends it."""
         ...
 
+    def owe(self, alert_id: str, channels: Sequence[str]) -> None:
+        """Record which channels are still to be told of an open condition, since they are mute at this hour."""
+        ...
+
+    def owing_alerts(self) -> list[OpenAlert]:
+        """Give the open conditions that some were told of, and channels that are owed are not; locked."""
+        ...
+
     def withhold(self, alert_id: str, reason: str) -> None:
         """Record why a message reached nobody."""
         ...

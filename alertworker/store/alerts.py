@@ -1,25 +1,22 @@
-"""Alerts and what is told of them: generations, members, silences and notifications."""
+"""Alerts: generations, members, what mutes them, and up to where they were told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, select, update
 
 from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
-from alertworker.delivery import TRANSIENT
 from alertworker.events.base import new_id
 from alertworker.figures import BudgetFigures
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
-from alertworker.messages import TEST_RESOLVED, Message, Step
-from alertworker.ports import Fate
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, NOTIFICATIONS, PARTS, SILENCES
+from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, PARTS, SILENCES
 from alertworker.tables import Attachment, Chart, Table
 
 
@@ -72,9 +69,13 @@ class AlertStatements(Statements):
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
-        """Bring an alert to a higher level; its row is locked by the statement that counted."""
+        """Bring an alert to a higher level; its row is locked by the statement that counted.
+
+        Who acknowledged it acknowledged something smaller.
+        """
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
-        self.connection.execute(higher.values(level=alert.level, severity=alert.severity.value))
+        values = {"level": alert.level, "severity": alert.severity.value}
+        self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
 
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
@@ -119,6 +120,16 @@ class AlertStatements(Statements):
         values = {"muted_by": muted_by, "next_summary_at": look_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
+    def owe(self, alert_id: str, channels: Sequence[str]) -> None:
+        """Record which channels are still to be told of an open condition, since they are mute at this hour."""
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
+
+    def owing_alerts(self) -> list[OpenAlert]:
+        """Give the open conditions that some were told of, and channels that are owed are not; locked."""
+        owing = ALERTS.c.open_fingerprint.is_not(None) & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None)
+        statement = select(ALERTS).where(owing).order_by(ALERTS.c.fingerprint).with_for_update(skip_locked=True)
+        return [_open_alert(row) for row in self.connection.execute(statement).all()]
+
     def withhold(self, alert_id: str, reason: str) -> None:
         """Record why a message reached nobody."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=reason))
@@ -154,61 +165,6 @@ class AlertStatements(Statements):
         """Note that a channel's trouble is over; false when none was announced."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
-
-    def told_channels(self, alert_id: str) -> tuple[str, ...]:
-        """Name the channels that were, or will be, told of an alert."""
-        statement = select(NOTIFICATIONS.c.channel).where(
-            NOTIFICATIONS.c.alert_id == alert_id, NOTIFICATIONS.c.status.not_in(["dead", "dropped"])
-        )
-        return tuple(self.connection.execute(statement.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
-
-    def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification per channel; one that is there already stays as it is.
-
-        Each is younger than all that the alert had before, also after the clock was set back: that is their order.
-        """
-        own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
-        last = self.connection.execute(own).scalar()
-        created_at = now if last is None else max(now, last + timedelta(microseconds=1))
-        rows = [_notification(message, step, channel, created_at=created_at, now=now) for channel in sorted(channels)]
-        if rows:
-            self.connection.execute(insert_or(self.connection, NOTIFICATIONS).on_conflict_do_nothing(), rows)
-
-    def track(self, told: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
-        """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
-        step = Step.TRACKED.value
-        rows = [
-            _notification(message, step, name, created_at=now, now=now)
-            for message, channels in told
-            for name in channels
-        ]
-        if rows:
-            self.connection.execute(NOTIFICATIONS.insert(), rows)
-
-    def fates(self, alert_ids: Sequence[str], step: str) -> dict[str, Fate]:
-        """Give what became of the notification of one step that each of these ids has, where it has one."""
-        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids), NOTIFICATIONS.c.step == step)
-        found = self.connection.execute(statement).all()
-        return {row.alert_id: Fate(row.status, row.reason, row.answer, row.body) for row in found}
-
-    def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
-        """Drop those of these tests that are not settled yet, and ends of what never began.
-
-        What got no answer, or an error of the receiver's, may have begun all the same.
-        """
-        self._withdraw(alert_ids, Step.TEST.value, now=now)
-        fates = self.fates(alert_ids, Step.TEST.value)
-        refused = [
-            one for one, fate in fates.items() if fate.status != "sent" and fate.reason not in (*TRANSIENT, None)
-        ]
-        self._withdraw(refused, TEST_RESOLVED, now=now)
-        return fates
-
-    def _withdraw(self, alert_ids: Sequence[str], step: str, *, now: datetime) -> None:
-        pending = (NOTIFICATIONS.c.step == step) & (NOTIFICATIONS.c.status == "pending")
-        values = {"status": "dropped", "reason": "withdrawn", "settled_at": now}
-        statement = update(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids), pending).values(values)
-        self.count("dropped", "withdrawn_test", self.connection.execute(statement).rowcount)
 
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
@@ -248,22 +204,6 @@ class AlertStatements(Statements):
         return _open_alert(row, running=running, outcomes={str(name): n for name, n in outcomes.items()})
 
 
-def _notification(message: Message, step: str, channel: str, *, created_at: datetime, now: datetime) -> dict[str, Any]:
-    return {
-        "id": str(new_id()),
-        "alert_id": message.alert_id,
-        "step": step,
-        "channel": channel,
-        "status": "pending",
-        "message": message.model_dump_json(),
-        "attempts": 0,
-        # A test does not wait behind what waits: who asked wants to know about the receiver.
-        "turn": 0 if step in (Step.TEST.value, TEST_RESOLVED) else 1,
-        "created_at": created_at,
-        "next_attempt_at": now,
-    }
-
-
 def read_silence(row: Any) -> Silence:
     """Read a silence from its row."""
     matchers = tuple(parse(text) for text in row.matchers)
@@ -291,6 +231,7 @@ def _open_alert(
         last_at=row.last_at,
         fingerprint=row.fingerprint,
         muted_by=row.muted_by,
+        owed=tuple(row.owed or ()),
         repeat_at=row.repeat_at,
         level=row.level,
         opened=row.id == opened_as,

@@ -101,7 +101,9 @@ ALERTS = Table(
     Column("repeat_at", UtcDateTime),
     #: What mutes it ("silence <id>", "alert <id>", "time"), while it is muted and nobody was told.
     Column("muted_by", NAME),
-    #: The same, or "no route", for the latest of its messages that reached nobody; kept, unlike ``muted_by``.
+    #: Channels that were mute at that hour when others were told of the condition, and are still to be told.
+    Column("owed", JSON(none_as_null=True)),
+    #: As ``muted_by``, or "no route", for the latest of its messages that reached nobody; kept, unlike ``muted_by``.
     Column("withheld_by", NAME),
     Column("acked_at", UtcDateTime),
     Column("acked_by", NAME),

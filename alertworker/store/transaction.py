@@ -7,6 +7,7 @@ from alertworker.store.books import BookStatements
 from alertworker.store.budgets import BudgetStatements
 from alertworker.store.calls import CallStatements
 from alertworker.store.ledger import LedgerStatements
+from alertworker.store.notifications import NotificationStatements
 from alertworker.store.outages import OutageStatements
 from alertworker.store.retention import RetentionStatements
 from alertworker.store.user_spend import UserStatements
@@ -23,5 +24,6 @@ class SqlTransaction(
     BudgetStatements,
     UserStatements,
     AlertStatements,
+    NotificationStatements,
 ):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""

@@ -298,6 +298,18 @@ def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: 
     ]
 
 
+def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime, store: SqlStore) -> None:
+    """All that were told do not want it: the alert is not among those that reached nobody."""
+    only = replace(runtime.router, receivers={"all": ("webhook",)})
+    runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
+    ingest(batch(spent(85)), runtime, now=NOW)
+    sweep(runtime, now=RESET + timedelta(seconds=1))
+
+    assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
+    assert [(row.withheld_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
+    assert Desk(store.engine).alerts(muted_only=True) == []
+
+
 def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """Four workers at once: one mail of the crossing and one of its end; none where there is no address."""
     owners = OwnersOutbox()

@@ -10,7 +10,7 @@ from alertworker.alerts import Alert, AlertType, Severity
 from alertworker.inhibitions import Inhibition
 from alertworker.matchers import parse
 from alertworker.messages import Step
-from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.routing import Route
 from alertworker.silences import Silence
@@ -219,3 +219,106 @@ def test_a_route_that_is_mute_at_this_hour_tells_when_it_speaks_again(runtime: R
 
     pass_time(runtime, 62)
     assert [message.step for message in outbox.sent] == [Step.FIRING]
+
+
+def two_chats(runtime: Runtime, outbox: Outbox, *, mute_from: time, mute_to: time) -> tuple[Runtime, Outbox]:
+    """Route everything to the outbox and, but for some hours, to another chat, too; gives that one."""
+    other = Outbox()
+    other.name = "other"
+    nights = TimeInterval(times=((mute_from, mute_to),))
+    routes = (Route(receiver="all", goes_on=True), Route(receiver="other", mute=(nights,)))
+    router = replace(
+        runtime.router,
+        root=Route(receiver="all", routes=routes),
+        receivers={"all": ("outbox",), "other": ("other",)},
+    )
+    return replace(runtime, router=router, channels={"outbox": outbox, "other": other}), other
+
+
+def pass_time_for_both(runtime: Runtime, seconds: float) -> None:
+    """Sweep and deliver to both chats at a later moment."""
+    pass_time(runtime, seconds)
+    while deliver("other", runtime, now=after(seconds)):
+        pass
+
+
+def minute(number: int) -> time:
+    """Give the time of day at which the minute begins that is so many after the first one."""
+    return (NOW + timedelta(minutes=number)).time().replace(second=0)
+
+
+def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Once, when its interval is over, also if somebody has acknowledged by then; and of the end."""
+    runtime, other = two_chats(runtime, outbox, mute_from=time(0), mute_to=minute(1))
+    ingest(batch(announced("a")), runtime, now=NOW)
+    for seconds in (0, 20, 40):
+        pass_time_for_both(runtime, seconds)
+    assert ([message.step for message in outbox.sent], other.sent) == ([Step.FIRING], [])
+    Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="", now=after(41))
+
+    for seconds in (55, 60, 65):
+        pass_time_for_both(runtime, seconds)
+    assert [(message.step, message.count) for message in other.sent] == [(Step.FIRING, 1)]
+    ingest(batch(answered("a", announced=True)), runtime, now=after(80))
+    pass_time_for_both(runtime, 81)
+    told = [[message.step for message in chat.sent] for chat in (outbox, other)]
+    assert told == [[Step.FIRING, Step.RESOLVED]] * 2
+
+
+def test_a_condition_that_ends_while_a_channel_is_mute_is_told_to_the_others_alone(
+    runtime: Runtime, outbox: Outbox
+) -> None:
+    """Who has not heard of it hears nothing later."""
+    runtime, other = two_chats(runtime, outbox, mute_from=time(0), mute_to=minute(1))
+    ingest(batch(announced("a")), runtime, now=NOW)
+    pass_time_for_both(runtime, 0)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(1))
+    for seconds in (2, 60, 120):
+        pass_time_for_both(runtime, seconds)
+
+    assert ([message.step for message in outbox.sent], other.sent) == ([Step.FIRING, Step.RESOLVED], [])
+
+
+def test_a_rise_is_owed_to_a_channel_that_is_mute_when_it_comes(runtime: Runtime, outbox: Outbox) -> None:
+    """Although it has heard of the beginning; a silence that holds by then comes first."""
+    runtime, other = two_chats(runtime, outbox, mute_from=minute(1), mute_to=minute(2))
+    minor = condition(AlertType.OUTAGE_ALERTS, deployment="d")
+    runtime.store.run(lambda tx: claim(tx, minor, runtime, now=NOW))
+    pass_time_for_both(runtime, 1)
+    runtime.store.run(lambda tx: claim(tx, replace(minor, level=2), runtime, now=after(70)))
+    pass_time_for_both(runtime, 71)
+    assert [len(chat.sent) for chat in (outbox, other)] == [2, 1]
+
+    assert isinstance(runtime.store, SqlStore)
+    Desk(runtime.store.engine).add_silence(silence('deployment="d"', seconds=130), now=NOW)
+    pass_time_for_both(runtime, 125)
+    assert len(other.sent) == 1
+    pass_time_for_both(runtime, 131)
+    assert [message.step for message in other.sent][:2] == [Step.FIRING, Step.FIRING]
+
+
+def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """Somebody acknowledged something smaller: reminders go on."""
+    minor = condition(AlertType.CHANNEL_BROKEN, name="d")
+    store.run(lambda tx: claim(tx, minor, runtime, now=NOW))
+    pass_time(runtime, 1)
+    Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="known", now=after(2))
+    store.run(lambda tx: claim(tx, replace(minor, level=2), runtime, now=after(10)))
+    pass_time(runtime, 75)
+
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.FIRING, Step.REMINDER]
+    assert [(row.acked_at, row.acked_by, row.ack_note) for row in rows(store, ALERTS)] == [(None, None, None)]
+
+
+def test_a_summary_after_a_silence_divides_what_it_counts(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """And not what the silence muted before."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    Desk(store.engine).add_silence(silence('alert_type="llm_exceptions"', seconds=12), now=NOW)
+    ingest(batch(*(failed(f"b{n}") for n in range(20))), runtime, now=after(5))
+    pass_time(runtime, 11)
+    ingest(batch(failed("c"), failed("d")), runtime, now=after(13))
+    pass_time(runtime, 22)
+
+    assert [(message.count, message.facts.get("By team")) for message in outbox.sent] == [(1, None), (2, "search ×2")]
