@@ -56,6 +56,20 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
         _over(tx, fingerprint, runtime, now=now)
 
 
+def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Forget budgets that never reset and of which nobody has heard for as long as records are kept, at most ``limit``.
+
+    What was told of one is closed, its end unknown. True where these may not have been all.
+    """
+    gone = tx.forget_budgets(before=now - runtime.record_retention, limit=limit)
+    for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in gone.items() if old.level > 0):
+        alert = tx.find_open(fingerprint)
+        if alert is not None:
+            state = {"State": f"unknown: not reported for {runtime.record_retention.days} days"}
+            resolve(tx, replace(alert, facts={**alert.facts, **state}, unknown=True), runtime, now=now)
+    return len(gone) == limit
+
+
 def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Remind of a budget with its present figures, if money was spent since the last time."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)

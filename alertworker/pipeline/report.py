@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts import OpenAlert
@@ -22,6 +22,7 @@ from alertworker.spend_book import SpendBook
 
 #: A budget is near its limit from this share of it on, in per cent.
 _NEAR: Final = 85.0
+_WEEK: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Reporter:
         for team_id in (None, *(self.teams if spec.by_team else ())):
             report = spec.build(self.book, period, zone, team_id)
             if report is not None:
-                near = {"Budgets near their limit": _near(budgets, team_id)}
+                near = {"Budgets near their limit": _near(budgets, team_id, since=_known_since(period))}
                 yield replace(report, notes={**report.notes, **near, **dropped, **late})
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
@@ -117,10 +118,19 @@ def _dropped(events: Mapping[str, int]) -> str:
     return f"{sum(events.values()):,} events, by publishers ({reasons}); the sums may be short by them"
 
 
-def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None) -> str:
-    """Name the budgets that are nearly used up, of all or of one team, the fullest first."""
+def _known_since(period: Period) -> datetime:
+    """Give since when a budget that never resets must have been reported to be named: the period, or a week."""
+    return period.until - max(_WEEK, period.days.last - period.days.first + timedelta(days=1))
+
+
+def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: datetime) -> str:
+    """Name the budgets that are nearly used up, of all or of one team, the fullest first.
+
+    One that never resets and was not reported ``since`` then is nobody's any more.
+    """
     readings = {key: standing.reading for key, standing in budgets.items()}
-    own = {key: one for key, one in readings.items() if team_id in (None, one.who.get("team_id"))}
+    alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
+    own = {key: one for key, one in alive.items() if team_id in (None, one.who.get("team_id"))}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1]))
     parts = [f"{short(name(key, reading))} {used:.0f} %" for used, key, reading in near[:MAX_SHOWN]]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from alertworker.pipeline.budgeting import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -26,6 +27,7 @@ def forget(runtime: Runtime, *, now: datetime) -> None:
     for piece in (
         partial(_batches, before=now - MAX_BATCH_AGE),
         partial(_records, before=now - runtime.record_retention),
+        partial(forget_budgets, runtime=runtime, limit=PIECE, now=now),
         lambda tx: tx.prune_ledger(before=day),
     ):
         for _ in range(MOST):

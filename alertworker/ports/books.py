@@ -75,6 +75,10 @@ class BookPort(Protocol):
         """Give the budgets whose period is not closed."""
         ...
 
+    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
+        """Forget budgets without periods that nobody reported since then, at most ``limit``; gives how they stood."""
+        ...
+
     def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
         """Give the users who spent something that day, and at least so much in it or in its month until then."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, delete, select, tuple_, update
 
 from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.store.statements import Statements, insert_or
@@ -66,6 +66,13 @@ class BudgetStatements(Statements):
             .with_for_update(skip_locked=True)
         )
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+
+    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
+        """Forget budgets without periods that nobody reported since then, at most ``limit``; gives how they stood."""
+        old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
+        key = (BUDGETS.c.scope, BUDGETS.c.entity)
+        piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
+        return {_key(row): _standing(row) for row in self.connection.execute(piece)}
 
 
 def read_budget(row: Any) -> tuple[BudgetKey, Standing]:

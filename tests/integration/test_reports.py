@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from alertworker.alerts import AlertType
 from alertworker.cli import cli
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.events import AttemptFailed, Failure, Origin, PublisherHeartbeat, RequestSucceeded
+from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
 from alertworker.events.system import PublisherCounters
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Reporter, Runtime, ingest
@@ -154,6 +154,29 @@ def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) ->
 
     assert near(NOW.date()) == ["Team Search 91 %", "Team Search 91 %", None]
     assert near((NOW - week).date()) == [None, None, None]
+
+
+def test_a_budget_that_never_resets_is_named_while_it_is_reported(reporter: Reporter) -> None:
+    """In the period, or for a week where that is shorter; one that resets stands as it does until then."""
+    ends = NOW + timedelta(days=60)
+    for name, ago, reset_at in (("old", 9, None), ("new", 5, None), ("resets", 9, ends)):
+        at = NOW - timedelta(days=ago)
+        budget = Budget(
+            scope=BudgetScope.USER, entity_id=name, spend_nanos=89 * DOLLAR, max_nanos=100 * DOLLAR, reset_at=reset_at
+        )
+        ingest(batch(spent(name, 1, at=at).model_copy(update={"budgets": (budget,)})), reporter.runtime, now=at)
+
+    ingest(batch(spent("now", 1)), reporter.runtime, now=NOW)
+
+    def near(days: int) -> str | None:
+        first, last = NOW.date() - timedelta(days=days - 1), NOW.date()
+        period = Period(Days(first, last), Days(first, last), until=NOW, due=NOW)
+        (report,) = reporter.build(ReportKind.SPEND, period, now=NOW)
+        return report.facts.get("Budgets near their limit")
+
+    assert [near(days) for days in (1, 7, 30)] == ["User new 90 % · User resets 90 %"] * 2 + [
+        "User new 90 % · User old 90 % · User resets 90 %"
+    ]
 
 
 def test_a_team_that_was_renamed_is_one_team(reporter: Reporter) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.events import PublisherHeartbeat, PublisherStopped
+from alertworker.events import Budget, BudgetScope, PublisherHeartbeat, PublisherStopped
 from alertworker.matchers import parse
 from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, retention, sweep
@@ -19,6 +19,7 @@ from alertworker.store.tables import (
     ALERTS,
     ATTEMPTS,
     BATCHES,
+    BUDGETS,
     DEAD_LETTERS,
     MEMBERS,
     NOTIFICATIONS,
@@ -96,6 +97,34 @@ def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outb
     sweep(runtime, now=days(100) + timedelta(seconds=5))
     run_until_quiet(runtime, days(101))
     assert [outbox.sent[0].step, outbox.sent[-1].step] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_a_budget_that_never_resets_is_forgotten_once_nobody_reports_it(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """What was told of it is closed and says so; one that is still reported, or resets, stays."""
+    named = {"old": None, "used": None, "resets": days(400)}
+    every = [
+        Budget(scope=BudgetScope.USER, entity_id=name, spend_nanos=90_000_000, max_nanos=100_000_000, reset_at=reset_at)
+        for name, reset_at in named.items()
+    ]
+    ingest(batch(answered("a").model_copy(update={"budgets": tuple(every)})), runtime, now=NOW)
+    later = {"budgets": (every[1],), "started_at": days(30), "occurred_at": days(30)}
+    ingest(batch(answered("b").model_copy(update=later)), runtime, now=days(30))
+    run_until_quiet(runtime, days(30))
+    assert len(outbox.sent) == 3
+
+    sweep(runtime, now=days(89))
+    retention.forget(runtime, now=days(89))
+    assert len(rows(store, BUDGETS)) == 3
+    retention.forget(runtime, now=days(91))
+    run_until_quiet(runtime, days(91))
+
+    assert sorted(row.entity for row in rows(store, BUDGETS)) == ["resets", "used"]
+    (closed,) = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    assert closed.headline.startswith("Closed after")
+    assert closed.headline.endswith("User old: 85 % of budget")
+    assert closed.facts["State"] == "unknown: not reported for 90 days"
 
 
 def test_much_is_forgotten_in_pieces(
