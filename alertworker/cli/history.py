@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -16,10 +16,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from alertworker.channels.text import one_line
+from alertworker.errors import AlertWorkerError
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days
-from alertworker.store.history import Page
+from alertworker.store.history import Left, Page
 from alertworker.store.history import Progress as Begun
+from alertworker.store.stretches import month_of
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
 _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
@@ -64,21 +66,55 @@ def import_(
     if file is not None and (daily or since):
         raise click.UsageError("--daily and --since are for LiteLLM's database; a file's rows say their days")
     settings, history = load_settings(), build_history()
-    zone = ZoneInfo(settings.time_zone)
+    zone, now = ZoneInfo(settings.time_zone), datetime.now(UTC)
     until = _cutover(until, UTC if daily else zone, whole=daily or file is not None)
     if file is not None:
-        name = source or file.name
-        begun = history.begin(name, until)
+        begun = history.begin(source or file.name, until)
     else:
+        _refuse_what_is_not_written(until, now)
         names = (source or "litellm", f"{source or 'litellm'} daily")
-        name, beside = names[daily], names[not daily]
-        begun = history.begin(name, until, since=since.replace(tzinfo=UTC) if since else None, beside=beside)
+        first = since.replace(tzinfo=UTC) if since else None
+        begun = history.begin(names[daily], until, since=first, beside=names[not daily])
     books = _books(file or str(url), begun, zone, daily=daily)
-    pages = history.take(name, begun.cursor, books.pages(begun.cursor), max_entities=settings.spend_max_entities)
-    taken = _show(name, books.count(begun.cursor), pages)
+    left = books.left(begun.cursor)
+    _refuse_what_is_forgotten(left.first, settings.spend_retention_days, zone, now=now, file=file is not None)
+    pages = history.take(begun, books.pages(begun.cursor), max_entities=settings.spend_max_entities)
+    taken = _show(begun.source, left.rows, pages)
     left_out = f", {books.refused:,} of them left out: they cannot be calls" if books.refused else ""
     before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
-    click.echo(f"{name}: {taken:,} rows read, of what happened before {before}{left_out}")
+    click.echo(f"{begun.source}: {taken:,} rows read, of what happened before {before}{left_out}")
+
+
+def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:
+    """Refuse a cut-over that LiteLLM's books have not reached for sure: what they get later would never be read."""
+    from alertworker.store.history_litellm import LAG
+
+    if until is not None and until > now - LAG:
+        minutes = LAG // timedelta(minutes=1)
+        raise click.UsageError(
+            f"LiteLLM writes calls into its books after their end, and what comes late would be left out: --until must "
+            f"be {minutes} minutes past; import again after {(until + LAG).isoformat(' ', 'minutes')}, or give an "
+            "earlier one"
+        )
+
+
+def _refuse_what_is_forgotten(first: date | None, kept_days: int, zone: ZoneInfo, *, now: datetime, file: bool) -> None:
+    """Refuse days that the next pass over what is old (`alertworker.pipeline.retention`) would take away again.
+
+    Raises:
+        AlertWorkerError: the first day of what is left is in a month that is forgotten.
+    """
+    kept_from = month_of((now - timedelta(days=kept_days)).astimezone(zone).date())
+    if first is None or first >= kept_from:
+        return
+    midnight = datetime.combine(kept_from, time(), zone).astimezone(UTC)  # --since is a day in UTC
+    since = midnight.date() if midnight.time() == time() else midnight.date() + timedelta(days=1)
+    other = f"take what is before {kept_from} out of the file" if file else f"give --since {since}"
+    enough = (now.date() - first).days + 1
+    raise AlertWorkerError(
+        f"the first day is {first}, and months before {kept_from} would be forgotten within the hour: set "
+        f"spend_retention_days ({kept_days}) to {enough} or more, for the worker, too, or {other}"
+    )
 
 
 def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime | None:
@@ -96,7 +132,7 @@ class _Books(Protocol):
 
     refused: int
 
-    def count(self, cursor: str, /) -> int: ...
+    def left(self, cursor: str, /) -> Left: ...
 
     def pages(self, cursor: str, /) -> Iterable[Page]: ...
 

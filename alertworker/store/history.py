@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
@@ -26,10 +26,18 @@ class Page:
     ledger: Ledger
 
 
+class Left(NamedTuple):
+    """What is left of a source: how many rows, about, and the first day of them that would be entered, if any."""
+
+    rows: int
+    first: date | None
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a source was taken: up to ``cursor``, of what happened from ``since`` until before ``until``."""
 
+    source: str
     since: datetime | None
     until: datetime
     cursor: str
@@ -42,7 +50,7 @@ class History(Database):
     def begin(
         self, source: str, until: datetime | None, *, since: datetime | None = None, beside: str | None = None
     ) -> Progress:
-        """Give how far a source was taken; a new one needs its cut-over, which then never changes.
+        """Give how far a source was taken; a new one needs its cut-over, which never changes after its first page.
 
         ``beside`` is another source of the same calls, which must not have brought the same days.
 
@@ -57,17 +65,13 @@ class History(Database):
                     f"{source} is new here: give --until, the moment from which the ledger has its own events"
                 )
             self._apart(source, since, until, self._imported(beside) if beside else None)
-            row = {"source": source, "since": since, "until": until, "cursor": "", "rows": 0}
-            self.run(
-                lambda tx: tx.connection.execute(insert_or(tx.connection, IMPORTS).values(row).on_conflict_do_nothing())
-            )
-            return self.begin(source, until, since=since)
+            return Progress(source, since, until, "", 0)
         for option, given, first in (("until", until, known.until), ("since", since, known.since)):
             if given is not None and given != first:
                 raise AlertWorkerError(
                     f"{source} was begun with {_spelt(option, first)}; another one would count twice, or skip"
                 )
-        return Progress(known.since, known.until, known.cursor, known.rows)
+        return Progress(source, known.since, known.until, known.cursor, known.rows)
 
     def _imported(self, source: str) -> Any:
         statement = select(IMPORTS).where(IMPORTS.c.source == source)
@@ -82,14 +86,15 @@ class History(Database):
             f"give --since or --until so that {source} brings other days"
         )
 
-    def take(self, source: str, cursor: str, pages: Iterable[Page], *, max_entities: int) -> Iterable[Page]:
-        """Enter page after page, and give each when it is committed.
+    def take(self, begun: Progress, pages: Iterable[Page], *, max_entities: int) -> Iterable[Page]:
+        """Enter page after page of what was begun, and give each when it is committed.
 
         Raises:
             AlertWorkerError: when another import of the same source runs.
         """
+        cursor = begun.cursor
         for page in pages:
-            self.run(_entry(source, cursor, page, max_entities))
+            self.run(_entry(begun, cursor, page, max_entities))
             cursor = page.cursor
             yield page
 
@@ -98,13 +103,21 @@ def _spelt(option: str, moment: datetime | None) -> str:
     return f"--{option} {moment.isoformat()}" if moment else f"no --{option}"
 
 
-def _entry(source: str, cursor: str, page: Page, max_entities: int) -> Callable[[SqlTransaction], None]:
+def _entry(begun: Progress, cursor: str, page: Page, max_entities: int) -> Callable[[SqlTransaction], None]:
+    new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
+
     def work(tx: SqlTransaction) -> None:
-        moved = update(IMPORTS).where(IMPORTS.c.source == source, IMPORTS.c.cursor == cursor)
+        tx.connection.execute(insert_or(tx.connection, IMPORTS).values(new).on_conflict_do_nothing())
+        moved = update(IMPORTS).where(
+            IMPORTS.c.source == begun.source,
+            IMPORTS.c.cursor == cursor,
+            IMPORTS.c.until == begun.until,
+            IMPORTS.c.since.is_not_distinct_from(begun.since),
+        )
         values = {"cursor": page.cursor, "rows": IMPORTS.c.rows + page.rows}
         if tx.connection.execute(moved.values(values)).rowcount != 1:
             raise AlertWorkerError(
-                f"another import of {source} is running; this one has stopped, nothing was counted twice"
+                f"another import of {begun.source} is running; this one has stopped, nothing was counted twice"
             )
         tx.add_ledger(page.ledger, max_entities=max_entities)
 

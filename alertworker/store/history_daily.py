@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, text
 from alertworker.events.base import MAX_NAME
 from alertworker.ledger import AliasKey, AliasSpan, Caller, Ledger, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars
-from alertworker.store.history import Page
+from alertworker.store.history import Left, Page
 
 #: How many sums are one page, and so one transaction.
 PAGE: Final = 2_000
@@ -84,14 +84,19 @@ class DailySpend:
             self._steps = [step for step in _STEPS if _exists(connection, step.table)]
             self._names = [name for name in _NAMES if _exists(connection, name[1])]
 
-    def count(self, cursor: str) -> int:
-        """Give how many rows are left, about: those of the day that was begun count whole."""
+    def left(self, cursor: str) -> Left:
+        """Give how many rows are left, and their first day; those of the day that was begun count whole."""
         first = max(self._days["first"], json.loads(cursor)[0] if cursor else "")
         places = [(step.table, f"{step.column} <> ''") for step in self._steps] + [("LiteLLM_DailyUserSpend", "TRUE")]
         within = "date >= :first AND date < :until"
         with self._engine.connect() as connection:
-            counts = [text(f'SELECT COUNT(*) FROM "{table}" WHERE {within} AND {own}') for table, own in places]  # noqa: S608
-            return sum(connection.execute(one, self._days | {"first": first}).scalar_one() for one in counts)
+            counted = [
+                text(f'SELECT COUNT(*), MIN(date) FROM "{table}" WHERE {within} AND {own}')  # noqa: S608
+                for table, own in places
+            ]
+            found = [connection.execute(one, self._days | {"first": first}).one() for one in counted]
+        days = [date.fromisoformat(day) for _, day in found if day]
+        return Left(sum(rows for rows, _ in found), min(days, default=None))
 
     def pages(self, cursor: str) -> Iterator[Page]:
         """Give what is left, page by page."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final, TextIO
@@ -17,7 +20,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events.base import MAX_ITEMS, Name
 from alertworker.ledger import Caller, Ledger, SpendSums
 from alertworker.money import nanos_from_dollars
-from alertworker.store.history import Page
+from alertworker.store.history import Left, Page
 
 #: How many rows are one page, and so one transaction.
 PAGE: Final = 2_000
@@ -68,7 +71,7 @@ class Row(BaseModel):
 
 
 class SpendFile:
-    """A file's rows of days ``before`` the cut-over; a cursor is a number of rows."""
+    """A file's rows of days ``before`` the cut-over; a cursor is a number of rows, and a fingerprint of them."""
 
     def __init__(self, path: Path, before: date) -> None:
         self._path = path
@@ -80,28 +83,61 @@ class SpendFile:
         """Give the rows that were not taken yet.
 
         Raises:
-            AlertWorkerError: a row is not one of spend; nothing of its page was taken.
+            AlertWorkerError: a row is not one of spend, nothing of its page was taken; or the rows before the cursor
+                are others than those that were taken.
         """
-        with self._path.open(newline="") as file:
-            rows = islice(enumerate(_rows(self._path, file), 1), int(cursor or 0), None)
+        with self._rest(cursor) as (lines, rows):
             while chunk := list(islice(rows, PAGE)):
                 ledger = Ledger()
                 for number, values in chunk:
                     row = _read(self._path, number, values)
                     if row.day < self._before:
                         ledger.enter(row.caller(), row.sums())
-                yield Page(str(chunk[-1][0]), len(chunk), ledger)
+                yield Page(json.dumps([chunk[-1][0], lines.fingerprint()]), len(chunk), ledger)
 
-    def count(self, cursor: str) -> int:
-        """Give how many rows are left."""
+    def left(self, cursor: str) -> Left:
+        """Give how many rows are left, and the first of their days before the cut-over; raises as `pages` does."""
+        with self._rest(cursor) as (_, rows):
+            days = [_read(self._path, number, values).day for number, values in rows]
+        return Left(len(days), min((day for day in days if day < self._before), default=None))
+
+    @contextmanager
+    def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, Any]]]]:
+        """Open the file and give its rows after the cursor, numbered from 1 for the first of all."""
+        taken, fingerprint = json.loads(cursor) if cursor else (0, "")
         with self._path.open(newline="") as file:
-            return sum(1 for _ in _rows(self._path, file)) - int(cursor or 0)
+            lines = _Lines(file)
+            rows = iter(enumerate(_rows(self._path, lines), 1))
+            deque(islice(rows, taken), maxlen=0)
+            if taken and lines.fingerprint() != fingerprint:
+                raise AlertWorkerError(
+                    f"{self._path}: its first {taken:,} rows are not those that were taken under its name; "
+                    "where it is another file, give it a name of its own with --source"
+                )
+            yield lines, rows
 
 
-def _rows(path: Path, file: TextIO) -> Iterable[Any]:
+class _Lines:
+    """A file's lines, and a fingerprint of those that were read, empty ones and the ends of lines left out."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._read = sha256()
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            if line.strip():
+                self._read.update(line.rstrip("\r\n").encode() + b"\n")
+            yield line
+
+    def fingerprint(self) -> str:
+        return self._read.hexdigest()
+
+
+def _rows(path: Path, lines: Iterable[str]) -> Iterable[Any]:
     if path.suffix == ".csv":
-        return ({name: value for name, value in row.items() if value} for row in csv.DictReader(file))
-    return (line for line in file if line.strip())
+        return ({name: value for name, value in row.items() if value} for row in csv.DictReader(lines))
+    return (line for line in lines if line.strip())
 
 
 def _read(path: Path, number: int, values: Any) -> Row:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -21,10 +21,12 @@ from alertworker.events.base import MAX_ITEMS, MAX_NAME
 from alertworker.ledger import Ledger
 from alertworker.money import nanos_from_dollars
 from alertworker.spend_book import Days
-from alertworker.store.history import Page
+from alertworker.store.history import Left, Page
 
 #: How many requests are one page, and so one transaction.
 PAGE: Final = 2_000
+#: How long after its end a call may come into LiteLLM's books, which are written in batches, seconds to minutes apart.
+LAG: Final = timedelta(minutes=10)
 _FROM: Final = """FROM "LiteLLM_SpendLogs" WHERE "endTime" < :until AND ("startTime", request_id) > (:start, :id)"""
 _PAGE: Final = text(f"""
     SELECT request_id, api_key, spend, prompt_tokens, completion_tokens, "startTime", "endTime", "completionStartTime",
@@ -33,7 +35,7 @@ _PAGE: Final = text(f"""
            metadata->>'user_api_key_team_alias' AS team_alias,
            metadata->'error_information'->>'error_class' AS error_class
     {_FROM} ORDER BY "startTime", request_id LIMIT :size""")
-_COUNT: Final = text(f"SELECT count(*) {_FROM}")
+_LEFT: Final = text(f'SELECT count(*) AS rows, min("endTime") AS first {_FROM}')
 #: The daily table of each dimension, and its column; users' rows are of all requests, so that they give the total.
 DAILY: Final = {
     "total": ("LiteLLM_DailyUserSpend", "''"),
@@ -47,7 +49,10 @@ DAILY: Final = {
 
 
 class SpendLogs:
-    """LiteLLM's ``LiteLLM_SpendLogs``: what began at ``since`` or later and ended before ``until``, by its start."""
+    """LiteLLM's ``LiteLLM_SpendLogs``: what began at ``since`` or later and ended before ``until``, by its start.
+
+    ``until`` is to be `LAG` past: what is written later, and began before what was read last, is never read.
+    """
 
     def __init__(self, engine: Engine, zone: ZoneInfo, since: datetime | None, until: datetime) -> None:
         self._engine = engine
@@ -56,10 +61,11 @@ class SpendLogs:
         #: Rows that are none of a call (impossible counts, times or names), left out.
         self.refused = 0
 
-    def count(self, cursor: str) -> int:
-        """Give how many requests are left before the cut-over."""
+    def left(self, cursor: str) -> Left:
+        """Give how many requests are left before the cut-over, and the day of the first."""
         with self._engine.connect() as connection:
-            return int(connection.execute(_COUNT, self._place(cursor)).scalar_one())
+            rows, first = connection.execute(_LEFT, self._place(cursor)).one()
+        return Left(rows, first and first.replace(tzinfo=UTC).astimezone(self._zone).date())
 
     def pages(self, cursor: str) -> Iterator[Page]:
         """Give what is left, page by page."""

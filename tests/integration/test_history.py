@@ -13,9 +13,10 @@ from sqlalchemy import Engine, text
 
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
+from alertworker.ledger import Ledger
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
-from alertworker.store import History, SqlSpendBook, SqlStore, history_files, history_litellm, make_engine
+from alertworker.store import History, SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
 from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
@@ -58,13 +59,12 @@ def test_a_spend_log_is_taken_once_up_to_its_cutover(
     """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
     monkeypatch.setattr(history_litellm, "PAGE", 100)
     history, logs = History(store.engine), history_litellm.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
-    history.begin("litellm", UNTIL)
-    next(iter(history.take("litellm", "", logs.pages(""), max_entities=100)))
+    next(iter(history.take(history.begin("litellm", UNTIL), logs.pages(""), max_entities=100)))
     for _ in range(2):
         again = history.begin("litellm", None)
-        left = logs.count(again.cursor)
-        taken = list(history.take("litellm", again.cursor, logs.pages(again.cursor), max_entities=100))
-        assert sum(page.rows for page in taken) == left
+        left = logs.left(again.cursor)
+        taken = list(history.take(again, logs.pages(again.cursor), max_entities=100))
+        assert sum(page.rows for page in taken) == left.rows
 
     book = SqlSpendBook(store.engine)
     total = book.total(DAYS)
@@ -78,15 +78,29 @@ def test_a_spend_log_is_taken_once_up_to_its_cutover(
     assert (deployment.attempts["succeeded"], deployment.per_token.mean) == (240, 0.5)
 
 
+def keep_spend(folder: Path, days: int) -> None:
+    """Set how many days the ledger is kept."""
+    (folder / "config.yaml").write_text(f"alertworker: {{spend_retention_days: {days}}}")
+
+
+def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command import into the test's store, whatever the day of the test is."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("ALERTWORKER_CONFIG", str(folder / "config.yaml"))
+    keep_spend(folder, 10_000)
+    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+
+
 def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path: Path) -> None:
     """The second one finds the cursor moved, and stops."""
     path = tmp_path / "old.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
     history = History(store.engine)
-    history.begin("old", UNTIL)
-    list(history.take("old", "", history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
-    with pytest.raises(AlertWorkerError, match="another import of old is running"):
-        list(history.take("old", "", history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
+    both = [history.begin("old", UNTIL), history.begin("old", UNTIL + timedelta(days=1))]
+    list(history.take(both[0], history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
+    for begun in both:
+        with pytest.raises(AlertWorkerError, match="another import of old is running"):
+            list(history.take(begun, history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
 
     assert SqlSpendBook(store.engine).total(DAYS).spend_nanos == 1_500_000_000
 
@@ -95,8 +109,7 @@ def test_files_are_exact_and_end_at_the_cutover(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same rows as CSV and NDJSON by the command; a later cut-over is refused."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+    importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text(
         "day,team,model,tags,requests,spend\n"
         "2026-11-18,search,gpt-4o,x;y,3,0.123456789\n2026-11-20,search,gpt-4o,,9,9\n2026-11-19,,,,1,2\n"
@@ -122,21 +135,79 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sums of days cannot be cut; a spend log can, at the moment from which our own events are there."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+    importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text("day,requests,spend\n")
-    moment = ["--until", "2026-11-20T15:04:00+01:00"]
+    moment = ["--until", "2025-11-20T15:04:00+01:00"]
     for books in (["a.csv"], ["--daily", "--litellm-database-url", "postgresql://litellm"]):
         result = CliRunner().invoke(cli, ["spend", "import", *books, *moment])
         assert (result.exit_code, "sums of days have no hours" in result.output) == (2, True)
     log = history_litellm.SpendLogs(store.engine, ZoneInfo("UTC"), None, UNTIL)
     monkeypatch.setattr(history_litellm, "SpendLogs", lambda *_: log)
-    monkeypatch.setattr(log, "pages", lambda _: [])
-    monkeypatch.setattr(log, "count", lambda _: 0)
+    monkeypatch.setattr(log, "pages", lambda _: [history.Page("end", 0, Ledger())])
+    monkeypatch.setattr(log, "left", lambda _: history.Left(0, None))
     result = CliRunner().invoke(cli, ["spend", "import", "--litellm-database-url", "postgresql://litellm", *moment])
 
-    assert "of what happened before 2026-11-20 14:04+00:00" in result.output
-    assert History(store.engine).begin("litellm", None).until == datetime(2026, 11, 20, 14, 4, tzinfo=UTC)
+    assert "of what happened before 2025-11-20 14:04+00:00" in result.output
+    assert History(store.engine).begin("litellm", None).until == datetime(2025, 11, 20, 14, 4, tzinfo=UTC)
+
+
+def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its books get calls late, and in any order, and what is behind the last page is never read again."""
+    importing(store, tmp_path, monkeypatch)
+    just_now = (datetime.now(UTC) - timedelta(minutes=9)).isoformat(timespec="seconds")
+    tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
+    for arguments in (["--until", just_now], ["--until", tomorrow], ["--daily", "--until", tomorrow]):
+        command = ["spend", "import", "--litellm-database-url", "postgresql://litellm", *arguments]
+        result = CliRunner().invoke(cli, command)
+        assert (result.exit_code, "10 minutes past" in result.output) == (2, True), result.output
+
+
+def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows that were taken are known by a fingerprint, whatever ends their lines."""
+    importing(store, tmp_path, monkeypatch)
+    row = '{{"day": "2025-11-1{}", "requests": 1, "spend": {}}}'
+    contents = {
+        "spend.ndjson": [row.format(day, 1) for day in range(5)],
+        "spend.csv": ["day,requests,spend", *(f"2025-11-1{day},1,1" for day in range(5))],
+    }
+
+    def run(*command: str) -> str:
+        result = CliRunner().invoke(cli, ["spend", "import", *command, "--until", "2025-12-01"])
+        return result.output + str(result.exception or "")
+
+    for name, lines in contents.items():
+        for folder in ("jan", "feb"):
+            (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / "jan" / name).write_text("\n".join(lines[:4]))
+        (tmp_path / "feb" / name).write_text("\n".join([lines[0], *lines[2:]]))
+        taken = len(lines[:4]) - name.endswith(".csv")
+        assert f"{name}: {taken} rows read" in run(f"jan/{name}")
+        assert f"its first {taken} rows are not those that were taken" in run(f"feb/{name}")
+        assert f"feb {name}: 4 rows read" in run(f"feb/{name}", "--source", f"feb {name}")
+        (tmp_path / "jan" / name).write_text("\r\n".join(lines) + "\r\n\r\n")
+        assert f"{name}: {len(lines) - 4} rows read" in run(f"jan/{name}")
+        assert f"{name}: 0 rows read" in run(f"jan/{name}")
+
+
+def test_days_that_would_be_forgotten_at_once_are_refused(
+    store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is taken, with the setting to change; what is past the cut-over does not matter."""
+    importing(store, tmp_path, monkeypatch)
+    keep_spend(tmp_path, 400)
+    (tmp_path / "old.csv").write_text("day,requests,spend\n2022-03-01,1,1\n2021-02-01,1,1\n")
+    command = ["spend", "import", "old.csv", "--until", "2023-01-01"]
+    refused = str(CliRunner().invoke(cli, command).exception)
+    assert refused.startswith("the first day is 2021-02-01, and months before ")
+    enough = (datetime.now(UTC).date() - datetime(2021, 2, 1, tzinfo=UTC).date()).days + 1
+    assert f"set spend_retention_days (400) to {enough} or more" in refused
+
+    keep_spend(tmp_path, enough)
+    assert "old.csv: 2 rows read" in CliRunner().invoke(cli, command).output
 
 
 @pytest.mark.parametrize(

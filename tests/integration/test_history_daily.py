@@ -18,16 +18,18 @@ from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
-from alertworker.ledger import SpendKey, SpendSums
+from alertworker.ledger import Ledger, SpendKey, SpendSums
 from alertworker.pipeline import Runtime
 from alertworker.spend_book import Days
 from alertworker.store import History, SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
+from alertworker.store.history import Page
 from alertworker.store.ledger_tables import SPEND
 from tests.integration.line import rows
 from tests.integration.litellm_tables import add_daily, make_tables
+from tests.integration.test_history import importing
 
 pytestmark = pytest.mark.postgresql
-FIRST = datetime(2026, 11, 17, tzinfo=UTC)
+FIRST = datetime(2025, 11, 17, tzinfo=UTC)
 UNTIL = FIRST + timedelta(days=3)
 DAYS = Days(FIRST.date(), UNTIL.date())
 TEAMS = {"k1": "search", "k2": "search", "k3": "billing", "k4": None}
@@ -131,7 +133,7 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
     while True:
         begun = history.begin("litellm daily", UNTIL)
         books = history_daily.DailySpend(litellm, None, UNTIL.date())
-        page = next(iter(history.take("litellm daily", begun.cursor, books.pages(begun.cursor), max_entities=99)), None)
+        page = next(iter(history.take(begun, books.pages(begun.cursor), max_entities=99)), None)
         if page is None:
             break
         taken["pages"] += 1
@@ -139,7 +141,7 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
 
     assert entered(store) == ours(calls(), runtime)
     assert taken["pages"] > 15
-    assert taken["rows"] == history_daily.DailySpend(litellm, None, UNTIL.date()).count("")
+    assert history_daily.DailySpend(litellm, None, UNTIL.date()).left("") == (taken["rows"], FIRST.date())
     (search, *_) = SqlSpendBook(store.engine).totals("team", DAYS)
     assert (search.entity, search.alias) == ("search", "Search")
 
@@ -148,17 +150,16 @@ def test_what_was_imported_agrees_with_litellms_days(
     store: SqlStore, litellm: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the commands: import, import again, reconcile in each dimension."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_history", lambda: History(store.engine))
+    importing(store, tmp_path, monkeypatch)
     monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
     monkeypatch.setattr("alertworker.store.make_engine", lambda _url: litellm)
     address = ["--litellm-database-url", "postgresql://litellm"]
-    command = ["spend", "import", "--daily", "--since", "2026-11-18", "--until", "2026-11-20", *address]
+    command = ["spend", "import", "--daily", "--since", "2025-11-18", "--until", "2025-11-20", *address]
     outputs = [CliRunner().invoke(cli, command) for _ in range(2)]
     assert [result.exit_code for result in outputs] == [0, 0], outputs[0].output
-    assert "litellm daily: 0 rows read, of what happened before 2026-11-20 00:00" in outputs[1].output
+    assert "litellm daily: 0 rows read, of what happened before 2025-11-20 00:00" in outputs[1].output
 
-    days = ["--since", "2026-11-18", "--until", "2026-11-19", *address]
+    days = ["--since", "2025-11-18", "--until", "2025-11-19", *address]
     for dimension in ("total", "team", "tag", "key", "user", "customer", "organization"):
         result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", dimension, *days])
         assert ", 0 differ." in result.output, result.output
@@ -168,14 +169,16 @@ def test_what_was_imported_agrees_with_litellms_days(
 def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: SqlStore) -> None:
     """They are the same calls: the second one must begin where the first one ends."""
     history = History(store.engine)
-    history.begin("litellm daily", UNTIL, beside="litellm")
+    all_there_is = [Page("end", 0, Ledger())]
+    list(history.take(history.begin("litellm daily", UNTIL, beside="litellm"), all_there_is, max_entities=9))
     with pytest.raises(
-        AlertWorkerError, match="litellm daily has brought the same calls no --since --until 2026-11-20"
+        AlertWorkerError, match="litellm daily has brought the same calls no --since --until 2025-11-20"
     ):
         history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL - timedelta(days=1), beside="litellm daily")
     begun = history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL, beside="litellm daily")
     assert (begun.since, begun.until) == (UNTIL, UNTIL + timedelta(days=5))
-    with pytest.raises(AlertWorkerError, match="was begun with --since 2026-11-20"):
+    list(history.take(begun, all_there_is, max_entities=9))
+    with pytest.raises(AlertWorkerError, match="was begun with --since 2025-11-20"):
         history.begin("litellm", None, since=UNTIL - timedelta(days=1), beside="litellm daily")
 
 
@@ -194,4 +197,4 @@ def test_a_log_begins_with_the_calls_that_began_then(litellm: Engine) -> None:
             connection.execute(text(call), values)
     logs = history_litellm.SpendLogs(litellm, zone=ZoneInfo("UTC"), since=FIRST, until=FIRST + timedelta(days=10))
 
-    assert (logs.count(""), [page.rows for page in logs.pages("")]) == (1, [1])
+    assert (logs.left(""), [page.rows for page in logs.pages("")]) == ((1, (FIRST + timedelta(9)).date()), [1])
