@@ -40,7 +40,8 @@ def changes(fold: Fold, _policy: Policy, *, kind: AlertType) -> Iterable[Alert]:
 def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
     """Give the same of what LiteLLM's own alerting says.
 
-    Copies of the types in ``covered`` are alerts of their own, that name what covers them and reach nobody.
+    Copies of the types in ``covered`` are alerts of their own, that name what covers them and reach nobody. A digest is
+    no copy: it stands for changes that it does not name.
     """
     kinds: dict[AlertType, list[EntityChanged]] = {}
     for event in events:
@@ -48,7 +49,7 @@ def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> I
         if kind is not None:
             kinds.setdefault(kind, []).append(event)
     for kind, same in kinds.items():
-        yield from _alerts(same, kind, **({COVERED_BY: "callback"} if kind in covered else {}))
+        yield from _alerts(same, kind, covered=kind in covered)
 
 
 def type_of(event: EntityChanged) -> AlertType | None:
@@ -56,24 +57,33 @@ def type_of(event: EntityChanged) -> AlertType | None:
     return TYPES.get((event.entity, event.action))
 
 
-def _alerts(events: Iterable[EntityChanged], kind: AlertType, **more: str) -> Iterable[Alert]:
-    groups: dict[tuple[str, str], list[EntityChanged]] = {}
+def _alerts(events: Iterable[EntityChanged], kind: AlertType, *, covered: bool = False) -> Iterable[Alert]:
+    groups: dict[tuple[str, str, str], list[EntityChanged]] = {}
     for event in events:
-        groups.setdefault((_which(event), event.actor_id or ""), []).append(event)
-    for (which, actor), same in groups.items():
+        groups.setdefault((_which(event), event.actor_id or "", _digest(event)), []).append(event)
+    for (which, actor, digest), same in groups.items():
         first = same[0]
         yield Alert(
             type=kind,
             severity=CATALOGUE[kind].severity,
-            identity={"entity": which, "by": actor} | ({} if which else {"event": str(first.event_id)}) | more,
+            identity={"entity": which, "by": actor}
+            | ({} if which else {"event": str(first.event_id)})
+            | ({"digest": digest} if digest else {COVERED_BY: "callback"} if covered else {}),
             headline=_headline(first),
             first_at=min(event.occurred_at for event in same),
             last_at=max(event.occurred_at for event in same),
-            count=len(same),
+            count=sum(event.count for event in same),
             labels=_labels(first),
             facts=_facts(first),
             members=tuple(_member(event) for event in same[:MAX_MEMBERS]),
         )
+
+
+def _digest(event: EntityChanged) -> str:
+    """Give the span of a digest of several changes, which is another alert than the one that it names."""
+    if event.digest_from is None or event.digest_until is None or event.count == 1:
+        return ""
+    return f"{event.digest_from:%Y-%m-%d %H:%M:%S} to {event.digest_until:%Y-%m-%d %H:%M:%S}"
 
 
 def _which(event: EntityChanged) -> str:
@@ -83,6 +93,7 @@ def _which(event: EntityChanged) -> str:
 def _headline(event: EntityChanged) -> str:
     entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
     by = f" by {event.actor_id}" if event.actor_id else ""
+    by += f", the first of {event.count:,} changes in a digest" if _digest(event) else ""
     return f"{entity.capitalize()} {event.entity_alias or event.entity_id or '(no name)'} was {action}{by}".replace(
         " was member ", ": member "
     )
@@ -107,6 +118,7 @@ def _facts(event: EntityChanged) -> dict[str, str]:
         ),
         "Team": event.team_id if event.entity is not Entity.TEAM else None,
         "Fields given": ", ".join(event.changed),
+        "Digest": f"{event.count:,} changes, the first is named; {_digest(event)}" if _digest(event) else None,
         **event.details,
     }
     return {name: value for name, value in facts.items() if value}

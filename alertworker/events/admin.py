@@ -60,7 +60,9 @@ class EntityChanged(Event):
 
     ``entity_id`` is a key's hash, never the key; ``changed`` names the fields that were given, without their values;
     ``details`` are values that may be seen (budgets, models, limits). ``source_host`` is the proxy whose own alerting
-    said so, where it was read back from that; it may be a copy of what the proxy's callback tells.
+    said so, where it was read back from that; it may be a copy of what the proxy's callback tells. Then ``count`` is
+    how many changes it tells of: one that was said so often, or, of a digest between ``digest_from`` and
+    ``digest_until`` (the proxy's local time, taken as UTC), changes of this kind of which it names only the first.
     """
 
     type: Literal["admin.entity.changed"] = "admin.entity.changed"
@@ -75,6 +77,9 @@ class EntityChanged(Event):
     changed: Annotated[tuple[KeylessName, ...], Field(max_length=64)] = ()
     details: KeylessMetadata = Field(default_factory=dict)
     source_host: KeylessName | None = None
+    count: Annotated[Count, Field(ge=1)] = 1
+    digest_from: Moment | None = None
+    digest_until: Moment | None = None
 
 
 class AlertRelayed(Event):

@@ -196,7 +196,7 @@ async def managed() -> None:
     admin = proxy_types.UserAPIKeyAuth(user_id="admin", user_role=proxy_types.LitellmUserRoles.PROXY_ADMIN)
     requests: dict[str, Any] = {
         "generate_key_fn": proxy_types.GenerateKeyRequest(
-            key_alias="app", team_id="t1", max_budget=10.0, models=["gpt-4o"], metadata={"secret": KEY}
+            key_alias="bob's app", team_id="t1", max_budget=10.0, models=["gpt-4o"], metadata={"secret": KEY}
         ),
         "update_key_fn": proxy_types.UpdateKeyRequest(key=KEY, max_budget=20.0),
         "delete_key_fn": proxy_types.KeyRequest(keys=[KEY]),
@@ -233,6 +233,13 @@ BUDGETS: tuple[tuple[Any, str, dict[str, Any]], ...] = (
 )
 
 
+async def managed_twice() -> None:
+    """Do every change twice."""
+    for _ in range(2):
+        await managed()
+        await settled()
+
+
 async def budgets() -> None:
     """Every scope, and a customer's spend."""
     for kind, scope, fields in BUDGETS:
@@ -267,10 +274,15 @@ async def main() -> None:
     )
     LOGGING.startup_event(llm_router=ROUTER, redis_usage_cache=None)
     await run(database_and_tools, calls, outages, models, reports, managed, budgets)
-    digested = ("llm_exceptions", "llm_too_slow", "llm_requests_hanging", "outage_alerts", "db_exceptions")
+    digested = (
+        "llm_exceptions", "llm_too_slow", "llm_requests_hanging", "outage_alerts", "db_exceptions",
+        "new_virtual_key_created", "virtual_key_updated", "virtual_key_deleted",
+        "new_team_created", "team_updated", "team_deleted",
+        "new_internal_user_created", "internal_user_updated", "internal_user_deleted",
+    )  # fmt: skip
     LOGGING.update_values(alert_type_config={kind: {"digest": True, "digest_interval": 0} for kind in digested})
     LOGGING.slack_alerting_instance.internal_usage_cache.flush_cache()
-    await run(database_and_tools, calls, outages)
+    await run(database_and_tools, calls, outages, managed_twice)
     print(json.dumps([kind.value for kind in AlertType]))
 
 

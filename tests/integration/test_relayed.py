@@ -222,3 +222,32 @@ def test_a_change_that_the_callback_tells_covers_litellms_copy(
     ingest(batch(changed(later, entity_alias="app", source_host="p2")), runtime, now=later)
     run_until_quiet(runtime, later)
     assert [message.type.value for message in outbox.sent][2:] == ["virtual_key_blocked", "virtual_key_deleted"]
+
+
+def test_a_digest_of_changes_is_an_alert_of_its_own_that_counts_them_all(runtime: Runtime, outbox: Outbox) -> None:
+    """It names the first, says so, and is told though the callback has just told a change of its type."""
+    ingest(batch(changed(entity_id="a" * 64)), runtime, now=NOW)
+    digest = changed(
+        entity_id="a" * 64,
+        source_host="p1",
+        count=7,
+        digest_from=NOW - timedelta(hours=4),
+        digest_until=NOW - timedelta(hours=1),
+    )
+    ingest(batch(digest), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    one, several = sorted(outbox.sent, key=lambda message: message.total)
+    assert (one.total, one.facts.get("Digest")) == (1, None)
+    assert (several.total, several.members_more) == (7, 6)
+    assert several.headline == f"Key {'a' * 64} was deleted by admin, the first of 7 changes in a digest"
+    span = "2026-11-23 10:02:11 to 2026-11-23 13:02:11"
+    assert several.facts["Digest"] == f"7 changes, the first is named; {span}"
+
+
+def test_a_change_that_litellm_says_three_times_at_once_is_one_alert_of_three(runtime: Runtime, outbox: Outbox) -> None:
+    """Without a digest they are the same change."""
+    ingest(batch(changed(entity_id="a" * 64, source_host="p1", count=3)), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [(message.total, message.facts.get("Digest")) for message in outbox.sent] == [(3, None)]

@@ -19,7 +19,8 @@ from tests.fuzz.targets import NOW, TARGETS
 TEDIOUS = (
     "\n", " ", "\n ", "a-", "a:", "a1/", "//", "/+", "https://", "?", "?a", "token ", "bearer ", "api_key=", "eyJ.",
     "sk-", "-----BEGIN A-----", "\n\n*Alerting Metadata*: \n", "\n\n*Alerting Metadata*: \na: `b",
-    "\n\nProxy URL: `x`\n", "\nMessages: `[{'a", "\nModel: x", "\nA: `b`", "`", "x='", "x=[", "[Num Alerts: 1] ",
+    "\n\nProxy URL: `x`\n", "\nMessages: `[{'a", "\nModel: x", "\nA: `b`", "`",
+    "x='", "x=[", 'x="', "x=['", "x=['\\\"]", "x=[\\'", "x='\\", "[Num Alerts: 1] ",
     "\n\n🪢 Langfuse Trace: `https://a", "\nLevel: `High`", "\ncreated_by_user_id: `a",
 )  # fmt: skip
 
@@ -60,9 +61,9 @@ def seconds(read: Callable[[int], object], size: int) -> float:
     return time.thread_time() - begun
 
 
-def slack(kind: str, piece: str, size: int) -> bytes:
+def slack(kind: str, piece: str, size: int, *, begin: str = "") -> bytes:
     """Write a text of a size that repeats a piece."""
-    head = f"Alert type: `{kind}`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: "
+    head = f"Alert type: `{kind}`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: {begin}"
     return json.dumps({"text": head + piece * (size // len(piece))}, ensure_ascii=False).encode()
 
 
@@ -72,6 +73,7 @@ def test_the_time_to_read_grows_with_the_size_and_not_its_square(piece: str) -> 
     readers: list[Callable[[int], object]] = [
         lambda size: read_slack(slack("llm_exceptions", piece, size), now=NOW),
         lambda size: read_slack(slack("virtual_key_updated", piece, size), now=NOW),
+        lambda size: read_slack(slack("virtual_key_updated", piece, size, begin="*Arguments passed:*\n"), now=NOW),
         lambda size: without_secrets(piece * (size // len(piece))),
         lambda size: scrub(piece * (size // len(piece)), []),
     ]

@@ -29,9 +29,15 @@ MANAGEMENT: Final = {
 _ACTOR: Final = re.compile(r"^created_by_(user_id|user_role|key_alias): `([^`\n]*)`$", re.MULTILINE)
 #: For whom the actor says to have done it (the header ``litellm-changed-by``).
 _CHANGED_BY: Final = re.compile(r"^litellm_changed_by: `([^`\n]*)`$", re.MULTILINE)
-#: ``field=value`` in a printed model; a value that is a text, a number or a flat list.
-_ARGUMENT: Final = re.compile(r"(?<![\w.])([a-z_][a-z0-9_]{0,63})=('[^'\n]*'|\[[^\[\]\n]*\]|[\w.<:-]+)")
-_QUOTED: Final = re.compile(r"'([^'\n]*)'")
+#: A text as Python prints it: in double quotes where it holds an apostrophe, with backslashes where it holds both.
+_TEXT: Final = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+#: ``field=value`` in a printed model; a value that is a text, a number or a flat list. Only a text may hold a
+#: backslash, so that at most three attempts read the same characters, and time grows with the length alone.
+_ARGUMENT: Final = re.compile(
+    rf"""(?<![\w.])([a-z_][a-z0-9_]{{0,63}})=({_TEXT}|\[(?:{_TEXT}|[^\[\]\n'"\\])*+\]|[\w.<:-]+)"""
+)
+_QUOTED: Final = re.compile(_TEXT)
+_ESCAPED: Final = re.compile(r"""\\(['"\\])""")
 #: Fields whose values may be seen.
 SHOWN: Final = frozenset(
     ("budget_duration", "max_budget", "models", "rpm_limit", "soft_budget", "tpm_limit", "user_role")
@@ -63,7 +69,7 @@ def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) 
     on_behalf = _CHANGED_BY.search(arguments)
     more = {"and": ", ".join(ids[1:] or aliases[1:])} if len(ids) > 1 or len(aliases) > 1 else {}
     more |= {"changed by": on_behalf[1]} if on_behalf and on_behalf[1] not in ("None", "") else {}
-    more |= {field: given[field].strip("'") for field in sorted(given) if field in SHOWN}
+    more |= {field: _unquoted(given[field]) for field in sorted(given) if field in SHOWN}
     return EntityChanged(
         occurred_at=now,
         entity=entity,
@@ -84,7 +90,12 @@ def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
     """Give what the first of these fields holds that holds something: one value, or each of a list."""
     for field in fields:
         value = given.get(field, "")
-        found = _QUOTED.findall(value) or [value.strip("[]")]
+        found = [_unquoted(text) for text in _QUOTED.findall(value)] or [value.strip("[]")]
         if any(found):
             return [item[:MAX_NAME] for item in found if item]
     return []
+
+
+def _unquoted(value: str) -> str:
+    """Give a printed text as it was, but for characters that Python spells out; anything else as it is."""
+    return _ESCAPED.sub(r"\1", value[1:-1]) if _QUOTED.fullmatch(value) else value

@@ -97,8 +97,11 @@ def read_slack(
     else:
         kind, rest, times = named or head["type"], head["rest"], int(head["times"] or 1)
     fields, message, metadata = _parts(rest if head is not None else f"\n{rest}")
+    count = max(1, min(_number(fields.get("Count")) * times, MAX_COUNT))
+    digest_from, digest_until = _moment(fields.get("Start")), _moment(fields.get("End"))
     if kind in MANAGEMENT:
-        return entity_changed(kind, message, now=now, host=host)
+        change = entity_changed(kind, message, now=now, host=host)
+        return change.model_copy(update={"count": count, "digest_from": digest_from, "digest_until": digest_until})
     trace = _TRACE.search(message)
     message = _bounded(message[: trace.start()] if trace else message)
     message = _MADE_AT.sub("", message if show_messages else _without_messages(message))
@@ -107,7 +110,6 @@ def read_slack(
         metadata = {key: without_secrets(value) for key, value in metadata.items()}
     if kind == "outage_alerts" and "*Region Name:*" in message:
         kind = "region_outage_alerts"
-    count = _number(fields.get("Count")) * times
     headline, facts, details = _message(message)
     return AlertRelayed(
         occurred_at=now,
@@ -117,10 +119,10 @@ def read_slack(
         text=details,
         facts=facts | ({"Langfuse trace": trace[1]} if trace and len(facts) < MAX_ITEMS else {}),
         metadata=metadata,
-        count=min(max(count, 1), MAX_COUNT),
+        count=count,
         source_host=name(host),
-        digest_from=_moment(fields.get("Start")),
-        digest_until=_moment(fields.get("End")),
+        digest_from=digest_from,
+        digest_until=digest_until,
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import EVENT, Action, AlertRelayed, BudgetReported, BudgetScope, Entity, EntityChanged, Event
+from alertworker.integrations.litellm.management import MANAGEMENT
 from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -141,6 +142,50 @@ def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
     assert event.entity_id is not None
     assert event.details == {"and": "a" * 64, "changed by": "carol"}
     assert KEY not in event.model_dump_json()
+
+
+def change(
+    arguments: str, *, kind: str = "virtual_key_updated", head: str = "\nTimestamp: `14:02:11`"
+) -> EntityChanged:
+    """Read a change that was made with these arguments."""
+    event = read(
+        f"Alert type: `{kind}`{head}\n\nMessage: `Event`\n*Action Done by:*\ncreated_by_user_id: `admin`\n"
+        f"\n*Arguments passed:*\ndata: `{arguments}`\nlitellm_changed_by: `None`\n"
+    )
+    assert isinstance(event, EntityChanged)
+    return event
+
+
+@pytest.mark.parametrize("kind", MANAGEMENT)
+def test_a_digest_of_changes_counts_them_all(kind: str) -> None:
+    """Of every type; LiteLLM names the first of them."""
+    span = "\nStart: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`"
+    event = change("keys=['k']", kind=kind, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
+
+    assert (event.entity, event.action) == MANAGEMENT[kind]
+    assert (event.count, event.actor_id) == (7, "admin")
+    assert event.digest_from == datetime(2026, 11, 23, 10, tzinfo=UTC)
+    assert event.digest_until == datetime(2026, 11, 23, 14, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", MANAGEMENT)
+def test_a_change_that_litellm_squashed_counts_as_often(kind: str) -> None:
+    """The same text several times within five seconds."""
+    event = read(f"[Num Alerts: 3]\n\nAlert type: `{kind}`\nLevel: `High`\nTimestamp: `1`\n\nMessage: `Event`\n")
+
+    assert isinstance(event, EntityChanged)
+    assert (event.count, event.digest_from) == (3, None)
+
+
+@given(st.text(alphabet="ab ='\"\\[],", min_size=1, max_size=20))
+def test_a_name_is_read_as_it_is_whatever_quotes_it_holds(alias: str) -> None:
+    """Python prints an apostrophe in double quotes, and both kinds with backslashes."""
+    event = change(f"key_alias={alias!r} key_aliases=None team_id='t1' models={[alias, 'm']!r} max_budget=1.0")
+
+    assert (event.entity_alias, event.team_id) == (alias, "t1")
+    assert event.changed == ("key_alias", "max_budget", "models", "team_id")
+    assert event.details == {"max_budget": "1.0", "models": repr([alias, "m"])}
+    assert change(f"key_aliases={[alias, 'm']!r}", kind="virtual_key_deleted").entity_alias == alias
 
 
 def test_the_link_to_a_trace_is_a_fact() -> None:
