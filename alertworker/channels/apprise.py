@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import SecretStr, field_validator
 
 from alertworker.channels.base import BaseChannel
-from alertworker.channels.config import ChannelConfig
+from alertworker.channels.config import PacedConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, named, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.messages import MAX_ENTRIES, Message
@@ -26,7 +26,7 @@ _TIMEOUT: Final = 15
 logging.getLogger("apprise").addFilter(lambda _record: False)
 
 
-class AppriseConfig(ChannelConfig):
+class AppriseConfig(PacedConfig):
     """An Apprise address (https://appriseit.com/services/), which is a secret; wants ``alertworker[apprise]``."""
 
     kind: Literal["apprise"] = "apprise"
@@ -53,6 +53,7 @@ class AppriseChannel(BaseChannel):
 
     def __init__(self, config: AppriseConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def render(self, message: Message) -> str:

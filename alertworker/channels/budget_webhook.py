@@ -58,6 +58,7 @@ class BudgetWebhook(BaseChannel):
 
     def __init__(self, config: BudgetWebhookConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
         self.tracks_spend = config.spend_tracked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from alertworker.channels import guard
+from alertworker.ports import Pace
 
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
@@ -41,7 +43,29 @@ class ChannelConfig(BaseModel):
     name: str
 
 
-class NetworkConfig(ChannelConfig):
+class PaceConfig(BaseModel):
+    """How fast a receiver may be sent to: one message each ``interval`` seconds, after ``burst`` at once.
+
+    What is not given is the vendor's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    interval: Annotated[float, Field(ge=0, le=3_600)] | None = None
+    burst: Annotated[int, Field(ge=1, le=1_000)] | None = None
+
+
+class PacedConfig(ChannelConfig):
+    """A channel whose receiver may take messages faster than its vendor, or must be spared."""
+
+    pace: PaceConfig = PaceConfig()
+
+    def paced(self, vendor: Pace) -> Pace:
+        """Give the vendor's pace with what is said here in its place."""
+        return replace(vendor, **self.pace.model_dump(exclude_none=True))
+
+
+class NetworkConfig(PacedConfig):
     """A channel that connects to somewhere. ``allowed_networks`` and ``allowed_hosts`` are private and ours."""
 
     allowed_networks: Networks = ()

@@ -76,6 +76,7 @@ class Discord(BaseChannel):
 
     def __init__(self, config: DiscordConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def render(self, message: Message) -> str:

@@ -66,6 +66,7 @@ class Email(BaseChannel):
 
     def __init__(self, config: EmailConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def render(self, message: Message) -> str:

@@ -47,6 +47,7 @@ class PagerDuty(BaseChannel):
 
     def __init__(self, config: PagerDutyConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def takes(self, message: Message, /) -> bool:

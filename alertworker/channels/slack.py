@@ -62,6 +62,7 @@ class Slack(BaseChannel):
 
     def __init__(self, config: SlackConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def render(self, message: Message) -> str:

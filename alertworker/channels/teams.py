@@ -57,6 +57,7 @@ class Teams(BaseChannel):
 
     def __init__(self, config: TeamsConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
 
     def render(self, message: Message) -> str:

@@ -107,6 +107,7 @@ class Webhook(BaseChannel):
 
     def __init__(self, config: WebhookConfig) -> None:
         self.name = config.name
+        self.pace = config.paced(self.pace)
         self._config = config
         self._signers = [Signer(secret.get_secret_value()) for secret in config.secrets]
 

@@ -47,12 +47,16 @@ class Destinations:
     def add(self, fields: dict[str, Any]) -> str:
         """Take a channel, named after its kind and secret unless it has a name; equal ones are one channel.
 
+        A pace that is given once is that of the channel, wherever else it is named.
+
         Raises:
             NameTaken: the name is that of a channel with other fields.
         """
         name = fields.get("name") or channel_name(str(fields["kind"]), _identity(fields))
-        wanted = {**fields, "name": name}
-        taken = self.channels.setdefault(name, wanted)
+        taken = self.channels.setdefault(name, {**fields, "name": name})
+        if "pace" in fields:
+            taken.setdefault("pace", fields["pace"])
+        wanted = {"pace": taken.get("pace"), **fields, "name": name}
         if other := [key for key in {**taken, **wanted} if taken.get(key) != wanted.get(key)]:
             raise NameTaken(
                 f"there is a channel {name!r} already, with another {' and '.join(other)}; give one of them another "
@@ -227,7 +231,7 @@ def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list
 
 
 def _identity(fields: dict[str, Any]) -> str:
-    secretive = {key: value for key, value in fields.items() if key not in ("kind", "name")}
+    secretive = {key: value for key, value in fields.items() if key not in ("kind", "name", "pace")}
     return str(secretive["url"]) if set(secretive) == {"url"} else repr(sorted(secretive.items()))
 
 
