@@ -21,7 +21,8 @@ class Route:
     """A node: what it wants, where that goes, and its children, which are asked first.
 
     ``receiver`` of ``None`` means the parent's; an empty string nobody. ``active`` and ``mute`` are the time intervals
-    in which the node speaks, or does not. Intervals are in seconds; ``None`` means the parent's.
+    in which the node speaks, or does not. Intervals are in seconds; ``None`` means the type's own, and the parent's
+    where the type has none.
     """
 
     matchers: tuple[Matcher, ...] = ()
@@ -64,7 +65,11 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The tree with all it refers to: the types that are on, receivers and their channels, seconds by type."""
+    """The tree with all it refers to: the types that are on, receivers and their channels, seconds by type.
+
+    ``digests`` and ``repeats`` are a type's own group and repeat intervals. They come before what a route inherits, and
+    before what the root says, which is what all routes inherit; a route that takes the alert and says its own wins.
+    """
 
     root: Route
     receivers: Mapping[str, tuple[str, ...]]
@@ -82,14 +87,20 @@ class Router:
 
     def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
         """Decide where an alert goes, each channel once; the root takes what none of its children takes."""
-        group_interval = self.digests.get(alert_type, self.group_interval)
-        repeat_interval = self.repeats.get(alert_type, self.repeat_interval)
+        digest, repeat = self.digests.get(alert_type), self.repeats.get(alert_type)
+        usual = _Place("", digest or self.group_interval, repeat or self.repeat_interval)
         if alert_type not in self.types:
-            return Decision(group_interval=group_interval, repeat_interval=repeat_interval)
-        inherited = _Place("", group_interval, repeat_interval)
-        places = self._walk(self.root, labels, inherited, now)
+            return Decision(group_interval=usual.group_interval, repeat_interval=usual.repeat_interval)
+        places = [
+            replace(
+                place,
+                group_interval=(node is not self.root and node.group_interval) or digest or place.group_interval,
+                repeat_interval=(node is not self.root and node.repeat_interval) or repeat or place.repeat_interval,
+            )
+            for node, place in self._walk(self.root, labels, usual, now)
+        ]
         if labels.get(OWN_RECEIVER, "") in self.receivers:
-            places.append(replace(inherited, receiver=labels[OWN_RECEIVER]))
+            places.append(replace(usual, receiver=labels[OWN_RECEIVER]))
         speaking = [name for place in places if place.speaks for name in self.receivers.get(place.receiver, ())]
         silent = [name for place in places if not place.speaks for name in self.receivers.get(place.receiver, ())]
         return Decision(
@@ -107,20 +118,23 @@ class Router:
         receivers = _possible(self.root, {"alert_type": alert_type.value}, "")
         return tuple(dict.fromkeys(name for receiver in receivers for name in self.receivers.get(receiver, ())))
 
-    def _walk(self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime) -> list[_Place]:
+    def _walk(
+        self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime
+    ) -> list[tuple[Route, _Place]]:
+        """Give the nodes that take the alert, each with what it says itself or inherits."""
         own = _Place(
             parent.receiver if node.receiver is None else node.receiver,
             node.group_interval or parent.group_interval,
             node.repeat_interval or parent.repeat_interval,
             node.speaks(now, zone=self.zone),
         )
-        found: list[_Place] = []
+        found: list[tuple[Route, _Place]] = []
         for child in node.routes:
             if all_pass(child.matchers, labels):
                 found += self._walk(child, labels, own, now)
                 if not child.goes_on:
                     return found
-        return found or [own]
+        return found or [(node, own)]
 
 
 def _asked(node: Route) -> Iterator[str]:

@@ -188,6 +188,34 @@ def test_intervals_are_those_of_the_node_and_types_have_digests() -> None:
     assert ROUTER.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).group_interval == 86_400
 
 
+@pytest.mark.parametrize(
+    ("labels", "intervals"),
+    [
+        ({}, (86_400, 7_200)),
+        ({"team": "a"}, (86_400, 7_200)),
+        ({"team": "a", "model": "x"}, (86_400, 7_200)),
+        ({"team": "a", "model": "y"}, (30, 40)),
+    ],
+)
+def test_a_types_own_intervals_come_before_those_that_are_inherited(
+    labels: dict[str, str], intervals: tuple[float, float]
+) -> None:
+    """The root's, or another parent's, are for types without; the route that takes the alert wins with its own."""
+    children = (
+        Route((parse('model="x"'),)),
+        Route((parse('model="y"'),), group_interval=30.0, repeat_interval=40.0),
+    )
+    team = Route((parse('team="a"'),), routes=(*children, Route()), group_interval=50.0, repeat_interval=60.0)
+    root = Route(receiver="default", routes=(team,), group_interval=70.0, repeat_interval=80.0)
+    router = replace(ROUTER, root=root, repeats={AlertType.LLM_TOO_SLOW: 7_200.0})
+
+    decision = router.decide(AlertType.LLM_TOO_SLOW, labels, now=NOW)
+    assert (decision.group_interval, decision.repeat_interval) == intervals
+    other = router.decide(AlertType.LLM_EXCEPTIONS, labels, now=NOW)
+    inherited = {0: (70, 80), 1: (50, 60), 2: intervals if "y" in labels.values() else (50, 60)}[len(labels)]
+    assert (other.group_interval, other.repeat_interval) == inherited
+
+
 def test_a_type_that_is_off_goes_nowhere() -> None:
     """Whatever the tree says."""
     router = replace(ROUTER, types=frozenset({AlertType.LLM_TOO_SLOW}))
