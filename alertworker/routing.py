@@ -137,6 +137,11 @@ class Router:
         return found or [(node, own)]
 
 
+def reached_receivers(root: Route) -> frozenset[str]:
+    """Name the receivers that some alert can go to by a tree, whatever types are on."""
+    return frozenset(name for kind in AlertType for name in _possible(root, {"alert_type": kind.value}, ""))
+
+
 def _asked(node: Route) -> Iterator[str]:
     for matcher in node.matchers:
         yield matcher.label

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,10 +21,13 @@ _RELAY: Final = "/integrations/litellm/"
 _BUDGET_FORM: Final = ("format", "spend_tracked")
 #: The receiver that takes what no route takes.
 DEFAULT: Final = "default"
+#: The chat that is ours alone, where the proxy's variable is to point at our relay.
+_OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
+_LEFT: Final = f"leave it to the proxy and set {_OURS}, which comes before it, to the chat itself"
 #: Variables that hold a chat's address, with LiteLLM's word for it in ``alerting``, and what it speaks where the
 #: address itself does not tell.
 _CHATS: Final = (
-    ("slack", "ALERTWORKER_SLACK_WEBHOOK_URL", "slack"),
+    ("slack", _OURS, "slack"),
     ("slack", "SLACK_WEBHOOK_URL", "slack"),
     ("slack", "ALERTING_WEBHOOK_URL", "slack"),
     ("ms_teams", "MS_TEAMS_WEBHOOK_URL", "ms_teams"),
@@ -109,13 +113,12 @@ def chat(url: str, otherwise: str = "slack") -> dict[str, Any]:
     return {"kind": recognize(url) or otherwise, "url": url}
 
 
-def refuse_loop(url: object, where: str, sources: Sources) -> None:
-    """Note a problem where an address is our own relay."""
-    if isinstance(url, str) and _RELAY in url:
-        sources.problems.append(
-            f"{where}: is our own relay, so that every alert would come back; name the chat itself, for instance in "
-            "ALERTWORKER_SLACK_WEBHOOK_URL, and leave LiteLLM's variables to the proxy"
-        )
+def is_loop(url: object, where: str, sources: Sources, remedy: str = "name the chat itself") -> bool:
+    """Tell whether an address is our own relay, and note a problem where it is."""
+    loops = isinstance(url, str) and _RELAY in url
+    if loops:
+        sources.problems.append(f"{where}: is our own relay, so that every alert would come back; {remedy}")
+    return loops
 
 
 def resolve(item: Any, where: str, sources: Sources) -> str | None:
@@ -133,6 +136,16 @@ def resolve(item: Any, where: str, sources: Sources) -> str | None:
     return value
 
 
+def _without(word: str, alerting: Any) -> str:
+    """Say how what a variable of LiteLLM's holds is left to the proxy."""
+    rest = [
+        one
+        for one in (alerting if isinstance(alerting, list) else dict.fromkeys(chat for chat, _, _ in _CHATS))
+        if one != word
+    ]
+    return f"leave it to the proxy and write alerting: {json.dumps(rest)} under alertworker:, where {word} is not named"
+
+
 def _typed(kind: str) -> Route:
     return Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind)
 
@@ -148,7 +161,8 @@ def _budget_webhook(found: Destinations, sources: Sources, alerting: Any) -> lis
         found.warnings.append("alerting names webhook but WEBHOOK_URL is not set; set it or take the word out")
         return []
     sources.origins["webhook"] = origin
-    refuse_loop(url, origin, sources)
+    if is_loop(url, origin, sources, _without("webhook", alerting)):
+        return []
     name = channel_name("budget_webhook", url)  # also in another form it is the same channel
     return [found.add({**_budget_form(sources), "kind": "budget_webhook", "name": name, "url": url})]
 
@@ -225,8 +239,11 @@ def _default_chats(found: Destinations, sources: Sources, alerting: Any) -> list
         if url:
             taken.add(word)
             sources.origins[f"default_{word}"] = origin
-            refuse_loop(url, origin, sources)
-            names.append(found.add(chat(url, otherwise)))
+            ours = (
+                "name the chat itself" if variable == _OURS else _LEFT if word == "slack" else _without(word, alerting)
+            )
+            if not is_loop(url, origin, sources, ours):
+                names.append(found.add(chat(url, otherwise)))
     return names
 
 
@@ -241,6 +258,7 @@ def _per_type(sources: Sources) -> dict[str, list[str]]:
     if not isinstance(mapping, dict):
         sources.problems.append(f"{origin}: must map alert types to addresses, not be a {type(mapping).__name__}")
         return {}
+    remedy = "name the chat itself, under alertworker: where LiteLLM's own addresses are to stay"
     known = [kind.value for kind in AlertType]
     urls: dict[str, list[str]] = {}
     for kind, given in mapping.items():
@@ -249,7 +267,7 @@ def _per_type(sources: Sources) -> dict[str, list[str]]:
             continue
         items = given if isinstance(given, list) else [given]
         resolved = [resolve(item, f"{origin}.{kind}", sources) for item in items]
-        urls[kind] = [url for url in resolved if url is not None]
-        for url in urls[kind]:
-            refuse_loop(url, f"{origin}.{kind}", sources)
+        urls[kind] = [
+            url for url in resolved if url is not None and not is_loop(url, f"{origin}.{kind}", sources, remedy)
+        ]
     return {kind: found for kind, found in urls.items() if found}

@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from alertworker.alerts import OURS, AlertType
-from alertworker.channels import KINDS, ChannelConfig
+from alertworker.channels import KINDS, ChannelConfig, EmailConfig
 from alertworker.channels.config import NetworkConfig
+from alertworker.channels.owners import domains
 from alertworker.errors import AlertWorkerError
+from alertworker.routing import reached_receivers
 from alertworker.settings.destinations import Destinations, compile_litellm, resolve
 from alertworker.settings.model import AlertingArgs, Settings
 from alertworker.settings.routes import compile_own
@@ -45,8 +47,9 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     found = compile_litellm(sources)
     found.warnings += _misspelt(sources)
     fields["inhibitions"] = compile_own(sources, found)
-    fields |= {"receivers": found.receivers, "tree": found.route, "warnings": found.warnings}
     fields["channels"] = _channels(found, sources)
+    found.warnings += _unreached(found, fields["channels"])
+    fields |= {"receivers": found.receivers, "tree": found.route, "warnings": found.warnings}
     return _validated({name: value for name, value in fields.items() if value is not None}, sources)
 
 
@@ -62,6 +65,23 @@ def _channels(found: Destinations, sources: Sources) -> list[ChannelConfig]:
                 where = ".".join(str(part) for part in problem["loc"])
                 sources.problems.append(f"channel {name}: {where}: {_wrong(problem, config)}")
     return channels
+
+
+def _unreached(found: Destinations, channels: list[ChannelConfig]) -> list[str]:
+    """Warn of channels that the tree never leads to: one of our own leaves out whatever LiteLLM's words had."""
+    reached = {name for receiver in reached_receivers(found.route) for name in found.receivers.get(receiver, ())}
+    warnings = []
+    for channel in channels:
+        writes_to_owners = isinstance(channel, EmailConfig) and domains(channel)
+        if channel.name in reached or channel.kind == "console" or writes_to_owners:
+            continue
+        receivers = " or ".join(name for name, names in found.receivers.items() if channel.name in names)
+        if receivers:
+            remedy = f"name its receiver ({receivers}) there, or as alert_receiver in a team's or key's metadata"
+        else:
+            remedy = "a receiver of yours has taken its receiver's name; rename yours"
+        warnings.append(f"channel {channel.name}: no route leads to it; {remedy}")
+    return warnings
 
 
 def _master_key(sources: Sources) -> str | None:

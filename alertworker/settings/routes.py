@@ -12,7 +12,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.inhibitions import Inhibition
 from alertworker.matchers import Matcher, parse
 from alertworker.routing import Route
-from alertworker.settings.destinations import Destinations, NameTaken, refuse_loop, resolve
+from alertworker.settings.destinations import Destinations, NameTaken, is_loop, resolve
 from alertworker.settings.sources import Sources, nearest
 from alertworker.time_intervals import (
     TimeInterval,
@@ -110,7 +110,8 @@ def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
     fields = {
         key: _resolved(value, f"{where}.{key}", reader.sources) for key, value in reader.mapping(raw, where).items()
     }
-    refuse_loop(fields.get("url"), f"{where}.url", reader.sources)
+    if is_loop(fields.get("url"), f"{where}.url", reader.sources):
+        return None
     kind = fields.get("kind") or recognize(str(fields.get("url", "")))
     if kind not in KINDS:
         known = ", ".join(sorted(KINDS))
@@ -156,6 +157,7 @@ def _route(value: Any, where: str, reader: _Reader) -> Route:
     known = list(reader.found.receivers)
     if receiver not in (None, "", *known):
         reader.problem(f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), known)}")
+        receiver = None
     return Route(
         matchers=_matchers(node.get("matchers"), f"{where}.matchers", reader),
         receiver=receiver,

@@ -392,27 +392,6 @@ def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, w
     assert all(word in reported for word in words), reported
 
 
-def test_a_name_is_one_channels(tmp_path: Path) -> None:
-    """Two that share it would go to the first one's address; equal ones are one, also in two receivers."""
-    text = """
-alertworker:
-  receivers:
-    - {name: x, channels: [{kind: slack, name: chat, url: "https://hooks.slack.com/services/T0/B0/canary"}]}
-    - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
-  route: {receiver: x, routes: [{receiver: y}]}
-"""
-    told = problems(tmp_path, text % ("ms_teams", "canary2"))
-    assert "receivers[1].channels[0].name: there is a channel 'chat' already, with another kind and url" in told
-    assert "give one of them another name" in told
-    assert "canary" not in told
-    assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
-
-
-def test_a_root_that_is_for_nobody_says_so(tmp_path: Path) -> None:
-    """With an empty text, which is no mistake."""
-    assert route(load(tmp_path, 'alertworker: {route: {receiver: ""}}'), AlertType.LLM_EXCEPTIONS) == ()
-
-
 def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:
     """By every channel; a neighbour's address without is refused, and the error does not name it."""
     text = """
@@ -440,33 +419,6 @@ alertworker:
     assert load(tmp_path, text).allowed_hosts == ("chat.corp",)
     assert "url" in problems(tmp_path, text.replace("//chat.corp", "//other.corp"))
     assert "allowed_networks" in problems(tmp_path, text.replace("Chat.corp", "10.1.2.3"))
-
-
-@pytest.mark.parametrize("variable", ["SLACK_WEBHOOK_URL", "MS_TEAMS_WEBHOOK_URL", "ALERTWORKER_SLACK_WEBHOOK_URL"])
-def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable: str) -> None:
-    """Every alert would come back as an alert; the variable is named, and what to do."""
-    relay = "http://127.0.0.1:4010/integrations/litellm/slack/db_exceptions?key=canary"
-
-    text = problems(tmp_path, "", {variable: relay})
-    assert f"environment {variable}: is our own relay" in text
-    assert "canary" not in text
-    mapped = f"general_settings: {{alert_to_webhook_url: {{db_exceptions: '{relay}'}}}}"
-    assert "alert_to_webhook_url.db_exceptions: is our own relay" in problems(tmp_path, mapped)
-    receiver = f"alertworker: {{receivers: [{{name: a, channels: [{{kind: slack, url: '{relay}'}}]}}]}}"
-    assert "channels[0].url: is our own relay" in problems(tmp_path, receiver)
-
-
-def test_the_proxys_variable_may_point_at_the_relay_where_ours_is_set(tmp_path: Path) -> None:
-    """Both read the same environment, and nothing goes round."""
-    environ = {
-        "SLACK_WEBHOOK_URL": "http://127.0.0.1:4010/integrations/litellm/slack",
-        "ALERTWORKER_SLACK_WEBHOOK_URL": HOOK,
-    }
-
-    settings = load(tmp_path, "", environ)
-
-    assert [channel.kind for channel in settings.channels] == ["slack"]
-    assert route(settings, AlertType.DB_EXCEPTIONS) == (settings.channels[0].name,)
 
 
 SMTP = {

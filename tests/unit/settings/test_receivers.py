@@ -1,0 +1,62 @@
+"""Receivers and trees of one's own: one name is one channel, and what a tree leaves out is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alertworker.alerts import AlertType
+from alertworker.settings.destinations import channel_name
+from tests.unit.settings.test_settings import HOOK, OTHER, load, problems, route
+
+LITELLMS = f"""
+general_settings:
+  alerting: [slack, webhook]
+  alert_to_webhook_url: {{llm_exceptions: "{OTHER}"}}
+"""
+WEBHOOK = "https://receiver.example/x"
+
+
+def test_a_name_is_one_channels(tmp_path: Path) -> None:
+    """Two that share it would go to the first one's address; equal ones are one, also in two receivers."""
+    text = """
+alertworker:
+  receivers:
+    - {name: x, channels: [{kind: slack, name: chat, url: "https://hooks.slack.com/services/T0/B0/canary"}]}
+    - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
+  route: {receiver: x, routes: [{receiver: y}]}
+"""
+    told = problems(tmp_path, text % ("ms_teams", "canary2"))
+    assert "receivers[1].channels[0].name: there is a channel 'chat' already, with another kind and url" in told
+    assert "give one of them another name" in told
+    assert "canary" not in told
+    assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
+
+
+def test_a_root_that_is_for_nobody_says_so(tmp_path: Path) -> None:
+    """With an empty text, which is no mistake."""
+    assert route(load(tmp_path, 'alertworker: {route: {receiver: ""}}'), AlertType.LLM_EXCEPTIONS) == ()
+
+
+def test_channels_that_no_route_leads_to_are_warned_of(tmp_path: Path) -> None:
+    """A tree of one's own leaves out LiteLLM's words, but for the default chats."""
+    environ = {"SLACK_WEBHOOK_URL": HOOK, "WEBHOOK_URL": WEBHOOK}
+    assert load(tmp_path, LITELLMS, environ).warnings == ()
+
+    settings = load(tmp_path, LITELLMS + "alertworker: {route: {receiver: default}}\n", environ)
+    left = {channel_name("slack", OTHER): "llm_exceptions", channel_name("budget_webhook", WEBHOOK): "budget_alerts"}
+    assert set(settings.warnings) == {
+        f"channel {name}: no route leads to it; name its receiver ({receiver}) there, or as alert_receiver in a team's "
+        "or key's metadata"
+        for name, receiver in left.items()
+    }
+
+
+def test_what_litellms_words_had_can_be_named_in_a_tree(tmp_path: Path) -> None:
+    """Then nothing is left out; a receiver that takes such a name is told of."""
+    environ = {"SLACK_WEBHOOK_URL": HOOK, "WEBHOOK_URL": WEBHOOK}
+    tree = "{receiver: default, routes: [{receiver: llm_exceptions, continue: true}, {receiver: budget_alerts}]}"
+    assert load(tmp_path, f"{LITELLMS}alertworker: {{route: {tree}}}\n", environ).warnings == ()
+
+    taken = f"alertworker: {{receivers: [{{name: default, channels: [{{url: '{OTHER}'}}]}}]}}"
+    (warning,) = load(tmp_path, taken, {"SLACK_WEBHOOK_URL": HOOK}).warnings
+    assert warning.endswith("a receiver of yours has taken its receiver's name; rename yours")
