@@ -43,6 +43,8 @@ _MAX_TABLE: Final = 2_800
 
 #: https://api.slack.com/reference/surfaces/formatting#escaping: these three, and nothing else, are control characters.
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+#: Words that no chat makes anything else of.
+_WORDS: Final = re.compile(r"[A-Za-z0-9 /]+: (?=.)")
 _MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
 
 
@@ -97,7 +99,7 @@ def plain(message: Message) -> str:
         f"Level: `{message.severity.value}`",
         f"Timestamp: `{message.at.isoformat(timespec='seconds')}`",
         "",
-        f"Message: {sign(message)} `{_line(message.headline, _MAX_HEADLINE)}`",
+        f"Message: {_headline(message)} {sign(message)}",
         counted(message),
     ]
     foot = [f"Alert: `{message.alert_id}`"]
@@ -112,6 +114,14 @@ def plain(message: Message) -> str:
         (f"*Alerting Metadata*: \n{_name(name)}: {_code(value)}" for name, value in message.metadata.items()),
     )
     return "\n".join(fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
+
+
+def _headline(message: Message) -> str:
+    """Give it as LiteLLM does, so that filters match: the words before a colon bare, the rest, or all, as code."""
+    line = _line(message.headline, _MAX_HEADLINE)
+    words = _WORDS.match(line)
+    start = words.end() if words else 0
+    return f"{line[:start]}`{line[start:] or ' '}`"
 
 
 def _bold(text: str) -> str:

@@ -54,11 +54,10 @@ def describe(
     """
     last = max(events, key=lambda event: event.occurred_at)
     level = "Major" if verdict.level is Level.MAJOR else "Minor"
-    outage = "outage" if target.deployment_id else "region outage"
     return replace(
         _bare(target, datetime.fromtimestamp(verdict.since, UTC)),
         severity=Severity.HIGH if verdict.level is Level.MAJOR else Severity.MEDIUM,
-        headline=f"{level} {outage}: {_name(target, last)}",
+        headline=f"{level} Service Outage: {_name(target, last)}",
         last_at=last.occurred_at,
         count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
@@ -131,7 +130,7 @@ def _bare(target: Target, since: datetime) -> Alert:
 
 def _name(target: Target, event: AttemptFailed) -> str:
     if not target.deployment_id:
-        return f"{target.provider} {target.region}"
+        return f"region {target.region} ({target.provider})"
     model = event.model_group or event.model
     return f"{target.deployment_id} ({model})" if model else target.deployment_id
 

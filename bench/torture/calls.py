@@ -27,7 +27,7 @@ OUTAGES: Final = Setup(("outage_alerts",), ("fast", ALONE, BUSY))
 LIST_CAP: Final = Setup(("outage_alerts",), (CAPPED,), {"alerting_args": {"major_outage_alert_threshold": 20}})
 STREAMS: Final = Setup(("llm_requests_hanging",), (STALLS, DRIPS))
 HUNG: Final = Setup(("llm_requests_hanging",), (HANGS,))
-_LEVEL: Final = re.compile(r"\b(Minor|Major) (?:Service |region )?[Oo]utage")
+_LEVEL: Final = re.compile(r"\b(Minor|Major) Service Outage")
 HANGING: Final = "Requests are hanging"
 
 

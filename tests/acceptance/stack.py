@@ -53,7 +53,7 @@ class Stack:
     @property
     def env(self) -> dict[str, str]:
         """Give the environment of every process."""
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
         return {
             **keep,
             "PYTHONUNBUFFERED": "1",

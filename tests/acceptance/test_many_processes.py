@@ -82,7 +82,7 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
     models = ["fast-0"] * 60 + ["status-503"] * 40
     Random(3).shuffle(models)
     statuses = fleet.ask(models)
-    major, *_ = fleet.slack.wait_for("Major outage", seconds=60)
+    major, *_ = fleet.slack.wait_for("Major Service Outage", seconds=60)
     wait_for_rows(
         fleet.stack, "SELECT SUM(requests) FROM spend WHERE dimension = 'model' AND entity = 'fast-0'", [(60,)], 30
     )
@@ -90,8 +90,8 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
 
     assert statuses.count(200) == 60
     assert "(status-503)" in major.text
-    assert len({post.notification_id for post in fleet.slack.taken("Major outage")}) == 1
-    assert len({post.notification_id for post in fleet.slack.taken("Minor outage")}) <= 1
+    assert len({post.notification_id for post in fleet.slack.taken("Major Service Outage")}) == 1
+    assert len({post.notification_id for post in fleet.slack.taken("Minor Service Outage")}) <= 1
     assert fleet.counts("outage_alerts", "status-503") == [40]
 
 

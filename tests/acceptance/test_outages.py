@@ -44,12 +44,12 @@ def test_forty_errors_among_good_requests_over_two_proxies_are_one_outage(
 
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(ask, range(len(models))))
-    [major] = slack.wait_for("Major outage", seconds=30)
+    [major] = slack.wait_for("Major Service Outage", seconds=30)
     time.sleep(3)
 
     assert answers.count(200) == 320
     assert "(status-503)" in major.text
     assert "threshold 10" in major.text
-    assert len(slack.taken("Major outage")) == 1
-    assert len(slack.taken("Minor outage")) <= 1
+    assert len(slack.taken("Major Service Outage")) == 1
+    assert len(slack.taken("Minor Service Outage")) <= 1
     assert [post.text for post in slack.taken("status-400")] == []

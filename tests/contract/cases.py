@@ -17,7 +17,7 @@ from tests.contract.report_cases import REPORT_CASES
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
 _OUTAGE_FACTS: Final = {
-    "Attempts": "31 of 34 failed in 60 s (503 ×24, timeout ×7); threshold 10",
+    "Attempts": "31 of 34 failed in 70 s (503 ×24, timeout ×7); threshold 10",
     "Calls": "3 failed for good",
     "Request Model": "gpt-4o",
     "API Base": "https://azure-eastus-2.openai.example",
@@ -52,7 +52,7 @@ def outage(**more: Any) -> Message:
         "type": AlertType.OUTAGE_ALERTS,
         "severity": Severity.HIGH,
         "step": Step.FIRING,
-        "headline": "Major outage: azure-eastus-2 (gpt-4o)",
+        "headline": "Major Service Outage: azure-eastus-2 (gpt-4o)",
         "since": NOW - timedelta(seconds=48),
         "count": 31,
         "total": 31,
@@ -101,7 +101,7 @@ def budget(**more: Any) -> Message:
 def _resolved() -> Message:
     return outage(
         step=Step.RESOLVED,
-        headline="Resolved after 6 min 40 s: Major outage: azure-eastus-2 (gpt-4o)",
+        headline="Resolved after 6 min 40 s: Major Service Outage: azure-eastus-2 (gpt-4o)",
         at=NOW + timedelta(minutes=6),
         count=181,
         total=212,
@@ -147,8 +147,8 @@ def _hostile() -> Message:
 CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "firing": outage(
         severity=Severity.MEDIUM,
-        headline="Minor outage: azure-eastus-2 (gpt-4o)",
-        facts={"Attempts": "6 of 9 failed in 60 s (503 ×6); threshold 5"} | dict(list(_OUTAGE_FACTS.items())[2:]),
+        headline="Minor Service Outage: azure-eastus-2 (gpt-4o)",
+        facts={"Attempts": "6 of 9 failed in 70 s (503 ×6); threshold 5"} | dict(list(_OUTAGE_FACTS.items())[2:]),
         count=6,
         total=6,
         members_more=4,
@@ -156,7 +156,7 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "raised": outage(),
     "reminder": outage(
         step=Step.REMINDER,
-        headline="Still: Major outage: azure-eastus-2 (gpt-4o)",
+        headline="Still: Major Service Outage: azure-eastus-2 (gpt-4o)",
         at=NOW + timedelta(hours=4),
         count=1_800,
         total=1_831,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,11 +22,28 @@ def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
     text = plain(message(metadata={"hello": "world"}, proxy_url="https://proxy.example"))
 
     assert text.startswith(
-        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23T14:02:11+00:00`\n\nMessage: "
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23T14:02:11+00:00`\n\n"
+        "Message: LLM API call failed: `"
     )
     assert "*Alerting Metadata*: \nhello: `world`" in text
     assert "Proxy URL: `https://proxy.example`" in text
     assert "Alert: `01a20a23-7752-7f27-b047-fa4b04cc253c`" in text
+
+
+@pytest.mark.parametrize(
+    ("headline", "line"),
+    [
+        ("Minor Service Outage: d1 (gpt-4o)", "Minor Service Outage: `d1 (gpt-4o)` 🔴"),
+        ("DB read/write call failed: *x* : y", "DB read/write call failed: `*x* : y` 🔴"),
+        ("Requests are hanging - 3s on x: y", "`Requests are hanging - 3s on x: y` 🔴"),
+        ("@here now: x", "`@here now: x` 🔴"),
+        ("nothing: ", "`nothing:` 🔴"),
+        (": x", "`: x` 🔴"),
+    ],
+)
+def test_litellms_words_stand_directly_behind_message(headline: str, line: str) -> None:
+    """Bare before a colon, where no chat could make anything else of them; all else is code."""
+    assert f"\nMessage: {line}\n" in plain(message(headline=headline)).replace("\u2060", "")
 
 
 def test_a_summary_says_how_often_and_how_often_in_all() -> None:

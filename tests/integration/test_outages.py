@@ -138,8 +138,8 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
         hear(runtime, success(at), at=at)
         pass_time(runtime, at)
     assert told(outbox) == [
-        (Step.FIRING, "Minor outage: d1 (gpt-4o)"),
-        (Step.FIRING, "Major outage: d1 (gpt-4o)"),
+        (Step.FIRING, "Minor Service Outage: d1 (gpt-4o)"),
+        (Step.FIRING, "Major Service Outage: d1 (gpt-4o)"),
     ]
     minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert minor.facts["Attempts"] == "5 of 10 failed in 70 s (503 ×5); threshold 5"
@@ -147,7 +147,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     assert (minor.since, minor.facts["Calls"]) == (START, "5 failed for good (search ×5)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major outage: d1 (gpt-4o)")]
+    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: d1 (gpt-4o)")]
     assert outbox.sent[-1].facts["Attempts"] == "14 of 30 failed"
     assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
@@ -160,7 +160,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     hear(runtime, *good, *bad)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Major outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
     assert outbox.sent[0].facts["Attempts"] == "40 of 360 failed in 70 s (503 ×33, 429 ×7); threshold 10"
 
 
@@ -194,7 +194,7 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
 
     hear(runtime, *(attempt(n, deployment="d2") for n in range(5)))
     run_until_quiet(runtime, after(60))
-    assert told(outbox) == [(Step.FIRING, "Major outage: d2 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -236,7 +236,7 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
 
     hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
     pass_time(runtime, 105)
-    assert told(outbox)[2:] == [(Step.FIRING, "Minor outage: d1 (gpt-4o)")]
+    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
@@ -272,7 +272,7 @@ def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
-    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major outage: d1 (gpt-4o)")
+    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: d1 (gpt-4o)")
     assert outbox.sent[-1].facts["State"] == "unknown: no attempts for 15 min"
 
 
@@ -293,7 +293,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
-    assert [message.headline for message in outbox.sent] == ["Minor region outage: azure eu"]
+    assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
     assert outbox.sent[0].facts["Deployments"] == "d1, d2"
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
@@ -301,7 +301,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     pass_time(runtime, 85)
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[1][0] is Step.RESOLVED
-    assert told(outbox) == [(Step.FIRING, "Minor outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
@@ -314,7 +314,7 @@ def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbo
     gone = lost(5, deployment_id="d9", failed_on=both, team_id="billing")
     hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
     run_until_quiet(runtime, after(6))
-    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major region outage: azure eu")]
+    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
     calls = [message.facts["Calls"] for message in outbox.sent if "Calls" in message.facts]
     assert calls == ["3 saved by fallback, 1 saved by retry, 2 failed for good (billing, search)"]
 

@@ -134,7 +134,7 @@ def test_an_outage_pages_when_it_is_major_and_is_resolved_under_one_key(runtime:
         quiet(runtime, at)
     assert (desk.history("ops"), desk.history("search")) == ([["critical", "resolve"]], [])
     [first, *_] = next(iter(desk.alerts.values()))
-    assert first["payload"]["summary"] == "Major outage: d1 (gpt-4o)"
+    assert first["payload"]["summary"] == "Major Service Outage: d1 (gpt-4o)"
     assert first["payload"]["source"] == "d1"
 
 
