@@ -19,7 +19,7 @@ from rich.table import Column, Table
 
 from alertworker.channels.text import one_line
 from alertworker.cli.history import import_, reconcile
-from alertworker.ledger import DIMENSIONS, SUMS, SpendSums
+from alertworker.ledger_rows import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days, SpendRow
 

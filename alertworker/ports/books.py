@@ -9,7 +9,7 @@ from typing import Protocol
 from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
-from alertworker.ledger import SpendKey, SpendSums
+from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.windows import Bucket, Calls, Outage, Target
 from alertworker.zone_change import ZoneChange
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from alertworker.alerts import AlertType
-from alertworker.ledger import FallbackSums, SpendSums
+from alertworker.ledger_rows import FallbackSums, SpendSums
 from alertworker.reports.model import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import plain_table

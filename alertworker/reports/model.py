@@ -10,7 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.ledger import SpendSums
+from alertworker.ledger_rows import SpendSums
 from alertworker.money import dollars_from_nanos, spell_dollars
 from alertworker.reports.periods import Period
 from alertworker.reports.sheet import csv_of

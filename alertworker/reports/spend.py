@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from alertworker.alerts import AlertType
-from alertworker.ledger import SpendSums
+from alertworker.ledger_rows import SpendSums
 from alertworker.money import spell_dollars
 from alertworker.reports.charts import chart_of
 from alertworker.reports.model import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from alertworker.ledger import SpendSums
+from alertworker.ledger_rows import SpendSums
 from alertworker.spend_book import SpendRow
 from alertworker.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
 

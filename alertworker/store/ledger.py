@@ -13,13 +13,13 @@ from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, sele
 
 from alertworker.capping import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.folding import Fold
-from alertworker.ledger import (
+from alertworker.ledger import Ledger
+from alertworker.ledger_rows import (
     DIMENSIONS,
     SUCCEEDED,
     SUMS,
     FallbackKey,
     FallbackSums,
-    Ledger,
     OutcomeKey,
     OutcomeSums,
     SpendKey,

@@ -11,7 +11,7 @@ from sqlalchemy import FromClause, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.latency import Latency
-from alertworker.ledger import SUMS, FallbackSums, SpendSums
+from alertworker.ledger_rows import SUMS, FallbackSums, SpendSums
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND

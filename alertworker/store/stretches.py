@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Column, Date, Select, Subquery, Table, func, literal, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.ledger import SUMS
+from alertworker.ledger_rows import SUMS
 from alertworker.spend_book import Days
 from alertworker.store.ledger_tables import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import NO_TEAM
-from alertworker.ledger import MAX_PART
+from alertworker.ledger_rows import MAX_PART
 from alertworker.spend_book import Days
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.names import NameStatements

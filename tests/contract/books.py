@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from alertworker.latency import Latency, bucket_of
-from alertworker.ledger import Caller, FallbackSums, Ledger, SpendKey, SpendSums
+from alertworker.ledger import Caller, Ledger
+from alertworker.ledger_rows import FallbackSums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
 from alertworker.spend_book import Days, DeploymentDays, SpendRow
 

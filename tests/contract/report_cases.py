@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts import OpenAlert
 from alertworker.grouping import compose
-from alertworker.ledger import FallbackSums
+from alertworker.ledger_rows import FallbackSums
 from alertworker.messages import Message, Step
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, late_note
 from alertworker.spend_book import DeploymentDays

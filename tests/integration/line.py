@@ -20,7 +20,7 @@ from alertworker.events import (
 )
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
-from alertworker.ledger import SpendKey, SpendSums
+from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.messages import Message
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.ports import Answer, Pace

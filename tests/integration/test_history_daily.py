@@ -18,7 +18,8 @@ from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
-from alertworker.ledger import Ledger, SpendKey, SpendSums
+from alertworker.ledger import Ledger
+from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
 from alertworker.spend_book import Days
 from alertworker.store import History, SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine

@@ -14,7 +14,8 @@ import pytest
 from alertworker.capping import MAX_OUTCOMES, OTHER
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
-from alertworker.ledger import Caller, Ledger, SpendKey, SpendSums
+from alertworker.ledger import Caller, Ledger
+from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
 from alertworker.store import Desk, SqlSpendBook, SqlStore

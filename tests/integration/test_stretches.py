@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.ledger import Caller, Ledger, SpendKey, SpendSums
+from alertworker.ledger import Caller, Ledger
+from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
 from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS

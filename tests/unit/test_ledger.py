@@ -12,7 +12,8 @@ from alertworker.capping import OTHER, capped
 from alertworker.events import AttemptFailed, EndEvent, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
 from alertworker.latency import BOUNDS, Latency, bucket_of
-from alertworker.ledger import FallbackKey, FallbackSums, Ledger, OutcomeKey, SpendKey, SpendSums
+from alertworker.ledger import Ledger
+from alertworker.ledger_rows import FallbackKey, FallbackSums, OutcomeKey, SpendKey, SpendSums
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from alertworker.ledger import DIMENSIONS, SpendSums
+from alertworker.ledger_rows import DIMENSIONS, SpendSums
 from alertworker.reports.model import change_of
 from alertworker.spend_book import Days, SpendRow
 from alertworker.web.pages.budgets import NEAR, standings

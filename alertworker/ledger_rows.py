@@ -1,0 +1,142 @@
+"""The ledger's rows: whose books there are, the keys of each and what is summed under them. Pure, and additive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Final, NamedTuple
+
+#: Every book there is. One with a stroke is of pairs: the spend of each key, or user, by what it was spent on.
+DIMENSIONS: Final = (
+    "team",
+    "tag",
+    "key",
+    "user",
+    "customer",
+    "organization",
+    "model",
+    "provider",
+    "deployment",
+    "key/model",
+    "user/model",
+    "user/key",
+)
+#: The outcome of an attempt that was answered; all others are classes of errors.
+SUCCEEDED: Final = "succeeded"
+#: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
+MAX_PART: Final = 120
+
+
+class SpendKey(NamedTuple):
+    """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none).
+
+    ``part`` is the second half of a pair, such as the model in "key/model", else "".
+    """
+
+    day: date
+    dimension: str
+    team_id: str
+    entity: str
+    part: str = ""
+
+
+@dataclass(slots=True)
+class SpendSums:
+    """What is summed per `SpendKey`; money in nano-dollars."""
+
+    requests: int = 0
+    failures: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_requests: int = 0
+    zero_priced: int = 0
+    spend_nanos: int = 0
+
+    def add(self, other: SpendSums) -> None:
+        """Add other sums to these."""
+        self.requests += other.requests
+        self.failures += other.failures
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.cached_requests += other.cached_requests
+        self.zero_priced += other.zero_priced
+        self.spend_nanos += other.spend_nanos
+
+
+#: The names of what is summed, in the order of `SpendSums`.
+SUMS: Final = tuple(item.name for item in fields(SpendSums))
+
+
+class OutcomeKey(NamedTuple):
+    """How attempts on a deployment ended on a day: `SUCCEEDED`, or the class of the error; "" is no deployment."""
+
+    day: date
+    deployment_id: str
+    outcome: str
+
+
+@dataclass(slots=True)
+class OutcomeSums:
+    """How many attempts ended so, and how many calls for good."""
+
+    attempts: int = 0
+    calls: int = 0
+
+    def add(self, other: OutcomeSums) -> None:
+        """Add other sums to these."""
+        self.attempts += other.attempts
+        self.calls += other.calls
+
+
+class LatencyKey(NamedTuple):
+    """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of bounds."""
+
+    day: date
+    deployment_id: str
+    measure: str
+    bucket: int
+
+
+@dataclass(slots=True)
+class LatencySums:
+    """How many durations fell into the bucket, and their sum in microseconds, so that a mean is a mean."""
+
+    count: int = 0
+    microseconds: int = 0
+
+
+class FallbackKey(NamedTuple):
+    """A model group that was asked for on a day, and the one that a fallback went to last."""
+
+    day: date
+    asked: str
+    used: str
+
+
+@dataclass(slots=True)
+class FallbackSums:
+    """How many calls the fallback saved, and how many failed all the same."""
+
+    succeeded: int = 0
+    failed: int = 0
+
+    def add(self, other: FallbackSums) -> None:
+        """Add other sums to these."""
+        self.succeeded += other.succeeded
+        self.failed += other.failed
+
+
+class AliasKey(NamedTuple):
+    """A name that an entity of a dimension was seen under."""
+
+    dimension: str
+    entity: str
+    alias: str
+
+
+@dataclass(slots=True)
+class AliasSpan:
+    """From when to when an alias was seen."""
+
+    first_at: datetime
+    last_at: datetime
