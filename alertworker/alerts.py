@@ -78,59 +78,81 @@ class AlertType(StrEnum):
     STORE_AWAY = "store_away"
 
 
+#: The label of an alert that LiteLLM's own alerting raised; whatever its type, it is a notice.
+RELAYED: Final = "relayed_from"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
-    """What holds for every alert of a type: whether it is on by default, and whether it is a notice or a condition."""
+    """What holds for every alert of a type that we raise ourselves.
+
+    ``severity`` is the one it begins with. ``identity`` names the labels that make two of them the same alert: none of
+    one that is told past the store, once a host. What LiteLLM's own alerting says has those of `_RELAYED` instead, and
+    where it happened, whatever its type. ``window`` is the setting that says over how long a time one is judged, or
+    after which time without another one a notice is over; ``None`` where no setting does.
+    """
 
     on_by_default: bool
     severity: Severity
     kind: Kind
+    identity: tuple[str, ...]
+    window: str | None = None
 
 
 _ON, _OFF = True, False
+_LOW, _MEDIUM, _HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 _NOTICE, _CONDITION = Kind.NOTICE, Kind.CONDITION
+#: A notice is over after so long without another occurrence.
+_QUIET: Final = "group_interval"
+_CALL: Final = ("model", "deployment")
+_REPORT: Final = ("report", "period", "until")
+_RELAYED: Final = (RELAYED, "what")
+#: A change of something, by somebody.
+_CHANGED: Final = AlertSpec(_OFF, _HIGH, _NOTICE, ("entity", "by"), _QUIET)
 
 #: Defaults and levels are those of LiteLLM's alerting page; a type is in force only once something raises it.
 CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
-    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
-    AlertType.LLM_TOO_SLOW: AlertSpec(_ON, Severity.LOW, _NOTICE),
-    AlertType.LLM_REQUESTS_HANGING: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
-    AlertType.OUTAGE_ALERTS: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
-    AlertType.REGION_OUTAGE_ALERTS: AlertSpec(_ON, Severity.MEDIUM, _CONDITION),
-    AlertType.COOLDOWN_DEPLOYMENT: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.NEW_MODEL_ADDED: AlertSpec(_ON, Severity.LOW, _NOTICE),
-    AlertType.MODEL_DEPRECATION_WARNINGS: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.FALLBACK_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
-    AlertType.BUDGET_ALERTS: AlertSpec(_ON, Severity.HIGH, _CONDITION),
-    AlertType.SPEND_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
-    AlertType.FAILED_TRACKING_SPEND: AlertSpec(_ON, Severity.HIGH, _NOTICE),
-    AlertType.DAILY_REPORTS: AlertSpec(_ON, Severity.LOW, _NOTICE),
-    AlertType.USER_SPEND_THRESHOLDS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
-    AlertType.USER_SPEND_ANOMALIES: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.DB_EXCEPTIONS: AlertSpec(_ON, Severity.HIGH, _NOTICE),
-    AlertType.MCP_TOOL_DESCRIPTION_BLOCKED: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.MCP_PINNED_TOOLS_CHANGED: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.NEW_VIRTUAL_KEY_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.VIRTUAL_KEY_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.VIRTUAL_KEY_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.NEW_TEAM_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.NEW_INTERNAL_USER_CREATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.INTERNAL_USER_UPDATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.INTERNAL_USER_DELETED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.VIRTUAL_KEY_REGENERATED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.VIRTUAL_KEY_BLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.VIRTUAL_KEY_UNBLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_BLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_UNBLOCKED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_MEMBER_ADDED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.TEAM_MEMBER_REMOVED: AlertSpec(_OFF, Severity.HIGH, _NOTICE),
-    AlertType.UNKNOWN: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.PUBLISHER_LOST: AlertSpec(_ON, Severity.HIGH, _NOTICE),
-    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, Severity.MEDIUM, _NOTICE),
-    AlertType.CHANNEL_BROKEN: AlertSpec(_ON, Severity.HIGH, _CONDITION),
-    AlertType.STORE_AWAY: AlertSpec(_ON, Severity.HIGH, _CONDITION),
+    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, _HIGH, _NOTICE, (*_CALL, "error", "status", "origin"), _QUIET),
+    AlertType.LLM_TOO_SLOW: AlertSpec(_ON, _LOW, _NOTICE, _CALL, _QUIET),
+    AlertType.LLM_REQUESTS_HANGING: AlertSpec(_ON, _MEDIUM, _CONDITION, ("model",), "alerting_threshold"),
+    AlertType.OUTAGE_ALERTS: AlertSpec(_ON, _MEDIUM, _CONDITION, ("deployment",), "outage_alert_ttl"),
+    AlertType.REGION_OUTAGE_ALERTS: AlertSpec(
+        _ON, _MEDIUM, _CONDITION, ("provider", "region"), "region_outage_alert_ttl"
+    ),
+    AlertType.COOLDOWN_DEPLOYMENT: AlertSpec(_ON, _MEDIUM, _NOTICE, ("deployment",), _QUIET),
+    AlertType.NEW_MODEL_ADDED: AlertSpec(_ON, _LOW, _NOTICE, _CHANGED.identity, _QUIET),
+    AlertType.MODEL_DEPRECATION_WARNINGS: AlertSpec(_ON, _MEDIUM, _NOTICE, _RELAYED, _QUIET),
+    AlertType.FALLBACK_REPORTS: AlertSpec(_ON, _LOW, _NOTICE, _REPORT),
+    AlertType.BUDGET_ALERTS: AlertSpec(_ON, _HIGH, _CONDITION, ("budget", "entity", "period")),
+    AlertType.SPEND_REPORTS: AlertSpec(_ON, _LOW, _NOTICE, _REPORT, "spend_report_frequency"),
+    AlertType.FAILED_TRACKING_SPEND: AlertSpec(_ON, _HIGH, _NOTICE, ("model", "provider"), "budget_alert_ttl"),
+    AlertType.DAILY_REPORTS: AlertSpec(_ON, _LOW, _NOTICE, _REPORT, "daily_report_frequency"),
+    AlertType.USER_SPEND_THRESHOLDS: AlertSpec(_ON, _HIGH, _NOTICE, ("user", "period")),
+    AlertType.USER_SPEND_ANOMALIES: AlertSpec(_OFF, _HIGH, _NOTICE, ("user", "period"), "spend_anomaly_baseline_days"),
+    AlertType.DB_EXCEPTIONS: AlertSpec(_ON, _HIGH, _NOTICE, _RELAYED, _QUIET),
+    AlertType.MCP_TOOL_DESCRIPTION_BLOCKED: AlertSpec(_ON, _MEDIUM, _NOTICE, _RELAYED, _QUIET),
+    AlertType.MCP_PINNED_TOOLS_CHANGED: AlertSpec(_ON, _MEDIUM, _NOTICE, _RELAYED, _QUIET),
+    AlertType.NEW_VIRTUAL_KEY_CREATED: _CHANGED,
+    AlertType.VIRTUAL_KEY_UPDATED: _CHANGED,
+    AlertType.VIRTUAL_KEY_DELETED: _CHANGED,
+    AlertType.NEW_TEAM_CREATED: _CHANGED,
+    AlertType.TEAM_UPDATED: _CHANGED,
+    AlertType.TEAM_DELETED: _CHANGED,
+    AlertType.NEW_INTERNAL_USER_CREATED: _CHANGED,
+    AlertType.INTERNAL_USER_UPDATED: _CHANGED,
+    AlertType.INTERNAL_USER_DELETED: _CHANGED,
+    AlertType.VIRTUAL_KEY_REGENERATED: _CHANGED,
+    AlertType.VIRTUAL_KEY_BLOCKED: _CHANGED,
+    AlertType.VIRTUAL_KEY_UNBLOCKED: _CHANGED,
+    AlertType.TEAM_BLOCKED: _CHANGED,
+    AlertType.TEAM_UNBLOCKED: _CHANGED,
+    AlertType.TEAM_MEMBER_ADDED: _CHANGED,
+    AlertType.TEAM_MEMBER_REMOVED: _CHANGED,
+    AlertType.UNKNOWN: AlertSpec(_ON, _MEDIUM, _NOTICE, (*_RELAYED, "said"), _QUIET),
+    AlertType.PUBLISHER_LOST: AlertSpec(_ON, _HIGH, _NOTICE, ("boot_id",)),
+    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _NOTICE, ("host", "integration")),
+    AlertType.CHANNEL_BROKEN: AlertSpec(_ON, _HIGH, _CONDITION, ("channel",)),
+    AlertType.STORE_AWAY: AlertSpec(_ON, _HIGH, _CONDITION, (), "store_patience"),
 }
 #: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
 OURS: Final = frozenset(
@@ -142,8 +164,6 @@ OURS: Final = frozenset(
         AlertType.UNKNOWN,
     }
 )
-#: The label of an alert that LiteLLM's own alerting raised; whatever its type, it is a notice.
-RELAYED: Final = "relayed_from"
 #: The label of a relayed alert that something else tells already; it reaches nobody.
 COVERED_BY: Final = "covered_by"
 #: The fact that is the address of a call's trace, in LiteLLM's words.

@@ -21,7 +21,7 @@ _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
 _E = TypeVar("_E", bound=CallEvent)
 
 #: Who a call was for: labels in which the calls of one alert may differ, unless `Policy.group_by` names them.
-_FOR_WHOM: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
+FOR_WHOM: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
 
 
 def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
@@ -95,7 +95,7 @@ def _grouped(
     events: Iterable[_E], identify: Callable[[_E], Mapping[str, str]], policy: Policy
 ) -> Iterable[tuple[Mapping[str, str], list[_E]]]:
     """Group by identity and by who the calls were for where that matters, each group in the order of time."""
-    apart = [label for label in _FOR_WHOM if label in policy.group_by]
+    apart = [label for label in FOR_WHOM if label in policy.group_by]
     groups: dict[tuple[tuple[str, str], ...], list[_E]] = {}
     for event in events:
         labels = call_labels(event) if apart else {}

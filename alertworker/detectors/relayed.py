@@ -38,7 +38,7 @@ _LABELS: Final = {
     "User": "user",
 }
 #: What of LiteLLM's facts tells one alert from another: who and where, never how much.
-_IDENTIFYING: Final = ("model", "provider", "region", "deployment", "team", "key", "user")
+IDENTIFYING: Final = ("model", "provider", "region", "deployment", "team", "key", "user")
 #: The types that the callback carries by itself, so that a relayed copy would be told twice.
 _BY_CALLBACK: Final = frozenset(
     (
@@ -138,7 +138,7 @@ def _relayed(event: AlertRelayed, *, covered: bool) -> Alert:
 
 def _identity(headline: str, labels: Mapping[str, str], *, covered: bool) -> dict[str, str]:
     what = _VARIABLE.sub("#", headline)[:200]
-    where = {label: labels[label] for label in _IDENTIFYING if label in labels}
+    where = {label: labels[label] for label in IDENTIFYING if label in labels}
     return where | {RELAYED: "litellm", "what": what} | ({COVERED_BY: "callback"} if covered else {})
 
 

@@ -1,0 +1,158 @@
+"""The catalogue holds for every alert that is raised, and stands in the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from alertworker.alerts import CATALOGUE, COVERED_BY, RELAYED, Alert, AlertType
+from alertworker.budgets import BudgetKey, Reading, Standing, reached
+from alertworker.detectors import DETECTORS, Policy, budgets, llm, outages, relayed
+from alertworker.detectors.admin import TYPES
+from alertworker.detectors.admin import relayed as relayed_changes
+from alertworker.detectors.users import Look, UserPolicy, UserSpend, judge_users
+from alertworker.events import (
+    AlertRelayed,
+    BudgetScope,
+    DeploymentCooledDown,
+    EntityChanged,
+    Event,
+    Failure,
+    Origin,
+)
+from alertworker.folding import Fold, fold
+from alertworker.ledger import SpendSums
+from alertworker.pipeline.deliver import _broken
+from alertworker.pipeline.quiet import _silent
+from alertworker.pipeline.sweep import _lost
+from alertworker.ports.calls import LostPublisher, SilentHost
+from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
+from alertworker.settings import Settings
+from alertworker.settings.model import AlertingArgs
+from alertworker.windows import Bucket, Calls, Target, judge
+from tests.integration.line import NOW, announced, answered, failed
+from tests.integration.test_outages import attempt
+
+POLICY = Policy()
+#: What may stand beside what makes two alerts of a type the same: whom calls were for, where a route asks about it; a
+#: report's team; a change that names nothing; where LiteLLM says it was; and what covers a copy.
+BESIDE = {*llm.FOR_WHOM, "team", "event", *relayed.IDENTIFYING, COVERED_BY}
+
+
+def folded(*events: Event) -> Fold:
+    """Fold events as ingest does."""
+    return fold(list(events), slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+
+
+def changed() -> list[EntityChanged]:
+    """Make every change that rings somebody, and one of a thing without a name."""
+    named = [
+        EntityChanged(occurred_at=NOW, entity=entity, action=action, entity_id="x", actor_id="ann")
+        for entity, action in TYPES
+    ]
+    return [*named, named[0].model_copy(update={"entity_id": None})]
+
+
+def detected() -> Iterable[Alert]:
+    """Give what the detectors of `DETECTORS` make of a batch."""
+    failure = Failure(error_class="RateLimitError", status_code=429, origin=Origin.PROVIDER, message="slow down")
+    cooled = DeploymentCooledDown(occurred_at=NOW, deployment_id="d1", seconds=5, failure=failure)
+    unpriced = answered("u", cost_nanos=None, prompt_tokens=10)
+    batch = folded(failed("f"), answered("s", 400), cooled, unpriced, *changed())
+    apart = replace(POLICY, group_by=frozenset({"team"}))
+    for detector in DETECTORS.values():
+        yield from detector(batch, POLICY)
+        yield from detector(batch, apart)
+    yield from (alert for alert, _ in llm.hanging([announced("h", 900)], POLICY))
+
+
+def judged() -> Iterable[Alert]:
+    """Give outages, budgets and users."""
+    events = [attempt(n, region="eu") for n in range(20)]
+    buckets = [Bucket(0, name, 0, {"503": 10}) for name in ("d1", "d2")]
+    for target in (Target("d1"), Target(provider="azure", region="eu")):
+        verdict = judge(buckets, outages.limits_of(target, POLICY))
+        yield outages.describe(target, verdict, Calls(), events, POLICY, kept=None)
+    reading = Reading(NOW, NOW, NOW, NOW, spend_nanos=10, max_nanos=10)
+    limit = reached(reading)
+    assert limit is not None
+    key = BudgetKey(BudgetScope.TEAM, "t1")
+    yield budgets.describe(key, Standing(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
+    user = UserSpend("u1", "ann", 100_000_000_000, 100_000_000_000, 0)
+    look = Look(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
+    yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), look)
+
+
+def timed() -> Iterable[Alert]:
+    """Give reports, and what the clock raises."""
+    types = {ReportKind.DAILY: AlertType.DAILY_REPORTS, ReportKind.FALLBACKS: AlertType.FALLBACK_REPORTS}
+    for kind in REPORTS:
+        period = due(kind, Calendar(ZoneInfo("UTC")), None, now=NOW)[-1]
+        report = Report(kind, types.get(kind, AlertType.SPEND_REPORTS), "spent", period, SpendSums(), SpendSums(), ())
+        yield report.alert()
+        yield replace(report, team_id="t1").alert()
+    yield _lost(LostPublisher("b1", "h", 1, NOW, 0))
+    yield _silent(SilentHost("h", "litellm", NOW))
+    yield _broken("slack", None, now=NOW)
+
+
+def said() -> Iterable[Alert]:
+    """Give what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
+    facts = {"Request Model": "gpt-4o", "Provider": "azure", "Team": "search"}
+    events = [
+        AlertRelayed(occurred_at=NOW, alert_type=kind, headline="said", facts=facts) for kind in (*AlertType, "new")
+    ]
+    yield from relayed.alerts(folded(*events), (), UserPolicy())
+    yield from relayed.alerts(folded(*events), AlertType, UserPolicy())
+
+
+def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
+    """Each label of its type is there, and nothing else but whom and where it was for."""
+    raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), ())]
+
+    assert {alert.type for alert in raised} == {
+        kind for kind, spec in CATALOGUE.items() if RELAYED not in spec.identity
+    } - {AlertType.STORE_AWAY}
+    for alert in raised:
+        own = set(CATALOGUE[alert.type].identity)
+        assert own <= set(alert.identity) <= own | BESIDE, alert.type
+
+
+def test_what_is_relayed_is_the_same_by_its_words() -> None:
+    """Whatever its type; of a type that only LiteLLM raises the catalogue says so itself."""
+    relayed_alerts = list(said())
+
+    assert {alert.type for alert in relayed_alerts} == set(AlertType)
+    for alert in relayed_alerts:
+        assert {RELAYED, "what"} <= set(alert.identity) <= {RELAYED, "what", "said"} | BESIDE, alert.type
+        spec = CATALOGUE[alert.type]
+        assert RELAYED not in spec.identity or set(spec.identity) <= set(alert.identity), alert.type
+
+
+def test_a_window_is_a_setting() -> None:
+    """Its name is one that people can set."""
+    settings = {*Settings.model_fields, *AlertingArgs.model_fields}
+
+    assert {spec.window for spec in CATALOGUE.values() if spec.window is not None} <= settings
+
+
+@pytest.mark.parametrize("kind", list(AlertType))
+def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
+    """A row for each type, word for word."""
+    spec = CATALOGUE[kind]
+    cells = (
+        f"`{kind.value}`",
+        "on" if spec.on_by_default else "off",
+        spec.severity.value,
+        spec.kind.value,
+        ", ".join(f"`{label}`" for label in spec.identity) or "–",
+        f"`{spec.window}`" if spec.window else "–",
+    )
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+
+    assert f"| {' | '.join(cells)} |" in text.splitlines()
