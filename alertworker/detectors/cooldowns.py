@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.calls import name_call, newest_metadata, trace_link
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold
 
 
-def cooled_down(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
     """One notice for each deployment; its further cooldowns, and those of other processes, are counted in it.
 
     A notice and no condition: a cooldown ends by itself within seconds, and its end says nothing of the deployment.
@@ -30,6 +31,7 @@ def cooled_down(fold: Fold, _policy: Policy) -> Iterable[Alert]:
             "Provider": last.provider,
             "API Base": last.api_base,
             "Until": _until(last),
+            **trace_link(last.trace_id, policy),
             "Error": failure.message,
         }
         yield Alert(
@@ -42,8 +44,13 @@ def cooled_down(fold: Fold, _policy: Policy) -> Iterable[Alert]:
             count=len(events),
             labels={name: value for name, value in labels.items() if value},
             facts={name: value for name, value in facts.items() if value},
-            members=tuple(f"until {_until(event)}" for event in events[:MAX_MEMBERS]),
+            members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+            metadata=newest_metadata(events),
         )
+
+
+def _member(event: DeploymentCooledDown) -> str:
+    return name_call(f"until {_until(event)}", event.call_id, metadata=event.alerting_metadata)
 
 
 def _until(event: DeploymentCooledDown) -> str:

@@ -6,18 +6,16 @@ wrong rings nobody, however often it is repeated, so that an anonymous client ca
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import Final, TypeVar
 
-from alertworker.alerts import MAX_MEMBERS, TRACE, Alert, AlertType, Severity
+from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.calls import name_call, newest_metadata, trace_link
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.folding import Fold
 
-_TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
 _E = TypeVar("_E", bound=CallEvent)
 
 #: Who a call was for: labels in which the calls of one alert may differ, unless `Policy.group_by` names them.
@@ -40,11 +38,11 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             count=len(events),
             labels=call_labels(first),
             facts=_facts(first)
-            | _trace(first, policy)
+            | trace_link(first.trace_id, policy)
             | ({"Error": first.failure.message} if first.failure.message else {}),
             members=tuple(_who(event) for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
-            metadata=first.alerting_metadata,
+            metadata=newest_metadata(events),
         )
 
 
@@ -63,10 +61,10 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=call_labels(slowest),
-            facts=_facts(slowest) | _excerpt(slowest) | _trace(slowest, policy),
+            facts=_facts(slowest) | _excerpt(slowest) | trace_link(slowest.trace_id, policy),
             members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
-            metadata=slowest.alerting_metadata,
+            metadata=newest_metadata(events),
         )
 
 
@@ -83,10 +81,12 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=call_labels(oldest),
-            facts=_facts(oldest) | _trace(oldest, policy) | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
+            facts=_facts(oldest)
+            | trace_link(oldest.trace_id, policy)
+            | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
-            metadata=oldest.alerting_metadata,
+            metadata=newest_metadata(events),
         )
         yield alert, events
 
@@ -156,23 +156,6 @@ def _facts(event: CallEvent) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _trace(event: CallEvent, policy: Policy) -> dict[str, str]:
-    """Link to the call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
-    if not policy.langfuse_host or not event.trace_id:
-        return {}
-    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{_langfuse_id(event.trace_id)}"}
-
-
-def _langfuse_id(trace_id: str) -> str:
-    """Give a trace's id in Langfuse, as LiteLLM makes it of its own: 32 hexadecimal digits.
-
-    >>> _langfuse_id("90C2903C-f9f1-4b64-b0af-9ad0ef2a86fc")
-    '90c2903cf9f14b64b0af9ad0ef2a86fc'
-    """
-    digits = trace_id.lower().replace("-", "")
-    return digits if _TRACE_ID.fullmatch(digits) else sha256(trace_id.encode()).digest()[:16].hex()
-
-
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:
     return Counter(event.team_alias or event.team_id or event.key_alias or "no team" for event in events)
 
@@ -182,6 +165,6 @@ def _excerpt(event: EndEvent) -> dict[str, str]:
 
 
 def _who(event: CallEvent) -> str:
-    """Name one call in a line: its id, and for whom it ran."""
+    """Name one call in a line: its id, for whom it ran, and what its caller asked to have shown."""
     names = (event.call_id, event.team_alias or event.team_id, event.key_alias, event.user_id)
-    return " · ".join(name for name in names if name)
+    return name_call(*names, metadata=event.alerting_metadata)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from alertworker.alerts import Alert, AlertType, OpenAlert, Severity
+from alertworker.detectors.calls import name_call, newest_metadata
 from alertworker.detectors.policy import Policy
 from alertworker.events import AttemptFailed
 from alertworker.folding import Fold, targets_of
@@ -63,6 +64,7 @@ def describe(
         labels=_labels(target, last),
         facts=_facts(target, verdict, calls, last, limits_of(target, policy)),
         members=_details(events, policy, kept or 0),
+        metadata=newest_metadata(events),
         level=int(verdict.level),
     )
 
@@ -82,6 +84,7 @@ def goes_on(
         count=len(events),
         facts=standing.facts,
         members=_details(events, policy, kept),
+        metadata=newest_metadata(events),
         level=standing.level,
     )
 
@@ -170,4 +173,4 @@ def _details(events: Sequence[AttemptFailed], policy: Policy, kept: int) -> tupl
 def _detail(event: AttemptFailed) -> str:
     failure = event.failure
     error = f"{failure.error_class} {failure.status_code}" if failure.status_code else failure.error_class
-    return " · ".join(part for part in (event.call_id, error, event.team_alias or event.team_id) if part)
+    return name_call(event.call_id, error, event.team_alias or event.team_id, metadata=event.alerting_metadata)

@@ -111,7 +111,7 @@ def _one(same: list[Alert]) -> Alert:
         labels=first.labels,
         facts=worst.facts,
         members=tuple(member for alert in same for member in alert.members)[:MAX_MEMBERS],
-        metadata=first.metadata,
+        metadata=next((alert.metadata for alert in reversed(same) if alert.metadata), {}),
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
+from alertworker.detectors.calls import name_call, newest_metadata, trace_link
 from alertworker.detectors.policy import Policy
 from alertworker.events import RequestSucceeded
 from alertworker.folding import Fold
 
 
-def failed_tracking(fold: Fold, _policy: Policy) -> Iterable[Alert]:
+def failed_tracking(fold: Fold, policy: Policy) -> Iterable[Alert]:
     """One alert for each model and provider that answered without a price."""
     groups: dict[tuple[str, str], list[RequestSucceeded]] = {}
     for event in fold.unpriced:
@@ -20,7 +21,7 @@ def failed_tracking(fold: Fold, _policy: Policy) -> Iterable[Alert]:
         tokens = sum(event.prompt_tokens + event.completion_tokens for event in events)
         first = min(events, key=lambda event: event.occurred_at)
         facts = {"Request Model": model, "Model": first.model, "Provider": provider, "Tokens": f"{tokens:,}"}
-        facts["Error"] = first.cost_failure
+        facts |= trace_link(first.trace_id, policy) | {"Error": first.cost_failure}
         yield Alert(
             type=AlertType.FAILED_TRACKING_SPEND,
             severity=Severity.HIGH,
@@ -31,6 +32,6 @@ def failed_tracking(fold: Fold, _policy: Policy) -> Iterable[Alert]:
             count=len(events),
             labels={"model": model} | ({"provider": provider} if provider else {}),
             facts={label: value for label, value in facts.items() if value},
-            members=tuple(event.call_id for event in events[:MAX_MEMBERS]),
-            metadata=first.alerting_metadata,
+            members=tuple(name_call(event.call_id, metadata=event.alerting_metadata) for event in events[:MAX_MEMBERS]),
+            metadata=newest_metadata(events),
         )

@@ -205,7 +205,8 @@ class AttemptFailed(CallEvent):
 class DeploymentCooledDown(Event):
     """A proxy takes no deployment for a while, after attempts on it failed; ``failure`` is the last of them.
 
-    ``occurred_at`` is when the cooldown began, ``seconds`` how long it is.
+    ``occurred_at`` is when the cooldown began, ``seconds`` how long it is. ``call_id``, ``trace_id`` and
+    ``alerting_metadata`` are those of the call whose attempt failed last.
     """
 
     type: Literal["llm.deployment.cooled_down"] = "llm.deployment.cooled_down"
@@ -216,4 +217,7 @@ class DeploymentCooledDown(Event):
     provider: Name | None = None
     region: Name | None = None
     api_base: Url | None = None
+    call_id: Name | None = None
+    trace_id: Name | None = None
+    alerting_metadata: Metadata = Field(default_factory=dict)
     failure: Failure

@@ -26,7 +26,8 @@ class AlertStatements(Statements):
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement; gives the row as it then stands.
 
-        What is said on a lower level than the row's is counted and does not replace the row's own words.
+        What is said on a lower level than the row's is counted and does not replace the row's own words; metadata is
+        replaced by newer metadata only, never by none.
         """
         own_id = str(new_id())
         row: dict[str, Any] = {
@@ -53,6 +54,7 @@ class AlertStatements(Statements):
             "next_summary_at": next_summary_at,
         }
         statement = insert_or(self.connection, ALERTS).values(row)
+        words = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
         higher = ALERTS.c.level > alert.level
         counted = statement.on_conflict_do_update(
             index_elements=["open_fingerprint"],
@@ -60,9 +62,7 @@ class AlertStatements(Statements):
                 "count": ALERTS.c.count + alert.count,
                 "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
-                "headline": case((higher, ALERTS.c.headline), else_=alert.headline),
-                "facts": case((higher, ALERTS.c.facts), else_=statement.excluded.facts),
-                "figures": case((higher, ALERTS.c.figures), else_=statement.excluded.figures),
+                **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in words},
             },
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts import TRACE
 from alertworker.detectors import Policy
 from alertworker.detectors.cooldowns import cooled_down
 from alertworker.events import EVENT, DeploymentCooledDown
@@ -17,6 +18,7 @@ from alertworker.integrations.litellm.cooldowns import CooldownWatch
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 FAILURE = {"error_class": "RateLimitError", "status_code": 429, "origin": "provider", "message": "slow down"}
 FIELDS = {"deployment_id": "d1", "model_group": "gpt-4o", "provider": "azure", "region": "eu"}
+CALL = {"call_id": "c1", "trace_id": "a" * 32, "alerting_metadata": {"run": "7"}}
 
 
 class Router:
@@ -45,7 +47,7 @@ def test_a_burst_of_failures_asks_once_and_each_cooldown_is_told_once() -> None:
         )
         for _ in range(2):
             for _ in range(50):
-                watch.failed(FIELDS, FAILURE)
+                watch.failed(FIELDS | CALL, FAILURE)
             watch.failed({"model": "turned away"}, FAILURE)
             await asyncio.sleep(0.1)
 
@@ -55,6 +57,7 @@ def test_a_burst_of_failures_asks_once_and_each_cooldown_is_told_once() -> None:
     (event,) = events
     assert (event.deployment_id, event.occurred_at, event.seconds) == ("d1", NOW, 5)
     assert event.failure.error_class == "RateLimitError"
+    assert (event.call_id, event.trace_id, event.alerting_metadata) == tuple(CALL.values())
     assert "prompt" not in event.model_dump_json()
 
 
@@ -91,3 +94,14 @@ def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
     assert alert.headline == "Deployment cools down for 5 s: gpt-4o · RateLimitError 429"
     assert (alert.count, alert.facts["Until"]) == (2, "2026-11-23T14:02:25+00:00")
     assert alert.labels == {"model": "gpt-4o", "provider": "azure", "region": "eu", "deployment": "d1"}
+
+
+def test_it_names_the_call_that_failed_last_and_links_to_its_trace() -> None:
+    """With what its caller asked to have shown."""
+    fields = {**FIELDS, **CALL, "occurred_at": NOW, "seconds": 5, "failure": FAILURE}
+    folded = fold([DeploymentCooledDown.model_validate(fields)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+    [alert] = cooled_down(folded, Policy(langfuse_host="https://langfuse.example"))
+
+    assert alert.facts[TRACE] == f"https://langfuse.example/trace/{'a' * 32}"
+    assert alert.metadata == {"run": "7"}
+    assert alert.members == ("until 2026-11-23T14:02:16+00:00 · c1 · run=7",)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts import TRACE, AlertType
 from alertworker.detectors import DETECTORS, Policy
 from alertworker.folding import fold
 from tests.integration.line import NOW, answered
@@ -45,3 +45,13 @@ def test_calls_of_one_model_are_one_alert() -> None:
     assert first.fingerprint != second.fingerprint
     assert (first.facts["Error"], first.facts["Tokens"]) == ("not mapped", "30")
     assert first.metadata == {"run": "7"}
+
+
+def test_it_links_to_the_first_calls_trace() -> None:
+    """Where traces are shown somewhere."""
+    facts = USED | {"cost_nanos": None, "trace_id": "a" * 32}
+    folded = fold([answered("a", **facts)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
+    policy = Policy(langfuse_host="https://langfuse.example/")
+    [alert] = DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, policy)
+
+    assert alert.facts[TRACE] == f"https://langfuse.example/trace/{'a' * 32}"

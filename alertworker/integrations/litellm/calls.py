@@ -15,8 +15,8 @@ _REGIONS = ("region_name", "aws_region_name", "vertex_location")
 #: How many deployments that failed a call its end names.
 _MAX_FAILED_ON = 16
 #: Names of a call's trace, LiteLLM's first choice first.
-_TRACES = ("litellm_session_id", "litellm_trace_id")
-_REMEMBERED = (*_TRACES, "model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
+TRACES = ("litellm_session_id", "litellm_trace_id")
+_REMEMBERED = (*TRACES, "model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Call:
         """Give the fields that all events of this call share."""
         return {
             "call_id": self.call_id,
-            "trace_id": trace_of(self.deployment.get("metadata") or {}, *map(self.deployment.get, _TRACES)),
+            "trace_id": trace_of(self.deployment.get("metadata") or {}, *map(self.deployment.get, TRACES)),
             "started_at": moment(self.started),
             "call_type": name(self.call_type),
             "stream": self.stream,

@@ -12,14 +12,16 @@ from typing import Any, Final, Protocol
 from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.audit import entity_changed
-from alertworker.integrations.litellm.bounds import count, moment, name
+from alertworker.integrations.litellm.bounds import count, metadata, moment, name
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
 from alertworker.integrations.litellm.calls import (
+    TRACES,
     Call,
     caller_facts,
     deployment_facts,
     remembered,
     request_metadata,
+    trace_of,
 )
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
@@ -204,8 +206,11 @@ class Recorder:
     def _unfollowed(self, call_id: str, request: Mapping[str, Any], caller: Any) -> dict[str, Any]:
         """Give the fields of a call that no pre-call hook told: one that was turned away, or a health check."""
         now: datetime | None = moment(time.time())
+        details = request_metadata(request)
         return {
             "call_id": call_id,
+            "trace_id": trace_of(details, *map(request.get, TRACES)),
+            "alerting_metadata": metadata(details.get("alerting_metadata")),
             "started_at": moment(request.get("start_time")) or now,
             "ended_at": now,
             "model": name(request.get("model")),

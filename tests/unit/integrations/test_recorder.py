@@ -245,6 +245,15 @@ def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublis
     assert "raw" not in event.key_hash
 
 
+def test_a_call_that_was_turned_away_says_what_its_caller_asked_to_have_shown(publisher: RecordingPublisher) -> None:
+    """Also where the proxy's own database turned it away before it was followed."""
+    hooks = recorder(publisher)
+    in_loop(lambda: hooks.failed(request(litellm_trace_id="t1"), ProxyException("500", "no database"), caller()))
+
+    (event,) = publisher.events
+    assert (event.alerting_metadata, event.trace_id) == ({"run": "7"}, "t1")
+
+
 def test_a_failure_told_twice_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
     """An end says whether the call had been announced."""
     hooks = recorder(publisher)

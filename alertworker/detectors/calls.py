@@ -1,0 +1,56 @@
+"""What alerts about calls share: what their callers asked to have shown, and the links to their traces."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Final
+
+from alertworker.alerts import TRACE
+from alertworker.detectors.policy import Policy
+from alertworker.events import CallEvent, DeploymentCooledDown
+
+_TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
+#: How much of a call's metadata stands in the line that names it: pairs, and characters of each name and value.
+_MAX_PAIRS: Final = 3
+_MAX_PAIR: Final = 40
+
+
+def newest_metadata(events: Iterable[CallEvent | DeploymentCooledDown]) -> Mapping[str, str]:
+    """Give what the newest call asked to have shown, of those that asked for anything."""
+    asking = [event for event in events if event.alerting_metadata]
+    return max(asking, key=lambda event: event.occurred_at).alerting_metadata if asking else {}
+
+
+def name_call(*names: str | None, metadata: Mapping[str, str]) -> str:
+    """Name one call in a line, with the first of its metadata.
+
+    >>> name_call("c2", "search", None, metadata={"hello": "world"})
+    'c2 · search · hello=world'
+    """
+    pairs = [f"{_cut(key)}={_cut(value)}" for key, value in list(metadata.items())[:_MAX_PAIRS]]
+    more = ["…"] if len(metadata) > _MAX_PAIRS else []
+    return " · ".join((*(name for name in names if name), *pairs, *more))
+
+
+def trace_link(trace_id: str | None, policy: Policy) -> dict[str, str]:
+    """Link to a call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
+    if not policy.langfuse_host or not trace_id:
+        return {}
+    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{_langfuse_id(trace_id)}"}
+
+
+def _langfuse_id(trace_id: str) -> str:
+    """Give a trace's id in Langfuse, as LiteLLM makes it of its own: 32 hexadecimal digits.
+
+    >>> _langfuse_id("90C2903C-f9f1-4b64-b0af-9ad0ef2a86fc")
+    '90c2903cf9f14b64b0af9ad0ef2a86fc'
+    """
+    digits = trace_id.lower().replace("-", "")
+    return digits if _TRACE_ID.fullmatch(digits) else sha256(trace_id.encode()).digest()[:16].hex()
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text[: 2 * _MAX_PAIR].split())
+    return line if len(line) <= _MAX_PAIR and len(text) <= 2 * _MAX_PAIR else f"{line[: _MAX_PAIR - 1]}…"
