@@ -38,6 +38,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             count=len(events),
             labels=call_labels(first),
             facts=_facts(first)
+            | _excerpt(first)
             | trace_link(first.trace_id, policy)
             | ({"Error": first.failure.message} if first.failure.message else {}),
             members=tuple(_who(event) for event in events[:MAX_MEMBERS]),

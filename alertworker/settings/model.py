@@ -131,8 +131,9 @@ class Settings(BaseModel):
     #: How many days the ledger is kept; longer than batches may come late.
     spend_retention_days: Annotated[int, Field(ge=62, le=10_000)] = 400
     group_interval: Interval = 300.0
-    #: These two are obeyed where the messages and the metadata are, in the proxy's callback, which reads them itself.
+    #: Of what LiteLLM's own alerting says; the proxy's callback, where the messages are, reads the same words itself.
     show_messages: bool = False
+    #: Obeyed by the proxy's callback alone, which reads it itself.
     metadata_keys: tuple[str, ...] = ()
     retry: Retry = Retry()
     #: How often to remind of a condition that still holds and that nobody has acknowledged.

@@ -80,6 +80,7 @@ VARIABLES: Final = (
     "public_url",
     "publish_key",
     "shadow",
+    "show_messages",
     "time_zone",
 )
 
@@ -94,6 +95,8 @@ class Sources:
     problems: list[str] = field(default_factory=list)
     #: LiteLLM's, as the file has it.
     master_key: object = None
+    #: Where LiteLLM is told to log no messages at all, if it is.
+    messages_off: str | None = None
 
     def put(self, name: str, value: Any, origin: str) -> None:
         """Take a value; the last one put wins."""
@@ -120,6 +123,7 @@ def read_file(path: Path, sources: Sources) -> None:
         sources.master_key = general.get("master_key") if isinstance(general, dict) else None
         _variables(content.get("environment_variables"), sources)
         _zone(content.get("litellm_settings"), {"path": path, "lines": lines, "sources": sources})
+        _messages(content.get("litellm_settings"), {"path": path, "lines": lines, "sources": sources})
         for section, words in (("general_settings", GENERAL), ("alertworker", OWN)):
             _section(section, words, content.get(section), {"path": path, "lines": lines, "sources": sources})
 
@@ -147,6 +151,19 @@ def _zone(settings: Any, file: dict[str, Any]) -> None:
         file["sources"].put("time_zone", settings["timezone"], where)
 
 
+def _messages(settings: Any, file: dict[str, Any]) -> None:
+    """Take LiteLLM's words on messages: one shows them where it is written down as false, one withholds them."""
+    sources = file["sources"]
+
+    def where(name: str) -> str:
+        return f"{file['path'].name}:{file['lines'].get(('litellm_settings', name), 0)} litellm_settings.{name}"
+
+    if isinstance(settings, dict) and settings.get("redact_messages_in_exceptions") is False:
+        sources.put("show_messages", value=True, origin=where("redact_messages_in_exceptions"))
+    if isinstance(settings, dict) and settings.get("turn_off_message_logging") is True:
+        sources.messages_off = where("turn_off_message_logging")
+
+
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
     """Read what the environment says; it wins over every file."""
     for name in VARIABLES:
@@ -154,6 +171,8 @@ def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
         value, origin = secret(variable, environ, sources.problems)
         if value is not None:
             sources.put(name, value, origin)
+    if sources.messages_off is not None:
+        sources.put("show_messages", value=False, origin=sources.messages_off)
     # The process's own environment beats the file's environment_variables, in whichever of its two forms.
     for name in environ:
         sources.environ.pop(name.removesuffix("_FILE") if name.endswith("_FILE") else f"{name}_FILE", None)

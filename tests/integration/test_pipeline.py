@@ -351,6 +351,20 @@ def test_a_summary_divides_what_it_counts_among_teams(runtime: Runtime, outbox: 
     assert [message.members_more for message in outbox.sent] == [0, 10]
 
 
+def test_failed_and_slow_calls_show_the_messages_that_their_proxy_let_leave(runtime: Runtime, outbox: Outbox) -> None:
+    """And none where it let none leave."""
+    shown = {"messages_excerpt": "user: hello"}
+    events = [failed("a").model_copy(update=shown), answered("b", 9).model_copy(update=shown)]
+    ingest(batch(*events, failed("c").model_copy(update={"model_group": "x"})), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert {(message.labels["model"], message.type): message.facts.get("Messages") for message in outbox.sent} == {
+        ("gpt-4o", AlertType.LLM_EXCEPTIONS): "user: hello",
+        ("gpt-4o", AlertType.LLM_TOO_SLOW): "user: hello",
+        ("x", AlertType.LLM_EXCEPTIONS): None,
+    }
+
+
 def test_alerts_about_calls_link_to_their_trace(runtime: Runtime, outbox: Outbox) -> None:
     """Where traces are shown somewhere and the call has one; an id from a caller stays inside the link."""
     runtime = replace(runtime, policy=replace(runtime.policy, langfuse_host="https://langfuse.example/"))

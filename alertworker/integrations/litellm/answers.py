@@ -9,11 +9,11 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.bounds import as_mapping, cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.calls import Call, caller_facts, deployment_region, trace_of
+from alertworker.integrations.litellm.calls import Call, caller_facts, trace_of
 from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.scrub import scrub
 
-_EXCERPT: Final = 100
 #: Providers whose models run on machines of one's own: without a price they are free.
 _SELF_HOSTED: Final = frozenset(
     (
@@ -75,22 +75,6 @@ def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def excerpt(messages: object) -> str | None:
-    """Give the first characters of the messages, reading no more of them than that."""
-    if isinstance(messages, str):
-        return messages[:_EXCERPT] or None
-    if not isinstance(messages, list):
-        return None
-    text = ""
-    for message in messages[:_EXCERPT]:
-        content = message.get("content") if isinstance(message, Mapping) else None
-        if isinstance(content, str):
-            text += f"{message.get('role')}: {content[:_EXCERPT]}\n"
-        if len(text) >= _EXCERPT:
-            break
-    return scrub(text.strip(), ())[:_EXCERPT] or None
-
-
 def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, options: CallbackOptions) -> dict[str, Any]:
     logged = as_mapping(log.get("metadata"))
     facts = caller_facts(caller, options.metadata_keys) or {
@@ -113,7 +97,9 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
 def _what(
     log: Mapping[str, Any], parameters: Mapping[str, Any], request: Mapping[str, Any], call: Call | None
 ) -> dict[str, Any]:
-    region = name(parameters.get("region_name")) or (deployment_region(call.deployment) if call is not None else None)
+    provider, region = name(log.get("custom_llm_provider")), name(parameters.get("region_name"))
+    if region is None and call is not None:
+        region = call.terms.deployments.region(call.deployment, provider)
     return {
         "trace_id": trace_of(request, log.get("trace_id")),
         "call_type": name(log.get("call_type")),
@@ -121,7 +107,7 @@ def _what(
         "model": name(log.get("model")),
         "model_group": name(log.get("model_group")),
         "deployment_id": name(log.get("model_id")),
-        "provider": name(log.get("custom_llm_provider")),
+        "provider": provider,
         "api_base": url(log.get("api_base")),
         "region": region,
     }

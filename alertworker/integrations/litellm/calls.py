@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alertworker.integrations.litellm.bounds import as_mapping, key_hash, metadata, moment, name, tags, url
+from alertworker.integrations.litellm.bounds import key_hash, metadata, moment, name, tags
 from alertworker.integrations.litellm.budgets import budgets
+from alertworker.integrations.litellm.deployments import TRACES, Deployments
 
-#: Names under which a deployment's settings carry its region.
-_REGIONS = ("region_name", "aws_region_name", "vertex_location")
 #: How many deployments that failed a call its end names.
 _MAX_FAILED_ON = 16
-#: Names of a call's trace, LiteLLM's first choice first.
-TRACES = ("litellm_session_id", "litellm_trace_id")
-_REMEMBERED = (*TRACES, "model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every call: which keys of team and key metadata may travel, and how deployments are read."""
+
+    metadata_keys: tuple[str, ...]
+    deployments: Deployments
 
 
 @dataclass(slots=True)
@@ -38,7 +42,7 @@ class Call:
     stream: bool
     alerting_metadata: object
     tags: object
-    metadata_keys: tuple[str, ...] = ()
+    terms: Terms
     deployment: dict[str, Any] = field(default_factory=dict, repr=False)
     failed_on: dict[str, dict[str, Any]] = field(default_factory=dict)
     attempts: int = 0
@@ -63,8 +67,8 @@ class Call:
             "model_group": name(self.requested_model),
             "tags": tags(self.tags),
             "alerting_metadata": metadata(self.alerting_metadata),
-            **caller_facts(self.caller, self.metadata_keys),
-            **(deployment_facts(self.deployment) if self.deployment else {}),
+            **caller_facts(self.caller, self.terms.metadata_keys),
+            **(self.terms.deployments.facts(self.deployment) if self.deployment else {}),
         }
 
     def end(self) -> dict[str, Any]:
@@ -86,12 +90,6 @@ class Call:
         deployment_id = deployment["deployment_id"]
         if deployment_id is not None and len(self.failed_on) < _MAX_FAILED_ON:
             self.failed_on[deployment_id] = {key: deployment[key] for key in ("deployment_id", "provider", "region")}
-
-
-def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give a request's metadata; some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
-    own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
-    return {**as_mapping(own), **as_mapping(other)} if own and other else as_mapping(own or other)
 
 
 def trace_of(metadata: Mapping[str, Any], *given: object) -> str | None:
@@ -119,37 +117,3 @@ def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
         facts["team_metadata"] = metadata(getattr(caller, "team_metadata", None), only=metadata_keys)
         facts["key_metadata"] = metadata(getattr(caller, "metadata", None), only=metadata_keys)
     return facts
-
-
-def deployment_facts(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """Give which deployment an attempt is made on, from what LiteLLM passes to its deployment hooks."""
-    info = attempt.get("model_info")
-    facts = {
-        "model": name(attempt.get("model")),
-        "deployment_id": name(info.get("id")) if isinstance(info, Mapping) else None,
-        "provider": name(attempt.get("custom_llm_provider")) or _prefix(attempt.get("model")),
-        "api_base": url(attempt.get("api_base") or attempt.get("base_url")),
-        "region": deployment_region(attempt),
-    }
-    group = name(request_metadata(attempt).get("model_group"))
-    if group is not None:
-        facts["model_group"] = group
-    return facts
-
-
-def deployment_region(attempt: Mapping[str, Any]) -> str | None:
-    """Give the region an attempt is made in, whichever provider's word it has."""
-    return next((region for key in _REGIONS if (region := name(attempt.get(key)))), None)
-
-
-def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the part of an attempt that `deployment_facts` reads; the rest of it holds the prompt."""
-    kept = {key: attempt.get(key) for key in _REMEMBERED}
-    metadata = request_metadata(attempt)
-    kept["metadata"] = {key: metadata.get(key) for key in ("model_group", "trace_id", "existing_trace_id")}
-    return kept
-
-
-def _prefix(model: object) -> str | None:
-    """Give the provider that LiteLLM reads from a model's name, as in ``azure/gpt-4o``."""
-    return name(model.partition("/")[0]) if isinstance(model, str) and "/" in model else None

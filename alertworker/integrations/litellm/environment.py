@@ -33,7 +33,7 @@ class CallbackOptions:
         """
         own, litellm = _mapping(config.get("alertworker")), _mapping(config.get("litellm_settings"))
         keys = environ.get("ALERTWORKER_METADATA_KEYS") or own.get("metadata_keys", _METADATA_KEYS)
-        shown = environ.get("ALERTWORKER_SHOW_MESSAGES", own.get("show_messages"))
+        shown = environ.get("ALERTWORKER_SHOW_MESSAGES") or own.get("show_messages")
         if shown is None:
             shown = litellm.get("redact_messages_in_exceptions") is False
         return cls(

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import lru_cache
 from types import FrameType
 from typing import Any, Concatenate, Final, ParamSpec
 
@@ -16,6 +17,7 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from alertworker.errors import AlertWorkerError
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
+from alertworker.integrations.litellm.deployments import Deployments, named_provider
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import Publisher, get_publisher
@@ -26,6 +28,9 @@ _P = ParamSpec("_P")
 _REGISTRY: Final = "_alertworker_litellm_callback"
 #: LiteLLM's module that holds the proxy's configuration; looked up, never imported: it starts a proxy.
 _SERVER: Final = "litellm.proxy.proxy_server"
+#: Providers that LiteLLM logs in to when it is asked for them, waiting for a person; their models name them.
+_LOGS_IN: Final = frozenset(("chatgpt", "github_copilot"))
+_VERTEX_LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
 
 
 class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not installed where types are checked
@@ -99,7 +104,12 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             publisher.integration = "litellm"
             cooldowns = CooldownWatch(publisher.publish, _litellm_cooldowns)
             self._made = Recorder(
-                publisher, options, threshold=_litellm_threshold, cooldowns=cooldowns, prices=_litellm_price
+                publisher,
+                options,
+                threshold=_litellm_threshold,
+                cooldowns=cooldowns,
+                prices=_litellm_price,
+                deployments=Deployments(_litellm_provider, _litellm_vertex_location()),
             )
             expect_end_on_sigterm(publisher)
         return self._made
@@ -148,6 +158,24 @@ def _litellm_threshold() -> object:
 def _litellm_price(model: str) -> object:
     """Give a model's entry in LiteLLM's price list, which it may load anew."""
     return litellm.model_cost.get(model)
+
+
+@lru_cache(maxsize=1_000)
+def _litellm_provider(model: str, api_base: str | None) -> str | None:
+    """Give the provider by which LiteLLM calls a model; ``None`` for what it could not call either."""
+    named = named_provider(model, api_base)
+    if named in _LOGS_IN:
+        return named
+    try:
+        return str(litellm.get_llm_provider(model=model, api_base=api_base)[1])
+    except Exception:  # noqa: BLE001 - it raises errors of several kinds for a model that it does not know
+        return None
+
+
+def _litellm_vertex_location() -> str | None:
+    """Give the region that LiteLLM uses for Vertex AI where a deployment names none."""
+    places = (getattr(litellm, "vertex_location", None), *map(os.environ.get, _VERTEX_LOCATIONS))
+    return next((place for place in places if isinstance(place, str) and place), None)
 
 
 async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:

@@ -14,17 +14,11 @@ from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.bounds import count, metadata, moment, name
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
-from alertworker.integrations.litellm.calls import (
-    TRACES,
-    Call,
-    caller_facts,
-    deployment_facts,
-    remembered,
-    request_metadata,
-    trace_of,
-)
+from alertworker.integrations.litellm.calls import Call, Terms, caller_facts, trace_of
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
+from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
 from alertworker.integrations.litellm.environment import CallbackOptions, seconds
+from alertworker.integrations.litellm.excerpts import request_excerpt
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
 
 #: How long after its request's task has ended a call may still be logged, in seconds, before it counts as abandoned.
@@ -65,7 +59,7 @@ class Recorder:
     """Follows each call from its pre-call hook to its one end. Every method runs on the proxy's event loop.
 
     ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set, and ``prices`` the entry of
-    its price list under a name.
+    its price list under a name. ``deployments`` knows how deployments are read.
     """
 
     def __init__(
@@ -77,9 +71,11 @@ class Recorder:
         grace: tuple[float, float] = (GRACE, GRACE_ANSWERED),
         cooldowns: CooldownWatch | None = None,
         prices: Callable[[str], object] = lambda _name: {"input_cost_per_token": 0},
+        deployments: Deployments | None = None,
     ) -> None:
         self._publisher = publisher
         self._options = options
+        self._terms = Terms(options.metadata_keys, deployments or Deployments())
         self._threshold = threshold
         self._grace, self._grace_answered = grace
         self._cooldowns = cooldowns
@@ -104,7 +100,7 @@ class Recorder:
             stream=request.get("stream") is True,
             alerting_metadata=details.get("alerting_metadata"),
             tags=details.get("tags"),
-            metadata_keys=self._options.metadata_keys,
+            terms=self._terms,
         )
         self._calls[call_id] = call
         self._ended.pop(call_id, None)  # a client may choose the id, and use it again
@@ -130,7 +126,7 @@ class Recorder:
             return
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
         failure = describe(error, attempt, attempted=True, key=attempt.get("api_key"))
-        self._attempt_failed(call, shared | deployment_facts(attempt), failure, fallback_depth or 0)
+        self._attempt_failed(call, shared | self._terms.deployments.facts(attempt), failure, fallback_depth or 0)
 
     def succeeded(self, kwargs: Mapping[str, Any]) -> None:
         """Tell that a call was answered, from LiteLLM's success log."""
@@ -159,6 +155,8 @@ class Recorder:
             self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
             return
         fields["budgets"] = with_refusal(error, fields["budgets"], caller)
+        if self._options.show_messages:
+            fields["messages_excerpt"] = request_excerpt(request)
         self._end(call_id, {
             **fields,
             **(spent_in_vain(request) if call is not None else {}),

@@ -30,6 +30,7 @@ VALUES = {
     "ALERTWORKER_PUBLIC_URL": "https://alerts.example/canary",
     "ALERTWORKER_PUBLISH_KEY": "canary-publish",
     "ALERTWORKER_SHADOW": "true",
+    "ALERTWORKER_SHOW_MESSAGES": "true",
     "ALERTWORKER_SLACK_WEBHOOK_URL": HOOK,
     "ALERTWORKER_TIME_ZONE": "Europe/Berlin",
     "ALERTING_WEBHOOK_URL": HOOK,

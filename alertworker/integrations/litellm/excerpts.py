@@ -1,0 +1,58 @@
+"""The first characters of a call's messages, for operators who let them leave the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from alertworker.integrations.litellm.bounds import as_mapping
+from alertworker.integrations.litellm.deployments import request_metadata
+from alertworker.integrations.litellm.scrub import scrub
+
+_EXCERPT: Final = 100
+#: Where a request carries its messages, by its route.
+_MESSAGES: Final = ("messages", "input", "prompt", "contents", "query")
+#: LiteLLM's headers by which a caller withholds its messages from all logs.
+_WITHHELD: Final = ("x-litellm-enable-message-redaction", "litellm-enable-message-redaction")
+
+
+def request_excerpt(request: Mapping[str, Any]) -> str | None:
+    """Give the excerpt of a request that failed; none where its key or its caller withholds messages from logs.
+
+    LiteLLM hides those from its success log by itself.
+    """
+    headers = as_mapping(request_metadata(request).get("headers"))
+    if str(request.get("turn_off_message_logging")).lower() == "true" or any(map(headers.get, _WITHHELD)):
+        return None
+    return excerpt(next((request[key] for key in _MESSAGES if request.get(key)), None))
+
+
+def excerpt(messages: object) -> str | None:
+    """Give the first characters of messages, an input or a list of inputs, reading little more of them than that.
+
+    Of content in parts it is the text; images and tokens are left out.
+    """
+    text = ""
+    for line in _lines(messages):
+        text += f"{line}\n"
+        if len(text) >= 2 * _EXCERPT:
+            break
+    return scrub(text.strip(), ())[:_EXCERPT] or None
+
+
+def _lines(messages: object) -> Iterator[str]:
+    for message in messages[:_EXCERPT] if isinstance(messages, list) else [messages]:
+        if isinstance(message, str):
+            yield message[: 2 * _EXCERPT]
+        elif isinstance(message, Mapping):
+            role, content = message.get("role"), message.get("content") or message.get("parts")
+            text = " ".join(_texts(content))
+            if text:
+                yield f"{role}: {text}" if isinstance(role, str) else text
+
+
+def _texts(content: object) -> Iterator[str]:
+    for part in content[:_EXCERPT] if isinstance(content, list) else [content]:
+        text = part.get("text") if isinstance(part, Mapping) else part
+        if isinstance(text, str) and text:
+            yield text[: 2 * _EXCERPT]
