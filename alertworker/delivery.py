@@ -59,6 +59,11 @@ class RetryPolicy:
     #: The longest wait that a receiver's Retry-After may order.
     longest_retry_after: float = 3_600.0
 
+    def wait(self, failures: int, jitter: random.Random) -> timedelta:
+        """Give how long to wait after one more failure than these ``failures``."""
+        ceiling = min(self.longest, self.first * self.factor ** min(failures, 32))
+        return timedelta(seconds=max(self.first / 2, jitter.uniform(0, ceiling)))
+
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
@@ -66,8 +71,13 @@ class RetryAt:
 
     at: datetime
     counts: bool
-    #: Whether the whole lane must wait, not just this message.
+    #: Whether the whole lane must wait, not just this message: the receiver asked for it.
     pauses_lane: bool
+    #: How many attempts on the lane failed in a row, with this one.
+    in_a_row: int = 1
+    #: When one message may be tried for all, if it is another one that failed before: then it is the receiver that
+    #: fails, and not the message. ``None`` where something succeeded meanwhile.
+    probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +91,33 @@ def after_failure(
     error: DeliveryError,
     *,
     attempts: int,
+    in_a_row: int,
     created_at: datetime,
     now: datetime,
     policy: RetryPolicy,
     jitter: random.Random,
 ) -> RetryAt | Dead:
-    """Decide what follows a failed attempt; ``attempts`` counts those that failed before and counted."""
+    """Decide what follows a failed attempt.
+
+    ``attempts`` counts those of this message that failed before and counted, ``in_a_row`` those on its lane that failed
+    since one succeeded, whatever the message and the reason.
+    """
     if error.reason not in TRANSIENT:
         return Dead(error.reason)
-    if error.retry_after is not None:
-        wait = min(error.retry_after, policy.longest_retry_after)
-        at = now + timedelta(seconds=wait)
-    else:
-        ceiling = min(policy.longest, policy.first * policy.factor ** min(attempts, 32))
-        at = now + timedelta(seconds=max(policy.first / 2, jitter.uniform(0, ceiling)))
-    if at > created_at + timedelta(seconds=policy.deadline):
-        return Dead(Reason.EXPIRED)
     limited = error.reason is Reason.RATE_LIMITED
-    return RetryAt(at, counts=not limited, pauses_lane=limited or error.retry_after is not None)
+    if error.retry_after:
+        wait = timedelta(seconds=min(max(error.retry_after, policy.first / 2), policy.longest_retry_after))
+    else:
+        # A receiver that asks us to slow down, and does not say how much, means the lane.
+        wait = policy.wait(in_a_row if limited else attempts, jitter)
+    if now + wait > created_at + timedelta(seconds=policy.deadline):
+        return Dead(Reason.EXPIRED)
+    asked = limited or bool(error.retry_after)
+    lane_waits = wait if asked else policy.wait(in_a_row, jitter)
+    return RetryAt(
+        now + wait,
+        counts=not limited,
+        pauses_lane=asked,
+        in_a_row=in_a_row + 1,
+        probe_at=now + lane_waits if in_a_row else None,
+    )

@@ -172,6 +172,8 @@ def _lanes(
             parts.append(f"its receiver asked to wait until {_moment(state.paused_until, zone)}")
         if state.failing_since:
             parts.append(f"every attempt fails since {_moment(state.failing_since, zone)}")
+        if state.probe_at:
+            parts.append(f"the next one is at {_moment(state.probe_at, zone)}")
         if state.broken_since:
             parts.append(f"announced as broken since {_moment(state.broken_since, zone)}")
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE

@@ -116,6 +116,8 @@ def _lane(state: LaneState) -> str:
         parts.append(f"paused until {state.paused_until.isoformat(timespec='seconds')}")
     if state.failing_since:
         parts.append(f"failing since {state.failing_since.isoformat(timespec='seconds')}")
+    if state.probe_at:
+        parts.append(f"tried again at {state.probe_at.isoformat(timespec='seconds')}")
     if state.broken_since:
         parts.append("announced as broken")
     return ", ".join(parts)

@@ -18,7 +18,7 @@ from alertworker.lanes import MERGE_FROM, plan
 from alertworker.messages import Step
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction
+from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction, Turn
 
 _log: Final = logging.getLogger("alertworker.alerts")
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
@@ -26,6 +26,8 @@ LEASE: Final = timedelta(seconds=30)
 #: How many turns of a lane one call takes before it gives the lane back: one message each, or as many as the channel
 #: takes at once.
 MAX_TURNS: Final = 20
+#: Where message after message fails, each of so many attempts is on a message that was never attempted before.
+UNTRIED_EVERY: Final = 4
 #: A channel that has taken nothing for so long is announced as broken.
 PATIENCE: Final = timedelta(minutes=10)
 
@@ -47,17 +49,33 @@ def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS
     try:
         for _ in range(most):
             moment = clock()
-            if not runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment):
+            turn = runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment)
+            if turn is None:
                 return False
-            if channel is not None:
-                _merge(channel, runtime, now=moment)
-            due = runtime.store.next_due(name, limit=channel.parallel if channel is not None else 1, now=moment)
+            due = _next(name, channel, turn, runtime, now=moment)
             if not due:
                 return False
-            _attempt(due, lease, channel, runtime, clock)
+            _attempt(due, lease, turn, channel, runtime, clock)
         return True
     finally:
         runtime.store.release_lane(lease, now=clock())
+
+
+def _next(name: str, channel: Channel | None, turn: Turn, runtime: Runtime, *, now: datetime) -> list[Due]:
+    """Give what to attempt now.
+
+    While message after message fails, that is one that was attempted before, so that what waits stays untouched and
+    can become few messages. Each fourth time it is one that never was: those that were may be what the receiver does
+    not take.
+    """
+    tried = runtime.store.next_tried(name, now=now) if turn.probe else []
+    if tried and turn.failures % UNTRIED_EVERY:
+        return tried
+    if channel is not None:
+        _merge(channel, runtime, now=now)
+    if turn.probe:
+        return runtime.store.next_due(name, limit=1, now=now, untried=True) or tried
+    return runtime.store.next_due(name, limit=channel.parallel if channel is not None else 1, now=now)
 
 
 def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
@@ -71,7 +89,12 @@ def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
 
 
 def _attempt(
-    due: Sequence[Due], lease: Lease, channel: Channel | None, runtime: Runtime, clock: Callable[[], datetime]
+    due: Sequence[Due],
+    lease: Lease,
+    turn: Turn,
+    channel: Channel | None,
+    runtime: Runtime,
+    clock: Callable[[], datetime],
 ) -> None:
     if channel is None:
         reason = Reason.UNKNOWN_CHANNEL
@@ -79,7 +102,8 @@ def _attempt(
             runtime.store.settle_dead(one.id, lease, reason=reason, answer="is not configured any more", now=clock())
         return
     bodies = _bodies(due, lease, channel, runtime, now=clock())
-    if not bodies or not runtime.store.begin(bodies, lease, pace=channel.pace, now=clock()):
+    moment = clock()
+    if not bodies or not runtime.store.begin(bodies, lease, until=moment + LEASE, pace=channel.pace, now=moment):
         return
     answers = _send(bodies, channel, runtime)
     now = clock()  # an answer's waits count from when it came
@@ -89,7 +113,7 @@ def _attempt(
     for one in due:
         answer = answers.get(one.id)
         if isinstance(answer, DeliveryError):
-            _failed(one, lease, answer, runtime, now=now)
+            _failed(one, lease, answer, 0 if taken else turn.failures, runtime, now=now)
 
 
 def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime, *, now: datetime) -> dict[str, str]:
@@ -121,9 +145,15 @@ def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict
         return dict(zip(bodies, pool.map(one, bodies.items()), strict=True))
 
 
-def _failed(due: Due, lease: Lease, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
+def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime: Runtime, *, now: datetime) -> None:
     verdict = after_failure(
-        error, attempts=due.attempts, created_at=due.created_at, now=now, policy=runtime.retry, jitter=random.Random()
+        error,
+        attempts=due.attempts,
+        in_a_row=in_a_row,
+        created_at=due.created_at,
+        now=now,
+        policy=runtime.retry,
+        jitter=random.Random(),
     )
     if due.message.step is Step.TEST:
         verdict = Dead(error.reason)  # who asked waits for the answer, and not for tomorrow's
@@ -132,6 +162,9 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, runtime: Runtime, *, n
         lasting = verdict.reason in LASTING
     else:
         since = runtime.store.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
+        if in_a_row:  # what waits behind is not attempted, and has its deadline all the same
+            late = now - timedelta(seconds=runtime.retry.deadline)
+            runtime.store.expire(lease, before=late, answer=str(error), now=now)
         lasting = now - since > PATIENCE
     if lasting and due.message.type is not AlertType.CHANNEL_BROKEN:
         runtime.store.run(lambda tx: _announce(tx, lease.channel, error, runtime, now=now))

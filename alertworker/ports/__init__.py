@@ -6,7 +6,7 @@ from alertworker.ports.alerts import Fate
 from alertworker.ports.calls import LostPublisher, SilentHost
 from alertworker.ports.channels import Answer, Channel, Pace
 from alertworker.ports.line import Line, Mark, Note
-from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction
+from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction, Turn
 
 __all__ = [
     "Answer",
@@ -25,4 +25,5 @@ __all__ = [
     "SilentHost",
     "Store",
     "Transaction",
+    "Turn",
 ]

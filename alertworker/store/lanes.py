@@ -1,4 +1,4 @@
-"""The lanes' statements: who works on one, what is next in it, and what came of an attempt."""
+"""The lanes' statements: who works on one, when it may go on, and what came of an attempt."""
 
 from __future__ import annotations
 
@@ -6,85 +6,66 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Exists, Update, and_, delete, select, update
+from sqlalchemy import Exists, Update, and_, delete, select, update
 
-from alertworker.delivery import DeliveryError, RetryAt
-from alertworker.lanes import Plan, Waiting
-from alertworker.messages import TEST_RESOLVED, Message, Step
-from alertworker.ports import Answer, Due, Lease, Pace
-from alertworker.store.database import Database
+from alertworker.delivery import DeliveryError, Reason, RetryAt
+from alertworker.messages import TEST_RESOLVED, Step
+from alertworker.ports import Answer, Lease, Pace, Turn
 from alertworker.store.statements import insert_or
-from alertworker.store.tables import ATTACHMENTS, ATTEMPTS, LANES, NOTIFICATIONS
+from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
-from alertworker.tables import Attachment
+from alertworker.store.waiting import WaitingStore
 
-#: The order of a lane, as its index has it.
-_ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
-_SETTLED: Final = ("sent", "dead", "dropped", "merged")
+#: How many notifications are given up in one transaction.
+_EXPIRED_AT_ONCE: Final = 100
 
 
-class LaneStore(Database):
+class LaneStore(WaitingStore):
     """What delivering needs. Every method is one short transaction."""
 
-    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
-        """Take a channel's lane in one statement; false while another worker has it or it must pause."""
-        ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
+    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
+        """Take a channel's lane in one statement; ``None`` while another worker has it or it must pause.
 
-        def work(tx: SqlTransaction) -> bool:
-            row = {"channel": lease.channel, "token": lease.token, "leased_until": until, "next_free_at": now}
+        What goes before all that waits goes also while the lane pauses for its failures.
+        """
+        ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
+        mine = {"token": lease.token, "leased_until": until}
+        urgent = _urgent(lease.channel, now)
+
+        def work(tx: SqlTransaction) -> Turn | None:
+            row = {"channel": lease.channel, "next_free_at": now, "failures": 0, **mine}
             statement = insert_or(tx.connection, LANES).values(row)
             taken = statement.on_conflict_do_update(
                 index_elements=["channel"],
-                set_={"token": lease.token, "leased_until": until},
+                set_=mine,
                 where=and_(
                     (LANES.c.leased_until <= now) | (LANES.c.token == lease.token),
                     LANES.c.next_free_at <= now,
                     LANES.c.paced_until.is_(None) | (LANES.c.paced_until <= ahead),
+                    LANES.c.probe_at.is_(None) | (LANES.c.probe_at <= now) | urgent,
                 ),
-            ).returning(LANES.c.token)
-            return tx.connection.execute(taken).scalar() == lease.token
+            ).returning(LANES)
+            lane = tx.connection.execute(taken).first()
+            if lane is None:
+                return None
+            probe = lane.probe_at is not None and not tx.connection.execute(select(urgent)).scalar()
+            return Turn(lane.failures, probe)
 
         return self.run(work)
 
-    def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Give what is due in a lane and was never attempted, in the lane's order."""
-        statement = (
-            select(NOTIFICATIONS)
-            .where(_untouched(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
-            .order_by(*_ORDER)
-            .limit(limit)
-        )
-        rows = self.run(lambda tx: tx.connection.execute(statement).all())
-        return [Waiting(row.id, Message.model_validate_json(row.message), row.created_at) for row in rows]
+    def begin(self, bodies: Mapping[str, str], lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
+        """Keep the bodies before an attempt, count it against the lane's pace, and renew the lease.
 
-    def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
-        """Carry out a plan, for those notifications that are still as they were."""
-        self.run(lambda tx: merge(tx, channel, plan, now=now))
-
-    def next_due(self, channel: str, *, limit: int, now: datetime) -> list[Due]:
-        """Give the lane's next notifications in order, messages of one alert one after the other."""
-        statement = (
-            select(NOTIFICATIONS)
-            .where(
-                NOTIFICATIONS.c.channel == channel,
-                NOTIFICATIONS.c.status == "pending",
-                NOTIFICATIONS.c.next_attempt_at <= now,
-                ~_behind(channel),
-            )
-            .order_by(*_ORDER)
-            .limit(limit)
-        )
-        return self.run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
-
-    def begin(self, bodies: Mapping[str, str], lease: Lease, *, pace: Pace, now: datetime) -> bool:
-        """Keep the bodies before an attempt, and count it against the lane's pace; false without the lane."""
+        False without the lane.
+        """
 
         def work(tx: SqlTransaction) -> bool:
             lane = _lane(tx, lease)
             if lane is None or lane.leased_until <= now:
                 return False
-            until = max(lane.paced_until or now, now) + timedelta(seconds=pace.interval * len(bodies))
-            tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(paced_until=until))
+            paced = max(lane.paced_until or now, now) + timedelta(seconds=pace.interval * len(bodies))
+            values = {"paced_until": paced, "leased_until": until}
+            tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
             for notification_id, body in sorted(bodies.items()):
                 tx.connection.execute(_pending(notification_id).values(body=body))
             return True
@@ -102,7 +83,8 @@ class LaneStore(Database):
             own = LANES.c.channel == lease.channel
             lane = tx.connection.execute(select(LANES).where(own).with_for_update()).one()
             free = max(lane.next_free_at, now + timedelta(seconds=busy_for)) if busy_for else lane.next_free_at
-            tx.connection.execute(update(LANES).where(own).values(failing_since=None, next_free_at=free))
+            well = {"failing_since": None, "failures": 0, "probe_at": None, "next_free_at": free}
+            tx.connection.execute(update(LANES).where(own).values(well))
             told = dict(sorted(answers.items()))
             for notification_id in _forget_tracked(tx, told):
                 del told[notification_id]
@@ -117,7 +99,10 @@ class LaneStore(Database):
     def settle_retry(
         self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
-        """Record when to try again; a lane that must pause takes its other messages with it."""
+        """Record when to try again; a lane that must pause takes its other messages with it.
+
+        One message steps aside. Where another one failed before, and nothing succeeded since, the lane pauses.
+        """
 
         def work(tx: SqlTransaction) -> datetime:
             lane = _lane(tx, lease)
@@ -125,14 +110,16 @@ class LaneStore(Database):
             tx.count("delivery_retries", error.reason)
             if lane is None:
                 return now
-            values: dict[str, Any] = {"failing_since": lane.failing_since or now}
+            probe_at = verdict.probe_at if _another_tried(tx, notification_id, lease.channel) else None
+            since = lane.failing_since or now
+            values: dict[str, Any] = {"failing_since": since, "failures": verdict.in_a_row, "probe_at": probe_at}
             if verdict.pauses_lane:
                 values["next_free_at"] = verdict.at
             tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
             attempts = NOTIFICATIONS.c.attempts + int(verdict.counts)
-            again = {"next_attempt_at": verdict.at, "reason": error.reason, "attempts": attempts}
+            again = {"next_attempt_at": probe_at or verdict.at, "reason": error.reason, "attempts": attempts}
             tx.connection.execute(_pending(notification_id).values(again))
-            return lane.failing_since or now
+            return since
 
         return self.run(work)
 
@@ -142,18 +129,28 @@ class LaneStore(Database):
         def work(tx: SqlTransaction) -> None:
             lane = _lane(tx, lease)
             _attempted(tx, notification_id, reason, answer, now=now)
-            dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
-            row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first() if lane else None
-            if row is not None and row.step not in (Step.TEST.value, TEST_RESOLVED):
-                tx.dead_letter(
-                    "notification",
-                    f"{reason}: {lease.channel} {answer}",
-                    row.message.encode(),
-                    batch_id=notification_id,
-                    position=None,
-                    channel=lease.channel,
-                    now=now,
-                )
+            if lane is not None:
+                _let_go(tx, notification_id, lease.channel, reason=reason, answer=answer, now=now)
+
+        self.run(work)
+
+    def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
+        """Give up what has waited in a lane since ``before``, attempted or not; some of it where it is much."""
+        old = (
+            select(NOTIFICATIONS.c.id)
+            .where(
+                NOTIFICATIONS.c.channel == lease.channel,
+                NOTIFICATIONS.c.status == "pending",
+                NOTIFICATIONS.c.created_at < before,
+            )
+            .order_by(NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at)
+            .limit(_EXPIRED_AT_ONCE)
+        )
+
+        def work(tx: SqlTransaction) -> None:
+            ids = tx.connection.execute(old).scalars().all() if _lane(tx, lease) is not None else ()
+            for notification_id in ids:
+                _let_go(tx, notification_id, lease.channel, reason=Reason.EXPIRED, answer=answer, now=now)
 
         self.run(work)
 
@@ -173,18 +170,39 @@ def _lane(tx: SqlTransaction, lease: Lease) -> Any:
     return tx.connection.execute(own.with_for_update()).first()
 
 
-def _due(tx: SqlTransaction, row: Any) -> Due:
-    """Give a notification whose turn it is, with the files that it has and that no row of a message carries."""
-    message = Message.model_validate_json(row.message)
-    if message.tables and row.body is None:
-        message = message.model_copy(update={"attachments": _attachments(tx, row.alert_id)})
-    return Due(row.id, message, row.body, row.attempts, row.created_at)
+def _urgent(channel: str, now: datetime) -> Exists:
+    """Select what goes before all that waits."""
+    own = and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending")
+    return (
+        select(NOTIFICATIONS.c.id)
+        .where(own, NOTIFICATIONS.c.turn == 0, NOTIFICATIONS.c.next_attempt_at <= now)
+        .exists()
+    )
 
 
-def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
-    columns = (ATTACHMENTS.c.name, ATTACHMENTS.c.media_type, ATTACHMENTS.c.content)
-    own = select(*columns).where(ATTACHMENTS.c.alert_id == alert_id).order_by(ATTACHMENTS.c.name)
-    return tuple(Attachment.model_validate(row._asdict()) for row in tx.connection.execute(own))
+def _another_tried(tx: SqlTransaction, notification_id: str, channel: str) -> bool:
+    """Tell whether another message was attempted, too, and is not through."""
+    own = and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending")
+    another = select(NOTIFICATIONS.c.id).where(
+        own, NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.id != notification_id
+    )
+    return bool(tx.connection.execute(select(another.exists())).scalar())
+
+
+def _let_go(tx: SqlTransaction, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
+    """Make a dead letter of what is not settled; of a test none."""
+    dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
+    row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()
+    if row is not None and row.step not in (Step.TEST.value, TEST_RESOLVED):
+        tx.dead_letter(
+            "notification",
+            f"{reason}: {channel} {answer}",
+            row.message.encode(),
+            batch_id=notification_id,
+            position=None,
+            channel=channel,
+            now=now,
+        )
 
 
 def _pending(notification_id: str) -> Update:
@@ -202,55 +220,6 @@ def _forget_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
     return gone
 
 
-def _untouched(channel: str) -> ColumnElement[bool]:
-    """Select what was never attempted: only that may still be merged."""
-    return and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.body.is_(None))
-
-
-def _behind(channel: str, *, attempted: bool = False) -> Exists:
-    """Select what must wait for an earlier message of its alert; with ``attempted`` only for one that is sealed.
-
-    A message that was merged waits with the digest that tells it.
-    """
-    earlier, digest = NOTIFICATIONS.alias("earlier"), NOTIFICATIONS.alias("digest")
-    unsent = select(digest.c.id).where(digest.c.id == earlier.c.merged_into, digest.c.status == "pending").exists()
-    in_a_digest = and_(earlier.c.status == "merged", earlier.c.merged_into != NOTIFICATIONS.c.id, unsent)
-    # Not by equality: the only index for this is the alert's, and a planner without statistics would take the lane's.
-    pending = earlier.c.status.not_in(_SETTLED)
-    return (
-        select(earlier.c.id)
-        .where(
-            earlier.c.alert_id == NOTIFICATIONS.c.alert_id,
-            earlier.c.channel == channel,
-            (and_(pending, earlier.c.body.is_not(None)) if attempted else pending) | in_a_digest,
-            earlier.c.created_at < NOTIFICATIONS.c.created_at,
-        )
-        .exists()
-    )
-
-
 def _attempted(tx: SqlTransaction, notification_id: str, outcome: str, answer: str, *, now: datetime) -> None:
     row = {"notification_id": notification_id, "at": now, "outcome": outcome, "answer": answer[:500]}
     tx.connection.execute(insert_or(tx.connection, ATTEMPTS).values(row).on_conflict_do_nothing())
-
-
-def merge(tx: SqlTransaction, channel: str, plan: Plan, *, now: datetime) -> None:
-    """Carry out a plan; its lane is leased, so nobody else attempts what it names."""
-
-    def change(ids: Iterable[str], **values: Any) -> None:
-        where = and_(NOTIFICATIONS.c.id.in_(sorted(ids)), _untouched(channel))
-        tx.connection.execute(update(NOTIFICATIONS).where(where).values(values))
-
-    change(plan.dropped, status="dropped", settled_at=now, reason="stale")
-    tx.count("dropped", "stale_reminder", len(plan.dropped))
-    for notification_id, message in plan.replaced.items():
-        change([notification_id], message=message.model_dump_json())
-        into = [own for own, other in plan.absorbed.items() if other == notification_id]
-        change(into, status="merged", settled_at=now, merged_into=notification_id)
-    tx.count("merged", "passed", len(plan.absorbed))
-    if plan.digest is not None:
-        # It goes before everything that is left: it is older than that.
-        tx.notify(plan.digest, Step.DIGEST.value, [channel], now=plan.digest.since - timedelta(microseconds=1))
-        own = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == plan.digest.alert_id)
-        change(plan.digested, status="merged", settled_at=now, merged_into=tx.connection.execute(own).scalar_one())
-        tx.count("merged", "digest", len(plan.digested))

@@ -32,7 +32,8 @@ class SqlStore(LaneStore):
 
     def due_channels(self, *, now: datetime) -> list[str]:
         """Name the channels with something due whose lane is free."""
-        busy = select(LANES.c.channel).where((LANES.c.leased_until > now) | (LANES.c.next_free_at > now))
+        taken = (LANES.c.leased_until > now) | (LANES.c.next_free_at > now) | (LANES.c.probe_at > now)
+        busy = select(LANES.c.channel).where(taken)
         statement = (
             select(NOTIFICATIONS.c.channel)
             .where(NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.next_attempt_at <= now)
@@ -67,6 +68,7 @@ def _lane_state(row: Any, now: datetime) -> LaneState:
     return LaneState(
         row.channel,
         paused_until=row.next_free_at if row.next_free_at > now else None,
+        probe_at=row.probe_at if row.probe_at is not None and row.probe_at > now else None,
         failing_since=row.failing_since,
         broken_since=row.broken_at,
         busy=row.token is not None and row.leased_until > now,

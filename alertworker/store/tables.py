@@ -201,8 +201,11 @@ LANES = Table(
     Column("next_free_at", UtcDateTime, nullable=False),
     #: When the messages sent so far would be through at the receiver's pace; may run ahead by a burst.
     Column("paced_until", UtcDateTime),
-    #: Since when every attempt has failed.
+    #: Since when every attempt has failed, and how many did.
     Column("failing_since", UtcDateTime),
+    Column("failures", Integer, nullable=False),
+    #: Message after message failed: not before this is one tried for all of them.
+    Column("probe_at", UtcDateTime),
     #: Since when its trouble is announced.
     Column("broken_at", UtcDateTime),
 )

@@ -176,6 +176,19 @@ def test_a_lease_outlasts_the_longest_attempt() -> None:
     assert timedelta(seconds=2 * http.DEADLINE) <= LEASE
 
 
+def test_a_lease_is_renewed_for_the_attempt(runtime: Runtime, store: SqlStore) -> None:
+    """What a worker did before it, with the lease all but over, leaves no other one time to send the same."""
+    raise_alerts(runtime, 1)
+    slow, other = Lease("outbox", "slow"), Lease("outbox", "other")
+    assert store.lease_lane(slow, until=NOW + LEASE, pace=Pace(), now=NOW)
+    [due] = store.next_due("outbox", limit=1, now=NOW)
+    begun = NOW + LEASE - timedelta(seconds=0.1)
+    assert store.begin({due.id: "body"}, slow, until=begun + LEASE, pace=Pace(), now=begun)
+
+    assert not store.lease_lane(other, until=after(90), pace=Pace(), now=begun + timedelta(seconds=http.DEADLINE))
+    assert store.lease_lane(other, until=after(90), pace=Pace(), now=begun + LEASE)
+
+
 def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> None:
     """A burst at once, then one each interval."""
     outbox.pace = Pace(interval=10.0, burst=3)
@@ -322,8 +335,8 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
     until = after(30)
     assert store.lease_lane(old, until=until, pace=Pace(), now=NOW)
     [due] = store.next_due("outbox", limit=2, now=NOW)
-    assert store.begin({due.id: "body"}, old, pace=Pace(), now=NOW)
-    assert not store.begin({due.id: "body"}, old, pace=Pace(), now=until)
+    assert store.begin({due.id: "body"}, old, until=until, pace=Pace(), now=NOW)
+    assert not store.begin({due.id: "body"}, old, until=after(60), pace=Pace(), now=until)
     assert store.lease_lane(new, until=after(60), pace=Pace(), now=until)
     store.settle_dead(due.id, old, reason="client_error", answer="no", now=until)
     error = DeliveryError("down", Reason.SERVER_ERROR)

@@ -15,11 +15,12 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 POLICY = RetryPolicy()
 
 
-def decide(error: DeliveryError, *, attempts: int = 0, age: float = 0) -> RetryAt | Dead:
+def decide(error: DeliveryError, *, attempts: int = 0, in_a_row: int = 0, age: float = 0) -> RetryAt | Dead:
     """Decide with a fixed jitter."""
     return after_failure(
         error,
         attempts=attempts,
+        in_a_row=in_a_row,
         created_at=NOW - timedelta(seconds=age),
         now=NOW,
         policy=POLICY,
@@ -54,12 +55,50 @@ def test_an_absurd_wish_is_bounded() -> None:
     assert verdict == RetryAt(NOW + timedelta(seconds=POLICY.longest_retry_after), counts=False, pauses_lane=True)
 
 
+@given(in_a_row=st.integers(0, 10_000), wait=st.sampled_from([None, 0.0]), seed=st.integers())
+def test_a_receiver_that_asks_for_time_and_not_how_much_is_asked_ever_less(
+    in_a_row: int, wait: float | None, seed: int
+) -> None:
+    """It costs no attempt, so what its lane met in a row says how long: up to the longest wait."""
+    error = DeliveryError("busy", Reason.RATE_LIMITED, retry_after=wait)
+    waits = [
+        after_failure(
+            error, attempts=0, in_a_row=number, created_at=NOW, now=NOW, policy=POLICY, jitter=random.Random(seed)
+        )
+        for number in (in_a_row, in_a_row + 1)
+    ]
+
+    first, second = (verdict for verdict in waits if isinstance(verdict, RetryAt))
+    assert not first.counts
+    assert first.pauses_lane
+    assert first.in_a_row == in_a_row + 1
+    assert (
+        POLICY.first / 2
+        <= (first.at - NOW).total_seconds()
+        <= min(POLICY.longest, POLICY.first * 2 ** min(in_a_row, 32))
+    )
+    assert first.at <= second.at
+
+
+def test_a_lane_is_probed_only_where_nothing_succeeded_before() -> None:
+    """One message that fails steps aside by itself."""
+    error = DeliveryError("down", Reason.SERVER_ERROR)
+    alone, again = decide(error), decide(error, in_a_row=8)
+
+    assert isinstance(alone, RetryAt)
+    assert isinstance(again, RetryAt)
+    assert alone.probe_at is None
+    assert again.probe_at is not None
+    assert NOW < again.probe_at <= NOW + timedelta(seconds=256)
+
+
 @given(attempts=st.integers(0, 10_000), seed=st.integers())
 def test_backoff_grows_within_its_bounds(attempts: int, seed: int) -> None:
     """Each wait is at least half the first and at most the longest, however many attempts there were."""
     verdict = after_failure(
         DeliveryError("x", Reason.SERVER_ERROR),
         attempts=attempts,
+        in_a_row=0,
         created_at=NOW,
         now=NOW,
         policy=POLICY,
