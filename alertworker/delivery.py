@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from alertworker.errors import AlertWorkerError
 
@@ -31,6 +32,10 @@ class Reason(StrEnum):
 TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})
 #: Reasons that the next message will meet, too: the channel itself is broken.
 LASTING = frozenset({Reason.AUTH_ERROR, Reason.GONE, Reason.REDIRECTED, Reason.REFUSED})
+
+
+#: The answer of a notification that ``shadow`` kept from its receiver.
+SHADOWED: Final = "shadow: not sent"
 
 
 class DeliveryError(AlertWorkerError):

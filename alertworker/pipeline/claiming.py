@@ -88,7 +88,7 @@ def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: dateti
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Close a condition and tell those who were told of it, and nobody else, whatever mutes it now."""
-    channels = tx.told_channels(alert.id)
+    channels = tx.told_channels(alert.id, shadow=runtime.shadow)
     verdict = Verdict(alert, Step.RESOLVED)
     if channels:
         message, wanted = write(tx, alert, Step.RESOLVED, channels, runtime, now=now)

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import uuid4
 
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.delivery import LASTING, Dead, DeliveryError, Reason, after_failure
+from alertworker.delivery import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
 from alertworker.events.base import new_id
 from alertworker.lanes import MERGE_FROM, plan
 from alertworker.messages import Step
@@ -135,7 +135,7 @@ def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict
         if runtime.log_payloads:
             _log.warning("alert to %s: %s", channel.name, body)
         try:
-            return Answer("shadow: not sent") if runtime.shadow else channel.send(body, notification_id=notification_id)
+            return Answer(SHADOWED) if runtime.shadow else channel.send(body, notification_id=notification_id)
         except DeliveryError as error:
             return error
 

@@ -95,8 +95,11 @@ class AlertPort(Protocol):
         """Note that a channel's trouble is over; false when none was announced."""
         ...
 
-    def told_channels(self, alert_id: str) -> tuple[str, ...]:
-        """Name the channels that were, or will be, told of an alert."""
+    def told_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
+        """Name the channels that were, or will be, told of an alert.
+
+        What was only told in shadow counts while everything is in ``shadow``.
+        """
         ...
 
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:

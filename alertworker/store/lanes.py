@@ -13,6 +13,7 @@ from alertworker.messages import TEST_RESOLVED, Step
 from alertworker.ports import Answer, Lease, Pace, Turn
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
+from alertworker.store.told import tell_whole
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.waiting import WaitingStore
 
@@ -203,6 +204,7 @@ def _let_go(tx: SqlTransaction, notification_id: str, channel: str, *, reason: s
             channel=channel,
             now=now,
         )
+        tell_whole(tx, row)
 
 
 def _pending(notification_id: str) -> Update:

@@ -14,16 +14,18 @@ from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Fate
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import NOTIFICATIONS
+from alertworker.store.told import told
 
 
 class NotificationStatements(Statements):
     """Messages on their way to channels; lanes send them."""
 
-    def told_channels(self, alert_id: str) -> tuple[str, ...]:
-        """Name the channels that were, or will be, told of an alert."""
-        statement = select(NOTIFICATIONS.c.channel).where(
-            NOTIFICATIONS.c.alert_id == alert_id, NOTIFICATIONS.c.status.not_in(["dead", "dropped"])
-        )
+    def told_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
+        """Name the channels that were, or will be, told of an alert.
+
+        What was only told in shadow counts while everything is in ``shadow``.
+        """
+        statement = select(NOTIFICATIONS.c.channel).where(NOTIFICATIONS.c.alert_id == alert_id, told(shadow=shadow))
         return tuple(self.connection.execute(statement.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
 
     def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:

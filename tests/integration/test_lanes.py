@@ -283,6 +283,61 @@ def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store
     assert [row.answer for row in rows(store, NOTIFICATIONS)] == ["shadow: not sent"]
 
 
+@pytest.mark.parametrize("others", [0, 20])
+def test_an_end_says_all_where_the_beginning_is_never_told(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, others: int
+) -> None:
+    """It died while its end waited for it, by itself or in a digest: nobody knows what a bare end would be of."""
+    outbox.digest_size = 100
+    ingest(batch(announced("a")), runtime, now=NOW)
+    raise_alerts(runtime, others)
+    outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR), DeliveryError("no", Reason.CLIENT_ERROR)]
+    pipeline.deliver("outbox", runtime, now=NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(0.1))
+    sweep(runtime, now=after(0.2))
+    run_until_quiet(runtime, after(5))
+
+    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in told] == [Step.PASSED]
+    assert told[0].headline.startswith("Fired and resolved: Resolved after")
+    [end] = [row for row in rows(store, NOTIFICATIONS) if row.step.startswith("resolved")]
+    assert "Fired and resolved" in end.message
+
+
+def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox: Outbox) -> None:
+    """Its beginning was, and a reminder was refused."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR), DeliveryError("no", Reason.CLIENT_ERROR)]
+    sweep(runtime, now=after(100))
+    pipeline.deliver("outbox", runtime, now=after(100))
+    ingest(batch(answered("a", announced=True)), runtime, now=after(100.1))
+    sweep(runtime, now=after(100.2))
+    run_until_quiet(runtime, after(110))
+
+    assert outbox.failures == []
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """It was turned off meanwhile; in shadow the end is written as everything is."""
+    shadow = replace(runtime, shadow=True)
+    ingest(batch(announced("a")), shadow, now=NOW)
+    run_until_quiet(shadow, NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=after(1))
+    sweep(runtime, now=after(2))
+    run_until_quiet(runtime, after(2))
+    assert outbox.sent == []
+
+    later = announced("b").model_copy(update={"model_group": "other"})
+    ingest(batch(later), shadow, now=after(3))
+    ingest(batch(answered("b", announced=True)), shadow, now=after(4))
+    sweep(shadow, now=after(5))
+    run_until_quiet(shadow, after(5))
+    assert outbox.sent == []
+    assert [row.step.split(":")[0] for row in rows(store, NOTIFICATIONS)].count("resolved") == 1
+
+
 def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runtime) -> None:
     """Once an interval, and not when no canary has come round within it."""
     from alertworker.events import Canary

@@ -1,0 +1,54 @@
+"""Whether a receiver was told of an alert, and what its end must say where it was not."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, FromClause, and_, not_, select, update
+
+from alertworker.delivery import SHADOWED
+from alertworker.grouping import passed
+from alertworker.messages import Message, Step
+from alertworker.store.statements import Statements
+from alertworker.store.tables import NOTIFICATIONS
+
+_LOST: Final = ("dead", "dropped")
+
+
+def told(*, shadow: bool = False) -> ColumnElement[bool]:
+    """Select notifications that a receiver was, or will be, told, by themselves or in the digest that has them.
+
+    What ``shadow`` kept back was told to nobody, except while everything is in it.
+    """
+    digest = NOTIFICATIONS.alias("digest")
+    own = _kept_back(NOTIFICATIONS, shadow=shadow)
+    into = and_(digest.c.id == NOTIFICATIONS.c.merged_into, _kept_back(digest, shadow=shadow))
+    return and_(not_(own), ~select(digest.c.id).where(into).exists())
+
+
+def _kept_back(table: FromClause, *, shadow: bool) -> ColumnElement[bool]:
+    lost: ColumnElement[bool] = table.c.status.in_(_LOST)
+    return lost if shadow else lost | table.c.answer.is_not_distinct_from(SHADOWED)
+
+
+def tell_whole(tx: Statements, dead: Any) -> None:
+    """Let an end that waits say that its condition began, too, where the message that says so is never sent."""
+    merged = select(NOTIFICATIONS.c.alert_id).where(NOTIFICATIONS.c.merged_into == dead.id)
+    waiting = select(NOTIFICATIONS).where(
+        NOTIFICATIONS.c.channel == dead.channel,
+        NOTIFICATIONS.c.status == "pending",
+        NOTIFICATIONS.c.body.is_(None),
+        NOTIFICATIONS.c.step.startswith(f"{Step.RESOLVED.value}:"),
+        (NOTIFICATIONS.c.alert_id == dead.alert_id) | NOTIFICATIONS.c.alert_id.in_(merged),
+    )
+    for end in tx.connection.execute(waiting).all():
+        others = select(NOTIFICATIONS.c.id).where(
+            NOTIFICATIONS.c.alert_id == end.alert_id,
+            NOTIFICATIONS.c.channel == end.channel,
+            NOTIFICATIONS.c.id != end.id,
+            told(),
+        )
+        if tx.connection.execute(others.limit(1)).first() is None:
+            message = passed(Message.model_validate_json(end.message))
+            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == end.id)
+            tx.connection.execute(own.values(message=message.model_dump_json()))
