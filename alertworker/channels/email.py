@@ -86,17 +86,22 @@ class Email(BaseChannel):
         """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
         config = self._config
         mail = compose(body, notification_id, config)
-        to = mail["To"].addresses
+        parts = json.loads(body)
+        to: list[str] = parts.get("left") or [address.addr_spec for address in mail["To"].addresses]
         with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
             try:
                 server = self._connect(cutoff)
                 try:
-                    refused = server.send_message(mail)
+                    refused = server.send_message(mail, to_addrs=to)
                 finally:
                     _leave(server)
             except (smtplib.SMTPException, OSError) as error:
                 raise _delivery_error(error, late=cutoff.passed) from None
-        return Answer(f"250 accepted for {len(to) - len(refused)} of {len(to)}")
+        left = [address for address in to if address in refused and 400 <= refused[address][0] < 500]
+        said = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
+        if not left:
+            return Answer(said)
+        return Answer(f"{said}, {len(left)} tried again alone", rest=json.dumps({**parts, "left": left}))
 
     def _connect(self, cutoff: Cutoff) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()

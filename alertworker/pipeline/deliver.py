@@ -73,8 +73,8 @@ def _next(name: str, channel: Channel | None, turn: Turn, runtime: Runtime, *, n
         return tried
     if channel is not None:
         _merge(channel, runtime, now=now)
-    if turn.probe:
-        return runtime.store.next_due(name, limit=1, now=now, untried=True) or tried
+    if turn.probe and (due := runtime.store.next_due(name, limit=1, now=now, untried=True) or tried):
+        return due
     return runtime.store.next_due(name, limit=channel.parallel if channel is not None else 1, now=now)
 
 

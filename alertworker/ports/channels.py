@@ -20,11 +20,13 @@ class Pace:
 class Answer:
     """What a receiver that took a message said, in a few words for a person.
 
-    ``busy_for`` is for how many seconds from now it wants no more of them.
+    ``busy_for`` is for how many seconds from now it wants no more of them. ``rest`` is the body for those of several
+    recipients who have not got it and may later; it is tried by itself from now on.
     """
 
     text: str
     busy_for: float = 0.0
+    rest: str | None = None
 
 
 class Channel(Protocol):

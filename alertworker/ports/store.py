@@ -169,7 +169,8 @@ class Store(Protocol):
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
         """Record that the receiver has these; true while the channel is announced as broken, though it is well again.
 
-        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds.
+        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds. What is left of a
+        message for some of its recipients becomes a notification of its own.
         """
         ...
 

@@ -11,6 +11,7 @@ from sqlalchemy import Exists, Update, and_, delete, select, update
 from alertworker.delivery import DeliveryError, Reason, RetryAt
 from alertworker.messages import TEST_RESOLVED, Step
 from alertworker.ports import Answer, Lease, Pace, Turn
+from alertworker.store.rest import REST, add_rest, is_rest
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.told import tell_whole
@@ -91,7 +92,9 @@ class LaneStore(WaitingStore):
                 del told[notification_id]
             for notification_id, answer in told.items():
                 sent = {"status": "sent", "settled_at": now, "answer": answer.text[:500], "reason": None}
-                tx.connection.execute(_pending(notification_id).values(sent))
+                row = tx.connection.execute(_pending(notification_id).values(sent).returning(NOTIFICATIONS)).first()
+                if answer.rest is not None and row is not None and row.step != Step.TEST.value:
+                    add_rest(tx, row, answer.rest, now=now)
                 _attempted(tx, notification_id, "sent", answer.text, now=now)
             return lane.broken_at is not None
 
@@ -102,7 +105,8 @@ class LaneStore(WaitingStore):
     ) -> datetime:
         """Record when to try again; a lane that must pause takes its other messages with it.
 
-        One message steps aside. Where another one failed before, and nothing succeeded since, the lane pauses.
+        One message steps aside. Where another one failed before, and nothing succeeded since, the lane pauses. What
+        only some recipients have not got yet says nothing of the lane.
         """
 
         def work(tx: SqlTransaction) -> datetime:
@@ -111,14 +115,16 @@ class LaneStore(WaitingStore):
             tx.count("delivery_retries", error.reason)
             if lane is None:
                 return now
-            probe_at = verdict.probe_at if _another_tried(tx, notification_id, lease.channel) else None
-            since = lane.failing_since or now
-            values: dict[str, Any] = {"failing_since": since, "failures": verdict.in_a_row, "probe_at": probe_at}
-            if verdict.pauses_lane:
-                values["next_free_at"] = verdict.at
-            tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
+            since, at = now, verdict.at
+            if not is_rest(tx, notification_id):
+                probe_at = verdict.probe_at if _another_tried(tx, notification_id, lease.channel) else None
+                since, at = lane.failing_since or now, probe_at or at
+                values: dict[str, Any] = {"failing_since": since, "failures": verdict.in_a_row, "probe_at": probe_at}
+                if verdict.pauses_lane:
+                    values["next_free_at"] = verdict.at
+                tx.connection.execute(update(LANES).where(LANES.c.channel == lease.channel).values(values))
             attempts = NOTIFICATIONS.c.attempts + int(verdict.counts)
-            again = {"next_attempt_at": probe_at or verdict.at, "reason": error.reason, "attempts": attempts}
+            again = {"next_attempt_at": at, "reason": error.reason, "attempts": attempts}
             tx.connection.execute(_pending(notification_id).values(again))
             return since
 
@@ -183,7 +189,7 @@ def _urgent(channel: str, now: datetime) -> Exists:
 
 def _another_tried(tx: SqlTransaction, notification_id: str, channel: str) -> bool:
     """Tell whether another message was attempted, too, and is not through."""
-    own = and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending")
+    own = and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.turn < REST)
     another = select(NOTIFICATIONS.c.id).where(
         own, NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.id != notification_id
     )

@@ -222,7 +222,7 @@ NOTIFICATIONS = Table(
     Column("message", Text, nullable=False),
     Column("body", Text),
     Column("attempts", Integer, nullable=False),
-    #: 0 for what goes before all that waits in the lane, else 1.
+    #: 0 for what goes before all that waits in the lane, 2 for what some recipients have and others not yet, else 1.
     Column("turn", SmallInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),

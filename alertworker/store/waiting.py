@@ -12,6 +12,7 @@ from alertworker.lanes import Plan, Waiting
 from alertworker.messages import Message, Step
 from alertworker.ports import Due
 from alertworker.store.database import Database
+from alertworker.store.rest import REST
 from alertworker.store.tables import ATTACHMENTS, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 from alertworker.tables import Attachment
@@ -49,7 +50,7 @@ class WaitingStore(Database):
 
     def next_tried(self, channel: str, *, now: datetime) -> list[Due]:
         """Give the notification that was attempted before and has waited longest to be so again, if there is one."""
-        tried = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None))
+        tried = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < REST)
         return self._dues(tried.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
     def _dues(self, statement: Select[Any]) -> list[Due]:

@@ -183,6 +183,31 @@ def test_a_mail_that_nobody_takes_is_for_later_while_one_may_take_it_later(
     assert mailbox.mails == []
 
 
+def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbox: Mailbox) -> None:
+    """The others have it and get it no second time; the mail is the same, also in whom it names."""
+    ops, team = server.recipients
+    mailbox.refusals = {team: "452 full"}
+    channel = build_channel(server)
+    answer = channel.send(channel.render(message()), notification_id="n-1")
+    assert answer.text == "250 accepted for 1 of 2, 1 tried again alone"
+    assert answer.rest is not None
+    assert attempt(server, answer.rest).reason is Reason.SERVER_ERROR
+    mailbox.refusals.clear()
+
+    assert channel.send(answer.rest, notification_id="n-2").rest is None
+    assert mailbox.to == [[ops], [team]]
+    assert {mail["To"] for mail in mailbox.mails} == {f"{ops}, {team}"}
+
+
+def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, mailbox: Mailbox) -> None:
+    """Nobody tries again what will never be taken."""
+    mailbox.refusals = {server.recipients[0]: "550 nobody"}
+    channel = build_channel(server)
+    answer = channel.send(channel.render(message()), notification_id="n-1")
+
+    assert (answer.text, answer.rest) == ("250 accepted for 1 of 2", None)
+
+
 def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:
     """And is not repeated anywhere."""
     wrong = server.model_copy(update={"password": SecretStr("wrong")})

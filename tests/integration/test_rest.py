@@ -1,0 +1,88 @@
+"""Messages that some recipients have and others not yet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertworker.delivery import DeliveryError, Reason, RetryPolicy
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.ports import Answer
+from alertworker.store import Desk, SqlStore
+from alertworker.store.tables import LANES, NOTIFICATIONS
+from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+
+
+class Mailboxes(Outbox):
+    """Two recipients, of whom the second takes nothing while it is ``full``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = True
+        self.second: list[str] = []
+
+    def send(self, body: str, *, notification_id: str) -> Answer:
+        """Take it for the first, and for the second if there is room."""
+        if not body.startswith("left "):
+            super().send(body, notification_id=notification_id)
+        elif self.full:
+            raise DeliveryError("answered 452", Reason.SERVER_ERROR, status=452)
+        if self.full:
+            return Answer("1 of 2", rest=f"left {notification_id}")
+        self.second.append(body.removeprefix("left "))
+        return Answer("all")
+
+
+@pytest.fixture
+def mailboxes() -> Mailboxes:
+    """Give mailboxes of which one is full."""
+    return Mailboxes()
+
+
+@pytest.fixture
+def runtime(runtime: Runtime, mailboxes: Mailboxes) -> Runtime:
+    """Give a line that ends there."""
+    return replace(runtime, channels={"outbox": mailboxes})
+
+
+def test_the_rest_of_a_message_is_tried_alone_and_holds_nothing_up(
+    runtime: Runtime, mailboxes: Mailboxes, store: SqlStore
+) -> None:
+    """The first recipient has beginning and end, once each; the second gets both when there is room."""
+    ingest(batch(announced("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(answered("a", announced=True)), runtime, now=NOW + timedelta(seconds=1))
+    sweep(runtime, now=NOW + timedelta(seconds=2))
+    run_until_quiet(runtime, NOW + timedelta(seconds=2))
+    first = list(mailboxes.ids)
+    assert [message.step for message in mailboxes.sent] == ["firing", "resolved"]
+    for minutes in range(2, 30):
+        run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
+    [lane] = rows(store, LANES)
+    assert (lane.failures, lane.probe_at, lane.failing_since, lane.broken_at) == (0, None, None, None)
+    mailboxes.full = False
+    run_until_quiet(runtime, NOW + timedelta(minutes=40))
+
+    assert mailboxes.ids == first
+    assert sorted(mailboxes.second) == sorted(first)
+    assert {row.status for row in rows(store, NOTIFICATIONS)} == {"sent"}
+
+
+def test_the_rest_of_a_message_has_the_deadline_of_all(runtime: Runtime, mailboxes: Mailboxes, store: SqlStore) -> None:
+    """Then it is a dead letter, whose replay goes to those who have not got it."""
+    runtime = replace(runtime, retry=RetryPolicy(deadline=600))
+    ingest(batch(failed("a")), runtime, now=NOW)
+    for minutes in range(12):
+        run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
+    [row] = Desk(store.engine).dead_letters()
+    assert row.reason.startswith("expired")
+    letter = Desk(store.engine).dead_letter(row.id)
+    mailboxes.full = False
+    assert letter is not None
+    assert Desk(store.engine).requeue(letter, now=NOW + timedelta(minutes=12))
+    run_until_quiet(runtime, NOW + timedelta(minutes=12))
+
+    assert mailboxes.second == mailboxes.ids
+    assert {row.status for row in rows(store, NOTIFICATIONS)} == {"sent"}
