@@ -82,7 +82,7 @@ class Reporter:
             type=alert.type,
             severity=alert.severity,
             headline=alert.headline,
-            labels=alert.identity,
+            labels={**alert.identity, **alert.labels},
             facts=alert.facts,
             tables=alert.tables,
             chart=alert.chart,

@@ -45,7 +45,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says. ``team_id`` where it is of one team only; ``notes`` are label and value, in order."""
+    """What a report says; ``notes`` are label and value, in order.
+
+    ``team_id`` where it is of one team only, and ``team`` what that is called: its name, else its id.
+    """
 
     kind: ReportKind
     type: AlertType
@@ -56,6 +59,7 @@ class Report:
     sections: tuple[Section, ...]
     notes: Mapping[str, str] = field(default_factory=dict)
     team_id: str | None = None
+    team: str | None = None
     chart: Chart | None = None
 
     @property
@@ -69,7 +73,7 @@ class Report:
         days = f"{self.period.days.first}/{self.period.days.last}"
         identity = {"report": self.kind.value, "period": days, "until": self.period.until.isoformat()}
         if self.team_id is not None:
-            identity["team"] = self.team_id
+            identity["team_id"] = self.team_id
         return Alert(
             type=self.type,
             severity=Severity.LOW,
@@ -77,6 +81,7 @@ class Report:
             headline=self.headline,
             first_at=self.period.until,
             last_at=self.period.until,
+            labels={"team": self.team} if self.team else {},
             facts=self.facts,
             tables=tuple(section.table for section in self.sections if section.table is not None),
             chart=self.chart,

@@ -38,7 +38,8 @@ def report(
         return None
     tables = _TABLES if team_id is None else _TABLES_OF_TEAM
     rows = {table: book.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
-    whose = what if team_id is None else f"{what} of team {short(_team(book, team_id, period))},"
+    team = None if team_id is None else _team(book, team_id, period)
+    whose = what if team is None else f"{what} of team {short(team)},"
     return Report(
         kind,
         AlertType.SPEND_REPORTS,
@@ -49,6 +50,7 @@ def report(
         tuple(section(table, rows[table], total, before, compare=period.whole) for table in tables),
         notes(total, rows),
         team_id,
+        team,
         chart_of(book, period, rows.get("team", []), team_id=team_id),
     )
 

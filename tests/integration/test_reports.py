@@ -241,19 +241,20 @@ def test_the_month_is_the_one_that_ended(reporter: Reporter, outbox: Outbox) -> 
 
 
 def test_a_team_gets_its_own(reporter: Reporter, outbox: Outbox) -> None:
-    """With its keys and models, the label that routes ask about, and no word of another team."""
+    """With its keys and models, the labels that routes ask about, and no word of another team."""
     own = replace(reporter, teams=("search", "idle"))
-    events = [spent("a", 3, key_hash="k1"), spent("b", 9, team_id="billing", team_alias="Billing")]
-    ingest(batch(*events), own.runtime, now=NOW)
+    search = spent("a", 3, key_hash="k1", team_alias="Search EU")
+    ingest(batch(search, spent("b", 9, team_id="billing", team_alias="Billing")), own.runtime, now=NOW)
 
     own.look(now=MONDAY)
     run_until_quiet(own.runtime, MONDAY)
 
-    (message,) = [item for item in outbox.sent if item.labels.get("team") == "search"]
-    assert message.headline == "Spend of team search, 23 to 29 Nov 2026 (UTC): $3 (new)"
+    (message,) = [item for item in outbox.sent if item.labels.get("team") == "Search EU"]
+    assert message.labels["team_id"] == "search"
+    assert message.headline == "Spend of team Search EU, 23 to 29 Nov 2026 (UTC): $3 (new)"
     assert message.facts["By key"] == "app $3 new"
     assert "illing" not in message.model_dump_json()
-    assert not [item for item in outbox.sent if item.labels.get("team") == "idle"]
+    assert not [item for item in outbox.sent if "team" in item.labels and item is not message]
 
 
 def test_a_daily_report_has_means_and_rates(reporter: Reporter, outbox: Outbox) -> None:
