@@ -47,6 +47,11 @@ class OwnBudget(BaseModel):
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
 
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it is of whatever fits, and not of one entity."""
+        return not {"*", "?"}.isdisjoint(self.entity)
+
     def days(self, day: date) -> tuple[date, date]:
         """Give the first day of the period that a day is in, and the first day after it."""
         if self.period == "month":
@@ -71,9 +76,31 @@ class OwnPeriod:
     reading: Reading
 
 
-def named(budgets: Iterable[OwnBudget]) -> frozenset[tuple[str, str]]:
-    """Give the (dimension, id) that have a budget by themselves: whoever makes up tags must not hide these."""
-    return frozenset((one.dimension, one.entity) for one in budgets if not {"*", "?"} & set(one.entity))
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What has its place in the ledger whatever its cap: whoever makes up tags must not hide what has a budget."""
+
+    budgets: Sequence[OwnBudget] = ()
+
+    @property
+    def dimensions(self) -> frozenset[str]:
+        """Name the dimensions of which something is kept."""
+        return frozenset(budget.dimension for budget in self.budgets)
+
+    def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
+        """Tell whether a budget names an id, or a name that it has.
+
+        A pattern holds what it fits by a name: proxies give names, but callers choose ids, and could make up many.
+        """
+        return any(
+            budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
+            for budget in self.budgets
+            if budget.dimension == dimension
+        )
+
+
+#: Where nothing is kept.
+NOTHING_KEPT: Final = Kept()
 
 
 def present(

@@ -13,7 +13,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
-from alertworker.own_budgets import named
+from alertworker.own_budgets import Kept
 from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.customers import track_spend
@@ -88,7 +88,7 @@ def apply(
     """Do all that a batch changes, unless it was done before."""
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
-    tx.add_fold(folded, max_entities=runtime.max_entities, kept=named(runtime.budgets))
+    tx.add_fold(folded, max_entities=runtime.max_entities, kept=Kept(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.mark_line("canary_arrived", folded.canary_sent_at)

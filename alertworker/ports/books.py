@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -10,6 +10,7 @@ from alertworker.budgets import BudgetKey, Reading, Standing
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger_rows import SpendKey, SpendSums
+from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.windows import Bucket, Calls, Outage, Target
 from alertworker.zone_change import ZoneChange
 
@@ -21,13 +22,11 @@ class BookPort(Protocol):
         """Insert the batch's id; false when it was applied before."""
         ...
 
-    def add_fold(
-        self, fold: Fold, *, max_entities: int, kept: Container[tuple[str, str]] = ()
-    ) -> dict[SpendKey, SpendSums]:
+    def add_fold(self, fold: Fold, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand.
 
         A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)", unless it
-        is among the ``kept`` (dimension, id).
+        is ``kept``.
         """
         ...
 

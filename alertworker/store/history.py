@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger import Ledger
+from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import IMPORTS
 from alertworker.store.statements import insert_or
@@ -86,15 +87,17 @@ class History(Database):
             f"give --since or --until so that {source} brings other days"
         )
 
-    def take(self, begun: Progress, pages: Iterable[Page], *, max_entities: int) -> Iterable[Page]:
-        """Enter page after page of what was begun, and give each when it is committed.
+    def take(
+        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: Kept = NOTHING_KEPT
+    ) -> Iterable[Page]:
+        """Enter page after page of what was begun within the ledger's cap, and give each when it is committed.
 
         Raises:
             AlertWorkerError: when another import of the same source runs.
         """
         cursor = begun.cursor
         for page in pages:
-            self.run(_entry(begun, cursor, page, max_entities))
+            self.run(_entry(begun, cursor, page, max_entities, kept))
             cursor = page.cursor
             yield page
 
@@ -103,7 +106,7 @@ def _spelt(option: str, moment: datetime | None) -> str:
     return f"--{option} {moment.isoformat()}" if moment else f"no --{option}"
 
 
-def _entry(begun: Progress, cursor: str, page: Page, max_entities: int) -> Callable[[SqlTransaction], None]:
+def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Kept) -> Callable[[SqlTransaction], None]:
     new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
 
     def work(tx: SqlTransaction) -> None:
@@ -119,6 +122,6 @@ def _entry(begun: Progress, cursor: str, page: Page, max_entities: int) -> Calla
             raise AlertWorkerError(
                 f"another import of {begun.source} is running; this one has stopped, nothing was counted twice"
             )
-        tx.add_ledger(page.ledger, max_entities=max_entities)
+        tx.add_ledger(page.ledger, max_entities=max_entities, kept=kept)
 
     return work

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,7 @@ from alertworker.ledger_rows import (
     SpendKey,
     SpendSums,
 )
+from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.store.ledger_tables import (
     DROPS,
     FALLBACKS,
@@ -52,7 +53,7 @@ _CHUNK: Final = 500
 class LedgerStatements(NameStatements):
     """What a batch adds to the books. Tables in the order written here, keys sorted."""
 
-    def add_fold(self, fold: Fold, *, max_entities: int, kept: Container[Entity] = ()) -> dict[SpendKey, SpendSums]:
+    def add_fold(self, fold: Fold, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
         booked = self.add_ledger(fold.ledger, max_entities=max_entities, kept=kept)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
@@ -62,11 +63,9 @@ class LedgerStatements(NameStatements):
         self._add(DROPS, drops, latest="total")
         return booked
 
-    def add_ledger(
-        self, ledger: Ledger, *, max_entities: int, kept: Container[Entity] = ()
-    ) -> dict[SpendKey, SpendSums]:
+    def add_ledger(self, ledger: Ledger, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
         """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
-        spend = self._within(ledger.spend(), max_entities, kept)
+        spend = self._within(ledger, max_entities, kept)
         booked = {
             SpendKey(*row[: -len(SUMS)]): SpendSums(*row[-len(SUMS) :]) for row in self._book(SPEND, _rows(spend))
         }
@@ -97,14 +96,13 @@ class LedgerStatements(NameStatements):
         counts.append(self.forget_names(before=before, limit=_PIECE))
         return _PIECE in counts
 
-    def _within(
-        self, spend: Mapping[SpendKey, SpendSums], most: int, kept: Container[Entity]
-    ) -> dict[SpendKey, SpendSums]:
+    def _within(self, ledger: Ledger, most: int, kept: Kept) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.
 
         Batches that are applied at the same moment do not see each other's rows, so a day may grow past the cap by as
         many; sums are exact all the same.
         """
+        spend = ledger.spend()
         asked = Counter((key.day, key.dimension) for key in spend if key.dimension != _UNCAPPED)
         sizes = dict.fromkeys(asked, 0)
         places = select(SPEND_SIZES).where(SPEND_SIZES.c.day.in_({day for day, _ in asked}))
@@ -113,19 +111,26 @@ class LedgerStatements(NameStatements):
                 sizes[row.day, row.dimension] = row.rows
         room = {place: most - size for place, size in sizes.items() if size + asked[place] > most}
         if not room:
-            return dict(spend)
-        known = self._known(SPEND, SpendKey._fields, [key for key in spend if (key.day, key.dimension) in room])
+            return spend
+        wanted = [key for key in spend if (key.day, key.dimension) in room]
+        known = set(map(SpendKey._make, self._known(SPEND, SpendKey._fields, wanted)))
+        held = self._held(((key.dimension, key.entity) for key in wanted if key not in known), ledger, kept)
         return capped(
             spend,
             # What has no value at all, such as a tag, stays what it is: nobody chose it.
-            known=[
-                *map(SpendKey._make, known),
-                *(key for key in spend if not key.entity or (key.dimension, key.entity) in kept),
-            ],
+            known=[*known, *(key for key in spend if not key.entity or (key.dimension, key.entity) in held)],
             room=room,
             place=lambda key: (key.day, key.dimension),
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
         )
+
+    def _held(self, entities: Iterable[Entity], ledger: Ledger, kept: Kept) -> set[Entity]:
+        """Give those of these entities that are kept, by their ids, their present names or those that a batch gives."""
+        asked = {entity for entity in entities if entity[0] in kept.dimensions}
+        names = {entity: {name} for entity, name in self.newest_names(asked).items()}
+        for alias in ledger.aliases:
+            names.setdefault(alias[:2], set()).add(alias.alias)
+        return {entity for entity in asked if kept.holds(*entity, names.get(entity, ()))}
 
     def _outcomes(self, outcomes: Mapping[OutcomeKey, OutcomeSums]) -> dict[OutcomeKey, OutcomeSums]:
         """Keep a deployment's day within its cap of classes of errors; what is beyond adds up in one of them."""

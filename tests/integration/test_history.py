@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger import Ledger
+from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.spend_book import Days
 from alertworker.store import History, SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
@@ -103,6 +104,19 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
             list(history.take(begun, history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
 
     assert SqlSpendBook(store.engine).total(DAYS).spend_nanos == 1_500_000_000
+
+
+def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
+    """As the line does."""
+    path = tmp_path / "old.ndjson"
+    row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
+    path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
+    history, kept = History(store.engine), Kept((OwnBudget(dimension="tag", entity="named", max=1),))
+    pages = history_files.SpendFile(path, UNTIL.date()).pages("")
+    list(history.take(history.begin("old", UNTIL), pages, max_entities=1, kept=kept))
+
+    tags = {row.entity for row in SqlSpendBook(store.engine).totals("tag", DAYS)}
+    assert tags == {"a", "named", "(other)"}
 
 
 def test_files_are_exact_and_end_at_the_cutover(

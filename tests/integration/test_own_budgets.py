@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import event
 
 from alertworker.alerts import AlertType
+from alertworker.ledger import Ledger
 from alertworker.messages import Step
-from alertworker.own_budgets import OwnBudget
+from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.tables import BUDGETS as STANDINGS
@@ -202,6 +203,45 @@ def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox
     run_until_quiet(runtime, NOW)
 
     assert [message.headline for message in outbox.sent] == ["Tag batch: 50 % of budget"]
+
+
+@pytest.mark.parametrize("entity", ["alice@example.com", "*@example.com"])
+@pytest.mark.parametrize("known", [True, False], ids=["known before", "in the batch"])
+def test_made_up_users_do_not_hide_one_that_a_budget_names_by_its_name(
+    runtime: Runtime, outbox: Outbox, entity: str, known: bool
+) -> None:
+    """The name is known from a day before, or comes with the call itself."""
+    budget = OwnBudget(dimension="user", entity=entity, max=100, thresholds=(50,))
+    runtime = replace(runtime, max_entities=3, budgets=(budget,))
+    alice = answered("a", user_id="u9", user_email="alice@example.com", cost_nanos=60 * DOLLAR)
+    if known:
+        before = NOW - timedelta(days=1)
+        first = alice.model_copy(update={"call_id": "0", "cost_nanos": 0, "occurred_at": before})
+        ingest(batch(first), runtime, now=before)
+        alice = alice.model_copy(update={"user_email": None})
+    ingest(batch(*(answered(f"c{number}", user_id=f"made up {number}") for number in range(5))), runtime, now=NOW)
+    ingest(batch(alice), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == ["User alice@example.com: 50 % of budget"]
+
+
+def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
+    """A budget by a name costs a batch nothing until a day is full."""
+    kept = Kept((OwnBudget(dimension="user", entity="*@example.com", max=100),))
+    asked: list[str] = []
+    event.listen(store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
+
+    def asks(number: int, kept: Kept, most: int) -> int:
+        asked.clear()
+        ledger = Ledger()
+        ledger.end(answered("c", user_id=f"u{number}", user_email=f"{number}@example.com"), NOW.date())
+        store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, kept=kept))
+        return sum("aliases" in statement.lower() for statement in asked)
+
+    without = asks(1, Kept(), 100)
+    assert asks(2, kept, 100) == without
+    assert asks(3, kept, 1) == without + 1
 
 
 def test_many_keys_of_one_batch_are_asked_for_at_once(runtime: Runtime, store: SqlStore) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.budgets import SHARES
-from alertworker.own_budgets import OwnBudget, present
+from alertworker.own_budgets import Kept, OwnBudget, present
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError
 
@@ -95,6 +95,28 @@ def test_days_are_those_of_the_configured_zone() -> None:
 
     assert (period.first, period.last) == (date(2026, 11, 24), date(2026, 11, 24))
     assert period.reading.reset_at == datetime(2026, 11, 24, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "kept"),
+    [
+        ("u9", (), True),
+        ("alice@example.com", ("alice@example.com",), True),
+        ("*@example.com", ("alice@example.com",), True),
+        ("*@example.com", ("bob@example.org", "alice@example.com"), True),
+        ("u*", (), False),
+        ("*", (), False),
+        ("u8", ("alice@example.com",), False),
+    ],
+)
+def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
+    pattern: str, names: tuple[str, ...], kept: bool
+) -> None:
+    """Callers make up ids, so that a pattern for them would keep any number of rows."""
+    budgets = Kept((OwnBudget(dimension="user", entity=pattern, max=1),))
+
+    assert budgets.holds("user", "u9", names) is kept
+    assert not budgets.holds("customer", "u9", names)
 
 
 def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -> None:
