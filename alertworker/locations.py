@@ -28,6 +28,11 @@ def admin_key_path(folder: Path) -> Path:
     return folder / "admin-key"
 
 
+def publish_key_path(folder: Path) -> Path:
+    """Give the file with the publish key that `alertworker run` makes where none is configured."""
+    return folder / "publish-key"
+
+
 def socket_path(folder: Path) -> Path:
     """Give the embedded broker's Unix socket; a folder with too long a path gets one beside the temporary files."""
     path = folder / "valkey.sock"

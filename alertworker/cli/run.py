@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,16 @@ from urllib.parse import urlsplit
 
 import click
 
-from alertworker.embedded import admin_key, valkey
+from alertworker.embedded import made_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
-from alertworker.locations import admin_key_path, data_dir, default_broker_url, default_database_url
+from alertworker.locations import (
+    admin_key_path,
+    data_dir,
+    default_broker_url,
+    default_database_url,
+    publish_key_path,
+)
 from alertworker.settings import Settings, load_settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
@@ -67,7 +74,9 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     broker, database = settings.broker_url, settings.database_url
     environ["ALERTWORKER_BROKER_URL"] = broker.get_secret_value() if broker else default_broker_url(folder)
     if settings.api_key is None:
-        environ["ALERTWORKER_API_KEY"] = admin_key.keep(admin_key_path(folder))
+        environ["ALERTWORKER_API_KEY"] = made_keys.keep(admin_key_path(folder))
+    if settings.publish_key is None:
+        environ["ALERTWORKER_PUBLISH_KEY"] = made_keys.keep(publish_key_path(folder))
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     for name in ("BROKER_URL", "DATABASE_URL"):
         environ.pop(f"ALERTWORKER_{name}_FILE", None)  # what it says is what was set just now
@@ -89,8 +98,19 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     click.echo("A LiteLLM proxy on this machine needs, in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")
     click.echo('  litellm_settings: {callbacks: ["alertworker.integrations.litellm.callback"]}')
+    click.echo("Or, with nothing installed there, to have LiteLLM's own alerts told by us:")
+    click.echo(f"  export SLACK_WEBHOOK_URL={_relay(settings, environ)}")
+    click.echo('  general_settings: {alerting: ["slack"]}')
     for warning in settings.warnings:
         click.echo(f"Warning: {warning}", err=True)
+
+
+def _relay(settings: Settings, environ: dict[str, str]) -> str:
+    """Give the relay's address as a shell takes it; the key is not printed, but read from where it is."""
+    folder = Path(environ["ALERTWORKER_DATA_DIR"])
+    made = f"$(cat {shlex.quote(str(publish_key_path(folder)))})"
+    key = made if settings.publish_key is None else "$ALERTWORKER_PUBLISH_KEY"
+    return f'"http://{settings.http_host}:{settings.http_port}/integrations/litellm/slack?key={key}"'
 
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:

@@ -12,7 +12,8 @@ import click
 def web(host: str | None, port: int | None, loglevel: str) -> None:
     """Take events over HTTP (POST /v1/events with ALERTWORKER_PUBLISH_KEY as bearer key) and show the pages.
 
-    The pages are for whoever has ALERTWORKER_API_KEY. Several may run.
+    LiteLLM's own alerts are taken with the same key, as ?key=. The pages are for whoever has ALERTWORKER_API_KEY.
+    Several may run.
     """
     import uvicorn
 

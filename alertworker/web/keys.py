@@ -27,7 +27,8 @@ class Keys:
             raise Refusal(401, "no key is configured here: set ALERTWORKER_PUBLISH_KEY where alertworker web runs")
         given = _bearer(request) or (request.query_params.get(query, "") if query else "")
         if not (_same(given, self.publish) | _same(given, self.admin)):
-            raise Refusal(401, "send the publish key as `Authorization: Bearer KEY`")
+            address = f", or in the address as `?{query}=KEY`" if query else ""
+            raise Refusal(401, f"send the publish key as `Authorization: Bearer KEY`{address}")
 
     def require_admin(self, request: Request) -> None:
         """Let those through who have the admin key.

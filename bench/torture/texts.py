@@ -38,7 +38,7 @@ def key_deleted(pair: Pair) -> Row:
     pair.stack.start("web")
     url = f"http://127.0.0.1:{pair.stack.environ['ALERTWORKER_HTTP_PORT']}"
     own_class.run("key_deleted", f"{pair.theirs.url}/slack", RAW_KEY)
-    own_class.run("key_deleted", f"{url}/integrations/litellm/slack", RAW_KEY)
+    own_class.run("key_deleted", f"{url}/integrations/litellm/slack?key={MASTER_KEY}", RAW_KEY)
     pair.settle(lambda one: bool(one.taken("virtual_key_deleted")))
     return Row(*(_leaks(one, "virtual_key_deleted", {"raw key": RAW_KEY}) for one in pair.receivers))
 

@@ -25,7 +25,7 @@ def alertworker(
     folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, given: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a narrow terminal."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     env = {**keep, "COLUMNS": "80", "ALERTWORKER_DATA_DIR": str(folder), **(environ or {})}
     command = [sys.executable, "-m", "alertworker", *arguments]
     done = subprocess.run(

@@ -75,7 +75,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
                 "alert_types": ["llm_exceptions", "budget_alerts"],
                 "custom_auth": "auth.user_api_key_auth",
             },
-            environ={"SLACK_WEBHOOK_URL": f"{relay}/slack", "WEBHOOK_URL": f"{relay}/webhook"},
+            environ={
+                "SLACK_WEBHOOK_URL": f"{relay}/slack?key={PUBLISH_KEY}",
+                "WEBHOOK_URL": f"{relay}/webhook?key={PUBLISH_KEY}",
+            },
         )
         proxy.folder.mkdir()
         (proxy.folder / "auth.py").write_text(AUTH)
@@ -121,14 +124,14 @@ def test_a_budget_that_the_proxy_reports_to_its_webhook_reaches_people_once(runn
     """Once for each limit, however often LiteLLM posts it."""
     for key in ("sk-spent_app_86.5", "sk-spent_app_87"):
         assert running.proxy.ask("fast", key=key)[0] == 200
-    [first] = running.slack.wait_for("Key app: 85 % of budget", seconds=30)
+    [first] = running.slack.wait_for("Key app: `85 % of budget", seconds=30)
     assert running.proxy.ask("fast", key="sk-spent_app_97")[0] == 200
-    [second] = running.slack.wait_for("Key app: 95 % of budget", seconds=30)
+    [second] = running.slack.wait_for("Key app: `95 % of budget", seconds=30)
 
     assert "Alert type: `budget_alerts`" in first.text
     assert "of $100 (8" in first.text
     assert "$97 of $100 (97.0 %)" in second.text
-    assert [len(running.slack.taken(f"Key app: {share} % of budget")) for share in (85, 95)] == [1, 1]
+    assert [len(running.slack.taken(f"Key app: `{share} % of budget")) for share in (85, 95)] == [1, 1]
     assert "sk-spent" not in "".join(str(post.body) for post in running.slack.posts) + running.stack.logs()
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +32,7 @@ class Run:
         self.folder = folder
         self.data = folder / "data"
         self._log = folder / "out.log"
-        keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
         environ = {**keep, "PYTHONUNBUFFERED": "1", "ALERTWORKER_DATA_DIR": str(self.data)}
         environ["ALERTWORKER_HTTP_PORT"] = str(free_port())
         with self._log.open("wb") as log:
@@ -109,6 +112,33 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     run.gone(1)
     assert time.monotonic() - began < 15
     assert "nothing is left running" in run.output()
+
+
+def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> None:
+    """A shell reads the key from its file; it is not printed, and without it nothing is taken."""
+    printed = re.search(r"export SLACK_WEBHOOK_URL=(.*)", run.output())
+    assert printed is not None
+    address = subprocess.run(["sh", "-c", f"printf %s {printed[1]}"], capture_output=True, text=True, check=True).stdout
+    key = (run.data / "publish-key").read_text().strip()
+    assert address.endswith(f"?key={key}")
+    assert key not in run.output()
+
+    def post(url: str) -> int:
+        try:
+            return int(
+                urllib.request.urlopen(url, b'{"text": "Alert type: `db_exceptions`\\n\\nMessage: boom"}').status
+            )
+        except urllib.error.HTTPError as error:
+            return error.code
+        except urllib.error.URLError:  # it does not listen yet
+            return 0
+
+    ends = time.monotonic() + 20
+    while (status := post(address)) == 0 and time.monotonic() < ends:
+        time.sleep(0.1)
+    assert status == 200
+    assert post(address.partition("?")[0]) == 401
+    run.wait_for("boom")
 
 
 def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:

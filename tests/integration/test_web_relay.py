@@ -16,8 +16,10 @@ from tests.integration.test_web_events import KEY, Web
 TEXT = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
 SLACK = "/integrations/litellm/slack"
 BUDGET = {"spend": 1.5, "max_budget": 1.0, "token": "T", "event_group": "key", "event": "budget_crossed"}
-#: What a reverse proxy on this machine adds for somebody who is not.
-ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
+#: The publish key, where LiteLLM can put it.
+WITH_KEY = f"?key={KEY}"
+#: What a web page can have a browser on this machine send, without asking first.
+BROWSER = {"Content-Type": "text/plain", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
 @pytest.fixture
@@ -46,10 +48,10 @@ def arrived(broker: Broker) -> list[Event]:
 
 def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) -> None:
     """Typed, with the path's type before the text's, and what nobody knows as such."""
-    assert post(web, SLACK, {"text": TEXT}) == 200
-    assert post(web, f"{SLACK}/spend_reports", {"text": TEXT}) == 200
-    assert post(web, SLACK, {"text": "what is this?"}) == 200
-    assert post(web, "/integrations/litellm/webhook", BUDGET) == 200
+    assert post(web, SLACK + WITH_KEY, {"text": TEXT}) == 200
+    assert post(web, f"{SLACK}/spend_reports{WITH_KEY}", {"text": TEXT}) == 200
+    assert post(web, SLACK + WITH_KEY, {"text": "what is this?"}) == 200
+    assert post(web, f"/integrations/litellm/webhook{WITH_KEY}", BUDGET) == 200
 
     *relayed, budget = arrived(broker)
     assert [event.alert_type for event in relayed if isinstance(event, AlertRelayed)] == [
@@ -61,21 +63,27 @@ def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) ->
     assert budget.spend_nanos == 1_500_000_000
 
 
-def test_who_is_not_on_this_machine_needs_a_key(broker: Broker, web: Web) -> None:
-    """In the query, since LiteLLM sends no headers of ours, or as a bearer; and a proxy in front hides nobody."""
-    assert post(web, SLACK, {"text": TEXT}, **ELSEWHERE) == 401
-    assert post(web, f"{SLACK}?key=wrong", {"text": TEXT}, **ELSEWHERE) == 401
+@pytest.mark.parametrize("path", [SLACK, f"{SLACK}/db_exceptions", "/integrations/litellm/webhook"])
+def test_everybody_needs_a_key(broker: Broker, web: Web, path: str) -> None:
+    """Whoever is on this machine, too: a reverse proxy that adds no header and a browser's page are nobody else.
+
+    In the address, since LiteLLM sends no headers of ours, or as a bearer.
+    """
+    for headers in ({}, BROWSER, {"X-Forwarded-For": "203.0.113.7"}):
+        assert post(web, path, {"text": TEXT}, **headers) == 401
+        assert post(web, f"{path}?key=wrong", {"text": TEXT}, **headers) == 401
+        assert post(web, f"{path}?key=", {"text": TEXT}, **headers) == 401
     assert arrived(broker) == []
-    assert post(web, f"{SLACK}?key={KEY}", {"text": TEXT}, **ELSEWHERE) == 200
-    assert post(web, SLACK, {"text": TEXT}, Authorization=f"Bearer {KEY}", **ELSEWHERE) == 200
+    assert post(web, f"{path}{WITH_KEY}", {"text": TEXT}) == 200
+    assert post(web, path, {"text": TEXT}, Authorization=f"Bearer {KEY}") == 200
     assert len(arrived(broker)) == 2
 
 
 def test_what_is_no_json_object_or_too_long_is_refused(broker: Broker, web: Web) -> None:
     """With 400 and 413; nothing reaches the broker."""
-    assert post(web, SLACK, b"{") == 400
-    assert post(web, SLACK, b"[]") == 400
-    assert post(web, SLACK, b'{"text": "' + b"x" * 1_100_000 + b'"}') == 413
+    assert post(web, SLACK + WITH_KEY, b"{") == 400
+    assert post(web, SLACK + WITH_KEY, b"[]") == 400
+    assert post(web, SLACK + WITH_KEY, b'{"text": "' + b"x" * 1_100_000 + b'"}') == 413
     assert arrived(broker) == []
 
 
@@ -83,4 +91,4 @@ def test_nothing_is_promised_while_the_broker_is_away(broker: Broker, web: Web) 
     """LiteLLM is told 503."""
     broker.stop()
 
-    assert post(web, SLACK, {"text": TEXT}) == 503
+    assert post(web, SLACK + WITH_KEY, {"text": TEXT}) == 503

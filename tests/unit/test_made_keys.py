@@ -1,18 +1,18 @@
-"""The admin key of an installation that nobody has configured."""
+"""The keys of an installation that nobody has configured."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alertworker.embedded import admin_key
+from alertworker.embedded import made_keys
 
 
 def test_the_key_is_made_once_and_only_for_its_user(tmp_path: Path) -> None:
     """A second start has the same; another folder has another."""
     path = tmp_path / "admin-key"
-    key = admin_key.keep(path)
+    key = made_keys.keep(path)
 
-    assert admin_key.keep(path) == key
+    assert made_keys.keep(path) == key
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(key) >= 32
-    assert admin_key.keep(tmp_path / "other") != key
+    assert made_keys.keep(tmp_path / "other") != key

@@ -1,4 +1,4 @@
-"""The admin key of an installation that nobody has configured: made once, and kept in the data folder."""
+"""The keys of an installation that nobody has configured: each made once, and kept in the data folder."""
 
 from __future__ import annotations
 
