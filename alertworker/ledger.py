@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from alertworker.events import AttemptFailed, EndEvent, RequestFailed, RequestSucceeded
+from alertworker.events.base import MAX_SECONDS
 from alertworker.latency import bucket_of
 from alertworker.ledger_rows import (
     MAX_PART,
@@ -31,6 +32,8 @@ from alertworker.ledger_rows import (
 )
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+#: What is counted of a single duration, in microseconds: a producer's wrong clock must not fill a sum.
+_LONGEST: Final = round(MAX_SECONDS * 1_000_000)
 
 
 class Caller(NamedTuple):
@@ -118,6 +121,7 @@ class Ledger:
             self._latency(day, deployment_id, "first_token", first)
 
     def _latency(self, day: date, deployment_id: str, measure: str, microseconds: int) -> None:
+        microseconds = min(microseconds, _LONGEST)
         key = LatencyKey(day, deployment_id, measure, bucket_of(microseconds))
         sums = self.latencies.setdefault(key, LatencySums())
         sums.count += 1

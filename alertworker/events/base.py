@@ -23,8 +23,14 @@ MAX_ITEMS: Final = 32
 MAX_COUNT: Final = 1_000_000_000
 #: The longest duration or age, in seconds: 30 days.
 MAX_SECONDS: Final = 30 * 86_400.0
-#: The largest amount of money in one field, in nano-dollars: a billion dollars, which an SQL bigint still sums safely.
+#: The largest budget or spend of one, in nano-dollars: a billion dollars. Such figures are kept and never added up.
 MAX_NANOS: Final = 1_000_000_000 * 1_000_000_000
+#: The most that one call may cost, in nano-dollars: a hundred thousand dollars, of which an SQL bigint sums 92,000.
+MAX_COST: Final = 100_000 * 1_000_000_000
+#: Moments are in this century: others are a producer's mistake, and the first and last years have no neighbours into
+#: which a time zone could take them.
+MIN_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+MAX_MOMENT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
@@ -42,9 +48,9 @@ Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Nanos = Annotated[int, Field(ge=-MAX_NANOS, le=MAX_NANOS)]
 #: What a call cost: never less than nothing, or a caller could spend for others what it takes back.
-Cost = Annotated[int, Field(ge=0, le=MAX_NANOS)]
-#: A moment with its offset; a naive one is refused.
-Moment = AwareDatetime
+Cost = Annotated[int, Field(ge=0, le=MAX_COST)]
+#: A moment of this century with its offset; a naive one is refused. Pydantic leaves its bounds out of the schema.
+Moment = Annotated[AwareDatetime, Field(ge=MIN_MOMENT, lt=MAX_MOMENT, json_schema_extra={"pattern": "^20"})]
 Tags = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)]
 #: For the schema of a mapping whose keys are names: pydantic lets it hold any value under a key that is none.
 NAMED: Final[dict[str, JsonValue]] = {"additionalProperties": False}

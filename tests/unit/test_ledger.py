@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from alertworker.capping import OTHER, capped
 from alertworker.events import AttemptFailed, EndEvent, Event, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.events.base import MAX_COST
 from alertworker.folding import fold
 from alertworker.latency import BOUNDS, Latency, bucket_of
 from alertworker.ledger import Ledger
@@ -40,7 +41,7 @@ def calls(draw: st.DrawFn) -> Event:
     facts |= {
         "ended_at": ended,
         "tags": draw(st.lists(NAMES.filter(bool), max_size=3)),
-        "cost_nanos": draw(st.none() | st.integers(0, 10**15)),
+        "cost_nanos": draw(st.none() | st.integers(0, MAX_COST)),
         "completion_tokens": draw(st.integers(0, 50)),
         "team_alias": draw(NAMES) or None,
     }

@@ -11,7 +11,17 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_NANOS, MAX_TEXT, MAX_URL
+from alertworker.events.base import (
+    MAX_COST,
+    MAX_COUNT,
+    MAX_ITEMS,
+    MAX_MOMENT,
+    MAX_NAME,
+    MAX_NANOS,
+    MAX_TEXT,
+    MAX_URL,
+    MIN_MOMENT,
+)
 from alertworker.money import nanos_from_dollars
 
 #: What LiteLLM itself puts in a key's place: a hash, or a name for a caller of its own.
@@ -87,13 +97,21 @@ def nanos(dollars: object) -> int | None:
 
 
 def cost(dollars: object) -> int | None:
-    """Give what a call cost in nano-dollars; ``None`` for what is no amount, or less than nothing."""
+    """Give what a call cost in nano-dollars; ``None`` for what is no amount, less than nothing, or no call's cost."""
     amount = nanos(dollars)
-    return amount if amount is None or amount >= 0 else None
+    return amount if amount is not None and 0 <= amount <= MAX_COST else None
 
 
 def moment(value: object) -> datetime | None:
-    """Give an aware moment for a POSIX time, a datetime (local when naive, as LiteLLM makes them) or ISO 8601."""
+    """Give an aware moment for a POSIX time, a datetime (local when naive, as LiteLLM makes them) or ISO 8601.
+
+    ``None`` for what is none, or not of this century: an event with it would be refused.
+    """
+    found = _moment(value)
+    return found if found is not None and MIN_MOMENT <= found < MAX_MOMENT else None
+
+
+def _moment(value: object) -> datetime | None:
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)

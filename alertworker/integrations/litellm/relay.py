@@ -14,7 +14,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, Event
 from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
-from alertworker.integrations.litellm.bounds import clip, key_hash, name, nanos
+from alertworker.integrations.litellm.bounds import clip, key_hash, moment, name, nanos
 from alertworker.integrations.litellm.management import MANAGEMENT, entity_changed
 from alertworker.integrations.litellm.scrub import without, without_secrets
 
@@ -259,6 +259,6 @@ def _number(text: str | None) -> int:
 def _moment(text: str | None) -> datetime | None:
     """Read the time of a digest; LiteLLM writes it without a zone."""
     try:
-        return datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+        return moment(datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC))
     except ValueError:
         return None

@@ -36,6 +36,9 @@ LINES: Final = (
     st.lists(st.sampled_from([b'{"type": "system.canary"}', b""]), min_size=1).map(b"\n".join).filter(bytes.strip)
 )
 schemathesis.openapi.media_type("application/x-ndjson", LINES)
+#: Nearly all that is made up by the format alone would be of another century.
+MOMENTS: Final = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30), timezones=st.timezones())  # noqa: DTZ001
+schemathesis.openapi.format("date-time", MOMENTS.map(datetime.isoformat))
 WITH_INPUT: Final = [name for name, operation in OPERATIONS.items() if "parameters" in operation]
 
 

@@ -1,0 +1,31 @@
+"""An odd field of LiteLLM's costs that field, and never the event."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from alertworker.events.base import MAX_COST
+from alertworker.integrations.litellm.bounds import cost, moment, nanos
+
+
+@pytest.mark.parametrize(
+    "value", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", datetime(2100, 1, 1, tzinfo=UTC), 946_684_799, 1e30]
+)
+def test_a_moment_of_another_century_is_none(value: object) -> None:
+    """Such as the reset of a budget that is never to be reset."""
+    assert moment(value) is None
+
+
+def test_a_moment_of_this_century_is_kept() -> None:
+    """In whatever form it comes."""
+    first = datetime(2000, 1, 1, tzinfo=UTC)
+    assert moment("2000-01-01T00:00:00Z") == moment(first) == moment(946_684_800) == first
+
+
+def test_what_no_call_costs_is_no_cost() -> None:
+    """Budgets may be larger."""
+    assert cost(100_000) == MAX_COST
+    assert cost(100_001) is None
+    assert nanos(100_001) == 100_001 * 10**9
