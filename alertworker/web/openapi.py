@@ -11,12 +11,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alertworker import __version__
+from alertworker.alerts import AlertType
 from alertworker.events import AnyEvent
 from alertworker.events.batch import SEALED_TYPE
+from alertworker.integrations.litellm.relay import MAX_BODY
 from alertworker.web.events import MAX_BYTES, MAX_EVENTS
 from alertworker.web.services import SERVICES
 
 _REASON: Final = {"$ref": "#/components/responses/Refusal"}
+#: The end of a path is the type, whatever it is: one that nobody knows is told as such.
+_TYPE: Final = {"name": "type", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _ANY_KEY: Final[list[dict[str, list[str]]]] = [{"publishKey": []}, {"adminKey": []}]
 
 
@@ -41,6 +45,11 @@ def document() -> dict[str, Any]:
                 "get": _get("The line flows", {"200": _ready("It does"), "503": _ready("It does not")})
             },
             "/health/services": {"get": _services()},
+            "/integrations/litellm/slack": {"post": _relay("Take a text that LiteLLM posts to a chat")},
+            "/integrations/litellm/slack/{type}": {
+                "post": _relay("Take a text that LiteLLM posts to a chat, as an alert of a type", _TYPE)
+            },
+            "/integrations/litellm/webhook": {"post": _relay("Take a budget event that LiteLLM posts to WEBHOOK_URL")},
             "/metrics": {
                 "get": _get("Figures for Prometheus", {"200": _content("Figures", "text/plain", {"type": "string"})})
             },
@@ -48,7 +57,8 @@ def document() -> dict[str, Any]:
         },
         "components": {
             "schemas": schemas | {"Event": schema},
-            "securitySchemes": {name: {"type": "http", "scheme": "bearer"} for name in ("publishKey", "adminKey")},
+            "securitySchemes": {name: {"type": "http", "scheme": "bearer"} for name in ("publishKey", "adminKey")}
+            | {"keyInAddress": {"type": "apiKey", "in": "query", "name": "key"}},
             "responses": {"Refusal": _json("Why not", _object({"error": {"type": "string"}}, "error"))},
         },
     }
@@ -90,8 +100,32 @@ def _events() -> dict[str, Any]:
     }
 
 
+def _relay(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+    """Describe a place for what LiteLLM posts; its form is LiteLLM's, and what cannot be placed is taken as unknown."""
+    taken = _content("The broker has it", "text/plain", {"type": "string", "const": "ok"})
+    return {
+        "summary": summary,
+        "security": [*_ANY_KEY, {"keyInAddress": []}],
+        "parameters": list(parameters),
+        "requestBody": {
+            "required": True,
+            "description": f"What LiteLLM posts: a JSON object of {MAX_BODY} bytes at the most.",
+            "content": {"application/json": {"schema": {"type": "object"}}},
+        },
+        "responses": {"200": taken, **dict.fromkeys(("400", "401", "408", "413", "429", "503"), _REASON)},
+    }
+
+
 def _services() -> dict[str, Any]:
-    result = _json("What each receiver said", _object({"status": {"type": "string"}}, "status"))
+    text: dict[str, Any] = {"type": "string"}
+    sent = _object(dict.fromkeys(("channel", "alert_type", "status", "answer", "reason"), text) | {"sent": {}})
+    fields = {
+        "status": {"enum": ["success", "shadow", "error"]},
+        "message": text,
+        "alert_types": {"type": "array", "items": {"enum": [kind.value for kind in AlertType]}},
+        "results": {"type": "array", "items": sent | {"required": ["channel", "alert_type", "status", "answer"]}},
+    }
+    result = _json("What each receiver said; of a budget webhook its event, too", _object(fields, *fields))
     operation = _get("Send test messages", {"200": result, "502": result})
     operation["responses"] |= dict.fromkeys(("401", "422", "503"), _REASON)
     service = {"type": "string", "enum": list(SERVICES)}
