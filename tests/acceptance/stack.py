@@ -64,12 +64,12 @@ class Stack:
             **self.environ,
         }
 
-    def up(self) -> None:
-        """Start everything and wait until the workers consume."""
+    def up(self, *roles: str) -> None:
+        """Start everything, or the broker and these roles, and wait until the workers consume."""
         if "ALERTWORKER_BROKER_URL" not in self.environ:
             self.start_broker()
         subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=self.env, cwd=self.folder, check=True, timeout=60)
-        for role in ("ingest", "deliver", "beat"):
+        for role in roles or ("ingest", "deliver", "beat"):
             self.start(role)
 
     def start_broker(self) -> None:

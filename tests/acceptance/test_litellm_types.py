@@ -1,0 +1,131 @@
+"""From calls of a real LiteLLM proxy to a receiver: regions, users' spend, and all reports, on one installation."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.acceptance.conftest import WEBHOOK_SECRET
+from tests.acceptance.proxy import PROMPT, Proxy
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_redelivery import wait_for_rows
+
+DOWN = "status-503"
+#: A zone in which it is noon, so that no day ends while the test runs.
+ZONE = ZoneInfo(f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")
+#: Looks for due reports and sends them as beat's and the worker's tasks do, at other moments, one after the other.
+LOOK = """
+import sys
+from datetime import datetime
+from alertworker.app import get_reporter
+from alertworker.pipeline import deliver
+reporter = get_reporter()
+for moment in map(datetime.fromisoformat, sys.argv[1:]):
+    reporter.look(now=moment)
+    for channel in reporter.runtime.channels:
+        while deliver(channel, reporter.runtime, now=moment):
+            pass
+"""
+
+
+class _Proxy(Proxy):
+    """A proxy with a fallback, and two deployments of one region that are down and whose models name no provider."""
+
+    def _config(self) -> dict[str, Any]:
+        config = super()._config()
+        for model in config["model_list"]:
+            model["litellm_params"] |= {"input_cost_per_token": 0.01, "output_cost_per_token": 0.02}
+        away = {"api_key": "k", "api_base": "http://127.0.0.1:9/v1", "region_name": "eu", "max_retries": 0}
+        config["model_list"] += [
+            {"model_name": f"abroad-{model}", "litellm_params": {"model": model, **away}}
+            for model in ("gpt-4o", "gpt-4o-mini")
+        ]
+        config["router_settings"]["fallbacks"] = [{DOWN: ["fast"]}]
+        return config
+
+
+@dataclass(frozen=True)
+class Line:
+    """A proxy, our installation, and its receiver."""
+
+    proxy: Proxy
+    stack: Stack
+    slack: Receiver
+
+    def ask(self, *models: str) -> list[int]:
+        """Ask for each of these, four at a time, and give the statuses."""
+        with ThreadPoolExecutor(4) as pool:
+            return [status for status, _ in pool.map(self.proxy.ask, models)]
+
+    def look(self, *moments: datetime) -> None:
+        """Send what is due at these moments of the zone; its lanes are paced by them, so nothing may come after it."""
+        command = [sys.executable, "-c", LOOK, *(moment.isoformat() for moment in moments)]
+        subprocess.run(command, env=self.stack.env, cwd=self.stack.folder, check=True, timeout=60)
+
+
+@pytest.fixture
+def line(tmp_path: Path, slack: Receiver) -> Iterator[Line]:
+    """Run one with short periods, and without a beat: users are looked at once a minute at the most."""
+    words = {
+        "alerting": ["slack"],
+        "spend_report_frequency": "1d",
+        "alerting_args": {
+            "daily_report_frequency": 10,
+            "daily_spend_per_user_threshold": 0.5,
+            "user_spend_check_interval": 60,
+        },
+    }
+    config = {
+        "general_settings": words,
+        "alertworker": {"group_interval": 5, "time_zone": ZONE.key},
+        "environment_variables": {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T000/B000/{WEBHOOK_SECRET}"},
+    }
+    stack = Stack(tmp_path / "s", json.dumps(config))
+    proxy = _Proxy(tmp_path / "p", stack.broker_url, ("fast", DOWN))
+    try:
+        stack.up("ingest", "deliver")
+        proxy.up()
+        yield Line(proxy, stack, slack)
+    finally:
+        proxy.down()
+        stack.down()
+
+
+@pytest.mark.timeout(240)
+def test_regions_users_and_reports_come_from_a_proxys_calls(line: Line) -> None:
+    """Each is told with the figures of the proxy's calls, and the prompt nowhere."""
+    assert set(line.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
+    assert line.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
+    [region] = line.slack.wait_for("10 of 10 failed", seconds=20)
+    for part in ("`region_outage_alerts`", "Major", "Provider: `openai`", "Region: `eu`", "hello: `world`"):
+        assert part in region.text
+
+    wait_for_rows(line.stack, "SELECT sum(requests) FROM spend WHERE dimension = 'user'", [(15,)], 20)
+    line.stack.start("beat")
+    [user] = line.slack.wait_for("`user_spend_thresholds`", seconds=20)
+    daily = line.slack.wait_for("`daily_reports`", seconds=30)[0]
+    line.stack.kill("beat")
+    for part in ("default_user_id", "Spend: `$1`", "$0.50", "fast $1"):
+        assert part in user.text
+    for part in ("so far", "$1", "15, 10 failed", "gpt-4o-mini"):
+        assert part in daily.text
+
+    nine = datetime.now(ZONE).replace(hour=9, minute=0, second=0, microsecond=0)
+    line.look(nine + timedelta(days=1), nine + timedelta(days=7 - nine.weekday()))
+    spend = line.slack.taken("`spend_reports`")[0]
+    [fallbacks] = line.slack.taken("`fallback_reports`")
+    for part in (f"{nine:%-d %b %Y}", "$1", "15, 10 failed"):
+        assert part in spend.text
+    assert f"{DOWN} → fast 2 saved" in fallbacks.text
+    assert [post.text for post in line.slack.taken(PROMPT[:12])] == []
