@@ -244,6 +244,8 @@ class OpenAlert:
     level: int = 1
     opened: bool = False
     rose: bool = False
+    #: When it was told, or counted as told, up to ``told``.
+    told_at: datetime | None = None
     muted_by: str | None = None
     #: Channels that are still to be told that the condition fires.
     owed: tuple[str, ...] = ()

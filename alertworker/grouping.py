@@ -36,6 +36,7 @@ def compose(
         headline=_headline(alert, step, at),
         at=at,
         since=alert.first_at,
+        counted_since=alert.told_at,
         count=count,
         total=alert.count,
         facts=dict(alert.facts) | _breakdown(parts) | _ends(alert),

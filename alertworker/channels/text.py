@@ -113,7 +113,7 @@ def counted(message: Message) -> str:
     if message.step is Step.DIGEST:
         return f"{len(message.entries)} messages waited since {since}"
     if message.step is Step.SUMMARY:
-        more = f"{message.count} more in {spell(message.at - message.since)}"
+        more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
         return f"{more}; {message.total} in all since {since}"
     if message.total > 1:
         return f"{message.total} times since {since}"

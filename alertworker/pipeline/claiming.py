@@ -140,7 +140,8 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
-    tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=decision.group_interval))
+    next_summary_at = now + timedelta(seconds=decision.group_interval)
+    tx.told(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
     if alert.kind is Kind.CONDITION:
         tx.remind_at(alert.id, now + timedelta(seconds=decision.repeat_interval))
 

@@ -95,7 +95,7 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         tell(tx, alert, Step.REMINDER, runtime, now=now)
     else:
         interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
-        tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=interval))
+        tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=interval), now=now)
 
 
 def _lost(publisher: LostPublisher) -> Alert:

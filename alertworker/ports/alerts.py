@@ -121,7 +121,7 @@ class AlertPort(Protocol):
         """
         ...
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
         ...
 

@@ -166,9 +166,9 @@ class AlertStatements(Statements):
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime) -> None:
+    def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
-        self._told(alert_id, count, {"next_summary_at": next_summary_at})
+        self._told(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
         """Close the alert, told up to this count; its fingerprint may open again."""
@@ -226,6 +226,7 @@ def _open_alert(
         chart=Chart.model_validate(row.chart) if row.chart else None,
         count=row.count,
         told=row.told,
+        told_at=row.told_at,
         summaries=row.summaries,
         first_at=row.first_at,
         last_at=row.last_at,

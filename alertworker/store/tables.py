@@ -92,6 +92,8 @@ ALERTS = Table(
     Column("chart", JSON),
     Column("count", BigInteger, nullable=False),
     Column("told", BigInteger, nullable=False),
+    #: When that was.
+    Column("told_at", UtcDateTime),
     Column("summaries", Integer, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),

@@ -188,7 +188,14 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
         },
     ),
     "metadata": message(metadata={"hello": "world", "run": "nightly-7"}),
-    "summary": message(step=Step.SUMMARY, count=58, total=60, members_more=57, since=NOW - timedelta(minutes=5)),
+    "summary": message(
+        step=Step.SUMMARY,
+        count=58,
+        total=60,
+        members_more=57,
+        since=NOW - timedelta(hours=1),
+        counted_since=NOW - timedelta(minutes=5),
+    ),
     "digest": _digest(),
     "report": message(
         type=AlertType.SPEND_REPORTS,

@@ -32,6 +32,10 @@ PRIVATE = [
     "::ffff:169.254.169.254",
     "64:ff9b::a00:7",
     "2002:0a00:0007::1",
+    "fec0::1",
+    "64:ff9b:1::a00:7",
+    "::10.0.0.1",
+    "::8.8.8.8",
 ]
 TEN = (ip_network("10.0.0.0/8"),)
 
@@ -57,6 +61,15 @@ def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(make: Make, 
     with pytest.raises(ValidationError, match="allowed_networks") as caught:
         make(f"https://{host}")
     assert address not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "0x7f000001", "012.0.0.1", "8.8.2056", "10.0.0.07"])
+def test_an_address_in_another_form_is_refused(host: str) -> None:
+    """Which one it is, is the C library's to say; this machine, too, has its usual name."""
+    with pytest.raises(ValidationError, match="four numbers with dots"):
+        SlackConfig(name="s", url=SecretStr(f"https://{host}/x"))
+    with pytest.raises(ValidationError, match="four numbers with dots"):
+        EmailConfig(name="m", host=host, sender="a@b.example", recipients=("c@d.example",))
 
 
 @pytest.mark.parametrize("address", [*PRIVATE, "127.0.0.1", "::1", "::ffff:127.0.0.1"])

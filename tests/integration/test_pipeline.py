@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.channels.text import counted
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import (
     Canary,
@@ -395,3 +396,17 @@ def test_bodies_are_logged_where_that_is_wanted(runtime: Runtime, caplog: pytest
     [record] = [record for record in caplog.records if record.name == "alertworker.alerts"]
     assert record.levelname == "WARNING"
     assert "LLM API call failed: x" in record.getMessage()
+
+
+def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, outbox: Outbox) -> None:
+    """Since the message before it, not since the first."""
+    for number in range(4):
+        moment = NOW + timedelta(seconds=10 * number)
+        ingest(batch(failed(f"call-{number}", at=moment)), runtime, now=moment)
+        sweep(runtime, now=moment)
+        run_until_quiet(runtime, moment)
+
+    since = NOW.isoformat(timespec="seconds")
+    assert [counted(message) for message in outbox.sent[1:]] == [
+        f"1 more in 10 s; {total} in all since {since}" for total in (2, 3, 4)
+    ]
