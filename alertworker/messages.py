@@ -51,11 +51,12 @@ class Message(BaseModel):
 
     ``headline`` is one line; ``text`` the seed page's ``Message:`` line or lines; ``facts`` are label and value in the
     order to show; ``members`` name occurrences, of which ``members_more`` are left out; ``count`` is what this message
-    counts, since ``counted_since`` if there was one before it, and ``total`` what the alert counts since ``since``; ``metadata`` is what the caller asked to have shown.
-    ``at`` is when this step happened. ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that
-    are programs. ``entries`` are the messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that
-    can show them, and ``attachments`` its files, which are read beside the message and never kept in it. ``page_url``
-    is where to read on. Every string is raw: it may contain anything a caller typed.
+    counts, since ``counted_since`` if there was one before it, and ``total`` what the alert counts since ``since``;
+    ``metadata`` is what the caller asked to have shown. ``at`` is when this step happened. ``fingerprint``, ``labels``
+    and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the messages of a digest.
+    ``tables`` and ``chart`` are a report's, for receivers that can show them, and ``attachments`` its files, which are
+    read beside the message and never kept in it. ``page_url`` is where to read on. Every string is raw: it may contain
+    anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)

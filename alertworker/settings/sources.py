@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
+from alertworker.settings.files import Section, read_sections
 from alertworker.variables import VariableError, read_variable
 
 #: LiteLLM's words that we read, and where they stand in its file.
@@ -105,63 +104,45 @@ class Sources:
 
 
 def read_file(path: Path, sources: Sources) -> None:
-    """Read LiteLLM's words, then our own section, whose same words win."""
-    try:
-        text = path.read_text()
-        content = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
-    except OSError as error:
-        sources.problems.append(f"{path}: cannot be read ({error.strerror}); check ALERTWORKER_CONFIG")
-        return
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        sources.problems.append(f"{where}: is not YAML: {getattr(error, 'problem', 'unreadable')}")
-        return
-    if isinstance(content, dict):
-        general = content.get("general_settings")
-        sources.master_key = general.get("master_key") if isinstance(general, dict) else None
-        _variables(content.get("environment_variables"), sources)
-        _zone(content.get("litellm_settings"), {"path": path, "lines": lines, "sources": sources})
-        _messages(content.get("litellm_settings"), {"path": path, "lines": lines, "sources": sources})
-        for section, words in (("general_settings", GENERAL), ("alertworker", OWN)):
-            _section(section, words, content.get(section), {"path": path, "lines": lines, "sources": sources})
+    """Read LiteLLM's words, then our own section, whose same words win; from the file and what it includes."""
+    sections = read_sections(path, sources.problems)
+    general, variables = sections.get("general_settings"), sections.get("environment_variables")
+    if general is not None and isinstance(general.value, dict):
+        sources.master_key = general.value.get("master_key")
+    if variables is not None:
+        _variables(variables.value, sources)
+    _litellm(sections.get("litellm_settings"), sources)
+    _section(general, GENERAL, sources)
+    _section(sections.get("alertworker"), OWN, sources)
 
 
-def _section(section: str, words: tuple[str, ...], values: Any, file: dict[str, Any]) -> None:
-    path, lines, sources = file["path"], file["lines"], file["sources"]
-    if values is None:
+def _section(section: Section | None, words: tuple[str, ...], sources: Sources) -> None:
+    if section is None or section.value is None:
         return
-    if not isinstance(values, dict):
-        sources.problems.append(f"{path}: {section} must be a mapping, not {type(values).__name__}")
+    if not isinstance(section.value, dict):
+        sources.problems.append(f"{section.path}: {section.name} must be a mapping, not {type(section.value).__name__}")
         return
-    for name, value in values.items():
-        where = f"{path.name}:{lines.get((section, str(name)), 0)} {section}.{name}"
+    for name, value in section.value.items():
         if name in words:
-            sources.put(name, value, where)
-        elif section == "alertworker":  # what LiteLLM has beside is LiteLLM's business
-            sources.problems.append(f"{where}: unknown setting{nearest(str(name), OWN)}")
+            sources.put(name, value, section.where(name))
+        elif words is OWN:  # what LiteLLM has beside is LiteLLM's business
+            sources.problems.append(f"{section.where(name)}: unknown setting{nearest(str(name), OWN)}")
 
 
-def _zone(settings: Any, file: dict[str, Any]) -> None:
-    """Take the time zone in which LiteLLM resets budgets; it has another word for it."""
-    if isinstance(settings, dict) and settings.get("timezone"):
-        line = file["lines"].get(("litellm_settings", "timezone"), 0)
-        where = f"{file['path'].name}:{line} litellm_settings.timezone"
-        file["sources"].put("time_zone", settings["timezone"], where)
+def _litellm(section: Section | None, sources: Sources) -> None:
+    """Take the time zone in which LiteLLM resets budgets, for which it has another word; and its words on messages.
 
-
-def _messages(settings: Any, file: dict[str, Any]) -> None:
-    """Take LiteLLM's words on messages: one shows them where it is written down as false, one withholds them."""
-    sources = file["sources"]
-
-    def where(name: str) -> str:
-        return f"{file['path'].name}:{file['lines'].get(('litellm_settings', name), 0)} litellm_settings.{name}"
-
-    if isinstance(settings, dict) and settings.get("redact_messages_in_exceptions") is False:
-        sources.put("show_messages", value=True, origin=where("redact_messages_in_exceptions"))
-    if isinstance(settings, dict) and settings.get("turn_off_message_logging") is True:
-        sources.messages_off = where("turn_off_message_logging")
+    Of these, one shows them where it is written down as false, one withholds them.
+    """
+    if section is None or not isinstance(section.value, dict):
+        return
+    settings = section.value
+    if settings.get("timezone"):
+        sources.put("time_zone", settings["timezone"], section.where("timezone"))
+    if settings.get("redact_messages_in_exceptions") is False:
+        sources.put("show_messages", value=True, origin=section.where("redact_messages_in_exceptions"))
+    if settings.get("turn_off_message_logging") is True:
+        sources.messages_off = section.where("turn_off_message_logging")
 
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
@@ -199,12 +180,3 @@ def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 def _variables(values: Any, sources: Sources) -> None:
     if isinstance(values, dict):
         sources.environ |= {str(name): str(value) for name, value in values.items() if value is not None}
-
-
-def _lines(node: Any) -> dict[tuple[str, str], int]:
-    """Map (section, key) to the line on which the key stands."""
-    found: dict[tuple[str, str], int] = {}
-    for section, body in node.value if isinstance(node, yaml.MappingNode) else []:
-        for key, _ in body.value if isinstance(body, yaml.MappingNode) else []:
-            found[str(section.value), str(key.value)] = key.start_mark.line + 1
-    return found

@@ -1,0 +1,102 @@
+"""What LiteLLM's ``include`` brings in: merged by its rules, bounded, and told apart in every error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alertworker.settings import ConfigurationError, Settings, load_settings
+from alertworker.settings.files import read_sections
+
+
+def write(folder: Path, **files: str) -> Path:
+    """Write YAML files; gives the one that is named ``config``."""
+    for name, text in files.items():
+        path = folder / f"{name.replace('__', '/')}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    return folder / "config.yaml"
+
+
+def load(folder: Path, **files: str) -> Settings:
+    """Load ``config`` with the files it includes."""
+    return load_settings(environ={}, config=write(folder, **files))
+
+
+def problems(folder: Path, **files: str) -> str:
+    """Give what is reported."""
+    with pytest.raises(ConfigurationError) as caught:
+        load(folder, **files)
+    return str(caught.value)
+
+
+def test_an_included_section_takes_the_place_of_the_files_own(tmp_path: Path) -> None:
+    """Whole, as in LiteLLM: what the file itself said there no longer holds; the origin is the included file."""
+    settings = load(
+        tmp_path,
+        config="include: [more.yaml]\ngeneral_settings: {alerting_threshold: 7, spend_report_frequency: 1d}\n",
+        more="general_settings:\n  alerting_threshold: 9\nlitellm_settings: {timezone: Europe/Berlin}\n",
+    )
+
+    assert (settings.alerting_threshold, settings.spend_report_frequency) == (9, "7d")
+    assert settings.origins["alerting_threshold"] == "more.yaml:2 general_settings.alerting_threshold"
+    assert settings.time_zone == "Europe/Berlin"
+
+
+def test_files_are_read_in_litellms_order(tmp_path: Path) -> None:
+    """Those of the file itself before what they include; the last one wins, each is read once, and lists add up."""
+    path = write(
+        tmp_path,
+        config="include: [a.yaml, b.yaml, config.yaml]\nmodel_list: [0]\nwho: config\n",
+        a="include: [c.yaml, a.yaml]\nmodel_list: [1]\nwho: a\n",
+        b="model_list: [2]\nwho: b\n",
+        c="include: [b.yaml]\nmodel_list: [3]\nwho: c\n",
+    )
+    reported: list[str] = []
+    found = read_sections(path, reported)
+
+    assert (found["model_list"].value, found["who"].value, reported) == ([0, 1, 2, 3], "c", [])
+    assert "include" not in found
+
+
+def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_path: Path) -> None:
+    """As LiteLLM looks for them."""
+    nested = {"config": "include: [in/a.yaml]\n", "in__a": "include: [b.yaml]\n"}
+    beside_root = {"b": "general_settings: {alerting_threshold: 1}\n"}
+    assert load(tmp_path, **nested, **beside_root).alerting_threshold == 1
+    beside = {"in__b": "general_settings: {alerting_threshold: 2}\n"}
+    assert load(tmp_path, **nested, **beside_root, **beside).alerting_threshold == 2
+
+
+@pytest.mark.parametrize(
+    ("include", "more", "words"),
+    [
+        ("[none.yaml]", "", ["none.yaml: cannot be read", "correct include in ", "config.yaml"]),
+        ("[more.yaml]", "[1]", ["more.yaml: must be a mapping, not list"]),
+        ("[more.yaml]", "a: [", ["more.yaml:1: is not YAML"]),
+        ("[more.yaml]", "alertworker: {shadwo: true}", ["more.yaml:1 alertworker.shadwo: unknown setting"]),
+        ("more.yaml", "", ["config.yaml: include must be a list of paths"]),
+        ("[1]", "", ["config.yaml: include must be a list of paths"]),
+        (".", "", ["config.yaml: include must be a list of paths"]),
+        ("[.]", "", ["cannot be read"]),
+        (str([f"n{number}.yaml" for number in range(200)]), "", ["includes more than 100 files"]),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
+    """And what includes it, where it is not there."""
+    reported = problems(tmp_path, config=f"include: {include}\n", more=more)
+
+    assert all(word in reported for word in words), reported
+
+
+def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
+    """Before it is read whole."""
+    path = write(tmp_path, config="include: [more.yaml, large.yaml]\n")
+    (tmp_path / "more.yaml").write_bytes(b"\xff\xfe\x00")
+    with (tmp_path / "large.yaml").open("wb") as large:
+        large.truncate(17 * 1024 * 1024)
+    reported: list[str] = []
+    read_sections(path, reported)
+
+    assert ["more.yaml: is no text" in reported[0], "large.yaml: has more than 16 MiB" in reported[1]] == [True, True]
