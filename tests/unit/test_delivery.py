@@ -80,6 +80,16 @@ def test_a_receiver_that_asks_for_time_and_not_how_much_is_asked_ever_less(
     assert first.at <= second.at
 
 
+def test_a_429_that_names_no_time_waits_longer_the_more_failed_in_a_row() -> None:
+    """Though the message itself has no attempt that counts."""
+    few, many = (decide(DeliveryError("busy", Reason.RATE_LIMITED), in_a_row=number) for number in (0, 12))
+
+    assert isinstance(few, RetryAt)
+    assert isinstance(many, RetryAt)
+    assert few.at <= NOW + timedelta(seconds=POLICY.first)
+    assert many.at > NOW + timedelta(seconds=10)
+
+
 def test_a_lane_is_probed_only_where_nothing_succeeded_before() -> None:
     """One message that fails steps aside by itself."""
     error = DeliveryError("down", Reason.SERVER_ERROR)
