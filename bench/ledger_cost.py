@@ -12,7 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -128,7 +128,7 @@ def _reports(engine: Engine) -> tuple[float, float, dict[str, str]]:
 
     def built(kind: ReportKind) -> float:
         spec = REPORTS[kind]
-        period = containing(spec.ending, calendar, MONTH.last - timedelta(days=5))
+        period = containing(spec.ending, calendar, MONTH.first)  # 17 September to 16 October, or October
         return seconds(lambda: spec.build(book, period, "UTC", None))
 
     years = [seconds(lambda named=named: book.totals(named, YEAR, before=YEAR_BEFORE)) for named in ("team", "tag")]  # type: ignore[misc]
