@@ -253,6 +253,8 @@ class OpenAlert:
     #: Calls of a hanging alert that still run, and how the others ended, by outcome.
     running: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
+    #: When the last of them ended.
+    ended_at: datetime | None = None
     #: Closed because nothing more is heard of it, not because it ended.
     unknown: bool = False
 

@@ -78,7 +78,8 @@ def _headline(alert: OpenAlert, step: Step, at: datetime) -> str:
         return f"Still: {alert.headline}"
     if step is not Step.RESOLVED:
         return alert.headline
-    after = f"{'Closed' if alert.unknown else 'Resolved'} after {spell(at - alert.first_at)}"
+    lasted = (alert.ended_at or at) - alert.first_at
+    after = f"{'Closed' if alert.unknown else 'Resolved'} after {spell(max(lasted, timedelta()))}"
     if alert.type is not AlertType.LLM_REQUESTS_HANGING:
         return f"{after}: {alert.headline}"
     calls = "1 call was" if alert.count == 1 else f"{alert.count} calls were"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +11,7 @@ from pydantic_core import to_json
 
 from alertworker.detectors import DETECTORS, Policy, llm
 from alertworker.errors import LineUnavailable
-from alertworker.events import EndEvent, RequestAbandoned, RequestFailed
+from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
 from alertworker.own_budgets import Kept
@@ -24,6 +25,9 @@ from alertworker.ports import Transaction
 
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
+#: From when on an announcement is late: it did not come by the straight way. Publishers announce a call again that
+#: still hangs.
+LATE: Final = timedelta(seconds=30)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
 MAX_REDELIVERIES: Final = 5
 
@@ -114,12 +118,28 @@ def _hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *,
     An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
     """
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
-    old_enough = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
+    hanging = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
+    outdated = _outdated(tx, hanging, policy, now=now)
+    tx.count("dropped", "outdated_announcement", len(outdated))
+    old_enough = [call for call in hanging if call.call_id not in outdated]
     fresh = tx.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
     for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, runtime, now=now)
         tx.attach_calls((call.call_id for call in calls), raised.id)
+
+
+def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
+    """Give the ids of calls whose announcement is late and of before the last time that their condition was over.
+
+    It waited in a spool, and how the call went on is behind it: the end, or another announcement, which counts.
+    """
+    late = [call for call in calls if now - call.occurred_at > LATE]
+    found: set[str] = set()
+    for alert, members in llm.hanging(late, policy):
+        closed_at = tx.last_closed(alert.fingerprint)
+        found |= {call.call_id for call in members if closed_at is not None and call.occurred_at <= closed_at}
+    return found
 
 
 def _outcome(event: EndEvent) -> str:

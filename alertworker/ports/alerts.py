@@ -87,6 +87,10 @@ class AlertPort(Protocol):
         """Give the open generation of an alert, locked."""
         ...
 
+    def last_closed(self, fingerprint: str) -> datetime | None:
+        """Give when the newest generation that is over was closed; ``None`` where none is."""
+        ...
+
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
         """Note that a channel's trouble is announced; false when it was before."""
         ...

@@ -156,6 +156,11 @@ class AlertStatements(Statements):
         row = self.connection.execute(statement).first()
         return _open_alert(row) if row is not None else None
 
+    def last_closed(self, fingerprint: str) -> datetime | None:
+        """Give when the newest generation that is over was closed; ``None`` where none is."""
+        statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
+        return self.connection.execute(statement).scalar()
+
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
         """Note that a channel's trouble is announced; false when it was before."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
@@ -197,11 +202,15 @@ class AlertStatements(Statements):
     def _with_calls(self, row: Any) -> OpenAlert:
         if row.type != AlertType.LLM_REQUESTS_HANGING.value:
             return _open_alert(row)
-        counted = func.count().label("calls")
-        statement = select(CALLS.c.outcome, counted).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
-        outcomes: dict[str | None, int] = {found.outcome: found.calls for found in self.connection.execute(statement)}
-        running = outcomes.pop(None, 0)
-        return _open_alert(row, running=running, outcomes={str(name): n for name, n in outcomes.items()})
+        counted, last = func.count().label("calls"), func.max(CALLS.c.ended_at).label("ended_at")
+        statement = select(CALLS.c.outcome, counted, last).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
+        calls = self.connection.execute(statement).all()
+        return replace(
+            _open_alert(row),
+            running=sum(found.calls for found in calls if found.outcome is None),
+            outcomes={found.outcome: found.calls for found in calls if found.outcome is not None},
+            ended_at=max((found.ended_at for found in calls if found.ended_at is not None), default=None),
+        )
 
 
 def read_silence(row: Any) -> Silence:
@@ -210,9 +219,7 @@ def read_silence(row: Any) -> Silence:
     return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason)
 
 
-def _open_alert(
-    row: Any, *, opened_as: str | None = None, running: int = 0, outcomes: Mapping[str, int] | None = None
-) -> OpenAlert:
+def _open_alert(row: Any, *, opened_as: str | None = None) -> OpenAlert:
     return OpenAlert(
         id=row.id,
         type=AlertType(row.type),
@@ -236,6 +243,4 @@ def _open_alert(
         repeat_at=row.repeat_at,
         level=row.level,
         opened=row.id == opened_as,
-        running=running,
-        outcomes=outcomes or {},
     )

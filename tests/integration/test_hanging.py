@@ -1,0 +1,102 @@
+"""Calls that hang, and what is heard of them late: a spool after a broker's outage."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from alertworker.events import RequestAnnounced, RequestSucceeded
+from alertworker.messages import Step
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.tables import COUNTERS
+from tests.integration.line import FACTS, NOW, Outbox, batch, rows, run_until_quiet
+
+
+def after(seconds: float) -> datetime:
+    """Give a later moment."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def announced(call_id: str, began: float, at: float, host: str = "boot-1") -> RequestAnnounced:
+    """Announce a call that began and still runs."""
+    return RequestAnnounced(
+        call_id=call_id,
+        started_at=after(began),
+        last_progress_at=after(began),
+        occurred_at=after(at),
+        age_seconds=at - began,
+        boot_id=host,
+        **FACTS,
+    )
+
+
+def ended(call_id: str, began: float, at: float) -> RequestSucceeded:
+    """End a call that was announced."""
+    times = {"started_at": after(began), "ended_at": after(at), "occurred_at": after(at)}
+    return RequestSucceeded(call_id=call_id, announced=True, cost_nanos=1, **times, **FACTS)
+
+
+def look(runtime: Runtime, seconds: float) -> None:
+    """Sweep and deliver at this second."""
+    sweep(runtime, now=after(seconds))
+    run_until_quiet(runtime, after(seconds))
+
+
+def told(outbox: Outbox) -> list[tuple[Step, str]]:
+    """Give what was told of hanging calls."""
+    return [(message.step, message.headline) for message in outbox.sent if "hanging" in message.headline]
+
+
+def over(runtime: Runtime, outbox: Outbox) -> None:
+    """Have a call hang, and end by second 50; what was told of it is known."""
+    ingest(batch(announced("a", 0, 5)), runtime, now=after(5))
+    look(runtime, 5)
+    ingest(batch(ended("a", 0, 50)), runtime, now=after(51))
+    look(runtime, 51)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    outbox.sent.clear()
+
+
+def test_a_late_announcement_of_before_the_last_end_opens_nothing(
+    runtime: Runtime, store: SqlStore, outbox: Outbox
+) -> None:
+    """It waited in a spool, and so did the call's end, which comes in the next batch."""
+    over(runtime, outbox)
+    ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
+    look(runtime, 100)
+    ingest(batch(ended("b", -1, 4)), runtime, now=after(101))
+    look(runtime, 102)
+
+    assert told(outbox) == []
+    counted = {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
+    assert counted["dropped", "outdated_announcement"] == 1
+
+
+def test_a_call_that_hangs_on_is_told_by_its_next_announcement(runtime: Runtime, outbox: Outbox) -> None:
+    """Which is of after the last end."""
+    over(runtime, outbox)
+    ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
+    ingest(batch(announced("b", -1, 62)), runtime, now=after(100))
+    look(runtime, 100)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+
+
+def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox: Outbox) -> None:
+    """Also one of just before the end of another call: batches pass each other."""
+    over(runtime, outbox)
+    ingest(batch(announced("b", 40, 50, "boot-2")), runtime, now=after(52))
+    look(runtime, 52)
+
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+
+
+def test_calls_hung_until_the_last_of_them_ended_whenever_that_is_heard(runtime: Runtime, outbox: Outbox) -> None:
+    """Both are heard a minute and a half late."""
+    ingest(batch(announced("a", 0, 3), announced("b", 0, 3)), runtime, now=after(100))
+    look(runtime, 100)
+    ingest(batch(ended("a", 0, 5), ended("b", 0, 4)), runtime, now=after(101))
+    look(runtime, 110)
+
+    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
+    assert outbox.sent[-1].at == after(110)
