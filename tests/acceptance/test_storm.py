@@ -1,0 +1,34 @@
+"""A thousand alerts at once, in real processes, counted at the receiver."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from alertworker.publisher import Publisher
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_faults import failed
+from tests.acceptance.told import tellings
+
+ALERTS = 1_000
+
+
+@pytest.mark.timeout(240)
+def test_a_thousand_alerts_at_once_are_few_messages(stack: Stack, publisher: Publisher, slack: Receiver) -> None:
+    """Each is named exactly once, at Slack's pace of a message a second; fifty in each is what one may hold."""
+    for number in range(ALERTS):
+        publisher.publish(failed(number, model_group=f"m{number}", deployment_id=f"d{number}"))
+    began = time.monotonic()
+    while len(tellings(slack.taken())) < ALERTS and time.monotonic() < began + 90:
+        time.sleep(0.2)
+    seconds = time.monotonic() - began
+    time.sleep(3)  # whatever comes too much comes now
+
+    told = Counter(alert for alert, _ in tellings(slack.taken()))
+    print(f"{ALERTS} alerts in {len(slack.posts)} messages within {seconds:.0f} s")
+    assert len(told) == ALERTS
+    assert set(told.values()) == {1}
+    assert len(slack.posts) <= 30
