@@ -19,6 +19,9 @@ _REDIS: Final = {
     "visibility_timeout": 20,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
+    # Who looks for lost batches holds this lock for milliseconds. If he, or the broker, is killed with it, nobody else
+    # looks until it expires: by default for five minutes.
+    "unacked_mutex_expire": 5,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
     "socket_keepalive": True,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -16,7 +17,7 @@ from alertworker.embedded.supervisor import Supervisor
 from alertworker.events.batch import QUEUE, seal
 from alertworker.locations import default_broker_url, socket_path
 from alertworker.publisher import BrokerTransport
-from alertworker.publisher.topology import events_queue
+from alertworker.publisher.topology import events_queue, transport_options
 
 OPTIONS = {"visibility_timeout": 1, "unacked_restore_interval": 1, "unacked_restore_throttle": 1}
 
@@ -73,6 +74,18 @@ def test_a_batch_whose_consumer_dies_before_it_notes_it_comes_again(broker: redi
     assert broker.llen(QUEUE) == 0
 
     assert consume(tmp_path, 15) == [("b1", True)]
+
+
+def test_one_who_is_killed_while_he_looks_for_lost_batches_holds_nobody_up(broker: redis.Redis, tmp_path: Path) -> None:
+    """His lock outlives him by seconds."""
+    url = default_broker_url(tmp_path)
+    with Connection(url, transport_options=transport_options(url)) as connection:
+        channel: Any = connection.channel()
+        broker.set(channel.unacked_mutex_key, "of a dead worker", ex=channel.unacked_mutex_expire)
+    publish(tmp_path, "b1")
+    assert broker.rpop(QUEUE) is not None
+
+    assert consume(tmp_path, 30) == [("b1", True)]
 
 
 def test_a_batch_that_was_acknowledged_leaves_nothing_behind(broker: redis.Redis, tmp_path: Path) -> None:
