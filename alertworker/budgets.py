@@ -114,7 +114,7 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
                 duration=budget.duration,
                 reset_at=budget.reset_at.astimezone(UTC) if budget.reset_at else None,
                 rejected_at=event.occurred_at if budget in refused else None,
-                who=_who(budget, event),
+                who=owner(budget.scope, event) | _named(budget),
             ),
         )
 
@@ -291,7 +291,7 @@ def _entity(budget: Budget, event: EndEvent) -> str:
     return f"{entity} ({budget.part})"[:MAX_NAME] if budget.part else entity
 
 
-def _who(budget: Budget, event: EndEvent) -> dict[str, str]:
+def owner(scope: str, event: EndEvent) -> dict[str, str]:
     """Name whom a budget belongs to: a team's is not that of the key or the user that happened to call."""
     team = {"team_id": event.team_id, "team_alias": event.team_alias}
     organization = {"organization_id": event.organization_id, "organization_alias": event.organization_alias}
@@ -303,14 +303,17 @@ def _who(budget: Budget, event: EndEvent) -> dict[str, str]:
     own_receiver = event.key_metadata.get("alert_receiver")
     key = {"key_hash": event.key_hash, "key_alias": event.key_alias}
     own = {"alert_receiver": own_receiver} if own_receiver else {}
-    names: Mapping[BudgetScope, Mapping[str, str | None]] = {
+    names: Mapping[str, Mapping[str, str | None]] = {
         BudgetScope.KEY: key | team | user | organization | told | own,
         BudgetScope.TEAM: team | organization | told,
         BudgetScope.TEAM_MEMBER: team | user | organization | told,
         BudgetScope.USER: user,
         BudgetScope.CUSTOMER: {"customer_id": event.customer_id},
         BudgetScope.ORGANIZATION: organization,
-        BudgetScope.TAG: {"tag": budget.entity_id},
     }
-    known = {**names.get(budget.scope, {}), "part": budget.part}
+    return {name: value for name, value in names.get(scope, {}).items() if value}
+
+
+def _named(budget: Budget) -> dict[str, str]:
+    known = {"tag": budget.entity_id if budget.scope is BudgetScope.TAG else None, "part": budget.part}
     return {name: value for name, value in known.items() if value}

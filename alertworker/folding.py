@@ -127,6 +127,8 @@ class Fold:
     #: How many events publishers had dropped since they started: the highest of each day, whatever came in which order.
     drops: dict[DropKey, int] = field(default_factory=dict)
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
+    #: The last call by each (dimension, id), which says whose a key is and whom a team has named.
+    callers: dict[tuple[str, str], EndEvent] = field(default_factory=dict)
     cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
     #: The same, as a LiteLLM proxy's own alerting says it.
@@ -235,6 +237,10 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         result.tracked.append(event)
     if event.budgets:
         _budgets(result, read(event))
+    if event.key_hash:
+        result.callers["key", event.key_hash] = event
+    if event.team_id:
+        result.callers["team", event.team_id] = event
 
 
 def _saved_or_lost(result: Fold, event: EndEvent) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal
@@ -107,13 +107,14 @@ def present(
     budgets: Sequence[OwnBudget],
     entities: Iterable[tuple[str, str]],
     aliases: Mapping[tuple[str, str], str],
+    owners: Mapping[tuple[str, str], Mapping[str, str]],
     *,
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
     """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
 
-    A key's budget goes by its name, so that a rotated key keeps it.
+    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` name whom an entity belongs to.
     """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:
@@ -121,7 +122,10 @@ def present(
         for budget in budgets if entity not in ("", OTHER) else ():
             if budget.dimension == dimension and budget.fits(entity, alias):
                 key = BudgetKey(f"own {dimension} {budget.period}", alias if dimension == "key" and alias else entity)
-                found.setdefault(key, _period(key, budget, entity, alias, (zone, now)))
+                if key not in found:
+                    period = _period(key, budget, entity, alias, (zone, now))
+                    who = {**owners.get((dimension, entity), {}), **period.reading.who}
+                    found[key] = replace(period, reading=replace(period.reading, who=who))
     return found
 
 

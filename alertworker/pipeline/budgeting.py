@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertworker.alerts import Alert, OpenAlert
-from alertworker.budgets import BudgetKey, Reading, Standing, advance
+from alertworker.budgets import BudgetKey, Reading, Standing, advance, owner
 from alertworker.detectors import budgets
 from alertworker.detectors.users import explained
 from alertworker.events import BudgetScope
@@ -90,7 +90,10 @@ def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> d
         return {}
     limited = {budget.dimension for budget in runtime.budgets}
     touched = sorted({(key.dimension, key.entity) for key in folded.ledger.spend() if key.dimension in limited})
-    return present(runtime.budgets, touched, tx.newest_names(touched), zone=runtime.zone, now=now)
+    owners: dict[tuple[str, str], dict[str, str]] = {
+        one: owner(one[0], folded.callers[one]) for one in touched if one in folded.callers
+    }
+    return present(runtime.budgets, touched, tx.newest_names(touched), owners, zone=runtime.zone, now=now)
 
 
 def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:

@@ -226,6 +226,33 @@ def test_made_up_users_do_not_hide_one_that_a_budget_names_by_its_name(
     assert [message.headline for message in outbox.sent] == ["User alice@example.com: 50 % of budget"]
 
 
+@pytest.mark.parametrize(
+    ("dimension", "emails", "user"),
+    [("key", "lead@corp.example", "u@corp.example"), ("team", "lead@corp.example", None)],
+)
+def test_a_budget_of_our_own_says_whose_it_is(
+    runtime: Runtime, outbox: Outbox, dimension: Any, emails: str, user: str | None
+) -> None:
+    """So that its owners are mailed, and the route of its team takes it; also where the crossing call says less."""
+    runtime = replace(runtime, budgets=(OwnBudget(dimension=dimension, max=100),))
+    owned: dict[str, Any] = {
+        "team_alias": "Search",
+        "key_hash": "h1",
+        "user_id": "u1",
+        "user_email": "u@corp.example",
+        "team_metadata": {"soft_budget_alerting_emails": emails, "alert_receiver": "search-oncall"},
+    }
+    ingest(batch(answered("a", cost_nanos=60 * DOLLAR, **owned)), runtime, now=NOW)
+    ingest(batch(answered("b", cost_nanos=30 * DOLLAR, key_hash="h1")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    (message,) = outbox.sent
+    assert message.labels["team"] == "Search"
+    assert message.labels["alert_receiver"] == "search-oncall"
+    assert message.figures is not None
+    assert (message.figures.alert_emails, message.figures.user_email) == (emails, user)
+
+
 def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
     """A budget by a name costs a batch nothing until a day is full."""
     kept = Kept((OwnBudget(dimension="user", entity="*@example.com", max=100),))

@@ -43,7 +43,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
         OwnBudget(dimension="tag", entity="batch-*", max=5),
     ]
     entities = [("team", "t1"), ("team", "t2"), ("team", ""), ("tag", "batch-7"), ("tag", "other"), ("tag", "(other)")]
-    found = present(budgets, entities, {("team", "t1"): "search"}, zone=BERLIN, now=NOW)
+    found = present(budgets, entities, {("team", "t1"): "search"}, {}, zone=BERLIN, now=NOW)
     limits = {tuple(key): period.reading.max_nanos for key, period in found.items()}
 
     assert limits == {
@@ -80,6 +80,7 @@ def test_a_keys_budget_goes_by_its_name() -> None:
         [OwnBudget(dimension="key", max=1)],
         [("key", "h1"), ("key", "h2"), ("key", "h3")],
         {("key", "h1"): "app", ("key", "h2"): "app"},
+        {},
         zone=BERLIN,
         now=NOW,
     )
@@ -90,7 +91,7 @@ def test_a_keys_budget_goes_by_its_name() -> None:
 def test_days_are_those_of_the_configured_zone() -> None:
     """Half past eleven in the evening in London is tomorrow in Berlin."""
     (period,) = present(
-        [OwnBudget(dimension="tag", max=1, period="day")], [("tag", "x")], {}, zone=BERLIN, now=NOW
+        [OwnBudget(dimension="tag", max=1, period="day")], [("tag", "x")], {}, {}, zone=BERLIN, now=NOW
     ).values()
 
     assert (period.first, period.last) == (date(2026, 11, 24), date(2026, 11, 24))
