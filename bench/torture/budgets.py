@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from alertworker.events import Budget, BudgetScope, RequestSucceeded
+from bench.torture import own_class
 from bench.torture.calls import outage
 from bench.torture.ledger import Ledger, Row, Side, plural
-from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, wait
-from tests.acceptance.receiver import Receiver
+from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, publish, wait
+from tests.acceptance.receiver import OK, Receiver
 
 #: The proxy's authentication: a key says its alias and what it has spent of 100, as a database would; then LiteLLM's
 #: own check of budgets, which a proxy without a database does not run by itself.
@@ -67,6 +70,65 @@ def two_thresholds(pair: Pair) -> Row:
         assert pair.ask(["fast"], at_once=1, key=f"spent_two{_RUN}_{spend}") == [200]
         wait(lambda: all(_of(one, "two") for one in pair.receivers), 10)
     return _budgets(pair, "two", 2)
+
+
+def webhook_500(pair: Pair) -> Row:
+    """Ten calls, one after the other, of a key at 86 of 100, while the budget webhook answers 500; then it is well."""
+    pair.control()
+    for one in pair.receivers:
+        one.answer = lambda _number, path: (500, {}, 0.0) if path == "/budgets" else OK
+    for _ in range(10):
+        assert pair.ask(["fast"], at_once=1, key=f"spent_fails{_RUN}_86") == [200]
+        time.sleep(0.2)
+    for one in pair.receivers:
+        one.answer = lambda _number, _path: OK
+    wait(lambda: bool(_of(pair.ours, "fails")), 20)
+    time.sleep(SETTLE_SECONDS)
+    return Row(*map(_refused, pair.receivers))
+
+
+def _refused(one: Receiver) -> Side:
+    posts = [post for post in one.posts if post.path == "/budgets" and post.body["key_alias"] == f"fails{_RUN}"]
+    taken = sum(post.status == 200 for post in posts)
+    refused = len(posts) - taken
+    chat = len([post for post in one.taken("`budget_alerts`") if f"fails{_RUN}" in post.text])
+    ledger = Ledger(
+        2, min(1, taken) + min(1, chat), duplicated=max(0, taken - 1) + max(0, chat - 1), messages=taken + chat
+    )
+    return Side(ledger, f"{taken} taken, after {refused} refused; {chat} in the chat")
+
+
+def same_id(pair: Pair) -> Row:
+    """A user, and a team of the same id, have used up their budgets."""
+    pair.control()
+    name = f"acme{_RUN}"
+    own_class.run("same_id", f"{pair.theirs.url}/slack", name)
+    now = datetime.now(UTC)
+    full = [
+        Budget(scope=scope, entity_id=name, spend_nanos=100_000_000_000, max_nanos=100_000_000_000)
+        for scope in (BudgetScope.USER, BudgetScope.TEAM)
+    ]
+    call = RequestSucceeded(
+        call_id=name,
+        started_at=now,
+        ended_at=now,
+        occurred_at=now,
+        model_group="fast",
+        cost_nanos=0,
+        budgets=tuple(full),
+    )
+    publish(pair.stack, call)
+    pair.settle(lambda one: len(_about(one, name)) > 1)
+    sides = []
+    for one in pair.receivers:
+        told = len(_about(one, name))
+        ledger = Ledger(2, min(2, told), duplicated=max(0, told - 2), messages=told)
+        sides.append(Side(ledger, f"{told} of 2 told"))
+    return Row(*sides)
+
+
+def _about(one: Receiver, name: str) -> list[str]:
+    return [post.text for post in one.taken("`budget_alerts`") if name in post.text]
 
 
 def budget_by_four(pair: Pair, name: str) -> Row:

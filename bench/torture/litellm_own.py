@@ -1,7 +1,8 @@
 """Runs under LiteLLM's interpreter: its own alerting, as its proxy makes it, on what a database or time would bring.
 
 Arguments are the name of a function here and its arguments; what it returns is printed as JSON. Alerts go to
-``SLACK_WEBHOOK_URL``. Of LiteLLM nothing is replaced but the clock, and the answer of a database that is not there.
+``SLACK_WEBHOOK_URL``. Of LiteLLM nothing is replaced but the clock, and the answers of a database and of a Prometheus
+that are not there.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ import datetime as dt
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from litellm.integrations.prometheus_helpers import prometheus_api
 from litellm.integrations.SlackAlerting import slack_alerting
 from litellm.integrations.SlackAlerting.slack_alerting import SlackAlerting
 from litellm.proxy import proxy_server
-from litellm.proxy._types import KeyRequest, VirtualKeyEvent
+from litellm.proxy._types import CallInfo, KeyRequest, Litellm_EntityType, VirtualKeyEvent
 from litellm.proxy.spend_tracking import spend_management_endpoints
 from litellm.types.integrations.slack_alerting import AlertType
 
@@ -44,12 +47,57 @@ async def key_deleted(raw: str) -> None:
     await slack.flush_queue()
 
 
-async def monthly(first: str) -> list[list[str]]:
-    """Run the monthly report when its schedule does, on the 1st at midnight; gives the ranges that it asked for.
+async def same_id(name: str) -> None:
+    """Tell that a user, and a team of the same id, have used up their budgets."""
+    slack = alerting()
+    user = CallInfo(spend=100.0, max_budget=100.0, token="k1", user_id=name, event_group=Litellm_EntityType.USER)
+    team = CallInfo(spend=100.0, max_budget=100.0, token="k2", team_id=name, event_group=Litellm_EntityType.TEAM)
+    await slack.budget_alerts("user_budget", user)
+    await slack.budget_alerts("team_budget", team)
+    await slack.flush_queue()
 
-    The database says that a dollar was spent on each day before.
+
+async def monthly(first: str) -> list[list[str]]:
+    """Run the monthly report when its schedule does, on the 1st at midnight; gives the ranges that it asked for."""
+    slack = alerting()
+    with _on(first) as asked:
+        await slack.send_monthly_spend_report()
+    await slack.flush_queue()
+    return asked
+
+
+async def weekly(day: str) -> list[list[str]]:
+    """Run the report of seven days, as a proxy does soon after it was started; gives the ranges that it asked for."""
+    slack = alerting()
+    with _on(day) as asked:
+        await slack.send_weekly_spend_report("7d")
+    await slack.flush_queue()
+    return asked
+
+
+async def fallbacks(saved: str, failed: str) -> None:
+    """Run the fallback report; Prometheus' counters stood at 100 and 40 a day ago, and have risen by these since."""
+
+    async def counter(metric_name: str) -> list[prometheus_api.PrometheusRangeSample]:
+        first, more = (100, int(saved)) if "successful" in metric_name else (40, int(failed))
+        labels = {"primary_model": "gpt-4o", "fallback_model": "claude"}
+        now = time.time()
+        values = [(now - 86_400, str(first)), (now, str(first + more))]
+        return [prometheus_api.PrometheusRangeSample(metric=labels, values=values)]
+
+    slack = alerting()
+    with patch.object(prometheus_api, "get_metric_from_prometheus", counter):
+        await slack.send_fallback_stats_from_prometheus()
+    await slack.flush_queue()
+
+
+@contextmanager
+def _on(day: str) -> Iterator[list[list[str]]]:
+    """Move the clock to that day; gives the ranges that the database is asked for.
+
+    It says that a dollar was spent on each day before.
     """
-    today, asked = dt.date.fromisoformat(first), []
+    today, asked = dt.date.fromisoformat(day), []
 
     class Clock(dt.datetime):
         @classmethod
@@ -64,14 +112,11 @@ async def monthly(first: str) -> list[list[str]]:
         return ([{"team_alias": "search", "total_spend": float(days)}], []) if days > 0 else ([], [])
 
     clock = SimpleNamespace(datetime=Clock, timedelta=dt.timedelta, timezone=dt.timezone)
-    slack = alerting()
     with (
         patch.object(slack_alerting, "datetime", clock),
         patch.object(spend_management_endpoints, "get_spend_report_for_time_range", spent),
     ):
-        await slack.send_monthly_spend_report()
-    await slack.flush_queue()
-    return asked
+        yield asked
 
 
 async def hangs_for_an_hour(threshold: str) -> int:
@@ -91,7 +136,10 @@ async def hangs_for_an_hour(threshold: str) -> int:
 
 FUNCTIONS: dict[str, Callable[..., Awaitable[Any]]] = {
     "key_deleted": key_deleted,
+    "same_id": same_id,
     "monthly": monthly,
+    "weekly": weekly,
+    "fallbacks": fallbacks,
     "hangs_for_an_hour": hangs_for_an_hour,
 }
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
+from alertworker.events import Event
+from alertworker.publisher import BrokerTransport, Publisher
 from bench.torture.ledger import counted
 from tests.acceptance.proxy import MASTER_KEY, Proxy
 from tests.acceptance.receiver import Receiver, receiver
@@ -99,6 +101,14 @@ class Pair:
         """Wait until both sides have told, or had the time for it; then a little for what should not come."""
         wait(lambda: all(told(one) for one in self.awaited), seconds)
         time.sleep(2)
+
+
+def publish(stack: Stack, *events: Event) -> None:
+    """Hand events in as a proxy's callback does, where no proxy makes them."""
+    publisher = Publisher(BrokerTransport(stack.broker_url), stack.folder / "spool")
+    for event in events:
+        publisher.publish(event.model_dump(mode="json", exclude_none=True))
+    publisher.close()
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:

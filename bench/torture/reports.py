@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.inflight import InFlight
 from alertworker.reports.model import spell_days
 from bench.torture import own_class
 from bench.torture.calls import hanging
 from bench.torture.ledger import Ledger, Row, Side, occurrences, plural
-from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, wait
+from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, publish, wait
+from tests.acceptance.receiver import Post
+from tests.acceptance.stack import Stack
 from tests.acceptance.test_redelivery import wait_for_rows
 
 #: Both are asked to report every 30 s; ours looks twice a minute, LiteLLM every 5 s.
 DAILY: Final = Setup(
     ("daily_reports",), ("fast",), {"alerting_args": {"daily_report_frequency": 30, "report_check_interval": 5}}
 )
+WEEK: Final = Setup(("spend_reports",), ("fast",))
+FALLBACKS: Final = Setup(("fallback_reports",))
 CLOCK: Final = Setup(("spend_reports", "llm_requests_hanging"), ("fast",), {"alerting_threshold": 600})
 #: Looks for due reports and sends them as beat's and the worker's tasks do, at another moment.
 _LOOK: Final = """
@@ -79,8 +85,7 @@ def monthly_report(pair: Pair) -> Row:
     today = datetime.now(UTC).date()
     first = (today.replace(day=1) + timedelta(days=31)).replace(day=1)
     [[start, end]] = own_class.run("monthly", f"{pair.theirs.url}/slack", first.isoformat())
-    nine = datetime(first.year, first.month, first.day, 9, tzinfo=UTC).isoformat()
-    subprocess.run([sys.executable, "-c", _LOOK, nine], env=pair.stack.env, cwd=pair.stack.folder, check=True)
+    _look(pair.stack, first)
     wait(lambda: bool(pair.ours.taken("Monthly")), 10)
     theirs, ours = (one.taken("Monthly") for one in pair.receivers)
     month = spell_days(today.replace(day=1), first - timedelta(days=1))
@@ -91,3 +96,68 @@ def monthly_report(pair: Pair) -> Row:
         Side(its, f"asked the database for {start} to {end}; {plural(len(theirs), 'report')}"),
         Side(mine, f"{plural(len(ours), 'report')} of {month}"),
     )
+
+
+def weekly_report(pair: Pair) -> Row:
+    """The report of seven days, next Monday, when both sides are started twice; a call was made this week.
+
+    Our lane is paced by the clock that was moved on: nothing may come after it.
+    """
+    pair.control()
+    assert pair.ask(["fast"], at_once=1) == [200]
+    wait_for_rows(pair.stack, "SELECT count(*) > 0 FROM spend WHERE entity = 'fast'", [(1,)], 20)
+    monday = _next_monday()
+    for _ in range(2):
+        [[start, end]] = own_class.run("weekly", f"{pair.theirs.url}/slack", monday.isoformat())
+        _look(pair.stack, monday)
+    wait(lambda: bool(_weeks(pair.ours.taken("`spend_reports`"))), 10)
+    asked = (date.fromisoformat(end) - date.fromisoformat(start)).days + 1
+    theirs, ours = (_weeks(one.taken("`spend_reports`")) for one in pair.receivers)
+    week = spell_days(monday - timedelta(days=7), monday - timedelta(days=1))
+    right = [post for post in ours if week in post.text]
+    its = Ledger(1, int(asked == 7), duplicated=max(0, len(theirs) - 1), messages=len(theirs))
+    mine = Ledger(1, min(1, len(right)), max(0, len(right) - 1), len(ours) - len(right), len(ours))
+    return Row(
+        Side(its, f"asked the database for {asked} days, {start} to {end}; {plural(len(theirs), 'report')}"),
+        Side(mine, f"{plural(len(ours), 'report')} of {week}"),
+    )
+
+
+def fallback_report(pair: Pair) -> Row:
+    """Eight calls are saved by a fallback, two fail all the same."""
+    pair.control()
+    now = datetime.now(UTC)
+    call = {"started_at": now, "ended_at": now, "occurred_at": now, "original_model_group": "gpt-4o"}
+    call |= {"model_group": "claude", "fallbacks": 1}
+    failure = Failure(error_class="InternalServerError", status_code=500, origin=Origin.PROVIDER, message="no")
+    saved = [RequestSucceeded(call_id=f"saved-{n}", cost_nanos=0, **call) for n in range(8)]
+    lost = [RequestFailed(call_id=f"lost-{n}", failure=failure, **call) for n in range(2)]
+    publish(pair.stack, *saved, *lost)
+    wait_for_rows(pair.stack, "SELECT sum(succeeded), sum(failed) FROM fallbacks", [(8, 2)], 20)
+    own_class.run("fallbacks", f"{pair.theirs.url}/slack", "8", "2")
+    _look(pair.stack, _next_monday())
+    pair.settle(lambda one: bool(one.taken("`fallback_reports`")))
+    theirs, ours = (one.taken("`fallback_reports`") for one in pair.receivers)
+    said = re.findall(r"`(\d+ successful) fallback requests`", "".join(post.text for post in theirs))
+    right = [post for post in ours if "8 calls saved, 2 failed all the same" in post.text]
+    its = Ledger(1, int(said == ["8 successful"]), false=int(said != ["8 successful"]), messages=len(theirs))
+    mine = Ledger(1, min(1, len(right)), false=len(ours) - len(right), messages=len(ours))
+    return Row(
+        Side(its, f"{plural(len(theirs), 'report')} of {' and '.join(said)}"),
+        Side(mine, f"{plural(len(ours), 'report')} of 8 saved and 2 failed" if right else "none of it"),
+    )
+
+
+def _look(stack: Stack, day: date) -> None:
+    """Send our reports that are due at nine on that day."""
+    nine = datetime(day.year, day.month, day.day, 9, tzinfo=UTC).isoformat()
+    subprocess.run([sys.executable, "-c", _LOOK, nine], env=stack.env, cwd=stack.folder, check=True)
+
+
+def _next_monday() -> date:
+    today = datetime.now(UTC).date()
+    return today + timedelta(days=7 - today.weekday())
+
+
+def _weeks(posts: list[Post]) -> list[Post]:
+    return [post for post in posts if "Monthly" not in post.text]

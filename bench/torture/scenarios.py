@@ -101,6 +101,18 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "budget-two-thresholds": Scenario(
         budgets.ONE_PROCESS, budgets.two_thresholds, "a key is at 86 %, soon after at 96 %", "both"
     ),
+    "budget-webhook-500": Scenario(
+        budgets.ONE_PROCESS,
+        budgets.webhook_500,
+        "10 calls of a key at 86 % while `WEBHOOK_URL` answers 500; then it is well",
+        "one post, one message",
+    ),
+    "budget-same-id": Scenario(
+        budgets.ONE_PROCESS,
+        budgets.same_id,
+        "a user, and a team of the same id, use up their budgets (LiteLLM's class; ours from an event)",
+        "both",
+    ),
     "budget-four-processes": Scenario(
         budgets.FOUR_ALONE,
         partial(budgets.budget_by_four, name="alone"),
@@ -122,6 +134,18 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         "the 1st of a month (LiteLLM's class with a database's answer put in; clocks moved on)",
         "the report of the month that ended",
     ),
+    "weekly-report": Scenario(
+        reports.WEEK,
+        reports.weekly_report,
+        "a Monday; both are started twice (LiteLLM's class with a database's answer put in; clocks moved on)",
+        "one report of seven days",
+    ),
+    "fallback-report": Scenario(
+        reports.FALLBACKS,
+        reports.fallback_report,
+        "8 calls saved by a fallback, 2 failed all the same (LiteLLM's class with Prometheus' answer put in)",
+        "8 saved, 2 failed",
+    ),
     "prompt-leak": Scenario(
         texts.TEXTS,
         texts.leaks,
@@ -137,4 +161,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "health-test": Scenario(
         texts.TEXTS, texts.health_test, "`GET /health/services?service=slack`; the receiver answers 404", "no success"
     ),
+    "webhook-test": Scenario(
+        texts.WEBHOOK, texts.webhook_test, "`…?service=webhook`, twice; the receiver is well", "two posts"
+    ),
+    "mail-test": Scenario(texts.MAIL, texts.mail_test, "`…?service=email`; no mail server is set", "no success"),
 }

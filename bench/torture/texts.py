@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from typing import Final
+from typing import Any, Final
 
 from bench.torture import own_class
 from bench.torture.ledger import Ledger, Row, Side, plural
-from bench.torture.pair import Pair, Setup
+from bench.torture.pair import Pair, Setup, wait
 from tests.acceptance.proxy import MASTER_KEY
-from tests.acceptance.receiver import OK, Receiver
+from tests.acceptance.receiver import OK, Post, Receiver
 
 LEAKING: Final = "status-500-leaking"
 #: What a caller wrote, and what must not ring or be read in a chat.
@@ -19,6 +19,8 @@ PROMPT: Final = "<!channel> my secret is sk-live0123456789abcdefghij"
 NOTE: Final = "<!channel> wake up"
 RAW_KEY: Final = "sk-live0123456789abcdefghij"
 TEXTS: Final = Setup((), (LEAKING,))
+WEBHOOK: Final = Setup(("budget_alerts",), (), {"alerting": ["slack", "webhook"]})
+MAIL: Final = Setup(("budget_alerts",))
 KEYS: Final = Setup(("virtual_key_deleted",))
 
 
@@ -56,6 +58,32 @@ def health_test(pair: Pair) -> Row:
     return row
 
 
+def webhook_test(pair: Pair) -> Row:
+    """The budget webhook is tested twice; its receiver is well."""
+    pair.control()
+    pair.stack.start("web")
+    sides = []
+    ports = (pair.proxy.port, int(pair.stack.environ["ALERTWORKER_HTTP_PORT"]))
+    for port, one in zip(ports, pair.receivers, strict=True):
+        statuses = [_tested(port, "webhook")[0] for _ in range(2)]
+        wait(lambda one=one: len(_tests(one)) > 1, 5)  # type: ignore[misc]
+        came = len(_tests(one))
+        ledger = Ledger(2, min(2, came), duplicated=max(0, came - 2), messages=came)
+        sides.append(Side(ledger, f"{' and '.join(map(str, statuses))}; {plural(came, 'post')}"))
+    return Row(*sides)
+
+
+def mail_test(pair: Pair) -> Row:
+    """Mail is tested; neither side has been told of a mail server."""
+    pair.stack.start("web")
+    ports = (pair.proxy.port, int(pair.stack.environ["ALERTWORKER_HTTP_PORT"]))
+    return Row(*(_verdict(port, "email") for port in ports))
+
+
+def _tests(one: Receiver) -> list[Post]:
+    return [post for post in one.posts if post.path == "/budgets"]
+
+
 def _leaks(one: Receiver, containing: str, forbidden: dict[str, str]) -> Side:
     posts = one.taken(containing)
     text = [json.dumps(post.body, ensure_ascii=False) for post in posts]
@@ -66,16 +94,22 @@ def _leaks(one: Receiver, containing: str, forbidden: dict[str, str]) -> Side:
     return Side(ledger, f"{plural(len(posts), 'message')} with {shown}")
 
 
-def _verdict(port: int) -> Side:
-    """Have a Slack receiver that is unwell tested; what ought to be said is that it is."""
-    address = f"http://127.0.0.1:{port}/health/services?service=slack"
+def _verdict(port: int, service: str = "slack") -> Side:
+    """Have a receiver tested that is unwell, or is none; what ought to be said is that it is."""
+    status, answer = _tested(port, service)
+    said = answer.get("status") if isinstance(answer, dict) else None
+    success = said == "success"
+    words = f"{status}, status `{said}`" if said else str(status)
+    return Side(Ledger(1, int(not success), false=int(success)), words)
+
+
+def _tested(port: int, service: str) -> tuple[int, Any]:
+    """Ask for a test; gives the status and what was answered."""
+    address = f"http://127.0.0.1:{port}/health/services?service={service}"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {MASTER_KEY}"})
     try:
         with urllib.request.urlopen(request, timeout=60) as response:
-            status, answer = response.status, json.loads(response.read())
+            return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         with error:
-            status, answer = error.code, json.loads(error.read())
-    said = str(answer.get("status"))
-    success = said == "success"
-    return Side(Ledger(1, int(not success), false=int(success)), f"{status}, status `{said}`")
+            return error.code, json.loads(error.read())

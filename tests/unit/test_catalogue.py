@@ -26,7 +26,7 @@ from alertworker.events import (
     Origin,
 )
 from alertworker.folding import Fold, fold
-from alertworker.ledger import SpendSums
+from alertworker.ledger_rows import SpendSums
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.quiet import _silent
 from alertworker.pipeline.sweep import _lost
@@ -41,7 +41,7 @@ from tests.integration.test_outages import attempt
 POLICY = Policy()
 #: What may stand beside what makes two alerts of a type the same: whom calls were for, where a route asks about it; a
 #: report's team; a change that names nothing; where LiteLLM says it was; and what covers a copy.
-BESIDE = {*llm.FOR_WHOM, "team", "event", *relayed.IDENTIFYING, COVERED_BY}
+BESIDE = {*llm.FOR_WHOM, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
 
 
 def folded(*events: Event) -> Fold:
