@@ -78,6 +78,16 @@ created_by_user_id: `admin`
 data: `key='{KEY}' keys=['{KEY}', 'b'] max_budget=20.0 metadata={{'a': 'b'}}`
 litellm_changed_by: `carol`
 """,
+    f"""Alert type: `virtual_key_deleted` (Digest)
+Level: `High`
+Start: `2026-11-23 10:00:00`
+End: `2026-11-23 14:00:00`
+Count: `7`
+
+Message: `Virtual Key Deleted`
+*Arguments passed:*
+data: `key_aliases=["bob's app", 'it\\'s "both"'] keys=["{KEY}"]`
+""",
     f"""Alert type: `db_exceptions`
 {_HEAD}DB read/write call failed: postgresql://a:b@db:5432/x refused, token={KEY}Traceback (most recent call last):
   File x
