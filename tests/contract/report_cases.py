@@ -48,7 +48,7 @@ def message_of(report: Report) -> Message:
         type=alert.type,
         severity=alert.severity,
         headline=alert.headline,
-        labels=alert.identity,
+        labels={**alert.identity, **alert.labels},
         facts=alert.facts,
         metadata={},
         count=1,
