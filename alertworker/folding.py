@@ -12,7 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alertworker.budgets import BudgetKey, Reading, merge, read, read_report
+from alertworker.budget_readings import BudgetKey, Reading, read, read_report
+from alertworker.budgets import merge
 from alertworker.events import (
     AlertRelayed,
     AttemptFailed,

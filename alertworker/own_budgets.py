@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.budgets import SHARES, BudgetKey, Reading
+from alertworker.budget_readings import SHARES, BudgetKey, Reading
 from alertworker.capping import OTHER
 from alertworker.money import nanos_from_dollars
 

@@ -9,7 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts import Alert, AlertType, Severity
-from alertworker.budgets import BudgetKey, Limit, Reading, Standing, next_limit, reached
+from alertworker.budget_readings import BudgetKey, Reading
+from alertworker.budgets import Limit, Standing, next_limit, reached
 from alertworker.events import BudgetScope
 from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.forecast import Forecast, forecast, full_at, period_start

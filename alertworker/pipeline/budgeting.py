@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertworker.alerts import Alert, OpenAlert
-from alertworker.budgets import BudgetKey, Reading, Standing, advance, owner
+from alertworker.budget_readings import BudgetKey, Reading, owner
+from alertworker.budgets import Standing, advance
 from alertworker.detectors import budgets
 from alertworker.detectors.users import explained
 from alertworker.events import BudgetScope

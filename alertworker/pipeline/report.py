@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts import OpenAlert
-from alertworker.budgets import BudgetKey, Standing
+from alertworker.budget_readings import BudgetKey
+from alertworker.budgets import Standing
 from alertworker.detectors.budgets import name, share
 from alertworker.grouping import compose
 from alertworker.messages import Message, Step

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from alertworker.budgets import BudgetKey, Reading, Standing
+from alertworker.budget_readings import BudgetKey, Reading
+from alertworker.budgets import Standing
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger_rows import SpendKey, SpendSums

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, tuple_, update
 
-from alertworker.budgets import BudgetKey, Reading, Standing
+from alertworker.budget_readings import BudgetKey, Reading
+from alertworker.budgets import Standing
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import BUDGETS
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from alertworker.budgets import BudgetKey, Standing
+from alertworker.budget_readings import BudgetKey
+from alertworker.budgets import Standing
 from alertworker.silences import Silence
 from alertworker.store.alert_lists import AlertLists
 from alertworker.store.alerts import read_silence

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.budgets import BudgetKey, Reading, reached
+from alertworker.budget_readings import BudgetKey, Reading
+from alertworker.budgets import reached
 from alertworker.detectors.budgets import highest, pace_of
 from alertworker.events import BudgetScope
 from alertworker.figures import BudgetEvent

@@ -11,17 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.budgets import (
-    STALE,
-    BudgetKey,
-    Reading,
-    Standing,
-    advance,
-    merge,
-    reached,
-    read,
-    read_report,
-)
+from alertworker.budget_readings import BudgetKey, Reading, read, read_report
+from alertworker.budgets import STALE, Standing, advance, merge, reached
 from alertworker.detectors.budgets import fingerprint, highest, judge
 from alertworker.events import Budget, BudgetReported, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.figures import BudgetEvent

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.alerts import CATALOGUE, COVERED_BY, RELAYED, Alert, AlertType
-from alertworker.budgets import BudgetKey, Reading, Standing, reached
+from alertworker.budget_readings import BudgetKey, Reading
+from alertworker.budgets import Standing, reached
 from alertworker.detectors import DETECTORS, Policy, budgets, llm, outages, relayed
 from alertworker.detectors.admin import TYPES
 from alertworker.detectors.admin import relayed as relayed_changes

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.budgets import SHARES
+from alertworker.budget_readings import SHARES
 from alertworker.own_budgets import Kept, OwnBudget, present
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError

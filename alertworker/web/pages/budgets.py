@@ -7,7 +7,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from alertworker.budgets import Reading, state_of
+from alertworker.budget_readings import Reading
+from alertworker.budgets import state_of
 from alertworker.detectors.budgets import is_own, name, pace_of, scope_of, share, spend_text
 from alertworker.web.pages.page import Visit, page
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alertworker.budgets import BudgetKey, read
+from alertworker.budget_readings import BudgetKey, read
 from alertworker.detectors.budgets import name as spoken
 from alertworker.events import Origin
 from alertworker.integrations.litellm.environment import CallbackOptions
