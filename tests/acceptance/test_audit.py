@@ -45,7 +45,7 @@ def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_pa
     told("Key sear", "was created by ada")
     assert "metadata" in told("Key sear", "was updated by ada", "10.0 → 20.0")
     told("Key sear", "was deleted by ada")
-    assert "u2" in told("Team Search: member added by ada")
+    assert "u2" in told("Team Search", "member added by ada")
     told("u2@example.com was created by ada")
     assert len(slack.taken()) == 5
     assert not any(secret in post.text for post in slack.posts for secret in ("sk-live", "of the board"))

@@ -56,7 +56,7 @@ def test_a_team_of_many_keys_is_told_of_once_per_limit(proxy: Proxy, stack: Stac
         second = list(pool.map(ask, [f"sk-canary_app{n}_951_1" for n in range(12)]))
     slack.wait_for("95 % of budget", seconds=20)
     assert ask("sk-canary_paced_951_80") == 200
-    (paced,) = slack.wait_for("Key paced: soft budget of $100 will be crossed at this pace", seconds=20)
+    (paced,) = slack.wait_for("soft budget of $100 will be crossed at this pace", seconds=20)
     time.sleep(2)
 
     assert set(first + again + second) == {200}
