@@ -61,6 +61,7 @@ def test_a_team_of_many_keys_is_told_of_once_per_limit(proxy: Proxy, stack: Stac
 
     assert set(first + again + second) == {200}
     assert [len(slack.taken(text)) for text in ("85 % of budget", "95 % of budget", "budget_alerts")] == [1, 1, 3]
+    assert "Key paced" in paced.text
     assert "$80" in paced.text
     assert "$120" in paced.text
     assert "sk-canary" not in " ".join(post.text for post in slack.posts) + stack.logs() + proxy.log()
