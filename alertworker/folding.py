@@ -31,6 +31,7 @@ from alertworker.events import (
 )
 from alertworker.figures import BudgetEvent
 from alertworker.ledger import Ledger
+from alertworker.window_rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
 from alertworker.windows import Target, bucket_of, cause
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
@@ -39,72 +40,12 @@ MAX_AHEAD: Final = timedelta(minutes=5)
 NO_TEAM: Final = "no team"
 
 
-class WindowKey(NamedTuple):
-    """One deployment's window: ``bucket`` is the epoch second at which it begins; what is unknown is empty."""
-
-    deployment_id: str
-    provider: str
-    region: str
-    bucket: int
-
-
-class CallKey(NamedTuple):
-    """Whose calls ended in a bucket that a target had failed; the first three name the `windows.Target`."""
-
-    deployment_id: str
-    provider: str
-    region: str
-    bucket: int
-    team: str
-
-
-class CauseKey(NamedTuple):
-    """One cause of failed attempts in one deployment's window, as `windows.cause` names it."""
-
-    deployment_id: str
-    provider: str
-    region: str
-    bucket: int
-    cause: str
-
-
 class DropKey(NamedTuple):
     """Events that a publisher's process has dropped for a reason, as it stood at the end of a day."""
 
     boot_id: str
     day: date
     reason: str
-
-
-@dataclass(slots=True)
-class WindowSums:
-    """What is counted per window; durations in milliseconds.
-
-    ``failed`` are all failed attempts; ``last_success`` is in epoch milliseconds, 0 for never.
-    """
-
-    succeeded: int = 0
-    failed: int = 0
-    milliseconds: int = 0
-    completion_tokens: int = 0
-    last_success: int = 0
-
-
-@dataclass(slots=True)
-class CallSums:
-    """How many calls that a target had failed were answered by a fallback, or by a retry, and how many were lost."""
-
-    by_fallback: int = 0
-    by_retry: int = 0
-    lost: int = 0
-
-
-@dataclass(slots=True)
-class CauseSums:
-    """How many attempts failed of one cause; ``last_failure`` is in epoch milliseconds."""
-
-    attempts: int = 0
-    last_failure: int = 0
 
 
 @dataclass(slots=True)

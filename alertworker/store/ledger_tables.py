@@ -6,7 +6,14 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
+from alertworker.ledger_rows import SUMS
 from alertworker.store.tables import METADATA, NAME, UtcDateTime
+
+
+def _sums() -> list[Column[int]]:
+    """Give the columns of `SpendSums`, for one table."""
+    return [Column(name, BigInteger, nullable=False) for name in SUMS]
+
 
 #: The ledger: sums per day and entity; the order of the key is the order in which reports read it. A request is in the
 #: dimension "team" exactly once. ``part`` is the second half of a pair ("key/model"), else "".
@@ -18,13 +25,7 @@ SPEND = Table(
     Column("team_id", NAME, primary_key=True),
     Column("entity", NAME, primary_key=True),
     Column("part", NAME, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("cached_requests", BigInteger, nullable=False),
-    Column("zero_priced", BigInteger, nullable=False),
-    Column("spend_nanos", BigInteger, nullable=False),
+    *_sums(),
     Index("spend_by_entity", "dimension", "entity", "day"),
     sqlite_with_rowid=False,
 )
@@ -40,13 +41,7 @@ SPEND_MONTHS = Table(
     Column("month", Date, primary_key=True),
     Column("entity", NAME, primary_key=True),
     Column("team_id", NAME, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
-    Column("prompt_tokens", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
-    Column("cached_requests", BigInteger, nullable=False),
-    Column("zero_priced", BigInteger, nullable=False),
-    Column("spend_nanos", BigInteger, nullable=False),
+    *_sums(),
     sqlite_with_rowid=False,
 )
 
