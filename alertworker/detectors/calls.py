@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Final
 
 from alertworker.alerts import TRACE
-from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, DeploymentCooledDown
 
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
@@ -34,11 +33,11 @@ def name_call(*names: str | None, metadata: Mapping[str, str]) -> str:
     return " · ".join((*(name for name in names if name), *pairs, *more))
 
 
-def trace_link(trace_id: str | None, policy: Policy) -> dict[str, str]:
+def trace_link(trace_id: str | None, langfuse_host: str | None) -> dict[str, str]:
     """Link to a call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
-    if not policy.langfuse_host or not trace_id:
+    if not langfuse_host or not trace_id:
         return {}
-    return {TRACE: f"{policy.langfuse_host.rstrip('/')}/trace/{_langfuse_id(trace_id)}"}
+    return {TRACE: f"{langfuse_host.rstrip('/')}/trace/{_langfuse_id(trace_id)}"}
 
 
 def _langfuse_id(trace_id: str) -> str:

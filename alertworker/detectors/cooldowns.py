@@ -31,7 +31,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             "Provider": last.provider,
             "API Base": last.api_base,
             "Until": _until(last),
-            **trace_link(last.trace_id, policy),
+            **trace_link(last.trace_id, policy.langfuse_host),
             "Error": failure.message,
         }
         yield Alert(

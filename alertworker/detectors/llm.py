@@ -39,7 +39,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             labels=call_labels(first),
             facts=_facts(first)
             | _excerpt(first)
-            | trace_link(first.trace_id, policy)
+            | trace_link(first.trace_id, policy.langfuse_host)
             | ({"Error": first.failure.message} if first.failure.message else {}),
             members=tuple(_who(event) for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
@@ -62,7 +62,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=call_labels(slowest),
-            facts=_facts(slowest) | _excerpt(slowest) | trace_link(slowest.trace_id, policy),
+            facts=_facts(slowest) | _excerpt(slowest) | trace_link(slowest.trace_id, policy.langfuse_host),
             members=tuple(f"{_who(event)} · {_seconds(event):.2f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),
             metadata=newest_metadata(events),
@@ -83,7 +83,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             count=len(events),
             labels=call_labels(oldest),
             facts=_facts(oldest)
-            | trace_link(oldest.trace_id, policy)
+            | trace_link(oldest.trace_id, policy.langfuse_host)
             | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
             parts=_by_team(events),

@@ -21,7 +21,7 @@ def failed_tracking(fold: Fold, policy: Policy) -> Iterable[Alert]:
         tokens = sum(event.prompt_tokens + event.completion_tokens for event in events)
         first = min(events, key=lambda event: event.occurred_at)
         facts = {"Request Model": model, "Model": first.model, "Provider": provider, "Tokens": f"{tokens:,}"}
-        facts |= trace_link(first.trace_id, policy) | {"Error": first.cost_failure}
+        facts |= trace_link(first.trace_id, policy.langfuse_host) | {"Error": first.cost_failure}
         yield Alert(
             type=AlertType.FAILED_TRACKING_SPEND,
             severity=Severity.HIGH,
