@@ -32,7 +32,7 @@ from alertworker.events import (
 from alertworker.figures import BudgetEvent
 from alertworker.ledger import Ledger
 from alertworker.window_rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
-from alertworker.windows import Target, bucket_of, cause
+from alertworker.windows import bucket_of, cause, targets_of
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -205,13 +205,6 @@ def _saved_or_lost(result: Fold, event: EndEvent) -> None:
             sums.by_fallback += 1
         else:
             sums.by_retry += 1
-
-
-def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Give the deployment and, where it is known, the region that a failed attempt speaks of."""
-    yield Target(deployment_id=failed.deployment_id or "")
-    if failed.provider and failed.region:
-        yield Target(provider=failed.provider, region=failed.region)
 
 
 def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
-from alertworker.events import Origin
+from alertworker.events import AttemptFailed, FailedOn, Origin
 
 #: The length of a bucket, in seconds of event time.
 WINDOW_SECONDS: Final = 10
@@ -62,12 +62,28 @@ class Limits:
         return (-(-self.seconds // WINDOW_SECONDS) + 1) * WINDOW_SECONDS
 
 
+@dataclass(frozen=True, slots=True)
+class OutagePolicy:
+    """When failed attempts on a deployment, or in a region, are an outage; ``max_details`` of them are kept by name."""
+
+    deployment: Limits = Limits(seconds=60, minor=5, major=10)
+    region: Limits = Limits(seconds=60, minor=5, major=10, deployments=2)
+    max_details: int = 1_000
+
+
 class Target(NamedTuple):
     """What an outage is of: a deployment by its id alone, or a region by provider and name. Regions sort first."""
 
     deployment_id: str = ""
     provider: str = ""
     region: str = ""
+
+
+def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
+    """Give the deployment and, where it is known, the region that a failed attempt speaks of."""
+    yield Target(deployment_id=failed.deployment_id or "")
+    if failed.provider and failed.region:
+        yield Target(provider=failed.provider, region=failed.region)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from alertworker.alerts import Alert, AlertType, OpenAlert, Severity
 from alertworker.detectors.calls import name_call, newest_metadata
-from alertworker.detectors.policy import Policy
 from alertworker.events import AttemptFailed
-from alertworker.folding import Fold, targets_of
-from alertworker.windows import NO_TRAFFIC_SECONDS, Bucket, Calls, End, Level, Limits, Target, Verdict
+from alertworker.windows import (
+    NO_TRAFFIC_SECONDS,
+    Bucket,
+    Calls,
+    End,
+    Level,
+    Limits,
+    OutagePolicy,
+    Target,
+    Verdict,
+    targets_of,
+)
 
 #: How many deployments of a region, or teams, a message names.
 _MAX_NAMES = 5
 
 
-def targets(fold: Fold) -> dict[Target, list[AttemptFailed]]:
+def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]]:
     """Give the deployments and regions that a batch's failed attempts are of, with these."""
     found: dict[Target, list[AttemptFailed]] = {}
-    for event in fold.blamed:
+    for event in blamed:
         for target in targets_of(event):
             found.setdefault(target, []).append(event)
     return found
@@ -35,9 +44,9 @@ def target_of(alert: OpenAlert) -> Target:
     return Target(provider=labels["provider"], region=labels["region"])
 
 
-def limits_of(target: Target, policy: Policy) -> Limits:
+def limits_of(target: Target, policy: OutagePolicy) -> Limits:
     """Give from when on it is an outage."""
-    return policy.outage if target.deployment_id else policy.region_outage
+    return policy.deployment if target.deployment_id else policy.region
 
 
 def fingerprint(target: Target) -> str:
@@ -46,7 +55,13 @@ def fingerprint(target: Target) -> str:
 
 
 def describe(
-    target: Target, verdict: Verdict, calls: Calls, events: Sequence[AttemptFailed], policy: Policy, *, kept: int | None
+    target: Target,
+    verdict: Verdict,
+    calls: Calls,
+    events: Sequence[AttemptFailed],
+    policy: OutagePolicy,
+    *,
+    kept: int | None,
 ) -> Alert:
     """Give the condition that opens, or rises; ``events`` are the batch's own, ``calls`` those since it began.
 
@@ -70,7 +85,13 @@ def describe(
 
 
 def goes_on(
-    target: Target, standing: OpenAlert, verdict: Verdict, events: Sequence[AttemptFailed], policy: Policy, *, kept: int
+    target: Target,
+    standing: OpenAlert,
+    verdict: Verdict,
+    events: Sequence[AttemptFailed],
+    policy: OutagePolicy,
+    *,
+    kept: int,
 ) -> Alert:
     """Give what counts a batch in with an outage that is told already, in the words it was told in.
 
@@ -166,8 +187,8 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _details(events: Sequence[AttemptFailed], policy: Policy, kept: int) -> tuple[str, ...]:
-    return tuple(_detail(event) for event in events[: max(0, policy.max_outage_details - kept)])
+def _details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:
+    return tuple(_detail(event) for event in events[: max(0, policy.max_details - kept)])
 
 
 def _detail(event: AttemptFailed) -> str:

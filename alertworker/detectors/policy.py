@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
 
-from alertworker.windows import Limits
-
-_OUTAGE: Final = Limits(seconds=60, minor=5, major=10)
-_REGION_OUTAGE: Final = Limits(seconds=60, minor=5, major=10, deployments=2)
+from alertworker.windows import OutagePolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +12,11 @@ class Policy:
     """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: slower is too slow, longer without progress hangs.
 
     Calls that differ in a label of ``group_by`` are different alerts: routes and silences ask about it, so that one
-    team's silence, or receiver, never decides for another team. ``outage`` and ``region_outage`` say when failed
-    attempts are an outage, and ``max_outage_details`` how many of them are kept by name.
+    team's silence, or receiver, never decides for another team. ``outages`` says when failed attempts are an outage.
     ``langfuse_host`` is where calls' traces are shown.
     """
 
     threshold_seconds: float = 300.0
     group_by: frozenset[str] = frozenset()
-    outage: Limits = _OUTAGE
-    region_outage: Limits = _REGION_OUTAGE
-    max_outage_details: int = 1_000
+    outages: OutagePolicy = field(default_factory=OutagePolicy)
     langfuse_host: str | None = None

@@ -25,7 +25,7 @@ def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
 
     What failed before the end of an outage that is over is counted in the books and tells nobody.
     """
-    found = outages.targets(folded)
+    found = outages.targets(folded.blamed)
     known = tx.lock_outages(found)
     levels: dict[Target, Outage] = {}
     for target in sorted(found):
@@ -49,7 +49,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
         return
     until = bucket_of((arrived - MARGIN).timestamp())
     for target, standing in tx.open_outages().items():
-        limits = outages.limits_of(target, runtime.policy)
+        limits = outages.limits_of(target, runtime.policy.outages)
         start = max(standing.over_until, until - lookback(limits))
         end = ended(tx.attempts(target, start=start), limits, until=until)
         if end is None:
@@ -76,7 +76,7 @@ def _judge(
     tx: Transaction, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
 ) -> Verdict:
     """Judge every window that one of these attempts is in."""
-    limits = outages.limits_of(target, runtime.policy)
+    limits = outages.limits_of(target, runtime.policy.outages)
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
     start = max(standing.over_until, min(moments) - limits.span)
     return judge(tx.attempts(target, start=start, end=max(moments) + limits.span), limits)
@@ -94,7 +94,7 @@ def _alert(
     kept = tx.count_members(told.id) if told is not None else None
     if verdict.level > standing.level:
         calls = tx.calls_failed_by(target, start=verdict.since)
-        return outages.describe(target, verdict, calls, events, runtime.policy, kept=kept)
+        return outages.describe(target, verdict, calls, events, runtime.policy.outages, kept=kept)
     if told is None or kept is None:
         return None
-    return outages.goes_on(target, told, verdict, events, runtime.policy, kept=kept)
+    return outages.goes_on(target, told, verdict, events, runtime.policy.outages, kept=kept)

@@ -24,7 +24,7 @@ from alertworker.own_budgets import OwnBudget
 from alertworker.reports import Calendar
 from alertworker.routing import Route, Router
 from alertworker.time_intervals import DAYS
-from alertworker.windows import Limits
+from alertworker.windows import Limits, OutagePolicy
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -192,7 +192,7 @@ class Settings(BaseModel):
     def policy(self) -> Policy:
         """Give what detectors judge by."""
         args = self.alerting_args
-        outage = Limits(
+        deployment = Limits(
             seconds=ceil(args.outage_alert_ttl),
             minor=args.minor_outage_alert_threshold,
             major=args.major_outage_alert_threshold,
@@ -201,9 +201,11 @@ class Settings(BaseModel):
         )
         return Policy(
             threshold_seconds=self.alerting_threshold,
-            outage=outage,
-            region_outage=replace(outage, seconds=ceil(args.region_outage_alert_ttl), deployments=2),
-            max_outage_details=args.max_outage_alert_list_size,
+            outages=OutagePolicy(
+                deployment=deployment,
+                region=replace(deployment, seconds=ceil(args.region_outage_alert_ttl), deployments=2),
+                max_details=args.max_outage_alert_list_size,
+            ),
             langfuse_host=self.langfuse_host,
         )
 

@@ -186,7 +186,8 @@ def test_what_is_no_outage(runtime: Runtime, outbox: Outbox, events: list[Attemp
 def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) -> None:
     """A busy deployment with stray errors need not ring."""
     policy = runtime.policy
-    runtime = replace(runtime, policy=replace(policy, outage=replace(policy.outage, share=0.1, traffic=20)))
+    limits = replace(policy.outages.deployment, share=0.1, traffic=20)
+    runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
     hear(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
     hear(runtime, *(attempt(n, deployment="d2") for n in range(15)))
     run_until_quiet(runtime, NOW)
@@ -345,7 +346,9 @@ def test_the_list_size_bounds_details_and_not_the_count(
     runtime: Runtime, store: SqlStore, size: int, cut: int, kept: int
 ) -> None:
     """However batches are cut; what failed in batches before the one that opens is in the sums alone."""
-    runtime = replace(runtime, policy=replace(runtime.policy, max_outage_details=size))
+    runtime = replace(
+        runtime, policy=replace(runtime.policy, outages=replace(runtime.policy.outages, max_details=size))
+    )
     failures = [attempt(n / 10) for n in range(120)]
     for start in range(0, 120, cut):
         hear(runtime, *failures[start : start + cut], at=start / 10)

@@ -77,8 +77,8 @@ def judged() -> Iterable[Alert]:
     events = [attempt(n, region="eu") for n in range(20)]
     buckets = [Bucket(0, name, 0, {"503": 10}) for name in ("d1", "d2")]
     for target in (Target("d1"), Target(provider="azure", region="eu")):
-        verdict = judge(buckets, outages.limits_of(target, POLICY))
-        yield outages.describe(target, verdict, Calls(), events, POLICY, kept=None)
+        verdict = judge(buckets, outages.limits_of(target, POLICY.outages))
+        yield outages.describe(target, verdict, Calls(), events, POLICY.outages, kept=None)
     reading = Reading(NOW, NOW, NOW, NOW, spend_nanos=10, max_nanos=10)
     limit = reached(reading)
     assert limit is not None
