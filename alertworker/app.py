@@ -27,7 +27,8 @@ from alertworker.mark import FileMark
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
-from alertworker.store import Desk, Gauges, History, SqlSpendBook, SqlStore, make_engine
+from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore, make_engine
+from alertworker.store.history import History
 from alertworker.store.migrations import is_made, upgrade
 
 celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"], task_cls="alertworker.acknowledging:Task")

@@ -7,7 +7,6 @@ from alertworker.store.dead_letters import LetterFilter
 from alertworker.store.desk import Desk
 from alertworker.store.engine import make_engine
 from alertworker.store.gauges import Gauges, Readings
-from alertworker.store.history import History
 from alertworker.store.spend import SqlSpendBook
 from alertworker.store.sql import SqlStore
 
@@ -15,7 +14,6 @@ __all__ = [
     "AlertFilter",
     "Desk",
     "Gauges",
-    "History",
     "LetterFilter",
     "Readings",
     "SqlSpendBook",

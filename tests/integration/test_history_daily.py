@@ -22,8 +22,8 @@ from alertworker.ledger import Ledger
 from alertworker.ledger_rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
 from alertworker.spend_book import Days
-from alertworker.store import History, SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
-from alertworker.store.history import Page
+from alertworker.store import SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
+from alertworker.store.history import History, Page
 from alertworker.store.ledger_tables import SPEND
 from tests.integration.line import rows
 from tests.integration.litellm_tables import add_daily, make_tables
