@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.events import Budget, BudgetReported, BudgetScope, EndEvent, RequestFailed
 from alertworker.events.base import MAX_NAME
-from alertworker.figures import BudgetEvent
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budget_readings import Reading
-from alertworker.figures import BudgetEvent
 
 #: For how long after a limit, or a period's end, was last reported a lower or earlier one is taken for another
 #: process's old copy of it.

@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts.compose import spell
 from alertworker.errors import AlertWorkerError
-from alertworker.grouping import spell
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, Readings

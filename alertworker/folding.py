@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts.budget_payload import BudgetEvent
+from alertworker.alerts.call_description import NO_TEAM
 from alertworker.budget_readings import BudgetKey, Reading, read, read_report
 from alertworker.budgets import merge
 from alertworker.events import (
@@ -29,15 +31,12 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.figures import BudgetEvent
 from alertworker.ledger import Ledger
 from alertworker.window_rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
 from alertworker.windows import bucket_of, cause, targets_of
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)
-#: Whose calls those are that belong to no team, and to no key with a name.
-NO_TEAM: Final = "no team"
 
 
 class DropKey(NamedTuple):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alertworker.alerts import AlertType, Severity
-from alertworker.grouping import passed
-from alertworker.messages import MAX_ENTRIES, Entry, Message, Step
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.compose import passed
+from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
 #: From how many waiting messages on they become one.
 MERGE_FROM: Final = 10

@@ -9,11 +9,11 @@ from typing import Final, Literal
 
 from pydantic import SecretStr, field_validator
 
+from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, named, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.messages import MAX_ENTRIES, Message
 from alertworker.ports import Answer, Pace
 
 #: Nobody knows the limits of a hundred services; Apprise cuts or divides what is too long for one.

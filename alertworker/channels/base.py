@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alertworker.messages import Message
+from alertworker.alerts.message import Message
 
 
 class BaseChannel:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent, BudgetFigures
-from alertworker.messages import Message, Step
 from alertworker.money import dollars_from_nanos
 from alertworker.ports import Answer, Pace
 

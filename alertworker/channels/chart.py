@@ -9,8 +9,8 @@ import io
 from itertools import pairwise
 from typing import Any, Final
 
+from alertworker.alerts.tables import Chart
 from alertworker.money import spell_dollars
-from alertworker.tables import Chart
 
 #: One for each series, told apart by colour-blind readers, too (https://jfly.uni-koeln.de/color/); the last of all
 #: is for all others.

@@ -9,10 +9,10 @@ from typing import Literal
 from rich.console import Console as Terminal
 from rich.text import Text
 
+from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.text import clean, counted, cut, entry_lines, named, sign
-from alertworker.messages import Message
 from alertworker.ports import Answer, Pace
 
 _COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}

@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr, field_validator
 
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.tables import CHAT_ROWS, aligned
 from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, named, one_line, sign, units
-from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
+from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels import guard, http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.chart import draw
@@ -23,7 +24,6 @@ from alertworker.channels.email_body import page, text
 from alertworker.channels.email_tables import CHART
 from alertworker.channels.text import cut, one_line, sign
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.messages import MAX_ENTRIES, Message
 from alertworker.ports import Answer, Pace
 
 #: RFC 5322, section 2.1.1: a line has at most 998 characters; a subject stays well below.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from string import Template
 from typing import Final
 
-from alertworker.alerts import TRACE
+from alertworker.alerts.catalogue import TRACE
+from alertworker.alerts.message import Entry, Message, Step
 from alertworker.channels.email_tables import picture, tables
 from alertworker.channels.tables import aligned
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign
-from alertworker.messages import Entry, Message, Step
 
 _MAX_NAME: Final = 200
 _MAX_VALUE: Final = 4_000

@@ -7,10 +7,10 @@ from html import escape
 from string import Template
 from typing import Final
 
+from alertworker.alerts.tables import Chart, Table, Unit
 from alertworker.channels import chart as charts
 from alertworker.channels.tables import cells
 from alertworker.channels.text import cut, one_line
-from alertworker.tables import Chart, Table, Unit
 
 #: The picture's Content-ID, by which the page names it.
 CHART: Final = "chart@alertworker"

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from email.utils import parseaddr
 from typing import Final
 
+from alertworker.alerts.budget_payload import BudgetFigures
+from alertworker.alerts.message import Message
 from alertworker.channels.email import Email, EmailConfig
-from alertworker.figures import BudgetFigures
-from alertworker.messages import Message
 
 #: An address as people have one; what RFC 5321 allows beside that is nobody's. The domain is the second group.
 _ADDRESS: Final = re.compile(

@@ -9,12 +9,12 @@ from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
-from alertworker.alerts import REPORTS, TRACE
+from alertworker.alerts.catalogue import REPORTS, TRACE
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.text import CUT, clean, cut, one_line
-from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
 
 #: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.

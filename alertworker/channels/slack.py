@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any, Final, Literal
 
+from alertworker.alerts.message import Message
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.tables import CHAT_ROWS, aligned
 from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign, units
-from alertworker.messages import Message
 from alertworker.ports import Answer, Pace
 
 #: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.

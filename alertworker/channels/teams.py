@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Unit
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.tables import CHAT_ROWS, cells
 from alertworker.channels.text import CUT, counted, cut, entry_lines, named, one_line, sign
-from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Pace
-from alertworker.tables import Unit
 
 #: 28 KB for all of it; what is over is refused:
 #: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook

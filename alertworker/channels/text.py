@@ -8,9 +8,9 @@ from typing import Final
 
 from wcwidth import iter_graphemes
 
-from alertworker.alerts import REPORTS
-from alertworker.grouping import spell
-from alertworker.messages import Entry, Message, Step
+from alertworker.alerts.catalogue import REPORTS
+from alertworker.alerts.compose import spell
+from alertworker.alerts.message import Entry, Message, Step
 
 #: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")

@@ -9,14 +9,14 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from standardwebhooks import Webhook as Signer
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Row, Table, Unit
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.messages import Message, Step
 from alertworker.money import dollars_from_nanos
 from alertworker.ports import Answer, Pace
-from alertworker.tables import Row, Table, Unit
 
 _STATUS: Final = {
     Step.FIRING: "firing",

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.times import SINCE
 from alertworker.errors import AlertWorkerError

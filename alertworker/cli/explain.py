@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from alertworker.alerts.message import Message
 from alertworker.channels.text import clean, one_line
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
-from alertworker.messages import Message
 from alertworker.ports import LaneState
 from alertworker.silences import Silence
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.channels import KINDS
 from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError

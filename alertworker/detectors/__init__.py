@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
-from alertworker.alerts import Alert, AlertType
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType
 from alertworker.detectors import admin, cooldowns, llm, tracking
 from alertworker.detectors.policy import Policy
 from alertworker.folding import Fold

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
-from alertworker.alerts import CATALOGUE, COVERED_BY, MAX_MEMBERS, Alert, AlertType
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, MAX_MEMBERS, AlertType
 from alertworker.detectors.policy import Policy
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold

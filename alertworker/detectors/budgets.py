@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.budget_readings import BudgetKey, Reading
 from alertworker.budgets import Limit, Standing, next_limit, reached
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.forecast import Forecast, forecast, full_at, period_start
 from alertworker.money import spell_dollars
 

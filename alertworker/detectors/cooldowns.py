@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
-from alertworker.detectors.calls import name_call, newest_metadata, trace_link
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.call_description import name_call, newest_metadata, trace_link
+from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold

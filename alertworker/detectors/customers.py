@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from alertworker.alerts import AlertType, OpenAlert, Severity
-from alertworker.detectors.llm import call_labels
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.call_description import call_labels
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import BudgetReported, BudgetScope, EndEvent
 from alertworker.events.base import new_id
-from alertworker.figures import BudgetEvent, BudgetFigures
 from alertworker.money import spell_dollars
 
 

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from alertworker.alerts import MAX_MEMBERS, Alert, AlertType, Severity
-from alertworker.detectors.calls import name_call, newest_metadata, trace_link
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.call_description import call_labels, model_of, name_call, newest_metadata, trace_link
+from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.folding import Fold
@@ -32,7 +33,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.LLM_EXCEPTIONS,
             severity=Severity.HIGH,
             identity=identity,
-            headline=f"LLM API call failed: {_model(first)} · {first.failure.error_class}{status}",
+            headline=f"LLM API call failed: {model_of(first)} · {first.failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
@@ -71,13 +72,13 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
 
 def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple[Alert, Sequence[RequestAnnounced]]]:
     """One condition for each model that calls hang on, with its calls; ``calls`` are those nobody knew of before."""
-    for identity, events in _grouped(calls, lambda event: {"model": _model(event)}, policy):
+    for identity, events in _grouped(calls, lambda event: {"model": model_of(event)}, policy):
         oldest = max(events, key=lambda event: event.age_seconds)
         alert = Alert(
             type=AlertType.LLM_REQUESTS_HANGING,
             severity=Severity.MEDIUM,
             identity=identity,
-            headline=f"Requests are hanging - {oldest.age_seconds:.0f}s without progress on {_model(oldest)}",
+            headline=f"Requests are hanging - {oldest.age_seconds:.0f}s without progress on {model_of(oldest)}",
             first_at=min(event.last_progress_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
@@ -110,12 +111,8 @@ def _seconds(event: EndEvent) -> float:
     return (event.ended_at - event.started_at).total_seconds()
 
 
-def _model(event: CallEvent) -> str:
-    return event.model_group or event.model or "unknown model"
-
-
 def _call_identity(event: CallEvent) -> dict[str, str]:
-    return {"model": _model(event), "deployment": event.deployment_id or event.api_base or ""}
+    return {"model": model_of(event), "deployment": event.deployment_id or event.api_base or ""}
 
 
 def _failure_identity(event: RequestFailed) -> dict[str, str]:
@@ -127,26 +124,9 @@ def _failure_identity(event: RequestFailed) -> dict[str, str]:
     }
 
 
-def call_labels(event: CallEvent) -> dict[str, str]:
-    """Give what routes and silences may ask about later."""
-    labels = {
-        "model": _model(event),
-        "provider": event.provider,
-        "region": event.region,
-        "deployment": event.deployment_id,
-        "team": event.team_alias or event.team_id,
-        "key": event.key_alias,
-        "user": event.user_id,
-        "organization": event.organization_alias or event.organization_id,
-        "tag": ",".join(event.tags),
-        "alert_receiver": event.key_metadata.get("alert_receiver") or event.team_metadata.get("alert_receiver"),
-    }
-    return {name: value for name, value in labels.items() if value}
-
-
 def _facts(event: CallEvent) -> dict[str, str]:
     facts = {
-        "Request Model": _model(event),
+        "Request Model": model_of(event),
         "API Base": event.api_base,
         "Deployment": event.deployment_id,
         "Provider": event.provider,

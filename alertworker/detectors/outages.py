@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alertworker.alerts import Alert, AlertType, OpenAlert, Severity
-from alertworker.detectors.calls import name_call, newest_metadata
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.windows import (
     NO_TRAFFIC_SECONDS,

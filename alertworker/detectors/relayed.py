@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from alertworker.alerts import CATALOGUE, COVERED_BY, MAX_MEMBERS, RELAYED, Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, MAX_MEMBERS, RELAYED, AlertType, Severity
 from alertworker.detectors.users import UserPolicy
 from alertworker.events import AlertRelayed, BudgetScope
 from alertworker.folding import Fold

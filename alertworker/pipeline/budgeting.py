@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alertworker.alerts import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.message import Step
 from alertworker.budget_readings import BudgetKey, Reading, owner
 from alertworker.budgets import Standing, advance
 from alertworker.detectors import budgets
 from alertworker.detectors.users import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
-from alertworker.messages import Step
 from alertworker.own_budgets import OwnPeriod, present
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from alertworker.alerts import COVERED_BY, MAX_MEMBERS, Alert, AlertType, Kind, OpenAlert
-from alertworker.grouping import compose
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
+from alertworker.alerts.compose import compose
+from alertworker.alerts.message import Message, Step
 from alertworker.inhibitions import OpenCondition, find_inhibitor
-from alertworker.messages import Message, Step
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
 from alertworker.routing import Decision

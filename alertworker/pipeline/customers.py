@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alertworker.alerts.compose import compose
+from alertworker.alerts.message import Message, Step
 from alertworker.detectors.customers import tracked
 from alertworker.events import BudgetReported
 from alertworker.folding import Fold
-from alertworker.grouping import compose
-from alertworker.messages import Message, Step
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
 

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
 from alertworker.delivery import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
 from alertworker.events.base import new_id
 from alertworker.lanes import MERGE_FROM, plan
-from alertworker.messages import Step
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction, Turn

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.message import Step
 from alertworker.detectors import outages
 from alertworker.events import AttemptFailed
 from alertworker.folding import Fold
-from alertworker.messages import Step
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction

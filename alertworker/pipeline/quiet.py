@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import CATALOGUE, Alert, AlertType
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import SilentHost, Transaction

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import REPORTS, Alert, AlertType
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import REPORTS, AlertType
 from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.detectors.users import UserPolicy
 from alertworker.folding import Fold

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import OpenAlert
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.compose import compose
+from alertworker.alerts.message import Message, Step
 from alertworker.budget_readings import BudgetKey
 from alertworker.budgets import Standing
 from alertworker.detectors.budgets import name, share
-from alertworker.grouping import compose
-from alertworker.messages import Message, Step
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.ingest import wake
 from alertworker.pipeline.runtime import Runtime

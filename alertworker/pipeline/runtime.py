@@ -8,12 +8,12 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from alertworker import inhibitions
-from alertworker.alerts import OpenAlert
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.message import Message, Step
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.inhibitions import Inhibition
-from alertworker.messages import Message, Step
 from alertworker.own_budgets import OwnBudget
 from alertworker.ports import Channel, Line, Store
 from alertworker.routing import Decision, Router

@@ -6,11 +6,12 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
-from alertworker.messages import Step
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
 from alertworker.pipeline.claiming import catch_up, claim, resolve, tell
 from alertworker.pipeline.ingest import wake

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import TEST_RESOLVED, Message, Step
 from alertworker.events.base import new_id
-from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Fate, Transaction

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.detectors.users import Look, explained, judge_users
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
-from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, AlertType
+from alertworker.alerts.compose import spell
+from alertworker.alerts.message import Message, Step
 from alertworker.delivery import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
-from alertworker.grouping import spell
-from alertworker.messages import Message, Step
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Mark, Note
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from alertworker.alerts import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.message import Message
+from alertworker.alerts.tables import Attachment
 from alertworker.inhibitions import OpenCondition
-from alertworker.messages import Message
 from alertworker.silences import Silence
-from alertworker.tables import Attachment
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from alertworker.messages import Message
+from alertworker.alerts.message import Message
 
 
 @dataclass(frozen=True, slots=True)

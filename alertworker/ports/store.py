@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from alertworker.alerts.message import Message
 from alertworker.delivery import DeliveryError, RetryAt
 from alertworker.lanes import Plan, Waiting
-from alertworker.messages import Message
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.books import BookPort
 from alertworker.ports.calls import CallPort

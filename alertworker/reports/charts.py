@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
+from alertworker.alerts.tables import Chart, Series
 from alertworker.reports.periods import Period
 from alertworker.spend_book import SpendBook, SpendRow
-from alertworker.tables import Chart, Series
 
 #: How many teams have a colour of their own.
 _TEAMS: Final = 5

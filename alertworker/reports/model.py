@@ -9,13 +9,14 @@ from enum import StrEnum
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.tables import Attachment, Chart, Table, Unit, show
 from alertworker.ledger_rows import SpendSums
 from alertworker.money import dollars_from_nanos, spell_dollars
 from alertworker.reports.periods import Period
 from alertworker.reports.sheet import csv_of
 from alertworker.reports.tables import change
-from alertworker.tables import Attachment, Chart, Table, Unit, show
 
 #: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
 MAX_SHOWN: Final = 8

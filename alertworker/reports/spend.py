@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger_rows import SpendSums
 from alertworker.money import spell_dollars
 from alertworker.reports.charts import chart_of

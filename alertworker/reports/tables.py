@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from alertworker.alerts.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
 from alertworker.ledger_rows import SpendSums
 from alertworker.spend_book import SpendRow
-from alertworker.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
 
 _CHANGE: Final = Column(name="Change", unit=Unit.CHANGE)
 

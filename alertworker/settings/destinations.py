@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import recognize
 from alertworker.errors import AlertWorkerError
 from alertworker.matchers import Matcher

@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from alertworker.alerts import OURS, AlertType
+from alertworker.alerts.catalogue import OURS, AlertType
 from alertworker.channels import KINDS, ChannelConfig, EmailConfig
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.owners import domains

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_validator
 
-from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery import RetryPolicy

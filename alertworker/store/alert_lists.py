@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.alerts import Severity
+from alertworker.alerts.catalogue import Severity
 from alertworker.matchers import Matcher, all_pass
 from alertworker.store.database import Database
 from alertworker.store.tables import ALERTS, ATTEMPTS, NOTIFICATIONS

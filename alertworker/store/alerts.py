@@ -9,15 +9,16 @@ from typing import Any
 
 from sqlalchemy import case, func, select, update
 
-from alertworker.alerts import Alert, AlertType, Kind, OpenAlert, Severity
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.budget_payload import BudgetFigures
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.tables import Attachment, Chart, Table
 from alertworker.events.base import new_id
-from alertworker.figures import BudgetFigures
 from alertworker.inhibitions import OpenCondition
 from alertworker.matchers import parse
 from alertworker.silences import Silence
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, PARTS, SILENCES
-from alertworker.tables import Attachment, Chart, Table
 
 
 class AlertStatements(Statements):

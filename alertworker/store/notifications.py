@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from alertworker.alerts.message import TEST_RESOLVED, Message, Step
 from alertworker.delivery import TRANSIENT
 from alertworker.events.base import new_id
-from alertworker.messages import TEST_RESOLVED, Message, Step
 from alertworker.ports import Fate
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import NOTIFICATIONS

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, FromClause, and_, not_, select, update
 
+from alertworker.alerts.compose import passed
+from alertworker.alerts.message import Message, Step
 from alertworker.delivery import SHADOWED
-from alertworker.grouping import passed
-from alertworker.messages import Message, Step
 from alertworker.store.statements import Statements
 from alertworker.store.tables import NOTIFICATIONS
 

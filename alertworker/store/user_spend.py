@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from alertworker.alerts.call_description import NO_TEAM
 from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
-from alertworker.folding import NO_TEAM
 from alertworker.ledger_rows import MAX_PART
 from alertworker.spend_book import Days
 from alertworker.store.ledger_tables import SPEND

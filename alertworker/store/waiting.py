@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Attachment
 from alertworker.lanes import Plan, Waiting
-from alertworker.messages import Message, Step
 from alertworker.ports import Due
 from alertworker.store.database import Database
 from alertworker.store.rest import REST
 from alertworker.store.tables import ATTACHMENTS, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
-from alertworker.tables import Attachment
 
 #: The order of a lane, as its index has it.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)

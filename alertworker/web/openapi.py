@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alertworker import __version__
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AnyEvent
 from alertworker.events.batch import SEALED_TYPE
 from alertworker.integrations.litellm.relay import MAX_BODY

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
+from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budget_readings import BudgetKey, Reading
 from alertworker.budgets import reached
 from alertworker.detectors.budgets import highest, pace_of
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent
 from alertworker.forecast import full_at
 from alertworker.money import nanos_from_dollars
 from tests.acceptance.proxy import litellm_python

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
-from alertworker.alerts import TRACE, AlertType, Severity
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.catalogue import TRACE, AlertType, Severity
+from alertworker.alerts.compose import passed
+from alertworker.alerts.message import Message, Step
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent, BudgetFigures
-from alertworker.grouping import passed
 from alertworker.lanes import compose_digest
-from alertworker.messages import Message, Step
 from tests.contract.report_cases import REPORT_CASES
 
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

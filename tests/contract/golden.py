@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from alertworker.messages import Message
+from alertworker.alerts.message import Message
 from tests.contract.cases import CASES
 from tests.contract.kinds import CHANNELS, wants
 

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from pydantic import SecretStr
 
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import (
     AppriseConfig,
     BudgetWebhookConfig,
@@ -23,7 +24,6 @@ from alertworker.channels import (
     http,
 )
 from alertworker.channels.email import compose
-from alertworker.messages import Message, Step
 from alertworker.ports import Answer, Channel
 
 URL: Final = SecretStr("https://receiver.example/x")

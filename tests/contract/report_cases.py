@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts import OpenAlert
-from alertworker.grouping import compose
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.compose import compose
+from alertworker.alerts.message import Message, Step
 from alertworker.ledger_rows import FallbackSums
-from alertworker.messages import Message, Step
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, late_note
 from alertworker.spend_book import DeploymentDays
 from tests.contract.books import Book, latency

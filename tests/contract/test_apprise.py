@@ -8,9 +8,9 @@ import logging
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from alertworker.alerts.message import Step
 from alertworker.channels import AppriseConfig, build_channel
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.messages import Step
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
 from tests.contract.test_http_channels import SECRET, Server, server

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
 from alertworker.delivery import DeliveryError
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent, BudgetFigures
-from alertworker.messages import Message, Step
 from alertworker.ports import Channel
 from tests import seed_page
 from tests.contract.cases import message

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
+from alertworker.alerts.message import Message
 from alertworker.channels.text import CUT, clean, cut, one_line, units
-from alertworker.messages import Message
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import CHANNELS, sent

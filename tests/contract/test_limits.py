@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Entry, Message, Step
 from alertworker.channels.text import CUT
-from alertworker.messages import Entry, Message, Step
 from tests.contract.cases import NOW, message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import CHANNELS, sent

@@ -16,13 +16,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import EmailConfig, SlackConfig, build_owner_mail
 from alertworker.channels.owners import OwnerMail
 from alertworker.cli import cli
 from alertworker.delivery import DeliveryError
-from alertworker.figures import BudgetEvent, BudgetFigures
-from alertworker.messages import Message, Step
 
 MAIL = EmailConfig(
     name="mail", host="127.0.0.1", tls="none", sender="Alerts <a@corp.example>", recipients=("ops@ops.example",)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.alerts import TRACE, Severity
-from alertworker.messages import Message, Step
+from alertworker.alerts.catalogue import TRACE, Severity
+from alertworker.alerts.message import Message, Step
 from tests.contract.cases import ID, message, outage
 from tests.contract.kinds import ROUTING_KEY, sent
 

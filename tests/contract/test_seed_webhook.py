@@ -7,11 +7,11 @@ from datetime import date
 from itertools import product
 from typing import Any, Final
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.events import BudgetScope
-from alertworker.figures import BudgetEvent, BudgetFigures
-from alertworker.messages import Step
 from tests import seed_page
 from tests.contract.cases import message
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertworker.alerts.message import Step
 from alertworker.channels.slack import MAX_TEXT, escape, plain
-from alertworker.messages import Step
 from tests.contract.cases import CASES, message
 from tests.contract.kinds import CHANNELS, sent
 from tests.contract.rules import RULES

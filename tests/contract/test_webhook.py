@@ -10,11 +10,11 @@ from click.testing import CliRunner
 from pydantic import SecretStr, ValidationError
 from standardwebhooks import Webhook as Verifier
 
+from alertworker.alerts.message import Step
+from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.channels import WebhookConfig, build_channel, http
 from alertworker.channels.webhook import WebhookDocument
 from alertworker.cli import cli
-from alertworker.messages import Step
-from alertworker.tables import Column, Table, Unit
 from tests.contract.cases import message
 
 SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2Vjb25kIHNlY3JldCBmb3Igcm90YXRpb24=")

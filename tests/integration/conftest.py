@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import Runtime
 from alertworker.routing import Route, Router
 from alertworker.store import SqlStore, make_engine

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing import Route, Router

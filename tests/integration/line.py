@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from alertworker.alerts.message import Message
 from alertworker.delivery import DeliveryError
 from alertworker.events import (
     Event,
@@ -21,7 +22,6 @@ from alertworker.events import (
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.ledger_rows import SpendKey, SpendSums
-from alertworker.messages import Message
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.ports import Answer, Pace
 from alertworker.store import SqlStore

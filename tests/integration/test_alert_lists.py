@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.matchers import parse
 from alertworker.pipeline import Runtime

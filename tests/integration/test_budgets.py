@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from alertworker import app
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
 from alertworker.channels import BudgetWebhookConfig, EmailConfig, build_channel
 from alertworker.channels.owners import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
-from alertworker.messages import Message, Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.store import Desk, SqlStore

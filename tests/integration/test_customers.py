@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.budget_payload import BudgetEvent
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason, RetryPolicy
 from alertworker.events import Budget, BudgetReported, BudgetScope, Event, PublisherHeartbeat, RequestSucceeded
-from alertworker.figures import BudgetEvent
 from alertworker.matchers import Matcher
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.ports import Answer
 from alertworker.routing import Route

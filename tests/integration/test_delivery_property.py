@@ -18,12 +18,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Message, Step
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import RequestFailed
 from alertworker.events.base import new_id
 from alertworker.matchers import parse
-from alertworker.messages import Message, Step
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
 from alertworker.ports import Answer, Lease
 from alertworker.routing import Route, Router

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from alertworker.alerts.message import Step
 from alertworker.events import RequestAnnounced, RequestSucceeded
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.tables import COUNTERS

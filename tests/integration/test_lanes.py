@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertworker import pipeline
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Column, Table
 from alertworker.channels import http
 from alertworker.delivery import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
 from alertworker.lanes import plan
-from alertworker.messages import Message, Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.deliver import LEASE
@@ -21,7 +23,6 @@ from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
-from alertworker.tables import Column, Table
 from tests.integration.line import (
     NOW,
     Outbox,

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from alertworker.alerts.message import Message, Step
 from alertworker.events import AttemptFailed, DeploymentCooledDown, Event, Failure, Origin
-from alertworker.messages import Message, Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from tests.integration.line import FACTS, NOW, Outbox, announced, answered, batch, failed, run_until_quiet
 from tests.integration.test_relayed import said

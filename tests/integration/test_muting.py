@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 from functools import partial
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
 from alertworker.inhibitions import Inhibition
 from alertworker.matchers import parse
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.routing import Route

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.alerts import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
 from alertworker.events import (
     AttemptFailed,
     Canary,
@@ -23,7 +24,6 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.tables import ALERTS, COUNTERS, MEMBERS, NOTIFICATIONS

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import event
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.ledger import Ledger
-from alertworker.messages import Step
 from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore

@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import DiscordConfig, build_channel
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.claiming import claim

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import PagerDutyConfig, build_channel
 from alertworker.delivery import Reason
 from alertworker.matchers import parse

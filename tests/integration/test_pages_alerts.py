@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.diagnosis import Examination
 from alertworker.errors import LineUnavailable, StoreUnavailable
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.claiming import claim
 from alertworker.store import Desk, SqlStore
-from alertworker.tables import Column, Table, Unit
 from tests.integration.line import NOW, Outbox, batch, failed, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 

@@ -8,7 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
 from alertworker.channels.text import counted
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import (
@@ -17,7 +19,6 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
-from alertworker.messages import Step
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.ports import Lease, Pace

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertworker.alerts import Alert, AlertType, Severity
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason, RetryPolicy
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.trials import try_channels

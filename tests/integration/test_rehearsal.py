@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.events import Event, Origin
 from alertworker.matchers import parse
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, rehearse
 from alertworker.silences import Silence
 from alertworker.store import Desk, SqlStore

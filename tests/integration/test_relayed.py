@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from alertworker.alerts.message import Step
 from alertworker.detectors.users import UserPolicy
 from alertworker.events import (
     Action,
@@ -17,7 +18,6 @@ from alertworker.events import (
     PublisherHeartbeat,
     PublisherStopped,
 )
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.tables import ALERTS, COUNTERS

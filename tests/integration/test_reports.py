@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.tables import MAX_ROWS
 from alertworker.cli import cli
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
@@ -25,7 +26,6 @@ from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
 from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
-from alertworker.tables import MAX_ROWS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 DOLLAR = 1_000_000_000

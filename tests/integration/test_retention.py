@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import Budget, BudgetScope, PublisherHeartbeat, PublisherStopped
 from alertworker.matchers import parse
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, retention, sweep
 from alertworker.silences import Silence
 from alertworker.store import Desk, SqlStore

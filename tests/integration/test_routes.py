@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alertworker.alerts import AlertType
-from alertworker.messages import Step
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.store import SqlStore
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat
 from alertworker.pipeline import Runtime, ingest, sweep
 from tests.integration.line import NOW, Outbox, batch, run_until_quiet

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.matchers import parse
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, ingest, routed, trials, try_channels
 from alertworker.ports import Lease, Pace
 from alertworker.silences import Silence

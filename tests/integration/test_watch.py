@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
 from alertworker.mark import FileMark
 from alertworker.matchers import Matcher
-from alertworker.messages import Step
 from alertworker.pipeline import Runtime, StoreWatch
 from alertworker.ports import Channel, Note
 from alertworker.routing import Route

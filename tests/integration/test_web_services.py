@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.channels import (
     BudgetWebhookConfig,
     ChannelConfig,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts import TRACE
+from alertworker.alerts.catalogue import TRACE
 from alertworker.detectors import Policy
 from alertworker.detectors.cooldowns import cooled_down
 from alertworker.events import EVENT, DeploymentCooledDown

@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from alertworker import celery_defaults, tasks
-from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.app import celery
 from alertworker.channels import CHANNELS
 from alertworker.cli import COMMANDS

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
 from alertworker.matchers import Matcher, MatcherError, parse
 from alertworker.routing import Route, Router

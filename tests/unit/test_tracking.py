@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.alerts import TRACE, AlertType
+from alertworker.alerts.catalogue import TRACE, AlertType
 from alertworker.detectors import DETECTORS, Policy
 from alertworker.folding import fold
 from tests.integration.line import NOW, answered

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.detectors.users import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
 from alertworker.settings.model import AlertingArgs, Settings
 

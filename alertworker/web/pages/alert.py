@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
+from alertworker.alerts.message import Message
+from alertworker.alerts.tables import Table
 from alertworker.channels.tables import cells
-from alertworker.messages import Message
-from alertworker.tables import Table
 from alertworker.web.pages.page import Trouble, Visit, action, page
 from alertworker.web.pages.timeline import Told, timeline
 

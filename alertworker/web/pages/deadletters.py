@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from alertworker import pipeline
+from alertworker.alerts.message import Message
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import readable
-from alertworker.messages import Message
 from alertworker.ports import DeadLetter
 from alertworker.store import LetterFilter
 from alertworker.web.pages.page import Trouble, Visit, action, page

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from alertworker.alerts import Severity
+from alertworker.alerts.catalogue import Severity
 from alertworker.spend_book import Days
 from alertworker.web.pages.page import Visit, page
 

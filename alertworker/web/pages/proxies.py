@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger_rows import SUCCEEDED
 from alertworker.spend_book import Days, DeploymentDays
 from alertworker.store.gauges import publisher_state

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from alertworker.messages import Message, Step
+from alertworker.alerts.message import Message, Step
 
 _STEPS: Final[Mapping[str, str]] = {
     Step.NOTICE: "told of it",

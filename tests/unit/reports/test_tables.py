@@ -8,10 +8,10 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.alerts import AlertType, Severity
-from alertworker.messages import Message, Step
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Column, Table, Unit, show
 from alertworker.reports.sheet import csv_of
-from alertworker.tables import Column, Table, Unit, show
 from tests.integration.line import NOW
 
 COLUMNS = (

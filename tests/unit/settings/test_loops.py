@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.settings.destinations import channel_name
 from tests.unit.settings.test_settings import HOOK, load, problems, route
 

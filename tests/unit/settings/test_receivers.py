@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.settings.destinations import channel_name
 from tests.unit.settings.test_settings import HOOK, OTHER, load, problems, route
 

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import pytest
 
-from alertworker.alerts import CATALOGUE, OURS, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, OURS, AlertType
 from alertworker.budget_readings import SHARES
 from alertworker.channels import build_channel
 from alertworker.integrations.litellm.environment import CallbackOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alertworker.alerts import CATALOGUE, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.channels import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
 from alertworker.settings.destinations import channel_name

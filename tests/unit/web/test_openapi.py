@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import Trial
 from alertworker.web.app import ROUTES
 from alertworker.web.openapi import document

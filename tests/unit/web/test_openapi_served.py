@@ -13,7 +13,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import negative_data_rejection
 from starlette.applications import Starlette
 
-from alertworker.alerts import AlertType
+from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import Trial
 from alertworker.store import Readings
 from alertworker.web.app import build_app

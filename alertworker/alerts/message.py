@@ -8,9 +8,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.alerts import AlertType, Severity
-from alertworker.figures import BudgetFigures
-from alertworker.tables import Attachment, Chart, Table
+from alertworker.alerts.budget_payload import BudgetFigures
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.tables import Attachment, Chart, Table
 
 
 class Step(StrEnum):

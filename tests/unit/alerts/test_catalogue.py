@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.alerts import CATALOGUE, COVERED_BY, RELAYED, Alert, AlertType
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType
 from alertworker.budget_readings import BudgetKey, Reading
 from alertworker.budgets import Standing, reached
 from alertworker.detectors import DETECTORS, Policy, budgets, llm, outages, relayed

@@ -7,9 +7,14 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Final
 
-from alertworker.alerts import TRACE
-from alertworker.events import CallEvent, DeploymentCooledDown
+from alertworker.alerts.catalogue import TRACE
+from alertworker.events import (
+    CallEvent,
+    DeploymentCooledDown,
+)
 
+#: Whose calls those are that belong to no team, and to no key with a name.
+NO_TEAM: Final = "no team"
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
 #: How much of a call's metadata stands in the line that names it: pairs, and characters of each name and value.
 _MAX_PAIRS: Final = 3
@@ -53,3 +58,25 @@ def _langfuse_id(trace_id: str) -> str:
 def _cut(text: str) -> str:
     line = " ".join(text[: 2 * _MAX_PAIR].split())
     return line if len(line) <= _MAX_PAIR and len(text) <= 2 * _MAX_PAIR else f"{line[: _MAX_PAIR - 1]}…"
+
+
+def model_of(event: CallEvent) -> str:
+    """Return the model that a call asked for."""
+    return event.model_group or event.model or "unknown model"
+
+
+def call_labels(event: CallEvent) -> dict[str, str]:
+    """Give what routes and silences may ask about later."""
+    labels = {
+        "model": model_of(event),
+        "provider": event.provider,
+        "region": event.region,
+        "deployment": event.deployment_id,
+        "team": event.team_alias or event.team_id,
+        "key": event.key_alias,
+        "user": event.user_id,
+        "organization": event.organization_alias or event.organization_id,
+        "tag": ",".join(event.tags),
+        "alert_receiver": event.key_metadata.get("alert_receiver") or event.team_metadata.get("alert_receiver"),
+    }
+    return {name: value for name, value in labels.items() if value}

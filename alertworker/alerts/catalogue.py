@@ -1,16 +1,11 @@
-"""The alert: a judgement that a person may have to read, its types, and what makes two of them the same."""
+"""The types of alert, and what holds for every alert of a type: its default, severity, kind, identity and window."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
-
-from alertworker.figures import BudgetFigures
-from alertworker.tables import Attachment, Chart, Table
 
 
 class Severity(StrEnum):
@@ -100,15 +95,30 @@ class AlertSpec:
 
 
 _ON, _OFF = True, False
+
+
 _LOW, _MEDIUM, _HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
+
+
 _NOTICE, _CONDITION = Kind.NOTICE, Kind.CONDITION
+
+
 #: A notice is over after so long without another occurrence.
 _QUIET: Final = "group_interval"
+
+
 _CALL: Final = ("model", "deployment")
+
+
 _REPORT: Final = ("report", "period", "until")
+
+
 _RELAYED: Final = (RELAYED, "what")
+
+
 #: A change of something, by somebody.
 _CHANGED: Final = AlertSpec(_OFF, _HIGH, _NOTICE, ("entity", "by"), _QUIET)
+
 
 #: Defaults and levels are those of LiteLLM's alerting page; a type is in force only once something raises it.
 CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
@@ -154,6 +164,8 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, _HIGH, _CONDITION, ("channel",)),
     AlertType.STORE_AWAY: AlertSpec(_ON, _HIGH, _CONDITION, (), "store_patience"),
 }
+
+
 #: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
 OURS: Final = frozenset(
     {
@@ -164,106 +176,20 @@ OURS: Final = frozenset(
         AlertType.UNKNOWN,
     }
 )
+
+
 #: The label of a relayed alert that something else tells already; it reaches nobody.
 COVERED_BY: Final = "covered_by"
+
+
 #: The fact that is the address of a call's trace, in LiteLLM's words.
 TRACE: Final = "🪢 Langfuse Trace"
+
+
 #: Types that come by the calendar: nobody is woken for them.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
+
 
 #: How many members (single calls, failures) a message names, and a batch adds to an alert; the rest is counted. Of an
 #: outage, ``max_outage_alert_list_size`` says how many are kept.
 MAX_MEMBERS: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
-
-    ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
-    label and value; ``members`` name some of the ``count`` occurrences, and ``parts`` say how many of
-    them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
-    condition that is raised on a higher level than it has, rises. ``figures`` are a budget's; ``tables``, ``chart`` and
-    ``attachments`` are a report's.
-    """
-
-    type: AlertType
-    severity: Severity
-    identity: Mapping[str, str]
-    headline: str
-    first_at: datetime
-    last_at: datetime
-    count: int = 1
-    labels: Mapping[str, str] = field(default_factory=dict)
-    facts: Mapping[str, str] = field(default_factory=dict)
-    members: tuple[str, ...] = ()
-    parts: Mapping[str, int] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    level: int = 1
-    figures: BudgetFigures | None = None
-    tables: tuple[Table, ...] = ()
-    chart: Chart | None = None
-    attachments: tuple[Attachment, ...] = ()
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
-        return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
-
-    @property
-    def fingerprint(self) -> str:
-        """Identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
-        parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert as its row stands after a claim.
-
-    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
-    """
-
-    id: str
-    type: AlertType
-    severity: Severity
-    headline: str
-    labels: Mapping[str, str]
-    facts: Mapping[str, str]
-    metadata: Mapping[str, str]
-    count: int
-    told: int
-    summaries: int
-    first_at: datetime
-    last_at: datetime
-    fingerprint: str = ""
-    figures: BudgetFigures | None = None
-    tables: tuple[Table, ...] = ()
-    chart: Chart | None = None
-    level: int = 1
-    opened: bool = False
-    rose: bool = False
-    #: When it was told, or counted as told, up to ``told``.
-    told_at: datetime | None = None
-    muted_by: str | None = None
-    #: Channels that are still to be told that the condition fires.
-    owed: tuple[str, ...] = ()
-    repeat_at: datetime | None = None
-    #: Calls of a hanging alert that still run, and how the others ended, by outcome.
-    running: int = 0
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-    #: When the last of them ended.
-    ended_at: datetime | None = None
-    #: Closed because nothing more is heard of it, not because it ended.
-    unknown: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
-        return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind
-
-    @property
-    def routing_labels(self) -> dict[str, str]:
-        """Give what routes, silences and inhibitions ask about."""
-        return {**self.labels, "alert_type": self.type.value, "severity": self.severity.value}

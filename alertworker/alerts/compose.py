@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts import AlertType, OpenAlert
-from alertworker.messages import Message, Step
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Message, Step
 
 #: How many teams a message names; the rest is one sum.
 MAX_PARTS: Final = 8
