@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.compose import spell
 from alertworker.errors import AlertWorkerError
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, Readings
+from alertworker.text.format import spell, spell_moment
 from alertworker.zone_change import ZoneChange
 
 #: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
@@ -169,19 +169,15 @@ def _lanes(
         if name not in known:
             parts.append("not configured any more: what waits becomes dead letters")
         if state.paused_until:
-            parts.append(f"its receiver asked to wait until {_moment(state.paused_until, zone)}")
+            parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
         if state.failing_since:
-            parts.append(f"every attempt fails since {_moment(state.failing_since, zone)}")
+            parts.append(f"every attempt fails since {spell_moment(state.failing_since, zone)}")
         if state.probe_at:
-            parts.append(f"the next one is at {_moment(state.probe_at, zone)}")
+            parts.append(f"the next one is at {spell_moment(state.probe_at, zone)}")
         if state.broken_since:
-            parts.append(f"announced as broken since {_moment(state.broken_since, zone)}")
+            parts.append(f"announced as broken since {spell_moment(state.broken_since, zone)}")
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
         yield name, (state, Finding(f"lane {name}", verdict, "; ".join(parts)))
-
-
-def _moment(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from alertworker.text.format import spell_moment
+
 
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
@@ -24,7 +26,7 @@ class ZoneChange:
         """
         at = self.at.astimezone(ZoneInfo(self.after))
         return (
-            f"time_zone changed from {self.before} to {self.after} at {at.isoformat(timespec='seconds')}: "
+            f"time_zone changed from {self.before} to {self.after} at {spell_moment(at)}: "
             f"what was entered until then stays in the days of {self.before}. Nothing is lost, nothing counts twice, "
             f"but {at.date()} and the days beside it hold hours of their neighbours, and so do weeks, months and "
             "budgets that begin or end there"

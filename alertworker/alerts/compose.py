@@ -9,6 +9,7 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
+from alertworker.text.format import spell
 
 #: How many teams a message names; the rest is one sum.
 MAX_PARTS: Final = 8
@@ -59,19 +60,6 @@ def passed(resolved: Message) -> Message:
     return resolved.model_copy(
         update={"step": Step.PASSED, "headline": f"Fired and resolved: {resolved.headline}", "count": resolved.total}
     )
-
-
-def spell(duration: timedelta) -> str:
-    """Give a duration as a person says it.
-
-    >>> spell(timedelta(seconds=400))
-    '6 min 40 s'
-    """
-    seconds = max(0, round(duration.total_seconds()))
-    hours, rest = divmod(seconds, 3_600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
 
 
 def _headline(alert: OpenAlert, step: Step, at: datetime) -> str:

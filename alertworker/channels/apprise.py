@@ -12,9 +12,11 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.text import clean, counted, cut, entry_lines, named, one_line, sign
+from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.ports import Answer, Pace
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import clean, cut, one_line
 
 #: Nobody knows the limits of a hundred services; Apprise cuts or divides what is too long for one.
 _MAX_TITLE: Final = 200
@@ -64,7 +66,7 @@ class AppriseChannel(BaseChannel):
         lines += entry_lines(message, _MAX_VALUE)
         lines += [f"- {cut(one_line(member), _MAX_VALUE)}" for member in message.members]
         lines += [f"… and {message.members_more} more"] if message.members_more else []
-        lines.append(f"{message.type.value}, {message.at.isoformat(timespec='seconds')}, {message.alert_id}")
+        lines.append(f"{message.type.value}, {spell_moment(message.at)}, {message.alert_id}")
         return json.dumps({"title": cut(title, _MAX_TITLE), "body": "\n".join(lines)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:

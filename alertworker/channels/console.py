@@ -12,8 +12,10 @@ from rich.text import Text
 from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.text import clean, counted, cut, entry_lines, named, sign
+from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.ports import Answer, Pace
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import clean, cut
 
 _COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
 _MAX_LINE = 2_000
@@ -47,7 +49,7 @@ class Console(BaseChannel):
         lines += [f"• {member}" for member in message.members]
         if message.members_more:
             lines.append(f"… and {message.members_more} more")
-        lines.append(f"alert {message.alert_id} · {message.at.isoformat(timespec='seconds')}")
+        lines.append(f"alert {message.alert_id} · {spell_moment(message.at)}")
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 
     def send(self, body: str, *, notification_id: str) -> Answer:

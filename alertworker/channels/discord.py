@@ -14,9 +14,10 @@ from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.channels.tables import CHAT_ROWS, aligned
-from alertworker.channels.text import CUT, counted, cut, entry_lines, fit, named, one_line, sign, units
 from alertworker.ports import Answer, Pace
+from alertworker.text.sanitize import CUT, cut, fit, one_line, units
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits
 MAX_TITLE: Final = 256

@@ -22,9 +22,10 @@ from alertworker.channels.config import NetworkConfig
 from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.email_body import page, text
 from alertworker.channels.email_tables import CHART
-from alertworker.channels.text import cut, one_line, sign
+from alertworker.channels.plain_text import sign
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.ports import Answer, Pace
+from alertworker.text.sanitize import cut, one_line
 
 #: RFC 5322, section 2.1.1: a line has at most 998 characters; a subject stays well below.
 _MAX_SUBJECT: Final = 200

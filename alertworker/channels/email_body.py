@@ -11,8 +11,10 @@ from typing import Final
 from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Entry, Message, Step
 from alertworker.channels.email_tables import picture, tables
+from alertworker.channels.plain_text import counted, entry_lines, sign
 from alertworker.channels.tables import aligned
-from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import CUT, clean, cut, fit, one_line
 
 _MAX_NAME: Final = 200
 _MAX_VALUE: Final = 4_000
@@ -133,7 +135,7 @@ def page(message: Message) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"{message.type.value} · {message.at.isoformat(timespec='seconds')} · alert {message.alert_id}"
+    return f"{message.type.value} · {spell_moment(message.at)} · alert {message.alert_id}"
 
 
 def _members(message: Message) -> list[str]:

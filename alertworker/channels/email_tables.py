@@ -10,7 +10,7 @@ from typing import Final
 from alertworker.alerts.tables import Chart, Table, Unit
 from alertworker.channels import chart as charts
 from alertworker.channels.tables import cells
-from alertworker.channels.text import cut, one_line
+from alertworker.text.sanitize import cut, one_line
 
 #: The picture's Content-ID, by which the page names it.
 CHART: Final = "chart@alertworker"

@@ -26,9 +26,9 @@ from alertworker import __version__
 from alertworker.channels.config import UrlConfig, refuse
 from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
 from alertworker.channels.guard import NOT_PUBLIC, Allowed
-from alertworker.channels.text import cut, one_line
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.ports import Answer
+from alertworker.text.sanitize import cut, one_line
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.
 DEADLINE: Final = 15.0

@@ -12,9 +12,11 @@ from alertworker.alerts.message import Message
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.plain_text import counted, entry_lines, sign
 from alertworker.channels.tables import CHAT_ROWS, aligned
-from alertworker.channels.text import CUT, clean, counted, cut, entry_lines, fit, one_line, sign, units
 from alertworker.ports import Answer, Pace
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import CUT, clean, cut, fit, one_line, units
 
 #: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.
 MAX_TEXT: Final = 4_000
@@ -97,7 +99,7 @@ def plain(message: Message) -> str:
     head = [
         f"Alert type: `{message.type.value}`",
         f"Level: `{message.severity.value}`",
-        f"Timestamp: `{message.at.isoformat(timespec='seconds')}`",
+        f"Timestamp: `{spell_moment(message.at)}`",
         "",
         f"Message: {_headline(message)} {sign(message)}",
         counted(message),
@@ -161,7 +163,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     """Give the blocks; what is too much is left out, visibly, and the id is always there."""
     headline = _bold(_line(message.headline, _MAX_HEADLINE))
     head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
-    about = f"`{message.type.value}` · {message.at.isoformat(timespec='seconds')} · alert `{message.alert_id}`"
+    about = f"`{message.type.value}` · {spell_moment(message.at)} · alert `{message.alert_id}`"
     if message.page_url:
         about += f" · {_line(message.page_url, _MAX_VALUE)}"
     room = MAX_BLOCKS_TEXT - units(head) - units(about) - units(CUT)

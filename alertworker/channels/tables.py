@@ -8,7 +8,7 @@ from typing import Final
 from rich.cells import cell_len, set_cell_size
 
 from alertworker.alerts.tables import Column, Table, Unit, show
-from alertworker.channels.text import one_line
+from alertworker.text.sanitize import one_line
 
 #: How many rows of a table a chat shows, so that several tables fit one message.
 CHAT_ROWS: Final = 8

@@ -12,9 +12,11 @@ from alertworker.alerts.tables import Unit
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.channels.tables import CHAT_ROWS, cells
-from alertworker.channels.text import CUT, counted, cut, entry_lines, named, one_line, sign
 from alertworker.ports import Answer, Pace
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import CUT, cut, one_line
 
 #: 28 KB for all of it; what is over is refused:
 #: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
@@ -154,7 +156,7 @@ def _fits(body: str) -> bool:
 
 
 def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
-    about = f"{escape(message.type.value, _MAX_NAME)} · {message.at.isoformat(timespec='seconds')}"
+    about = f"{escape(message.type.value, _MAX_NAME)} · {spell_moment(message.at)}"
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -9,6 +9,7 @@ import click
 
 from alertworker.budgets import state_of
 from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+from alertworker.text.format import spell_moment
 
 
 @click.command()
@@ -45,4 +46,4 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
 
 
 def _moment(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
+    return spell_moment(moment, zone) if moment else None

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import click
 
-from alertworker.channels.text import one_line
 from alertworker.cli.listing import plain
 from alertworker.errors import AlertWorkerError
+from alertworker.text.sanitize import one_line
 
 
 @click.command()

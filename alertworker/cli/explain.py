@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from alertworker.alerts.message import Message
-from alertworker.channels.text import clean, one_line
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 from alertworker.ports import LaneState
 from alertworker.silences import Silence
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import clean, one_line
 
 if TYPE_CHECKING:
     from alertworker.pipeline import Rehearsed, Runtime, Verdict
@@ -102,7 +103,7 @@ def _muting(muted_by: str, silences: Mapping[str, Silence]) -> str:
     kind, _, identity = muted_by.partition(" ")
     silence = silences.get(identity)
     if silence is not None:
-        until = silence.ends_at.isoformat(timespec="seconds")
+        until = spell_moment(silence.ends_at)
         return f"muted until {until} by silence {identity} of {silence.author}: {silence.reason}"
     if kind == "alert":
         return f"muted by the open alert {identity}, which explains it"
@@ -113,11 +114,11 @@ def _lane(state: LaneState) -> str:
     """Say how a lane is, and what it keeps a message waiting for."""
     parts = [f"{state.waiting} waiting"]
     if state.paused_until:
-        parts.append(f"paused until {state.paused_until.isoformat(timespec='seconds')}")
+        parts.append(f"paused until {spell_moment(state.paused_until)}")
     if state.failing_since:
-        parts.append(f"failing since {state.failing_since.isoformat(timespec='seconds')}")
+        parts.append(f"failing since {spell_moment(state.failing_since)}")
     if state.probe_at:
-        parts.append(f"tried again at {state.probe_at.isoformat(timespec='seconds')}")
+        parts.append(f"tried again at {spell_moment(state.probe_at)}")
     if state.broken_since:
         parts.append("announced as broken")
     return ", ".join(parts)

@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days
 from alertworker.store.history import Left, Page
 from alertworker.store.history import Progress as Begun
 from alertworker.store.stretches import month_of
+from alertworker.text.sanitize import one_line
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
 _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import click
 
-from alertworker.channels.text import one_line
+from alertworker.text.format import spell_moment
+from alertworker.text.sanitize import one_line
 
 LIMIT: Final = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -39,4 +40,4 @@ def show_whole(thing: Mapping[str, Any]) -> None:
 
 def plain(value: Any) -> Any:
     """Give a moment as text with its zone, and all else as it is."""
-    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
+    return spell_moment(value) if isinstance(value, datetime) else value

@@ -12,6 +12,7 @@ from alertworker.cli.times import Duration, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.matchers import all_pass, parse
 from alertworker.silences import Silence
+from alertworker.text.format import spell_moment
 
 
 @click.group()
@@ -49,7 +50,7 @@ def add(
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(f"the silence would end at {ends_at.isoformat()}, before it begins; give a later end")
     build_desk().add_silence(silence, now=now)
-    click.echo(f"{silence.id} until {ends_at.isoformat(timespec='seconds')}")
+    click.echo(f"{silence.id} until {spell_moment(ends_at)}")
 
 
 @silences.command("list")

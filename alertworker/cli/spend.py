@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from alertworker.channels.text import one_line
 from alertworker.cli.history import import_, reconcile
 from alertworker.ledger_rows import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import dollars_from_nanos
 from alertworker.spend_book import Days, SpendRow
+from alertworker.text.sanitize import one_line
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
 #: From how many per cent on a change says no more than that there was next to nothing before.

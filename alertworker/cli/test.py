@@ -9,8 +9,8 @@ import click
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.channels import KINDS
-from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError
+from alertworker.text.sanitize import one_line
 
 
 @click.command()

@@ -10,6 +10,7 @@ from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, MAX_MEMBERS, Ale
 from alertworker.detectors.policy import Policy
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold
+from alertworker.text.format import spell_moment
 
 #: The type of each change; what is not named here rings nobody.
 TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
@@ -126,4 +127,4 @@ def _facts(event: EntityChanged) -> dict[str, str]:
 
 
 def _member(event: EntityChanged) -> str:
-    return " · ".join(part for part in (event.occurred_at.isoformat(timespec="seconds"), event.actor_id) if part)
+    return " · ".join(part for part in (spell_moment(event.occurred_at), event.actor_id) if part)

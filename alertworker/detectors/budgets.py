@@ -16,6 +16,7 @@ from alertworker.budgets import Limit, Standing, next_limit, reached
 from alertworker.events import BudgetScope
 from alertworker.forecast import Forecast, forecast, full_at, period_start
 from alertworker.money import spell_dollars
+from alertworker.text.format import spell_moment
 
 #: A proxy's figure that is older than this when it is told says how old it is.
 _FRESH: Final = timedelta(minutes=1)
@@ -198,7 +199,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
     if reading.soft_nanos is not None:
         facts["Soft budget"] = spell_dollars(reading.soft_nanos)
     if reading.reset_at is not None:
-        facts["Resets"] = _moment(reading.reset_at, zone)
+        facts["Resets"] = spell_moment(reading.reset_at, zone)
     if pace := _pace(limit, reading, zone):
         facts["Pace"] = pace
     if is_own(key):
@@ -209,7 +210,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
     if now - reading.at > _FRESH and not is_own(key):  # the ledger's figure is that of the last call, however long ago
-        facts["Figure"] = f"as the proxy reported it at {_moment(reading.at, zone)}"
+        facts["Figure"] = f"as the proxy reported it at {spell_moment(reading.at, zone)}"
     return facts
 
 
@@ -247,10 +248,6 @@ def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
     if full is None or reading.reset_at is None or full >= reading.reset_at:
         return text
     return f"{text}; {spell_dollars(final)} reached on {full.astimezone(zone).date().isoformat()}"
-
-
-def _moment(moment: datetime, zone: ZoneInfo) -> str:
-    return moment.astimezone(zone).isoformat(timespec="seconds")
 
 
 def _dollars(nanos: int | None) -> str:

@@ -11,6 +11,7 @@ from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold
+from alertworker.text.format import spell_moment
 
 
 def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
@@ -55,4 +56,4 @@ def _member(event: DeploymentCooledDown) -> str:
 
 
 def _until(event: DeploymentCooledDown) -> str:
-    return (event.occurred_at + timedelta(seconds=event.seconds)).isoformat(timespec="seconds")
+    return spell_moment(event.occurred_at + timedelta(seconds=event.seconds))

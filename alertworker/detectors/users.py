@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.money import spell_dollars
+from alertworker.text.format import spell_moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Look:
         midnight = datetime.combine(self.day, time(), self.zone)
         end = datetime.combine(self.day + timedelta(days=1), time(), self.zone)
         moments = (max(midnight, self.before or midnight), min(end, self.now))
-        first, last = (moment.astimezone(self.zone).isoformat(timespec="seconds") for moment in moments)
+        first, last = (spell_moment(moment, self.zone) for moment in moments)
         return f"between {first} and {last}"
 
 

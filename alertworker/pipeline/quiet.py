@@ -10,6 +10,7 @@ from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import SilentHost, Transaction
+from alertworker.text.format import spell_moment
 
 #: For how long a host delivers nothing, and a sibling without a pause, before it is announced.
 PATIENCE: Final = timedelta(minutes=30)
@@ -31,7 +32,7 @@ def _silent(host: SilentHost) -> Alert:
         last_at=host.moved_at,
         facts={
             "Host": host.host,
-            "Last event": host.moved_at.isoformat(timespec="seconds"),
+            "Last event": spell_moment(host.moved_at),
             "What to do": "it lives and says so: see whether it gets traffic, and whether its callback runs",
         },
     )

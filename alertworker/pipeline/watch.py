@@ -8,13 +8,13 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
-from alertworker.alerts.compose import spell
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Mark, Note
+from alertworker.text.format import spell
 
 _log = logging.getLogger("alertworker.watch")
 #: How long to wait before asking channels again that did not take the message.

@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.channels.text import counted
+from alertworker.channels.plain_text import counted
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import (
     Canary,

@@ -11,7 +11,8 @@ import pytest
 
 from alertworker.events.batch import decode
 from alertworker.integrations.litellm.relay import read_slack
-from alertworker.integrations.litellm.scrub import scrub, without_secrets
+from alertworker.integrations.litellm.scrub import scrub
+from alertworker.text.redact import without_secrets
 from tests.fuzz.seeds import SEEDS, WORDS
 from tests.fuzz.targets import NOW, TARGETS
 

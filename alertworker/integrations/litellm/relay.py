@@ -16,7 +16,8 @@ from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
 from alertworker.integrations.litellm.bounds import clip, key_hash, moment, name, nanos
 from alertworker.integrations.litellm.management import MANAGEMENT, entity_changed
-from alertworker.integrations.litellm.scrub import without, without_secrets
+from alertworker.integrations.litellm.scrub import without
+from alertworker.text.redact import without_secrets
 
 #: The largest body that is read, in bytes.
 MAX_BODY: Final = 1024 * 1024

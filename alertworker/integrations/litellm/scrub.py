@@ -9,9 +9,8 @@ from typing import Any, Final
 
 from alertworker.events.base import MAX_TEXT
 from alertworker.integrations.litellm.bounds import clip
+from alertworker.text.redact import REMOVED, without_secrets
 
-#: What stands where something was taken out.
-REMOVED: Final = "[removed]"
 #: A piece of the prompt this long, in characters, does not appear in a text.
 MIN_PIECE: Final = 12
 #: A whole piece of the prompt that is shorter does not appear either, from this length on.
@@ -46,30 +45,6 @@ _ADDITIONS: Final = re.compile(
     r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
-#: What is looked for from many places is bounded: a text of a million characters takes a second and not an hour.
-_CERTAIN: Final = r"""(?x)
-    (?<=//)[^\s/@]+@                                                                  # user and password of a URL
-    | https?://hooks\.slack\.com/[^\s'"<>,;)]+
-    | https?://[^\s'"<>,;)]{0,500}?(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
-    | (?<=[?&])[^\s=&?]*=[^\s&"']+                                                     # a URL's query
-    | (?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))                                        # also behind a "%3D"
-      (?:sk|pk|rk|gsk|xai|hf|gh[pos]|github_pat|glpat|xox[abposr]|xapp|AIza|ya29|AKIA|ASIA|pplx|r8)
-      [-_.]?[A-Za-z0-9*_.\-]{8,}
-    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                     # JSON web token
-    | \b(?i:(?P<scheme>bearer|basic)\s+)[A-Za-z0-9._~+/*=-]{6,}
-    | (?P<label>(?<![\w-])(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
-      (?:\s+provided)?["']?\s*[:=]\s*["']?(?i:(?:bearer|basic)\s+)?)[^\s"',;&)}\]]{4,}
-    | -----BEGIN[ A-Z]+-----[\s\S]*?(?:-----END[ A-Z]+-----|\Z)
-    """
-_SURE: Final = re.compile(_CERTAIN)
-#: With what only looks like a secret, and may be an id.
-_SECRETS: Final = re.compile(
-    _CERTAIN
-    + r"""
-    | \b[A-Fa-f0-9]{32,}\b
-    | \b(?=[A-Za-z0-9+/_-]{0,64}?[0-9])(?=[A-Za-z0-9+/_-]{0,64}?[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
-    """
-)
 
 
 def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()) -> str:
@@ -88,11 +63,6 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
             message = message.replace(secret, REMOVED)
     message = without(without_secrets(message), prompt)
     return (message + "… cut" if cut else message)[:MAX_TEXT]
-
-
-def without_secrets(text: str, *, sure: bool = False) -> str:
-    """Give a text without what looks like a secret; with ``sure`` long ids stay, which only might be one."""
-    return (_SURE if sure else _SECRETS).sub(_masked, text)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
@@ -195,9 +165,3 @@ def _strings(value: Any, depth: int = 0) -> Iterator[str]:
     elif depth < 12 and isinstance(value, (list, tuple)):
         for item in value:
             yield from _strings(item, depth + 1)
-
-
-def _masked(match: re.Match[str]) -> str:
-    if match["label"]:
-        return match["label"] + REMOVED
-    return f"{match['scheme']} {REMOVED}" if match["scheme"] else REMOVED

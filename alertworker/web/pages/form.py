@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from alertworker.channels.text import clean, one_line
+from alertworker.text.sanitize import clean, one_line
 from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
 

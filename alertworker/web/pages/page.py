@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from alertworker.channels.text import one_line
 from alertworker.errors import AlertWorkerError
+from alertworker.text.sanitize import one_line
 from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
 from alertworker.web.office import Office

@@ -13,9 +13,11 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from alertworker import __version__
-from alertworker.channels.text import SIGNS, clean
-from alertworker.integrations.litellm.scrub import without_secrets
+from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
+from alertworker.text.format import spell_moment
+from alertworker.text.redact import without_secrets
+from alertworker.text.sanitize import clean
 
 #: Sent with every page. Nothing is loaded from elsewhere, nothing inline runs, and nobody may put a page into a frame.
 HEADERS: Final[Mapping[str, str]] = {
@@ -62,7 +64,7 @@ def _moment(names: Names, moment: datetime | None) -> Markup:
     """Give a moment with its zone, in the configured one."""
     if moment is None:
         return Markup("–")
-    text = moment.astimezone(names["zone"]).isoformat(timespec="seconds")
+    text = spell_moment(moment, names["zone"])
     return Markup('<time datetime="{0}">{1}<wbr>{2}</time>').format(text, text[:10], text[10:])
 
 

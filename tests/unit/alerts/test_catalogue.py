@@ -155,6 +155,6 @@ def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
         ", ".join(f"`{label}`" for label in spec.identity) or "–",
         f"`{spec.window}`" if spec.window else "–",
     )
-    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
 
     assert f"| {' | '.join(cells)} |" in text.splitlines()

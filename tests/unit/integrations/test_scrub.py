@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.integrations.litellm.scrub import REMOVED, WITHHELD, prompt_pieces, scrub
+from alertworker.integrations.litellm.scrub import WITHHELD, prompt_pieces, scrub
+from alertworker.text.redact import REMOVED
 
 REQUEST = {
     "messages": [{"role": "user", "content": [{"type": "text", "text": "Mein Codewort ist Zaunkönig-4711, bitte"}]}]

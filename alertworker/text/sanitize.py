@@ -1,21 +1,21 @@
-"""Text from users, made harmless and cut to size; and the plain form of a message that every chat shares."""
+"""Text from users, made harmless and cut to size."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from wcwidth import iter_graphemes
 
-from alertworker.alerts.catalogue import REPORTS
-from alertworker.alerts.compose import spell
-from alertworker.alerts.message import Entry, Message, Step
-
 #: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
+
+
 #: What would end a line where nobody expects it: every form but a newline itself.
 _BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+
+
 #: Control characters but newline and tab; what has no width; what turns the direction of text around; what hides a
 #: text within a text (tags); what is no character; halves of surrogate pairs, which cannot be encoded; and joiners, but
 #: those between the parts of an emoji.
@@ -25,13 +25,14 @@ _UNSAFE: Final = re.compile(
     "\U000e0000-\U000e0fff]"
     "|(?<![\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d|\u200d(?![\u2190-\u2bff\U0001f000-\U0001faff])"
 )
+
+
 #: What a reader sees as one character may consist of this many: more than any emoji or letter has, less than a flood of
 #: accents that covers the lines above.
 _LONGEST_CHARACTER: Final = 12
-CUT: Final = "… cut"
 
-_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
-SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
+
+CUT: Final = "… cut"
 
 
 def clean(text: str) -> str:
@@ -81,40 +82,3 @@ def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> li
             return [*head, *kept, CUT, *foot]
         kept.append(line)
     return [*head, *kept, *foot]
-
-
-def sign(message: Message | Entry) -> str:
-    """Give the sign that tells a message's kind at a glance."""
-    return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
-
-
-def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
-    """Give a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
-    return [
-        f"{sign(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
-        f" [{entry.severity.value}] {entry.alert_id}"
-        for entry in message.entries
-    ]
-
-
-def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names.
-
-    The facts are the message's, unless only some of them are given.
-    """
-    shown = message.facts if facts is None else facts
-    metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]
-    return [(name, value) for name, value in (*shown.items(), *metadata) if value.strip()]
-
-
-def counted(message: Message) -> str:
-    """Say how often it happened: since the last message, and in all since when."""
-    since = message.since.isoformat(timespec="seconds")
-    if message.step is Step.DIGEST:
-        return f"{len(message.entries)} messages waited since {since}"
-    if message.step is Step.SUMMARY:
-        more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
-        return f"{more}; {message.total} in all since {since}"
-    if message.total > 1:
-        return f"{message.total} times since {since}"
-    return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"

@@ -1,0 +1,51 @@
+"""The plain form of a message, which every chat shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alertworker.alerts.catalogue import REPORTS
+from alertworker.alerts.message import Entry, Message, Step
+from alertworker.text.format import spell, spell_moment
+from alertworker.text.sanitize import cut, one_line
+
+_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
+SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
+
+
+def sign(message: Message | Entry) -> str:
+    """Give the sign that tells a message's kind at a glance."""
+    return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
+
+
+def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
+    """Give a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
+    return [
+        f"{sign(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
+        f" [{entry.severity.value}] {entry.alert_id}"
+        for entry in message.entries
+    ]
+
+
+def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names.
+
+    The facts are the message's, unless only some of them are given.
+    """
+    shown = message.facts if facts is None else facts
+    metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]
+    return [(name, value) for name, value in (*shown.items(), *metadata) if value.strip()]
+
+
+def counted(message: Message) -> str:
+    """Say how often it happened: since the last message, and in all since when."""
+    since = spell_moment(message.since)
+    if message.step is Step.DIGEST:
+        return f"{len(message.entries)} messages waited since {since}"
+    if message.step is Step.SUMMARY:
+        more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
+        return f"{more}; {message.total} in all since {since}"
+    if message.total > 1:
+        return f"{message.total} times since {since}"
+    return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"
