@@ -22,7 +22,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import SealedBatch, compress, seal
-from alertworker.locations import data_dir, database_path, default_database_url
+from alertworker.host.paths import data_dir, database_path, default_database_url
 from alertworker.mark import FileMark
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.publisher import BrokerTransport

@@ -12,7 +12,7 @@ os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 from kombu import Queue
 
 from alertworker.events.batch import QUEUE, TASK
-from alertworker.locations import data_dir, default_broker_url
+from alertworker.host.paths import data_dir, default_broker_url
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, task_queue, transport_options
 from alertworker.settings import load_settings
 

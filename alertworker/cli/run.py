@@ -14,13 +14,7 @@ import click
 from alertworker.embedded import made_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
-from alertworker.locations import (
-    admin_key_path,
-    data_dir,
-    default_broker_url,
-    default_database_url,
-    publish_key_path,
-)
+from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
 from alertworker.settings import Settings, load_settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]

@@ -55,7 +55,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
 def beat(loglevel: str) -> None:
     """Start the clock. Two of them are harmless: every sweep finds only what is still due."""
     from alertworker.app import celery
-    from alertworker.locations import data_dir
+    from alertworker.host.paths import data_dir
 
     folder = data_dir()
     try:

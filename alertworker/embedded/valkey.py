@@ -12,7 +12,7 @@ from typing import Final
 import redis
 
 from alertworker.errors import AlertWorkerError
-from alertworker.locations import socket_path
+from alertworker.host.paths import socket_path
 
 #: Celery 5.7 needs a server of at least this version.
 _MINIMUM: Final = (6, 2)

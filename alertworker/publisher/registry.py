@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Final, cast
 
-from alertworker.locations import data_dir, default_broker_url, spool_dir
+from alertworker.host.paths import data_dir, default_broker_url, spool_dir
+from alertworker.host.secret_files import read_variable
 from alertworker.publisher.publisher import Publisher
 from alertworker.publisher.transports import BrokerTransport, Transport
-from alertworker.variables import read_variable
 
 #: It hangs on a module that is only ever imported under one name.
 _REGISTRY: Final = "_alertworker_publisher"

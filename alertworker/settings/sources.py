@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.settings.files import Section, read_sections
-from alertworker.variables import VariableError, read_variable
 
 #: LiteLLM's words that we read, and where they stand in its file.
 GENERAL: Final = (

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from alertworker.embedded import valkey
-from alertworker.locations import default_broker_url, default_database_url
+from alertworker.host.paths import default_broker_url, default_database_url
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
 ROLES: dict[str, Sequence[str]] = {

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import redis
 
-from alertworker.locations import socket_path
+from alertworker.host.paths import socket_path
 from alertworker.publisher import BrokerTransport, Publisher
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.postgres import Postgres

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from alertworker.locations import default_broker_url
+from alertworker.host.paths import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.stopping import BOUND
 from tests.acceptance.stack import free_port

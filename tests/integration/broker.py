@@ -16,7 +16,7 @@ import redis
 from alertworker.embedded import valkey
 from alertworker.events import Event, RequestSucceeded
 from alertworker.events.batch import QUEUE, decode
-from alertworker.locations import default_broker_url, socket_path
+from alertworker.host.paths import default_broker_url, socket_path
 
 
 class Broker:

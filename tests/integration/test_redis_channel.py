@@ -15,7 +15,7 @@ from kombu import Connection, Consumer, Message
 from alertworker.embedded import valkey
 from alertworker.embedded.supervisor import Supervisor
 from alertworker.events.batch import QUEUE, seal
-from alertworker.locations import default_broker_url, socket_path
+from alertworker.host.paths import default_broker_url, socket_path
 from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, transport_options
 

@@ -25,7 +25,7 @@ import zstandard
 
 from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events.batch import SealedBatch, seal
-from alertworker.locations import default_database_url
+from alertworker.host.paths import default_database_url
 from alertworker.publisher import Publisher
 from alertworker.publisher.https import HttpTransport
 from alertworker.store import SqlStore, make_engine

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from alertworker import settings as package
+from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.publisher import registry
 from alertworker.settings import ConfigurationError, Settings, destinations, load_settings, sources
-from alertworker.variables import VariableError, read_variable
 
 HOOK = "https://receiver.example/canary"
 #: Every variable that has a form in a file, with a value that makes a difference.
