@@ -26,7 +26,7 @@ from alertworker.events import EndEvent, RequestFailed
 from alertworker.events.batch import compress
 from alertworker.folding import fold
 from alertworker.pipeline import BatchMessage, Runtime, ingest
-from alertworker.routing import Route, Router
+from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore
 from alertworker.store.ledger import LedgerStatements
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES

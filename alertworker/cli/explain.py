@@ -13,7 +13,7 @@ from alertworker.alerts.message import Message
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 from alertworker.ports import LaneState
-from alertworker.silences import Silence
+from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, one_line
 

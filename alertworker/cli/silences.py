@@ -10,8 +10,8 @@ import click
 from alertworker.cli.listing import AS_JSON, show_rows
 from alertworker.cli.times import Duration, Moment
 from alertworker.errors import AlertWorkerError
-from alertworker.matchers import all_pass, parse
-from alertworker.silences import Silence
+from alertworker.routing.matchers import all_pass, parse
+from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
 
 

@@ -12,11 +12,11 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
-from alertworker.inhibitions import OpenCondition, find_inhibitor
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
-from alertworker.routing import Decision
-from alertworker.silences import find_silence
+from alertworker.routing.inhibitions import OpenCondition, find_inhibitor
+from alertworker.routing.router import Decision
+from alertworker.routing.silences import find_silence
 
 #: How soon it is noticed that nothing mutes a condition any more.
 LOOK_AGAIN: Final = timedelta(seconds=2)

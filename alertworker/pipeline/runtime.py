@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from alertworker import inhibitions
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
-from alertworker.inhibitions import Inhibition
 from alertworker.own_budgets import OwnBudget
 from alertworker.ports import Channel, Line, Store
-from alertworker.routing import Decision, Router
+from alertworker.routing import inhibitions
+from alertworker.routing.inhibitions import Inhibition
+from alertworker.routing.router import Decision, Router
 
 
 @dataclass(frozen=True, slots=True)

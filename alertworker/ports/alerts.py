@@ -10,8 +10,8 @@ from typing import Protocol
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Attachment
-from alertworker.inhibitions import OpenCondition
-from alertworker.silences import Silence
+from alertworker.routing.inhibitions import OpenCondition
+from alertworker.routing.silences import Silence
 
 
 @dataclass(frozen=True, slots=True)

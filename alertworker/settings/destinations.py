@@ -10,8 +10,8 @@ from typing import Any, Final
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import recognize
 from alertworker.errors import AlertWorkerError
-from alertworker.matchers import Matcher
-from alertworker.routing import Route
+from alertworker.routing.matchers import Matcher
+from alertworker.routing.router import Route
 from alertworker.settings.sources import Sources, nearest, secret
 
 _REFERENCE: Final = "os.environ/"

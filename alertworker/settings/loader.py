@@ -16,7 +16,7 @@ from alertworker.channels import KINDS, ChannelConfig, EmailConfig
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.owners import domains
 from alertworker.errors import AlertWorkerError
-from alertworker.routing import reached_receivers
+from alertworker.routing.router import reached_receivers
 from alertworker.settings.destinations import Destinations, compile_litellm, resolve
 from alertworker.settings.model import AlertingArgs, Settings
 from alertworker.settings.routes import compile_own

@@ -18,12 +18,12 @@ from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
-from alertworker.inhibitions import DEFAULTS, Inhibition
 from alertworker.money import nanos_from_dollars
 from alertworker.own_budgets import OwnBudget
 from alertworker.reports import Calendar
-from alertworker.routing import Route, Router
-from alertworker.time_intervals import DAYS
+from alertworker.routing.inhibitions import DEFAULTS, Inhibition
+from alertworker.routing.router import Route, Router
+from alertworker.routing.time_intervals import DAYS
 from alertworker.windows import Limits, OutagePolicy
 
 _RETRY = RetryPolicy()

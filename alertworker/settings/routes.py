@@ -9,12 +9,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alertworker.channels import KINDS, recognize
 from alertworker.errors import AlertWorkerError
-from alertworker.inhibitions import Inhibition
-from alertworker.matchers import Matcher, parse
-from alertworker.routing import Route
-from alertworker.settings.destinations import Destinations, NameTaken, is_loop, resolve
-from alertworker.settings.sources import Sources, nearest
-from alertworker.time_intervals import (
+from alertworker.routing.inhibitions import Inhibition
+from alertworker.routing.matchers import Matcher, parse
+from alertworker.routing.router import Route
+from alertworker.routing.time_intervals import (
     TimeInterval,
     read_days_of_month,
     read_months,
@@ -22,6 +20,8 @@ from alertworker.time_intervals import (
     read_weekdays,
     read_years,
 )
+from alertworker.settings.destinations import Destinations, NameTaken, is_loop, resolve
+from alertworker.settings.sources import Sources, nearest
 
 _ROUTE: Final = (
     "receiver", "matchers", "routes", "continue", "group_interval", "repeat_interval", "active_time_intervals",

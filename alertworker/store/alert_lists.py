@@ -12,7 +12,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.matchers import Matcher, all_pass
+from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.store.database import Database
 from alertworker.store.tables import ALERTS, ATTEMPTS, NOTIFICATIONS
 

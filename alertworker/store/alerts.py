@@ -14,9 +14,9 @@ from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table
 from alertworker.events.base import new_id
-from alertworker.inhibitions import OpenCondition
-from alertworker.matchers import parse
-from alertworker.silences import Silence
+from alertworker.routing.inhibitions import OpenCondition
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, PARTS, SILENCES
 

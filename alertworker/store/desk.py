@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from alertworker.budget_readings import BudgetKey
 from alertworker.budgets import Standing
-from alertworker.silences import Silence
+from alertworker.routing.silences import Silence
 from alertworker.store.alert_lists import AlertLists
 from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget

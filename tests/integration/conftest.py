@@ -12,7 +12,7 @@ import pytest
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import Runtime
-from alertworker.routing import Route, Router
+from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from tests.integration.broker import Broker

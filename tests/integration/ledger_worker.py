@@ -15,7 +15,7 @@ from sqlalchemy import event
 from alertworker.alerts.catalogue import AlertType
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
-from alertworker.routing import Route, Router
+from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
 from tests.integration.line import NOW, Recorder
 

@@ -10,9 +10,9 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.claiming import claim
+from alertworker.routing.matchers import parse
 from alertworker.store import AlertFilter, Desk, SqlStore, alert_lists
 from tests.integration.line import NOW, Outbox, run_until_quiet
 from tests.integration.pages import signed_in

@@ -15,10 +15,10 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason, RetryPolicy
 from alertworker.events import Budget, BudgetReported, BudgetScope, Event, PublisherHeartbeat, RequestSucceeded
-from alertworker.matchers import Matcher
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.ports import Answer
-from alertworker.routing import Route
+from alertworker.routing.matchers import Matcher
+from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ALERTS, ATTEMPTS, COUNTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, rows, run_until_quiet

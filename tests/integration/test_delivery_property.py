@@ -23,11 +23,11 @@ from alertworker.alerts.message import Message, Step
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import RequestFailed
 from alertworker.events.base import new_id
-from alertworker.matchers import parse
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
 from alertworker.ports import Answer, Lease
-from alertworker.routing import Route, Router
-from alertworker.silences import Silence
+from alertworker.routing.matchers import parse
+from alertworker.routing.router import Route, Router
+from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from alertworker.store.tables import ALERTS, DEAD_LETTERS, NOTIFICATIONS

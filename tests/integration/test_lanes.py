@@ -20,7 +20,7 @@ from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.deliver import LEASE
 from alertworker.ports import Answer, Lease, Pace
-from alertworker.routing import Route
+from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
 from tests.integration.line import (

@@ -9,15 +9,15 @@ from functools import partial
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.inhibitions import Inhibition
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.claiming import claim, resolve
-from alertworker.routing import Route
-from alertworker.silences import Silence
+from alertworker.routing.inhibitions import Inhibition
+from alertworker.routing.matchers import parse
+from alertworker.routing.router import Route
+from alertworker.routing.silences import Silence
+from alertworker.routing.time_intervals import TimeInterval
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ALERTS, COUNTERS
-from alertworker.time_intervals import TimeInterval
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 

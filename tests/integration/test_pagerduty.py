@@ -17,10 +17,10 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import PagerDutyConfig, build_channel
 from alertworker.delivery import Reason
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.claiming import claim
-from alertworker.routing import Route
+from alertworker.routing.matchers import parse
+from alertworker.routing.router import Route
 from alertworker.store.tables import NOTIFICATIONS
 from tests.contract.kinds import Sent
 from tests.contract.rules import RULES

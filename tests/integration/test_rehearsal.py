@@ -10,9 +10,9 @@ from typing import Any
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.events import Event, Origin
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime, ingest, rehearse
-from alertworker.silences import Silence
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import METADATA
 from tests.integration.line import NOW, Outbox, announced, batch, failed, rows, run_until_quiet

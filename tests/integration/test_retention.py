@@ -11,9 +11,9 @@ import pytest
 from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.events import Budget, BudgetScope, PublisherHeartbeat, PublisherStopped
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime, ingest, retention, sweep
-from alertworker.silences import Silence
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import (
     ALERTS,

@@ -10,10 +10,10 @@ import pytest
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.delivery import DeliveryError, Reason
-from alertworker.matchers import parse
 from alertworker.pipeline import Runtime, ingest, routed, trials, try_channels
 from alertworker.ports import Lease, Pace
-from alertworker.silences import Silence
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet

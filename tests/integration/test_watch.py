@@ -17,10 +17,10 @@ from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.delivery import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
 from alertworker.mark import FileMark
-from alertworker.matchers import Matcher
 from alertworker.pipeline import Runtime, StoreWatch
 from alertworker.ports import Channel, Note
-from alertworker.routing import Route
+from alertworker.routing.matchers import Matcher
+from alertworker.routing.router import Route
 from alertworker.store import SqlStore
 from tests.integration.line import NOW, Outbox
 

@@ -29,7 +29,7 @@ from alertworker.channels import (
     build_channel,
 )
 from alertworker.pipeline import Runtime, routed, try_channels
-from alertworker.routing import Route
+from alertworker.routing.router import Route
 from alertworker.web.app import build_app
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.matchers import Matcher, MatcherError
+from alertworker.routing.matchers import Matcher, MatcherError
 from alertworker.store import AlertFilter
 from alertworker.store.alert_lists import STATES
 from alertworker.web.pages.page import Visit, page

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
-from alertworker.matchers import Matcher, all_pass
-from alertworker.silences import Silence
+from alertworker.routing.matchers import Matcher, all_pass
+from alertworker.routing.silences import Silence
 from alertworker.store.alert_lists import labels_of
 from alertworker.web.pages.form import Form
 from alertworker.web.pages.page import Visit, action, page

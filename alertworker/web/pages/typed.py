@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.errors import AlertWorkerError
-from alertworker.matchers import Matcher, parse
+from alertworker.routing.matchers import Matcher, parse
 
 #: Years in which days can be counted forwards and backwards.
 _YEARS: Final = (2000, 2999)

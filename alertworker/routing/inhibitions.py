@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.matchers import Matcher, all_pass
+from alertworker.routing.matchers import Matcher, all_pass
 
 
 @dataclass(frozen=True, slots=True)

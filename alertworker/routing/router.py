@@ -9,8 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.matchers import Matcher, all_pass
-from alertworker.time_intervals import TimeInterval
+from alertworker.routing.matchers import Matcher, all_pass
+from alertworker.routing.time_intervals import TimeInterval
 
 #: The label that names a receiver of a team's or a key's own, beside those of the tree.
 OWN_RECEIVER: Final = "alert_receiver"

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
-from alertworker.matchers import Matcher, MatcherError, parse
-from alertworker.routing import Route, Router
-from alertworker.silences import Silence, find_silence
-from alertworker.time_intervals import (
+from alertworker.routing.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
+from alertworker.routing.matchers import Matcher, MatcherError, parse
+from alertworker.routing.router import Route, Router
+from alertworker.routing.silences import Silence, find_silence
+from alertworker.routing.time_intervals import (
     TimeInterval,
     TimeIntervalError,
     read_days_of_month,

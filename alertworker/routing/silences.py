@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from alertworker.matchers import Matcher, all_pass
+from alertworker.routing.matchers import Matcher, all_pass
 
 
 @dataclass(frozen=True, slots=True)
