@@ -11,7 +11,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import BudgetScope
 from alertworker.money import dollars_from_nanos
 from alertworker.ports import Answer, Pace

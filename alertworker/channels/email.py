@@ -23,7 +23,7 @@ from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.email_body import page, text
 from alertworker.channels.email_tables import CHART
 from alertworker.channels.plain_text import sign
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.ports import Answer, Pace
 from alertworker.text.sanitize import cut, one_line
 

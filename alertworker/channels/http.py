@@ -26,7 +26,7 @@ from alertworker import __version__
 from alertworker.channels.config import UrlConfig, refuse
 from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
 from alertworker.channels.guard import NOT_PUBLIC, Allowed
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.ports import Answer
 from alertworker.text.sanitize import cut, one_line
 

@@ -14,9 +14,9 @@ from uuid import uuid4
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.delivery import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
+from alertworker.delivery.coalescing import MERGE_FROM, plan
+from alertworker.delivery.retry import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
 from alertworker.events.base import new_id
-from alertworker.lanes import MERGE_FROM, plan
 from alertworker.pipeline.claiming import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction, Turn

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Message, Step
-from alertworker.delivery import RetryPolicy
+from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.own_budgets import OwnBudget

@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.message import Step
-from alertworker.delivery import DeliveryError
+from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
 from alertworker.pipeline.budgeting import end_budgets, remind_of_budget

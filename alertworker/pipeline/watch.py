@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.alerts.message import Message, Step
-from alertworker.delivery import DeliveryError
+from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from alertworker.delivery.channel import Answer, Channel, Pace
 from alertworker.ports.alerts import Fate
 from alertworker.ports.calls import LostPublisher, SilentHost
-from alertworker.ports.channels import Answer, Channel, Pace
 from alertworker.ports.line import Line, Mark, Note
 from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction, Turn
 

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from alertworker.alerts.message import Message
-from alertworker.delivery import DeliveryError, RetryAt
-from alertworker.lanes import Plan, Waiting
+from alertworker.delivery.channel import Answer, Pace
+from alertworker.delivery.coalescing import Plan, Waiting
+from alertworker.delivery.retry import DeliveryError, RetryAt
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.books import BookPort
 from alertworker.ports.calls import CallPort
-from alertworker.ports.channels import Answer, Pace
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.channels.config import Hosts, Networks
-from alertworker.delivery import RetryPolicy
+from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.money import nanos_from_dollars

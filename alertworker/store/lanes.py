@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Exists, Update, and_, delete, select, update
 
 from alertworker.alerts.message import TEST_RESOLVED, Step
-from alertworker.delivery import DeliveryError, Reason, RetryAt
+from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.ports import Answer, Lease, Pace, Turn
 from alertworker.store.rest import REST, add_rest, is_rest
 from alertworker.store.statements import insert_or

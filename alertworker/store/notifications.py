@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from alertworker.alerts.message import TEST_RESOLVED, Message, Step
-from alertworker.delivery import TRANSIENT
+from alertworker.delivery.retry import TRANSIENT
 from alertworker.events.base import new_id
 from alertworker.ports import Fate
 from alertworker.store.statements import Statements, insert_or

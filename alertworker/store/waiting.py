@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Attachment
-from alertworker.lanes import Plan, Waiting
+from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.ports import Due
 from alertworker.store.database import Database
 from alertworker.store.rest import REST

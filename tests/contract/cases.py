@@ -10,8 +10,8 @@ from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import TRACE, AlertType, Severity
 from alertworker.alerts.compose import passed
 from alertworker.alerts.message import Message, Step
+from alertworker.delivery.coalescing import compose_digest
 from alertworker.events import BudgetScope
-from alertworker.lanes import compose_digest
 from tests.contract.report_cases import REPORT_CASES
 
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from alertworker.channels import DiscordConfig, TeamsConfig, build_channel
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from tests.contract.test_http_channels import Server, server
 
 __all__ = ["server"]

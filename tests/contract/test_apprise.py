@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from alertworker.alerts.message import Step
 from alertworker.channels import AppriseConfig, build_channel
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
 from tests.contract.test_http_channels import SECRET, Server, server

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from alertworker.channels import EmailConfig, build_channel, http
 from alertworker.channels.chart import COLOURS, HEIGHT, WIDTH
-from alertworker.delivery import TRANSIENT, DeliveryError, Reason
+from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message
 from tests.contract.report_cases import REPORT_CASES
 

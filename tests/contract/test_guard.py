@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from alertworker.channels import EmailConfig, SlackConfig, build_channel, guard
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from tests.contract.test_http_channels import HTTP_KINDS, Make, Server, server
 
 __all__ = ["server"]

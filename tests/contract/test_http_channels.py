@@ -30,7 +30,7 @@ from alertworker.channels import (
     http,
 )
 from alertworker.channels.config import ChannelConfig
-from alertworker.delivery import TRANSIENT, DeliveryError, Reason
+from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from alertworker.ports import Channel
 
 SECRET = "T000-canarySecretOfTheAddress"

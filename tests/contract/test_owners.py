@@ -22,7 +22,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.channels import EmailConfig, SlackConfig, build_owner_mail
 from alertworker.channels.owners import OwnerMail
 from alertworker.cli import cli
-from alertworker.delivery import DeliveryError
+from alertworker.delivery.retry import DeliveryError
 
 MAIL = EmailConfig(
     name="mail", host="127.0.0.1", tls="none", sender="Alerts <a@corp.example>", recipients=("ops@ops.example",)

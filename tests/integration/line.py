@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from alertworker.alerts.message import Message
-from alertworker.delivery import DeliveryError
+from alertworker.delivery.retry import DeliveryError
 from alertworker.events import (
     Event,
     Failure,

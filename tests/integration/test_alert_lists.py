@@ -9,7 +9,7 @@ import pytest
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.claiming import claim
 from alertworker.routing.matchers import parse

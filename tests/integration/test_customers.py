@@ -13,7 +13,7 @@ from sqlalchemy import event
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
-from alertworker.delivery import DeliveryError, Reason, RetryPolicy
+from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.events import Budget, BudgetReported, BudgetScope, Event, PublisherHeartbeat, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.ports import Answer

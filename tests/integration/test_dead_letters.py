@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertworker import pipeline
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import readable
 from alertworker.pipeline import BatchMessage, Runtime, ingest

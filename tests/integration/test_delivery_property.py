@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import RequestFailed
 from alertworker.events.base import new_id
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep

@@ -13,9 +13,9 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Column, Table
 from alertworker.channels import http
-from alertworker.delivery import DeliveryError, Reason, RetryAt, RetryPolicy
+from alertworker.delivery.coalescing import plan
+from alertworker.delivery.retry import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
-from alertworker.lanes import plan
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.deliver import LEASE

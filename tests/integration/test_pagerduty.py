@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import PagerDutyConfig, build_channel
-from alertworker.delivery import Reason
+from alertworker.delivery.retry import Reason
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.claiming import claim
 from alertworker.routing.matchers import parse

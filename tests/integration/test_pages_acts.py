@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import Desk, SqlStore

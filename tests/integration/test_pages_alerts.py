@@ -10,7 +10,7 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.diagnosis import Examination
 from alertworker.errors import LineUnavailable, StoreUnavailable
 from alertworker.pipeline import Runtime, ingest

@@ -12,7 +12,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.channels.plain_text import counted
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import (
     Canary,
     Origin,

@@ -10,7 +10,7 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
-from alertworker.delivery import DeliveryError, Reason, RetryPolicy
+from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.trials import try_channels

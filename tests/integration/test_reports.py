@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
 from alertworker.cli import cli
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
 from alertworker.events.system import PublisherCounters
 from alertworker.own_budgets import OwnBudget

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from alertworker.delivery import DeliveryError, Reason, RetryPolicy
+from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.ports import Answer
 from alertworker.store import Desk, SqlStore

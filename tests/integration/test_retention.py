@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alertworker.alerts.message import Step
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import Budget, BudgetScope, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, retention, sweep
 from alertworker.routing.matchers import parse

@@ -9,7 +9,7 @@ import pytest
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime, ingest, routed, trials, try_channels
 from alertworker.ports import Lease, Pace
 from alertworker.routing.matchers import parse

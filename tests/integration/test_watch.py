@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
-from alertworker.delivery import DeliveryError, Reason
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
 from alertworker.mark import FileMark
 from alertworker.pipeline import Runtime, StoreWatch

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.delivery import TRANSIENT, Dead, DeliveryError, Reason, RetryAt, RetryPolicy, after_failure
+from alertworker.delivery.retry import TRANSIENT, Dead, DeliveryError, Reason, RetryAt, RetryPolicy, after_failure
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 POLICY = RetryPolicy()

@@ -1,0 +1,1 @@
+"""How a message reaches a receiver: what a channel is, when to retry, and which waiting messages become one. Pure."""
