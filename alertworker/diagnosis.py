@@ -11,11 +11,11 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.errors import AlertWorkerError
+from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, Readings
 from alertworker.text.format import spell, spell_moment
-from alertworker.zone_change import ZoneChange
 
 #: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
 _PATIENCE: Final = timedelta(minutes=10)

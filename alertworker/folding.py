@@ -31,7 +31,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.ledger import Ledger
+from alertworker.ledger.postings import Ledger
 from alertworker.window_rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
 from alertworker.windows import bucket_of, cause, targets_of
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.budget_readings import SHARES, BudgetKey, Reading
-from alertworker.capping import OTHER
+from alertworker.ledger.cardinality import OTHER
 from alertworker.money import nanos_from_dollars
 
 Share = Annotated[int, Field(ge=1, le=99)]

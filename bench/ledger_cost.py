@@ -22,8 +22,8 @@ from sqlalchemy import Engine, text
 
 from alertworker.events import RequestSucceeded
 from alertworker.folding import fold
+from alertworker.ledger.reader import Days
 from alertworker.reports import REPORTS, Calendar, ReportKind, containing
-from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from bench import book_writes

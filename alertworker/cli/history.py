@@ -16,8 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from alertworker.errors import AlertWorkerError
+from alertworker.ledger.reader import Days
 from alertworker.money import dollars_from_nanos
-from alertworker.spend_book import Days
 from alertworker.store.history import Left, Page
 from alertworker.store.history import Progress as Begun
 from alertworker.store.stretches import month_of

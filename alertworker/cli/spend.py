@@ -18,9 +18,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from alertworker.cli.history import import_, reconcile
-from alertworker.ledger_rows import DIMENSIONS, SUMS, SpendSums
+from alertworker.ledger.reader import Days, SpendRow
+from alertworker.ledger.rows import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import dollars_from_nanos
-from alertworker.spend_book import Days, SpendRow
 from alertworker.text.sanitize import one_line
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])

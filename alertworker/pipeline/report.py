@@ -13,13 +13,13 @@ from alertworker.alerts.message import Message, Step
 from alertworker.budget_readings import BudgetKey
 from alertworker.budgets import Standing
 from alertworker.detectors.budgets import name, share
+from alertworker.ledger.reader import SpendBook
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.ingest import wake
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
 from alertworker.reports.model import MAX_SHOWN, short
-from alertworker.spend_book import SpendBook
 
 #: A budget is near its limit from this share of it on, in per cent.
 _NEAR: Final = 85.0

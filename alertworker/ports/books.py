@@ -10,10 +10,10 @@ from alertworker.budget_readings import BudgetKey, Reading
 from alertworker.budgets import Standing
 from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
-from alertworker.ledger_rows import SpendKey, SpendSums
+from alertworker.ledger.rows import SpendKey, SpendSums
+from alertworker.ledger.time_zone import ZoneChange
 from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.windows import Bucket, Calls, Outage, Target
-from alertworker.zone_change import ZoneChange
 
 
 class BookPort(Protocol):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from alertworker.ledger.reader import SpendBook
 from alertworker.reports import periods
 from alertworker.reports.deployments import daily
 from alertworker.reports.fallbacks import fallbacks
 from alertworker.reports.model import Report, ReportKind, late_note
 from alertworker.reports.periods import Calendar, Ending, Period, containing
 from alertworker.reports.spend import monthly, spend
-from alertworker.spend_book import SpendBook
 
 __all__ = ["REPORTS", "Calendar", "Period", "Report", "ReportKind", "ReportSpec", "containing", "due", "late_note"]
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Final
 
 from alertworker.alerts.tables import Chart, Series
+from alertworker.ledger.reader import SpendBook, SpendRow
 from alertworker.reports.periods import Period
-from alertworker.spend_book import SpendBook, SpendRow
 
 #: How many teams have a colour of their own.
 _TEAMS: Final = 5

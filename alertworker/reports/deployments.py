@@ -8,11 +8,11 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import Column, Unit
+from alertworker.ledger.reader import DeploymentDays, SpendBook
 from alertworker.reports.model import Report, ReportKind, Section, short
 from alertworker.reports.periods import Period
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
-from alertworker.spend_book import DeploymentDays, SpendBook
 
 #: How many deployments each list names, as LiteLLM's does.
 MAX_DEPLOYMENTS: Final = 5

@@ -7,11 +7,11 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS, Column, Table, Unit
-from alertworker.ledger_rows import FallbackSums, SpendSums
+from alertworker.ledger.reader import SpendBook
+from alertworker.ledger.rows import FallbackSums, SpendSums
 from alertworker.reports.model import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import plain_table
-from alertworker.spend_book import SpendBook
 
 #: How many pairs of models a message names: two names each take more room than one.
 MAX_PAIRS: Final = 5

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table, Unit, show
-from alertworker.ledger_rows import SpendSums
+from alertworker.ledger.rows import SpendSums
 from alertworker.money import dollars_from_nanos, spell_dollars
 from alertworker.reports.periods import Period
 from alertworker.reports.sheet import csv_of

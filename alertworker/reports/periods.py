@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.spend_book import Days
+from alertworker.ledger.reader import Days
 
 #: A Monday from which periods of some days are counted, so that every worker cuts the same ones.
 _ANCHOR: Final = date(2024, 1, 1)

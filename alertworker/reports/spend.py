@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.ledger_rows import SpendSums
+from alertworker.ledger.reader import SpendBook, SpendRow
+from alertworker.ledger.rows import SpendSums
 from alertworker.money import spell_dollars
 from alertworker.reports.charts import chart_of
 from alertworker.reports.model import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import spend_table
-from alertworker.spend_book import SpendBook, SpendRow
 
 _TABLES: Final = ("team", "tag")
 #: A team's own report has who and what is behind its spend instead of the other teams.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from alertworker.alerts.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
-from alertworker.ledger_rows import SpendSums
-from alertworker.spend_book import SpendRow
+from alertworker.ledger.reader import SpendRow
+from alertworker.ledger.rows import SpendSums
 
 _CHANGE: Final = Column(name="Change", unit=Unit.CHANGE)
 

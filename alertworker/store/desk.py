@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from alertworker.budget_readings import BudgetKey
 from alertworker.budgets import Standing
+from alertworker.ledger.time_zone import ZoneChange
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_lists import AlertLists
 from alertworker.store.alerts import read_silence
@@ -17,7 +18,6 @@ from alertworker.store.budgets import read_budget
 from alertworker.store.dead_letters import DeadLetters
 from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES
 from alertworker.store.transaction import SqlTransaction
-from alertworker.zone_change import ZoneChange
 
 
 class Desk(AlertLists, DeadLetters):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, update
 
 from alertworker.errors import AlertWorkerError
-from alertworker.ledger import Ledger
+from alertworker.ledger.postings import Ledger
 from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import IMPORTS

@@ -17,8 +17,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, text
 
 from alertworker.events.base import MAX_NAME
-from alertworker.ledger import Caller, Ledger
-from alertworker.ledger_rows import AliasKey, AliasSpan, SpendKey, SpendSums
+from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.rows import AliasKey, AliasSpan, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars
 from alertworker.store.history import Left, Page
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import MAX_ITEMS, Name
-from alertworker.ledger import Caller, Ledger
-from alertworker.ledger_rows import SpendSums
+from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.rows import SpendSums
 from alertworker.money import nanos_from_dollars
 from alertworker.store.history import Left, Page
 

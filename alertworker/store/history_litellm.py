@@ -18,9 +18,9 @@ from sqlalchemy import Engine, text
 
 from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_ITEMS, MAX_NAME
-from alertworker.ledger import Ledger
+from alertworker.ledger.postings import Ledger
+from alertworker.ledger.reader import Days
 from alertworker.money import nanos_from_dollars
-from alertworker.spend_book import Days
 from alertworker.store.history import Left, Page
 
 #: How many requests are one page, and so one transaction.

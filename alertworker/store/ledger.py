@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, select, true, tuple_
 
-from alertworker.capping import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.folding import Fold
-from alertworker.ledger import Ledger
-from alertworker.ledger_rows import (
+from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
+from alertworker.ledger.postings import Ledger
+from alertworker.ledger.rows import (
     DIMENSIONS,
     SUCCEEDED,
     SUMS,

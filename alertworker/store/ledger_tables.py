@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
-from alertworker.ledger_rows import SUMS
+from alertworker.ledger.rows import SUMS
 from alertworker.store.tables import METADATA, NAME, UtcDateTime
 
 
@@ -82,7 +82,7 @@ FALLBACKS = Table(
     sqlite_with_rowid=False,
 )
 
-#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.latency.BOUNDS` gives.
+#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.ledger.histogram.BOUNDS` gives.
 LATENCIES = Table(
     "latencies",
     METADATA,

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import delete, func, select, tuple_
 
-from alertworker.ledger_rows import AliasKey, AliasSpan
+from alertworker.ledger.rows import AliasKey, AliasSpan
 from alertworker.store.ledger_tables import ALIASES
 from alertworker.store.statements import Statements, insert_or
 

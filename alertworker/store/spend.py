@@ -10,9 +10,9 @@ from typing import Any, Final
 from sqlalchemy import FromClause, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.latency import Latency
-from alertworker.ledger_rows import SUMS, FallbackSums, SpendSums
-from alertworker.spend_book import Days, DeploymentDays, SpendRow
+from alertworker.ledger.histogram import Latency
+from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
+from alertworker.ledger.rows import SUMS, FallbackSums, SpendSums
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
 from alertworker.store.stretches import Rows, within

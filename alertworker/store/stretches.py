@@ -10,8 +10,8 @@ from typing import Any, Final
 from sqlalchemy import Column, Date, Select, Subquery, Table, func, literal, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.ledger_rows import SUMS
-from alertworker.spend_book import Days
+from alertworker.ledger.reader import Days
+from alertworker.ledger.rows import SUMS
 from alertworker.store.ledger_tables import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
 
 _ONE_DAY: Final = timedelta(days=1)

@@ -11,10 +11,10 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.call_description import NO_TEAM
-from alertworker.capping import OTHER
 from alertworker.detectors.users import UserSpend
-from alertworker.ledger_rows import MAX_PART
-from alertworker.spend_book import Days
+from alertworker.ledger.cardinality import OTHER
+from alertworker.ledger.reader import Days
+from alertworker.ledger.rows import MAX_PART
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.names import NameStatements
 from alertworker.store.stretches import Rows

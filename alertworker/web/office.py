@@ -8,8 +8,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alertworker.diagnosis import Examination
+from alertworker.ledger.reader import SpendBook
 from alertworker.ports import Line
-from alertworker.spend_book import SpendBook
 from alertworker.store import Desk
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from alertworker.latency import Latency, bucket_of
-from alertworker.ledger import Caller, Ledger
-from alertworker.ledger_rows import FallbackSums, SpendKey, SpendSums
+from alertworker.ledger.histogram import Latency, bucket_of
+from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
+from alertworker.ledger.rows import FallbackSums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
-from alertworker.spend_book import Days, DeploymentDays, SpendRow
 
 
 def latency(*milliseconds: int) -> Latency:

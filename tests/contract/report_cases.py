@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
-from alertworker.ledger_rows import FallbackSums
+from alertworker.ledger.reader import DeploymentDays
+from alertworker.ledger.rows import FallbackSums
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, late_note
-from alertworker.spend_book import DeploymentDays
 from tests.contract.books import Book, latency
 
 ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"

@@ -21,7 +21,7 @@ from alertworker.events import (
 )
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
-from alertworker.ledger_rows import SpendKey, SpendSums
+from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.ports import Answer, Pace
 from alertworker.store import SqlStore

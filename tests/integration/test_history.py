@@ -13,10 +13,10 @@ from sqlalchemy import Engine, text
 
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
-from alertworker.ledger import Ledger
+from alertworker.ledger.postings import Ledger
+from alertworker.ledger.reader import Days
 from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
 from alertworker.store.history import History
 from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES

@@ -18,10 +18,10 @@ from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
-from alertworker.ledger import Ledger
-from alertworker.ledger_rows import SpendKey, SpendSums
+from alertworker.ledger.postings import Ledger
+from alertworker.ledger.reader import Days
+from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
-from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
 from alertworker.store.history import History, Page
 from alertworker.store.ledger_tables import SPEND

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.capping import MAX_OUTCOMES, OTHER
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
-from alertworker.ledger import Caller, Ledger
-from alertworker.ledger_rows import SpendKey, SpendSums
+from alertworker.ledger.cardinality import MAX_OUTCOMES, OTHER
+from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.reader import Days
+from alertworker.ledger.rows import SpendKey, SpendSums
+from alertworker.ledger.time_zone import ZoneChange
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.spend_book import Days
 from alertworker.store import Desk, SqlSpendBook, SqlStore
 from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
-from alertworker.zone_change import ZoneChange
 from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, failed, rows
 
 TODAY = NOW.date()

@@ -21,7 +21,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.ledger_rows import SpendSums
+from alertworker.ledger.rows import SpendSums
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore

@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
-from alertworker.ledger import Ledger
+from alertworker.ledger.postings import Ledger
 from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore

@@ -21,10 +21,10 @@ from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
 from alertworker.events.system import PublisherCounters
+from alertworker.ledger.reader import Days
 from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
-from alertworker.spend_book import Days
 from alertworker.store import SqlSpendBook, SqlStore
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
 

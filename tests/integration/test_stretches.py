@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.ledger import Caller, Ledger
-from alertworker.ledger_rows import SpendKey, SpendSums
-from alertworker.spend_book import Days
+from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.reader import Days
+from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.store import SqlSpendBook, SqlStore
 from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS
 from alertworker.store.stretches import months_and_days

@@ -15,7 +15,7 @@ from alertworker.events import RequestSucceeded
 from alertworker.events.batch import decode
 from alertworker.folding import fold
 from alertworker.integrations.litellm import bounds
-from alertworker.ledger_rows import SpendKey
+from alertworker.ledger.rows import SpendKey
 from alertworker.money import dollars_from_nanos, nanos_from_dollars
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

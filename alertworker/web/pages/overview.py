@@ -7,7 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.spend_book import Days
+from alertworker.ledger.reader import Days
 from alertworker.web.pages.page import Visit, page
 
 #: How many alerts the first page shows.

@@ -10,8 +10,8 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.ledger_rows import SUCCEEDED
-from alertworker.spend_book import Days, DeploymentDays
+from alertworker.ledger.reader import Days, DeploymentDays
+from alertworker.ledger.rows import SUCCEEDED
 from alertworker.store.gauges import publisher_state
 from alertworker.web.pages.page import Visit, page
 

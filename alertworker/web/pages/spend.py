@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from alertworker.ledger_rows import DIMENSIONS, SpendSums
+from alertworker.ledger.reader import Days, SpendRow
+from alertworker.ledger.rows import DIMENSIONS, SpendSums
 from alertworker.reports.model import change_of
-from alertworker.spend_book import Days, SpendRow
 from alertworker.web.pages.budgets import NEAR, standings
 from alertworker.web.pages.page import Visit, page
 from alertworker.web.pages.render import shorten

@@ -28,7 +28,7 @@ from alertworker.events import (
     Origin,
 )
 from alertworker.folding import Fold, fold
-from alertworker.ledger_rows import SpendSums
+from alertworker.ledger.rows import SpendSums
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.quiet import _silent
 from alertworker.pipeline.sweep import _lost

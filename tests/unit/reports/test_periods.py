@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertworker.ledger.reader import Days
 from alertworker.reports import Calendar, ReportKind, containing, due, periods
-from alertworker.spend_book import Days
 
 UTC_ZONE = ZoneInfo("UTC")
 BERLIN = Calendar(ZoneInfo("Europe/Berlin"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from alertworker.latency import Latency
-from alertworker.ledger_rows import SUCCEEDED, FallbackSums, SpendSums
+from alertworker.ledger.histogram import Latency
+from alertworker.ledger.rows import SUCCEEDED, FallbackSums, SpendSums
 
 
 @dataclass(frozen=True, slots=True)

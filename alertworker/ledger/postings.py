@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from alertworker.events import AttemptFailed, EndEvent, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_SECONDS
-from alertworker.latency import bucket_of
-from alertworker.ledger_rows import (
+from alertworker.ledger.histogram import bucket_of
+from alertworker.ledger.rows import (
     MAX_PART,
     SUCCEEDED,
     AliasKey,

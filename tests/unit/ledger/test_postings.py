@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.capping import OTHER, capped
 from alertworker.events import AttemptFailed, EndEvent, Event, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_COST
 from alertworker.folding import fold
-from alertworker.latency import BOUNDS, Latency, bucket_of
-from alertworker.ledger import Ledger
-from alertworker.ledger_rows import FallbackKey, FallbackSums, OutcomeKey, SpendKey, SpendSums
+from alertworker.ledger.cardinality import OTHER, capped
+from alertworker.ledger.histogram import BOUNDS, Latency, bucket_of
+from alertworker.ledger.postings import Ledger
+from alertworker.ledger.rows import FallbackKey, FallbackSums, OutcomeKey, SpendKey, SpendSums
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)
