@@ -32,8 +32,8 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.postings import Ledger
-from alertworker.window_rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
-from alertworker.windows import bucket_of, cause, targets_of
+from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
+from alertworker.outages.windows import bucket_of, cause, targets_of
 
 #: How far ahead of us a producer's clock may be before its time is not believed.
 MAX_AHEAD: Final = timedelta(minutes=5)

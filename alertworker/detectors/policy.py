@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from alertworker.windows import OutagePolicy
+from alertworker.outages.windows import OutagePolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
-from alertworker.detectors import outages
 from alertworker.events import AttemptFailed
 from alertworker.folding import Fold
+from alertworker.outages import alert as outages
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
-from alertworker.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
 
 #: How much longer than the canary an attempt's event may be on its way.
 MARGIN: Final = timedelta(seconds=5)

@@ -12,8 +12,8 @@ from alertworker.detectors.users import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.ledger.time_zone import ZoneChange
+from alertworker.outages.windows import Bucket, Calls, Outage, Target
 from alertworker.own_budgets import NOTHING_KEPT, Kept
-from alertworker.windows import Bucket, Calls, Outage, Target
 
 
 class BookPort(Protocol):

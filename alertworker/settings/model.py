@@ -19,12 +19,12 @@ from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
 from alertworker.detectors.users import UserPolicy
 from alertworker.money import nanos_from_dollars
+from alertworker.outages.windows import Limits, OutagePolicy
 from alertworker.own_budgets import OwnBudget
 from alertworker.reports import Calendar
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.router import Route, Router
 from alertworker.routing.time_intervals import DAYS
-from alertworker.windows import Limits, OutagePolicy
 
 _RETRY = RetryPolicy()
 _FROZEN = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

@@ -14,7 +14,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType
 from alertworker.budget_readings import BudgetKey, Reading
 from alertworker.budgets import Standing, reached
-from alertworker.detectors import DETECTORS, Policy, budgets, llm, outages, relayed
+from alertworker.detectors import DETECTORS, Policy, budgets, llm, relayed
 from alertworker.detectors.admin import TYPES
 from alertworker.detectors.admin import relayed as relayed_changes
 from alertworker.detectors.users import Look, UserPolicy, UserSpend, judge_users
@@ -29,6 +29,8 @@ from alertworker.events import (
 )
 from alertworker.folding import Fold, fold
 from alertworker.ledger.rows import SpendSums
+from alertworker.outages import alert as outages
+from alertworker.outages.windows import Bucket, Calls, Target, judge
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.quiet import _silent
 from alertworker.pipeline.sweep import _lost
@@ -36,7 +38,6 @@ from alertworker.ports.calls import LostPublisher, SilentHost
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
 from alertworker.settings import Settings
 from alertworker.settings.model import AlertingArgs
-from alertworker.windows import Bucket, Calls, Target, judge
 from tests.integration.line import NOW, announced, answered, failed
 from tests.integration.test_outages import attempt
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import Origin
-from alertworker.windows import Bucket, End, Level, Limits, bucket_of, cause, ended, judge
+from alertworker.outages.windows import Bucket, End, Level, Limits, bucket_of, cause, ended, judge
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
 REGION = Limits(seconds=60, minor=5, major=10, deployments=2)

@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
-from alertworker.windows import (
+from alertworker.outages.windows import (
     NO_TRAFFIC_SECONDS,
     Bucket,
     Calls,
