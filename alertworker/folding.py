@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.alerts.call_description import NO_TEAM
-from alertworker.budget_readings import BudgetKey, Reading, read, read_report
-from alertworker.budgets import merge
+from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
+from alertworker.budgets.state import merge
 from alertworker.events import (
     AlertRelayed,
     AttemptFailed,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from alertworker.budgets import state_of
+from alertworker.budgets.state import state_of
 from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
 from alertworker.text.format import spell_moment
 
@@ -18,7 +18,7 @@ from alertworker.text.format import spell_moment
 def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List budgets, the fullest first."""
     from alertworker.app import build_desk
-    from alertworker.detectors.budgets import name, share, spend_text
+    from alertworker.budgets.alert import name, share, spend_text
     from alertworker.settings import load_settings
 
     zone = ZoneInfo(load_settings().time_zone)

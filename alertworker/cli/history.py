@@ -59,7 +59,7 @@ def import_(
     May be stopped and started again; what was taken is not taken twice.
     """
     from alertworker.app import build_history
-    from alertworker.own_budgets import Kept
+    from alertworker.budgets.configured import Kept
     from alertworker.settings import load_settings
 
     if file is None and url is None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, MAX_MEMBERS, RELAYED, AlertType, Severity
-from alertworker.detectors.users import UserPolicy
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.events import AlertRelayed, BudgetScope
 from alertworker.folding import Fold
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
-from alertworker.budget_readings import BudgetKey, Reading, owner
-from alertworker.budgets import Standing, advance
-from alertworker.detectors import budgets
-from alertworker.detectors.users import explained
+from alertworker.budgets import alert as budgets
+from alertworker.budgets.configured import OwnPeriod, present
+from alertworker.budgets.readings import BudgetKey, Reading, owner
+from alertworker.budgets.state import Standing, advance
+from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
-from alertworker.own_budgets import OwnPeriod, present
 from alertworker.pipeline.claiming import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
-from alertworker.detectors.customers import tracked
+from alertworker.budgets.spend_tracked import tracked
 from alertworker.events import BudgetReported
 from alertworker.folding import Fold
 from alertworker.pipeline.runtime import Runtime, Verdict

@@ -9,12 +9,12 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from alertworker.budgets.configured import Kept
 from alertworker.detectors import DETECTORS, Policy, llm
 from alertworker.errors import LineUnavailable
 from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
-from alertworker.own_budgets import Kept
 from alertworker.pipeline.budgeting import judge_budgets
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.customers import track_spend

@@ -7,8 +7,8 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import REPORTS, AlertType
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.detectors import DETECTORS, admin, relayed
-from alertworker.detectors.users import UserPolicy
 from alertworker.folding import Fold
 from alertworker.ports import Transaction
 

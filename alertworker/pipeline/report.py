@@ -10,9 +10,9 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
-from alertworker.budget_readings import BudgetKey
-from alertworker.budgets import Standing
-from alertworker.detectors.budgets import name, share
+from alertworker.budgets.alert import name, share
+from alertworker.budgets.readings import BudgetKey
+from alertworker.budgets.state import Standing
 from alertworker.ledger.reader import SpendBook
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.ingest import wake

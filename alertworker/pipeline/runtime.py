@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Message, Step
+from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
-from alertworker.detectors.users import UserPolicy
-from alertworker.own_budgets import OwnBudget
 from alertworker.ports import Channel, Line, Store
 from alertworker.routing import inhibitions
 from alertworker.routing.inhibitions import Inhibition

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.detectors.users import Look, explained, judge_users
+from alertworker.budgets.user_thresholds import Look, explained, judge_users
 from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction

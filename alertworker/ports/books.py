@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from alertworker.budget_readings import BudgetKey, Reading
-from alertworker.budgets import Standing
-from alertworker.detectors.users import UserSpend
+from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.state import Standing
+from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
-from alertworker.own_budgets import NOTHING_KEPT, Kept
 
 
 class BookPort(Protocol):

@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_validator
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
+from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.channels import ChannelConfig, ConsoleConfig
 from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
-from alertworker.detectors.users import UserPolicy
 from alertworker.money import nanos_from_dollars
 from alertworker.outages.windows import Limits, OutagePolicy
-from alertworker.own_budgets import OwnBudget
 from alertworker.reports import Calendar
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.router import Route, Router

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, select, tuple_, update
 
-from alertworker.budget_readings import BudgetKey, Reading
-from alertworker.budgets import Standing
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.state import Standing
 from alertworker.store.statements import Statements, insert_or
 from alertworker.store.tables import BUDGETS
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from alertworker.budget_readings import BudgetKey
-from alertworker.budgets import Standing
+from alertworker.budgets.readings import BudgetKey
+from alertworker.budgets.state import Standing
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_lists import AlertLists

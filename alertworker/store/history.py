@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
+from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Ledger
-from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.store.database import Database
 from alertworker.store.ledger_tables import IMPORTS
 from alertworker.store.statements import insert_or

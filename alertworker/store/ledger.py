@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, select, true, tuple_
 
+from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.folding import Fold
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.ledger.postings import Ledger
@@ -25,7 +26,6 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
-from alertworker.own_budgets import NOTHING_KEPT, Kept
 from alertworker.store.ledger_tables import (
     DROPS,
     FALLBACKS,

@@ -11,7 +11,7 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.call_description import NO_TEAM
-from alertworker.detectors.users import UserSpend
+from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.ledger.cardinality import OTHER
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import MAX_PART

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from alertworker.alerts.budget_payload import BudgetEvent
-from alertworker.budget_readings import BudgetKey, Reading
-from alertworker.budgets import reached
-from alertworker.detectors.budgets import highest, pace_of
+from alertworker.budgets.alert import highest, pace_of
+from alertworker.budgets.projection import full_at
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.state import reached
 from alertworker.events import BudgetScope
-from alertworker.forecast import full_at
 from alertworker.money import nanos_from_dollars
 from tests.acceptance.proxy import litellm_python
 from tests.acceptance.receiver import receiver

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.budget_readings import read_report
+from alertworker.budgets.readings import read_report
 from alertworker.events import Action, AlertRelayed, BudgetReported, Entity, EntityChanged, Event
 from alertworker.integrations.litellm.management import MANAGEMENT
 from alertworker.integrations.litellm.relay import read_slack, read_webhook

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import event
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.own_budgets import OwnBudget
+from alertworker.budgets.configured import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
+from alertworker.budgets.configured import Kept, OwnBudget
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Ledger
 from alertworker.ledger.reader import Days
-from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
 from alertworker.store.history import History

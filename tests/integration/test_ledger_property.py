@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from alertworker.budgets.configured import OwnBudget
 from alertworker.events import (
     AttemptFailed,
     Budget,
@@ -22,7 +23,6 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.rows import SpendSums
-from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
 from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES

@@ -13,8 +13,8 @@ from sqlalchemy import event
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
+from alertworker.budgets.configured import Kept, OwnBudget
 from alertworker.ledger.postings import Ledger
-from alertworker.own_budgets import Kept, OwnBudget
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.tables import BUDGETS as STANDINGS

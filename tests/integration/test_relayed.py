@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alertworker.alerts.message import Step
-from alertworker.detectors.users import UserPolicy
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.events import (
     Action,
     AlertRelayed,

@@ -17,12 +17,12 @@ from click.testing import CliRunner
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
+from alertworker.budgets.configured import OwnBudget
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
 from alertworker.events.system import PublisherCounters
 from alertworker.ledger.reader import Days
-from alertworker.own_budgets import OwnBudget
 from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
 from alertworker.store import SqlSpendBook, SqlStore

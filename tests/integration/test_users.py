@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertworker.detectors.users import UserPolicy
+from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.events import RequestSucceeded
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore

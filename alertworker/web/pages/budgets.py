@@ -7,9 +7,9 @@ from typing import Final
 
 from starlette.responses import Response
 
-from alertworker.budget_readings import Reading
-from alertworker.budgets import state_of
-from alertworker.detectors.budgets import is_own, name, pace_of, scope_of, share, spend_text
+from alertworker.budgets.alert import is_own, name, pace_of, scope_of, share, spend_text
+from alertworker.budgets.readings import Reading
+from alertworker.budgets.state import state_of
 from alertworker.web.pages.page import Visit, page
 
 #: From which share on a budget is near its limit, in per cent.

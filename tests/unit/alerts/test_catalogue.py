@@ -12,12 +12,13 @@ import pytest
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType
-from alertworker.budget_readings import BudgetKey, Reading
-from alertworker.budgets import Standing, reached
-from alertworker.detectors import DETECTORS, Policy, budgets, llm, relayed
+from alertworker.budgets import alert as budgets
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.state import Standing, reached
+from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
+from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.detectors.admin import TYPES
 from alertworker.detectors.admin import relayed as relayed_changes
-from alertworker.detectors.users import Look, UserPolicy, UserSpend, judge_users
 from alertworker.events import (
     AlertRelayed,
     BudgetScope,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.budget_readings import BudgetKey, read
-from alertworker.detectors.budgets import name as spoken
+from alertworker.budgets.alert import name as spoken
+from alertworker.budgets.readings import BudgetKey, read
 from alertworker.events import Origin
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder

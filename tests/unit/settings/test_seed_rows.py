@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import pytest
 
 from alertworker.alerts.catalogue import CATALOGUE, OURS, AlertType
-from alertworker.budget_readings import SHARES
+from alertworker.budgets.readings import SHARES
 from alertworker.channels import build_channel
 from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.pipeline import Runtime, routed

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.detectors.users import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
+from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
 from alertworker.settings.model import AlertingArgs, Settings
 
 DOLLAR = 1_000_000_000

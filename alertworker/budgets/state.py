@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.budget_payload import BudgetEvent
-from alertworker.budget_readings import Reading
+from alertworker.budgets.readings import Reading
 
 #: For how long after a limit, or a period's end, was last reported a lower or earlier one is taken for another
 #: process's old copy of it.

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.budget_readings import SHARES, BudgetKey, Reading
+from alertworker.budgets.readings import SHARES, BudgetKey, Reading
 from alertworker.ledger.cardinality import OTHER
 from alertworker.money import nanos_from_dollars
 

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.alerts.budget_payload import BudgetEvent
-from alertworker.budget_readings import BudgetKey, Reading, read, read_report
-from alertworker.budgets import STALE, Standing, advance, merge, reached
-from alertworker.detectors.budgets import fingerprint, highest, judge
+from alertworker.budgets.alert import fingerprint, highest, judge
+from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
+from alertworker.budgets.state import STALE, Standing, advance, merge, reached
 from alertworker.events import Budget, BudgetReported, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

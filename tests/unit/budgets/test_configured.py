@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.budget_readings import SHARES
-from alertworker.own_budgets import Kept, OwnBudget, present
+from alertworker.budgets.configured import Kept, OwnBudget, present
+from alertworker.budgets.readings import SHARES
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError
 

@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.budget_readings import BudgetKey, Reading
-from alertworker.budgets import Limit, Standing, next_limit, reached
+from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.state import Limit, Standing, next_limit, reached
 from alertworker.events import BudgetScope
-from alertworker.forecast import Forecast, forecast, full_at, period_start
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
 
