@@ -4,90 +4,36 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from functools import lru_cache, partial
-from threading import Lock
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from celery import Celery
-from kombu.exceptions import KombuError
 from sqlalchemy import Engine
 
+from alertworker.broker import CeleryBroker
 from alertworker.channels import build_channel, build_owner_mail, http
 from alertworker.channels.guard import Allowed
 from alertworker.diagnosis import Examiner
-from alertworker.errors import LineUnavailable
-from alertworker.events import Event
-from alertworker.events.base import new_id
-from alertworker.events.batch import SealedBatch, compress, seal
 from alertworker.host.paths import data_dir, database_path, default_database_url
 from alertworker.mark import FileMark
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
-from alertworker.publisher import BrokerTransport
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore, make_engine
 from alertworker.store.history import History
 from alertworker.store.migrations import is_made, upgrade
 
-celery: Final[Celery] = Celery("alertworker", include=["alertworker.tasks"], task_cls="alertworker.acknowledging:Task")
-celery.steps["worker"].update(("alertworker.acknowledging:Loop", "alertworker.stopping:Bound"))
-celery.config_from_object(
-    "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.celery_defaults"
+celery: Final[Celery] = Celery(
+    "alertworker",
+    include=["alertworker.worker.tasks", "alertworker.worker.beat"],
+    task_cls="alertworker.worker.lost_acks:Task",
 )
-
-
-class CeleryLine:
-    """The broker: batches by a producer's own transport, wakes by Celery's connection pool. Threads may share it."""
-
-    def __init__(self, broker_url: str) -> None:
-        self._transport = BrokerTransport(broker_url)
-        self._lock = Lock()
-
-    def publish(self, events: Sequence[Event]) -> None:
-        """Send events through the broker as a producer would."""
-        encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-        self.send(seal(encoded, batch_id=str(new_id()), producer="worker", sealed_at=datetime.now(UTC)))
-
-    def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
-        """Send a batch's events as they are, under this id."""
-        body = events if encoding == "zstd" else compress(events)
-        self.send(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
-
-    def wake(self, channels: Sequence[str]) -> None:
-        """Have the lanes of these channels looked at soon."""
-        for channel in channels:
-            self._send("alertworker.deliver", {"channel": channel}, expires=30)
-
-    def send(self, batch: SealedBatch) -> None:
-        """Send a sealed batch as it is; when this returns, the broker has it.
-
-        Raises:
-            LineUnavailable: it may or may not have arrived.
-        """
-        with self._lock:
-            self._transport.send(batch)
-
-    @staticmethod
-    def ask() -> None:
-        """Ask the broker whether it is there, on a connection of its own.
-
-        Raises:
-            LineUnavailable: when it does not answer.
-        """
-        try:
-            with celery.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=3)
-        except (OSError, KombuError) as error:
-            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
-
-    @staticmethod
-    def _send(task: str, arguments: dict[str, Any], **options: Any) -> None:
-        try:
-            celery.send_task(task, kwargs=arguments, ignore_result=True, **options)
-        except (OSError, KombuError) as error:
-            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+celery.steps["worker"].update(("alertworker.worker.lost_acks:Loop", "alertworker.worker.shutdown:Bound"))
+celery.config_from_object(
+    "celeryconfig" if importlib.util.find_spec("celeryconfig") is not None else "alertworker.worker.celery_config"
+)
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -99,9 +45,9 @@ def build_engine(settings: Settings) -> Engine:
     return make_engine(settings.database_url.get_secret_value())
 
 
-def build_line() -> CeleryLine:
+def build_line() -> CeleryBroker:
     """Give the broker that Celery is configured with."""
-    return CeleryLine(celery.conf.broker_url)
+    return CeleryBroker(celery)
 
 
 def build_gauges(settings: Settings) -> Gauges:
@@ -117,7 +63,7 @@ def build_desk() -> Desk:
 def build_examiner(settings: Settings) -> Examiner:
     """Give what says how the line is."""
     engine = build_engine(settings)
-    return Examiner(settings, CeleryLine.ask, Gauges(engine), SqlStore(engine), Desk(engine))
+    return Examiner(settings, build_line().ask, Gauges(engine), SqlStore(engine), Desk(engine))
 
 
 def build_spend_book() -> SqlSpendBook:

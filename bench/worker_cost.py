@@ -133,7 +133,7 @@ def _scalar(engine: Engine, statement: Any) -> int:
 def _start_cost() -> float:
     """Give the CPU seconds that importing a worker takes; the rest of its start counts as work, for both alike."""
     before = os.times()
-    subprocess.run([sys.executable, "-c", "import alertworker.tasks"], check=True)
+    subprocess.run([sys.executable, "-c", "import alertworker.worker.tasks"], check=True)
     after = os.times()
     return after.children_user - before.children_user + after.children_system - before.children_system
 

@@ -16,10 +16,10 @@ def publish(file: TextIO) -> None:
     """Publish the events in FILE: a JSON array, one JSON object, or one object a line."""
     from datetime import UTC, datetime
 
-    from alertworker.celery_defaults import broker_url
     from alertworker.events.base import new_id
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode, seal
     from alertworker.publisher import BrokerTransport
+    from alertworker.worker.celery_config import broker_url
 
     decoded = decode(read_events(file), None)
     for bad in decoded.rejected:

@@ -24,9 +24,9 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
     from celery.exceptions import SecurityWarning
 
-    from alertworker import celery_defaults as defaults
     from alertworker.app import celery
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
+    from alertworker.worker import celery_config as defaults
 
     events = [QUEUE, *([DEAD_QUEUE] if is_amqp(defaults.broker_url) else [])]
     deliveries = [defaults.DELIVERIES, defaults.PERIODIC]

@@ -19,7 +19,7 @@ import pytest
 
 from alertworker.host.paths import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher
-from alertworker.stopping import BOUND
+from alertworker.worker.shutdown import BOUND
 from tests.acceptance.stack import free_port
 
 READY = "Ctrl-C stops it"
@@ -171,11 +171,11 @@ def test_a_worker_whose_locks_are_taken_ends_in_bounded_time(tmp_path: Path) -> 
     """As Celery's does when a signal comes while its main thread has the lock of its pool of threads."""
     program = """if True:
         import signal, sys, threading
-        from alertworker import stopping
-        stopping.BOUND = 1
+        from alertworker.worker import shutdown
+        shutdown.BOUND = 1
         lock = threading.Lock()
         signal.signal(signal.SIGTERM, lambda *_: lock.acquire())
-        stopping.Bound(None).start(None)
+        shutdown.Bound(None).start(None)
         with lock:
             print("has it", flush=True)
             signal.pause()

@@ -8,7 +8,6 @@ from typing import get_args
 
 import click
 
-from alertworker import celery_defaults, tasks
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.app import celery
 from alertworker.channels import CHANNELS
@@ -16,6 +15,7 @@ from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent, Event
 from alertworker.settings.sources import OWN, VARIABLES
+from alertworker.worker import celery_config, tasks
 
 
 def test_every_task_has_a_route_and_every_route_a_task() -> None:
@@ -23,15 +23,15 @@ def test_every_task_has_a_route_and_every_route_a_task() -> None:
     assert tasks is not None
     ours = {name for name in celery.tasks if name.startswith("alertworker.")}
 
-    assert ours == set(celery_defaults.task_routes)
+    assert ours == set(celery_config.task_routes)
 
 
 def test_every_scheduled_entry_names_a_task_and_every_route_a_queue() -> None:
     """Beat sends nothing that nobody knows."""
-    queues = {queue.name for queue in celery_defaults.task_queues}
+    queues = {queue.name for queue in celery_config.task_queues}
 
-    assert {entry["task"] for entry in celery_defaults.beat_schedule.values()} <= set(celery.tasks)
-    assert {route["queue"] for route in celery_defaults.task_routes.values()} <= queues
+    assert {entry["task"] for entry in celery_config.beat_schedule.values()} <= set(celery.tasks)
+    assert {route["queue"] for route in celery_config.task_routes.values()} <= queues
 
 
 def test_every_alert_type_is_in_the_catalogue() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from kombu.utils.imports import symbol_by_name
 
-from alertworker import tasks
-from alertworker.acknowledging import PATIENCE, BrokerGone, Request, check
+from alertworker.worker import tasks
+from alertworker.worker.lost_acks import PATIENCE, BrokerGone, Request, check
 
 
 def message(*, taken: bool, closed: bool) -> Any:

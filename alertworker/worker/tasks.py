@@ -5,19 +5,18 @@ from __future__ import annotations
 import gc
 import logging
 import signal
-import threading
 import time
 from datetime import UTC, datetime
 from typing import Any
 
 from celery import Task
 from celery.exceptions import Reject
-from celery.signals import after_setup_logger, beat_init, worker_init, worker_process_init
+from celery.signals import after_setup_logger, worker_init, worker_process_init
 from kombu.exceptions import KombuError
 from pythonjsonlogger.json import JsonFormatter
 
 from alertworker import pipeline
-from alertworker.app import celery, get_reporter, get_runtime, store_watch
+from alertworker.app import celery, get_reporter, get_runtime
 from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
@@ -27,8 +26,6 @@ from alertworker.settings import load_settings
 _log = logging.getLogger("alertworker.tasks")
 #: The longest wait between two questions to a database that is away, in seconds.
 _MAX_WAIT = 5.0
-#: How often beat looks whether the database answers, in seconds.
-_WATCH_PERIOD = 5.0
 
 
 @celery.task(bind=True, name=TASK)
@@ -111,22 +108,6 @@ def _declare(**_: Any) -> None:
                 queue(connection.default_channel).declare()
     except (OSError, KombuError):
         _log.warning("the broker cannot be reached yet; the worker keeps trying")
-
-
-@beat_init.connect
-def _watch_store(**_: Any) -> None:
-    """Look after the database from beat, which does not need it itself."""
-    threading.Thread(target=_look_after_store, name="store-watch", daemon=True).start()
-
-
-def _look_after_store() -> None:
-    watch = store_watch()
-    while True:
-        try:
-            watch.look(now=datetime.now(UTC))
-        except Exception:  # noqa: BLE001 - the thread's boundary: one look that fails must not be the last
-            _log.exception("the database could not be looked after")
-        time.sleep(_WATCH_PERIOD)
 
 
 @worker_process_init.connect

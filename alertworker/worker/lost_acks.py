@@ -53,7 +53,7 @@ def check(message: Any) -> None:
 class Task(CeleryTask[Any, Any]):
     """A task whose messages are looked after so."""
 
-    Request = "alertworker.acknowledging:Request"
+    Request = "alertworker.worker.lost_acks:Request"
 
 
 class Loop(bootsteps.StartStopStep):

@@ -1,0 +1,70 @@
+"""Celery's settings, as a module that a deployment's ``celeryconfig.py`` re-exports and overrides."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# SIGTERM stops like SIGQUIT: a bounded wait for running tasks, then unfinished ones go back to the broker. Read by
+# Celery when its worker is imported, so it stands before anything else.
+os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+
+from kombu import Queue
+
+from alertworker.events.batch import QUEUE, TASK
+from alertworker.host.paths import data_dir, default_broker_url
+from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, task_queue, transport_options
+from alertworker.settings import load_settings
+
+DELIVERIES = "alertworker.deliveries"
+PERIODIC = "alertworker.periodic"
+
+_settings = load_settings()
+
+broker_url: str = _settings.broker_url.get_secret_value() if _settings.broker_url else default_broker_url(data_dir())
+broker_transport_options: dict[str, Any] = transport_options(broker_url)
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None
+broker_connection_timeout = 5
+broker_pool_limit = 10
+
+task_queues: tuple[Queue, ...] = (
+    events_queue(broker_url),
+    task_queue(broker_url, DELIVERIES),
+    task_queue(broker_url, PERIODIC),
+    *((dead_queue(broker_url),) if is_amqp(broker_url) else ()),
+)
+task_default_queue = PERIODIC
+task_default_exchange_type = "topic" if is_amqp(broker_url) else "direct"
+task_create_missing_queues = False
+task_routes: dict[str, dict[str, str]] = {
+    TASK: {"queue": QUEUE, "routing_key": QUEUE},
+    "alertworker.deliver": {"queue": DELIVERIES, "routing_key": DELIVERIES},
+    "alertworker.sweep": {"queue": PERIODIC, "routing_key": PERIODIC},
+    "alertworker.report": {"queue": PERIODIC, "routing_key": PERIODIC},
+}
+# Beat keeps no file: the default one is torn by a kill and by a second beat, and then beat never starts again. What was
+# done when is in SQL.
+beat_scheduler = "celery.beat:Scheduler"
+beat_schedule: dict[str, dict[str, Any]] = {
+    # A sweep that could not run in time is worth nothing: the next one finds the same things due.
+    "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "report": {"task": "alertworker.report", "schedule": 10.0, "options": {"expires": 20}},
+}
+
+accept_content = ["msgpack", "json"]
+task_serializer = "json"
+task_ignore_result = True
+task_store_errors_even_if_ignored = False
+# Acknowledged only when done, and given to another worker when this one dies; every task is safe to repeat.
+task_acks_late = True
+task_reject_on_worker_lost = True
+task_publish_retry = False
+worker_prefetch_multiplier = 1
+worker_cancel_long_running_tasks_on_connection_loss = False
+worker_soft_shutdown_timeout = 5.0
+worker_enable_remote_control = False
+worker_send_task_events = False
+worker_hijack_root_logger = True
+worker_redirect_stdouts = False
+timezone = "UTC"
