@@ -16,14 +16,14 @@ from sqlalchemy import Engine
 from alertworker.broker import CeleryBroker
 from alertworker.channels import build_channel, build_owner_mail, http
 from alertworker.channels.guard import Allowed
-from alertworker.diagnosis import Examiner
+from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url
-from alertworker.mark import FileMark
 from alertworker.pipeline import Reporter, Runtime, StoreWatch
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore, make_engine
 from alertworker.store.history import History
 from alertworker.store.migrations import is_made, upgrade
+from alertworker.store.outage_marker import FileOutageMarker
 
 celery: Final[Celery] = Celery(
     "alertworker",
@@ -60,10 +60,10 @@ def build_desk() -> Desk:
     return Desk(build_engine(load_settings()))
 
 
-def build_examiner(settings: Settings) -> Examiner:
+def build_doctor(settings: Settings) -> Doctor:
     """Give what says how the line is."""
     engine = build_engine(settings)
-    return Examiner(settings, build_line().ask, Gauges(engine), SqlStore(engine), Desk(engine))
+    return Doctor(settings, build_line().ask, Gauges(engine), SqlStore(engine), Desk(engine))
 
 
 def build_spend_book() -> SqlSpendBook:
@@ -141,7 +141,7 @@ def get_runtime() -> Runtime:
 def store_watch() -> StoreWatch:
     """Give what looks after the database from this host."""
     patience = timedelta(seconds=load_settings().store_patience)
-    return StoreWatch(get_runtime(), FileMark(data_dir() / "store-away"), patience=patience)
+    return StoreWatch(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
 @lru_cache(maxsize=1)

@@ -20,10 +20,10 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 
     Exits with 1 where somebody must do something. `check` looks at the configuration.
     """
-    from alertworker.app import build_examiner
+    from alertworker.app import build_doctor
     from alertworker.settings import load_settings
 
-    found = build_examiner(load_settings()).examine(now=datetime.now(UTC))
+    found = build_doctor(load_settings()).examine(now=datetime.now(UTC))
     if as_json:
         findings = [asdict(one) for one in found.findings]
         document = {"healthy": found.healthy, "findings": findings, "counters": found.counters}

@@ -13,7 +13,7 @@ from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Mark, Note
+from alertworker.ports import Marker, OutageMarker
 from alertworker.text.format import spell
 
 _log = logging.getLogger("alertworker.watch")
@@ -28,12 +28,12 @@ class StoreWatch:
     are nobody's business. An outage and its end are one alert, whose id is in the mark.
     """
 
-    def __init__(self, runtime: Runtime, mark: Mark, *, patience: timedelta) -> None:
+    def __init__(self, runtime: Runtime, mark: OutageMarker, *, patience: timedelta) -> None:
         self._runtime = runtime
         self._mark = mark
         self._patience = patience
         #: What this process knows: since when the database is away, as which alert that is told, or when it was back.
-        self._away: Note | None = None
+        self._away: Marker | None = None
         self._back_at: datetime | None = None
         #: When to try again what no channel took.
         self._not_before: datetime | None = None
@@ -50,7 +50,7 @@ class StoreWatch:
             self._runtime.store.run(lambda tx: tx.line("canary_sent"))
         except StoreUnavailable as error:
             if self._away is None:
-                self._away, self._back_at, self._not_before = Note(now, str(new_id())), None, None
+                self._away, self._back_at, self._not_before = Marker(now, str(new_id())), None, None
             self._tell_away(self._away, str(error), now=now)
         else:
             if self._back_at is None:
@@ -58,7 +58,7 @@ class StoreWatch:
             self._tell_back(self._back_at, now=now)
         self._tell_late(now=now)
 
-    def _tell_away(self, note: Note, reason: str, *, now: datetime) -> None:
+    def _tell_away(self, note: Marker, reason: str, *, now: datetime) -> None:
         if now - note.since < self._patience or _waits(self._not_before, now) or not self._mark.put(note):
             return
         headline = (
@@ -118,7 +118,7 @@ class StoreWatch:
         return True
 
     def _message(
-        self, note: Note, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
+        self, note: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
     ) -> Message:
         kind = AlertType.STORE_AWAY
         return Message(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alertworker.delivery.channel import Answer, Channel, Pace
 from alertworker.ports.alerts import Fate
 from alertworker.ports.calls import LostPublisher, SilentHost
-from alertworker.ports.line import Line, Mark, Note
+from alertworker.ports.line import Line, Marker, OutageMarker
 from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction, Turn
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "Letters",
     "Line",
     "LostPublisher",
-    "Mark",
-    "Note",
+    "Marker",
+    "OutageMarker",
     "Pace",
     "SilentHost",
     "Store",

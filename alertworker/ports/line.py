@@ -35,20 +35,20 @@ class Line(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class Marker:
     """That an alert was told which is in no database: since when what it tells of holds, and its id."""
 
     since: datetime
     alert_id: str
 
 
-class Mark(Protocol):
+class OutageMarker(Protocol):
     """A place for one note, which one host keeps outside the database."""
 
-    def put(self, note: Note) -> bool:
+    def put(self, note: Marker) -> bool:
         """Write the note; false where one is written already."""
         ...
 
-    def take(self) -> Note | None:
+    def take(self) -> Marker | None:
         """Take the note away and read it; ``None`` where there is none."""
         ...

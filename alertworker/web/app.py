@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
-from alertworker.app import build_examiner, build_gauges, build_line, build_spend_book, get_runtime
+from alertworker.app import build_doctor, build_gauges, build_line, build_spend_book, get_runtime
 from alertworker.pipeline import Trial
 from alertworker.ports import Line
 from alertworker.settings import Settings
@@ -68,7 +68,7 @@ def build_context(settings: Settings) -> Context:
 
 def build_office(settings: Settings, line: Line) -> Office:
     """Put together what the pages work with."""
-    examiner = build_examiner(settings)
+    examiner = build_doctor(settings)
     return Office(
         desk=examiner.desk,
         book=build_spend_book(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from alertworker.diagnosis import Examination
+from alertworker.health import HealthReport
 from alertworker.ledger.reader import SpendBook
 from alertworker.ports import Line
 from alertworker.store import Desk
@@ -20,6 +20,6 @@ class Office:
     desk: Desk
     book: SpendBook
     line: Line
-    examine: Callable[[datetime], Examination]
+    examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
     zone: ZoneInfo

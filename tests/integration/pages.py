@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import html5lib
 from starlette.testclient import TestClient
 
-from alertworker.diagnosis import Examiner
 from alertworker.events.batch import SealedBatch
+from alertworker.health import Doctor
 from alertworker.pipeline import Runtime, Trial
 from alertworker.ports import Line
 from alertworker.settings import Settings
@@ -44,7 +44,7 @@ def context(
     """Put together what the application needs on this store."""
     desk, gauges = Desk(store.engine), Gauges(store.engine)
     settings = Settings(time_zone=ZONE.key)
-    examiner = Examiner(settings, ask, gauges, store, desk)
+    examiner = Doctor(settings, ask, gauges, store, desk)
     return Context(
         keys=Keys(publish="publish-key", admin=admin),
         outbox=Outbox(nothing),

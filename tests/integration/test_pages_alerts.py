@@ -11,8 +11,8 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.diagnosis import Examination
 from alertworker.errors import LineUnavailable, StoreUnavailable
+from alertworker.health import HealthReport
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.claiming import claim
 from alertworker.store import Desk, SqlStore
@@ -80,7 +80,7 @@ def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> 
     browser.log_in()
     assert "the broker cannot be reached" in browser.get("/").text
 
-    def gone(_now: datetime) -> Examination:
+    def gone(_now: datetime) -> HealthReport:
         raise StoreUnavailable("the database cannot be asked now")
 
     broken = replace(context(store, runtime.line).office, examine=gone)

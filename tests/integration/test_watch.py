@@ -16,16 +16,16 @@ from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
-from alertworker.mark import FileMark
 from alertworker.pipeline import Runtime, StoreWatch
-from alertworker.ports import Channel, Note
+from alertworker.ports import Channel, Marker
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.store import SqlStore
+from alertworker.store.outage_marker import FileOutageMarker
 from tests.integration.line import NOW, Outbox
 
 PATIENCE = timedelta(seconds=60)
-NOTE = Note(NOW, "019a0000-0000-7000-8000-000000000001")
+NOTE = Marker(NOW, "019a0000-0000-7000-8000-000000000001")
 
 
 class Switched(SqlStore):
@@ -73,7 +73,7 @@ class Host:
 
     def beat(self) -> StoreWatch:
         """Start a beat."""
-        return StoreWatch(self._runtime, FileMark(self._mark), patience=PATIENCE)
+        return StoreWatch(self._runtime, FileOutageMarker(self._mark), patience=PATIENCE)
 
     def look(self, first: int, until: int, *, away: bool) -> None:
         """Look, by all beats, from one second until before another."""
@@ -231,7 +231,7 @@ def test_routes_by_severity_take_it(
 
 def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None:
     """Its folder is made with it."""
-    first, second = (FileMark(tmp_path / "data" / "mark") for _ in range(2))
+    first, second = (FileOutageMarker(tmp_path / "data" / "mark") for _ in range(2))
 
     assert (first.put(NOTE), second.put(NOTE), first.put(NOTE)) == (True, False, False)
     assert (second.take(), first.take()) == (NOTE, None)
@@ -241,7 +241,7 @@ def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None
 def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is told all the same, once by each process; the log says why."""
     (tmp_path / "file").touch()
-    first, second = (FileMark(tmp_path / "file" / "mark") for _ in range(2))
+    first, second = (FileOutageMarker(tmp_path / "file" / "mark") for _ in range(2))
 
     assert (first.put(NOTE), first.put(NOTE), second.put(NOTE)) == (True, False, True)
     assert (first.take(), first.take()) == (NOTE, None)
@@ -250,7 +250,7 @@ def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, ca
 
 def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the next outage would count as told."""
-    mark = FileMark(tmp_path / "mark")
+    mark = FileOutageMarker(tmp_path / "mark")
     opened = Path.open
 
     def full(path: Path, *_: Any) -> Any:
@@ -267,7 +267,7 @@ def test_nobody_is_told_the_end_while_the_mark_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Else it would be told with every look; it is told when the file can be removed."""
-    mark = FileMark(tmp_path / "mark")
+    mark = FileOutageMarker(tmp_path / "mark")
     mark.put(NOTE)
     with monkeypatch.context() as patch:
         patch.setattr(Path, "unlink", lambda _path: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))

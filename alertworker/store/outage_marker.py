@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from alertworker.ports import Note
+from alertworker.ports import Marker
 
 _log = logging.getLogger("alertworker.mark")
 
 
-class FileMark:
+class FileOutageMarker:
     """A note in a file; its directory entry is what only one process can make, or take away.
 
     Where the file cannot be written this process keeps the note by itself: then each process tells of an outage once.
@@ -21,10 +21,10 @@ class FileMark:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._own: Note | None = None
+        self._own: Marker | None = None
         self._stuck = False
 
-    def put(self, note: Note) -> bool:
+    def put(self, note: Marker) -> bool:
         """Write the note, and make its folder; false where one is written already."""
         if self._own is not None:
             return False
@@ -42,7 +42,7 @@ class FileMark:
             self._own = note
         return True
 
-    def take(self) -> Note | None:
+    def take(self) -> Marker | None:
         """Take the note away and read it; ``None`` where there is none, or while the file cannot be removed."""
         if self._own is not None:
             note, self._own = self._own, None
@@ -73,9 +73,9 @@ class FileMark:
             raise
 
 
-def _read(text: str) -> Note | None:
+def _read(text: str) -> Marker | None:
     try:
         fields = json.loads(text)
-        return Note(datetime.fromisoformat(fields["since"]), str(fields["alert_id"]))
+        return Marker(datetime.fromisoformat(fields["since"]), str(fields["alert_id"]))
     except (ValueError, TypeError, KeyError):
         return None

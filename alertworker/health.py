@@ -30,7 +30,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing that was looked at."""
 
     about: str
@@ -39,16 +39,16 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Examination:
+class HealthReport:
     """The findings; counters by name and reason; lanes by channel; dead letters by kind.
 
     ``lanes`` are those that are configured or have a message to send, each with what was found of it. All but the
     findings are empty where no database answers.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Check, ...]
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    lanes: Mapping[str, tuple[LaneState, Finding]] = field(default_factory=dict)
+    lanes: Mapping[str, tuple[LaneState, Check]] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -64,7 +64,7 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
-class Examiner:
+class Doctor:
     """Whom to ask; ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
 
     settings: Settings
@@ -73,12 +73,12 @@ class Examiner:
     store: Store
     desk: Desk
 
-    def examine(self, *, now: datetime) -> Examination:
+    def examine(self, *, now: datetime) -> HealthReport:
         """Look at everything."""
         settings = self.settings
-        found = [Finding("configuration", State.NOTE, warning) for warning in settings.warnings]
+        found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
-            found.append(Finding("shadow", State.NOTE, "everything is done but sending"))
+            found.append(Check("shadow", State.NOTE, "everything is done but sending"))
         found.append(self._broker())
         try:
             readings = self.gauges.read(now=now)
@@ -86,21 +86,21 @@ class Examiner:
             dropped = self._dropped()
             zone, change = self.desk.ledger_zone()
         except AlertWorkerError as error:
-            return Examination((*found, Finding("database", State.PROBLEM, str(error))))
-        found.append(Finding("database", State.OK, "answers"))
+            return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
+        found.append(Check("database", State.OK, "answers"))
         found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
         found.append(_ledger(settings, zone, change, now=now))
         known = {config.name for config in settings.channels}
         looked_at = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
         found += [finding for _, finding in looked_at.values()]
-        return Examination(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
+        return HealthReport(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
 
-    def _broker(self) -> Finding:
+    def _broker(self) -> Check:
         try:
             self.ask_broker()
         except AlertWorkerError as error:
-            return Finding("broker", State.PROBLEM, str(error))
-        return Finding("broker", State.OK, "answers")
+            return Check("broker", State.PROBLEM, str(error))
+        return Check("broker", State.OK, "answers")
 
     def _dropped(self) -> Counter[str]:
         dropped = Counter[str]()
@@ -118,50 +118,50 @@ def _counters(readings: Readings, dropped: Mapping[str, int]) -> dict[str, dict[
     return counters
 
 
-def _line(readings: Readings) -> Finding:
+def _line(readings: Readings) -> Check:
     """Judge by the canary, which goes the way of every event."""
     lag = readings.canary_seconds
     if lag is None:
-        return Finding("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
+        return Check("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
     age = spell(timedelta(seconds=lag))
     if readings.stands_still:
-        return Finding("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
-    return Finding("line", State.OK, f"flows; the last canary came round {age} ago")
+        return Check("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
+    return Check("line", State.OK, f"flows; the last canary came round {age} ago")
 
 
-def _publishers(readings: Readings) -> Finding:
+def _publishers(readings: Readings) -> Check:
     states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
     text = f"{states}; {readings.backlog} events not handed over yet"
     troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
-    return Finding("publishers", State.NOTE if troubled else State.OK, text)
+    return Check("publishers", State.NOTE if troubled else State.OK, text)
 
 
-def _alerts(readings: Readings) -> Finding:
+def _alerts(readings: Readings) -> Check:
     opened = {kind: count for (kind, state), count in readings.alerts.items() if state == "open"}
     named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
-    return Finding("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
+    return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 
-def _letters(readings: Readings) -> Finding:
+def _letters(readings: Readings) -> Check:
     named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
     if not named:
-        return Finding("dead letters", State.OK, "none")
-    return Finding("dead letters", State.NOTE, f"{named}; replay or discard them")
+        return Check("dead letters", State.OK, "none")
+    return Check("dead letters", State.NOTE, f"{named}; replay or discard them")
 
 
-def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Finding:
+def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Check:
     """Compare the zone that days are cut in with the one that is configured, and with the one before."""
     if zone is not None and zone != settings.time_zone:
         text = f"workers cut days in {zone}, and time_zone is {settings.time_zone} here; restart them, or set it back"
-        return Finding("ledger", State.NOTE, text)
+        return Check("ledger", State.NOTE, text)
     if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
-        return Finding("ledger", State.NOTE, str(change))
-    return Finding("ledger", State.OK, f"days are cut in {settings.time_zone}")
+        return Check("ledger", State.NOTE, str(change))
+    return Check("ledger", State.OK, f"days are cut in {settings.time_zone}")
 
 
 def _lanes(
     lanes: Mapping[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo
-) -> Iterator[tuple[str, tuple[LaneState, Finding]]]:
+) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
     for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
@@ -180,4 +180,4 @@ def _lanes(
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
-        yield name, (state, Finding(f"lane {name}", verdict, "; ".join(parts)))
+        yield name, (state, Check(f"lane {name}", verdict, "; ".join(parts)))
