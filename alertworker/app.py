@@ -18,7 +18,7 @@ from alertworker.channels import build_channel, build_owner_mail, http
 from alertworker.channels.guard import Allowed
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url
-from alertworker.pipeline import Reporter, Runtime, StoreWatch
+from alertworker.pipeline import Reporter, Runtime, StoreWatchdog
 from alertworker.settings import Settings, load_settings
 from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore, make_engine
 from alertworker.store.history import History
@@ -113,7 +113,7 @@ def get_reporter() -> Reporter:
     return Reporter(runtime, build_spend_book(), settings.calendar(), settings.reports.teams, patience)
 
 
-def build_rehearsal(settings: Settings, *, fresh: bool) -> Runtime:
+def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
     """Put together what a rehearsal works with: the database as it is.
 
     If a ``fresh`` one is wanted, or nothing was ever started, it is an empty one in memory.
@@ -138,10 +138,10 @@ def get_runtime() -> Runtime:
     return _runtime_of(os.getpid())
 
 
-def store_watch() -> StoreWatch:
+def store_watchdog() -> StoreWatchdog:
     """Give what looks after the database from this host."""
     patience = timedelta(seconds=load_settings().store_patience)
-    return StoreWatch(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
+    return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 
 
 @lru_cache(maxsize=1)

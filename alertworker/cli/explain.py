@@ -18,7 +18,7 @@ from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, one_line
 
 if TYPE_CHECKING:
-    from alertworker.pipeline import Rehearsed, Runtime, Verdict
+    from alertworker.pipeline import DryRunEvent, Runtime, Verdict
 
 
 @click.command()
@@ -32,15 +32,15 @@ def explain(file: TextIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 -
     taken back. Nothing is sent. FILE is as for `publish`. Exits with 1 where an event would be refused.
     """
     from alertworker import pipeline
-    from alertworker.app import build_rehearsal
+    from alertworker.app import build_dry_run
     from alertworker.events.batch import MAX_BATCH_EVENTS
     from alertworker.settings import load_settings
 
     items, now = read_events(file), datetime.now(UTC)
     if len(items) > MAX_BATCH_EVENTS:
         raise AlertWorkerError(f"{len(items)} events are too many to explain at once; give at most {MAX_BATCH_EVENTS}")
-    runtime = build_rehearsal(load_settings(), fresh=fresh)
-    found = pipeline.rehearse(items, runtime, now=now)
+    runtime = build_dry_run(load_settings(), fresh=fresh)
+    found = pipeline.dry_run(items, runtime, now=now)
     silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
     lanes = runtime.store.lane_states(now=now)
     for event in found:
@@ -124,7 +124,7 @@ def _lane(state: LaneState) -> str:
     return ", ".join(parts)
 
 
-def _print(event: Rehearsed, told: list[dict[str, Any]]) -> None:
+def _print(event: DryRunEvent, told: list[dict[str, Any]]) -> None:
     click.echo(f"event {event.index}: {event.type or 'refused'}")
     lines = [event.refused] if event.refused else [line for verdict in told for line in _lines(verdict)]
     for line in lines or ["no alert"]:

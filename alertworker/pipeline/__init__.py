@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, try_channels
 from alertworker.pipeline.deliver import deliver
+from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import BatchMessage, ingest
-from alertworker.pipeline.rehearsal import Rehearsed, rehearse
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import Runtime, Verdict
+from alertworker.pipeline.store_watchdog import StoreWatchdog
 from alertworker.pipeline.sweep import sweep
-from alertworker.pipeline.trials import Trial, kinds_of, routed, try_channels
-from alertworker.pipeline.watch import StoreWatch
 
 __all__ = [
     "BatchMessage",
-    "Rehearsed",
+    "ChannelTest",
+    "DryRunEvent",
     "Reporter",
     "Runtime",
-    "StoreWatch",
-    "Trial",
+    "StoreWatchdog",
     "Verdict",
     "deliver",
+    "dry_run",
     "ingest",
     "kinds_of",
-    "rehearse",
     "replay",
     "routed",
     "sweep",

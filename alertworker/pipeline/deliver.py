@@ -16,8 +16,9 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.delivery.coalescing import MERGE_FROM, plan
 from alertworker.delivery.retry import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
+from alertworker.errors import LineUnavailable
 from alertworker.events.base import new_id
-from alertworker.pipeline.claiming import claim, resolve
+from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction, Turn
 
@@ -193,3 +194,13 @@ def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:
         last_at=now,
         facts={"Channel": name, "Last answer": str(error)} if error else {},
     )
+
+
+def wake(runtime: Runtime, *, now: datetime) -> None:
+    """Have due lanes looked at; when the broker is away the next tick does it."""
+    channels = runtime.store.due_channels(now=now)
+    if channels:
+        try:
+            runtime.line.wake(channels)
+        except LineUnavailable:
+            return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,24 +9,21 @@ from typing import Final
 from pydantic_core import to_json
 
 from alertworker.budgets.configured import Kept
-from alertworker.detectors import DETECTORS, Policy, llm
-from alertworker.errors import LineUnavailable
-from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
+from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
-from alertworker.pipeline.budgeting import judge_budgets
-from alertworker.pipeline.claiming import claim
-from alertworker.pipeline.customers import track_spend
+from alertworker.pipeline.budgets import judge_budgets
+from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.hanging import judge_hanging
+from alertworker.pipeline.notify import claim
 from alertworker.pipeline.outages import judge_outages
-from alertworker.pipeline.relaying import is_covered, judge_relayed
+from alertworker.pipeline.relayed import is_covered, judge_relayed
 from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Transaction
 
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
-#: From when on an announcement is late: it did not come by the straight way. Publishers announce a call again that
-#: still hangs.
-LATE: Final = timedelta(seconds=30)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
 MAX_REDELIVERIES: Final = 5
 
@@ -71,16 +67,6 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     wake(runtime, now=now)
 
 
-def wake(runtime: Runtime, *, now: datetime) -> None:
-    """Have due lanes looked at; when the broker is away the next tick does it."""
-    channels = runtime.store.due_channels(now=now)
-    if channels:
-        try:
-            runtime.line.wake(channels)
-        except LineUnavailable:
-            return
-
-
 def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
     """Add a batch up, by the settings."""
     return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
@@ -101,7 +87,7 @@ def apply(
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
     judge_outages(tx, folded, runtime, now=now)
-    _hanging(tx, folded, policy, runtime, now=now)
+    judge_hanging(tx, folded, policy, runtime, now=now)
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     covered = is_covered(tx, folded, now=now)
     alerts += judge_relayed(tx, folded, runtime.users, covered=covered, now=now)
@@ -110,42 +96,6 @@ def apply(
     judge_budgets(tx, folded, runtime, now=now)
     track_spend(tx, folded, runtime, covered=covered, now=now)
     tx.count("clamped", "clock ahead", folded.clamped)
-
-
-def _hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *, now: datetime) -> None:
-    """Track announced calls and raise a condition for those that were not known; ends are recorded first.
-
-    An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
-    """
-    tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
-    hanging = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
-    outdated = _outdated(tx, hanging, policy, now=now)
-    tx.count("dropped", "outdated_announcement", len(outdated))
-    old_enough = [call for call in hanging if call.call_id not in outdated]
-    fresh = tx.announce_calls(old_enough)
-    new = [call for call in old_enough if call.call_id in fresh]
-    for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
-        raised = claim(tx, alert, runtime, now=now)
-        tx.attach_calls((call.call_id for call in calls), raised.id)
-
-
-def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
-    """Give the ids of calls whose announcement is late and of before the last time that their condition was over.
-
-    It waited in a spool, and how the call went on is behind it: the end, or another announcement, which counts.
-    """
-    late = [call for call in calls if now - call.occurred_at > LATE]
-    found: set[str] = set()
-    for alert, members in llm.hanging(late, policy):
-        closed_at = tx.last_closed(alert.fingerprint)
-        found |= {call.call_id for call in members if closed_at is not None and call.occurred_at <= closed_at}
-    return found
-
-
-def _outcome(event: EndEvent) -> str:
-    if isinstance(event, RequestFailed):
-        return "failed"
-    return "abandoned" if isinstance(event, RequestAbandoned) else "finished"
 
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from alertworker.events import AttemptFailed
 from alertworker.folding import Fold
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
-from alertworker.pipeline.claiming import claim, resolve, tell
+from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 

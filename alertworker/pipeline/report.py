@@ -14,8 +14,8 @@ from alertworker.budgets.alert import name, share
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import Standing
 from alertworker.ledger.reader import SpendBook
-from alertworker.pipeline.claiming import claim
-from alertworker.pipeline.ingest import wake
+from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note

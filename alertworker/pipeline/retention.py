@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from alertworker.pipeline.budgeting import forget_budgets
+from alertworker.pipeline.budgets import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction

@@ -6,23 +6,22 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import AlertType, Kind
 from alertworker.alerts.message import Step
 from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Canary
-from alertworker.pipeline.budgeting import end_budgets, remind_of_budget
-from alertworker.pipeline.claiming import catch_up, claim, resolve, tell
-from alertworker.pipeline.ingest import wake
+from alertworker.pipeline.budgets import end_budgets, remind_of_budget
+from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.notify import catch_up, resolve, tell
 from alertworker.pipeline.outages import end_outages, remind_of_outage
-from alertworker.pipeline.quiet import announce_silent
-from alertworker.pipeline.relaying import SILENCE
+from alertworker.pipeline.publishers import SILENCE, announce_lost, announce_silent
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
-from alertworker.pipeline.users import look_at_users
-from alertworker.pipeline.zone import look_at_zone
-from alertworker.ports import LostPublisher, Transaction
+from alertworker.pipeline.time_zone import look_at_zone
+from alertworker.pipeline.user_thresholds import look_at_users
+from alertworker.ports import Transaction
 
 #: How often a canary is sent round the line.
 CANARY_EVERY: Final = timedelta(seconds=5)
@@ -66,9 +65,7 @@ def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     look_at_zone(tx, runtime, now=now)
     arrived = tx.line("canary_arrived")
     if arrived is not None:
-        lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, now=now)
-        for publisher in lost:
-            claim(tx, _lost(publisher), runtime, now=now)
+        announce_lost(tx, runtime, canary_arrived=arrived, now=now)
         if now - arrived < SILENCE:
             announce_silent(tx, runtime, heard_since=now - SILENCE, now=now)
     sent = tx.line("canary_sent")
@@ -97,16 +94,3 @@ def _settle(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
     else:
         interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
         tx.told(alert.id, count=alert.count, next_summary_at=now + timedelta(seconds=interval), now=now)
-
-
-def _lost(publisher: LostPublisher) -> Alert:
-    calls = f", {publisher.calls} announced calls gone with it" if publisher.calls else ""
-    return Alert(
-        type=AlertType.PUBLISHER_LOST,
-        severity=Severity.HIGH,
-        identity={"boot_id": publisher.boot_id},
-        headline=f"A proxy went silent without a goodbye: {publisher.host}, process {publisher.pid}{calls}",
-        first_at=publisher.heard_at,
-        last_at=publisher.heard_at,
-        facts={"Host": publisher.host, "Process": str(publisher.pid), "Last heard": publisher.heard_at.isoformat()},
-    )

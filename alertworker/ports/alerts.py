@@ -118,7 +118,7 @@ class AlertPort(Protocol):
         """Give what became of the notification of one step that each of these ids has, where it has one."""
         ...
 
-    def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
+    def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
         """Drop those of these tests that are not settled yet, and ends of what never began.
 
         Gives what became of each test.

@@ -116,7 +116,7 @@ class Store(Protocol):
         """Do the work in one transaction, from the start again where the database made it give way."""
         ...
 
-    def rehearse(self, work: Callable[[Transaction], T]) -> T:
+    def dry_run(self, work: Callable[[Transaction], T]) -> T:
         """Do the work in one transaction, give its result, and take back everything it did."""
         ...
 

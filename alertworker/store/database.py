@@ -53,7 +53,7 @@ class Database:
                 continue
         raise StoreUnavailable("the database kept choosing this transaction to give way")
 
-    def rehearse(self, work: Callable[[SqlTransaction], _T]) -> _T:
+    def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
         """Do the work in one transaction, give its result, and take back everything it did."""
 
         def undone(tx: SqlTransaction) -> _T:

@@ -57,7 +57,7 @@ class NotificationStatements(Statements):
         found = self.connection.execute(statement).all()
         return {row.alert_id: Fate(row.status, row.reason, row.answer, row.body) for row in found}
 
-    def end_trials(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
+    def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
         """Drop those of these tests that are not settled yet, and ends of what never began.
 
         What got no answer, or an error of the receiver's, may have begun all the same.

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
 from alertworker.app import build_doctor, build_gauges, build_line, build_spend_book, get_runtime
-from alertworker.pipeline import Trial
+from alertworker.pipeline import ChannelTest
 from alertworker.ports import Line
 from alertworker.settings import Settings
 from alertworker.web import events, health, litellm, openapi, pages, services
@@ -44,7 +44,7 @@ def build_app(context: Context) -> Starlette:
     return app
 
 
-def _try_service(service: str, now: datetime) -> Sequence[Trial]:
+def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
     runtime = get_runtime()
     types = sorted(runtime.router.types)
     return pipeline.try_channels(pipeline.routed(service, types, runtime), runtime, now=now)

@@ -9,7 +9,7 @@ from typing import cast
 
 from starlette.requests import Request
 
-from alertworker.pipeline import Trial
+from alertworker.pipeline import ChannelTest
 from alertworker.web.body import Room
 from alertworker.web.keys import Keys
 from alertworker.web.look import Look
@@ -29,7 +29,7 @@ class Context:
     keys: Keys
     outbox: Outbox
     look: Look
-    try_service: Callable[[str, datetime], Sequence[Trial]]
+    try_service: Callable[[str, datetime], Sequence[ChannelTest]]
     office: Office
     show_messages: bool = False
     room: Room = field(default_factory=Room)

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from alertworker.channels import KINDS
 from alertworker.errors import StoreUnavailable
-from alertworker.pipeline import Trial
+from alertworker.pipeline import ChannelTest
 from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
 
@@ -41,7 +41,7 @@ async def services(request: Request) -> Response:
     return JSONResponse(answer, 502 if answer["status"] == "error" else 200)
 
 
-def explain(service: str, trials: Sequence[Trial]) -> dict[str, Any]:
+def explain(service: str, trials: Sequence[ChannelTest]) -> dict[str, Any]:
     """Give LiteLLM's answer, and beside it what came of each message.
 
     Of a webhook ``sent`` is its JSON; that of LiteLLM's own, the budget webhook, also stands in the answer itself.
@@ -64,7 +64,7 @@ def explain(service: str, trials: Sequence[Trial]) -> dict[str, Any]:
     return next((event for event in sent if "event_group" in event), {}) | answer
 
 
-def _result(trial: Trial, *, is_json: bool) -> dict[str, Any]:
+def _result(trial: ChannelTest, *, is_json: bool) -> dict[str, Any]:
     fields = {"channel": trial.channel, "alert_type": trial.type.value, "status": trial.status, "answer": trial.answer}
     fields |= {"reason": trial.reason} if trial.reason else {}
     return fields | ({"sent": json.loads(trial.body)} if is_json and trial.body else {})

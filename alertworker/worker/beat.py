@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.signals import beat_init
 
-from alertworker.app import store_watch
+from alertworker.app import store_watchdog
 
 _log = logging.getLogger("alertworker.tasks")
 #: How often beat looks whether the database answers, in seconds.
@@ -24,7 +24,7 @@ def _watch_store(**_: Any) -> None:
 
 
 def _look_after_store() -> None:
-    watch = store_watch()
+    watch = store_watchdog()
     while True:
         try:
             watch.look(now=datetime.now(UTC))

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from alertworker.events.batch import SealedBatch
 from alertworker.health import Doctor
-from alertworker.pipeline import Runtime, Trial
+from alertworker.pipeline import ChannelTest, Runtime
 from alertworker.ports import Line
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore
@@ -29,7 +29,7 @@ ADMIN = "admin-key"
 ZONE = ZoneInfo("Europe/Berlin")
 
 
-def no_trials(_service: str, _now: datetime) -> Sequence[Trial]:
+def no_trials(_service: str, _now: datetime) -> Sequence[ChannelTest]:
     """Try nothing."""
     return ()
 

@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
 from alertworker.store import AlertFilter, Desk, SqlStore, alert_lists
 from tests.integration.line import NOW, Outbox, run_until_quiet

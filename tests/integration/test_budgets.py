@@ -21,7 +21,7 @@ from alertworker.channels.owners import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ALERTS, BUDGETS, COUNTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet

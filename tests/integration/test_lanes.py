@@ -17,8 +17,8 @@ from alertworker.delivery.coalescing import plan
 from alertworker.delivery.retry import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.pipeline.claiming import claim
 from alertworker.pipeline.deliver import LEASE
+from alertworker.pipeline.notify import claim
 from alertworker.ports import Answer, Lease, Pace
 from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore

@@ -10,7 +10,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
-from alertworker.pipeline.claiming import claim, resolve
+from alertworker.pipeline.notify import claim, resolve
 from alertworker.routing.inhibitions import Inhibition
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route

@@ -15,7 +15,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import DiscordConfig, build_channel
 from alertworker.pipeline import Runtime, deliver
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.ports import Answer, Transaction
 from alertworker.store import SqlStore
 from alertworker.store.tables import LANES, NOTIFICATIONS

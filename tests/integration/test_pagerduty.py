@@ -18,7 +18,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import PagerDutyConfig, build_channel
 from alertworker.delivery.retry import Reason
 from alertworker.pipeline import Runtime, deliver, ingest
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
 from alertworker.store.tables import NOTIFICATIONS

@@ -14,7 +14,7 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable, StoreUnavailable
 from alertworker.health import HealthReport
 from alertworker.pipeline import Runtime, ingest
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.store import Desk, SqlStore
 from tests.integration.line import NOW, Outbox, batch, failed, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in

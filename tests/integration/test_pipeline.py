@@ -20,7 +20,7 @@ from alertworker.events import (
     PublisherStopped,
 )
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease, Pace
 from alertworker.store import Desk, LetterFilter, SqlStore
 from alertworker.store.ledger_tables import SPEND

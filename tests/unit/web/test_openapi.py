@@ -6,7 +6,7 @@ import json
 import re
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.pipeline import Trial
+from alertworker.pipeline import ChannelTest
 from alertworker.web.app import ROUTES
 from alertworker.web.openapi import document
 from alertworker.web.services import explain
@@ -31,7 +31,7 @@ def test_the_relay_takes_its_key_in_the_address_and_says_why_it_refuses() -> Non
 def test_a_test_of_a_service_is_described_with_each_result() -> None:
     """As it is answered."""
     answer = document()["paths"]["/health/services"]["get"]["responses"]["502"]["content"]["application/json"]["schema"]
-    trial = Trial("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
+    trial = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
     told = explain("webhook", [trial])
 
     assert answer["properties"].keys() == set(answer["required"]) == told.keys()

@@ -14,7 +14,7 @@ from schemathesis.checks import negative_data_rejection
 from starlette.applications import Starlette
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.pipeline import Trial
+from alertworker.pipeline import ChannelTest
 from alertworker.store import Readings
 from alertworker.web.app import build_app
 from alertworker.web.context import Context
@@ -47,8 +47,8 @@ def app() -> Starlette:
     """Give the web application, with a broker that takes everything and a receiver that says yes."""
     readings = Readings({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
 
-    def try_service(service: str, _now: datetime) -> list[Trial]:
-        return [Trial(service, AlertType.LLM_EXCEPTIONS, "sent", "ok", body="{}")]
+    def try_service(service: str, _now: datetime) -> list[ChannelTest]:
+        return [ChannelTest(service, AlertType.LLM_EXCEPTIONS, "sent", "ok", body="{}")]
 
     return build_app(
         Context(

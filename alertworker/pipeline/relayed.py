@@ -10,10 +10,9 @@ from alertworker.alerts.catalogue import REPORTS, AlertType
 from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.folding import Fold
+from alertworker.pipeline.publishers import SILENCE
 from alertworker.ports import Transaction
 
-#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
-SILENCE: Final = timedelta(seconds=45)
 #: How LiteLLM's callback names itself in its publisher's heartbeats.
 LITELLM: Final = "litellm"
 #: What is raised from events by steps of their own, which ask the store, or by the clock.

@@ -15,7 +15,7 @@ from alertworker.budgets.state import Standing, advance
 from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
-from alertworker.pipeline.claiming import claim, resolve, tell
+from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 

@@ -10,7 +10,7 @@ import pytest
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.pipeline import Runtime, ingest, routed, trials, try_channels
+from alertworker.pipeline import Runtime, channel_tests, ingest, routed, try_channels
 from alertworker.ports import Lease, Pace
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
@@ -80,7 +80,7 @@ def test_a_test_whose_turn_does_not_come_is_withdrawn(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer says that its lane is busy, and nothing is sent later."""
-    monkeypatch.setattr(trials, "PATIENCE", timedelta(seconds=0.3))
+    monkeypatch.setattr(channel_tests, "PATIENCE", timedelta(seconds=0.3))
     other = Lease("outbox", "another worker")
     assert store.lease_lane(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
     [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)

@@ -16,7 +16,7 @@ from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
-from alertworker.pipeline import Runtime, StoreWatch
+from alertworker.pipeline import Runtime, StoreWatchdog
 from alertworker.ports import Channel, Marker
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
@@ -71,9 +71,9 @@ class Host:
         self._mark = mark
         self.watches = [self.beat()]
 
-    def beat(self) -> StoreWatch:
+    def beat(self) -> StoreWatchdog:
         """Start a beat."""
-        return StoreWatch(self._runtime, FileOutageMarker(self._mark), patience=PATIENCE)
+        return StoreWatchdog(self._runtime, FileOutageMarker(self._mark), patience=PATIENCE)
 
     def look(self, first: int, until: int, *, away: bool) -> None:
         """Look, by all beats, from one second until before another."""

@@ -10,7 +10,7 @@ from typing import Any
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.events import Event, Origin
-from alertworker.pipeline import Runtime, ingest, rehearse
+from alertworker.pipeline import Runtime, dry_run, ingest
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
@@ -34,7 +34,7 @@ def test_a_rehearsal_tells_what_ingest_then_does_and_changes_nothing(
     """A first failure is told, a second counted; neither is in any table afterwards, nor sent."""
     ingest(batch(announced("before")), runtime, now=NOW)
     before = everything(store)
-    found = rehearse(items(failed("a"), failed("b")), runtime, now=NOW)
+    found = dry_run(items(failed("a"), failed("b")), runtime, now=NOW)
 
     assert [[verdict.step for verdict in event.verdicts] for event in found] == [[Step.NOTICE], [None]]
     assert found[0].type == "llm.request.failed"
@@ -54,8 +54,8 @@ def test_a_rehearsal_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, s
     other = failed("b").model_copy(update={"team_id": "billing"})
     off = replace(runtime, router=replace(runtime.router, types=frozenset({AlertType.DAILY_REPORTS})))
     given = [*items(failed("a"), failed("c", Origin.CALLER)), {"type": "no.such"}]
-    muted, caller, bad = rehearse(given, runtime, now=NOW)
-    [nowhere] = rehearse(items(other), off, now=NOW)
+    muted, caller, bad = dry_run(given, runtime, now=NOW)
+    [nowhere] = dry_run(items(other), off, now=NOW)
 
     assert [(verdict.muted_by, verdict.message) for verdict in muted.verdicts] == [("silence s1", None)]
     assert (caller.verdicts, caller.refused) == ((), None)

@@ -14,7 +14,7 @@ from alertworker.ports import Transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
+class DryRunEvent:
     """What one event would lead to: its place, its type, and either why it is ``refused`` or the verdicts."""
 
     index: int
@@ -23,7 +23,7 @@ class Rehearsed:
     verdicts: tuple[Verdict, ...] = ()
 
 
-def rehearse(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[Rehearsed]:
+def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[DryRunEvent]:
     """Apply events one after the other, each upon those before it, and take everything back; nothing is sent.
 
     What the clock alone decides (ends of conditions, summaries, reminders) is not rehearsed. The transaction is open
@@ -32,13 +32,13 @@ def rehearse(items: Sequence[object], runtime: Runtime, *, now: datetime) -> lis
     verdicts: list[Verdict] = []
     watched = replace(runtime, watch=verdicts.append)
 
-    def one(tx: Transaction, index: int, item: object) -> Rehearsed:
+    def one(tx: Transaction, index: int, item: object) -> DryRunEvent:
         verdicts.clear()
         decoded = decode([item], None)
         if decoded.rejected:
-            return Rehearsed(index, None, decoded.rejected[0].reason)
+            return DryRunEvent(index, None, decoded.rejected[0].reason)
         folded = fold_batch(decoded, watched, now=now)
         apply(tx, BatchMessage(str(new_id()), b""), decoded, folded, watched, now=now)
-        return Rehearsed(index, decoded.events[0].model_dump()["type"], verdicts=tuple(verdicts))
+        return DryRunEvent(index, decoded.events[0].model_dump()["type"], verdicts=tuple(verdicts))
 
-    return runtime.store.rehearse(lambda tx: [one(tx, index, item) for index, item in enumerate(items)])
+    return runtime.store.dry_run(lambda tx: [one(tx, index, item) for index, item in enumerate(items)])

@@ -8,7 +8,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.user_thresholds import Look, explained, judge_users
-from alertworker.pipeline.claiming import claim
+from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 

@@ -21,7 +21,7 @@ _log = logging.getLogger("alertworker.watch")
 _AGAIN: Final = timedelta(seconds=60)
 
 
-class StoreWatch:
+class StoreWatchdog:
     """Looks after the database from outside it.
 
     ``mark`` is this host's, so that each outage is told once by a host; outages shorter than ``patience`` (a restart)

@@ -26,7 +26,7 @@ _AGAIN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ChannelTest:
     """What came of one test message.
 
     ``status`` is "sent", "dead" (refused, or failed: a test is attempted once), "dropped" (its turn did not come
@@ -70,7 +70,7 @@ def kinds_of(service: str, present: Container[str]) -> frozenset[str]:
     return frozenset({service}) if service != "slack" or "slack" in present else _CHATS
 
 
-def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[Trial]:
+def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[ChannelTest]:
     """Send one test message for each pair of channel and alert type, and give what the receivers said, in that order.
 
     No test is grouped with anything, silenced or merged, and it goes before what waits in its lane. It blocks until
@@ -81,7 +81,7 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     """
     wanted = list(pairs)
     if runtime.shadow:
-        return [Trial(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
+        return [ChannelTest(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
     runtime.store.run(lambda tx: _write(tx, messages, runtime, now=now))
     started = time.monotonic()
@@ -93,7 +93,7 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
             done.result()
     ids = [message.alert_id for _, message in messages]
     over = now + timedelta(seconds=time.monotonic() - started)
-    fates = runtime.store.run(lambda tx: tx.end_trials(ids, now=over))
+    fates = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
     ends = runtime.store.run(lambda tx: tx.fates(ids, TEST_RESOLVED))
     return [_trial(name, message, fates[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
 
@@ -138,8 +138,8 @@ def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
     return all(fate.status != "pending" for fate in waited_for)
 
 
-def _trial(name: str, message: Message, fate: Fate, end: Fate | None) -> Trial:
+def _trial(name: str, message: Message, fate: Fate, end: Fate | None) -> ChannelTest:
     answer = fate.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
     if end is not None and fate.status == "sent":
         answer += "; resolved again" if end.status == "sent" else f"; not resolved yet: {end.answer or 'in its lane'}"
-    return Trial(name, message.type, fate.status, answer, fate.reason, fate.body)
+    return ChannelTest(name, message.type, fate.status, answer, fate.reason, fate.body)

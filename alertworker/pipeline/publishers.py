@@ -1,0 +1,60 @@
+"""Publishers that went silent: lost ones, and hosts whose callback lives and delivers nothing while its siblings do."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
+from alertworker.pipeline.notify import claim
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import LostPublisher, SilentHost, Transaction
+from alertworker.text.format import spell_moment
+
+#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
+SILENCE: Final = timedelta(seconds=45)
+#: For how long a host delivers nothing, and a sibling without a pause, before it is announced.
+PATIENCE: Final = timedelta(minutes=30)
+
+
+def announce_lost(tx: Transaction, runtime: Runtime, *, canary_arrived: datetime, now: datetime) -> None:
+    """Tell of every publisher that has been silent, while a canary that was sent later has come round."""
+    lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=canary_arrived - SILENCE, now=now)
+    for publisher in lost:
+        claim(tx, _lost(publisher), runtime, now=now)
+
+
+def announce_silent(tx: Transaction, runtime: Runtime, *, heard_since: datetime, now: datetime) -> None:
+    """Tell once of every host that delivers nothing; again only after it had delivered something."""
+    for host in tx.silent_hosts(heard_since=heard_since, quiet_since=now - PATIENCE, now=now):
+        claim(tx, _silent(host), runtime, now=now)
+
+
+def _silent(host: SilentHost) -> Alert:
+    return Alert(
+        type=AlertType.PUBLISHER_SILENT,
+        severity=CATALOGUE[AlertType.PUBLISHER_SILENT].severity,
+        identity={"host": host.host, "integration": host.integration},
+        headline=f"A proxy publishes nothing while its siblings do: {host.host}",
+        first_at=host.moved_at,
+        last_at=host.moved_at,
+        facts={
+            "Host": host.host,
+            "Last event": spell_moment(host.moved_at),
+            "What to do": "it lives and says so: see whether it gets traffic, and whether its callback runs",
+        },
+    )
+
+
+def _lost(publisher: LostPublisher) -> Alert:
+    calls = f", {publisher.calls} announced calls gone with it" if publisher.calls else ""
+    return Alert(
+        type=AlertType.PUBLISHER_LOST,
+        severity=Severity.HIGH,
+        identity={"boot_id": publisher.boot_id},
+        headline=f"A proxy went silent without a goodbye: {publisher.host}, process {publisher.pid}{calls}",
+        first_at=publisher.heard_at,
+        last_at=publisher.heard_at,
+        facts={"Host": publisher.host, "Process": str(publisher.pid), "Last heard": publisher.heard_at.isoformat()},
+    )
