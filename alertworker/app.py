@@ -45,7 +45,7 @@ def build_engine(settings: Settings) -> Engine:
     return make_engine(settings.database_url.get_secret_value())
 
 
-def build_line() -> CeleryBroker:
+def build_broker() -> CeleryBroker:
     """Give the broker that Celery is configured with."""
     return CeleryBroker(celery)
 
@@ -63,7 +63,7 @@ def build_desk() -> Desk:
 def build_doctor(settings: Settings) -> Doctor:
     """Give what says how the line is."""
     engine = build_engine(settings)
-    return Doctor(settings, build_line().ask, Gauges(engine), SqlStore(engine), Desk(engine))
+    return Doctor(settings, build_broker().ask, Gauges(engine), SqlStore(engine), Desk(engine))
 
 
 def build_spend_book() -> SqlSpendBook:
@@ -84,7 +84,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels[owner_mail.name] = owner_mail
     return Runtime(
         store=SqlStore(engine or build_engine(settings)),
-        line=build_line(),
+        line=build_broker(),
         channels=channels,
         owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),

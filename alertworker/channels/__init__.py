@@ -17,7 +17,7 @@ from alertworker.channels.pagerduty import PagerDuty, PagerDutyConfig
 from alertworker.channels.slack import Slack, SlackConfig
 from alertworker.channels.teams import Teams, TeamsConfig
 from alertworker.channels.webhook import Webhook, WebhookConfig
-from alertworker.ports import Channel
+from alertworker.delivery.channel import Channel
 
 #: Which class speaks to which vendor.
 CHANNELS: Final[Mapping[type[ChannelConfig], Callable[[Any], Channel]]] = {

@@ -13,8 +13,8 @@ from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
 from alertworker.channels.plain_text import counted, entry_lines, named, sign
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.ports import Answer, Pace
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, one_line
 

@@ -11,10 +11,10 @@ from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import BudgetScope
 from alertworker.money import dollars_from_nanos
-from alertworker.ports import Answer, Pace
 
 #: The ``event_group`` values of the page's specification, where they are other words than ours.
 _PAGE_GROUPS: Final[Mapping[str, str]] = {BudgetScope.USER: "internal_user"}

@@ -13,7 +13,7 @@ from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.plain_text import counted, entry_lines, named, sign
-from alertworker.ports import Answer, Pace
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut
 

@@ -23,8 +23,8 @@ from alertworker.channels.cutoff import Cutoff, Refused
 from alertworker.channels.email_body import page, text
 from alertworker.channels.email_tables import CHART
 from alertworker.channels.plain_text import sign
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.ports import Answer, Pace
 from alertworker.text.sanitize import cut, one_line
 
 #: RFC 5322, section 2.1.1: a line has at most 998 characters; a subject stays well below.

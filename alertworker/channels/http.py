@@ -26,8 +26,8 @@ from alertworker import __version__
 from alertworker.channels.config import UrlConfig, refuse
 from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
 from alertworker.channels.guard import NOT_PUBLIC, Allowed
+from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.ports import Answer
 from alertworker.text.sanitize import cut, one_line
 
 #: The whole exchange may take this long, in seconds, however slowly the receiver drips.

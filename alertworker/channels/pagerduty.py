@@ -14,7 +14,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.ports import Answer, Pace
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import CUT, clean, cut, one_line
 
 #: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.

@@ -15,8 +15,8 @@ from alertworker.alerts.tables import Row, Table, Unit
 from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.money import dollars_from_nanos
-from alertworker.ports import Answer, Pace
 
 _STATUS: Final = {
     Step.FIRING: "firing",

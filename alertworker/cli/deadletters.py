@@ -95,9 +95,9 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
     Notifications and batches keep their ids; each is applied, or sent, once, however often this is repeated.
     """
     from alertworker import pipeline
-    from alertworker.app import build_desk, build_line
+    from alertworker.app import build_broker, build_desk
 
-    desk, line, now = build_desk(), build_line(), datetime.now(UTC)
+    desk, line, now = build_desk(), build_broker(), datetime.now(UTC)
     _each(desk, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, desk, line, now=now), "replayed")
 
 

@@ -14,13 +14,14 @@ from uuid import uuid4
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
+from alertworker.delivery.channel import Answer, Channel, Pace
 from alertworker.delivery.coalescing import MERGE_FROM, plan
 from alertworker.delivery.retry import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
 from alertworker.errors import LineUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Answer, Channel, Due, Lease, Pace, Transaction, Turn
+from alertworker.ports import Due, Lease, Transaction, Turn
 
 _log: Final = logging.getLogger("alertworker.alerts")
 #: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from alertworker.events.batch import ZSTD
-from alertworker.ports import Letters, Line
+from alertworker.ports import Broker, Letters
 
 
-def replay(letter_id: str, letters: Letters, line: Line, *, now: datetime) -> bool:
+def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> bool:
     """Give one dead letter back to the line; false where it, or the notification it is about, is gone.
 
     A notification keeps its id and its body, a batch its id. A dead event's batch was applied without it, so it travels

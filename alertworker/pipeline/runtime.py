@@ -11,9 +11,10 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Message, Step
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.user_thresholds import UserPolicy
+from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.detectors import Policy
-from alertworker.ports import Channel, Line, Store
+from alertworker.ports import Broker, Store
 from alertworker.routing import inhibitions
 from alertworker.routing.inhibitions import Inhibition
 from alertworker.routing.router import Decision, Router
@@ -43,7 +44,7 @@ class Runtime:
     """
 
     store: Store
-    line: Line
+    line: Broker
     channels: Mapping[str, Channel]
     router: Router
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from alertworker.delivery.channel import Answer, Channel, Pace
-from alertworker.ports.alerts import Fate
-from alertworker.ports.calls import LostPublisher, SilentHost
-from alertworker.ports.line import Line, Marker, OutageMarker
-from alertworker.ports.store import DeadLetter, Due, LaneState, Lease, Letters, Store, Transaction, Turn
+from alertworker.ports.broker import Broker
+from alertworker.ports.dead_letters import DeadLetter, Letters
+from alertworker.ports.lanes import Due, LaneState, Lease, Turn
+from alertworker.ports.notifications import Fate
+from alertworker.ports.outage_marker import Marker, OutageMarker
+from alertworker.ports.publishers import LostPublisher, SilentHost
+from alertworker.ports.store import Store, Transaction
 
 __all__ = [
-    "Answer",
-    "Channel",
+    "Broker",
     "DeadLetter",
     "Due",
     "Fate",
     "LaneState",
     "Lease",
     "Letters",
-    "Line",
     "LostPublisher",
     "Marker",
     "OutageMarker",
-    "Pace",
     "SilentHost",
     "Store",
     "Transaction",

@@ -1,31 +1,19 @@
-"""Alerts and their messages, as one transaction sees them."""
+"""Alerts, as one transaction sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Attachment
 from alertworker.routing.inhibitions import OpenCondition
 from alertworker.routing.silences import Silence
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a notification: its status, the last answer with its reason, and the body that was sealed."""
-
-    status: str
-    reason: str | None
-    answer: str | None
-    body: str | None
-
-
 class AlertPort(Protocol):
-    """Alerts, what mutes them, and what is told of them."""
+    """Alerts, and what mutes them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement; gives the row as it then stands."""
@@ -91,40 +79,6 @@ class AlertPort(Protocol):
         """Give when the newest generation that is over was closed; ``None`` where none is."""
         ...
 
-    def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Note that a channel's trouble is announced; false when it was before."""
-        ...
-
-    def mark_well(self, channel: str) -> bool:
-        """Note that a channel's trouble is over; false when none was announced."""
-        ...
-
-    def told_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
-        """Name the channels that were, or will be, told of an alert.
-
-        What was only told in shadow counts while everything is in ``shadow``.
-        """
-        ...
-
-    def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification per channel; one that is there already stays as it is."""
-        ...
-
-    def track(self, told: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
-        """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
-        ...
-
-    def fates(self, alert_ids: Sequence[str], step: str) -> dict[str, Fate]:
-        """Give what became of the notification of one step that each of these ids has, where it has one."""
-        ...
-
-    def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
-        """Drop those of these tests that are not settled yet, and ends of what never began.
-
-        Gives what became of each test.
-        """
-        ...
-
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
         ...
@@ -135,4 +89,8 @@ class AlertPort(Protocol):
 
     def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
         """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
+        ...
+
+    def count_members(self, alert_id: str) -> int:
+        """Give how many of an alert's occurrences are kept by name."""
         ...

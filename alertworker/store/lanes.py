@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy import Exists, Update, and_, delete, select, update
 
 from alertworker.alerts.message import TEST_RESOLVED, Step
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
-from alertworker.ports import Answer, Lease, Pace, Turn
+from alertworker.ports import Lease, Turn
 from alertworker.store.rest import REST, add_rest, is_rest
 from alertworker.store.statements import insert_or
 from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS

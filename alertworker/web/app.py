@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
-from alertworker.app import build_doctor, build_gauges, build_line, build_spend_book, get_runtime
+from alertworker.app import build_broker, build_doctor, build_gauges, build_spend_book, get_runtime
 from alertworker.pipeline import ChannelTest
-from alertworker.ports import Line
+from alertworker.ports import Broker
 from alertworker.settings import Settings
 from alertworker.web import events, health, litellm, openapi, pages, services
 from alertworker.web.answers import Refusal, refused
@@ -52,7 +52,7 @@ def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
 
 def build_context(settings: Settings) -> Context:
     """Put together what the routes share."""
-    line, gauges = build_line(), build_gauges(settings)
+    line, gauges = build_broker(), build_gauges(settings)
     publish, admin = settings.publish_key, settings.api_key
     return Context(
         keys=Keys(
@@ -66,7 +66,7 @@ def build_context(settings: Settings) -> Context:
     )
 
 
-def build_office(settings: Settings, line: Line) -> Office:
+def build_office(settings: Settings, line: Broker) -> Office:
     """Put together what the pages work with."""
     examiner = build_doctor(settings)
     return Office(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.health import HealthReport
 from alertworker.ledger.reader import SpendBook
-from alertworker.ports import Line
+from alertworker.ports import Broker
 from alertworker.store import Desk
 
 
@@ -19,7 +19,7 @@ class Office:
 
     desk: Desk
     book: SpendBook
-    line: Line
+    line: Broker
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
     zone: ZoneInfo

@@ -24,7 +24,7 @@ from alertworker.channels import (
     http,
 )
 from alertworker.channels.email import compose
-from alertworker.ports import Answer, Channel
+from alertworker.delivery.channel import Answer, Channel
 
 URL: Final = SecretStr("https://receiver.example/x")
 ROUTING_KEY: Final = "canary0routing0key0of0pagerduty0"

@@ -13,9 +13,9 @@ from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
+from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import DeliveryError
 from alertworker.events import BudgetScope
-from alertworker.ports import Channel
 from tests import seed_page
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS

@@ -30,8 +30,8 @@ from alertworker.channels import (
     http,
 )
 from alertworker.channels.config import ChannelConfig
+from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
-from alertworker.ports import Channel
 
 SECRET = "T000-canarySecretOfTheAddress"
 Make = Callable[[str], ChannelConfig]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from alertworker.alerts.message import Message
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError
 from alertworker.events import (
     Event,
@@ -23,7 +24,6 @@ from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import BatchMessage, Runtime, deliver
-from alertworker.ports import Answer, Pace
 from alertworker.store import SqlStore
 from alertworker.store.ledger_tables import MONTHLY, SPEND, SPEND_MONTHS, SPEND_SIZES
 

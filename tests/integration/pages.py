@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from alertworker.events.batch import SealedBatch
 from alertworker.health import Doctor
 from alertworker.pipeline import ChannelTest, Runtime
-from alertworker.ports import Line
+from alertworker.ports import Broker
 from alertworker.settings import Settings
 from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore
 from alertworker.web.app import build_app
@@ -39,7 +39,7 @@ def nothing(_batch: SealedBatch) -> None:
 
 
 def context(
-    store: SqlStore, line: Line, *, admin: str | None = ADMIN, ask: Callable[[], None] = lambda: None
+    store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], None] = lambda: None
 ) -> Context:
     """Put together what the application needs on this store."""
     desk, gauges = Desk(store.engine), Gauges(store.engine)

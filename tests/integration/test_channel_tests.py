@@ -9,9 +9,10 @@ import pytest
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
+from alertworker.delivery.channel import Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime, channel_tests, ingest, routed, try_channels
-from alertworker.ports import Lease, Pace
+from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore

@@ -13,10 +13,10 @@ from sqlalchemy import event
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
+from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.events import Budget, BudgetReported, BudgetScope, Event, PublisherHeartbeat, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest
-from alertworker.ports import Answer
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore

@@ -20,11 +20,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
+from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import RequestFailed
 from alertworker.events.base import new_id
 from alertworker.pipeline import BatchMessage, Runtime, deliver, ingest, sweep
-from alertworker.ports import Answer, Lease
+from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence

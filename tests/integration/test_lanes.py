@@ -13,13 +13,14 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Column, Table
 from alertworker.channels import http
+from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.coalescing import plan
 from alertworker.delivery.retry import DeliveryError, Reason, RetryAt, RetryPolicy
 from alertworker.events.base import new_id
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.deliver import LEASE
 from alertworker.pipeline.notify import claim
-from alertworker.ports import Answer, Lease, Pace
+from alertworker.ports import Lease
 from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import DiscordConfig, build_channel
+from alertworker.delivery.channel import Answer
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.notify import claim
-from alertworker.ports import Answer, Transaction
+from alertworker.ports import Transaction
 from alertworker.store import SqlStore
 from alertworker.store.tables import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows

@@ -12,6 +12,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.channels.plain_text import counted
+from alertworker.delivery.channel import Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import (
     Canary,
@@ -21,7 +22,7 @@ from alertworker.events import (
 )
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
-from alertworker.ports import Lease, Pace
+from alertworker.ports import Lease
 from alertworker.store import Desk, LetterFilter, SqlStore
 from alertworker.store.ledger_tables import SPEND
 from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS

@@ -10,11 +10,11 @@ import pytest
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
+from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.channel_tests import try_channels
 from alertworker.pipeline.notify import claim
-from alertworker.ports import Answer
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows

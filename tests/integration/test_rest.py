@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.ports import Answer
 from alertworker.store import Desk, SqlStore
 from alertworker.store.tables import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet

@@ -14,10 +14,11 @@ from pydantic import SecretStr
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.channels import BudgetWebhookConfig, build_channel
+from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable
 from alertworker.pipeline import Runtime, StoreWatchdog
-from alertworker.ports import Channel, Marker
+from alertworker.ports import Marker
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.store import SqlStore

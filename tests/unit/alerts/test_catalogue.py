@@ -34,7 +34,7 @@ from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Target, judge
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.publishers import _lost, _silent
-from alertworker.ports.calls import LostPublisher, SilentHost
+from alertworker.ports.publishers import LostPublisher, SilentHost
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
 from alertworker.settings import Settings
 from alertworker.settings.model import AlertingArgs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.channels import KINDS, build_channel
-from alertworker.ports import Pace
+from alertworker.delivery.channel import Pace
 from alertworker.settings import ConfigurationError, Settings, load_settings
 
 ENVIRON = {"SLACK_WEBHOOK_URL": "https://chat.example/hooks/canary"}

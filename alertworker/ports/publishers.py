@@ -1,13 +1,13 @@
-"""Publishers, announced calls and the line's own moments, as one transaction sees them."""
+"""Publishers, as one transaction sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
-from alertworker.events import PublisherEvent, RequestAnnounced
+from alertworker.events import PublisherEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +30,8 @@ class SilentHost:
     moved_at: datetime
 
 
-class CallPort(Protocol):
-    """Publishers, announced calls and the line's own moments."""
+class PublisherPort(Protocol):
+    """What publishers say of themselves, and which of them went silent."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Keep what publishers said of themselves."""
@@ -56,32 +56,4 @@ class CallPort(Protocol):
         self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
     ) -> list[LostPublisher]:
         """Mark publishers lost that were last heard before ``silent_since``, and end their announced calls."""
-        ...
-
-    def mark_line(self, name: str, at: datetime) -> None:
-        """Move a named moment of the line forward, never back."""
-        ...
-
-    def claim_moment(self, name: str, at: datetime) -> bool:
-        """Move a named moment forward, in one statement; false where it is as late already."""
-        ...
-
-    def claim_tick(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a named moment to now, if it is as long ago as that; false where another did so within that time."""
-        ...
-
-    def line(self, name: str) -> datetime | None:
-        """Give a named moment of the line."""
-        ...
-
-    def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; gives the ids of those that are new and have not ended."""
-        ...
-
-    def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        """Say which alert speaks for these calls."""
-        ...
-
-    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
-        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
         ...

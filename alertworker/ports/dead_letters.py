@@ -1,0 +1,56 @@
+"""Dead letters: what nobody will retry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+class DeadLetterPort(Protocol):
+    """Keeps dead letters."""
+
+    def dead_letter(
+        self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
+    ) -> None:
+        """Keep what nobody will retry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One dead letter, whole: an "event", a "batch" or a "notification" with the reason why nobody will retry it.
+
+    ``batch_id`` is the batch it came in, or the notification's id where it is one, and ``position`` an event's place in
+    that batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
+    """
+
+    id: str
+    kind: str
+    reason: str
+    batch_id: str | None
+    position: int | None
+    type: str | None
+    channel: str | None
+    payload: bytes
+    created_at: datetime
+
+
+class Letters(Protocol):
+    """The dead letters, as a replay sees them."""
+
+    def dead_letter(self, letter_id: str) -> DeadLetter | None:
+        """Give one dead letter."""
+        ...
+
+    def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
+        """Put a dead notification back into its lane, and its letter away; false where the notification is gone."""
+        ...
+
+    def release_batch(self, batch_id: str) -> None:
+        """Forget that a batch was parked, so that it is applied when it comes; one that was applied stays so."""
+        ...
+
+    def discard(self, letter_id: str) -> bool:
+        """Throw a dead letter away; false where there is none."""
+        ...
