@@ -29,8 +29,8 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore
 from alertworker.store.ledger import LedgerStatements
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from alertworker.store.migrations import upgrade
+from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from bench.worker_cost import make_events
 from tests.integration.line import Recorder
 from tests.integration.litellm_tables import add_daily, make_tables

@@ -22,7 +22,7 @@ from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.publisher import BrokerTransport
 from alertworker.store import make_engine
-from alertworker.store.ledger_tables import SPEND
+from alertworker.store.schema.ledger import SPEND
 from tests.acceptance.stack import Stack
 
 BATCHES, SINGLES = 200, 3_000

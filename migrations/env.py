@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from alertworker.store.tables import METADATA
+from alertworker.store.schema import METADATA
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
 with context.begin_transaction():

@@ -14,7 +14,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from alertworker.alerts.catalogue import Severity
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.store.database import Database
-from alertworker.store.tables import ALERTS, ATTEMPTS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 
 #: How many rows one transaction reads, and how many transactions one search makes at the most.
 _CHUNK: Final = 200

@@ -17,8 +17,10 @@ from alertworker.events.base import new_id
 from alertworker.routing.inhibitions import OpenCondition
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
+from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.schema.delivery import LANES
+from alertworker.store.schema.publishers import CALLS
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import ALERTS, ATTACHMENTS, CALLS, LANES, MEMBERS, PARTS, SILENCES
 
 
 class AlertStatements(Statements):

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
+from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import BATCHES, REDELIVERIES
 
 
 class BookStatements(Statements):

@@ -10,8 +10,8 @@ from sqlalchemy import case, func, literal, null, select, update
 
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
 from alertworker.ports import LostPublisher, SilentHost
+from alertworker.store.schema.publishers import CALLS, LINE, PUBLISHERS
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import CALLS, LINE, PUBLISHERS
 
 #: A publisher that publishes nothing for so long has paused.
 _PAUSE: Final = timedelta(minutes=5)

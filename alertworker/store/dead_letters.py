@@ -12,7 +12,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.ports import DeadLetter
 from alertworker.store.database import Database
-from alertworker.store.tables import BATCHES, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 
 

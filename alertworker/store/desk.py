@@ -16,7 +16,10 @@ from alertworker.store.alert_lists import AlertLists
 from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget
 from alertworker.store.dead_letters import DeadLetters
-from alertworker.store.tables import ALERTS, ATTEMPTS, BUDGETS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES
+from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
+from alertworker.store.schema.publishers import PUBLISHERS
 from alertworker.store.transaction import SqlTransaction
 
 

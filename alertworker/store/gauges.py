@@ -10,7 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, case, func, select
 
 from alertworker.store.database import Database
-from alertworker.store.tables import ALERTS, COUNTERS, DEAD_LETTERS, LINE, NOTIFICATIONS, PUBLISHERS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.publishers import LINE, PUBLISHERS
 
 #: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
 #: each 5 s.

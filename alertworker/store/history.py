@@ -13,7 +13,7 @@ from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Ledger
 from alertworker.store.database import Database
-from alertworker.store.ledger_tables import IMPORTS
+from alertworker.store.schema.ledger import IMPORTS
 from alertworker.store.statements import insert_or
 from alertworker.store.transaction import SqlTransaction
 

@@ -13,8 +13,8 @@ from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.ports import Lease, Turn
 from alertworker.store.rest import REST, add_rest, is_rest
+from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.statements import insert_or
-from alertworker.store.tables import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.told import tell_whole
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.waiting import WaitingStore

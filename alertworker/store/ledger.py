@@ -26,7 +26,8 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
-from alertworker.store.ledger_tables import (
+from alertworker.store.names import Entity, NameStatements
+from alertworker.store.schema.ledger import (
     DROPS,
     FALLBACKS,
     LATENCIES,
@@ -37,10 +38,9 @@ from alertworker.store.ledger_tables import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.names import Entity, NameStatements
+from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
 from alertworker.store.statements import insert_or
 from alertworker.store.stretches import month_of
-from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"

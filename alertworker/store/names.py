@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import delete, func, select, tuple_
 
 from alertworker.ledger.rows import AliasKey, AliasSpan
-from alertworker.store.ledger_tables import ALIASES
+from alertworker.store.schema.ledger import ALIASES
 from alertworker.store.statements import Statements, insert_or
 
 #: How stale the end of an alias's span may be; so that a name which is seen all the time is not written all the time.

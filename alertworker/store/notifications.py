@@ -12,8 +12,8 @@ from alertworker.alerts.message import TEST_RESOLVED, Message, Step
 from alertworker.delivery.retry import TRANSIENT
 from alertworker.events.base import new_id
 from alertworker.ports import Fate
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import NOTIFICATIONS
 from alertworker.store.told import told
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
 
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
+from alertworker.store.schema.alerts import MEMBERS
+from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
+from alertworker.store.schema.publishers import PUBLISHERS
 from alertworker.store.statements import Statements, insert_or
-from alertworker.store.tables import MEMBERS, PUBLISHERS
-from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
 _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from alertworker.events.base import new_id
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.statements import Statements
-from alertworker.store.tables import NOTIFICATIONS
 
 #: Its turn: after all that nobody has yet.
 REST: Final = 2

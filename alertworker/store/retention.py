@@ -9,23 +9,13 @@ from typing import Any
 from sqlalchemy import Table, and_, delete, func, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.schema.batches import BATCHES, REDELIVERIES
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
+from alertworker.store.schema.publishers import CALLS, PUBLISHERS
 from alertworker.store.statements import Statements
-from alertworker.store.tables import (
-    ALERTS,
-    ATTACHMENTS,
-    ATTEMPTS,
-    BATCHES,
-    BUDGETS,
-    CALLS,
-    DEAD_LETTERS,
-    MEMBERS,
-    NOTIFICATIONS,
-    PARTS,
-    PUBLISHERS,
-    REDELIVERIES,
-    SILENCES,
-)
-from alertworker.store.window_tables import CAUSES, OUTAGE_CALLS, WINDOWS
 
 
 class RetentionStatements(Statements):

@@ -14,7 +14,7 @@ from alertworker.ledger.histogram import Latency
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
 from alertworker.ledger.rows import SUMS, FallbackSums, SpendSums
 from alertworker.store.database import Database
-from alertworker.store.ledger_tables import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
+from alertworker.store.schema.ledger import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
 from alertworker.store.stretches import Rows, within
 from alertworker.store.transaction import SqlTransaction
 

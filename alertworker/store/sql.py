@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 
 from alertworker.ports import LaneState
 from alertworker.store.lanes import LaneStore
+from alertworker.store.schema.batches import REDELIVERIES
+from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from alertworker.store.statements import insert_or
-from alertworker.store.tables import LANES, NOTIFICATIONS, REDELIVERIES
 from alertworker.store.transaction import SqlTransaction
 
 

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from alertworker.events.base import new_id
-from alertworker.store.tables import COUNTERS, DEAD_LETTERS, NAME
+from alertworker.store.schema.base import NAME
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.delivery import DEAD_LETTERS
 
 #: The largest piece of a payload that a dead letter keeps, in bytes.
 _MAX_PAYLOAD: Final = 16 * 1024 * 1024

@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SUMS
-from alertworker.store.ledger_tables import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
+from alertworker.store.schema.ledger import LEDGER_START, MONTHLY, SPEND, SPEND_MONTHS
 
 _ONE_DAY: Final = timedelta(days=1)
 #: The end of the last month that can be told by the day after it: no date follows the December behind it.

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, FromClause, and_, not_, select, update
 from alertworker.alerts.compose import passed
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery.retry import SHADOWED
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.statements import Statements
-from alertworker.store.tables import NOTIFICATIONS
 
 _LOST: Final = ("dead", "dropped")
 

@@ -15,10 +15,10 @@ from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.ledger.cardinality import OTHER
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import MAX_PART
-from alertworker.store.ledger_tables import SPEND
 from alertworker.store.names import NameStatements
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.ledger import SPEND
 from alertworker.store.stretches import Rows
-from alertworker.store.tables import ALERTS
 
 _TEAM, _ENTITY, _PART = SPEND.c.team_id, SPEND.c.entity, SPEND.c.part
 #: Who is behind an entity's spend: what they are, the dimension to look in, and the columns of the entity and of them.

@@ -14,7 +14,8 @@ from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.ports import Due
 from alertworker.store.database import Database
 from alertworker.store.rest import REST
-from alertworker.store.tables import ATTACHMENTS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ATTACHMENTS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 
 #: The order of a lane, as its index has it.

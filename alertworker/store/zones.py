@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from alertworker.ledger.time_zone import ZoneChange
-from alertworker.store.ledger_tables import ZONES
+from alertworker.store.schema.ledger import ZONES
 from alertworker.store.statements import Statements, insert_or
 
 

@@ -25,7 +25,7 @@ from alertworker.events.batch import seal
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import BatchMessage, Runtime, deliver
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import MONTHLY, SPEND, SPEND_MONTHS, SPEND_SIZES
+from alertworker.store.schema.ledger import MONTHLY, SPEND, SPEND_MONTHS, SPEND_SIZES
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_id": "search", "key_alias": "app"}

@@ -23,7 +23,10 @@ from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ALERTS, BUDGETS, COUNTERS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000

@@ -16,7 +16,7 @@ from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
 
 EXCEPTIONS = ("outbox", AlertType.LLM_EXCEPTIONS)

@@ -20,7 +20,9 @@ from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ALERTS, ATTEMPTS, COUNTERS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, rows, run_until_quiet
 
 

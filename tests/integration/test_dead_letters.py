@@ -14,7 +14,8 @@ from alertworker.errors import LineUnavailable
 from alertworker.events.batch import readable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import Desk, LetterFilter, SqlStore
-from alertworker.store.tables import BATCHES, NOTIFICATIONS
+from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
 
 BAD = b'{"type": "llm.request.failed", "call_id": 5}'

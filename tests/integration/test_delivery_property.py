@@ -31,7 +31,8 @@ from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
-from alertworker.store.tables import ALERTS, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, announced, answered, batch, failed, rows
 
 MODELS = st.sampled_from([f"m{number}" for number in range(14)])

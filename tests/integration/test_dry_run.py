@@ -14,7 +14,7 @@ from alertworker.pipeline import Runtime, dry_run, ingest
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import METADATA
+from alertworker.store.schema.base import METADATA
 from tests.integration.line import NOW, Outbox, announced, batch, failed, rows, run_until_quiet
 
 

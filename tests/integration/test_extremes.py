@@ -12,8 +12,8 @@ import pytest
 from alertworker.events.base import MAX_COST, MAX_MOMENT, MIN_MOMENT
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import LATENCIES, SPEND, SPEND_MONTHS
-from alertworker.store.tables import DEAD_LETTERS
+from alertworker.store.schema.delivery import DEAD_LETTERS
+from alertworker.store.schema.ledger import LATENCIES, SPEND, SPEND_MONTHS
 from tests.integration.line import NOW, rows
 
 

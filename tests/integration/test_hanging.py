@@ -8,7 +8,7 @@ from alertworker.alerts.message import Step
 from alertworker.events import RequestAnnounced, RequestSucceeded
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
-from alertworker.store.tables import COUNTERS
+from alertworker.store.schema.batches import COUNTERS
 from tests.integration.line import FACTS, NOW, Outbox, batch, rows, run_until_quiet
 
 

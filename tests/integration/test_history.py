@@ -19,7 +19,7 @@ from alertworker.ledger.reader import Days
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
 from alertworker.store.history import History
-from alertworker.store.ledger_tables import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
+from alertworker.store.schema.ledger import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
 

@@ -24,7 +24,7 @@ from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
 from alertworker.store import SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
 from alertworker.store.history import History, Page
-from alertworker.store.ledger_tables import SPEND
+from alertworker.store.schema.ledger import SPEND
 from tests.integration.line import rows
 from tests.integration.litellm_tables import add_daily, make_tables
 from tests.integration.test_history import importing

@@ -23,7 +23,7 @@ from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
 from alertworker.routing.router import Route
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
+from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
 from tests.integration.line import (
     NOW,
     Outbox,

@@ -20,7 +20,7 @@ from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import Desk, SqlSpendBook, SqlStore
-from alertworker.store.ledger_tables import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
+from alertworker.store.schema.ledger import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
 from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, failed, rows
 
 TODAY = NOW.date()

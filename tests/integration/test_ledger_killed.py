@@ -17,8 +17,10 @@ from alertworker.folding import fold
 from alertworker.money import dollars_from_nanos
 from alertworker.pipeline import ingest
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import LATENCIES, OUTCOMES, SPEND
-from alertworker.store.tables import ALERTS, BATCHES, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import NOTIFICATIONS
+from alertworker.store.schema.ledger import LATENCIES, OUTCOMES, SPEND
 from tests.integration import ledger_worker
 from tests.integration.ledger_worker import AFTER_COMMIT, BEFORE_COMMIT, PROCESSES
 from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, rows

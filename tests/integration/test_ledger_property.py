@@ -25,8 +25,11 @@ from alertworker.events import (
 from alertworker.ledger.rows import SpendSums
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
-from alertworker.store.ledger_tables import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
-from alertworker.store.tables import ALERTS, BUDGETS, METADATA, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.base import METADATA
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import NOTIFICATIONS
+from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.line import NOW, assert_books_agree, batch, booked, rows
 
 DOLLAR = 10**9

@@ -17,7 +17,8 @@ from alertworker.routing.router import Route
 from alertworker.routing.silences import Silence
 from alertworker.routing.time_intervals import TimeInterval
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import ALERTS, COUNTERS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 

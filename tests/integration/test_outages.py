@@ -26,7 +26,9 @@ from alertworker.events import (
 )
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
-from alertworker.store.tables import ALERTS, COUNTERS, MEMBERS, NOTIFICATIONS
+from alertworker.store.schema.alerts import ALERTS, MEMBERS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
 
 START = NOW.replace(second=10)

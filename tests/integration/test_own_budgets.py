@@ -17,8 +17,8 @@ from alertworker.budgets.configured import Kept, OwnBudget
 from alertworker.ledger.postings import Ledger
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
-from alertworker.store.tables import BUDGETS as STANDINGS
-from alertworker.store.tables import NOTIFICATIONS
+from alertworker.store.schema.budgets import BUDGETS as STANDINGS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, answered, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000

@@ -19,7 +19,7 @@ from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Transaction
 from alertworker.store import SqlStore
-from alertworker.store.tables import LANES, NOTIFICATIONS
+from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows
 
 #: https://discord.com/developers/docs/topics/rate-limits: a webhook's bucket, as its headers show it today.

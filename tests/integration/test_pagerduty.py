@@ -21,7 +21,7 @@ from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
-from alertworker.store.tables import NOTIFICATIONS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.kinds import Sent
 from tests.contract.rules import RULES
 from tests.integration.line import FACTS, NOW, batch, failed, rows

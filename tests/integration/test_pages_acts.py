@@ -11,7 +11,7 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import NOTIFICATIONS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 

@@ -24,9 +24,11 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
 from alertworker.store import Desk, LetterFilter, SqlStore
-from alertworker.store.ledger_tables import SPEND
-from alertworker.store.tables import ALERTS, COUNTERS, NOTIFICATIONS
-from alertworker.store.window_tables import WINDOWS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.delivery import NOTIFICATIONS
+from alertworker.store.schema.ledger import SPEND
+from alertworker.store.schema.outages import WINDOWS
 from tests.integration.line import (
     NOW,
     Outbox,

@@ -16,7 +16,7 @@ from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.channel_tests import try_channels
 from alertworker.pipeline.notify import claim
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import LANES, NOTIFICATIONS
+from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows
 
 

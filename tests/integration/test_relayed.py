@@ -20,7 +20,8 @@ from alertworker.events import (
 )
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
-from alertworker.store.tables import ALERTS, COUNTERS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
 from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
 
 _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}

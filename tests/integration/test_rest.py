@@ -11,7 +11,7 @@ from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import LANES, NOTIFICATIONS
+from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 

@@ -15,19 +15,11 @@ from alertworker.pipeline import Runtime, ingest, retention, sweep
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import Desk, SqlStore
-from alertworker.store.tables import (
-    ALERTS,
-    ATTEMPTS,
-    BATCHES,
-    BUDGETS,
-    DEAD_LETTERS,
-    MEMBERS,
-    NOTIFICATIONS,
-    PARTS,
-    PUBLISHERS,
-    REDELIVERIES,
-    SILENCES,
-)
+from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.schema.batches import BATCHES, REDELIVERIES
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.publishers import PUBLISHERS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 RECORDS = (ALERTS, ATTEMPTS, DEAD_LETTERS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES)

@@ -7,7 +7,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import inspect
 
 from alertworker.store import SqlStore
-from alertworker.store.tables import METADATA
+from alertworker.store.schema import METADATA
 
 
 def test_the_migrations_make_the_tables_that_the_code_has(store: SqlStore) -> None:

@@ -15,7 +15,7 @@ from alertworker.ledger.postings import Caller, Ledger
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.store import SqlSpendBook, SqlStore
-from alertworker.store.ledger_tables import SPEND, SPEND_MONTHS
+from alertworker.store.schema.ledger import SPEND, SPEND_MONTHS
 from alertworker.store.stretches import months_and_days
 from tests.integration.line import rows
 

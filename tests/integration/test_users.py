@@ -12,7 +12,7 @@ from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.events import RequestSucceeded
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
-from alertworker.store.tables import NOTIFICATIONS
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000

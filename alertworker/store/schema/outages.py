@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
-from alertworker.store.tables import METADATA, NAME
+from alertworker.store.schema.base import METADATA, NAME
 
 #: Attempts on each deployment per bucket of event time; ``bucket`` is the epoch second at which it begins.
 WINDOWS = Table(

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
 from alertworker.ledger.rows import SUMS
-from alertworker.store.tables import METADATA, NAME, UtcDateTime
+from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
 
 def _sums() -> list[Column[int]]:

@@ -1,0 +1,11 @@
+"""The tables: all state that a decision rests on. Times are UTC; money is integer nano-dollars."""
+
+from __future__ import annotations
+
+from alertworker.store.schema import alerts, batches, budgets, delivery, ledger, outages, publishers
+from alertworker.store.schema.base import METADATA
+
+#: `METADATA` knows a table only once the module that defines it is imported.
+_MODULES = (alerts, batches, budgets, delivery, ledger, outages, publishers)
+
+__all__ = ["METADATA"]

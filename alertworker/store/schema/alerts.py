@@ -1,0 +1,93 @@
+"""Alerts with what belongs to them, and silences."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table, Text
+
+from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
+
+#: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
+#: that its unique constraint allows one open generation, on every database.
+ALERTS = Table(
+    "alerts",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("fingerprint", String(32), nullable=False, index=True),
+    Column("open_fingerprint", String(32), unique=True),
+    Column("type", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("headline", Text, nullable=False),
+    Column("labels", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("metadata", JSON, nullable=False),
+    #: A budget's, as they were when it last spoke.
+    Column("figures", JSON),
+    #: A report's.
+    Column("tables", JSON),
+    Column("chart", JSON),
+    Column("count", BigInteger, nullable=False),
+    Column("told", BigInteger, nullable=False),
+    #: When that was.
+    Column("told_at", UtcDateTime),
+    Column("summaries", Integer, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
+    Column("next_summary_at", UtcDateTime, nullable=False, index=True),
+    #: When to remind of an open condition; NULL once somebody has acknowledged it.
+    Column("repeat_at", UtcDateTime),
+    #: What mutes it ("silence <id>", "alert <id>", "time"), while it is muted and nobody was told.
+    Column("muted_by", NAME),
+    #: Channels that were mute at that hour when others were told of the condition, and are still to be told.
+    Column("owed", JSON(none_as_null=True)),
+    #: As ``muted_by``, or "no route", for the latest of its messages that reached nobody; kept, unlike ``muted_by``.
+    Column("withheld_by", NAME),
+    Column("acked_at", UtcDateTime),
+    Column("acked_by", NAME),
+    Column("ack_note", Text),
+    Column("closed_at", UtcDateTime, index=True),
+)
+
+#: A person's orders to mute matching alerts until a time; ``matchers`` are in their written form.
+SILENCES = Table(
+    "silences",
+    METADATA,
+    Column("id", String(36), primary_key=True),
+    Column("matchers", JSON, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False, index=True),
+    Column("author", NAME, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+#: Occurrences of an alert by name, in the order they came; at most a few are kept per message.
+MEMBERS = Table(
+    "alert_members",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("position", BigInteger, primary_key=True),
+    Column("member", Text, nullable=False),
+)
+
+#: How an alert's occurrences divide among teams, and how many of them were told.
+PARTS = Table(
+    "alert_parts",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("part", NAME, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("told", BigInteger, nullable=False),
+)
+
+#: Files that go with an alert's messages, so that no message has to carry them.
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    Column("alert_id", String(36), primary_key=True),
+    Column("name", NAME, primary_key=True),
+    Column("media_type", String(64), nullable=False),
+    Column("content", Text, nullable=False),
+)
