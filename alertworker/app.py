@@ -18,10 +18,10 @@ from alertworker.channels import build_channel, build_owner_mail, http
 from alertworker.channels.guard import Allowed
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url
+from alertworker.imports.progress import History
 from alertworker.pipeline import Reporter, Runtime, StoreWatchdog
 from alertworker.settings import Settings, load_settings
-from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore, make_engine
-from alertworker.store.history import History
+from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.migrations import is_made, upgrade
 from alertworker.store.outage_marker import FileOutageMarker
 
@@ -50,25 +50,25 @@ def build_broker() -> CeleryBroker:
     return CeleryBroker(celery)
 
 
-def build_gauges(settings: Settings) -> Gauges:
+def build_health_store(settings: Settings) -> HealthStore:
     """Give the store as health and metrics see it."""
-    return Gauges(build_engine(settings))
+    return HealthStore(build_engine(settings))
 
 
-def build_desk() -> Desk:
+def build_admin_store() -> AdminStore:
     """Give the store as the command line sees it."""
-    return Desk(build_engine(load_settings()))
+    return AdminStore(build_engine(load_settings()))
 
 
 def build_doctor(settings: Settings) -> Doctor:
     """Give what says how the line is."""
     engine = build_engine(settings)
-    return Doctor(settings, build_broker().ask, Gauges(engine), SqlStore(engine), Desk(engine))
+    return Doctor(settings, build_broker().ask, HealthStore(engine), SqlStore(engine), AdminStore(engine))
 
 
-def build_spend_book() -> SqlSpendBook:
+def build_ledger_reader() -> SqlLedgerReader:
     """Give what answers questions about spend."""
-    return SqlSpendBook(build_engine(load_settings()))
+    return SqlLedgerReader(build_engine(load_settings()))
 
 
 def build_history() -> History:
@@ -110,7 +110,7 @@ def get_reporter() -> Reporter:
     """Give what sends this process's reports."""
     settings, runtime = load_settings(), get_runtime()
     patience = settings.alerting_args.report_check_interval
-    return Reporter(runtime, build_spend_book(), settings.calendar(), settings.reports.teams, patience)
+    return Reporter(runtime, build_ledger_reader(), settings.calendar(), settings.reports.teams, patience)
 
 
 def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:

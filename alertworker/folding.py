@@ -31,7 +31,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
-from alertworker.ledger.postings import Ledger
+from alertworker.ledger.postings import Postings
 from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
 from alertworker.outages.windows import bucket_of, cause, targets_of
 
@@ -51,7 +51,7 @@ class DropKey(NamedTuple):
 class Fold:
     """What one batch comes down to."""
 
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Postings = field(default_factory=Postings)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
     calls: dict[CallKey, CallSums] = field(default_factory=dict)

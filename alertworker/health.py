@@ -14,7 +14,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
-from alertworker.store import Desk, Gauges, Readings
+from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.text.format import spell, spell_moment
 
 #: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
@@ -69,9 +69,9 @@ class Doctor:
 
     settings: Settings
     ask_broker: Callable[[], None]
-    gauges: Gauges
+    gauges: HealthStore
     store: Store
-    desk: Desk
+    desk: AdminStore
 
     def examine(self, *, now: datetime) -> HealthReport:
         """Look at everything."""
@@ -109,7 +109,7 @@ class Doctor:
         return dropped
 
 
-def _counters(readings: Readings, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _counters(readings: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
     counters: dict[str, dict[str, int]] = {}
     for (name, reason), value in readings.counters.items():
         counters.setdefault(name, {})[reason] = value
@@ -118,7 +118,7 @@ def _counters(readings: Readings, dropped: Mapping[str, int]) -> dict[str, dict[
     return counters
 
 
-def _line(readings: Readings) -> Check:
+def _line(readings: HealthSnapshot) -> Check:
     """Judge by the canary, which goes the way of every event."""
     lag = readings.canary_seconds
     if lag is None:
@@ -129,20 +129,20 @@ def _line(readings: Readings) -> Check:
     return Check("line", State.OK, f"flows; the last canary came round {age} ago")
 
 
-def _publishers(readings: Readings) -> Check:
+def _publishers(readings: HealthSnapshot) -> Check:
     states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
     text = f"{states}; {readings.backlog} events not handed over yet"
     troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
 
-def _alerts(readings: Readings) -> Check:
+def _alerts(readings: HealthSnapshot) -> Check:
     opened = {kind: count for (kind, state), count in readings.alerts.items() if state == "open"}
     named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
     return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 
-def _letters(readings: Readings) -> Check:
+def _letters(readings: HealthSnapshot) -> Check:
     named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
     if not named:
         return Check("dead letters", State.OK, "none")

@@ -28,7 +28,7 @@ from alertworker.folding import fold
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore
-from alertworker.store.ledger import LedgerStatements
+from alertworker.store.ledger.postings import LedgerStatements
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from bench.worker_cost import make_events

@@ -24,7 +24,7 @@ from alertworker.events import RequestSucceeded
 from alertworker.folding import fold
 from alertworker.ledger.reader import Days
 from alertworker.reports import REPORTS, Calendar, ReportKind, containing
-from alertworker.store import SqlSpendBook, SqlStore, make_engine
+from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from bench import book_writes
 
@@ -124,7 +124,7 @@ def _reports(engine: Engine) -> tuple[float, float, dict[str, str]]:
         connection.execute(text(_MONTHS.format(month=month)))
     if not sqlite:
         vacuum(engine)
-    book, calendar = SqlSpendBook(engine), Calendar(ZoneInfo("UTC"), every_days=30)
+    book, calendar = SqlLedgerReader(engine), Calendar(ZoneInfo("UTC"), every_days=30)
 
     def built(kind: ReportKind) -> float:
         spec = REPORTS[kind]

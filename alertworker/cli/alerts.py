@@ -41,9 +41,9 @@ def list_(
     since: datetime | None = None,
 ) -> None:
     """List alerts, newest first."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    found = build_desk().alerts(open_only=open_only, muted_only=muted_only, kind=kind, since=since, limit=limit)
+    found = build_admin_store().alerts(open_only=open_only, muted_only=muted_only, kind=kind, since=since, limit=limit)
     rows = [
         {
             "id": row.id,
@@ -67,9 +67,9 @@ def show(alert_id: str) -> None:
 
     ``history`` are the other times the same alert was open, the newest first.
     """
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    desk = build_desk()
+    desk = build_admin_store()
     row = desk.alert(alert_id)
     if row is None:
         raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` names them")
@@ -94,9 +94,9 @@ def show(alert_id: str) -> None:
 @click.option("--note", default="", help="Why, or what is being done.")
 def ack(alert_id: str, by: str, note: str) -> None:
     """Acknowledge an open alert: no more reminders."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    if not build_desk().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
+    if not build_admin_store().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
         raise AlertWorkerError(f"there is no open alert {alert_id}; `alertworker alerts list --open` names them")
     click.echo(f"acknowledged by {by}")
 

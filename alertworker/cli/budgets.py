@@ -17,13 +17,13 @@ from alertworker.text.format import spell_moment
 @AS_JSON
 def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List budgets, the fullest first."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
     from alertworker.budgets.alert import name, share, spend_text
     from alertworker.settings import load_settings
 
     zone = ZoneInfo(load_settings().time_zone)
     rows: list[tuple[float, dict[str, object]]] = []
-    for key, standing in build_desk().budgets():
+    for key, standing in build_admin_store().budgets():
         reading = standing.reading
         row: dict[str, object] = {
             "budget": str(key.scope),

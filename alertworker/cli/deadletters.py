@@ -15,7 +15,7 @@ from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:
     from alertworker.ports import DeadLetter
-    from alertworker.store import Desk
+    from alertworker.store import AdminStore
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 #: How many letters one command replays or discards at the most.
@@ -47,11 +47,11 @@ def deadletters() -> None:
 @AS_JSON
 def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
     from alertworker.store import LetterFilter
 
     names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
-    found = build_desk().dead_letters(LetterFilter(**filters), limit=limit)
+    found = build_admin_store().dead_letters(LetterFilter(**filters), limit=limit)
     rows = [{name: getattr(row, name) for name in names} for row in found]
     show_rows(rows, text="reason", as_json=as_json, empty="No dead letters.")
 
@@ -61,9 +61,9 @@ def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - 
 @click.option("--payload", is_flag=True, help="Only what it holds, as it came: an event can be mended and published.")
 def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Print one dead letter as JSON: its facts, its reason, what it holds, and every attempt to send it."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    desk = build_desk()
+    desk = build_admin_store()
     letter = desk.dead_letter(letter_id)
     if letter is None:
         raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` names them")
@@ -73,7 +73,7 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     show_whole(_facts(letter, desk))
 
 
-def _facts(letter: DeadLetter, desk: Desk) -> dict[str, Any]:
+def _facts(letter: DeadLetter, desk: AdminStore) -> dict[str, Any]:
     from alertworker.events.batch import readable
 
     facts: dict[str, Any] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
@@ -95,9 +95,9 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
     Notifications and batches keep their ids; each is applied, or sent, once, however often this is repeated.
     """
     from alertworker import pipeline
-    from alertworker.app import build_broker, build_desk
+    from alertworker.app import build_admin_store, build_broker
 
-    desk, line, now = build_desk(), build_broker(), datetime.now(UTC)
+    desk, line, now = build_admin_store(), build_broker(), datetime.now(UTC)
     _each(desk, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, desk, line, now=now), "replayed")
 
 
@@ -106,14 +106,14 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
 @_filters
 def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
     """Throw these dead letters away, or all that the filters name."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    desk = build_desk()
+    desk = build_admin_store()
     _each(desk, letter_ids, filters, desk.discard, "discarded")
 
 
 def _each(
-    desk: Desk, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
+    desk: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
 ) -> None:
     """Do it with each; those that were not there, or could not be done, are named at the end."""
     from alertworker.store import LetterFilter

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from alertworker.errors import AlertWorkerError
+from alertworker.imports.progress import Left, Page
+from alertworker.imports.progress import Progress as Begun
 from alertworker.ledger.reader import Days
 from alertworker.money import dollars_from_nanos
-from alertworker.store.history import Left, Page
-from alertworker.store.history import Progress as Begun
-from alertworker.store.stretches import month_of
+from alertworker.store.ledger.months import month_of
 from alertworker.text.sanitize import one_line
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
@@ -89,7 +89,7 @@ def import_(
 
 def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:
     """Refuse a cut-over that LiteLLM's books have not reached for sure: what they get later would never be read."""
-    from alertworker.store.history_litellm import LAG
+    from alertworker.imports.litellm_logs import LAG
 
     if until is not None and until > now - LAG:
         minutes = LAG // timedelta(minutes=1)
@@ -141,15 +141,16 @@ class _Books(Protocol):
 
 def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _Books:
     """Give what is imported from a file, or from the database at an address."""
-    from alertworker.store import history_daily, history_files, history_litellm, make_engine
+    from alertworker.imports import files, litellm_daily, litellm_logs
+    from alertworker.store import make_engine
 
     if isinstance(place, Path):
-        return history_files.SpendFile(place, begun.until.astimezone(zone).date())
+        return files.SpendFile(place, begun.until.astimezone(zone).date())
     engine = make_engine(place)
     if daily:
         first = begun.since.date() if begun.since else None
-        return history_daily.DailySpend(engine, first, begun.until.date())
-    return history_litellm.SpendLogs(engine, zone, begun.since, begun.until)
+        return litellm_daily.DailySpend(engine, first, begun.until.date())
+    return litellm_logs.SpendLogs(engine, zone, begun.since, begun.until)
 
 
 def _show(name: str, total: int, pages: Iterable[Page]) -> int:
@@ -180,17 +181,17 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
 
     LiteLLM cuts days in UTC, by the start of a call; the ledger in the configured zone, by its end.
     """
-    from alertworker.app import build_spend_book
+    from alertworker.app import build_ledger_reader
+    from alertworker.imports.litellm_logs import daily
     from alertworker.settings import load_settings
     from alertworker.store import make_engine
-    from alertworker.store.history_litellm import daily
 
     if url is None:
         raise click.UsageError("give --litellm-database-url")
     days = Days(since.date(), until.date())
     theirs = daily(make_engine(url), dimension, days)
     ours: dict[tuple[str, str], tuple[int, int]] = {}
-    book = build_spend_book()
+    book = build_ledger_reader()
     for number in range((days.last - days.first).days + 1):
         day = days.first + timedelta(days=number)
         for row in book.totals("team" if dimension == "total" else dimension, Days(day, day)):

@@ -41,9 +41,11 @@ def list_(
     since: datetime | None = None,
 ) -> None:
     """List notifications, newest first. One that is merged is told by the one that it names."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    found = build_desk().notifications(alert_id=alert_id, channel=channel, status=status, since=since, limit=limit)
+    found = build_admin_store().notifications(
+        alert_id=alert_id, channel=channel, status=status, since=since, limit=limit
+    )
     rows = [
         {
             "id": row.id,
@@ -64,9 +66,9 @@ def list_(
 @click.argument("notification_id")
 def show(notification_id: str) -> None:
     """Print one notification as JSON: its message, the body that was sent, every attempt, and what it tells besides."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    desk = build_desk()
+    desk = build_admin_store()
     row = desk.notification(notification_id)
     if row is None:
         raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` names them")

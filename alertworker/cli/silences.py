@@ -40,7 +40,7 @@ def add(
 
     A condition that still holds when the silence ends is told then.
     """
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
     from alertworker.events.base import new_id
 
     now = datetime.now(UTC)
@@ -49,7 +49,7 @@ def add(
     silence = Silence(str(new_id()), tuple(parse(text) for text in matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(f"the silence would end at {ends_at.isoformat()}, before it begins; give a later end")
-    build_desk().add_silence(silence, now=now)
+    build_admin_store().add_silence(silence, now=now)
     click.echo(f"{silence.id} until {spell_moment(ends_at)}")
 
 
@@ -58,9 +58,9 @@ def add(
 @AS_JSON
 def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """List silences, and how many open alerts each of them matches."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    now, desk = datetime.now(UTC), build_desk()
+    now, desk = datetime.now(UTC), build_admin_store()
     labels = [alert.labels | {"alert_type": alert.type, "severity": alert.severity} for alert in desk.open_alerts()]
     rows = [
         {
@@ -81,8 +81,8 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
 @click.argument("silence_id")
 def expire(silence_id: str) -> None:
     """End a silence now."""
-    from alertworker.app import build_desk
+    from alertworker.app import build_admin_store
 
-    if not build_desk().expire_silence(silence_id, now=datetime.now(UTC)):
+    if not build_admin_store().expire_silence(silence_id, now=datetime.now(UTC)):
         raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` names them")
     click.echo("ended")

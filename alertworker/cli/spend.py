@@ -50,7 +50,7 @@ def spend(
     """Print what was spent, highest first, beside the days before. Days are those of the configured time zone."""
     if ctx.invoked_subcommand is not None:
         return
-    from alertworker.app import build_desk, build_spend_book
+    from alertworker.app import build_admin_store, build_ledger_reader
     from alertworker.settings import load_settings
 
     today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
@@ -59,7 +59,7 @@ def spend(
         before = _before(days)
     except OverflowError:
         raise click.UsageError("the calendar has no days before these; give a later --since or --until") from None
-    book = build_spend_book()
+    book = build_ledger_reader()
     rows = book.totals(dimension, days, before=before, team_id=team_id, limit=limit)
     if form == "json":
         for row in rows:
@@ -70,7 +70,7 @@ def spend(
         writer.writerows(_plain(row) for row in rows)
     else:
         _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
-    change = build_desk().ledger_zone()[1]
+    change = build_admin_store().ledger_zone()[1]
     if change is not None and before.first <= change.at.date() <= days.last:
         click.echo(f"Note: {change}.", err=True)
 

@@ -49,7 +49,7 @@ class Caller(NamedTuple):
 
 
 @dataclass(slots=True)
-class Ledger:
+class Postings:
     """What a batch adds to the books."""
 
     callers: dict[Caller, SpendSums] = field(default_factory=dict)

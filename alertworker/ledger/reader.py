@@ -53,7 +53,7 @@ class Days:
     last: date
 
 
-class SpendBook(Protocol):
+class LedgerReader(Protocol):
     """What the ledger answers. Days are those of the configured zone; every method raises `StoreUnavailable`."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:

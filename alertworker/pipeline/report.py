@@ -13,7 +13,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.budgets.alert import name, share
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import Standing
-from alertworker.ledger.reader import SpendBook
+from alertworker.ledger.reader import LedgerReader
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
@@ -31,7 +31,7 @@ class Reporter:
     """Makes and sends reports. ``teams`` also get one of their own; ``patience`` seconds late is not late."""
 
     runtime: Runtime
-    book: SpendBook
+    book: LedgerReader
     calendar: Calendar
     teams: tuple[str, ...] = ()
     patience: float = 3_600.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alertworker.ledger.reader import SpendBook
+from alertworker.ledger.reader import LedgerReader
 from alertworker.reports import periods
 from alertworker.reports.deployments import daily
 from alertworker.reports.fallbacks import fallbacks
@@ -18,7 +18,7 @@ from alertworker.reports.spend import monthly, spend
 __all__ = ["REPORTS", "Calendar", "Period", "Report", "ReportKind", "ReportSpec", "containing", "due", "late_note"]
 
 #: Gives a report of a period, for one team where one is named; ``None`` where there is nothing to say.
-Build = Callable[[SpendBook, Period, str, str | None], Report | None]
+Build = Callable[[LedgerReader, Period, str, str | None], Report | None]
 
 
 @dataclass(frozen=True, slots=True)

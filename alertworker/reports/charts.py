@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from alertworker.alerts.tables import Chart, Series
-from alertworker.ledger.reader import SpendBook, SpendRow
+from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.reports.periods import Period
 
 #: How many teams have a colour of their own.
@@ -16,7 +16,7 @@ _TEAMS: Final = 5
 _FEWEST_DAYS, _MOST_DAYS = 2, 62
 
 
-def chart_of(book: SpendBook, period: Period, teams: Sequence[SpendRow], *, team_id: str | None) -> Chart | None:
+def chart_of(book: LedgerReader, period: Period, teams: Sequence[SpendRow], *, team_id: str | None) -> Chart | None:
     """Give the chart of a period, of all or of one team; ``None`` where there is nothing to see."""
     count = (period.days.last - period.days.first).days + 1
     if not _FEWEST_DAYS <= count <= _MOST_DAYS:

@@ -8,7 +8,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import Column, Unit
-from alertworker.ledger.reader import DeploymentDays, SpendBook
+from alertworker.ledger.reader import DeploymentDays, LedgerReader
 from alertworker.reports.model import Report, ReportKind, Section, short
 from alertworker.reports.periods import Period
 from alertworker.reports.spend import report
@@ -25,7 +25,7 @@ _CALLS: Final = Column(name="Calls", unit=Unit.COUNT)
 _ATTEMPTS: Final = Column(name="Attempts", unit=Unit.COUNT)
 
 
-def daily(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def daily(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Give the daily report; ``None`` where nothing was called, that day or the one before."""
     spent = report(ReportKind.DAILY, "Daily report", book, period, zone, team_id)
     if spent is None:

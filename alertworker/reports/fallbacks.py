@@ -7,7 +7,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS, Column, Table, Unit
-from alertworker.ledger.reader import SpendBook
+from alertworker.ledger.reader import LedgerReader
 from alertworker.ledger.rows import FallbackSums, SpendSums
 from alertworker.reports.model import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.periods import Period
@@ -25,7 +25,7 @@ _COLUMNS: Final = (
 )
 
 
-def fallbacks(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def fallbacks(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Give the report of a week; ``None`` where no call went to a fallback. It is never of one team."""
     del team_id
     pairs = book.fallbacks(period.days)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.ledger.reader import SpendBook, SpendRow
+from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.ledger.rows import SpendSums
 from alertworker.money import spell_dollars
 from alertworker.reports.charts import chart_of
@@ -19,18 +19,18 @@ _TABLES: Final = ("team", "tag")
 _TABLES_OF_TEAM: Final = ("key", "model", "tag")
 
 
-def spend(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def spend(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Give the spend report, of all or of one team; ``None`` where nothing was called, now or before."""
     return report(ReportKind.SPEND, "Spend", book, period, zone, team_id)
 
 
-def monthly(book: SpendBook, period: Period, zone: str, team_id: str | None = None) -> Report | None:
+def monthly(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
     """Give the report of a month that has ended."""
     return report(ReportKind.MONTHLY, "Monthly spend", book, period, zone, team_id)
 
 
 def report(
-    kind: ReportKind, what: str, book: SpendBook, period: Period, zone: str, team_id: str | None
+    kind: ReportKind, what: str, book: LedgerReader, period: Period, zone: str, team_id: str | None
 ) -> Report | None:
     """Put a spend report together."""
     total, before = book.total(period.days, team_id=team_id), book.total(period.before, team_id=team_id)
@@ -95,6 +95,6 @@ def _exact(sums: SpendSums) -> str:
     return exact
 
 
-def _team(book: SpendBook, team_id: str, period: Period) -> str:
+def _team(book: LedgerReader, team_id: str, period: Period) -> str:
     rows = book.totals("team", period.days, before=period.before, team_id=team_id, limit=1)
     return next((row.alias for row in rows if row.alias), team_id)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from alertworker.store.alert_lists import AlertFilter
-from alertworker.store.dead_letters import LetterFilter
-from alertworker.store.desk import Desk
+from alertworker.store.admin import AdminStore
+from alertworker.store.alert_search import AlertFilter
+from alertworker.store.delivery.dead_letters import LetterFilter
 from alertworker.store.engine import make_engine
-from alertworker.store.gauges import Gauges, Readings
-from alertworker.store.spend import SqlSpendBook
-from alertworker.store.sql import SqlStore
+from alertworker.store.health import HealthSnapshot, HealthStore
+from alertworker.store.ledger.reader import SqlLedgerReader
+from alertworker.store.sql_store import SqlStore
 
 __all__ = [
+    "AdminStore",
     "AlertFilter",
-    "Desk",
-    "Gauges",
+    "HealthSnapshot",
+    "HealthStore",
     "LetterFilter",
-    "Readings",
-    "SqlSpendBook",
+    "SqlLedgerReader",
     "SqlStore",
     "make_engine",
 ]

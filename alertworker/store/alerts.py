@@ -18,9 +18,8 @@ from alertworker.routing.inhibitions import OpenCondition
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
-from alertworker.store.schema.delivery import LANES
 from alertworker.store.schema.publishers import CALLS
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 
 class AlertStatements(Statements):
@@ -164,16 +163,6 @@ class AlertStatements(Statements):
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
-    def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Note that a channel's trouble is announced; false when it was before."""
-        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
-        return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
-
-    def mark_well(self, channel: str) -> bool:
-        """Note that a channel's trouble is over; false when none was announced."""
-        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
-        return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
-
     def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record up to which count the alert was told, and when to look at it again."""
         self._told(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
@@ -214,6 +203,16 @@ class AlertStatements(Statements):
             outcomes={found.outcome: found.calls for found in calls if found.outcome is not None},
             ended_at=max((found.ended_at for found in calls if found.ended_at is not None), default=None),
         )
+
+    def count_members(self, alert_id: str) -> int:
+        """Give how many of an alert's occurrences are kept by name."""
+        statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
+        return self.connection.execute(statement).scalar_one()
+
+    def was_raised(self, fingerprint: str) -> bool:
+        """Tell whether an alert was ever raised, open or closed."""
+        statement = select(ALERTS.c.id).where(ALERTS.c.fingerprint == fingerprint).limit(1)
+        return self.connection.execute(statement).first() is not None
 
 
 def read_silence(row: Any) -> Silence:

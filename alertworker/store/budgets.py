@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, delete, select, tuple_, update
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Standing
 from alertworker.store.schema.budgets import BUDGETS
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
 #: What a row says of a budget that nobody has judged yet: the insert that locked it.

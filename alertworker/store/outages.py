@@ -8,10 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
 
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
-from alertworker.store.schema.alerts import MEMBERS
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
-from alertworker.store.schema.publishers import PUBLISHERS
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
 _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
@@ -48,11 +46,6 @@ class OutageStatements(Statements):
         if rows:
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
 
-    def count_members(self, alert_id: str) -> int:
-        """Give how many of an alert's occurrences are kept by name."""
-        statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
-        return self.connection.execute(statement).scalar_one()
-
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Give a target's buckets from one epoch second until before another."""
         causes: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -82,12 +75,6 @@ class OutageStatements(Statements):
             int(sum(row.by_retry for row in rows)),
             {row.team: int(row.lost) for row in rows if row.lost},
         )
-
-    def backlogged(self) -> bool:
-        """Tell whether a publisher that lives has events that it could not send yet."""
-        living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
-        statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
-        return self.connection.execute(statement.limit(1)).first() is not None
 
     def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
         statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)

@@ -15,7 +15,7 @@ from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
-from alertworker.store.statements import Statements
+from alertworker.store.upsert import Statements
 
 
 class RetentionStatements(Statements):

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from alertworker.store.alerts import AlertStatements
-from alertworker.store.books import BookStatements
+from alertworker.store.batches import BatchStatements
 from alertworker.store.budgets import BudgetStatements
-from alertworker.store.calls import CallStatements
-from alertworker.store.ledger import LedgerStatements
-from alertworker.store.notifications import NotificationStatements
+from alertworker.store.clock import ClockStatements
+from alertworker.store.delivery.notifications import NotificationStatements
+from alertworker.store.hanging import HangingStatements
+from alertworker.store.ledger.postings import LedgerStatements
+from alertworker.store.ledger.time_zone import TimeZoneStatements
+from alertworker.store.ledger.user_totals import UserTotalStatements
 from alertworker.store.outages import OutageStatements
+from alertworker.store.publishers import PublisherStatements
 from alertworker.store.retention import RetentionStatements
-from alertworker.store.user_spend import UserStatements
-from alertworker.store.zones import ZoneStatements
 
 
 class SqlTransaction(
-    BookStatements,
+    BatchStatements,
     RetentionStatements,
     LedgerStatements,
-    ZoneStatements,
-    CallStatements,
+    TimeZoneStatements,
+    PublisherStatements,
+    HangingStatements,
+    ClockStatements,
     OutageStatements,
     BudgetStatements,
-    UserStatements,
+    UserTotalStatements,
     AlertStatements,
     NotificationStatements,
 ):

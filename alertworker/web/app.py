@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from alertworker import pipeline
-from alertworker.app import build_broker, build_doctor, build_gauges, build_spend_book, get_runtime
+from alertworker.app import build_broker, build_doctor, build_health_store, build_ledger_reader, get_runtime
 from alertworker.pipeline import ChannelTest
 from alertworker.ports import Broker
 from alertworker.settings import Settings
@@ -52,7 +52,7 @@ def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
 
 def build_context(settings: Settings) -> Context:
     """Put together what the routes share."""
-    line, gauges = build_broker(), build_gauges(settings)
+    line, gauges = build_broker(), build_health_store(settings)
     publish, admin = settings.publish_key, settings.api_key
     return Context(
         keys=Keys(
@@ -71,7 +71,7 @@ def build_office(settings: Settings, line: Broker) -> Office:
     examiner = build_doctor(settings)
     return Office(
         desk=examiner.desk,
-        book=build_spend_book(),
+        book=build_ledger_reader(),
         line=line,
         examine=Kept(lambda now: examiner.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},

@@ -8,7 +8,7 @@ from datetime import datetime
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
-from alertworker.store import Readings
+from alertworker.store import HealthSnapshot
 
 T = TypeVar("T")
 #: For how long an answer is given again, in seconds.
@@ -38,11 +38,11 @@ class Kept(Generic[T]):
 class Look:
     """``read`` gives the store's figures, ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
 
-    def __init__(self, read: Callable[[datetime], Readings], ask_broker: Callable[[], None]) -> None:
+    def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], None]) -> None:
         self._kept = Kept(read, seconds=_FRESH)
         self.ask_broker = ask_broker
 
-    def readings(self, now: datetime) -> Readings:
+    def readings(self, now: datetime) -> HealthSnapshot:
         """Give figures that are two seconds old at the most.
 
         Raises:

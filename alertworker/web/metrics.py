@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from alertworker.store import Readings
+from alertworker.store import HealthSnapshot
 
 
 class ReadingsCollector(Collector):
     """Gives one moment's readings as metrics."""
 
-    def __init__(self, readings: Readings) -> None:
+    def __init__(self, readings: HealthSnapshot) -> None:
         self._readings = readings
 
     def collect(self) -> Iterator[Metric]:

@@ -8,17 +8,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alertworker.health import HealthReport
-from alertworker.ledger.reader import SpendBook
+from alertworker.ledger.reader import LedgerReader
 from alertworker.ports import Broker
-from alertworker.store import Desk
+from alertworker.store import AdminStore
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
     """``examine`` says how the line is, ``channels`` of which kind each channel is; times are shown in ``zone``."""
 
-    desk: Desk
-    book: SpendBook
+    desk: AdminStore
+    book: LedgerReader
     line: Broker
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]

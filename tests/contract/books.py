@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from alertworker.ledger.histogram import Latency, bucket_of
-from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
 from alertworker.ledger.rows import FallbackSums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
@@ -23,13 +23,13 @@ def latency(*milliseconds: int) -> Latency:
 
 @dataclass
 class Book:
-    """`SpendBook` over what was spent with `spend`; all else is as it was set."""
+    """`LedgerReader` over what was spent with `spend`; all else is as it was set."""
 
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     slow: list[DeploymentDays] = field(default_factory=list)
     went: dict[tuple[str, str], FallbackSums] = field(default_factory=dict)
     lost: Mapping[str, int] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=Ledger)
+    ledger: Postings = field(default_factory=Postings)
     _booked: dict[SpendKey, SpendSums] = field(default_factory=dict)
 
     def spend(

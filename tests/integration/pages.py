@@ -17,7 +17,7 @@ from alertworker.health import Doctor
 from alertworker.pipeline import ChannelTest, Runtime
 from alertworker.ports import Broker
 from alertworker.settings import Settings
-from alertworker.store import Desk, Gauges, SqlSpendBook, SqlStore
+from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore
 from alertworker.web.app import build_app
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
@@ -42,7 +42,7 @@ def context(
     store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], None] = lambda: None
 ) -> Context:
     """Put together what the application needs on this store."""
-    desk, gauges = Desk(store.engine), Gauges(store.engine)
+    desk, gauges = AdminStore(store.engine), HealthStore(store.engine)
     settings = Settings(time_zone=ZONE.key)
     examiner = Doctor(settings, ask, gauges, store, desk)
     return Context(
@@ -52,7 +52,7 @@ def context(
         try_service=no_trials,
         office=Office(
             desk=desk,
-            book=SqlSpendBook(store.engine),
+            book=SqlLedgerReader(store.engine),
             line=line,
             examine=lambda now: examiner.examine(now=now),
             channels={"outbox": "webhook"},

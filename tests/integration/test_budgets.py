@@ -22,7 +22,7 @@ from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.budgets import BUDGETS
@@ -258,7 +258,7 @@ def test_the_command_lists_the_fullest_first(
     """Whose, how much of what, how far, and when it resets; for machines in nano-dollars."""
     other = Budget(scope=BudgetScope.USER, entity_id="u1", spend_nanos=97 * DOLLAR, max_nanos=100 * DOLLAR)
     ingest(batch(spent(12.5), spent(1).model_copy(update={"budgets": (other,)})), runtime, now=NOW)
-    monkeypatch.setattr(app, "build_desk", lambda: Desk(store.engine))
+    monkeypatch.setattr(app, "build_admin_store", lambda: AdminStore(store.engine))
 
     lines = CliRunner().invoke(budgets, []).output.splitlines()
     (first, second) = [json.loads(line) for line in CliRunner().invoke(budgets, ["--json"]).output.splitlines()]
@@ -311,7 +311,7 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
 
     assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
     assert [(row.withheld_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
-    assert Desk(store.engine).alerts(muted_only=True) == []
+    assert AdminStore(store.engine).alerts(muted_only=True) == []
 
 
 def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:

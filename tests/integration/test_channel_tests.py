@@ -15,7 +15,7 @@ from alertworker.pipeline import Runtime, channel_tests, ingest, routed, try_cha
 from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
 
@@ -27,7 +27,7 @@ def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
 ) -> None:
     """It is neither deduplicated nor silenced, and its row and attempt are there as those of any message."""
     everything = Silence("s1", (parse('alert_type=~".*"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
-    Desk(store.engine).add_silence(everything, now=NOW)
+    AdminStore(store.engine).add_silence(everything, now=NOW)
     first, second = (try_channels([EXCEPTIONS], runtime, now=NOW)[0] for _ in range(2))
 
     assert (first.status, first.answer, first.passed) == ("sent", "200", True)

@@ -19,7 +19,7 @@ from alertworker.events import Budget, BudgetReported, BudgetScope, Event, Publi
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
@@ -131,7 +131,7 @@ def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: 
     assert len(told(program)) == 3
     [dead] = rows(store, NOTIFICATIONS)
     assert {attempt.notification_id for attempt in rows(store, ATTEMPTS)} == {dead.id}
-    [letter] = Desk(store.engine).dead_letters()
+    [letter] = AdminStore(store.engine).dead_letters()
     assert (letter.kind, letter.channel) == ("notification", "program")
 
 

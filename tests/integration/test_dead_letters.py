@@ -13,7 +13,7 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import readable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
-from alertworker.store import Desk, LetterFilter, SqlStore
+from alertworker.store import AdminStore, LetterFilter, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
@@ -22,9 +22,9 @@ BAD = b'{"type": "llm.request.failed", "call_id": 5}'
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> Desk:
+def desk(store: SqlStore) -> AdminStore:
     """Give the desk."""
-    return Desk(store.engine)
+    return AdminStore(store.engine)
 
 
 def arrive(runtime: Runtime) -> None:
@@ -35,13 +35,13 @@ def arrive(runtime: Runtime) -> None:
     runtime.line.resent.clear()
 
 
-def parked(runtime: Runtime, desk: Desk, batch_id: str = "b1") -> str:
+def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
     """Park a batch with one call; gives its letter's id."""
     ingest(replace(batch(answered("a"), batch_id=batch_id), given_up="delivered too often"), runtime, now=NOW)
     return str(desk.dead_letters(LetterFilter(kind="batch"))[0].id)
 
 
-def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Desk, store: SqlStore) -> None:
+def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
     """Its id is not refused as applied, for it was not; whatever else still carries that id changes nothing more."""
     letter_id = parked(runtime, desk)
     assert pipeline.replay(letter_id, desk, runtime.line, now=NOW)
@@ -54,7 +54,7 @@ def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Des
 
 
 def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
-    runtime: Runtime, desk: Desk, store: SqlStore
+    runtime: Runtime, desk: AdminStore, store: SqlStore
 ) -> None:
     """The broker away: the letter is kept. Killed before the letter was put away: applied once."""
     letter_id = parked(runtime, desk)
@@ -68,7 +68,7 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
     letter = desk.dead_letter(letter_id)
     assert letter is not None
 
-    class Killed(Desk):
+    class Killed(AdminStore):
         def discard(self, letter_id: str) -> bool:
             raise KeyboardInterrupt
 
@@ -79,7 +79,7 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
     assert spend_of(store, "team") == {"search": 13_500}
 
 
-def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk: Desk, store: SqlStore) -> None:
+def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
     """The batch it came in was applied without it. Still bad, it is a dead letter again."""
     ingest(BatchMessage("b1", b"[" + failed("a").model_dump_json().encode() + b"," + BAD + b"]"), runtime, now=NOW)
     [row] = desk.dead_letters()
@@ -91,7 +91,9 @@ def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk:
     assert (again.batch_id, again.position) == (f"replay-{row.id}", 0)
 
 
-def test_letters_are_found_by_everything_that_is_known_of_them(runtime: Runtime, desk: Desk, outbox: Outbox) -> None:
+def test_letters_are_found_by_everything_that_is_known_of_them(
+    runtime: Runtime, desk: AdminStore, outbox: Outbox
+) -> None:
     """Kind, how the reason begins, channel, type and time, and all of them at once."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
@@ -116,7 +118,7 @@ def test_letters_are_found_by_everything_that_is_known_of_them(runtime: Runtime,
 
 
 def test_a_letter_whose_notification_is_gone_is_kept(
-    runtime: Runtime, desk: Desk, outbox: Outbox, store: SqlStore
+    runtime: Runtime, desk: AdminStore, outbox: Outbox, store: SqlStore
 ) -> None:
     """It cannot be replayed, and that is said instead of losing it."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
@@ -129,7 +131,7 @@ def test_a_letter_whose_notification_is_gone_is_kept(
     assert desk.dead_letter(row.id) is not None
 
 
-def test_a_letter_can_be_read(runtime: Runtime, desk: Desk) -> None:
+def test_a_letter_can_be_read(runtime: Runtime, desk: AdminStore) -> None:
     """A sealed batch is unpacked; what is no JSON is text."""
     letter = desk.dead_letter(parked(runtime, desk))
     assert letter is not None

@@ -29,7 +29,7 @@ from alertworker.ports import Lease
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence
-from alertworker.store import Desk, SqlStore, make_engine
+from alertworker.store import AdminStore, SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
@@ -143,7 +143,7 @@ class Line(RuleBasedStateMachine):
         self.silenced.add(model)
         ends = self.now + timedelta(seconds=seconds)
         silence = Silence(str(new_id()), (parse(f'model="{model}"'),), self.now, ends, "me", "noise")
-        Desk(self.store.engine).add_silence(silence, now=self.now)
+        AdminStore(self.store.engine).add_silence(silence, now=self.now)
 
     @rule(trouble=st.sampled_from(["500", "429", "lost", "dies before", "dies after"]), times=st.integers(1, 3))
     def trouble(self, trouble: str, times: int) -> None:

@@ -13,7 +13,7 @@ from alertworker.events import Event, Origin
 from alertworker.pipeline import Runtime, dry_run, ingest
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.base import METADATA
 from tests.integration.line import NOW, Outbox, announced, batch, failed, rows, run_until_quiet
 
@@ -50,7 +50,7 @@ def test_a_rehearsal_tells_what_ingest_then_does_and_changes_nothing(
 def test_a_rehearsal_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
     """The silence with its id; a type that is off goes nowhere; what rings nobody has no verdict; bad is named."""
     silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
-    Desk(store.engine).add_silence(silence, now=NOW)
+    AdminStore(store.engine).add_silence(silence, now=NOW)
     other = failed("b").model_copy(update={"team_id": "billing"})
     off = replace(runtime, router=replace(runtime.router, types=frozenset({AlertType.DAILY_REPORTS})))
     given = [*items(failed("a"), failed("c", Origin.CALLER)), {"type": "no.such"}]

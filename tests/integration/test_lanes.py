@@ -22,7 +22,7 @@ from alertworker.pipeline.deliver import LEASE
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
 from alertworker.routing.router import Route
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
 from tests.integration.line import (
     NOW,
@@ -265,7 +265,7 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    desk = Desk(store.engine)
+    desk = AdminStore(store.engine)
     [row] = desk.dead_letters()
     assert (row.type, row.channel) == ("llm_exceptions", "outbox")
     assert pipeline.replay(row.id, desk, runtime.line, now=after(1))
@@ -404,7 +404,7 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
 
     [row] = rows(store, NOTIFICATIONS)
     assert (row.status, row.attempts) == ("sent", 0)
-    assert Desk(store.engine).dead_letters() == []
+    assert AdminStore(store.engine).dead_letters() == []
     assert {attempt.outcome for attempt in rows(store, ATTEMPTS)} == {"client_error", "server_error", "sent"}
 
 

@@ -14,12 +14,12 @@ import pytest
 from alertworker.events import AttemptFailed, Event, Failure, Origin
 from alertworker.folding import fold
 from alertworker.ledger.cardinality import MAX_OUTCOMES, OTHER
-from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import Desk, SqlSpendBook, SqlStore
+from alertworker.store import AdminStore, SqlLedgerReader, SqlStore
 from alertworker.store.schema.ledger import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
 from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, failed, rows
 
@@ -29,9 +29,9 @@ YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
 
 
 @pytest.fixture
-def book(store: SqlStore) -> SqlSpendBook:
+def book(store: SqlStore) -> SqlLedgerReader:
     """Give what answers questions."""
-    return SqlSpendBook(store.engine)
+    return SqlLedgerReader(store.engine)
 
 
 def at(moment: Any, event: Event) -> Event:
@@ -72,7 +72,7 @@ def test_the_upsert_gives_the_rows_as_they_then_stand(store: SqlStore, runtime: 
 
 
 def test_concurrent_batches_in_any_order_give_the_same_books(
-    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+    store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
     """Eight batches by four threads at once, each twice: each counts once, and no deadlock reaches a caller."""
     events = traffic(1, 400)
@@ -95,7 +95,7 @@ def test_concurrent_batches_in_any_order_give_the_same_books(
 
 
 def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
-    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+    store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
     """Users are capped at three; one that has a row keeps it, teams are never capped."""
     capped = replace(runtime, max_entities=3)
@@ -114,7 +114,7 @@ def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
 
 def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
     """Daily sums that were imported have spend without a request; a cap must not fill up by adding to one row."""
-    ledger = Ledger()
+    ledger = Postings()
     ledger.enter(Caller(TODAY, "t", (("user", "u"),), None), SpendSums(spend_nanos=5))
     for _ in range(3):
         store.run(lambda tx: tx.add_ledger(ledger, max_entities=9))
@@ -124,7 +124,7 @@ def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
 
 
 def test_a_renamed_team_stays_one_and_has_its_newest_name(
-    store: SqlStore, runtime: Runtime, book: SqlSpendBook
+    store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
     """Names are kept beside the sums, with from when to when; a late batch does not bring an old name back."""
     names = [("Search", 0), ("Find", 60), ("Search", 30)]
@@ -136,7 +136,7 @@ def test_a_renamed_team_stays_one_and_has_its_newest_name(
     assert (row.entity, row.alias, row.sums.requests) == ("search", "Find", 3)
 
 
-def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book: SqlSpendBook) -> None:
+def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book: SqlLedgerReader) -> None:
     """Renamed, and renamed back within minutes."""
     now = NOW + timedelta(hours=1)
     for alias, minutes in (("Search", 0), ("Find", 1), ("Search", 2)):
@@ -145,7 +145,7 @@ def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book:
     assert [row.alias for row in book.totals("team", DAYS)] == ["Search"]
 
 
-def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlSpendBook) -> None:
+def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlLedgerReader) -> None:
     """What spent most comes first, beside the period before; what spent only before is there, too."""
     yesterday = NOW - timedelta(days=1)
     ingest(
@@ -174,7 +174,7 @@ def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlSpendBook
     }
 
 
-def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlSpendBook) -> None:
+def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) -> None:
     """A team's keys and models, a key's models, a user's models and keys, each with its name."""
     ingest(
         batch(
@@ -200,7 +200,7 @@ def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlSpendBook) -> No
     assert names("tag", "x") == {}
 
 
-def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlSpendBook) -> None:
+def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlLedgerReader) -> None:
     """Attempts by how they ended, and an average that is one: 0.5 and 0.25 s per token are 0.375, never 0.75."""
     slow, fast = answered("a", seconds=5, completion_tokens=10), answered("b", seconds=2.5, completion_tokens=10)
     attempt = AttemptFailed(
@@ -231,7 +231,7 @@ def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None
     assert [tuple(row) for row in rows(store, FALLBACKS)] == [(TODAY, "gpt-4o", "claude", 2, 1)]
 
 
-def test_made_up_classes_of_errors_are_bounded_and_none_is_lost(runtime: Runtime, book: SqlSpendBook) -> None:
+def test_made_up_classes_of_errors_are_bounded_and_none_is_lost(runtime: Runtime, book: SqlLedgerReader) -> None:
     """A provider, or a caller, that invents a class for each failure gets a hundred for a deployment and day."""
 
     def attempt(error_class: str, deployment_id: str = "d1") -> AttemptFailed:
@@ -255,7 +255,7 @@ def test_made_up_models_that_a_fallback_saves_are_bounded(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a fallback for whatever is asked, callers choose what was asked for."""
-    monkeypatch.setattr("alertworker.store.ledger.MAX_FALLBACKS", 2)
+    monkeypatch.setattr("alertworker.store.ledger.postings.MAX_FALLBACKS", 2)
     for number in range(4):
         via = {"fallbacks": 1, "original_model_group": f"made up {number}", "model_group": "claude"}
         ingest(batch(answered(f"a{number}").model_copy(update=via)), runtime, now=NOW)
@@ -274,7 +274,7 @@ def test_a_change_of_the_time_zone_is_said_once(
 
     (said,) = [record.message for record in caplog.records if record.name == "alertworker.ledger"]
     assert said.startswith("time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:04:11+09:00")
-    assert Desk(store.engine).ledger_zone() == (
+    assert AdminStore(store.engine).ledger_zone() == (
         "Asia/Tokyo",
         ZoneChange("UTC", "Asia/Tokyo", NOW + timedelta(minutes=2)),
     )

@@ -16,7 +16,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
 from alertworker.routing.silences import Silence
 from alertworker.routing.time_intervals import TimeInterval
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
@@ -48,7 +48,7 @@ def test_one_teams_silence_does_not_mute_the_same_failure_of_another(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """One deployment fails for two teams: who is not silenced is told, also when the silenced team failed first."""
-    Desk(store.engine).add_silence(silence('team="search"'), now=NOW)
+    AdminStore(store.engine).add_silence(silence('team="search"'), now=NOW)
     ingest(batch(failed("a")), runtime, now=NOW)
     ingest(batch(failed("b"), failed("c").model_copy(update={"team_id": "billing"})), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -75,7 +75,7 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """Other teams' failures are told meanwhile."""
-    Desk(store.engine).add_silence(silence('team="search"'), now=NOW)
+    AdminStore(store.engine).add_silence(silence('team="search"'), now=NOW)
     ingest(
         batch(failed("a"), failed("b").model_copy(update={"team_id": "billing", "model_group": "x"})), runtime, now=NOW
     )
@@ -85,7 +85,7 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     assert [message.labels["team"] for message in outbox.sent] == ["billing"]
     assert len(rows(store, ALERTS)) == 2
     assert counters(store)["muted", "silence"] >= 1
-    assert [row.labels["team"] for row in Desk(store.engine).alerts(muted_only=True)] == ["search"]
+    assert [row.labels["team"] for row in AdminStore(store.engine).alerts(muted_only=True)] == ["search"]
     assert {row.withheld_by for row in rows(store, ALERTS)} == {"silence s1", None}
 
 
@@ -93,7 +93,7 @@ def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """And resolves as any other."""
-    Desk(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
+    AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     for seconds in (1, 10, 29):
         pass_time(runtime, seconds)
@@ -109,7 +109,7 @@ def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds
 
 def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Nobody who was not told of it hears of its end."""
-    Desk(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
+    AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
     pass_time(runtime, 5)
@@ -123,7 +123,7 @@ def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Ou
     """A silence that begins between firing and end does not hide the end."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    Desk(store.engine).add_silence(silence('model=~".*"'), now=after(1))
+    AdminStore(store.engine).add_silence(silence('model=~".*"'), now=after(1))
     ingest(batch(answered("a", announced=True)), runtime, now=after(2))
     pass_time(runtime, 3)
 
@@ -196,7 +196,7 @@ def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.REMINDER, Step.REMINDER]
     assert outbox.sent[1].headline.startswith("Still: ")
 
-    assert Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="on it", now=after(150))
+    assert AdminStore(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="on it", now=after(150))
     for seconds in range(150, 300, 5):
         pass_time(runtime, seconds)
     ingest(batch(answered("a", announced=True)), runtime, now=after(300))
@@ -258,7 +258,7 @@ def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds
     for seconds in (0, 20, 40):
         pass_time_for_both(runtime, seconds)
     assert ([message.step for message in outbox.sent], other.sent) == ([Step.FIRING], [])
-    Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="", now=after(41))
+    AdminStore(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="", now=after(41))
 
     for seconds in (55, 60, 65):
         pass_time_for_both(runtime, seconds)
@@ -294,7 +294,7 @@ def test_a_rise_is_owed_to_a_channel_that_is_mute_when_it_comes(runtime: Runtime
     assert [len(chat.sent) for chat in (outbox, other)] == [2, 1]
 
     assert isinstance(runtime.store, SqlStore)
-    Desk(runtime.store.engine).add_silence(silence('deployment="d"', seconds=130), now=NOW)
+    AdminStore(runtime.store.engine).add_silence(silence('deployment="d"', seconds=130), now=NOW)
     pass_time_for_both(runtime, 125)
     assert len(other.sent) == 1
     pass_time_for_both(runtime, 131)
@@ -306,7 +306,7 @@ def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store:
     minor = condition(AlertType.CHANNEL_BROKEN, name="d")
     store.run(lambda tx: claim(tx, minor, runtime, now=NOW))
     pass_time(runtime, 1)
-    Desk(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="known", now=after(2))
+    AdminStore(store.engine).acknowledge(outbox.sent[0].alert_id, by="ops", note="known", now=after(2))
     store.run(lambda tx: claim(tx, replace(minor, level=2), runtime, now=after(10)))
     pass_time(runtime, 75)
 
@@ -317,7 +317,7 @@ def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store:
 def test_a_summary_after_a_silence_divides_what_it_counts(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """And not what the silence muted before."""
     ingest(batch(failed("a")), runtime, now=NOW)
-    Desk(store.engine).add_silence(silence('alert_type="llm_exceptions"', seconds=12), now=NOW)
+    AdminStore(store.engine).add_silence(silence('alert_type="llm_exceptions"', seconds=12), now=NOW)
     ingest(batch(*(failed(f"b{n}") for n in range(20))), runtime, now=after(5))
     pass_time(runtime, 11)
     ingest(batch(failed("c"), failed("d")), runtime, now=after(13))

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.budgets.configured import Kept, OwnBudget
-from alertworker.ledger.postings import Ledger
+from alertworker.ledger.postings import Postings
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.budgets import BUDGETS as STANDINGS
@@ -261,7 +261,7 @@ def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
 
     def asks(number: int, kept: Kept, most: int) -> int:
         asked.clear()
-        ledger = Ledger()
+        ledger = Postings()
         ledger.end(answered("c", user_id=f"u{number}", user_email=f"{number}@example.com"), NOW.date())
         store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, kept=kept))
         return sum("aliases" in statement.lower() for statement in asked)

@@ -10,7 +10,7 @@ import pytest
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
@@ -27,13 +27,13 @@ def browser(store: SqlStore, runtime: Runtime) -> Browser:
 
 
 @pytest.fixture
-def desk(store: SqlStore) -> Desk:
+def desk(store: SqlStore) -> AdminStore:
     """Give the desk."""
-    return Desk(store.engine)
+    return AdminStore(store.engine)
 
 
 def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
-    runtime: Runtime, browser: Browser, desk: Desk
+    runtime: Runtime, browser: Browser, desk: AdminStore
 ) -> None:
     """Its labels are offered; the one that is cut on the page is whole in the matcher."""
     ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
@@ -81,7 +81,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     ],
 )
 def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
-    browser: Browser, desk: Desk, fields: dict[str, str], wrong: str
+    browser: Browser, desk: AdminStore, fields: dict[str, str], wrong: str
 ) -> None:
     """Nothing is muted by mistake."""
     page = browser.send(browser.get("/silences/new"), "/silences", **{"reason": "why", "do": "add"} | fields)
@@ -90,7 +90,7 @@ def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
     assert desk.silences(now=None) == []
 
 
-def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: Desk) -> None:
+def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: AdminStore) -> None:
     """What a browser's field gives has no zone."""
     start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0, month=1, day=5)
     start = start.replace(year=start.year + (start < datetime.now(UTC)))
@@ -109,7 +109,7 @@ def dead(runtime: Runtime, outbox: Outbox) -> None:
 
 
 def test_dead_letters_are_found_read_and_replayed(
-    store: SqlStore, runtime: Runtime, browser: Browser, desk: Desk, outbox: Outbox
+    store: SqlStore, runtime: Runtime, browser: Browser, desk: AdminStore, outbox: Outbox
 ) -> None:
     """With the receiver's answer, and without what looks like a key; each once."""
     dead(runtime, outbox)
@@ -139,7 +139,7 @@ def test_dead_letters_are_found_read_and_replayed(
 
 
 def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
-    store: SqlStore, runtime: Runtime, desk: Desk, outbox: Outbox
+    store: SqlStore, runtime: Runtime, desk: AdminStore, outbox: Outbox
 ) -> None:
     """What could not be given back is still there."""
 
@@ -160,7 +160,7 @@ def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
 
 
 def test_many_dead_letters_have_pages(
-    runtime: Runtime, browser: Browser, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, browser: Browser, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is on one, also where many are of one moment."""
     monkeypatch.setattr("alertworker.web.pages.deadletters.PER_PAGE", 4)

@@ -15,7 +15,7 @@ from alertworker.errors import LineUnavailable, StoreUnavailable
 from alertworker.health import HealthReport
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.notify import claim
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from tests.integration.line import NOW, Outbox, batch, failed, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 
@@ -95,7 +95,7 @@ def test_alerts_are_found_by_state_severity_type_labels_and_time(
     """All that is asked must hold; a matcher that is none is said to be none."""
     other = alert(3, type=AlertType.CHANNEL_BROKEN, severity=Severity.MEDIUM)
     ids = raise_alerts(store, runtime, alert(0), alert(1), alert(2, severity=Severity.LOW), other)
-    Desk(store.engine).acknowledge(ids[0], by="Ada", note="", now=NOW)
+    AdminStore(store.engine).acknowledge(ids[0], by="Ada", note="", now=NOW)
 
     def found(query: str) -> list[int]:
         return [ids.index(link.removeprefix("/alerts/")) for link in browser.get(f"/alerts?{query}").links("/alerts/")]
@@ -143,7 +143,7 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
     ingest(batch(failed("call-1"), failed("call-2")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     run_until_quiet(runtime, NOW + timedelta(minutes=5))
-    [row] = Desk(store.engine).alerts()
+    [row] = AdminStore(store.engine).alerts()
     page = browser.get(f"/alerts/{row.id}")
 
     for expected in ("APIError", "call-1", "call-2", "server_error", "503 try later", "sent", "outbox", "webhook"):
@@ -163,13 +163,13 @@ def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Run
     assert "there will be no more reminders" in page.text
     assert EVIL[0] in page.text
 
-    row = Desk(store.engine).alert(one)
+    row = AdminStore(store.engine).alert(one)
     assert (row.acked_by, row.ack_note, row.repeat_at) == ("Ada", EVIL[0], None)
     browser.send(page, path, by="Grace", note="")
-    assert Desk(store.engine).alert(one).acked_by == "Grace"
+    assert AdminStore(store.engine).alert(one).acked_by == "Grace"
     forged = browser.client.post(path, data={"by": "Eve"})
     assert forged.status_code == 403
-    assert Desk(store.engine).alert(one).acked_by == "Grace"
+    assert AdminStore(store.engine).alert(one).acked_by == "Grace"
 
 
 def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(

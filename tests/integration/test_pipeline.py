@@ -23,7 +23,7 @@ from alertworker.events import (
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
-from alertworker.store import Desk, LetterFilter, SqlStore
+from alertworker.store import AdminStore, LetterFilter, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
@@ -230,7 +230,7 @@ def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store
     message = BatchMessage("b1", [good, {"type": "no.such"}, good | {"call_id": 7}], None, "curl")
     ingest(message, runtime, now=NOW)
 
-    letters = Desk(store.engine).dead_letters()
+    letters = AdminStore(store.engine).dead_letters()
     assert sorted(letter.position for letter in letters) == [1, 2]
     assert spend_of(store, "team") == {"search": 13_500}
     assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {("dead_letters", "event"): 2}
@@ -244,9 +244,9 @@ def test_a_batch_that_keeps_killing_its_worker_is_parked_with_its_bytes(runtime:
     for _ in range(2):
         ingest(poison, runtime, now=NOW)
 
-    letters = Desk(store.engine).dead_letters(LetterFilter(kind="batch"))
+    letters = AdminStore(store.engine).dead_letters(LetterFilter(kind="batch"))
     assert [letter.batch_id for letter in letters] == ["poison"]
-    letter = Desk(store.engine).dead_letter(letters[0].id)
+    letter = AdminStore(store.engine).dead_letter(letters[0].id)
     assert letter is not None
     assert letter.payload == poison.events
     assert spend_of(store, "team") == {}
@@ -256,7 +256,7 @@ def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: 
     """It might have been applied before, so it must not be applied now."""
     ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
 
-    assert len(Desk(store.engine).dead_letters(LetterFilter(kind="batch"))) == 1
+    assert len(AdminStore(store.engine).dead_letters(LetterFilter(kind="batch"))) == 1
     assert spend_of(store, "team") == {}
 
 
@@ -280,7 +280,7 @@ def test_what_nobody_will_take_is_a_dead_letter(runtime: Runtime, outbox: Outbox
         run_until_quiet(runtime, NOW)
 
     assert outbox.sent == []
-    assert [letter.reason for letter in Desk(store.engine).dead_letters(LetterFilter(kind="notification"))] == [
+    assert [letter.reason for letter in AdminStore(store.engine).dead_letters(LetterFilter(kind="notification"))] == [
         "client_error: outbox no"
     ]
 

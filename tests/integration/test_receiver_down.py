@@ -15,7 +15,7 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.channel_tests import try_channels
 from alertworker.pipeline.notify import claim
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows
 
@@ -150,7 +150,7 @@ def test_what_was_never_attempted_has_its_deadline_too(runtime: Runtime, receive
     run(runtime, store, 1_000, 1_800 + 700)
 
     assert {row.status for row in rows(store, NOTIFICATIONS)} == {"dead"}
-    letters = Desk(store.engine).dead_letters()
+    letters = AdminStore(store.engine).dead_letters()
     assert len(letters) == 8
     assert all(letter.reason.startswith("expired: outbox cannot be reached") for letter in letters)
 

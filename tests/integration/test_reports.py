@@ -25,7 +25,7 @@ from alertworker.events.system import PublisherCounters
 from alertworker.ledger.reader import Days
 from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
-from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store import SqlLedgerReader, SqlStore
 from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 DOLLAR = 1_000_000_000
@@ -37,7 +37,7 @@ MONDAY = datetime(2026, 11, 30, 9, 15, tzinfo=NOW.tzinfo)
 @pytest.fixture
 def reporter(runtime: Runtime, store: SqlStore) -> Reporter:
     """Give what reports every seven days, Mondays at nine."""
-    return Reporter(runtime, SqlSpendBook(store.engine), Calendar(ZoneInfo("UTC")))
+    return Reporter(runtime, SqlLedgerReader(store.engine), Calendar(ZoneInfo("UTC")))
 
 
 def spent(call_id: str, dollars: int, *, at: datetime = NOW, **more: Any) -> RequestSucceeded:

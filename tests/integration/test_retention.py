@@ -14,7 +14,7 @@ from alertworker.events import Budget, BudgetScope, PublisherHeartbeat, Publishe
 from alertworker.pipeline import Runtime, ingest, retention, sweep
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.schema.budgets import BUDGETS
@@ -43,7 +43,7 @@ def publisher(kind: type[Any], boot_id: str) -> Any:
 def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Let one alert be sent, one die, one publisher stop, and one silence end."""
     silence = Silence("s1", (parse('team="x"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
-    Desk(store.engine).add_silence(silence, now=NOW)
+    AdminStore(store.engine).add_silence(silence, now=NOW)
     ingest(batch(failed("a"), publisher(PublisherStopped, "b1")), runtime, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(seconds=1))
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR)]
@@ -142,7 +142,7 @@ def test_one_pass_is_made_an_hour(runtime: Runtime, outbox: Outbox, store: SqlSt
     assert not any(counts(store).values()), counts(store)
 
     over = Silence("s2", (parse('team="x"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
-    Desk(store.engine).add_silence(over, now=NOW)
+    AdminStore(store.engine).add_silence(over, now=NOW)
     sweep(short, now=days(8) + timedelta(minutes=59))
     assert counts(store)["silences"] == 1
     sweep(short, now=days(8) + timedelta(minutes=61))

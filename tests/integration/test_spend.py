@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from alertworker.cli import cli
 from alertworker.pipeline import Runtime, ingest
-from alertworker.store import Desk, SqlSpendBook, SqlStore
+from alertworker.store import AdminStore, SqlLedgerReader, SqlStore
 from tests.integration.line import NOW, answered, batch
 
 
@@ -30,8 +30,8 @@ def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytes
         now=NOW,
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
-    monkeypatch.setattr("alertworker.app.build_desk", lambda: Desk(store.engine))
+    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
+    monkeypatch.setattr("alertworker.app.build_admin_store", lambda: AdminStore(store.engine))
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -73,8 +73,8 @@ def test_next_to_nothing_before_is_no_number_to_print(
     )
     ingest(batch(before, answered("b", key_hash="h1", user_id="u1", cost_nanos=10**9)), runtime, now=NOW)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
-    monkeypatch.setattr("alertworker.app.build_desk", lambda: Desk(store.engine))
+    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
+    monkeypatch.setattr("alertworker.app.build_admin_store", lambda: AdminStore(store.engine))
     monkeypatch.setenv("COLUMNS", "200")
 
     text = spend("--by", "user/key")

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.routing.matchers import Matcher, MatcherError
 from alertworker.store import AlertFilter
-from alertworker.store.alert_lists import STATES
+from alertworker.store.alert_search import STATES
 from alertworker.web.pages.page import Visit, page
 from alertworker.web.pages.typed import read_matchers
 

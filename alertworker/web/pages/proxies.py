@@ -12,7 +12,7 @@ from starlette.responses import Response
 from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger.reader import Days, DeploymentDays
 from alertworker.ledger.rows import SUCCEEDED
-from alertworker.store.gauges import publisher_state
+from alertworker.store.health import publisher_state
 from alertworker.web.pages.page import Visit, page
 
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})

@@ -12,7 +12,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.silences import Silence
-from alertworker.store.alert_lists import labels_of
+from alertworker.store.alert_search import labels_of
 from alertworker.web.pages.form import Form
 from alertworker.web.pages.page import Visit, action, page
 from alertworker.web.pages.typed import read_matchers, read_moment

@@ -13,7 +13,7 @@ from alertworker.events.base import MAX_COST
 from alertworker.folding import fold
 from alertworker.ledger.cardinality import OTHER, capped
 from alertworker.ledger.histogram import BOUNDS, Latency, bucket_of
-from alertworker.ledger.postings import Ledger
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import FallbackKey, FallbackSums, OutcomeKey, SpendKey, SpendSums
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -50,12 +50,12 @@ def calls(draw: st.DrawFn) -> Event:
     return RequestSucceeded.model_validate({**facts, "cache_hit": draw(st.booleans())})
 
 
-def ledger_of(events: list[Event]) -> Ledger:
+def ledger_of(events: list[Event]) -> Postings:
     """Fold events."""
     return fold(events, slow_seconds=300, zone=ZoneInfo("Asia/Kolkata"), now=NOW).ledger
 
 
-def merged(ledgers: list[Ledger]) -> tuple[object, ...]:
+def merged(ledgers: list[Postings]) -> tuple[object, ...]:
     """Add ledgers up as the store does."""
     spend: dict[SpendKey, SpendSums] = {}
     outcomes: dict[OutcomeKey, list[int]] = {}

@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import ChannelTest
-from alertworker.store import Readings
+from alertworker.store import HealthSnapshot
 from alertworker.web.app import build_app
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
@@ -45,7 +45,7 @@ WITH_INPUT: Final = [name for name, operation in OPERATIONS.items() if "paramete
 
 def app() -> Starlette:
     """Give the web application, with a broker that takes everything and a receiver that says yes."""
-    readings = Readings({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
+    readings = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
 
     def try_service(service: str, _now: datetime) -> list[ChannelTest]:
         return [ChannelTest(service, AlertType.LLM_EXCEPTIONS, "sent", "ok", body="{}")]

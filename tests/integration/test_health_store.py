@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry, generate_latest
 from alertworker import pipeline
 from alertworker.events import Canary, PublisherHeartbeat
 from alertworker.pipeline import Runtime
-from alertworker.store import Gauges, SqlStore
+from alertworker.store import HealthStore, SqlStore
 from alertworker.web.metrics import ReadingsCollector
 from tests.integration.line import NOW, Outbox, batch, failed
 
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """One alert waits, then it is sent; a canary and a publisher are as old as they are."""
-    gauges = Gauges(store.engine)
+    gauges = HealthStore(store.engine)
     assert gauges.read(now=NOW).canary_seconds is None
     beat = PublisherHeartbeat(
         boot_id="b", host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW, backlog=7, interval_seconds=10

@@ -14,11 +14,12 @@ from sqlalchemy import Engine, text
 from alertworker.budgets.configured import Kept, OwnBudget
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
-from alertworker.ledger.postings import Ledger
+from alertworker.imports import files, litellm_logs, progress
+from alertworker.imports.progress import History
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import SqlSpendBook, SqlStore, history, history_files, history_litellm, make_engine
-from alertworker.store.history import History
+from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.schema.ledger import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from tests.integration.line import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
@@ -59,16 +60,16 @@ def test_a_spend_log_is_taken_once_up_to_its_cutover(
     store: SqlStore, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
-    monkeypatch.setattr(history_litellm, "PAGE", 100)
-    history, logs = History(store.engine), history_litellm.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
-    next(iter(history.take(history.begin("litellm", UNTIL), logs.pages(""), max_entities=100)))
+    monkeypatch.setattr(litellm_logs, "PAGE", 100)
+    progress, logs = History(store.engine), litellm_logs.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
+    next(iter(progress.take(progress.begin("litellm", UNTIL), logs.pages(""), max_entities=100)))
     for _ in range(2):
-        again = history.begin("litellm", None)
+        again = progress.begin("litellm", None)
         left = logs.left(again.cursor)
-        taken = list(history.take(again, logs.pages(again.cursor), max_entities=100))
+        taken = list(progress.take(again, logs.pages(again.cursor), max_entities=100))
         assert sum(page.rows for page in taken) == left.rows
 
-    book = SqlSpendBook(store.engine)
+    book = SqlLedgerReader(store.engine)
     total = book.total(DAYS)
     assert (total.requests, total.failures, total.spend_nanos) == (250, 10, 25_000_000_000)
     assert logs.refused == 1
@@ -97,14 +98,14 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
     """The second one finds the cursor moved, and stops."""
     path = tmp_path / "old.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
-    history = History(store.engine)
-    both = [history.begin("old", UNTIL), history.begin("old", UNTIL + timedelta(days=1))]
-    list(history.take(both[0], history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
+    progress = History(store.engine)
+    both = [progress.begin("old", UNTIL), progress.begin("old", UNTIL + timedelta(days=1))]
+    list(progress.take(both[0], files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
     for begun in both:
         with pytest.raises(AlertWorkerError, match="another import of old is running"):
-            list(history.take(begun, history_files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
+            list(progress.take(begun, files.SpendFile(path, UNTIL.date()).pages(""), max_entities=9))
 
-    assert SqlSpendBook(store.engine).total(DAYS).spend_nanos == 1_500_000_000
+    assert SqlLedgerReader(store.engine).total(DAYS).spend_nanos == 1_500_000_000
 
 
 def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
@@ -112,11 +113,11 @@ def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_p
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
     path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
-    history, kept = History(store.engine), Kept((OwnBudget(dimension="tag", entity="named", max=1),))
-    pages = history_files.SpendFile(path, UNTIL.date()).pages("")
-    list(history.take(history.begin("old", UNTIL), pages, max_entities=1, kept=kept))
+    progress, kept = History(store.engine), Kept((OwnBudget(dimension="tag", entity="named", max=1),))
+    pages = files.SpendFile(path, UNTIL.date()).pages("")
+    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, kept=kept))
 
-    tags = {row.entity for row in SqlSpendBook(store.engine).totals("tag", DAYS)}
+    tags = {row.entity for row in SqlLedgerReader(store.engine).totals("tag", DAYS)}
     assert tags == {"a", "named", "(other)"}
 
 
@@ -133,7 +134,7 @@ def test_files_are_exact_and_end_at_the_cutover(
     for name in ("a.csv", "a.csv", "b.ndjson"):
         result = CliRunner().invoke(cli, ["spend", "import", name, "--until", "2026-11-20"])
         assert result.exit_code == 0, result.output
-    book = SqlSpendBook(store.engine)
+    book = SqlLedgerReader(store.engine)
     assert (book.total(DAYS).requests, book.total(DAYS).spend_nanos) == (5, 2_123_456_790)
     assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", DAYS)} == {
         "": 2_000_000_000,
@@ -156,10 +157,10 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
     for books in (["a.csv"], ["--daily", "--litellm-database-url", "postgresql://litellm"]):
         result = CliRunner().invoke(cli, ["spend", "import", *books, *moment])
         assert (result.exit_code, "sums of days have no hours" in result.output) == (2, True)
-    log = history_litellm.SpendLogs(store.engine, ZoneInfo("UTC"), None, UNTIL)
-    monkeypatch.setattr(history_litellm, "SpendLogs", lambda *_: log)
-    monkeypatch.setattr(log, "pages", lambda _: [history.Page("end", 0, Ledger())])
-    monkeypatch.setattr(log, "left", lambda _: history.Left(0, None))
+    log = litellm_logs.SpendLogs(store.engine, ZoneInfo("UTC"), None, UNTIL)
+    monkeypatch.setattr(litellm_logs, "SpendLogs", lambda *_: log)
+    monkeypatch.setattr(log, "pages", lambda _: [progress.Page("end", 0, Postings())])
+    monkeypatch.setattr(log, "left", lambda _: progress.Left(0, None))
     result = CliRunner().invoke(cli, ["spend", "import", "--litellm-database-url", "postgresql://litellm", *moment])
 
     assert "of what happened before 2025-11-20 14:04+00:00" in result.output
@@ -241,7 +242,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
     path = tmp_path / "f.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line)
     with pytest.raises(AlertWorkerError, match=words):
-        list(history_files.SpendFile(path, UNTIL.date()).pages(""))
+        list(files.SpendFile(path, UNTIL.date()).pages(""))
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
@@ -267,12 +268,12 @@ def test_reconcile_shows_where_days_differ(
         ):
             sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
             add_daily(connection, "team", [known | sums])
-    assert history_litellm.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
+    assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
         1,
         300_000_000,
     )
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
     monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
     days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
     result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
@@ -298,4 +299,4 @@ def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Ru
             table.name
         )
     assert {row.last_at for row in rows(store, ALIASES)} == {kept}
-    assert SqlSpendBook(store.engine).total(Days(old.date(), NOW.date())).spend_nanos == 13_500
+    assert SqlLedgerReader(store.engine).total(Days(old.date(), NOW.date())).spend_nanos == 13_500

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, tuple_
 
 from alertworker.ledger.rows import AliasKey, AliasSpan
 from alertworker.store.schema.ledger import ALIASES
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 #: How stale the end of an alias's span may be; so that a name which is seen all the time is not written all the time.
 _STALE: Final = timedelta(days=1)
@@ -21,7 +21,7 @@ _CHUNK: Final = 500
 Entity = tuple[str, str]
 
 
-class NameStatements(Statements):
+class AliasStatements(Statements):
     """Names of teams, keys, users, organizations and deployments; the one seen last is the present one."""
 
     def newest_names(self, entities: Iterable[Entity]) -> dict[Entity, str]:

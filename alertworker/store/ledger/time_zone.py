@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.store.schema.ledger import ZONES
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 
-class ZoneStatements(Statements):
+class TimeZoneStatements(Statements):
     """Time zones by the moment from which days were cut in them."""
 
     def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:

@@ -12,10 +12,10 @@ from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import Standing
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.routing.silences import Silence
-from alertworker.store.alert_lists import AlertLists
+from alertworker.store.alert_search import AlertSearch
 from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget
-from alertworker.store.dead_letters import DeadLetters
+from alertworker.store.delivery.dead_letters import DeadLetters
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
@@ -23,7 +23,7 @@ from alertworker.store.schema.publishers import PUBLISHERS
 from alertworker.store.transaction import SqlTransaction
 
 
-class Desk(AlertLists, DeadLetters):
+class AdminStore(AlertSearch, DeadLetters):
     """For the command line and pages; the pipeline needs none of it."""
 
     def alerts(

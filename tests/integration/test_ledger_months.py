@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.ledger.postings import Caller, Ledger
+from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
-from alertworker.store import SqlSpendBook, SqlStore
+from alertworker.store import SqlLedgerReader, SqlStore
+from alertworker.store.ledger.months import months_and_days
 from alertworker.store.schema.ledger import SPEND, SPEND_MONTHS
-from alertworker.store.stretches import months_and_days
 from tests.integration.line import rows
 
 FIRST = date(2025, 10, 17)
@@ -48,7 +48,7 @@ def test_the_last_day_that_there_is_ends_a_stretch(store: SqlStore) -> None:
         Days(date(9999, 11, 1), date(9999, 11, 30)),
         [Days(date(9999, 10, 2), date(9999, 10, 31)), Days(date(9999, 12, 1), last)],
     )
-    assert SqlSpendBook(store.engine).total(Days(FIRST, last)) == SpendSums()
+    assert SqlLedgerReader(store.engine).total(Days(FIRST, last)) == SpendSums()
 
 
 def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
@@ -57,7 +57,7 @@ def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
     for _ in range(12):
         store.run(lambda tx: tx.add_ledger(some_days(chance), max_entities=1_000))
     booked = {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
-    book = SqlSpendBook(store.engine)
+    book = SqlLedgerReader(store.engine)
 
     def added(days: Days, dimension: str, fits: Callable[[SpendKey], bool]) -> dict[str, int]:
         spent: dict[str, int] = {}
@@ -92,9 +92,9 @@ def test_months_are_forgotten_whole(store: SqlStore) -> None:
 
 def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
-    monkeypatch.setattr("alertworker.store.ledger._PIECE", 7)
+    monkeypatch.setattr("alertworker.store.ledger.postings._PIECE", 7)
     store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
-    book, kept_from = SqlSpendBook(store.engine), date(2026, 5, 1)
+    book, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
     kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)
     more, pieces = True, 0
     while more:
@@ -112,9 +112,9 @@ def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkey
     assert book.total(Days(date(2026, 4, 1), date(2026, 4, 30))).requests, "they are kept for longer now"
 
 
-def some_days(chance: random.Random, days: int = 60) -> Ledger:
+def some_days(chance: random.Random, days: int = 60) -> Postings:
     """Give what some calls of so many days out of 450 add up to."""
-    ledger = Ledger()
+    ledger = Postings()
     for offset in chance.sample(range(450), days):
         named = (("key", chance.choice("kl")), ("model", "gpt-4o"))
         tags = tuple(chance.sample("xyz", chance.randint(0, 3)))

@@ -10,7 +10,7 @@ from alertworker.alerts.compose import passed
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery.retry import SHADOWED
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from alertworker.store.statements import Statements
+from alertworker.store.upsert import Statements
 
 _LOST: Final = ("dead", "dropped")
 

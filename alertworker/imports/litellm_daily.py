@@ -17,10 +17,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, text
 
 from alertworker.events.base import MAX_NAME
-from alertworker.ledger.postings import Caller, Ledger
+from alertworker.imports.progress import Left, Page
+from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.rows import AliasKey, AliasSpan, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars
-from alertworker.store.history import Left, Page
 
 #: How many sums are one page, and so one transaction.
 PAGE: Final = 2_000
@@ -135,7 +135,7 @@ class DailySpend:
             if len(rows) < PAGE:
                 return
 
-    def _name(self, connection: Connection, ledger: Ledger, day: date) -> None:
+    def _name(self, connection: Connection, ledger: Postings, day: date) -> None:
         """Give entities the names that LiteLLM knows now, seen on that day: a later one of our own goes before."""
         at = datetime.combine(day, time(), UTC)
         for dimension, table, column, alias in self._names:
@@ -145,8 +145,8 @@ class DailySpend:
                 ledger.aliases[AliasKey(dimension, entity, name[:MAX_NAME])] = AliasSpan(at, at)
 
 
-def _ledger(day: date, dimension: str, rows: Sequence[Any]) -> Ledger:
-    ledger = Ledger()
+def _ledger(day: date, dimension: str, rows: Sequence[Any]) -> Postings:
+    ledger = Postings()
     for row in rows:
         team, entity, one, other = (name[:MAX_NAME] for name in row[:4])
         requests, failures, prompt, completion = (max(0, int(value)) for value in row[4:8])

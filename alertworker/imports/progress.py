@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 
 from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.errors import AlertWorkerError
-from alertworker.ledger.postings import Ledger
+from alertworker.ledger.postings import Postings
 from alertworker.store.database import Database
 from alertworker.store.schema.ledger import IMPORTS
-from alertworker.store.statements import insert_or
 from alertworker.store.transaction import SqlTransaction
+from alertworker.store.upsert import insert_or
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Page:
 
     cursor: str
     rows: int
-    ledger: Ledger
+    ledger: Postings
 
 
 class Left(NamedTuple):

@@ -13,7 +13,7 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
-from alertworker.store import AlertFilter, Desk, SqlStore, alert_lists
+from alertworker.store import AdminStore, AlertFilter, SqlStore, alert_search
 from tests.integration.line import NOW, Outbox, run_until_quiet
 from tests.integration.pages import signed_in
 
@@ -22,8 +22,8 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     store: SqlStore, runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More than one transaction reads, and several of one moment: each is on one page."""
-    monkeypatch.setattr(alert_lists, "_CHUNK", 8)
-    desk = Desk(store.engine)
+    monkeypatch.setattr(alert_search, "_CHUNK", 8)
+    desk = AdminStore(store.engine)
     quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
     plain = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "x", NOW, NOW)
     wanted = [replace(plain, identity={"team": str(number)}) for number in range(22)]

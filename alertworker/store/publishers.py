@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import case, func, literal, null, select, update
 
-from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped, RequestAnnounced
+from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped
 from alertworker.ports import LostPublisher, SilentHost
-from alertworker.store.schema.publishers import CALLS, LINE, PUBLISHERS
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.schema.publishers import CALLS, PUBLISHERS
+from alertworker.store.upsert import Statements, insert_or
 
 #: A publisher that publishes nothing for so long has paused.
 _PAUSE: Final = timedelta(minutes=5)
 
 
-class CallStatements(Statements):
+class PublisherStatements(Statements):
     """Publishers and the calls they have announced."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
@@ -90,57 +90,6 @@ class CallStatements(Statements):
                     silent.append(SilentHost(row.host, row.integration, row.moved_at))
         return silent
 
-    def mark_line(self, name: str, at: datetime) -> None:
-        """Move a named moment of the line forward, never back."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=at)
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=LINE.c.at < at)
-        )
-
-    def claim_moment(self, name: str, at: datetime) -> bool:
-        """Move a named moment forward, in one statement; false where it is as late already."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=at)
-        moved = statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=LINE.c.at < at)
-        return self.connection.execute(moved.returning(LINE.c.name)).first() is not None
-
-    def claim_tick(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a named moment to now, if it is as long ago as that; false where another did so within that time."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=now)
-        claimed = statement.on_conflict_do_update(
-            index_elements=["name"], set_={"at": now}, where=LINE.c.at <= now - every
-        )
-        return self.connection.execute(claimed.returning(LINE.c.name)).first() is not None
-
-    def line(self, name: str) -> datetime | None:
-        """Give a named moment of the line."""
-        return self.connection.execute(select(LINE.c.at).where(LINE.c.name == name)).scalar()
-
-    def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; gives the ids of those that are new and have not ended."""
-        fresh: set[str] = set()
-        for call in sorted(calls, key=lambda call: call.call_id):
-            row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
-            statement = insert_or(self.connection, CALLS).values(row).on_conflict_do_nothing()
-            if self.connection.execute(statement.returning(CALLS.c.call_id)).first() is not None:
-                fresh.add(call.call_id)
-        return fresh
-
-    def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        """Say which alert speaks for these calls."""
-        ids = sorted(call_ids)
-        self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
-
-    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
-        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
-        for call_id, (outcome, ended_at) in sorted(calls.items()):
-            values = {"outcome": outcome, "ended_at": ended_at}
-            statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)
-            self.connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["call_id"], set_=values, where=CALLS.c.ended_at.is_(None)
-                )
-            )
-
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
     ) -> list[LostPublisher]:
@@ -165,3 +114,9 @@ class CallStatements(Statements):
             )
             lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.heard_at, ended.rowcount))
         return lost
+
+    def backlogged(self) -> bool:
+        """Tell whether a publisher that lives has events that it could not send yet."""
+        living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
+        statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
+        return self.connection.execute(statement.limit(1)).first() is not None

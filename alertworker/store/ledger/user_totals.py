@@ -15,10 +15,9 @@ from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.ledger.cardinality import OTHER
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import MAX_PART
-from alertworker.store.names import NameStatements
-from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.ledger.aliases import AliasStatements
+from alertworker.store.ledger.months import Rows
 from alertworker.store.schema.ledger import SPEND
-from alertworker.store.stretches import Rows
 
 _TEAM, _ENTITY, _PART = SPEND.c.team_id, SPEND.c.entity, SPEND.c.part
 #: Who is behind an entity's spend: what they are, the dimension to look in, and the columns of the entity and of them.
@@ -44,13 +43,8 @@ _CHUNK: Final = 500
 _TOP: Final = 3
 
 
-class UserStatements(NameStatements):
+class UserTotalStatements(AliasStatements):
     """Users' days and months, out of the ledger."""
-
-    def was_raised(self, fingerprint: str) -> bool:
-        """Tell whether an alert was ever raised, open or closed."""
-        statement = select(ALERTS.c.id).where(ALERTS.c.fingerprint == fingerprint).limit(1)
-        return self.connection.execute(statement).first() is not None
 
     def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
         """Give the users who spent something that day, and at least so much in it or in its month until then."""

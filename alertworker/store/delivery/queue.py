@@ -13,7 +13,7 @@ from alertworker.alerts.tables import Attachment
 from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.ports import Due
 from alertworker.store.database import Database
-from alertworker.store.rest import REST
+from alertworker.store.delivery.partial import REST
 from alertworker.store.schema.alerts import ATTACHMENTS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
@@ -23,7 +23,7 @@ _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS
 _SETTLED: Final = ("sent", "dead", "dropped", "merged")
 
 
-class WaitingStore(Database):
+class QueueStore(Database):
     """What a lane's worker asks before an attempt. Every method is one short transaction."""
 
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:

@@ -10,7 +10,7 @@ import pytest
 from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import Desk, SqlStore
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
@@ -76,12 +76,12 @@ def test_the_rest_of_a_message_has_the_deadline_of_all(runtime: Runtime, mailbox
     ingest(batch(failed("a")), runtime, now=NOW)
     for minutes in range(12):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
-    [row] = Desk(store.engine).dead_letters()
+    [row] = AdminStore(store.engine).dead_letters()
     assert row.reason.startswith("expired")
-    letter = Desk(store.engine).dead_letter(row.id)
+    letter = AdminStore(store.engine).dead_letter(row.id)
     mailboxes.full = False
     assert letter is not None
-    assert Desk(store.engine).requeue(letter, now=NOW + timedelta(minutes=12))
+    assert AdminStore(store.engine).requeue(letter, now=NOW + timedelta(minutes=12))
     run_until_quiet(runtime, NOW + timedelta(minutes=12))
 
     assert mailboxes.second == mailboxes.ids

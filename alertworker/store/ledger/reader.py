@@ -14,8 +14,8 @@ from alertworker.ledger.histogram import Latency
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
 from alertworker.ledger.rows import SUMS, FallbackSums, SpendSums
 from alertworker.store.database import Database
+from alertworker.store.ledger.months import Rows, within
 from alertworker.store.schema.ledger import ALIASES, DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND
-from alertworker.store.stretches import Rows, within
 from alertworker.store.transaction import SqlTransaction
 
 #: Where to look for who is behind an entity: dimension to look in, and the dimension its other half belongs to.
@@ -30,8 +30,8 @@ _Pair = tuple[str, str]
 _NOTHING: Final = SpendSums()
 
 
-class SqlSpendBook(Database):
-    """`SpendBook` on SQLite and PostgreSQL. All sums are exact integers."""
+class SqlLedgerReader(Database):
+    """`LedgerReader` on SQLite and PostgreSQL. All sums are exact integers."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Give the sums of all requests, or of a team's."""

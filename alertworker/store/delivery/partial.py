@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from alertworker.events.base import new_id
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from alertworker.store.statements import Statements
+from alertworker.store.upsert import Statements
 
 #: Its turn: after all that nobody has yet.
 REST: Final = 2

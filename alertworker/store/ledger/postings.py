@@ -14,7 +14,7 @@ from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, sele
 from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.folding import Fold
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
-from alertworker.ledger.postings import Ledger
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import (
     DIMENSIONS,
     SUCCEEDED,
@@ -26,7 +26,8 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
-from alertworker.store.names import Entity, NameStatements
+from alertworker.store.ledger.aliases import AliasStatements, Entity
+from alertworker.store.ledger.months import month_of
 from alertworker.store.schema.ledger import (
     DROPS,
     FALLBACKS,
@@ -39,8 +40,7 @@ from alertworker.store.schema.ledger import (
     SPEND_SIZES,
 )
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
-from alertworker.store.statements import insert_or
-from alertworker.store.stretches import month_of
+from alertworker.store.upsert import insert_or
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -50,7 +50,7 @@ _PIECE: Final = 5_000
 _CHUNK: Final = 500
 
 
-class LedgerStatements(NameStatements):
+class LedgerStatements(AliasStatements):
     """What a batch adds to the books. Tables in the order written here, keys sorted."""
 
     def add_fold(self, fold: Fold, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
@@ -63,7 +63,9 @@ class LedgerStatements(NameStatements):
         self._add(DROPS, drops, latest="total")
         return booked
 
-    def add_ledger(self, ledger: Ledger, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
+    def add_ledger(
+        self, ledger: Postings, *, max_entities: int, kept: Kept = NOTHING_KEPT
+    ) -> dict[SpendKey, SpendSums]:
         """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
         spend = self._within(ledger, max_entities, kept)
         booked = {
@@ -96,7 +98,7 @@ class LedgerStatements(NameStatements):
         counts.append(self.forget_names(before=before, limit=_PIECE))
         return _PIECE in counts
 
-    def _within(self, ledger: Ledger, most: int, kept: Kept) -> dict[SpendKey, SpendSums]:
+    def _within(self, ledger: Postings, most: int, kept: Kept) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.
 
         Batches that are applied at the same moment do not see each other's rows, so a day may grow past the cap by as
@@ -124,7 +126,7 @@ class LedgerStatements(NameStatements):
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
         )
 
-    def _held(self, entities: Iterable[Entity], ledger: Ledger, kept: Kept) -> set[Entity]:
+    def _held(self, entities: Iterable[Entity], ledger: Postings, kept: Kept) -> set[Entity]:
         """Give those of these entities that are kept, by their ids, their present names or those that a batch gives."""
         asked = {entity for entity in entities if entity[0] in kept.dimensions}
         names = {entity: {name} for entity, name in self.newest_names(asked).items()}

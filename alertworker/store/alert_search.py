@@ -46,7 +46,7 @@ class AlertFilter:
     matchers: tuple[Matcher, ...] = ()
 
 
-class AlertLists(Database):
+class AlertSearch(Database):
     """Alerts, looked for."""
 
     def search_alerts(

@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from alertworker.ports import LaneState
-from alertworker.store.lanes import LaneStore
-from alertworker.store.schema.batches import REDELIVERIES
+from alertworker.store.delivery.lanes import LaneStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
-from alertworker.store.statements import insert_or
 from alertworker.store.transaction import SqlTransaction
 
 
@@ -21,15 +19,7 @@ class SqlStore(LaneStore):
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
         """Count that a batch came again; gives how often it did by now."""
-
-        def work(tx: SqlTransaction) -> int:
-            statement = insert_or(tx.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
-            counted = statement.on_conflict_do_update(
-                index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
-            ).returning(REDELIVERIES.c.times)
-            return int(tx.connection.execute(counted).scalar_one())
-
-        return self.run(work)
+        return self.run(lambda tx: tx.count_redelivery(batch_id, now=now))
 
     def due_channels(self, *, now: datetime) -> list[str]:
         """Name the channels with something due whose lane is free."""

@@ -18,10 +18,10 @@ from sqlalchemy import Engine, text
 
 from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_ITEMS, MAX_NAME
-from alertworker.ledger.postings import Ledger
+from alertworker.imports.progress import Left, Page
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.money import nanos_from_dollars
-from alertworker.store.history import Left, Page
 
 #: How many requests are one page, and so one transaction.
 PAGE: Final = 2_000
@@ -74,7 +74,7 @@ class SpendLogs:
                 rows = connection.execute(_PAGE, self._place(cursor) | {"size": PAGE}).mappings().all()
             if not rows:
                 return
-            ledger = Ledger()
+            ledger = Postings()
             for row in rows:
                 try:
                     event = event_of(dict(row))

@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
-from alertworker.store.statements import Statements, insert_or
+from alertworker.store.upsert import Statements, insert_or
 
 
-class BookStatements(Statements):
+class BatchStatements(Statements):
     """Which batches were applied, once."""
 
     def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
@@ -20,3 +20,11 @@ class BookStatements(Statements):
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
         return claimed
+
+    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
+        """Count that a batch came again; gives how often it did by now."""
+        statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
+        counted = statement.on_conflict_do_update(
+            index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
+        ).returning(REDELIVERIES.c.times)
+        return int(self.connection.execute(counted).scalar_one())

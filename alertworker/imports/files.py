@@ -18,10 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import MAX_ITEMS, Name
-from alertworker.ledger.postings import Caller, Ledger
+from alertworker.imports.progress import Left, Page
+from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.rows import SpendSums
 from alertworker.money import nanos_from_dollars
-from alertworker.store.history import Left, Page
 
 #: How many rows are one page, and so one transaction.
 PAGE: Final = 2_000
@@ -89,7 +89,7 @@ class SpendFile:
         """
         with self._rest(cursor) as (lines, rows):
             while chunk := list(islice(rows, PAGE)):
-                ledger = Ledger()
+                ledger = Postings()
                 for number, values in chunk:
                     row = _read(self._path, number, values)
                     if row.day < self._before:

@@ -23,8 +23,8 @@ _SILENT_INTERVALS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Readings:
-    """Figures of one moment. ``counters`` only grow, by name and reason; ``lanes`` are seconds, see `Gauges`."""
+class HealthSnapshot:
+    """Figures of one moment. ``counters`` only grow, by name and reason; ``lanes`` are seconds, see `HealthStore`."""
 
     alerts: Mapping[tuple[str, str], int]
     notifications: Mapping[tuple[str, str], int]
@@ -42,10 +42,10 @@ class Readings:
         return self.canary_seconds is None or self.canary_seconds > MAX_LAG
 
 
-class Gauges(Database):
+class HealthStore(Database):
     """Reads figures from the store, which all processes share."""
 
-    def read(self, *, now: datetime) -> Readings:
+    def read(self, *, now: datetime) -> HealthSnapshot:
         """Give the figures: alerts by type and state, notifications by status and channel.
 
         ``lanes`` says per channel for how many seconds its oldest unsent notification has waited.
@@ -53,7 +53,7 @@ class Gauges(Database):
         return self.run(lambda tx: _read(tx.connection, now))
 
 
-def _read(connection: Connection, now: datetime) -> Readings:
+def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     state = case((ALERTS.c.open_fingerprint.is_not(None), "open"), else_="closed")
     waiting = (
         select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
@@ -63,7 +63,7 @@ def _read(connection: Connection, now: datetime) -> Readings:
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
     publishers, backlog = _publishers(connection, now)
     arrived = connection.execute(select(LINE.c.at).where(LINE.c.name == "canary_arrived")).scalar()
-    return Readings(
+    return HealthSnapshot(
         alerts=_pairs(connection, select(ALERTS.c.type, state, func.count()).group_by(ALERTS.c.type, state)),
         notifications=_pairs(
             connection,

@@ -18,16 +18,17 @@ from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.folding import fold
-from alertworker.ledger.postings import Ledger
+from alertworker.imports import litellm_daily, litellm_logs
+from alertworker.imports.progress import History, Page
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
-from alertworker.store import SqlSpendBook, SqlStore, history_daily, history_litellm, make_engine
-from alertworker.store.history import History, Page
+from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.schema.ledger import SPEND
 from tests.integration.line import rows
 from tests.integration.litellm_tables import add_daily, make_tables
-from tests.integration.test_history import importing
+from tests.integration.test_imports import importing
 
 pytestmark = pytest.mark.postgresql
 FIRST = datetime(2025, 11, 17, tzinfo=UTC)
@@ -129,11 +130,11 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
     store: SqlStore, runtime: Runtime, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In every dimension and to the nano-dollar, up to the cut-over and not beyond it; then nothing is left."""
-    monkeypatch.setattr(history_daily, "PAGE", 7)
+    monkeypatch.setattr(litellm_daily, "PAGE", 7)
     history, taken = History(store.engine), Counter[str]()
     while True:
         begun = history.begin("litellm daily", UNTIL)
-        books = history_daily.DailySpend(litellm, None, UNTIL.date())
+        books = litellm_daily.DailySpend(litellm, None, UNTIL.date())
         page = next(iter(history.take(begun, books.pages(begun.cursor), max_entities=99)), None)
         if page is None:
             break
@@ -142,8 +143,8 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
 
     assert entered(store) == ours(calls(), runtime)
     assert taken["pages"] > 15
-    assert history_daily.DailySpend(litellm, None, UNTIL.date()).left("") == (taken["rows"], FIRST.date())
-    (search, *_) = SqlSpendBook(store.engine).totals("team", DAYS)
+    assert litellm_daily.DailySpend(litellm, None, UNTIL.date()).left("") == (taken["rows"], FIRST.date())
+    (search, *_) = SqlLedgerReader(store.engine).totals("team", DAYS)
     assert (search.entity, search.alias) == ("search", "Search")
 
 
@@ -152,7 +153,7 @@ def test_what_was_imported_agrees_with_litellms_days(
 ) -> None:
     """By the commands: import, import again, reconcile in each dimension."""
     importing(store, tmp_path, monkeypatch)
-    monkeypatch.setattr("alertworker.app.build_spend_book", lambda: SqlSpendBook(store.engine))
+    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
     monkeypatch.setattr("alertworker.store.make_engine", lambda _url: litellm)
     address = ["--litellm-database-url", "postgresql://litellm"]
     command = ["spend", "import", "--daily", "--since", "2025-11-18", "--until", "2025-11-20", *address]
@@ -170,7 +171,7 @@ def test_what_was_imported_agrees_with_litellms_days(
 def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: SqlStore) -> None:
     """They are the same calls: the second one must begin where the first one ends."""
     history = History(store.engine)
-    all_there_is = [Page("end", 0, Ledger())]
+    all_there_is = [Page("end", 0, Postings())]
     list(history.take(history.begin("litellm daily", UNTIL, beside="litellm"), all_there_is, max_entities=9))
     with pytest.raises(
         AlertWorkerError, match="litellm daily has brought the same calls no --since --until 2025-11-20"
@@ -196,6 +197,6 @@ def test_a_log_begins_with_the_calls_that_began_then(litellm: Engine) -> None:
             call = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, "startTime", "endTime", updated_at)
                 VALUES (:id, 'x', :start, :end, :end)"""
             connection.execute(text(call), values)
-    logs = history_litellm.SpendLogs(litellm, zone=ZoneInfo("UTC"), since=FIRST, until=FIRST + timedelta(days=10))
+    logs = litellm_logs.SpendLogs(litellm, zone=ZoneInfo("UTC"), since=FIRST, until=FIRST + timedelta(days=10))
 
     assert (logs.left(""), [page.rows for page in logs.pages("")]) == ((1, (FIRST + timedelta(9)).date()), [1])

@@ -12,9 +12,9 @@ from alertworker.alerts.message import TEST_RESOLVED, Message, Step
 from alertworker.delivery.retry import TRANSIENT
 from alertworker.events.base import new_id
 from alertworker.ports import Fate
-from alertworker.store.schema.delivery import NOTIFICATIONS
-from alertworker.store.statements import Statements, insert_or
-from alertworker.store.told import told
+from alertworker.store.delivery.delivered import told
+from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
+from alertworker.store.upsert import Statements, insert_or
 
 
 class NotificationStatements(Statements):
@@ -75,6 +75,16 @@ class NotificationStatements(Statements):
         values = {"status": "dropped", "reason": "withdrawn", "settled_at": now}
         statement = update(NOTIFICATIONS).where(NOTIFICATIONS.c.alert_id.in_(alert_ids), pending).values(values)
         self.count("dropped", "withdrawn_test", self.connection.execute(statement).rowcount)
+
+    def mark_broken(self, channel: str, *, now: datetime) -> bool:
+        """Note that a channel's trouble is announced; false when it was before."""
+        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
+        return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
+
+    def mark_well(self, channel: str) -> bool:
+        """Note that a channel's trouble is over; false when none was announced."""
+        statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
+        return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
 
 
 def _notification(message: Message, step: str, channel: str, *, created_at: datetime, now: datetime) -> dict[str, Any]:

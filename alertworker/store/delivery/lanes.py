@@ -12,18 +12,18 @@ from alertworker.alerts.message import TEST_RESOLVED, Step
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.ports import Lease, Turn
-from alertworker.store.rest import REST, add_rest, is_rest
+from alertworker.store.delivery.delivered import tell_whole
+from alertworker.store.delivery.partial import REST, add_rest, is_rest
+from alertworker.store.delivery.queue import QueueStore
 from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
-from alertworker.store.statements import insert_or
-from alertworker.store.told import tell_whole
 from alertworker.store.transaction import SqlTransaction
-from alertworker.store.waiting import WaitingStore
+from alertworker.store.upsert import insert_or
 
 #: How many notifications are given up in one transaction.
 _EXPIRED_AT_ONCE: Final = 100
 
 
-class LaneStore(WaitingStore):
+class LaneStore(QueueStore):
     """What delivering needs. Every method is one short transaction."""
 
     def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:

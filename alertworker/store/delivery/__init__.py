@@ -1,0 +1,1 @@
+"""Lanes, notifications and dead letters in SQL."""

@@ -1,0 +1,42 @@
+"""Calls that were announced as still running, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import update
+
+from alertworker.events import RequestAnnounced
+from alertworker.store.schema.publishers import CALLS
+from alertworker.store.upsert import Statements, insert_or
+
+
+class HangingStatements(Statements):
+    """Calls that were announced, and how they ended."""
+
+    def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
+        """Track announced calls; gives the ids of those that are new and have not ended."""
+        fresh: set[str] = set()
+        for call in sorted(calls, key=lambda call: call.call_id):
+            row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
+            statement = insert_or(self.connection, CALLS).values(row).on_conflict_do_nothing()
+            if self.connection.execute(statement.returning(CALLS.c.call_id)).first() is not None:
+                fresh.add(call.call_id)
+        return fresh
+
+    def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
+        """Say which alert speaks for these calls."""
+        ids = sorted(call_ids)
+        self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
+
+    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
+        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
+        for call_id, (outcome, ended_at) in sorted(calls.items()):
+            values = {"outcome": outcome, "ended_at": ended_at}
+            statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)
+            self.connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["call_id"], set_=values, where=CALLS.c.ended_at.is_(None)
+                )
+            )
