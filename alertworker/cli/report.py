@@ -11,7 +11,7 @@ import click
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.errors import AlertWorkerError
 from alertworker.reports import REPORTS, Report, ReportKind, containing
-from alertworker.reports.sheet import csv_of
+from alertworker.reports.csv_export import csv_of
 
 
 @click.command()

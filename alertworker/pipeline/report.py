@@ -19,7 +19,7 @@ from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
-from alertworker.reports.model import MAX_SHOWN, short
+from alertworker.reports.report import MAX_SHOWN, short
 
 #: A budget is near its limit from this share of it on, in per cent.
 _NEAR: Final = 85.0

@@ -9,10 +9,10 @@ from typing import Final
 
 from alertworker.ledger.reader import LedgerReader
 from alertworker.reports import periods
-from alertworker.reports.deployments import daily
+from alertworker.reports.daily import daily
 from alertworker.reports.fallbacks import fallbacks
-from alertworker.reports.model import Report, ReportKind, late_note
 from alertworker.reports.periods import Calendar, Ending, Period, containing
+from alertworker.reports.report import Report, ReportKind, late_note
 from alertworker.reports.spend import monthly, spend
 
 __all__ = ["REPORTS", "Calendar", "Period", "Report", "ReportKind", "ReportSpec", "containing", "due", "late_note"]

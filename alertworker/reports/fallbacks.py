@@ -9,8 +9,8 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS, Column, Table, Unit
 from alertworker.ledger.reader import LedgerReader
 from alertworker.ledger.rows import FallbackSums, SpendSums
-from alertworker.reports.model import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.periods import Period
+from alertworker.reports.report import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.tables import plain_table
 
 #: How many pairs of models a message names: two names each take more room than one.

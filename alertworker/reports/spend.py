@@ -10,8 +10,8 @@ from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.ledger.rows import SpendSums
 from alertworker.money import spell_dollars
 from alertworker.reports.charts import chart_of
-from alertworker.reports.model import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
 from alertworker.reports.periods import Period
+from alertworker.reports.report import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
 from alertworker.reports.tables import spend_table
 
 _TABLES: Final = ("team", "tag")

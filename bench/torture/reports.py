@@ -12,7 +12,7 @@ from typing import Final
 from alertworker.events import Failure, Origin, RequestFailed, RequestSucceeded
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.inflight import InFlight
-from alertworker.reports.model import spell_days
+from alertworker.reports.report import spell_days
 from bench.torture import own_class
 from bench.torture.calls import hanging
 from bench.torture.ledger import Ledger, Row, Side, occurrences, plural

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SpendSums
-from alertworker.reports.model import change_of
+from alertworker.reports.report import change_of
 from alertworker.web.pages.budgets import NEAR, standings
 from alertworker.web.pages.page import Visit, page
 from alertworker.web.pages.render import shorten

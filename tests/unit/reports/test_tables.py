@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Column, Table, Unit, show
-from alertworker.reports.sheet import csv_of
+from alertworker.reports.csv_export import csv_of
 from tests.integration.line import NOW
 
 COLUMNS = (

@@ -9,8 +9,8 @@ from typing import Final
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import Column, Unit
 from alertworker.ledger.reader import DeploymentDays, LedgerReader
-from alertworker.reports.model import Report, ReportKind, Section, short
 from alertworker.reports.periods import Period
+from alertworker.reports.report import Report, ReportKind, Section, short
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
 

@@ -14,8 +14,8 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table, Unit, show
 from alertworker.ledger.rows import SpendSums
 from alertworker.money import dollars_from_nanos, spell_dollars
+from alertworker.reports.csv_export import csv_of
 from alertworker.reports.periods import Period
-from alertworker.reports.sheet import csv_of
 from alertworker.reports.tables import change
 
 #: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
