@@ -11,8 +11,8 @@ from alertworker.channels.budget_webhook import BudgetWebhook, BudgetWebhookConf
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.channels.discord import Discord, DiscordConfig
-from alertworker.channels.email import Email, EmailConfig
-from alertworker.channels.owners import OwnerMail, domains
+from alertworker.channels.email.channel import Email, EmailConfig
+from alertworker.channels.owner_mail import OwnerMail, domains
 from alertworker.channels.pagerduty import PagerDuty, PagerDutyConfig
 from alertworker.channels.slack import Slack, SlackConfig
 from alertworker.channels.teams import Teams, TeamsConfig

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from alertworker.channels import guard
+from alertworker.channels import address_guard
 from alertworker.delivery.channel import Pace
 
 _HOST: Final = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")
@@ -72,9 +72,9 @@ class NetworkConfig(PacedConfig):
     allowed_hosts: Hosts = ()
 
     @property
-    def allowed(self) -> guard.Allowed:
+    def allowed(self) -> address_guard.Allowed:
         """What of our own the channel may connect to."""
-        return guard.Allowed(self.allowed_networks, self.allowed_hosts)
+        return address_guard.Allowed(self.allowed_networks, self.allowed_hosts)
 
 
 class UrlConfig(NetworkConfig):
@@ -85,12 +85,12 @@ class UrlConfig(NetworkConfig):
     @field_validator("url")
     @classmethod
     def _admitted(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
-        allowed = guard.Allowed(info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ()))
+        allowed = address_guard.Allowed(info.data.get("allowed_networks", ()), info.data.get("allowed_hosts", ()))
         refuse(url.get_secret_value(), allowed)
         return url
 
 
-def refuse(url: str, allowed: guard.Allowed) -> None:
+def refuse(url: str, allowed: address_guard.Allowed) -> None:
     """Refuse an address that can be told by its text to be one we do not send to.
 
     Raises:
@@ -103,6 +103,6 @@ def refuse(url: str, allowed: guard.Allowed) -> None:
         host = None
     if not host or parts.scheme not in ("http", "https"):
         raise ValueError("must be an address that begins with https://")
-    reason = guard.refusal(host, tls=parts.scheme == "https", allowed=allowed)
+    reason = address_guard.refusal(host, tls=parts.scheme == "https", allowed=allowed)
     if reason is not None:
         raise ValueError(reason)

@@ -23,9 +23,9 @@ from requests.auth import HTTPBasicAuth
 from requests.utils import get_auth_from_url
 
 from alertworker import __version__
+from alertworker.channels.address_guard import NOT_PUBLIC, Allowed
 from alertworker.channels.config import UrlConfig, refuse
-from alertworker.channels.cutoff import Cutoff, CutoffAdapter, Refused
-from alertworker.channels.guard import NOT_PUBLIC, Allowed
+from alertworker.channels.deadline import Deadline, DeadlineAdapter, Refused
 from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.sanitize import cut, one_line
@@ -82,7 +82,7 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         refuse(url, allowed)
     except ValueError as error:
         raise DeliveryError(str(error), Reason.REFUSED) from None
-    with Cutoff(DEADLINE, connect=CONNECT_TIMEOUT, allowed=allowed) as cutoff:
+    with Deadline(DEADLINE, connect=CONNECT_TIMEOUT, allowed=allowed) as cutoff:
         try:
             response, answer = _exchange(method, url, body, headers, cutoff)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
@@ -103,11 +103,11 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
 
 
 def _exchange(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str], cutoff: Cutoff
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str], cutoff: Deadline
 ) -> tuple[requests.Response, bytes]:
     with requests.Session() as session:
-        session.mount("https://", CutoffAdapter(cutoff))
-        session.mount("http://", CutoffAdapter(cutoff))
+        session.mount("https://", DeadlineAdapter(cutoff))
+        session.mount("http://", DeadlineAdapter(cutoff))
         session.auth = _authorize
         with session.request(
             method,

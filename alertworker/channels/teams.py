@@ -13,7 +13,7 @@ from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.plain_text import counted, entry_lines, named, sign
-from alertworker.channels.tables import CHAT_ROWS, cells
+from alertworker.channels.text_tables import CHAT_ROWS, cells
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import CUT, cut, one_line

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from alertworker.alerts.catalogue import OURS, AlertType
 from alertworker.channels import KINDS, ChannelConfig, EmailConfig
 from alertworker.channels.config import NetworkConfig
-from alertworker.channels.owners import domains
+from alertworker.channels.owner_mail import domains
 from alertworker.errors import AlertWorkerError
 from alertworker.routing.router import reached_receivers
 from alertworker.settings.destinations import Destinations, compile_litellm, resolve

@@ -23,7 +23,7 @@ from alertworker.channels import (
     build_channel,
     http,
 )
-from alertworker.channels.email import compose
+from alertworker.channels.email.channel import compose
 from alertworker.delivery.channel import Answer, Channel
 
 URL: Final = SecretStr("https://receiver.example/x")

@@ -19,7 +19,7 @@ from PIL import Image
 from pydantic import SecretStr
 
 from alertworker.channels import EmailConfig, build_channel, http
-from alertworker.channels.chart import COLOURS, HEIGHT, WIDTH
+from alertworker.channels.email.chart import COLOURS, HEIGHT, WIDTH
 from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message
 from tests.contract.report_cases import REPORT_CASES

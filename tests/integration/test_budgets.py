@@ -17,7 +17,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.channels import BudgetWebhookConfig, EmailConfig, build_channel
-from alertworker.channels.owners import OwnerMail
+from alertworker.channels.owner_mail import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Table
-from alertworker.channels.tables import cells
+from alertworker.channels.text_tables import cells
 from alertworker.web.pages.page import Trouble, Visit, action, page
 from alertworker.web.pages.timeline import Told, timeline
 

@@ -8,8 +8,8 @@ from string import Template
 from typing import Final
 
 from alertworker.alerts.tables import Chart, Table, Unit
-from alertworker.channels import chart as charts
-from alertworker.channels.tables import cells
+from alertworker.channels.email import chart as charts
+from alertworker.channels.text_tables import cells
 from alertworker.text.sanitize import cut, one_line
 
 #: The picture's Content-ID, by which the page names it.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from alertworker.channels import EmailConfig, SlackConfig, build_channel, guard
+from alertworker.channels import EmailConfig, SlackConfig, address_guard, build_channel
 from alertworker.delivery.retry import DeliveryError, Reason
 from tests.contract.test_http_channels import HTTP_KINDS, Make, Server, server
 
@@ -134,7 +134,7 @@ def test_a_host_of_ours_may_have_a_private_address(
     """Also in plain text, as there is no certificate for such names; the address itself is a network's business."""
     config = SlackConfig(name="s", url=SecretStr(f"http://{host}:9/x"), allowed_hosts=(pattern,))
     for address in ("10.1.2.3", "192.168.0.4", "fd12::1", "::ffff:10.1.2.3"):
-        assert guard.admits(host, address, tls=False, allowed=config.allowed)
+        assert address_guard.admits(host, address, tls=False, allowed=config.allowed)
     with pytest.raises(ValidationError, match="allowed_networks"):
         SlackConfig(name="s", url=SecretStr("https://10.1.2.3"), allowed_hosts=(pattern,))
 
@@ -155,11 +155,12 @@ def test_a_host_of_ours_may_have_a_private_address(
 @pytest.mark.parametrize("address_of_metadata", ["100.100.100.200", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"])
 def test_a_host_of_ours_does_not_lead_to_this_machine_or_to_metadata(address: str, address_of_metadata: str) -> None:
     """Whoever answers for its name must not make us speak to our own services, or to the cloud's."""
-    allowed = guard.Allowed(hosts=("chat.corp",))
+    allowed = address_guard.Allowed(hosts=("chat.corp",))
 
     for found in (address, address_of_metadata):
-        assert not guard.admits("chat.corp", found, tls=True, allowed=allowed)
-    assert not guard.admits("chat.corp", "93.184.216.34", tls=False, allowed=allowed)  # public, but in plain text
+        assert not address_guard.admits("chat.corp", found, tls=True, allowed=allowed)
+    # Public, but in plain text.
+    assert not address_guard.admits("chat.corp", "93.184.216.34", tls=False, allowed=allowed)
 
 
 @pytest.mark.parametrize("host", ["other.corp", "chat.corp.evil.example", "evilchat.corp", "corp"])
@@ -204,4 +205,4 @@ MAIL = '{"subject": "s", "text": "t", "html": "h", "thread": "a"}'
 @pytest.mark.parametrize(("host", "mine"), [("localhost", True), ("127.0.0.5", True), ("::1", True), ("a.test", False)])
 def test_this_machine_is_known_by_its_own_names(host: str, mine: bool) -> None:
     """No name of the DNS is."""
-    assert guard.is_loopback(host) is mine
+    assert address_guard.is_loopback(host) is mine

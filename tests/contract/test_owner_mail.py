@@ -20,7 +20,7 @@ from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.channels import EmailConfig, SlackConfig, build_owner_mail
-from alertworker.channels.owners import OwnerMail
+from alertworker.channels.owner_mail import OwnerMail
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError
 

@@ -15,13 +15,13 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from alertworker.alerts.message import MAX_ENTRIES, Message
-from alertworker.channels import guard, http
+from alertworker.channels import address_guard, http
 from alertworker.channels.base import BaseChannel
-from alertworker.channels.chart import draw
 from alertworker.channels.config import NetworkConfig
-from alertworker.channels.cutoff import Cutoff, Refused
-from alertworker.channels.email_body import page, text
-from alertworker.channels.email_tables import CHART
+from alertworker.channels.deadline import Deadline, Refused
+from alertworker.channels.email.body import page, text
+from alertworker.channels.email.chart import draw
+from alertworker.channels.email.tables import CHART
 from alertworker.channels.plain_text import sign
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
@@ -52,7 +52,7 @@ class EmailConfig(NetworkConfig):
 
     @model_validator(mode="after")
     def _admitted(self) -> Self:
-        reason = guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed)
+        reason = address_guard.refusal(self.host, tls=self.tls != "none", allowed=self.allowed)
         if reason is not None:
             raise ValueError(f"host: {reason}" if self.tls != "none" else "tls: without it mail goes to loopback only")
         return self
@@ -89,7 +89,7 @@ class Email(BaseChannel):
         mail = compose(body, notification_id, config)
         parts = json.loads(body)
         to: list[str] = parts.get("left") or [address.addr_spec for address in mail["To"].addresses]
-        with Cutoff(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
+        with Deadline(http.DEADLINE, connect=http.CONNECT_TIMEOUT, allowed=config.allowed) as cutoff:
             try:
                 server = self._connect(cutoff)
                 try:
@@ -104,7 +104,7 @@ class Email(BaseChannel):
             return Answer(said)
         return Answer(f"{said}, {len(left)} tried again alone", rest=json.dumps({**parts, "left": left}))
 
-    def _connect(self, cutoff: Cutoff) -> smtplib.SMTP:
+    def _connect(self, cutoff: Deadline) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()
         server = _Server(cutoff, config, context if config.tls == "tls" else None)
         try:
@@ -154,7 +154,7 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
 class _Server(smtplib.SMTP):
     """A connection to the mail server that the cutoff opens, in TLS from its start where there is a ``context``."""
 
-    def __init__(self, cutoff: Cutoff, config: EmailConfig, context: ssl.SSLContext | None) -> None:
+    def __init__(self, cutoff: Deadline, config: EmailConfig, context: ssl.SSLContext | None) -> None:
         self._cutoff = cutoff
         self._tls = config.tls != "none"
         self._context = context
@@ -170,7 +170,7 @@ class _Server(smtplib.SMTP):
 def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
     """Say what an SMTP error means; the library's own text may hold addresses."""
     if isinstance(error, Refused):
-        return DeliveryError(guard.NOT_PUBLIC, Reason.REFUSED)
+        return DeliveryError(address_guard.NOT_PUBLIC, Reason.REFUSED)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         # One who may take it later is reason enough to try again.
         return _refused(min((code for code, _ in error.recipients.values()), default=550))

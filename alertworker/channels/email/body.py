@@ -10,9 +10,9 @@ from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Entry, Message, Step
-from alertworker.channels.email_tables import picture, tables
+from alertworker.channels.email.tables import picture, tables
 from alertworker.channels.plain_text import counted, entry_lines, sign
-from alertworker.channels.tables import aligned
+from alertworker.channels.text_tables import aligned
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import CUT, clean, cut, fit, one_line
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.message import Message
-from alertworker.channels.email import Email, EmailConfig
+from alertworker.channels.email.channel import Email, EmailConfig
 
 #: An address as people have one; what RFC 5321 allows beside that is nobody's. The domain is the second group.
 _ADDRESS: Final = re.compile(

@@ -17,14 +17,14 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
-from alertworker.channels import guard
+from alertworker.channels import address_guard
 
 
 class Refused(OSError):
     """None of a host's addresses is one that we connect to."""
 
 
-class Cutoff:
+class Deadline:
     """Shuts a connection down when its time is over, whatever a thread is just waiting for on it.
 
     ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
@@ -32,7 +32,7 @@ class Cutoff:
     connections may go to, see `guard`.
     """
 
-    def __init__(self, seconds: float, *, connect: float, allowed: guard.Allowed) -> None:
+    def __init__(self, seconds: float, *, connect: float, allowed: address_guard.Allowed) -> None:
         self.passed = False
         self._allowed = allowed
         self._connect = connect
@@ -63,7 +63,7 @@ class Cutoff:
         """
         failure: OSError = Refused()
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            if guarded and not guard.admits(host, str(address[0]), tls=tls, allowed=self._allowed):
+            if guarded and not address_guard.admits(host, str(address[0]), tls=tls, allowed=self._allowed):
                 continue
             left = min(self._connect, self._ends - time.monotonic())
             if left <= 0:
@@ -99,10 +99,10 @@ class Cutoff:
                 connection.shutdown(socket.SHUT_RDWR)
 
 
-class CutoffAdapter(requests.adapters.HTTPAdapter):
+class DeadlineAdapter(requests.adapters.HTTPAdapter):
     """Puts every connection that requests opens under one cutoff."""
 
-    def __init__(self, cutoff: Cutoff) -> None:
+    def __init__(self, cutoff: Deadline) -> None:
         self._cutoff = cutoff
         super().__init__(max_retries=0)
 
@@ -130,7 +130,7 @@ class _FinalAnswer(HTTPResponse):
             super().begin()
 
 
-def _pools(cutoff: Cutoff, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
+def _pools(cutoff: Deadline, *, guarded: bool = True) -> dict[str, type[HTTPConnectionPool]]:
     def connect(connection: HTTPConnection) -> socket.socket:
         tls = isinstance(connection, HTTPSConnection)
         try:

@@ -1,0 +1,1 @@
+"""E-mail: the channel, and the HTML of its messages."""
