@@ -17,9 +17,9 @@ from alertworker.channels.config import NetworkConfig
 from alertworker.channels.owner_mail import domains
 from alertworker.errors import AlertWorkerError
 from alertworker.routing.router import reached_receivers
-from alertworker.settings.destinations import Destinations, compile_litellm, resolve
+from alertworker.settings.litellm import Destinations, compile_litellm, resolve
 from alertworker.settings.model import AlertingArgs, Settings
-from alertworker.settings.routes import compile_own
+from alertworker.settings.routing import compile_own
 from alertworker.settings.sources import COMPILED, Sources, nearest, read_environ, read_file
 
 _DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")

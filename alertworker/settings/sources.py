@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from alertworker.host.secret_files import VariableError, read_variable
-from alertworker.settings.files import Section, read_sections
+from alertworker.settings.yaml_files import Section, read_sections
 
 #: LiteLLM's words that we read, and where they stand in its file.
 GENERAL: Final = (

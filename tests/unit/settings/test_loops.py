@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.settings.destinations import channel_name
+from alertworker.settings.litellm import channel_name
 from tests.unit.settings.test_settings import HOOK, load, problems, route
 
 RELAY = "http://127.0.0.1:4010/integrations/litellm/slack"

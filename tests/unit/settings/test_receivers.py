@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.settings.destinations import channel_name
+from alertworker.settings.litellm import channel_name
 from tests.unit.settings.test_settings import HOOK, OTHER, load, problems, route
 
 LITELLMS = f"""

@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.channels import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
-from alertworker.settings.destinations import channel_name
+from alertworker.settings.litellm import channel_name
 
 HOOK = "https://hooks.slack.com/services/T000/B000/canary"
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

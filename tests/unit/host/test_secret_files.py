@@ -11,7 +11,7 @@ import pytest
 from alertworker import settings as package
 from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.publisher import registry
-from alertworker.settings import ConfigurationError, Settings, destinations, load_settings, sources
+from alertworker.settings import ConfigurationError, Settings, litellm, load_settings, sources
 
 HOOK = "https://receiver.example/canary"
 #: Every variable that has a form in a file, with a value that makes a difference.
@@ -90,7 +90,7 @@ def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.Mo
         return secret(variable, environ, problems)
 
     secret = sources.secret
-    for module in (sources, destinations):
+    for module in (sources, litellm):
         monkeypatch.setattr(module, "secret", recorded)
     load(config, MAIL)
     named = {name for path in _files() for name in re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', path.read_text())}

@@ -20,7 +20,7 @@ from alertworker.routing.time_intervals import (
     read_weekdays,
     read_years,
 )
-from alertworker.settings.destinations import Destinations, NameTaken, is_loop, resolve
+from alertworker.settings.litellm import Destinations, NameTaken, is_loop, resolve
 from alertworker.settings.sources import Sources, nearest
 
 _ROUTE: Final = (

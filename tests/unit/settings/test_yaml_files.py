@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.settings import ConfigurationError, Settings, load_settings
-from alertworker.settings.files import read_sections
+from alertworker.settings.yaml_files import read_sections
 
 
 def write(folder: Path, **files: str) -> Path:
