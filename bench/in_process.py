@@ -21,7 +21,7 @@ import litellm
 from litellm.caching.caching import DualCache, RedisCache
 from litellm.integrations.SlackAlerting.slack_alerting import SlackAlerting
 
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import BrokerTransport, Publisher
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
-from alertworker.cli.times import SINCE
+from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
 
 

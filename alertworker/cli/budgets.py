@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from alertworker.budgets.state import state_of
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows
+from alertworker.cli.output import AS_JSON, LIMIT, show_rows
 from alertworker.text.format import spell_moment
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
-from alertworker.cli.times import SINCE, UNTIL
+from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.params import SINCE, UNTIL
 from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-from alertworker.cli.listing import plain
+from alertworker.cli.output import plain
 from alertworker.errors import AlertWorkerError
 from alertworker.text.sanitize import one_line
 

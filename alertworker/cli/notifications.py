@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import click
 
-from alertworker.cli.listing import AS_JSON, LIMIT, show_rows, show_whole
-from alertworker.cli.times import SINCE
+from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
 
 #: What a notification can be, as its row says it.

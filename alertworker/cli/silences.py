@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from alertworker.cli.listing import AS_JSON, show_rows
-from alertworker.cli.times import Duration, Moment
+from alertworker.cli.output import AS_JSON, show_rows
+from alertworker.cli.params import Duration, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.routing.matchers import all_pass, parse
 from alertworker.routing.silences import Silence

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from alertworker.cli.history import import_, reconcile
+from alertworker.cli.spend_import import import_, reconcile
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SUMS, SpendSums
 from alertworker.money import dollars_from_nanos

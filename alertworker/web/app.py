@@ -16,16 +16,22 @@ from alertworker.app import build_broker, build_doctor, build_health_store, buil
 from alertworker.pipeline import ChannelTest
 from alertworker.ports import Broker
 from alertworker.settings import Settings
-from alertworker.web import events, health, litellm, openapi, pages, services
-from alertworker.web.answers import Refusal, refused
+from alertworker.web import events, health, litellm_relay, openapi, pages, services
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth, TtlCache
 from alertworker.web.context import Context
+from alertworker.web.errors import Refusal, refused
 from alertworker.web.keys import Keys
-from alertworker.web.look import Kept, Look
-from alertworker.web.office import Office
-from alertworker.web.outbox import Outbox
+from alertworker.web.page_context import PageContext
 
 #: Every route for programs; a new file of routes is a line here.
-ROUTES: Final[tuple[Route, ...]] = (*events.ROUTES, *health.ROUTES, *services.ROUTES, *openapi.ROUTES, *litellm.ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *events.ROUTES,
+    *health.ROUTES,
+    *services.ROUTES,
+    *openapi.ROUTES,
+    *litellm_relay.ROUTES,
+)
 #: How long what was found about the line is shown again, in seconds: the broker must not be asked with each page.
 _EXAMINED: Final = 5.0
 
@@ -58,22 +64,22 @@ def build_context(settings: Settings) -> Context:
         keys=Keys(
             publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
         ),
-        outbox=Outbox(line.send),
+        outbox=BrokerQueue(line.send),
         try_service=_try_service,
-        look=Look(lambda now: gauges.read(now=now), line.ask),
+        look=CachedHealth(lambda now: gauges.read(now=now), line.ask),
         office=build_office(settings, line),
         show_messages=settings.show_messages,
     )
 
 
-def build_office(settings: Settings, line: Broker) -> Office:
+def build_office(settings: Settings, line: Broker) -> PageContext:
     """Put together what the pages work with."""
     examiner = build_doctor(settings)
-    return Office(
+    return PageContext(
         desk=examiner.desk,
         book=build_ledger_reader(),
         line=line,
-        examine=Kept(lambda now: examiner.examine(now=now), seconds=_EXAMINED).read,
+        examine=TtlCache(lambda now: examiner.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
         zone=ZoneInfo(settings.time_zone),
     )

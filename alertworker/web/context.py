@@ -10,11 +10,11 @@ from typing import cast
 from starlette.requests import Request
 
 from alertworker.pipeline import ChannelTest
-from alertworker.web.body import Room
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
-from alertworker.web.office import Office
-from alertworker.web.outbox import Outbox
+from alertworker.web.page_context import PageContext
+from alertworker.web.request_body import Room
 from alertworker.web.throttle import Throttle
 
 
@@ -27,10 +27,10 @@ class Context:
     """
 
     keys: Keys
-    outbox: Outbox
-    look: Look
+    outbox: BrokerQueue
+    look: CachedHealth
     try_service: Callable[[str, datetime], Sequence[ChannelTest]]
-    office: Office
+    office: PageContext
     show_messages: bool = False
     room: Room = field(default_factory=Room)
     throttle: Throttle = field(default_factory=Throttle)

@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from alertworker.events.base import MAX_NAME, new_id
 from alertworker.events.batch import MAX_BATCH_BYTES, SEALED_TYPE, BatchError, SealedBatch, decode, seal
-from alertworker.web.answers import Refusal
-from alertworker.web.body import decompress
 from alertworker.web.context import Context, context_of
+from alertworker.web.errors import Refusal
+from alertworker.web.request_body import decompress
 
 #: The longest body of plain events, in bytes, before and after it was decompressed.
 MAX_BYTES: Final = 8 * 1024 * 1024

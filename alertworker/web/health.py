@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from alertworker.errors import AlertWorkerError
-from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
+from alertworker.web.errors import Refusal
 from alertworker.web.metrics import ReadingsCollector
 
 _log = logging.getLogger("alertworker.web")

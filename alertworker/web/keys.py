@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from alertworker.web.answers import Refusal
+from alertworker.web.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -15,8 +15,8 @@ from starlette.routing import Route
 from alertworker.channels import KINDS
 from alertworker.errors import StoreUnavailable
 from alertworker.pipeline import ChannelTest
-from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
+from alertworker.web.errors import Refusal
 
 #: The kinds that reach somebody; the terminal is nobody's service.
 SERVICES: Final = tuple(sorted(set(KINDS) - {"console"}))

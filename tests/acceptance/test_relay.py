@@ -17,7 +17,7 @@ import pytest
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.readings import read_report
 from alertworker.events import Action, AlertRelayed, BudgetReported, Entity, EntityChanged, Event
-from alertworker.integrations.litellm.management import MANAGEMENT
+from alertworker.integrations.litellm.admin_alerts import MANAGEMENT
 from alertworker.integrations.litellm.relay import read_slack, read_webhook
 from tests.acceptance.proxy import litellm_python
 

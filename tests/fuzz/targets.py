@@ -12,7 +12,7 @@ from typing import Final
 from alertworker.events import EVENT, EVENTS, Event
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
-from alertworker.web.answers import Refusal
+from alertworker.web.errors import Refusal
 from alertworker.web.events import receive
 
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

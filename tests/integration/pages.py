@@ -19,11 +19,11 @@ from alertworker.ports import Broker
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore
 from alertworker.web.app import build_app
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
-from alertworker.web.office import Office
-from alertworker.web.outbox import Outbox
+from alertworker.web.page_context import PageContext
 
 ADMIN = "admin-key"
 ZONE = ZoneInfo("Europe/Berlin")
@@ -47,10 +47,10 @@ def context(
     examiner = Doctor(settings, ask, gauges, store, desk)
     return Context(
         keys=Keys(publish="publish-key", admin=admin),
-        outbox=Outbox(nothing),
-        look=Look(lambda now: gauges.read(now=now), ask),
+        outbox=BrokerQueue(nothing),
+        look=CachedHealth(lambda now: gauges.read(now=now), ask),
         try_service=no_trials,
-        office=Office(
+        office=PageContext(
             desk=desk,
             book=SqlLedgerReader(store.engine),
             line=line,

@@ -31,11 +31,11 @@ from alertworker.channels import (
 from alertworker.pipeline import Runtime, routed, try_channels
 from alertworker.routing.router import Route
 from alertworker.web.app import build_app
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
-from alertworker.web.office import Office
-from alertworker.web.outbox import Outbox
+from alertworker.web.page_context import PageContext
 from tests.asgi import Answer, ask
 
 #: One database is enough: it is the receivers that differ.
@@ -132,9 +132,9 @@ def app(runtime: Runtime, receivers: Receivers) -> Any:
     runtime = replace(runtime, channels=channels, router=router)
     context = Context(
         keys=Keys(publish=None, admin="admin"),
-        outbox=cast("Outbox", None),
-        look=cast("Look", None),
-        office=cast("Office", None),
+        outbox=cast("BrokerQueue", None),
+        look=cast("CachedHealth", None),
+        office=cast("PageContext", None),
         try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
     )
     return build_app(context)

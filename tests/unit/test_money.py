@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alertworker.events import RequestSucceeded
 from alertworker.events.batch import decode
 from alertworker.folding import fold
-from alertworker.integrations.litellm import bounds
+from alertworker.integrations.litellm import coerce
 from alertworker.ledger.rows import SpendKey
 from alertworker.money import dollars_from_nanos, nanos_from_dollars
 
@@ -32,7 +32,7 @@ COSTS = st.builds(
 def entered(costs: list[float]) -> int:
     """Give what the ledger holds after calls of these costs."""
     calls = [
-        RequestSucceeded(call_id="c", started_at=NOW, ended_at=NOW, occurred_at=NOW, cost_nanos=bounds.cost(cost))
+        RequestSucceeded(call_id="c", started_at=NOW, ended_at=NOW, occurred_at=NOW, cost_nanos=coerce.cost(cost))
         for cost in costs
     ]
     return fold(calls, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW).ledger.spend()[TEAM].spend_nanos
@@ -65,7 +65,7 @@ def test_a_million_tiny_costs_are_exact_where_a_float_is_not() -> None:
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, -1e-9, 1e30, "1", True, None])
 def test_what_is_no_cost_is_none(amount: object) -> None:
     """The callback then says that nobody knows the cost; it never invents one."""
-    assert bounds.cost(amount) is None
+    assert coerce.cost(amount) is None
 
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "0.5", "1e30"])

@@ -13,6 +13,6 @@ def __getattr__(name: str) -> Any:
     """Make ``callback`` when LiteLLM asks for it; whoever asks again gets the same one."""
     if name != "callback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from alertworker.integrations.litellm.hooks import get_callback
+    from alertworker.integrations.litellm.callback_hooks import get_callback
 
     return get_callback()

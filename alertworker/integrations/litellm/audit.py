@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from alertworker.events import Action, Entity
 from alertworker.events.base import MAX_ITEMS, MAX_TEXT
-from alertworker.integrations.litellm.bounds import as_mapping, clip, key_hash, moment, name
-from alertworker.integrations.litellm.management import ALIASES, SHOWN
+from alertworker.integrations.litellm.admin_alerts import ALIASES, SHOWN
+from alertworker.integrations.litellm.coerce import as_mapping, clip, key_hash, moment, name
 
 #: LiteLLM's tables that hold what we tell of.
 _ENTITIES: Final = {

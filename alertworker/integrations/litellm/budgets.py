@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alertworker.events import BudgetScope
-from alertworker.integrations.litellm.bounds import key_hash, moment, name, nanos
+from alertworker.integrations.litellm.coerce import key_hash, moment, name, nanos
 
 #: LiteLLM's ``entity_type`` of an error, as our scope.
 _SCOPES: Final = {scope.value: scope for scope in BudgetScope} | {"end_user": BudgetScope.CUSTOMER}

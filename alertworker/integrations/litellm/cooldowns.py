@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from alertworker.integrations.litellm.bounds import moment
-from alertworker.integrations.litellm.environment import seconds
+from alertworker.integrations.litellm.coerce import moment
+from alertworker.integrations.litellm.options import seconds
 
 #: How long after a failed attempt the router has decided, in seconds; its shortest cooldown by default is 5.
 DELAY: Final = 1.0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from alertworker.integrations.litellm.bounds import as_mapping, name, url
+from alertworker.integrations.litellm.coerce import as_mapping, name, url
 
 #: Names under which a deployment's settings carry its region; LiteLLM's own word for it goes before the providers'.
 _REGIONS: Final = ("region_name", "aws_region_name", "vertex_location", "watsonx_region_name")

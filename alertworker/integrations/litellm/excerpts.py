@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from alertworker.integrations.litellm.bounds import as_mapping
+from alertworker.integrations.litellm.coerce import as_mapping
 from alertworker.integrations.litellm.deployments import request_metadata
 from alertworker.integrations.litellm.scrub import scrub
 

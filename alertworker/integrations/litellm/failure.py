@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from alertworker.events import Origin
 from alertworker.events.base import MAX_NAME
-from alertworker.integrations.litellm.bounds import clip
+from alertworker.integrations.litellm.coerce import clip
 from alertworker.integrations.litellm.scrub import prompt_pieces, scrub
 
 #: Classes of LiteLLM that name the caller's own mistake, where the status does not say otherwise (LiteLLM wraps an

@@ -10,16 +10,16 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from alertworker.events import AbandonReason, Origin
-from alertworker.integrations.litellm.answers import answered, spent_in_vain
 from alertworker.integrations.litellm.audit import entity_changed
-from alertworker.integrations.litellm.bounds import count, metadata, moment, name
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
-from alertworker.integrations.litellm.calls import Call, Terms, caller_facts, trace_of
+from alertworker.integrations.litellm.call import Call, Terms, caller_facts, trace_of
+from alertworker.integrations.litellm.coerce import count, metadata, moment, name
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
-from alertworker.integrations.litellm.environment import CallbackOptions, seconds
 from alertworker.integrations.litellm.excerpts import request_excerpt
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
+from alertworker.integrations.litellm.options import CallbackOptions, seconds
+from alertworker.integrations.litellm.success_log import answered, spent_in_vain
 
 #: How long after its request's task has ended a call may still be logged, in seconds, before it counts as abandoned.
 GRACE: Final = 5.0

@@ -14,8 +14,8 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, Event
 from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
-from alertworker.integrations.litellm.bounds import clip, key_hash, moment, name, nanos
-from alertworker.integrations.litellm.management import MANAGEMENT, entity_changed
+from alertworker.integrations.litellm.admin_alerts import MANAGEMENT, entity_changed
+from alertworker.integrations.litellm.coerce import clip, key_hash, moment, name, nanos
 from alertworker.integrations.litellm.scrub import without
 from alertworker.text.redact import without_secrets
 

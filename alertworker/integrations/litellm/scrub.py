@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from alertworker.events.base import MAX_TEXT
-from alertworker.integrations.litellm.bounds import clip
+from alertworker.integrations.litellm.coerce import clip
 from alertworker.text.redact import REMOVED, without_secrets
 
 #: A piece of the prompt this long, in characters, does not appear in a text.

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Table
 from alertworker.channels.text_tables import cells
-from alertworker.web.pages.page import Trouble, Visit, action, page
 from alertworker.web.pages.timeline import Told, timeline
+from alertworker.web.pages.views import Trouble, Visit, action, page
 
 #: How many other times of the same alert are shown.
 _HISTORY: Final = 10

@@ -13,8 +13,8 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.routing.matchers import Matcher, MatcherError
 from alertworker.store import AlertFilter
 from alertworker.store.alert_search import STATES
-from alertworker.web.pages.page import Visit, page
-from alertworker.web.pages.typed import read_matchers
+from alertworker.web.pages.parsing import read_matchers
+from alertworker.web.pages.views import Visit, page
 
 #: How many alerts one page shows.
 PER_PAGE: Final = 50

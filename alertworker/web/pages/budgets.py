@@ -10,7 +10,7 @@ from starlette.responses import Response
 from alertworker.budgets.alert import is_own, name, pace_of, scope_of, share, spend_text
 from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import state_of
-from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.views import Visit, page
 
 #: From which share on a budget is near its limit, in per cent.
 NEAR: Final = 80.0

@@ -16,7 +16,7 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import readable
 from alertworker.ports import DeadLetter
 from alertworker.store import LetterFilter
-from alertworker.web.pages.page import Trouble, Visit, action, page
+from alertworker.web.pages.views import Trouble, Visit, action, page
 
 #: How many letters one page shows, and how much of what one holds, in characters.
 PER_PAGE: Final = 50

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from alertworker.text.sanitize import clean, one_line
-from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
+from alertworker.web.errors import Refusal
 
 #: The longest form, in bytes, and how many fields it may have.
 _MAX_FORM: Final = 64 * 1024

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
+from alertworker.web.errors import Refusal
 from alertworker.web.pages import session as sessions
 from alertworker.web.pages.form import Form, is_ours, read_form
-from alertworker.web.pages.page import Visit, action
 from alertworker.web.pages.render import HEADERS, render
 from alertworker.web.pages.session import Session
+from alertworker.web.pages.views import Visit, action
 
 #: Holds the form's token until somebody is logged in. It is random and not signed: what is signed with a key made of
 #: the admin key is given to nobody who has not shown that key, so that a weak one cannot be guessed at leisure.

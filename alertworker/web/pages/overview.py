@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.ledger.reader import Days
-from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.views import Visit, page
 
 #: How many alerts the first page shows.
 _MOST: Final = 20

@@ -13,7 +13,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger.reader import Days, DeploymentDays
 from alertworker.ledger.rows import SUCCEEDED
 from alertworker.store.health import publisher_state
-from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.views import Visit, page
 
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
 #: How many days deployments are shown for, by the word in the address.

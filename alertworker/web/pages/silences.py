@@ -14,8 +14,8 @@ from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import labels_of
 from alertworker.web.pages.form import Form
-from alertworker.web.pages.page import Visit, action, page
-from alertworker.web.pages.typed import read_matchers, read_moment
+from alertworker.web.pages.parsing import read_matchers, read_moment
+from alertworker.web.pages.views import Visit, action, page
 
 #: How long a silence may be, as the form offers it.
 DURATIONS: Final = {

@@ -13,9 +13,9 @@ from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SpendSums
 from alertworker.reports.report import change_of
 from alertworker.web.pages.budgets import NEAR, standings
-from alertworker.web.pages.page import Visit, page
+from alertworker.web.pages.parsing import TypedError, read_day
 from alertworker.web.pages.render import shorten
-from alertworker.web.pages.typed import TypedError, read_day
+from alertworker.web.pages.views import Visit, page
 
 #: How many entities the table names, and how many are named as being behind one.
 _MOST: Final = 100

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alertworker.events import EVENT, Action, EntityChanged
 from alertworker.integrations.litellm.audit import entity_changed
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.recording import RecordingPublisher
 

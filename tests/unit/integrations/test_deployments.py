@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from alertworker.integrations.litellm.deployments import Deployments, remembered
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import ProviderError, attempt, caller, request, success
 from tests.unit.integrations.recording import RecordingPublisher

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.integrations.litellm.environment import CallbackOptions
 from alertworker.integrations.litellm.excerpts import excerpt
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import ProviderError, caller, request
 from tests.unit.integrations.recording import RecordingPublisher

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alertworker.events import Origin
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import (
     KEY_HASH,

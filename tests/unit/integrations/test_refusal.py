@@ -10,7 +10,7 @@ import pytest
 from alertworker.budgets.alert import name as spoken
 from alertworker.budgets.readings import BudgetKey, read
 from alertworker.events import Origin
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from tests.unit.integrations.litellm_data import KEY_HASH, caller, request
 from tests.unit.integrations.recording import RecordingPublisher

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import EVENT, Action, AlertRelayed, BudgetReported, BudgetScope, Entity, EntityChanged, Event
-from alertworker.integrations.litellm.management import MANAGEMENT
+from alertworker.integrations.litellm.admin_alerts import MANAGEMENT
 from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)

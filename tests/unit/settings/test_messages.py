@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.settings import load_settings
 
 SHOWN, REDACTED = ({"redact_messages_in_exceptions": redacted} for redacted in (False, True))

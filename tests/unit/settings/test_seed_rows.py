@@ -11,7 +11,7 @@ import pytest
 from alertworker.alerts.catalogue import CATALOGUE, OURS, AlertType
 from alertworker.budgets.readings import SHARES
 from alertworker.channels import build_channel
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.pipeline import Runtime, routed
 from alertworker.settings import Settings, load_settings
 from alertworker.settings.model import AlertingArgs

@@ -13,15 +13,15 @@ import pytest
 
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
-from alertworker.web import body as bodies
-from alertworker.web import outbox as outboxes
+from alertworker.web import broker_queue as outboxes
+from alertworker.web import request_body as bodies
 from alertworker.web.app import build_app
-from alertworker.web.body import Room
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
-from alertworker.web.office import Office
-from alertworker.web.outbox import Outbox
+from alertworker.web.page_context import PageContext
+from alertworker.web.request_body import Room
 from tests.asgi import Answer, ask
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC).isoformat()
@@ -52,9 +52,9 @@ def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any
     """Give an application that hands its batches to ``send``."""
     context = Context(
         keys=Keys(publish="key", admin=None),
-        outbox=Outbox(send),
-        look=cast("Look", None),
-        office=cast("Office", None),
+        outbox=BrokerQueue(send),
+        look=cast("CachedHealth", None),
+        office=cast("PageContext", None),
         try_service=lambda _service, _now: (),
         room=Room(room),
     )

@@ -17,11 +17,11 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.pipeline import ChannelTest
 from alertworker.store import HealthSnapshot
 from alertworker.web.app import build_app
+from alertworker.web.broker_queue import BrokerQueue
+from alertworker.web.cached import CachedHealth
 from alertworker.web.context import Context
 from alertworker.web.keys import Keys
-from alertworker.web.look import Look
 from alertworker.web.openapi import document
-from alertworker.web.outbox import Outbox
 
 KEY: Final = {"Authorization": "Bearer admin-key"}
 #: The key is sent by the test: a request that is made up bad must be bad for another reason.
@@ -53,9 +53,9 @@ def app() -> Starlette:
     return build_app(
         Context(
             keys=Keys(publish="publish-key", admin="admin-key"),
-            outbox=Outbox(lambda _batch: None),
+            outbox=BrokerQueue(lambda _batch: None),
             try_service=try_service,
-            look=Look(lambda _now: readings, lambda: None),
+            look=CachedHealth(lambda _now: readings, lambda: None),
             office=cast("Any", None),  # the pages are for people, and not in the document
         )
     )

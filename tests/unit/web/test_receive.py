@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events.batch import decode
-from alertworker.web.answers import Refusal
-from alertworker.web.body import decompress
+from alertworker.web.errors import Refusal
 from alertworker.web.events import receive
+from alertworker.web.request_body import decompress
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 GOOD = {"type": "llm.request.succeeded", "call_id": "1", "started_at": NOW.isoformat(), "ended_at": NOW.isoformat()}

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from alertworker.events.base import MAX_COST
-from alertworker.integrations.litellm.bounds import cost, moment, nanos
+from alertworker.integrations.litellm.coerce import cost, moment, nanos
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from alertworker.events import Event
 from alertworker.events.base import new_id
 from alertworker.events.batch import seal
 from alertworker.integrations.litellm.relay import MAX_BODY, RelayError, read_slack, read_webhook
-from alertworker.web.answers import Refusal
 from alertworker.web.context import Context, context_of
+from alertworker.web.errors import Refusal
 
 
 async def post_slack(request: Request) -> Response:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _FRESH: Final = 2.0
 
 
-class Kept(Generic[T]):
+class TtlCache(Generic[T]):
     """An answer that is given again for so many ``seconds``; whoever asks while it is fetched waits for it."""
 
     def __init__(self, ask: Callable[[datetime], T], *, seconds: float) -> None:
@@ -35,11 +35,11 @@ class Kept(Generic[T]):
             return self._answer
 
 
-class Look:
+class CachedHealth:
     """``read`` gives the store's figures, ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
 
     def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], None]) -> None:
-        self._kept = Kept(read, seconds=_FRESH)
+        self._kept = TtlCache(read, seconds=_FRESH)
         self.ask_broker = ask_broker
 
     def readings(self, now: datetime) -> HealthSnapshot:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from alertworker.events import AbandonReason
-from alertworker.integrations.litellm.bounds import as_mapping, cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.calls import Call, caller_facts, trace_of
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.call import Call, caller_facts, trace_of
+from alertworker.integrations.litellm.coerce import as_mapping, cost, count, key_hash, metadata, moment, name, tags, url
 from alertworker.integrations.litellm.excerpts import excerpt
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
 
 #: Providers whose models run on machines of one's own: without a price they are free.

@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 from starlette.requests import ClientDisconnect, Request
 
-from alertworker.web.answers import Refusal
+from alertworker.web.errors import Refusal
 
 #: How long a client may take to send a body, in seconds.
 READ_SECONDS: Final = 30.0

@@ -14,7 +14,7 @@ from alertworker.store import AdminStore
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class PageContext:
     """``examine`` says how the line is, ``channels`` of which kind each channel is; times are shown in ``zone``."""
 
     desk: AdminStore

@@ -18,7 +18,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from alertworker.errors import AlertWorkerError
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import Deployments, named_provider
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.recorder import Recorder
 from alertworker.publisher import Publisher, get_publisher
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from alertworker.integrations.litellm.bounds import key_hash, metadata, moment, name, tags
 from alertworker.integrations.litellm.budgets import budgets
+from alertworker.integrations.litellm.coerce import key_hash, metadata, moment, name, tags
 from alertworker.integrations.litellm.deployments import TRACES, Deployments
 
 #: How many deployments that failed a call its end names.

@@ -10,7 +10,7 @@ from typing import Final
 
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import SealedBatch
-from alertworker.web.answers import Refusal
+from alertworker.web.errors import Refusal
 
 #: How many batches may wait for the broker at once.
 MAX_WAITING: Final = 256
@@ -20,7 +20,7 @@ SEND_SECONDS: Final = 15.0
 _REST: Final = 0.5
 
 
-class Outbox:
+class BrokerQueue:
     """``send`` gives one batch to the broker, and returns when the broker has it; it is called in one thread only."""
 
     def __init__(self, send: Callable[[SealedBatch], None]) -> None:

@@ -15,9 +15,9 @@ from starlette.routing import Route
 
 from alertworker.errors import AlertWorkerError
 from alertworker.text.sanitize import one_line
-from alertworker.web.answers import Refusal
 from alertworker.web.context import context_of
-from alertworker.web.office import Office
+from alertworker.web.errors import Refusal
+from alertworker.web.page_context import PageContext
 from alertworker.web.pages import session as sessions
 from alertworker.web.pages.form import Form, is_ours, read_form
 from alertworker.web.pages.render import HEADERS, render
@@ -50,7 +50,7 @@ class Visit:
     """One request of somebody who is logged in. ``form`` is what was posted."""
 
     request: Request
-    office: Office
+    office: PageContext
     session: Session
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))

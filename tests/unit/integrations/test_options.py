@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from alertworker.integrations.litellm.bounds import metadata
-from alertworker.integrations.litellm.environment import CallbackOptions
+from alertworker.integrations.litellm.coerce import metadata
+from alertworker.integrations.litellm.options import CallbackOptions
 
 
 def test_nothing_set_shows_nothing_and_leaves_the_threshold_to_litellm() -> None:

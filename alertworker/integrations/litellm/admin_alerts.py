@@ -12,7 +12,7 @@ from typing import Final
 
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.events.base import MAX_NAME, MAX_TEXT
-from alertworker.integrations.litellm.bounds import key_hash
+from alertworker.integrations.litellm.coerce import key_hash
 
 #: LiteLLM's alert types of management, with what each says.
 MANAGEMENT: Final = {
