@@ -1,0 +1,113 @@
+"""The tree keeps one word per concept, and the documents name paths that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "alertworker"
+#: The only modules that may stand in the package's root. Everything else belongs to a concept.
+ROOT_MODULES = {
+    "__init__",
+    "__main__",
+    "app",
+    "broker",
+    "celery_defaults",
+    "demo",
+    "errors",
+    "folding",
+    "health",
+    "money",
+}
+#: Modules of the pipeline that are steps of it, and no concept's.
+STEPS = {
+    "channel_tests",
+    "deliver",
+    "dry_run",
+    "ingest",
+    "notify",
+    "replay",
+    "report",
+    "runtime",
+    "store_watchdog",
+    "sweep",
+}
+#: Tests of the whole, which belong to no concept.
+LOOSE_TESTS = {"test_fuzz_targets", "test_layout", "test_money", "test_registries"}
+#: Words that say nothing about what is in a file.
+EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
+
+
+def words(folder: Path) -> set[str]:
+    """Return the names of the modules and packages that stand directly in a folder."""
+    modules = {path.stem for path in folder.glob("*.py") if path.stem != "__init__"}
+    return modules | {path.parent.name for path in folder.glob("*/__init__.py")}
+
+
+def test_the_root_holds_only_the_modules_of_a_short_list() -> None:
+    """A new concept gets a folder, not a file in the root."""
+    assert {path.stem for path in PACKAGE.glob("*.py")} <= ROOT_MODULES
+    assert len(ROOT_MODULES) <= 10
+
+
+def test_a_port_is_implemented_under_its_own_name() -> None:
+    """`ports/<concept>.py` is answered by `store/<concept>`, or by a module of that name in the root."""
+    found = (
+        words(PACKAGE / "store") | words(PACKAGE / "store" / "delivery") | {path.stem for path in PACKAGE.glob("*.py")}
+    )
+    ports = words(PACKAGE / "ports") - {"store"}  # the store itself is `store/sql_store.py`
+
+    assert sorted(ports - found) == []
+
+
+def test_a_module_of_the_pipeline_is_a_step_or_has_its_concepts_name() -> None:
+    """`pipeline/<concept>.py` runs what `<concept>/` or one of its modules decides, on what its port gives."""
+    concepts = words(PACKAGE) | words(PACKAGE / "ports")
+    pure = {word for concept in ("budgets", "ledger", "detectors") for word in words(PACKAGE / concept)}
+
+    assert sorted(words(PACKAGE / "pipeline") - STEPS - concepts - pure) == []
+
+
+def test_the_stores_folders_and_tables_have_their_concepts_name() -> None:
+    """The schema is cut as the store is, and what both ledgers' folders hold has one name."""
+    concepts = words(PACKAGE) | words(PACKAGE / "store")
+
+    assert sorted(words(PACKAGE / "store" / "schema") - concepts - {"base"}) == []
+    assert {"postings", "reader", "time_zone"} <= words(PACKAGE / "ledger") & words(PACKAGE / "store" / "ledger")
+
+
+def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
+    """`tests/unit/<concept>/` tests `alertworker/<concept>/`."""
+    unit = ROOT / "tests" / "unit"
+    folders = {path.parent.name for path in unit.glob("*/test_*.py")}
+
+    assert sorted(folders - words(PACKAGE)) == []
+    assert {path.stem for path in unit.glob("test_*.py")} <= LOOSE_TESTS
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    """A name tells what is in the file."""
+    assert [path for path in PACKAGE.rglob("*.py") if path.stem in EMPTY_WORDS] == []
+
+
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]), ids=lambda path: path.name
+)
+def test_every_path_that_a_document_names_exists(document: Path) -> None:
+    """A map of places that are gone is worse than none. `<word>` stands for any word and `*` for any text."""
+    named = re.findall(r"`((?:alertworker|tests|bench|docs|migrations)/[\w./<>*-]*)`", document.read_text())
+    patterns = {name: re.sub(r"<\w+>", "*", name).rstrip("/") for name in named}
+
+    assert [name for name, pattern in patterns.items() if next(ROOT.glob(pattern), None) is None] == []
+
+
+def test_the_architecture_names_every_folder() -> None:
+    """A folder that the map lacks is one that a newcomer does not find."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    folders = {path.parent.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} - {Path("alertworker")}
+    inner = {Path("alertworker/channels/email"), Path("alertworker/integrations/litellm")}
+
+    assert sorted(str(folder) for folder in folders - inner if f"`{folder}/`" not in text) == []
