@@ -1,0 +1,30 @@
+"""A worker, as `alertworker worker` starts it, for which it is always the moment that the first argument says.
+
+What was queued long ago would otherwise be too old to be applied. Run as a program.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, tzinfo
+from unittest.mock import patch
+
+from alertworker.cli.worker import worker
+from alertworker.worker import tasks
+
+
+class Still(datetime):
+    """A clock that stands."""
+
+    moment: datetime
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """Return the moment at which it stands."""
+        return cls.moment.astimezone(tz)
+
+
+if __name__ == "__main__":
+    Still.moment = datetime.fromisoformat(sys.argv[1])
+    with patch.object(tasks, "datetime", Still):
+        worker(sys.argv[2:])
