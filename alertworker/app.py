@@ -29,6 +29,7 @@ celery: Final[Celery] = Celery(
     "alertworker",
     include=["alertworker.worker.tasks", "alertworker.worker.beat"],
     task_cls="alertworker.worker.lost_acks:Task",
+    amqp="alertworker.worker.connection:Amqp",
 )
 celery.steps["worker"].update(("alertworker.worker.lost_acks:Loop", "alertworker.worker.shutdown:Bound"))
 celery.config_from_object(

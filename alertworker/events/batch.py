@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -25,6 +25,11 @@ from alertworker.events.base import Event
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
+#: Redis: after how many seconds a batch of a dead worker is lost to it, and how often workers look for such batches.
+VISIBILITY_TIMEOUT: Final = 20
+RESTORE_INTERVAL: Final = 5
+#: By when a batch of a dead worker has come again. What an absence means is decided only of the time before this.
+REDELIVERED_WITHIN: Final = timedelta(seconds=VISIBILITY_TIMEOUT + RESTORE_INTERVAL + 5)
 #: The content type of a sealed batch over HTTP; the body is its zstd-compressed JSON array.
 SEALED_TYPE: Final = "application/vnd.alertworker.batch"
 #: How many events one batch holds at the most when it is sealed by our publisher.

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
+from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.folding import Fold
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
-
-#: How much longer than the canary an attempt's event may be on its way.
-MARGIN: Final = timedelta(seconds=5)
 
 
 def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
@@ -47,7 +44,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     arrived = tx.line("canary_arrived")
     if arrived is None or tx.backlogged():
         return
-    until = bucket_of((arrived - MARGIN).timestamp())
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     for target, standing in tx.open_outages().items():
         limits = outages.limits_of(target, runtime.policy.outages)
         start = max(standing.over_until, until - lookback(limits))

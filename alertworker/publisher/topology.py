@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kombu import Exchange, Queue
 
-from alertworker.events.batch import QUEUE
+from alertworker.events.batch import QUEUE, RESTORE_INTERVAL, VISIBILITY_TIMEOUT
 
 #: Where RabbitMQ puts a batch that was delivered too often; we park from there.
 DEAD_EXCHANGE: Final = "alertworker.dead"
@@ -14,11 +14,13 @@ DEAD_QUEUE: Final = "alertworker.events.dead"
 #: How often RabbitMQ delivers a batch before it counts as dead: restarts of workers are no fault of the batch.
 DELIVERY_LIMIT: Final = 20
 
-#: Redis gives a batch of a dead worker to another after 20 s; it looks every 5 s. Twice the same batch is harmless.
+#: Redis gives a batch of a dead worker to another worker after the timeout. The same batch twice is harmless.
 _REDIS: Final = {
-    "visibility_timeout": 20,
-    "unacked_restore_interval": 5,
+    "visibility_timeout": VISIBILITY_TIMEOUT,
+    "unacked_restore_interval": RESTORE_INTERVAL,
     "unacked_restore_throttle": 1,
+    # One list for each queue: with kombu's own steps, messages of another priority would lie in lists of their own.
+    "priority_steps": [0],
     # Who looks for lost batches holds this lock for milliseconds. If he, or the broker, is killed with it, nobody else
     # looks until it expires: by default for five minutes.
     "unacked_mutex_expire": 5,

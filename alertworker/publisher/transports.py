@@ -39,7 +39,7 @@ class BrokerTransport:
     def __init__(self, url: str) -> None:
         self._url = url
         # Imports the transport now: a program that publishes and ends at once can import nothing any more at its end.
-        self._transport = _transport(url)
+        Connection(url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
         self._pid = os.getpid()
@@ -71,7 +71,6 @@ class BrokerTransport:
 
     def _connect(self) -> Any:
         self._connection = Connection(self._url, transport_options=transport_options(self._url), connect_timeout=5)
-        self._connection.transport_cls = self._transport
         if not is_amqp(self._url):
             events_queue(self._url)(self._connection.channel()).declare()
         elif not self._is_declared(self._connection):
@@ -108,12 +107,3 @@ class BrokerTransport:
             retry=False,
             confirm_timeout=_PUBLISH_TIMEOUT,
         )
-
-
-def _transport(url: str) -> Any:
-    """Give kombu's transport for an address; on Redis and Valkey one that leaves no batch to chance."""
-    if is_amqp(url):
-        return Connection(url).get_transport_cls()
-    from alertworker.publisher.redis_channel import NotingTransport
-
-    return NotingTransport

@@ -24,6 +24,7 @@ from alertworker.events import (
     RequestFailed,
     RequestSucceeded,
 )
+from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS
@@ -101,8 +102,8 @@ def hear(runtime: Runtime, *events: Event, at: float = 0) -> None:
 
 
 def pass_time(runtime: Runtime, at: float) -> None:
-    """Let a canary come round, and sweep."""
-    hear(runtime, Canary(occurred_at=after(at)), at=at)
+    """Let a canary come round that makes certain what happened until 5 s before ``at``, and sweep."""
+    hear(runtime, Canary(occurred_at=after(at - 5) + REDELIVERED_WITHIN), at=at)
     sweep(runtime, now=after(at))
     run_until_quiet(runtime, after(at))
 
@@ -250,6 +251,18 @@ def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: Sq
     (alert,) = rows(store, ALERTS)
 
     assert (alert.headline, alert.facts, alert.level, alert.count) == (before.headline, before.facts, 2, 13)
+
+
+def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runtime, outbox: Outbox) -> None:
+    """A batch of a worker that died comes again within 30 s, behind the canary."""
+    hear(runtime, *(attempt(n) for n in range(10)), success(65))
+    run_until_quiet(runtime, after(66))
+    over = 80  # the last failure, and a whole window behind it
+    for at, steps in ((over + 25, 1), (over + 35, 2)):
+        hear(runtime, Canary(occurred_at=after(at)), at=at)
+        sweep(runtime, now=after(at))
+        run_until_quiet(runtime, after(at))
+        assert len(told(outbox)) == steps, at
 
 
 def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> None:

@@ -1,0 +1,300 @@
+"""kombu's Redis transport for a worker: no batch is ever nobody's, and the oldest one is served next.
+
+kombu takes a message off its list (BRPOP) and notes it as unacknowledged in a second step. A worker that is killed
+between the two loses the message. Here one step (BLMOVE) moves a batch from the queue to the list `TAKING`, and a
+script replaces the entry there by kombu's own note. A batch is always in the queue, in `TAKING` or noted.
+
+* An entry that stays in `TAKING` for `LOST_AFTER` seconds was taken by a worker that died. It goes back to the end of
+  the queue that is served next.
+* A live worker renews its notes, so a batch that waits for the database is not given to another worker.
+* Only the queue of batches is handled like this. What is lost of the worker's own tasks is sent again by the next tick.
+
+The rest is kombu's: keys, notes and their restore after the visibility timeout. Needs Redis 6.2 (BLMOVE) or Valkey.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import time
+from queue import Empty
+from time import monotonic
+from typing import Any, Final
+from uuid import uuid4
+
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+
+from alertworker.events.batch import QUEUE
+
+_log: Final = logging.getLogger("alertworker.broker")
+#: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
+TAKING: Final = f"{QUEUE}.taking"
+#: After how many seconds in `TAKING` an entry counts as lost.
+LOST_AFTER: Final = 5.0
+#: How many lost entries one look returns, and how many messages of other priorities it moves.
+_AT_ONCE: Final = 100
+#: kombu's lists for messages with a priority, which plain Celery producers may set; there is one order for batches.
+_PRIORITIES: Final = (3, 6, 9)
+#: Where a batch belongs, whatever its producer wrote.
+_ADDRESS: Final = {"exchange": QUEUE, "routing_key": QUEUE}
+#: Where a message keeps the tag that its producer gave it, until it is noted.
+_PRODUCERS_TAG: Final = "alertworker_producers_tag"
+#: What an entry that is no Celery message is delivered as, with its bytes as body: the worker parks it.
+UNREADABLE: Final = "application/x-alertworker-unreadable"
+
+# Each script's first write removes something. Redis refuses a script's first write when memory is full if it may grow
+# memory, and never a later one: so a full Redis can be emptied, and no script stops half-way.
+#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]; nothing if the entry is
+#: gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
+_NOTE: Final = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[5])
+redis.call('HDEL', KEYS[3], ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
+return 1
+"""
+#: Returns the entry ARGV[1] of KEYS[1] to the end of KEYS[2] that is served next, unless it is gone.
+_RETURN: Final = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+return 1
+"""
+#: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
+_TAKE: Final = """
+local entry = redis.call('RPOP', KEYS[1])
+if entry then redis.call('LPUSH', KEYS[2], entry) end
+return entry
+"""
+
+
+#: kombu is typed in part only: what it calls private is not.
+_QoS: Any = redis.QoS
+_Channel: Any = redis.Channel
+_Poller: Any = redis.MultiChannelPoller
+_Transport: Any = redis.Transport
+
+
+class QoS(_QoS):  # type: ignore[misc]
+    """Notes of the messages that a channel's consumer has."""
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Remember a message; a batch is noted already."""
+        if self.channel.takes:
+            virtual.QoS.append(self, message, delivery_tag)
+        else:
+            super().append(message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message.
+
+        Not in a transaction, since a Redis whose memory is full refuses those. The index goes last: an entry of the
+        index without a note is removed by the next restore.
+        """
+        with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
+        virtual.QoS.ack(self, delivery_tag)
+
+    def renew(self) -> None:
+        """Renew the notes of messages that are still being worked on, so that no other worker gets them."""
+        held = [tag for tag in list(self._delivered) if tag not in self._dirty]
+        if held:
+            with self.channel.conn_or_acquire() as client:
+                client.zadd(self.unacked_index_key, dict.fromkeys(held, time.time()), xx=True)
+
+
+class Channel(_Channel):  # type: ignore[misc]
+    """A channel whose batches are consumed by a channel of their own, on a connection of its own."""
+
+    QoS = QoS
+    #: Whether this is the channel that consumes batches, and nothing else.
+    takes = False
+    _taker: Channel | None = None
+    #: Whether Redis refuses BLMOVE because its memory is full, and the moment to ask it again.
+    _full = False
+    _ask_at = 0.0
+
+    def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:  # noqa: FBT001 - kombu's signature
+        """Consume from a queue; batches through the channel that is for them alone."""
+        if queue != QUEUE or self.takes:
+            return super().basic_consume(queue, no_ack, callback, consumer_tag, **options)
+        if self._taker is None:
+            self._taker = self.connection.create_channel(self.connection)
+            self._taker.takes = True
+            self._taker.qos.prefetch_count = self.qos.prefetch_count
+        return self._taker.basic_consume(queue, no_ack, callback, consumer_tag, **options)
+
+    def basic_cancel(self, consumer_tag: str) -> Any:
+        """Cancel a consumer of either channel."""
+        if self._taker is not None and consumer_tag in self._taker._consumers:  # noqa: SLF001 - a channel of this class
+            return self._taker.basic_cancel(consumer_tag)
+        return super().basic_cancel(consumer_tag)
+
+    def basic_qos(self, prefetch_size: int = 0, prefetch_count: int = 0, apply_global: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Set how many messages may be unacknowledged on each channel."""
+        super().basic_qos(prefetch_size, prefetch_count, apply_global)
+        if self._taker is not None:
+            self._taker.basic_qos(prefetch_size, prefetch_count, apply_global)
+
+    def close(self) -> None:
+        """Close both channels."""
+        if self._taker is not None:
+            self._taker.close()
+        super().close()
+
+    def return_lost(self, seen: dict[bytes, float]) -> None:
+        """Return to the queue what dead workers have left in `TAKING`; ``seen`` is when each entry was seen first."""
+        with self.conn_or_acquire() as client:
+            entries: list[bytes] = client.lrange(self._key(TAKING), 0, _AT_ONCE - 1)
+            now = monotonic()
+            first = {entry: seen.get(entry, now) for entry in entries}
+            for entry in entries:  # the newest first, so that the oldest is served first
+                if now - first[entry] >= LOST_AFTER:
+                    client.eval(_RETURN, 2, self._key(TAKING), self._key(QUEUE), entry)
+                    del first[entry]
+            for priority in _PRIORITIES:
+                source = self._key(f"{QUEUE}{self.sep}{priority}")
+                for _ in range(_AT_ONCE):
+                    if client.lmove(source, self._key(QUEUE), "RIGHT", "LEFT") is None:
+                        break
+        seen.clear()
+        seen.update(first)
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask for the next message: with BLMOVE for a batch."""
+        if not self.takes:
+            super()._brpop_start(timeout)
+            return
+        if monotonic() < self._ask_at:
+            return
+        keys = (self._key(QUEUE), self._key(TAKING))
+        blmove = ("BLMOVE", *keys, "RIGHT", "LEFT", timeout or self.brpop_timeout)
+        self._in_poll = self.client.connection
+        self._brpop_sent_at = monotonic()
+        self._in_poll.send_command(*(("EVAL", _TAKE, 2, *keys) if self._full else blmove))
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """Read the answer, and deliver the message if there is one."""
+        if not self.takes:
+            return bool(super()._brpop_read(**options))
+        try:
+            entry = self._answer()
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+        if entry is None:
+            raise Empty
+        message = self._readable(entry)
+        if self._note(entry, message):
+            self.connection._deliver(message, QUEUE)  # noqa: SLF001 - as kombu's own method does
+        return True
+
+    def _answer(self) -> bytes | None:
+        connection = self.client.connection
+        try:
+            entry: bytes | None = self.client.parse_response(connection, "EVAL" if self._full else "BLMOVE")
+        except OutOfMemoryError:
+            self._full = True
+            return None
+        except ReadOnlyError as error:  # a master that was demoted: the address may lead to another one
+            connection.disconnect()
+            raise ConnectionError("the broker is read-only: it is no master any more") from error
+        except self.connection_errors:
+            connection.disconnect()
+            raise
+        if self._full and entry is None:
+            self._full, self._ask_at = False, monotonic() + self.brpop_timeout
+        return entry
+
+    def _readable(self, entry: bytes) -> dict[str, Any]:
+        """Return the message of an entry, under a tag that no other message has and with the queue it came from."""
+        try:
+            message: dict[str, Any] = loads(bytes_to_str(entry))
+            producers_tag = str(message["properties"].get("delivery_tag", ""))
+            message["properties"] |= {
+                "delivery_tag": str(uuid4()),
+                "delivery_info": dict(_ADDRESS),
+                _PRODUCERS_TAG: producers_tag,
+            }
+            self.Message(message, channel=self)
+        except Exception:  # noqa: BLE001 - anybody's bytes: whatever is wrong with them, they are parked
+            return _unreadable(entry)
+        return message
+
+    def _note(self, entry: bytes, message: dict[str, Any]) -> bool:
+        """Replace an entry of `TAKING` by a note; false if another worker was given it meanwhile."""
+        properties = message["properties"]
+        producers_tag = properties.pop(_PRODUCERS_TAG, "")
+        note = dumps([message, QUEUE, QUEUE])
+        keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
+        with self.conn_or_acquire() as client:
+            return bool(
+                client.eval(_NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag)
+            )
+
+    def _do_restore_message(
+        self,
+        payload: dict[str, Any],
+        exchange: str,
+        routing_key: str,
+        pipe: Any,
+        leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
+    ) -> None:
+        """Put a noted message back; a batch straight into its queue, whatever its binding has become."""
+        if routing_key != QUEUE:
+            super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
+            return
+        headers, properties = payload.get("headers"), payload["properties"]
+        if isinstance(headers, dict):
+            headers["redelivered"] = True
+        properties["delivery_info"] = {**_ADDRESS, "redelivered": True}
+        (pipe.lpush if leftmost else pipe.rpush)(QUEUE, dumps(payload))
+
+    def _key(self, name: str) -> str:
+        """Return a key with the prefix that kombu's client adds to the commands it knows, but not to these."""
+        return f"{self.global_keyprefix}{name}"
+
+
+class Poller(_Poller):  # type: ignore[misc]
+    """Looks after the notes and the lost entries of all channels of a connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: dict[bytes, float] = {}
+
+    def maybe_restore_messages(self) -> None:
+        """Renew what is being worked on, and restore what dead workers had."""
+        consuming = [channel for channel in list(self._channels) if channel.active_queues]
+        try:
+            for channel in consuming:
+                channel.qos.renew()
+            if consuming:
+                consuming[0].return_lost(self._seen)
+        except (ResponseError, *_Transport.connection_errors) as error:
+            # The loop notices a broken connection by itself; a Redis that refuses to write is asked again.
+            _log.debug("lost batches could not be looked for: %s", type(error).__name__)
+            return
+        super().maybe_restore_messages()
+
+
+class Transport(_Transport):  # type: ignore[misc]
+    """kombu's Redis transport with these channels."""
+
+    Channel = Channel
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.cycle = Poller()
+
+
+def _unreadable(entry: bytes) -> dict[str, Any]:
+    return {
+        "body": base64.b64encode(entry).decode(),
+        "content-type": UNREADABLE,
+        "content-encoding": "binary",
+        "headers": {},
+        "properties": {"body_encoding": "base64", "delivery_tag": str(uuid4()), "delivery_info": dict(_ADDRESS)},
+    }

@@ -1,0 +1,315 @@
+"""On Redis and Valkey a batch is always queued, taken or noted, and the oldest comes next."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import redis
+from kombu import Consumer, Queue
+
+from alertworker.embedded import valkey
+from alertworker.embedded.supervisor import Supervisor
+from alertworker.events.batch import QUEUE, seal
+from alertworker.host.paths import default_broker_url, socket_path
+from alertworker.publisher import BrokerTransport
+from alertworker.publisher.topology import events_queue, task_queue, transport_options
+from alertworker.worker import redis_transport
+from alertworker.worker.connection import BrokerConnection
+from alertworker.worker.redis_transport import TAKING, UNREADABLE
+
+#: As in production, but fast.
+OPTIONS = {"visibility_timeout": 1, "unacked_restore_interval": 0.2, "unacked_restore_throttle": 1}
+
+
+@pytest.fixture
+def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
+    """Run a broker, and give a client of it."""
+    monkeypatch.setattr(redis_transport, "LOST_AFTER", 0.5)
+    supervisor = Supervisor({})
+    supervisor.start("broker", valkey.command(tmp_path))
+    valkey.wait_until_ready(tmp_path)
+    with redis.Redis(unix_socket_path=str(socket_path(tmp_path))) as client:
+        yield client
+    supervisor.stop()
+
+
+def publish(folder: Path, *batch_ids: str) -> None:
+    """Publish batches as a proxy does."""
+    transport = BrokerTransport(default_broker_url(folder))
+    for batch_id in batch_ids:
+        transport.send(seal([b"{}"], batch_id=batch_id, producer="p", sealed_at=datetime.now(UTC)))
+    transport.close()
+
+
+def left(broker: redis.Redis) -> tuple[int, ...]:
+    """Return how many batches lie in the queue, are taken, and are noted (in each of kombu's two places)."""
+    return (broker.llen(QUEUE), broker.llen(TAKING), broker.hlen("unacked"), broker.zcard("unacked_index"))
+
+
+class Worker:
+    """Consumes as a worker does; what it takes it keeps until it is told to acknowledge."""
+
+    def __init__(self, folder: Path, *, prefetch: int = 1, queues: list[Queue] | None = None) -> None:
+        self.url = default_broker_url(folder)
+        self.taken: list[Any] = []
+        self.connection: Any = BrokerConnection(self.url, transport_options=transport_options(self.url) | OPTIONS)
+        self.channel: Any = cast("Any", self.connection).channel()
+        self.channel.basic_qos(prefetch_count=prefetch)
+        self.consumer = Consumer(
+            self.channel,
+            queues=queues or [events_queue(self.url)],
+            on_message=self.taken.append,
+            accept=["json", "msgpack"],
+        )
+        self.consumer.consume()
+
+    def work(self, messages: int, seconds: float = 20) -> list[str]:
+        """Take messages until there are so many, or the time is over; return all ids so far."""
+        ends = time.monotonic() + seconds
+        while len(self.taken) < messages and time.monotonic() < ends:
+            try:
+                self.connection.drain_events(timeout=0.1)
+            except TimeoutError:
+                continue
+        return [str(message.headers.get("id")) for message in self.taken]
+
+    def work_off(self, messages: int) -> list[str]:
+        """Take and acknowledge so many messages, one by one."""
+        for number in range(messages):
+            self.work(number + 1)
+            if len(self.taken) > number and not self.taken[number].acknowledged:
+                self.taken[number].ack()
+        return self.work(0)
+
+    def die(self) -> None:
+        """End as SIGKILL would: nothing is given back."""
+        for channel in filter(None, (self.channel, self.channel._taker)):
+            channel.qos._delivered.clear()
+            channel.qos._on_collect.cancel()
+            channel._in_poll = None
+        self.connection.release()
+
+
+@pytest.fixture
+def start(broker: redis.Redis, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
+    """Return what starts a worker; all die at the end of the test, before the broker."""
+    workers: list[Worker] = []
+
+    def begin(**options: Any) -> Worker:
+        workers.append(Worker(tmp_path, **options))
+        return workers[-1]
+
+    assert broker.ping()
+    yield begin
+    for worker in workers:
+        worker.die()
+
+
+def test_a_backlog_is_served_oldest_first_and_each_batch_once(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Also if it waits for longer than the visibility timeout: nothing is noted before it is taken."""
+    ids = [f"b{number}" for number in range(20)]
+    publish(tmp_path, *ids)
+    worker = start()
+    worker.work_off(5)
+    time.sleep(1.5)  # the rest waits for longer than the visibility timeout
+
+    assert worker.work_off(20) == ids
+    assert worker.work(21, seconds=1.5) == ids
+    assert all(not message.headers.get("redelivered") for message in worker.taken)
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_what_a_worker_had_when_it_died_comes_next(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """In front of the backlog, in its order, and marked as redelivered."""
+    publish(tmp_path, "b1", "b2", "b3", "b4")
+    dead = start(prefetch=2)
+    assert dead.work(2) == ["b1", "b2"]
+    dead.die()
+    time.sleep(1.5)
+    worker = start()
+    worker.connection.transport.cycle.maybe_restore_messages()
+
+    assert worker.work_off(4) == ["b1", "b2", "b3", "b4"]
+    assert [bool(message.headers.get("redelivered")) for message in worker.taken] == [True, True, False, False]
+
+
+def test_a_batch_whose_worker_dies_before_it_notes_it_comes_again(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """It lies in the list of taken entries, and is returned once it was seen there for long enough."""
+    publish(tmp_path, "b1", "b2")
+    assert broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT") is not None
+    worker = start(prefetch=1)
+
+    assert sorted(worker.work_off(2)) == ["b1", "b2"]
+    assert broker.llen(TAKING) == 0
+
+
+def test_an_entry_that_was_returned_is_not_delivered_to_the_worker_that_took_it(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A worker that stood still for long finds that the entry is another's, and drops it."""
+    publish(tmp_path, "b1")
+    slow = start()
+    taker = None
+    ends = time.monotonic() + 10
+    while broker.llen(TAKING) == 0 and time.monotonic() < ends:  # it asks, and does not read the answer
+        slow.connection.transport.cycle.on_poll_start()
+        taker = slow.channel._taker
+    assert taker is not None
+    other = start()
+
+    assert other.work_off(1) == ["b1"]
+    assert slow.work(1, seconds=1) == []
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_a_worker_that_holds_a_batch_for_long_keeps_it(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """While the database is away, say: it renews its note, so that no other worker is given the batch."""
+    publish(tmp_path, "b1")
+    holder, other = start(), start()
+    holder.connection.transport.cycle.maybe_restore_messages()
+    assert holder.work(1) == ["b1"]
+    ends = time.monotonic() + 3
+    while time.monotonic() < ends:
+        holder.work(2, seconds=0.2)
+        other.work(1, seconds=0.2)
+
+    assert other.work(0) == []
+    holder.taken[0].ack()
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_a_worker_of_all_queues_takes_batches_and_tasks(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Batches come through a channel of their own; the prefetch holds for each of the two."""
+    url = default_broker_url(tmp_path)
+    other = task_queue(url, "test.other")
+    worker = start(prefetch=1, queues=[events_queue(url), other])
+    with BrokerConnection(url) as connection, connection.Producer(serializer="json") as producer:
+        for number in range(2):
+            producer.publish({}, exchange=other.exchange, routing_key=other.routing_key, headers={"id": f"t{number}"})
+    publish(tmp_path, "b1", "b2")
+
+    assert sorted(worker.work(3, seconds=2)) == ["b1", "t0"]
+    for message in worker.taken:
+        message.ack()
+    assert sorted(worker.work(4)) == ["b1", "b2", "t0", "t1"]
+    worker.consumer.cancel()
+    publish(tmp_path, "b3")
+    assert len(worker.work(5, seconds=1)) == 4
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b"",
+        b"\xff\xfe canary",
+        b"[" * 100_000,
+        b'{"a": ' * 5_000 + b"1" + b"}" * 5_000,
+        b"[]",
+        b"7",
+        b'{"body": "canary"}',
+        b'{"body": "canary", "properties": {"body_encoding": "base64"}, "headers": {}}',
+        b'{"body": 7, "properties": {"body_encoding": "base64"}, "headers": {}}',
+        b'{"body": "e30=", "properties": {"body_encoding": "no such"}, "headers": {}}',
+        b'{"body": "e30=", "properties": [], "headers": {}}',
+    ],
+    ids=lambda entry: entry[:12].decode("latin-1") or "empty",
+)
+def test_an_entry_that_is_no_message_is_delivered_with_its_bytes(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], entry: bytes
+) -> None:
+    """So that the worker can park it; the batch behind it is not held up."""
+    broker.lpush(QUEUE, entry)
+    publish(tmp_path, "b1")
+    worker = start(prefetch=2)
+
+    assert worker.work(2) == ["None", "b1"]
+    assert (worker.taken[0].content_type, worker.taken[0].body) == (UNREADABLE, entry)
+    for message in worker.taken:
+        message.ack()
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_what_a_message_says_of_its_address_and_tag_is_not_believed(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Two messages under one tag are two, and both come back to the queue they were taken from."""
+    message = {
+        "body": "[]",
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"id": "x"},
+        "properties": {"delivery_tag": "same", "delivery_info": {"exchange": "", "routing_key": "elsewhere"}},
+    }
+    broker.lpush(QUEUE, json.dumps(message), json.dumps(message))
+    dead = start(prefetch=2)
+    assert dead.work(2) == ["x", "x"]
+    dead.die()
+    time.sleep(1.5)
+    worker = start(prefetch=2)
+
+    assert worker.work_off(2) == ["x", "x"]
+    assert broker.exists("elsewhere", "ae.undeliver") == 0
+
+
+def test_messages_of_every_priority_come(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
+    """Plain Celery producers may set one; kombu keeps a list for each step."""
+    publish(tmp_path, "b1")  # declares the queue
+    with BrokerConnection(default_broker_url(tmp_path)) as connection, connection.Producer() as producer:
+        for priority in (0, 4, 9):
+            producer.publish({}, exchange=QUEUE, routing_key=QUEUE, priority=priority, headers={"id": f"p{priority}"})
+
+    assert sorted(start().work_off(4)) == ["b1", "p0", "p4", "p9"]
+
+
+def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
+    """It refuses BLMOVE then, and scripts that begin with what may grow memory."""
+    publish(tmp_path, "b1", "b2", "b3")
+    worker = start()
+    broker.config_set("maxmemory", "1")
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT")
+
+    assert worker.work_off(3) == ["b1", "b2", "b3"]
+    assert left(broker) == (0, 0, 0, 0)
+    broker.config_set("maxmemory", "0")
+    publish(tmp_path, "b4")
+    assert worker.work_off(4)[3] == "b4"
+
+
+def test_a_redis_that_became_a_replica_is_a_lost_connection(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """The worker connects anew, and so finds the new master, if the address leads to it."""
+    worker = start()
+    broker.replicaof("127.0.0.1", 1)
+    with pytest.raises(ConnectionError, match="read-only"):
+        worker.work(1)
+
+
+def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Its lock expires within seconds."""
+    publish(tmp_path, "b1")
+    dead = start()
+    assert dead.work(1) == ["b1"]
+    dead.die()
+    broker.set(dead.channel.unacked_mutex_key, "of a dead worker", ex=dead.channel.unacked_mutex_expire)
+
+    assert start().work(1) == ["b1"]
