@@ -213,12 +213,11 @@ class Channel(_Channel):  # type: ignore[misc]
         """Return the message of an entry, under a tag that no other message has and with the queue it came from."""
         try:
             message: dict[str, Any] = loads(bytes_to_str(entry))
-            producers_tag = str(message["properties"].get("delivery_tag", ""))
-            message["properties"] |= {
-                "delivery_tag": str(uuid4()),
-                "delivery_info": dict(_ADDRESS),
-                _PRODUCERS_TAG: producers_tag,
-            }
+            properties = message["properties"]
+            again = bool((properties.get("delivery_info") or {}).get("redelivered"))
+            properties[_PRODUCERS_TAG] = str(properties.get("delivery_tag", ""))
+            properties["delivery_tag"] = str(uuid4())
+            properties["delivery_info"] = {**_ADDRESS, "redelivered": again}
             self.Message(message, channel=self)
         except Exception:  # noqa: BLE001 - anybody's bytes: whatever is wrong with them, they are parked
             return _unreadable(entry)

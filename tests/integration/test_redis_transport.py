@@ -123,7 +123,7 @@ def test_a_backlog_is_served_oldest_first_and_each_batch_once(
 
     assert worker.work_off(20) == ids
     assert worker.work(21, seconds=1.5) == ids
-    assert all(not message.headers.get("redelivered") for message in worker.taken)
+    assert not any(message.delivery_info["redelivered"] for message in worker.taken)
     assert left(broker) == (0, 0, 0, 0)
 
 
@@ -140,7 +140,7 @@ def test_what_a_worker_had_when_it_died_comes_next(
     worker.connection.transport.cycle.maybe_restore_messages()
 
     assert worker.work_off(4) == ["b1", "b2", "b3", "b4"]
-    assert [bool(message.headers.get("redelivered")) for message in worker.taken] == [True, True, False, False]
+    assert [message.delivery_info["redelivered"] for message in worker.taken] == [True, True, False, False]
 
 
 def test_a_batch_whose_worker_dies_before_it_notes_it_comes_again(
