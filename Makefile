@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install litellm run demo format lint types imports test check chaos fuzz torture bench clean
+.PHONY: help install litellm run demo format lint types imports test check chaos backlog fuzz torture bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ check: format lint types imports test ## Everything above
 
 chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
+
+backlog: $(STAMP) ## A backlog of SECONDS=600 with live publishers, on Valkey, Redis and RabbitMQ at once
+	ALERTWORKER_BACKLOG_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s -n 3 tests/acceptance/test_backlog.py
 
 fuzz: $(STAMP) ## Fuzz what reads other people's bytes, each reader for TIME=60 seconds
 	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz

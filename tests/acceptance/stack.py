@@ -39,6 +39,8 @@ class Stack:
     config: str
     environ: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    #: The program that is started as the broker, in place of the embedded Valkey.
+    server: str | None = None
 
     def __post_init__(self) -> None:
         """Write the configuration."""
@@ -74,7 +76,8 @@ class Stack:
 
     def start_broker(self) -> None:
         """Start the broker, with what it kept."""
-        self._spawn("broker", valkey.command(self.folder))
+        program, *options = valkey.command(self.folder)
+        self._spawn("broker", [self.server or program, *options])
         valkey.wait_until_ready(self.folder)
 
     def start(self, role: str, name: str = "") -> None:
