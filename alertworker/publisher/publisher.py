@@ -311,4 +311,4 @@ class Publisher:
         """Log a problem once: a publisher without a broker must not fill the host's log."""
         if problem not in self._warned:
             self._warned.add(problem)
-            _log.warning("%s; see the publisher's counters", problem, exc_info=exc_info)
+            _log.warning("alertworker: %s; see the publisher's counters", problem, exc_info=exc_info)

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Final, cast
 
+from alertworker.host.addresses import BROKER_SCHEMES, address_problem, host_of
 from alertworker.host.paths import data_dir, default_broker_url, spool_dir
 from alertworker.host.secret_files import read_variable
 from alertworker.publisher.publisher import Publisher
-from alertworker.publisher.transports import BrokerTransport, Transport
+from alertworker.publisher.transports import BrokerTransport, Transport, UnusableTransport
 
 #: It hangs on a module that is only ever imported under one name.
 _REGISTRY: Final = "_alertworker_publisher"
@@ -40,7 +41,18 @@ def _transport(folder: Path) -> Transport:
         from alertworker.publisher.https import HttpTransport
 
         return HttpTransport(url, _secret("ALERTWORKER_PUBLISH_KEY") or "")
-    return BrokerTransport(_secret("ALERTWORKER_BROKER_URL") or default_broker_url(folder))
+    return broker_transport(_secret("ALERTWORKER_BROKER_URL") or default_broker_url(folder))
+
+
+def broker_transport(url: str) -> Transport:
+    """Return the transport to a broker; one that takes nothing where the URL cannot be used, so the host goes on."""
+    problem = address_problem(url, BROKER_SCHEMES)
+    if problem is None:
+        try:
+            return BrokerTransport(url)
+        except Exception as error:  # noqa: BLE001 - the host's boundary: a URL's option that kombu or redis refuses
+            problem = f"the broker's client cannot be made ({type(error).__name__})"
+    return UnusableTransport(f"ALERTWORKER_BROKER_URL (host {host_of(url)}) cannot be used: {problem}")
 
 
 def _secret(variable: str) -> str | None:

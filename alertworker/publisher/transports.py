@@ -33,6 +33,20 @@ class Transport(Protocol):
         ...
 
 
+class UnusableTransport:
+    """Stands where no transport can be built: it takes nothing, so that everything is spooled and counted."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def send(self, batch: SealedBatch) -> None:  # noqa: ARG002 - a transport's signature
+        """Refuse a batch."""
+        raise LineUnavailable(self._reason)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class BrokerTransport:
     """Sends batches to Redis, Valkey or RabbitMQ; connects at the first send and again after a failure."""
 

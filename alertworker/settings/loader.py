@@ -16,6 +16,7 @@ from alertworker.channels import KINDS, ChannelConfig, EmailConfig
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.owner_mail import domains
 from alertworker.errors import AlertWorkerError
+from alertworker.host.addresses import BROKER_SCHEMES, DATABASE_SCHEMES, address_problem
 from alertworker.routing.router import reached_receivers
 from alertworker.settings.litellm import Destinations, compile_litellm, resolve
 from alertworker.settings.model import AlertingArgs, Settings
@@ -44,6 +45,7 @@ def load_settings(*, environ: Mapping[str, str] = os.environ, config: Path | Non
     fields["alert_types"] = _types(sources)
     fields.setdefault("api_key", _master_key(sources))
     fields["proxy_base_url"] = sources.environ.get("PROXY_BASE_URL")
+    _check_addresses(sources)
     found = compile_litellm(sources)
     found.warnings += _misspelt(sources)
     fields["inhibitions"] = compile_own(sources, found)
@@ -110,6 +112,14 @@ def _types(sources: Sources) -> list[str] | None:
         if name not in known:
             sources.problems.append(f"{origin}: {name!r} is no alert type{nearest(str(name), known)}")
     return [*(name for name in named if name in known), *(kind.value for kind in OURS)]
+
+
+def _check_addresses(sources: Sources) -> None:
+    """Note a broker's or database's address that cannot be used, with where it stands and without its password."""
+    for name, schemes in (("broker_url", BROKER_SCHEMES), ("database_url", DATABASE_SCHEMES)):
+        address = sources.values.get(name)
+        if isinstance(address, str) and (problem := address_problem(address, schemes)) is not None:
+            sources.problems.append(f"{sources.origins[name]}: {problem}")
 
 
 def _validated(fields: dict[str, Any], sources: Sources) -> Settings:

@@ -22,8 +22,10 @@ from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
 from alertworker.settings import load_settings
+from alertworker.worker.away_log import AwayLog
 
 _log = logging.getLogger("alertworker.tasks")
+_away = AwayLog()
 #: The longest wait between two questions to a database that is away, in seconds.
 _MAX_WAIT = 5.0
 
@@ -57,7 +59,7 @@ def ingest(
         try:
             pipeline.ingest(batch, get_runtime(), now=datetime.now(UTC))
         except StoreUnavailable as error:
-            _log.warning("batch %s waits: %s", batch.batch_id, error)
+            _away.away(f"batch {batch.batch_id}", error)
             time.sleep(wait)
             wait = min(_MAX_WAIT, wait * 2)
         except Exception as error:
@@ -67,27 +69,31 @@ def ingest(
             time.sleep(1)
             raise Reject(str(type(error).__name__), requeue=True) from error
         else:
+            _away.back()
             return
 
 
 @celery.task(name="alertworker.deliver")
 def deliver(*, channel: str, **_: Any) -> None:
     """Work on one channel's lane, and come back when there is more."""
-    runtime = get_runtime()
-    if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
-        runtime.line.wake([channel])
+    with _away.skipping("delivery"):
+        runtime = get_runtime()
+        if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
+            runtime.line.wake([channel])
 
 
 @celery.task(name="alertworker.sweep")
 def sweep(**_: Any) -> None:
     """Do what is due by the clock."""
-    pipeline.sweep(get_runtime(), now=datetime.now(UTC))
+    with _away.skipping("the sweep"):
+        pipeline.sweep(get_runtime(), now=datetime.now(UTC))
 
 
 @celery.task(name="alertworker.report")
 def report(**_: Any) -> None:
     """Send the reports that are due."""
-    get_reporter().look(now=datetime.now(UTC))
+    with _away.skipping("the report"):
+        get_reporter().look(now=datetime.now(UTC))
 
 
 def _moment(text: str | None) -> datetime | None:

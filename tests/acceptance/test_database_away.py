@@ -75,5 +75,8 @@ def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiv
         assert letters == (0,)
         assert spend == (135 * (number + 1),)
         assert used < AWAY / 2
+        assert "Traceback" not in stack.logs()
+        waiting = [line for line in stack.logs().splitlines() if "waits:" in line]
+        assert 0 < len(waiting) < 12, waiting  # a line for each process, and a minute
     finally:
         stack.down()
