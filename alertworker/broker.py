@@ -13,7 +13,8 @@ from kombu.exceptions import KombuError
 from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
-from alertworker.events.batch import SealedBatch, compress, seal
+from alertworker.events.batch import SealedBatch, seal
+from alertworker.events.compression import compress
 from alertworker.publisher import BrokerTransport
 
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, text
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import EndEvent, RequestFailed
-from alertworker.events.batch import compress
+from alertworker.events.compression import compress
 from alertworker.folding import fold
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, FailFast, Field, TypeAdapter
 
 from alertworker.events.admin import Action, AlertRelayed, Entity, EntityChanged
-from alertworker.events.base import Event
+from alertworker.events.base import MAX_EVENTS, Event
 from alertworker.events.llm import (
     AbandonReason,
     AttemptFailed,
@@ -48,8 +48,10 @@ _CONFIG = ConfigDict(hide_input_in_errors=True)
 
 #: Validates one event from JSON bytes or from a mapping.
 EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent, config=_CONFIG)
-#: Validates a whole batch at once: four times as fast as one by one, but one bad event fails it all.
-EVENTS: TypeAdapter[list[Any]] = TypeAdapter(list[AnyEvent], config=_CONFIG)
+#: Validates a whole batch at once; its first bad event fails it all, and ends the work.
+EVENTS: TypeAdapter[list[Any]] = TypeAdapter(
+    Annotated[list[AnyEvent], FailFast(), Field(max_length=MAX_EVENTS)], config=_CONFIG
+)
 
 __all__ = [
     "EVENT",

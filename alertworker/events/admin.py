@@ -8,7 +8,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from alertworker.events.base import NAMED, Count, Event, Moment, Name, Text
+from alertworker.events.base import (
+    FEW,
+    FIRST_FAULT,
+    MAX_ITEMS,
+    Count,
+    Event,
+    Label,
+    Moment,
+    Name,
+    Storable,
+    Text,
+)
 
 #: The longest text of a relayed alert, in characters: LiteLLM's reports list every team.
 MAX_DETAILS: Final = 8_000
@@ -29,8 +40,8 @@ def keyless(text: str) -> str:
 _Keyless = AfterValidator(keyless)
 KeylessName = Annotated[Name, _Keyless]
 KeylessText = Annotated[Text, _Keyless]
-Details = Annotated[str, StringConstraints(max_length=MAX_DETAILS, pattern=r"^[^\x00]*$"), _Keyless]
-KeylessMetadata = Annotated[dict[KeylessName, KeylessText], Field(max_length=32, json_schema_extra=NAMED)]
+Details = Annotated[str, StringConstraints(max_length=MAX_DETAILS), Storable, _Keyless]
+KeylessMetadata = Annotated[dict[Annotated[Label, _Keyless], KeylessText], Field(max_length=MAX_ITEMS), FEW]
 
 
 class Entity(StrEnum):
@@ -74,7 +85,7 @@ class EntityChanged(Event):
     actor_id: KeylessName | None = None
     actor_role: KeylessName | None = None
     actor_key_alias: KeylessName | None = None
-    changed: Annotated[tuple[KeylessName, ...], Field(max_length=64)] = ()
+    changed: Annotated[tuple[KeylessName, ...], FIRST_FAULT, Field(max_length=64)] = ()
     details: KeylessMetadata = Field(default_factory=dict)
     source_host: KeylessName | None = None
     count: Annotated[Count, Field(ge=1)] = 1

@@ -7,9 +7,22 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import uuid6
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    FailFast,
+    Field,
+    JsonValue,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
 SCHEMA_VERSION: Final = 1
+
+#: How many events one batch, or one HTTP request, may bring: ten times what our publisher seals into one.
+MAX_EVENTS: Final = 5_000
 
 #: The longest identifier or name (ids, aliases, model names), in characters.
 MAX_NAME: Final = 256
@@ -38,11 +51,37 @@ def new_id() -> UUID:
     return UUID(int=uuid6.uuid7().int)
 
 
-#: No NUL: PostgreSQL cannot store it in text. A pattern, since pydantic checks it without a call into Python.
+def storable(text: str) -> str:
+    """Replace what databases cannot store by U+FFFD: NUL (PostgreSQL), and lone halves of surrogate pairs (UTF-8)."""
+    if text.isascii():
+        return text if "\0" not in text else text.replace("\0", "\ufffd")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def _storable(value: object) -> object:
+    return storable(value) if isinstance(value, str) else value
+
+
+def _few(value: object) -> object:
+    """Refuse a mapping that is too large before each of its pairs is looked at, and each bad one remembered."""
+    if isinstance(value, dict) and len(value) > MAX_ITEMS:
+        raise PydanticCustomError("too_long", "Dictionary should have at most {most} items", {"most": MAX_ITEMS})
+    return value
+
+
+#: For names and addresses, which identify: one that cannot be stored is refused, since a replacement could make two of
+#: them one. A pattern, since pydantic checks it without a call into Python; lone surrogates it refuses by itself.
 _NO_NUL: Final = r"^[^\x00]*$"
+#: For texts and the labels of metadata, which people read: what cannot be stored is replaced.
+Storable: Final = BeforeValidator(_storable)
+#: For lists: their first bad item refuses them. A list of a million bad ones must not make a million errors.
+FIRST_FAULT: Final = FailFast()
+#: For mappings: the same.
+FEW: Final = BeforeValidator(_few)
 
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=_NO_NUL)]
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=_NO_NUL)]
+Label = Annotated[str, StringConstraints(max_length=MAX_NAME), Storable]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), Storable]
 Url = Annotated[str, StringConstraints(max_length=MAX_URL, pattern=_NO_NUL)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
@@ -51,10 +90,10 @@ Nanos = Annotated[int, Field(ge=-MAX_NANOS, le=MAX_NANOS)]
 Cost = Annotated[int, Field(ge=0, le=MAX_COST)]
 #: A moment of this century with its offset; a naive one is refused. Pydantic leaves its bounds out of the schema.
 Moment = Annotated[AwareDatetime, Field(ge=MIN_MOMENT, lt=MAX_MOMENT, json_schema_extra={"pattern": "^20"})]
-Tags = Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)]
+Tags = Annotated[tuple[Name, ...], FIRST_FAULT, Field(max_length=MAX_ITEMS)]
 #: For the schema of a mapping whose keys are names: pydantic lets it hold any value under a key that is none.
 NAMED: Final[dict[str, JsonValue]] = {"additionalProperties": False}
-Metadata = Annotated[dict[Name, Text], Field(max_length=MAX_ITEMS, json_schema_extra=NAMED)]
+Metadata = Annotated[dict[Label, Text], Field(max_length=MAX_ITEMS), FEW]
 
 
 def _needs_its_type(schema: dict[str, Any]) -> None:

@@ -4,6 +4,9 @@ On the wire a batch is one Celery message of the task `TASK` on the queue `QUEUE
 ``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``; only the last must be there.
 ``events`` is a JSON array: as zstd-compressed bytes carried by the msgpack serializer, as text, or, for producers that
 have neither, as a plain list inside a JSON message.
+
+Whoever sends it, reading a batch costs a bounded amount of time and memory: every bound is checked before the work it
+is for. docs/events.md lists the bounds.
 """
 
 from __future__ import annotations
@@ -15,13 +18,14 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-import zstandard
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events import EVENT, EVENTS
-from alertworker.events.base import Event
+from alertworker.events.base import MAX_EVENTS, Event
+from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
+from alertworker.events.json_items import MAX_DEPTH, Item, JsonShapeError, TooManyItemsError, split_array, write
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
@@ -34,16 +38,23 @@ REDELIVERED_WITHIN: Final = timedelta(seconds=VISIBILITY_TIMEOUT + RESTORE_INTER
 SEALED_TYPE: Final = "application/vnd.alertworker.batch"
 #: How many events one batch holds at the most when it is sealed by our publisher.
 MAX_BATCH_EVENTS: Final = 500
-#: The largest batch that is taken, in bytes of JSON: 500 events at their bounds fit several times over.
+#: The largest batch that is taken, in bytes of JSON: 500 events of 64 KiB.
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
-#: The first bytes of everything zstd has compressed (RFC 8878, section 3.1.1).
-ZSTD: Final = b"\x28\xb5\x2f\xfd"
-#: Level 1 compresses LLM events more than tenfold at half a microsecond an event; higher levels gain little.
-_LEVEL: Final = 1
+#: The largest event that is read, in bytes of JSON: every field at its bound, in four-byte characters, is half.
+MAX_EVENT_BYTES: Final = 2 * 1024 * 1024
+#: How many events of one batch may be bad before the batch is parked whole. As many as our publisher puts into one, so
+#: that an old worker still applies the events it knows of a newer publisher's batch.
+MAX_REJECTED: Final = MAX_BATCH_EVENTS
+#: The largest payload that is shown as JSON rather than as text, in bytes.
+_MAX_READABLE: Final = 1024 * 1024
 
 
 class BatchError(AlertWorkerError):
     """A whole batch cannot be read, so none of its events can: it is parked with its bytes."""
+
+
+class BatchTooLargeError(BatchError):
+    """A batch has too many bytes, events or brackets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +87,6 @@ def seal(encoded: Iterable[bytes], *, batch_id: str, producer: str, sealed_at: d
     return SealedBatch(batch_id, producer, sealed_at, len(events), compress(b"[" + b",".join(events) + b"]"))
 
 
-def compress(body: bytes) -> bytes:
-    """Compress a JSON array as it travels."""
-    return zstandard.ZstdCompressor(level=_LEVEL).compress(body)
-
-
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """An event that cannot be read: its place in the batch, why, and its JSON as it came."""
@@ -102,13 +108,64 @@ def decode(events: object, encoding: str | None) -> Decoded:
     """Read a batch's events: all at once, or, when one is bad, one by one so that the good ones go on.
 
     Raises:
-        BatchError: when it is not a JSON array at all, cannot be decompressed, or is over `MAX_BATCH_BYTES`.
+        BatchError: it is not a JSON array, cannot be decompressed, is over a bound, or has more than `MAX_REJECTED`
+            bad events.
     """
     body = _json_bytes(events, encoding)
+    # In so short a body no event can be over its own bound, so that both ways take the same events.
+    if len(body) <= MAX_EVENT_BYTES and not _may_hold_nan(body):
+        with suppress(ValidationError):
+            return Decoded(EVENTS.validate_json(body), [])
     try:
-        return Decoded(EVENTS.validate_json(body), [])
-    except ValidationError:
-        return _one_by_one(body)
+        items = split_array(body, MAX_EVENTS)
+    except JsonShapeError as error:
+        raise BatchError(f"events are not a JSON array: {error}") from None
+    except TooManyItemsError as error:
+        raise BatchTooLargeError(f"a batch has {error}; send smaller batches") from None
+    return decode_items(items)
+
+
+def decode_items(items: Iterable[Item]) -> Decoded:
+    """Read events one by one.
+
+    Raises:
+        BatchError: more than `MAX_REJECTED` of them are bad.
+    """
+    good: list[Event] = []
+    bad: list[Rejected] = []
+    for index, item in enumerate(items):
+        event = _read(item)
+        if isinstance(event, Event):
+            good.append(event)
+            continue
+        bad.append(Rejected(index, event, item.json))
+        if len(bad) > MAX_REJECTED:
+            raise BatchError(
+                f"more than {MAX_REJECTED} events are invalid, first event {bad[0].index}: {bad[0].reason}"
+            )
+    return Decoded(good, bad)
+
+
+def _read(item: Item) -> Event | str:
+    """Return an event, or why there is none."""
+    if len(item.json) > MAX_EVENT_BYTES:
+        return f"event: {len(item.json)} bytes are over the limit of {MAX_EVENT_BYTES}"
+    if item.depth > MAX_DEPTH:
+        return f"event: nested deeper than {MAX_DEPTH} levels"
+    try:
+        event: Event = EVENT.validate_json(item.json)
+        if _may_hold_nan(item.json):  # in a field that is ignored, or within a string
+            from_json(item.json, allow_inf_nan=False)
+    except ValidationError as error:
+        return explain(error)
+    except ValueError:
+        return "event: NaN and Infinity are not JSON"
+    return event
+
+
+def _may_hold_nan(body: bytes) -> bool:
+    """Tell whether the names are there that Python writes and JSON does not have; they may be part of a string."""
+    return b"NaN" in body or b"Infinity" in body
 
 
 def explain(error: ValidationError) -> str:
@@ -137,56 +194,46 @@ def _reason(problem: ErrorDetails) -> str:
 
 def _json_bytes(events: object, encoding: str | None) -> bytes:
     if isinstance(events, list):
-        return _ANY.dump_json(events)
-    body = events.encode() if isinstance(events, str) else events
-    if not isinstance(body, bytes):
+        body = _listed(events)
+    elif isinstance(events, str):
+        body = events.encode("utf-8", "surrogatepass")  # no UTF-8 then, which its event alone is rejected for
+    elif isinstance(events, bytes):
+        body = events
+    else:
         raise BatchError(f"events must be a JSON array as bytes, text or a list, not {type(events).__name__}")
-    if encoding == "zstd":
-        body = _decompress(body)
-    elif encoding not in (None, "", "identity"):
+    if encoding == "zstd" and not isinstance(events, list):
+        try:
+            body = decompress(body, MAX_BATCH_BYTES)
+        except CompressionError as error:
+            raise BatchError(f"events are {error}") from error
+    elif encoding not in (None, "", "identity", "zstd"):
         raise BatchError('unknown encoding; use "zstd" or leave it out')
     if len(body) > MAX_BATCH_BYTES:
-        raise BatchError(f"a batch of {len(body)} bytes is over the limit of {MAX_BATCH_BYTES}; send smaller batches")
+        raise BatchTooLargeError(f"a batch of {len(body)} bytes is over the limit of {MAX_BATCH_BYTES}")
     return body
 
 
+def _listed(events: list[object]) -> bytes:
+    """Write a list of events as JSON; what cannot be read again there is rejected with its event."""
+    if len(events) > MAX_EVENTS:
+        raise BatchTooLargeError(f"a batch has more than {MAX_EVENTS} items; send smaller batches")
+    try:
+        return _ANY.dump_json(events)
+    except ValueError:  # too deep, or half of a surrogate pair
+        return b"[" + b",".join(map(write, events)) + b"]"
+
+
 def readable(payload: bytes) -> object:
-    """Give what a dead letter holds for a person: JSON where it is, text where it is not."""
+    """Return what a dead letter holds for a person: JSON, text where it is none, the start of what is long."""
     body = payload
     if payload.startswith(ZSTD):
-        with suppress(BatchError):
-            body = _decompress(payload)
-    try:
-        return _ANY.validate_json(body)
-    except ValidationError:
-        return body.decode(errors="replace")
+        with suppress(CompressionError):
+            body = decompress(payload, MAX_BATCH_BYTES)
+    if len(body) <= _MAX_READABLE:
+        with suppress(ValidationError):
+            return _ANY.validate_json(body)
+    return body[:_MAX_READABLE].decode(errors="replace")
 
 
-def _decompress(body: bytes) -> bytes:
-    """Decompress with a bound, so that a small message cannot fill the memory."""
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body) as reader:
-            return reader.read(MAX_BATCH_BYTES + 1)
-    except zstandard.ZstdError as error:
-        raise BatchError("events are not zstd-compressed as their encoding says") from error
-
-
-#: NaN stays what it is, so that an event which has it is refused by the name of its field.
+#: NaN stays what it is, so that an event which has it is refused.
 _ANY: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))
-_ITEMS: TypeAdapter[list[Any]] = TypeAdapter(list[Any], config=ConfigDict(hide_input_in_errors=True))
-
-
-def _one_by_one(body: bytes) -> Decoded:
-    try:
-        items = _ITEMS.validate_json(body)
-    except ValidationError as error:
-        raise BatchError(f"events are not a JSON array: {explain(error)}") from None
-    good: list[Event] = []
-    bad: list[Rejected] = []
-    for index, item in enumerate(items):
-        payload = _ANY.dump_json(item)
-        try:
-            good.append(EVENT.validate_json(payload))
-        except ValidationError as error:
-            bad.append(Rejected(index, explain(error), payload))
-    return Decoded(good, bad)

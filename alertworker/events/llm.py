@@ -11,7 +11,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.events.base import Cost, Count, Event, Metadata, Moment, Name, Nanos, Seconds, Tags, Text, Url
+from alertworker.events.base import (
+    FIRST_FAULT,
+    Cost,
+    Count,
+    Event,
+    Metadata,
+    Moment,
+    Name,
+    Nanos,
+    Seconds,
+    Tags,
+    Text,
+    Url,
+)
 
 StatusCode = Annotated[int, Field(ge=100, le=599)]
 
@@ -141,8 +154,8 @@ class EndEvent(CallEvent):
     #: The model group the client asked for, where a fallback answered instead.
     original_model_group: Name | None = None
     fallbacks: Count = 0
-    failed_on: Annotated[tuple[FailedOn, ...], Field(max_length=16)] = ()
-    budgets: Annotated[tuple[Budget, ...], Field(max_length=16)] = ()
+    failed_on: Annotated[tuple[FailedOn, ...], FIRST_FAULT, Field(max_length=16)] = ()
+    budgets: Annotated[tuple[Budget, ...], FIRST_FAULT, Field(max_length=16)] = ()
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     cached_tokens: Count = 0

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alertworker.events.admin import KeylessName, KeylessText
-from alertworker.events.base import Event, Nanos
+from alertworker.events.base import FIRST_FAULT, Event, Nanos
 from alertworker.events.llm import BudgetScope
 
 
@@ -37,5 +37,5 @@ class BudgetReported(Event):
     user_email: KeylessName | None = None
     customer_id: KeylessName | None = None
     organization_id: KeylessName | None = None
-    alert_emails: Annotated[tuple[KeylessName, ...], Field(max_length=32)] = ()
+    alert_emails: Annotated[tuple[KeylessName, ...], FIRST_FAULT, Field(max_length=32)] = ()
     source_host: KeylessName | None = None

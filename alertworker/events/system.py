@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alertworker.events.base import NAMED, Count, Event, Moment, Name
+from alertworker.events.base import FEW, NAMED, Count, Event, Moment, Name
 
 
 class PublisherCounters(BaseModel):
@@ -19,7 +19,9 @@ class PublisherCounters(BaseModel):
     spooled: Count = 0
     replayed: Count = 0
     #: Events that are gone, by reason ("buffer_full", "spool_full", "spool_unwritable", "invalid", "refused").
-    dropped: dict[Name, Count] = Field(default_factory=dict, max_length=16, json_schema_extra=NAMED)
+    dropped: Annotated[dict[Name, Count], Field(max_length=16, json_schema_extra=NAMED), FEW] = Field(
+        default_factory=dict
+    )
 
 
 class PublisherEvent(Event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from alertworker.events.batch import ZSTD
+from alertworker.events.compression import ZSTD
 from alertworker.ports import Broker, Letters
 
 

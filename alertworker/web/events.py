@@ -10,21 +10,27 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alertworker.events.base import MAX_NAME, new_id
-from alertworker.events.batch import MAX_BATCH_BYTES, SEALED_TYPE, BatchError, SealedBatch, decode, seal
+from alertworker.events.base import MAX_EVENTS, MAX_NAME, new_id
+from alertworker.events.batch import (
+    MAX_BATCH_BYTES,
+    SEALED_TYPE,
+    BatchError,
+    BatchTooLargeError,
+    SealedBatch,
+    decode_items,
+    seal,
+)
+from alertworker.events.plain_body import split_body
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.request_body import decompress
 
 #: The longest body of plain events, in bytes, before and after it was decompressed.
 MAX_BYTES: Final = 8 * 1024 * 1024
-#: How many events one request may bring.
-MAX_EVENTS: Final = 5_000
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -64,17 +70,16 @@ def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Re
         Refusal: when the body holds no events at all, or too many.
     """
     whole = decompress(body, encoding, MAX_BYTES)
-    items, places, errors = _split(whole)
-    if len(items) + len(errors) > MAX_EVENTS:
-        raise Refusal(413, f"one request may bring {MAX_EVENTS} events; send less at a time")
-    if not items and not errors:
-        raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
     try:
-        decoded = decode(items, None)
+        items = split_body(whole)
+        if not items:
+            raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
+        decoded = decode_items(items)
+    except BatchTooLargeError as error:
+        raise Refusal(413, str(error)) from None
     except BatchError as error:
         raise Refusal(422, str(error)) from None
-    errors += [{"index": places[bad.index], "error": bad.reason} for bad in decoded.rejected]
-    errors.sort(key=lambda error: int(error["index"]))
+    errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
     encoded = [event.model_dump_json(exclude_none=True).encode() for event in decoded.events]
@@ -89,38 +94,16 @@ async def _take_sealed(request: Request, context: Context) -> Response:
         sealed_at = datetime.fromisoformat(request.headers["alertworker-sealed-at"])
         count = int(request.headers["alertworker-count"])
     except (KeyError, ValueError):
-        reason = "a sealed batch needs alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (a number)"
-        raise Refusal(422, reason) from None
+        count = -1
+    if not 0 <= count <= MAX_EVENTS:
+        needed = f"alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (a number up to {MAX_EVENTS})"
+        raise Refusal(422, f"a sealed batch needs {needed}")
     producer = _header(request, "alertworker-producer") or "http"
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
         await context.outbox.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
-
-
-def _split(body: bytes) -> tuple[list[Any], list[int], list[dict[str, Any]]]:
-    """Give the events of a body with their places in it, and the places at which there is no JSON."""
-    try:
-        whole = from_json(body, allow_inf_nan=False)
-    except ValueError:
-        return _lines(body)
-    if isinstance(whole, list):
-        return whole, list(range(len(whole))), []
-    return [whole], [0], []
-
-
-def _lines(body: bytes) -> tuple[list[Any], list[int], list[dict[str, Any]]]:
-    items: list[Any] = []
-    places: list[int] = []
-    errors: list[dict[str, Any]] = []
-    for index, line in enumerate(line for line in body.split(b"\n") if line.strip()):
-        try:
-            items.append(from_json(line, allow_inf_nan=False))
-            places.append(index)
-        except ValueError:
-            errors.append({"index": index, "error": "event: is not JSON"})
-    return items, places, errors
 
 
 def _header(request: Request, name: str) -> str | None:

@@ -13,9 +13,10 @@ from starlette.routing import Route
 from alertworker import __version__
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AnyEvent
+from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import SEALED_TYPE
 from alertworker.integrations.litellm.relay import MAX_BODY
-from alertworker.web.events import MAX_BYTES, MAX_EVENTS
+from alertworker.web.events import MAX_BYTES
 from alertworker.web.services import SERVICES
 
 _REASON: Final = {"$ref": "#/components/responses/Refusal"}

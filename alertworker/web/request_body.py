@@ -9,18 +9,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import zstandard
 from starlette.requests import ClientDisconnect, Request
 
+from alertworker.events import compression
+from alertworker.events.compression import CompressionError, OversizeError
 from alertworker.web.errors import Refusal
 
 #: How long a client may take to send a body, in seconds.
 READ_SECONDS: Final = 30.0
 #: How much of the bodies of all requests together is in memory at once, in bytes.
 ROOM_BYTES: Final = 128 * 1024 * 1024
+#: The most gzip members of one body, empty ones included: a client makes one, or one each time it flushes a file.
+MAX_MEMBERS: Final = 16
+#: How much is decompressed at a time, in bytes.
 _STEP: Final = 64 * 1024
-#: So much of zstd is decompressed at a time, in bytes: it becomes some 30 MiB at the worst.
-_SIP: Final = 1024
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
     """Undo ``Content-Encoding``; the whole body must be of it, and have ``limit`` bytes at the most afterwards.
 
     Raises:
-        Refusal: 413, 415 for an encoding we do not know, 400 for a body that is not what its header says.
+        Refusal: 413 over a bound, 415 for an encoding we do not know, 400 for a body that is not what its header says.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -78,33 +80,39 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
 
 
 def _gunzip(body: bytes, limit: int) -> bytes:
-    whole, rest = bytearray(), body
+    whole, start = bytearray(), 0
+    for _ in range(MAX_MEMBERS):
+        if start == len(body):
+            return bytes(whole)
+        start = _member(memoryview(body), start, whole, limit)
+        if len(whole) > limit:
+            return bytes(whole)
+    if start < len(body):
+        raise Refusal(413, f"a body may have {MAX_MEMBERS} gzip members; compress it as one")
+    return bytes(whole)
+
+
+def _member(body: memoryview, start: int, whole: bytearray, limit: int) -> int:
+    """Append the content of the gzip member that begins at ``start``, as far as the limit; return where it ends."""
+    member = zlib.decompressobj(wbits=31)
     try:
-        while rest and len(whole) <= limit:
-            member = zlib.decompressobj(wbits=31)
-            while not member.eof and len(whole) <= limit:
-                piece = member.decompress(rest, _STEP)
-                rest = member.unconsumed_tail
-                if not piece and not rest and not member.eof:
-                    raise Refusal(400, "the body is cut short: it is not whole gzip")
-                whole += piece
-            rest = member.unused_data
+        while not member.eof and len(whole) <= limit:
+            if start == len(body) and not member.unconsumed_tail:
+                raise Refusal(400, "the body is cut short: it is not whole gzip")
+            step: bytes | memoryview = member.unconsumed_tail
+            if not step:
+                step = body[start : start + _STEP]
+                start += len(step)
+            whole += member.decompress(step, _STEP)
     except zlib.error:
         raise Refusal(400, "the body is not gzip, as its Content-Encoding says") from None
-    return bytes(whole)
+    return start - len(member.unused_data)
 
 
 def _unzstd(body: bytes, limit: int) -> bytes:
-    whole, rest = bytearray(), memoryview(body)
     try:
-        while rest and len(whole) <= limit:
-            frame = zstandard.ZstdDecompressor().decompressobj()
-            while rest and not frame.eof and len(whole) <= limit:
-                whole += frame.decompress(rest[:_SIP])
-                rest = rest[_SIP:]
-            if not frame.eof and len(whole) <= limit:
-                raise Refusal(400, "the body is cut short: it is not whole zstd")
-            rest = memoryview(frame.unused_data + bytes(rest)) if frame.unused_data else rest
-    except zstandard.ZstdError:
-        raise Refusal(400, "the body is not zstd, as its Content-Encoding says") from None
-    return bytes(whole)
+        return compression.decompress(body, limit) if body else b""
+    except OversizeError as error:
+        raise Refusal(413, f"the body is {error}; send less at a time") from None
+    except CompressionError as error:
+        raise Refusal(400, f"the body is {error}") from None

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from alertworker.events.batch import decode
+from alertworker.events.batch import MAX_REJECTED, decode
 from alertworker.integrations.litellm.relay import read_slack
 from alertworker.integrations.litellm.scrub import scrub
 from alertworker.text.redact import without_secrets
@@ -88,4 +88,4 @@ def test_a_text_and_a_batch_of_a_million_characters_are_read() -> None:
     for kind in ("llm_exceptions", "virtual_key_updated", "spend_reports"):
         read_slack(slack(kind, "Team: `a-b` | Spend: `$1.5`\n", 900_000), now=NOW)
     event = {"type": "llm.request.succeeded", "call_id": "1", "alerting_metadata": {"a": 1}}
-    assert len(decode([event] * 2_000, None).rejected) == 2_000
+    assert len(decode([event] * MAX_REJECTED, None).rejected) == MAX_REJECTED

@@ -21,6 +21,7 @@ from alertworker.events.base import (
     MAX_TEXT,
     MAX_URL,
     MIN_MOMENT,
+    storable,
 )
 from alertworker.money import nanos_from_dollars
 
@@ -37,11 +38,7 @@ def clip(value: object, limit: int) -> str | None:
     """Give a string of at most ``limit`` characters without NUL and lone surrogates; ``None`` for what is not one."""
     if not isinstance(value, str) or not value:
         return None
-    if len(value) > limit:
-        value = value[:limit]
-    if value.isascii():
-        return value if "\x00" not in value else value.replace("\x00", "\ufffd")
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\x00", "\ufffd")
+    return storable(value[:limit] if len(value) > limit else value)
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:

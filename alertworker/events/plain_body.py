@@ -1,0 +1,54 @@
+"""Events in a body or a file: a JSON array, one JSON object, or one object a line."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from alertworker.events.base import MAX_EVENTS
+from alertworker.events.batch import BatchTooLargeError
+from alertworker.events.json_items import (
+    Item,
+    JsonShapeError,
+    TooManyItemsError,
+    first_value,
+    skip_space,
+    split_array,
+)
+
+#: How many lines a body may have, blank ones included, which cost as much as others and bring nothing.
+MAX_LINES: Final = 2 * MAX_EVENTS
+
+
+def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -> list[Item]:
+    """Return the events of a body, not yet checked; a line that is not JSON is one of them.
+
+    Raises:
+        BatchTooLargeError: there are more than ``most`` events or ``lines`` lines.
+    """
+    start = skip_space(body, 0)
+    try:
+        with suppress(JsonShapeError):
+            if body.startswith(b"[", start):
+                return split_array(body, most)
+            if body.startswith(b"{", start):
+                item, end = first_value(body, start)
+                if skip_space(body, end) == len(body):
+                    return [item]
+    except TooManyItemsError as error:
+        raise BatchTooLargeError(f"{error}; send less at a time") from None
+    if body.count(b"\n") >= lines:
+        raise BatchTooLargeError(f"more than {lines} lines; send less at a time")
+    items = [_line(line) for line in (line.strip() for line in body.split(b"\n")) if line]
+    if len(items) > most:
+        raise BatchTooLargeError(f"more than {most} events; send less at a time")
+    return items
+
+
+def _line(line: bytes) -> Item:
+    """Return a line as an item; one whose brackets are too many or never close is left to the parser, which says so."""
+    if line.startswith((b"[", b"{")):
+        with suppress(JsonShapeError, TooManyItemsError):
+            item, _ = first_value(line, 0)
+            return Item(line, item.depth)
+    return Item(line, 0)
