@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery
 from kombu.exceptions import KombuError
+from redis.exceptions import NoPermissionError, ResponseError
 
-from alertworker.errors import LineUnavailable
 from alertworker.events import Event
 from alertworker.events.base import new_id
-from alertworker.events.batch import SealedBatch, seal
+from alertworker.events.batch import QUEUE, SealedBatch, seal
 from alertworker.events.compression import compress
 from alertworker.publisher import BrokerTransport
+from alertworker.publisher.topology import is_amqp
+from alertworker.publisher.transports import unavailable
+
+#: A list that nobody makes.
+_PROBE: Final = f"{QUEUE}.probe"
 
 
 class CeleryBroker:
@@ -51,19 +56,27 @@ class CeleryBroker:
             self._transport.send(batch)
 
     def ask(self) -> None:
-        """Ask the broker whether it is there, on a connection of its own.
+        """Ask the broker whether it is there and takes writes, on a connection of its own.
 
         Raises:
-            LineUnavailable: when it does not answer.
+            LineUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).
         """
-        try:
-            with self._app.connection_for_write() as connection:
+        with self._app.connection_for_write() as connection:
+            own = (*connection.connection_errors, *connection.channel_errors)
+            errors: tuple[type[BaseException], ...] = (OSError, KombuError, *own)
+            try:
                 connection.ensure_connection(max_retries=1, timeout=3)
-        except (OSError, KombuError) as error:
-            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+                if not is_amqp(self._app.conf.broker_url):
+                    # Refused where any write would be. It writes nothing: there is no such list, and this makes none.
+                    channel: Any = connection.default_channel
+                    channel.client.lpushx(_PROBE, "")
+            except NoPermissionError:  # it may write elsewhere only, which is all that can be said
+                return
+            except errors as error:
+                raise unavailable(error) from None
 
     def _send(self, task: str, arguments: dict[str, Any], **options: Any) -> None:
         try:
             self._app.send_task(task, kwargs=arguments, ignore_result=True, **options)
-        except (OSError, KombuError) as error:
-            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+        except (OSError, KombuError, ResponseError) as error:
+            raise unavailable(error) from None

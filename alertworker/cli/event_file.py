@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from typing import TextIO
+from typing import BinaryIO, Final
 
 from alertworker.errors import AlertWorkerError
+from alertworker.events.json_items import Item
+from alertworker.events.plain_body import split_body
+
+#: The largest file that is read, in bytes: it is in memory whole.
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024
+#: The most events, and the most lines, of one file: as many as fit into that size at a hundred bytes each.
+MAX_FILE_EVENTS: Final = 500_000
 
 
-def read_events(file: TextIO) -> list[object]:
-    """Read the events of a file, not yet checked.
+def read_events(file: BinaryIO, *, most: int = MAX_FILE_EVENTS) -> list[Item]:
+    """Read the events of a file, not yet checked; a line that is not JSON is one of them.
 
     Raises:
-        AlertWorkerError: the file is neither.
+        AlertWorkerError: the file is over `MAX_FILE_BYTES`, or has more than ``most`` events.
     """
-    text = file.read()
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except ValueError as error:
-            raise AlertWorkerError("the input is neither JSON nor one JSON object a line") from error
-    return whole if isinstance(whole, list) else [whole]
+    body = file.read(MAX_FILE_BYTES + 1)
+    if len(body) > MAX_FILE_BYTES:
+        raise AlertWorkerError(f"the input is over {MAX_FILE_BYTES} bytes; split it into several files")
+    return split_body(body.removeprefix(b"\xef\xbb\xbf"), most=most, lines=MAX_FILE_EVENTS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", type=click.File(), default="-")
+@click.argument("file", type=click.File("rb"), default="-")
 @click.option("--fresh", is_flag=True, help="As if nothing were open, silenced or counted yet; asks no database.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one for each event.")
-def explain(file: TextIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
+def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Say what the events in FILE would lead to: alerts, what mutes them, their route, lanes and messages.
 
     They are applied as a worker would, one after the other, upon what is open and silenced now; then everything is
@@ -36,9 +36,7 @@ def explain(file: TextIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 -
     from alertworker.events.batch import MAX_BATCH_EVENTS
     from alertworker.settings import load_settings
 
-    items, now = read_events(file), datetime.now(UTC)
-    if len(items) > MAX_BATCH_EVENTS:
-        raise AlertWorkerError(f"{len(items)} events are too many to explain at once; give at most {MAX_BATCH_EVENTS}")
+    items, now = read_events(file, most=MAX_BATCH_EVENTS), datetime.now(UTC)
     runtime = build_dry_run(load_settings(), fresh=fresh)
     found = pipeline.dry_run(items, runtime, now=now)
     silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}

@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from typing import BinaryIO, Final
 
 import click
 
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 
+#: How many refused events are named.
+_MAX_NAMED: Final = 100
+
 
 @click.command()
-@click.argument("file", type=click.File(), default="-")
-def publish(file: TextIO) -> None:
+@click.argument("file", type=click.File("rb"), default="-")
+def publish(file: BinaryIO) -> None:
     """Publish the events in FILE: a JSON array, one JSON object, or one object a line."""
     from datetime import UTC, datetime
 
     from alertworker.events.base import new_id
-    from alertworker.events.batch import MAX_BATCH_EVENTS, decode, seal
+    from alertworker.events.batch import MAX_BATCH_EVENTS, decode_items, seal
     from alertworker.publisher import BrokerTransport
     from alertworker.worker.celery_config import broker_url
 
-    decoded = decode(read_events(file), None)
-    for bad in decoded.rejected:
-        click.echo(f"event {bad.index}: {bad.reason}", err=True)
+    items = read_events(file)
+    published = refused = 0
     transport = BrokerTransport(broker_url)
-    for first in range(0, len(decoded.events), MAX_BATCH_EVENTS):
-        events = decoded.events[first : first + MAX_BATCH_EVENTS]
-        encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
-        transport.send(seal(encoded, batch_id=str(new_id()), producer="cli", sealed_at=datetime.now(UTC)))
+    for first in range(0, len(items), MAX_BATCH_EVENTS):
+        decoded = decode_items(items[first : first + MAX_BATCH_EVENTS])
+        for bad in decoded.rejected[: max(0, _MAX_NAMED - refused)]:
+            click.echo(f"event {first + bad.index}: {bad.reason}", err=True)
+        refused += len(decoded.rejected)
+        if decoded.events:
+            encoded = [event.model_dump_json(exclude_none=True).encode() for event in decoded.events]
+            transport.send(seal(encoded, batch_id=str(new_id()), producer="cli", sealed_at=datetime.now(UTC)))
+            published += len(encoded)
     transport.close()
-    click.echo(f"{len(decoded.events)} published, {len(decoded.rejected)} refused")
-    if decoded.rejected:
-        raise AlertWorkerError("some events were refused; mend and publish those alone")
+    if refused > _MAX_NAMED:
+        click.echo(f"and {refused - _MAX_NAMED} more", err=True)
+    click.echo(f"{published} published, {refused} refused")
+    if refused:
+        raise AlertWorkerError("some events were refused; correct and publish only those")

@@ -16,7 +16,10 @@ from alertworker.errors import AlertWorkerError
 
 #: How deep an event may nest. pydantic's JSON parser reads 201 levels, of which a batch's own array is one.
 MAX_DEPTH: Final = 200
-#: How many brackets and separators of one body are looked at: 5,000 events with all their lists full have a third.
+#: How many brackets and separators of an array are looked at for each item it may have: an event with all its lists
+#: full has 80. The others of its array may have fewer.
+STEPS_PER_ITEM: Final = 200
+#: How many of one object are looked at: as many as of a whole batch.
 MAX_STEPS: Final = 1_000_000
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 #: All up to the next bracket, and, in the outermost value, up to the next comma; strings are skipped whole.
@@ -48,14 +51,14 @@ def split_array(body: bytes, most: int) -> list[Item]:
 
     Raises:
         JsonShapeError: the body is not one array.
-        TooManyItemsError: there are more than ``most`` items, or more than `MAX_STEPS` brackets.
+        TooManyItemsError: there are more than ``most`` items, or `STEPS_PER_ITEM` brackets for each of them.
     """
     start = skip_space(body, 0)
     if body[start : start + 1] != b"[":
         raise JsonShapeError("does not begin with a bracket")
     items: list[Item] = []
     begin, deepest, position = start + 1, 1, start
-    for position, depth in _walk(body, start):
+    for position, depth in _walk(body, start, most * STEPS_PER_ITEM):
         deepest = max(deepest, depth)
         if depth == 0 or body[position] == ord(","):
             items.append(Item(body[begin:position].strip(_WHITESPACE), deepest - 1))
@@ -75,7 +78,7 @@ def first_value(body: bytes, start: int) -> tuple[Item, int]:
         TooManyItemsError: it has more than `MAX_STEPS` brackets and separators.
     """
     deepest, end = 0, start
-    for position, depth in _walk(body, start):
+    for position, depth in _walk(body, start, MAX_STEPS):
         deepest, end = max(deepest, depth), position + 1
     return Item(body[start:end], deepest), end
 
@@ -86,13 +89,13 @@ def skip_space(body: bytes, start: int) -> int:
     return found.end() if found is not None else start
 
 
-def _walk(body: bytes, position: int) -> Iterator[tuple[int, int]]:
+def _walk(body: bytes, position: int, steps: int) -> Iterator[tuple[int, int]]:
     """Yield where each bracket and each comma of the outermost value stands, and the depth behind it.
 
-    Begins with the bracket at ``position``, and ends with the one that closes it.
+    Begins with the bracket at ``position``, ends with the one that closes it, and gives up after so many ``steps``.
     """
     depth, end = 0, len(body)
-    for _ in range(MAX_STEPS):
+    for _ in range(steps):
         found = (_TO_COMMA if depth == 1 else _TO_BRACKET).match(body, position)
         position = found.end() if found is not None else position
         step = _DEEPER.get(body[position]) if position < end else None
@@ -103,7 +106,7 @@ def _walk(body: bytes, position: int) -> Iterator[tuple[int, int]]:
         if depth == 0:
             return
         position += 1
-    raise TooManyItemsError(f"more than {MAX_STEPS} brackets and separators")
+    raise TooManyItemsError(f"more than {steps} brackets and separators")
 
 
 class _Mark(str):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alertworker.events.base import new_id
-from alertworker.events.batch import decode
+from alertworker.events.batch import decode, decode_items
+from alertworker.events.json_items import Item
 from alertworker.pipeline.ingest import BatchMessage, apply, fold_batch
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
@@ -34,7 +35,7 @@ def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list
 
     def one(tx: Transaction, index: int, item: object) -> DryRunEvent:
         verdicts.clear()
-        decoded = decode([item], None)
+        decoded = decode_items([item]) if isinstance(item, Item) else decode([item], None)
         if decoded.rejected:
             return DryRunEvent(index, None, decoded.rejected[0].reason)
         folded = fold_batch(decoded, watched, now=now)

@@ -15,6 +15,20 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
+#: Why Redis and Valkey refuse what would write: by the exception's name, or by the code their answer begins with.
+_REFUSALS = {
+    "OutOfMemoryError": "the broker is out of memory (OOM, see its maxmemory)",
+    "MISCONF": "the broker cannot write to its disk (MISCONF, see its log)",
+    "ReadOnlyError": "the broker takes no writes: it is a replica (READONLY)",
+}
+
+
+def unavailable(error: BaseException) -> LineUnavailable:
+    """Return what is wrong with the broker, in words without an address or a key."""
+    for code in (type(error).__name__, str(error).partition(" ")[0]):
+        if code in _REFUSALS:
+            return LineUnavailable(_REFUSALS[code])
+    return LineUnavailable(f"the broker cannot be reached ({type(error).__name__})")
 
 
 class Transport(Protocol):
@@ -66,7 +80,7 @@ class BrokerTransport:
             self._publish(batch)
         except self._errors() as error:
             self.close()
-            raise LineUnavailable(f"the broker cannot be reached ({type(error).__name__})") from None
+            raise unavailable(error) from None
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -42,6 +42,7 @@ def build_app(context: Context) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
+        context.decoders.close()
         context.outbox.close()
 
     routes: list[BaseRoute] = [*ROUTES, *pages.ROUTES]

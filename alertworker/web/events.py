@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
@@ -52,7 +52,7 @@ async def post_events(request: Request) -> Response:
     key = _header(request, "idempotency-key")
     async with context.room.read(request, MAX_BYTES) as body:
         encoding = request.headers.get("content-encoding", "")
-        received = await asyncio.to_thread(receive, body, encoding, key, now=datetime.now(UTC))
+        received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
         if received.batch is None:
             return JSONResponse({"error": "no event can be read", "errors": received.errors}, 422)
         await context.outbox.put(received.batch)

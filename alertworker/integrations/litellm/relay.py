@@ -150,7 +150,7 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
         event=event,
         scope=BudgetScope(scope),
         entity_id=given or (hashed if scope != BudgetScope.PROXY else None) or name(fields.get("key_alias")) or scope,
-        message=clip(without_secrets(str(fields.get("event_message") or "")), MAX_TEXT) or "",
+        message=clip(without_secrets(clip(fields.get("event_message"), MAX_BODY) or ""), MAX_TEXT) or "",
         spend_nanos=nanos(fields.get("spend")),
         max_nanos=nanos(fields.get("max_budget")),
         soft_nanos=nanos(fields.get("soft_budget")),
