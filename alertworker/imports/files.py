@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from alertworker.errors import AlertWorkerError
-from alertworker.events.base import MAX_ITEMS, Name
+from alertworker.events.base import FIRST_FAULT, MAX_ITEMS, Name
 from alertworker.imports.progress import Left, Page
 from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.rows import SpendSums
@@ -25,6 +25,8 @@ from alertworker.money import nanos_from_dollars
 
 #: How many rows are one page, and so one transaction.
 PAGE: Final = 2_000
+#: The longest line, in characters: every name and 32 tags at their bounds, all of it escaped.
+MAX_LINE: Final = 64 * 1024
 _Sum = Annotated[int, Field(ge=0, le=10**15)]
 
 
@@ -45,7 +47,7 @@ class Row(BaseModel):
     model: Name = ""
     provider: Name = ""
     deployment: Name = ""
-    tags: Annotated[tuple[Name, ...], Field(max_length=MAX_ITEMS)] = ()
+    tags: Annotated[tuple[Name, ...], FIRST_FAULT, Field(max_length=MAX_ITEMS)] = ()
     requests: Annotated[_Sum, Field(ge=1)]
     failures: _Sum = 0
     prompt_tokens: _Sum = 0
@@ -99,34 +101,43 @@ class SpendFile:
     def left(self, cursor: str) -> Left:
         """Give how many rows are left, and the first of their days before the cut-over; raises as `pages` does."""
         with self._rest(cursor) as (_, rows):
-            days = [_read(self._path, number, values).day for number, values in rows]
-        return Left(len(days), min((day for day in days if day < self._before), default=None))
+            count, first = 0, self._before
+            for number, values in rows:
+                count, first = count + 1, min(first, _read(self._path, number, values).day)
+        return Left(count, first if first < self._before else None)
 
     @contextmanager
     def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, Any]]]]:
         """Open the file and give its rows after the cursor, numbered from 1 for the first of all."""
         taken, fingerprint = json.loads(cursor) if cursor else (0, "")
-        with self._path.open(newline="") as file:
-            lines = _Lines(file)
+        with self._path.open(encoding="utf-8", newline="") as file:
+            lines = _Lines(self._path, file)
             rows = iter(enumerate(_rows(self._path, lines), 1))
-            deque(islice(rows, taken), maxlen=0)
-            if taken and lines.fingerprint() != fingerprint:
-                raise AlertWorkerError(
-                    f"{self._path}: its first {taken:,} rows are not those that were taken under its name; "
-                    "where it is another file, give it a name of its own with --source"
-                )
-            yield lines, rows
+            try:
+                deque(islice(rows, taken), maxlen=0)
+                if taken and lines.fingerprint() != fingerprint:
+                    raise AlertWorkerError(
+                        f"{self._path}: its first {taken:,} rows are not those that were taken under its name; "
+                        "where it is another file, give it a name of its own with --source"
+                    )
+                yield lines, rows
+            except (UnicodeDecodeError, csv.Error) as error:
+                reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is not CSV ({error})"
+                raise AlertWorkerError(f"{self._path}: {reason}") from None
 
 
 class _Lines:
     """A file's lines, and a fingerprint of those that were read, empty ones and the ends of lines left out."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self._path = path
         self._file = file
         self._read = sha256()
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._file:
+        while line := self._file.readline(MAX_LINE + 1):
+            if len(line) > MAX_LINE:
+                raise AlertWorkerError(f"{self._path}: has a line of more than {MAX_LINE} characters")
             if line.strip():
                 self._read.update(line.rstrip("\r\n").encode() + b"\n")
             yield line
@@ -144,9 +155,10 @@ def _rows(path: Path, lines: Iterable[str]) -> Iterable[Any]:
 def _read(path: Path, number: int, values: Any) -> Row:
     try:
         return Row.model_validate(values if isinstance(values, dict) else json.loads(values, parse_float=Decimal))
-    except json.JSONDecodeError as error:
-        raise AlertWorkerError(f"{path}, row {number}: is not JSON ({error.msg}); write one object a line") from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "row"
         raise AlertWorkerError(f"{path}, row {number}: {name}: {first['msg']}; see docs/spend.md") from None
+    except (ValueError, RecursionError) as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long, or nested too deep"
+        raise AlertWorkerError(f"{path}, row {number}: is not JSON ({reason}); write one object a line") from None
