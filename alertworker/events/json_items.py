@@ -16,11 +16,11 @@ from alertworker.errors import AlertWorkerError
 
 #: How deep an event may nest. pydantic's JSON parser reads 201 levels, of which a batch's own array is one.
 MAX_DEPTH: Final = 200
-#: How many brackets and separators of an array are looked at for each item it may have: an event with all its lists
-#: full has 80. The others of its array may have fewer.
-STEPS_PER_ITEM: Final = 200
-#: How many of one object are looked at: as many as of a whole batch.
+#: How many brackets and separators of a body are looked at: an event with all its lists full has 80, a batch of them
+#: less than half of it.
 MAX_STEPS: Final = 1_000_000
+#: How many for each item of an array that may have more than a batch's.
+STEPS_PER_ITEM: Final = 200
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 #: All up to the next bracket, and, in the outermost value, up to the next comma; strings are skipped whole.
 _TO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|%b)*+' % _STRING, re.DOTALL)
@@ -51,14 +51,14 @@ def split_array(body: bytes, most: int) -> list[Item]:
 
     Raises:
         JsonShapeError: the body is not one array.
-        TooManyItemsError: there are more than ``most`` items, or `STEPS_PER_ITEM` brackets for each of them.
+        TooManyItemsError: there are more than ``most`` items, or more brackets than are looked at.
     """
     start = skip_space(body, 0)
     if body[start : start + 1] != b"[":
         raise JsonShapeError("does not begin with a bracket")
     items: list[Item] = []
     begin, deepest, position = start + 1, 1, start
-    for position, depth in _walk(body, start, most * STEPS_PER_ITEM):
+    for position, depth in _walk(body, start, max(MAX_STEPS, most * STEPS_PER_ITEM)):
         deepest = max(deepest, depth)
         if depth == 0 or body[position] == ord(","):
             items.append(Item(body[begin:position].strip(_WHITESPACE), deepest - 1))
@@ -115,10 +115,14 @@ class _Mark(str):
     __slots__ = ()
 
 
+def _text(value: object) -> str:
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else repr(value)
+
+
 def write(value: object) -> bytes:
     """Write lists and dicts of any depth as JSON; half of a surrogate pair becomes its escape.
 
-    What JSON has no form for is written as its `repr`.
+    What JSON has no form for becomes a string: bytes that are not UTF-8 one that cannot be read, the rest its `repr`.
     """
     written: list[str] = []
     left = [value]
@@ -137,5 +141,5 @@ def write(value: object) -> bytes:
                 left += [inner, _Mark("," if place else "")]
             left.append(_Mark("["))
         else:
-            written.append(json.dumps(top, default=repr))
+            written.append(json.dumps(top, default=_text))
     return "".join(written).encode()
