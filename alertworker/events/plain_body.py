@@ -8,6 +8,8 @@ from typing import Final
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import BatchTooLargeError
 from alertworker.events.json_items import (
+    MAX_DEPTH,
+    MAX_STEPS,
     Item,
     JsonShapeError,
     TooManyItemsError,
@@ -39,16 +41,22 @@ def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -
         raise BatchTooLargeError(f"{error}; send less at a time") from None
     if body.count(b"\n") >= lines:
         raise BatchTooLargeError(f"more than {lines} lines; send less at a time")
-    items = [_line(line) for line in (line.strip() for line in body.split(b"\n")) if line]
+    items = [Item(line, _most_levels(line)) for line in (line.strip() for line in body.split(b"\n")) if line]
     if len(items) > most:
         raise BatchTooLargeError(f"more than {most} events; send less at a time")
-    return items
+    if sum(item.depth for item in items if item.depth > MAX_DEPTH) > MAX_STEPS:
+        raise BatchTooLargeError(f"more than {MAX_STEPS} brackets; send less at a time")
+    return [_measured(item) if item.depth > MAX_DEPTH else item for item in items]
 
 
-def _line(line: bytes) -> Item:
-    """Return a line as an item; one whose brackets are too many or never close is left to the parser, which says so."""
-    if line.startswith((b"[", b"{")):
+def _most_levels(line: bytes) -> int:
+    """Return how deep a line nests at the most: as deep as it has brackets, those within strings included."""
+    return line.count(b"[") + line.count(b"{")
+
+
+def _measured(item: Item) -> Item:
+    """Return an item with its true depth; one that cannot be measured is left to the parser, which says why."""
+    if item.json.startswith((b"[", b"{")):
         with suppress(JsonShapeError, TooManyItemsError):
-            item, _ = first_value(line, 0)
-            return Item(line, item.depth)
-    return Item(line, 0)
+            return Item(item.json, first_value(item.json, 0)[0].depth)
+    return Item(item.json, 0)

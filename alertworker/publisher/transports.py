@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, Protocol
 
 from amqp.exceptions import NotFound
@@ -15,17 +16,20 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
-#: Why Redis and Valkey refuse what would write: by the exception's name, or by the code their answer begins with.
+#: Why Redis and Valkey refuse what would write: by the exception's name, or by the code at the begin of their answer.
 _REFUSALS = {
     "OutOfMemoryError": "the broker is out of memory (OOM, see its maxmemory)",
-    "MISCONF": "the broker cannot write to its disk (MISCONF, see its log)",
     "ReadOnlyError": "the broker takes no writes: it is a replica (READONLY)",
+    "MISCONF": "the broker cannot write to its disk (MISCONF, see its log)",
+    "NOREPLICAS": "the broker takes no writes: it has too few replicas (NOREPLICAS)",
 }
+#: The code of an answer; in front of it a pipeline puts which of its commands was refused.
+_CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 
 def unavailable(error: BaseException) -> LineUnavailable:
     """Return what is wrong with the broker, in words without an address or a key."""
-    for code in (type(error).__name__, str(error).partition(" ")[0]):
+    for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return LineUnavailable(_REFUSALS[code])
     return LineUnavailable(f"the broker cannot be reached ({type(error).__name__})")

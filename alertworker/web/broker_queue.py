@@ -28,6 +28,7 @@ class BrokerQueue:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alertworker-outbox")
         self._waiting = 0
         self._away_until = 0.0
+        self._problem = ""
 
     async def put(self, batch: SealedBatch) -> None:
         """Return when the broker has confirmed the batch.
@@ -55,9 +56,9 @@ class BrokerQueue:
 
     def _put(self, batch: SealedBatch) -> None:
         if time.monotonic() < self._away_until:
-            raise LineUnavailable("the broker cannot be reached")
+            raise LineUnavailable(self._problem)
         try:
             self._send(batch)
-        except LineUnavailable:
-            self._away_until = time.monotonic() + _REST
+        except LineUnavailable as error:
+            self._away_until, self._problem = time.monotonic() + _REST, str(error)
             raise

@@ -20,12 +20,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis
 import trustme
 import zstandard
 
 from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events.batch import SealedBatch, seal
-from alertworker.host.paths import default_database_url
+from alertworker.host.paths import default_database_url, socket_path
 from alertworker.publisher import Publisher
 from alertworker.publisher.https import HttpTransport
 from alertworker.store import SqlStore, make_engine
@@ -73,13 +74,15 @@ class Web:
             self.process.wait()
             self.process = None
 
-    def post(self, body: bytes, key: str | None = KEY, **headers: str) -> tuple[int, dict[str, Any], Any]:
+    def post(
+        self, body: bytes, key: str | None = KEY, path: str = "/v1/events", **headers: str
+    ) -> tuple[int, dict[str, Any], Any]:
         """Post a body of events; gives the status, the answer, and its headers."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         if key is not None:
             sent["Authorization"] = f"Bearer {key}"
-        connection.request("POST", "/v1/events", body, sent)
+        connection.request("POST", path, body, sent)
         answer = connection.getresponse()
         read = answer.status, json.loads(answer.read()), answer.headers
         connection.close()
@@ -173,6 +176,94 @@ def test_bodies_are_bounded_as_they_come_and_when_decompressed(broker: Broker, w
     assert web.post(b"{}", Content_Encoding="br")[0] == 415
     assert web.post(f"[{','.join(['{}'] * 5_001)}]".encode())[0] == 413
     assert broker.batches() == []
+
+
+def resident(process: int) -> int:
+    """Return the most memory that a process has had, in MiB."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+
+
+def test_small_bodies_that_would_cost_much_are_refused(broker: Broker, web: Web) -> None:
+    """Each within the memory that a large good body takes, too; and the next client is served."""
+    many = f"[{','.join(text(*range(5_000)))}]".encode()
+    assert web.post(many)[0] == 202
+    assert web.process is not None
+    before = resident(web.process.pid)
+    empty_member, empty_frame = gzip.compress(b""), zstandard.compress(b"")
+    bombs = [
+        (b"\n" * 8_000_000, {}),
+        (zstandard.compress(b"1\n" * 4_000_000), {"Content_Encoding": "zstd"}),
+        (zstandard.compress(b"[" + b"1," * 499_999 + b"1]"), {"Content_Encoding": "zstd"}),
+        (gzip.compress(b"[" * 8_000_000), {"Content_Encoding": "gzip"}),
+        (empty_member * 400_000, {"Content_Encoding": "gzip"}),
+        (empty_frame * 800_000, {"Content_Encoding": "zstd"}),
+        (b"{" + b'"a":[],' * 1_000_000, {}),
+        (b'[{"type":"llm.request.succeeded","tags":[' + b"1," * 900_000 + b"1]}]", {}),
+    ]
+    answers = [web.post(body, **headers) for body, headers in bombs]
+
+    assert {status for status, _, _ in answers} <= {400, 413, 422}
+    assert all(len(answer["error"]) < 500 for _, answer, _ in answers)
+    assert resident(web.process.pid) < before + 64
+    assert web.post(text(1)[0].encode())[0] == 202
+    assert len(broker.batches()) == 2
+
+
+def test_one_event_that_no_parser_reads_does_not_take_its_neighbours_with_it(broker: Broker, web: Web) -> None:
+    """It is named by its own place."""
+    deep = '{"a":' * 10_000 + "1" + "}" * 10_000
+    for separator, frame in ((",", "[{}]"), ("\n", "{}")):
+        events = text(*range(99))
+        events.insert(40, deep)
+        status, answer, _ = web.post(frame.format(separator.join(events)).encode())
+        assert (status, answer["accepted"], [error["index"] for error in answer["errors"]]) == (202, 99, [40])
+    assert [len(events) for _, events in broker.batches()] == [99, 99]
+
+
+def configure(broker: Broker, **settings: str | int) -> None:
+    """Change the broker's settings while it runs."""
+    with redis.Redis(unix_socket_path=str(socket_path(broker.folder))) as client:
+        for name, value in settings.items():
+            client.config_set(name.replace("_", "-"), value)
+
+
+def test_a_broker_that_refuses_writes_is_said_in_plain_words(broker: Broker, web: Web) -> None:
+    """It answers pings all the same. 503 and not ready, until it takes writes again; nothing of a probe is left."""
+    [body] = text(1)
+    for settings, words in (
+        ({"maxmemory": 1}, "out of memory"),
+        ({"min_replicas_to_write": 1}, "too few replicas"),
+    ):
+        configure(broker, **settings)
+        for path in ("/v1/events", "/integrations/litellm/slack"):
+            status, answer, headers = web.post(body.encode() if path == "/v1/events" else b'{"text":"x"}', path=path)
+            assert (status, words in answer["error"], "Retry-After" in headers) == (503, True, True)
+        status, said = web.get("/health/readiness")
+        assert (status, any(words in reason for reason in json.loads(said)["reasons"])) == (503, True)
+        configure(broker, **dict.fromkeys(settings, 0))
+        wait_for(lambda: web.post(body.encode())[0] == 202)
+    reasons = json.loads(web.get("/health/readiness")[1])["reasons"]
+    assert not any("broker" in reason for reason in reasons)
+    with redis.Redis(unix_socket_path=str(socket_path(broker.folder))) as client:
+        assert not [key for key in client.scan_iter() if b"probe" in key]
+
+
+def test_a_broker_whose_disk_fails_is_said_in_plain_words(broker: Broker, web: Web) -> None:
+    """MISCONF: it has not saved what it holds, and takes no more."""
+    [body] = text(1)
+    assert web.post(body.encode())[0] == 202
+    with redis.Redis(unix_socket_path=str(socket_path(broker.folder))) as client:
+        client.config_set("appendonly", "no")
+        client.config_set("save", "3600 1")
+        (broker.folder / "dump.rdb").mkdir()  # where it would save
+        client.bgsave()
+        wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
+
+    status, answer, _ = web.post(body.encode())
+    assert (status, "disk" in answer["error"]) == (503, True)
+    status, said = web.get("/health/readiness")
+    assert (status, any("disk" in reason for reason in json.loads(said)["reasons"])) == (503, True)
 
 
 def test_a_broker_that_is_away_is_said_and_nothing_is_promised(broker: Broker, web: Web) -> None:

@@ -12,12 +12,12 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.events import EVENTS, Canary, Event, RequestSucceeded
+from alertworker.events import EVENTS, Canary, Event, RequestSucceeded, json_items
 from alertworker.events import batch as batch_module
-from alertworker.events import json_items
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import (
     MAX_BATCH_BYTES,
+    MAX_COMMAS,
     MAX_EVENT_BYTES,
     MAX_REJECTED,
     BatchError,
@@ -148,8 +148,9 @@ BAD = {
     "nothing": b"",
     "a word": b"undefined",
     "an array": b"[]",
-    "a million tags": GOOD[:-1] + b',"tags":[' + b"1," * 500_000 + b"1]}",
+    "many tags": GOOD[:-1] + b',"tags":[' + b"1," * 50_000 + b"1]}",
     "much metadata": GOOD[:-1] + b',"team_metadata":{"a":' + b",".join(b'1,"%x":1' % n for n in range(99_999)) + b"}}",
+    "many values where nobody looks": GOOD[:-1] + b',"x":[' + b"1," * MAX_COMMAS + b"1]}",
     "too many bytes": GOOD[:-1] + b',"x":"' + b"y" * MAX_EVENT_BYTES + b'"}',
 }
 
@@ -180,7 +181,14 @@ def test_of_a_key_that_comes_twice_the_last_value_counts() -> None:
 
 
 JSON_BYTES = st.sampled_from(
-    [GOOD, *(bad for bad in BAD.values() if len(bad) < 500), GOOD.replace(b"call-1", b"NaN and Infinity"), b"1", b"{}"]
+    [
+        GOOD,
+        *(bad for bad in BAD.values() if len(bad) < 500),
+        BAD["many values where nobody looks"],
+        GOOD.replace(b"call-1", b"NaN and Infinity"),
+        b"1",
+        b"{}",
+    ]
 )
 
 
@@ -267,6 +275,7 @@ def test_a_small_message_cannot_cost_much(monkeypatch: pytest.MonkeyPatch, bomb:
 
     monkeypatch.setattr(batch_module, "_read", counting)
     monkeypatch.setattr(json_items, "MAX_STEPS", 50_000)
+    monkeypatch.setattr(json_items, "STEPS_PER_ITEM", 10)
     tracemalloc.start()
     with pytest.raises(BatchError):
         decode(bomb, "zstd")
