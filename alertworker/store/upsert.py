@@ -10,13 +10,15 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alertworker.events.base import new_id
+from alertworker.events.base import new_id, storable
 from alertworker.store.schema.base import NAME
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 
 #: The largest piece of a payload that a dead letter keeps, in bytes.
 _MAX_PAYLOAD: Final = 16 * 1024 * 1024
+#: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
+_MAX_TYPED: Final = 1024 * 1024
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
@@ -25,12 +27,14 @@ def insert_or(connection: Connection, table: Table) -> Any:
 
 
 def _type(payload: bytes) -> str | None:
-    """Give what an event, or a message, says it is, if it says so."""
+    """Give what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
+    if len(payload) > _MAX_TYPED:
+        return None
     try:
         named = json.loads(payload)["type"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return named[: NAME.length].replace("\0", "") if isinstance(named, str) else None
+    return storable(named[: NAME.length]) if isinstance(named, str) else None
 
 
 class Statements:

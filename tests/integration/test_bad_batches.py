@@ -1,0 +1,106 @@
+"""Batches that are bad in part, or would cost much: the good events are applied, and few rows are kept of the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import event as sqlalchemy_event
+
+from alertworker.events.base import MAX_EVENTS
+from alertworker.events.batch import MAX_REJECTED
+from alertworker.events.compression import compress
+from alertworker.pipeline import BatchMessage, Runtime, ingest, replay
+from alertworker.store import AdminStore, SqlStore
+from alertworker.store.schema.batches import BATCHES
+from alertworker.store.schema.delivery import DEAD_LETTERS
+from tests.integration.line import NOW, Recorder, answered, rows, spend_of
+
+GOOD = answered("call-1").model_dump_json(exclude_none=True).encode()
+BAD = {
+    "deep": b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    "rather deep": GOOD[:-1] + b',"x":' + b"[" * 500 + b"]" * 500 + b"}",
+    "half of a surrogate pair": GOOD.replace(b"call-1", b"\\ud800"),
+    "NUL": GOOD.replace(b"search", b"a\\u0000b"),
+    "a type that cannot be stored": GOOD.replace(b"llm.request.succeeded", b"a\\u0000\\ud800"),
+    "not UTF-8": GOOD.replace(b"call-1", b"\xff"),
+    "a long number": GOOD.replace(b"13500", b"9" * 10_000),
+    "NaN": GOOD.replace(b"13500", b"NaN"),
+}
+BOMBS = {
+    "half a million ones": compress(b"[" + b"1," * 499_999 + b"1]"),
+    "bad events": compress(b"[" + b"{}," * MAX_REJECTED + GOOD + b",{}]"),
+    "more events than may be": compress(b"[" + b",".join([b'{"type":"system.canary"}'] * (MAX_EVENTS + 1)) + b"]"),
+    "brackets": compress(b"[[" + b"[]," * 4_000_000 + b"[]]]"),
+    "empty frames": compress(b"") * 100_000,
+}
+
+
+def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlStore, runtime: Runtime) -> None:
+    """With its bytes and its place; replayed, it is a dead letter again."""
+    items = [item for bad in BAD.values() for item in (GOOD, bad)]
+    ingest(BatchMessage("b1", compress(b"[" + b",".join(items) + b"]"), "zstd"), runtime, now=NOW)
+
+    letters = sorted(rows(store, DEAD_LETTERS), key=lambda letter: int(letter.position))
+    assert [letter.position for letter in letters] == list(range(1, 2 * len(BAD), 2))
+    assert [letter.payload for letter in letters] == list(BAD.values())
+    assert {(letter.kind, letter.batch_id) for letter in letters} == {("event", "b1")}
+    assert spend_of(store, "team") == {"search": len(BAD) * 13_500}
+
+    assert isinstance(runtime.line, Recorder)
+    for letter in letters:
+        assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    for batch_id, events, encoding in runtime.line.resent:
+        ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
+    again = {letter.payload: (letter.kind, letter.reason) for letter in rows(store, DEAD_LETTERS)}
+    assert again == {letter.payload: ("event", letter.reason) for letter in letters}
+
+
+def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
+    """Parked whole, with its bytes and a reason, in a handful of statements; replayed, it is parked again."""
+    statements: list[str] = []
+    sqlalchemy_event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+    for batch_id, bomb in BOMBS.items():
+        statements.clear()
+        ingest(BatchMessage(batch_id, bomb, "zstd"), runtime, now=NOW)
+        assert len(statements) < 20
+
+    for letter in rows(store, DEAD_LETTERS):
+        assert (letter.kind, letter.payload) == ("batch", BOMBS[letter.batch_id])
+        assert letter.reason
+        assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+        ingest(BatchMessage(letter.batch_id, letter.payload, "zstd"), runtime, now=NOW)
+    assert sorted(letter.batch_id for letter in rows(store, DEAD_LETTERS)) == sorted(BOMBS)
+    assert {row.events for row in rows(store, BATCHES)} == {0}
+    assert spend_of(store, "team") == {}
+
+
+def test_a_batch_of_bad_events_alone_is_judged_event_by_event_up_to_a_bound(store: SqlStore, runtime: Runtime) -> None:
+    """As many as our publisher seals into one batch: an old worker must not park what it knows of a newer proxy's."""
+    newer = b'{"type":"llm.request.of_tomorrow"}'
+    ingest(BatchMessage("b1", b"[" + b",".join([newer] * (MAX_REJECTED - 1) + [GOOD]) + b"]"), runtime, now=NOW)
+
+    assert len(rows(store, DEAD_LETTERS)) == MAX_REJECTED - 1
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtime: Runtime) -> None:
+    """As Celery's JSON serializer hands it over: what cannot be encoded costs its own event."""
+    good: dict[str, Any] = json.loads(GOOD)
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    bad = [deep, good | {"call_id": "\ud800"}, good | {"team_id": "a\0b"}, good | {"cost_nanos": float("nan")}]
+    ingest(BatchMessage("b1", [good, *bad, good]), runtime, now=NOW)
+
+    assert sorted(letter.position for letter in rows(store, DEAD_LETTERS)) == [1, 2, 3, 4]
+    assert spend_of(store, "team") == {"search": 27_000}
+
+
+def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) -> None:
+    """What people read is not lost for one character; a caller's metadata does not take the call's spend along."""
+    call = GOOD[:-1] + b',"alerting_metadata":{"a\\u0000":"b\\u0000"},"cost_failure":"\\u0000"}'
+    ingest(BatchMessage("b1", b"[" + call + b"]"), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
