@@ -58,7 +58,7 @@ backlog: $(STAMP) ## A backlog of SECONDS=600 with live publishers, on Valkey, R
 
 fuzz: $(STAMP) ## Fuzz what reads other people's bytes, each reader for TIME=60 seconds
 	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz
-	for target in slack relay batch http; do $(BIN)/python -m tests.fuzz $$target $(or $(TIME),60) || exit 1; done
+	for target in slack relay batch http packed; do $(BIN)/python -m tests.fuzz $$target $(or $(TIME),60) || exit 1; done
 
 torture: $(STAMP) litellm ## LiteLLM's own alerting and ours on the same faults; ROWS=name,… for some only
 	$(BIN)/python -m bench.torture $(ROWS)

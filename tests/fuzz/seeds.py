@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping, Sequence
 from typing import Final
+
+import zstandard
 
 from tests.fuzz.targets import KEY
 
@@ -126,10 +129,13 @@ _BUDGET: Final = {
 }
 _CARD: Final = {"attachments": [{"content": {"body": [{"type": "TextBlock", "text": TEXTS[0]}]}}]}
 _LINES: Final = tuple(json.dumps(event).encode() for event in _EVENTS)
+#: Blocks of zstd without output, and of deflate; a skippable frame.
+_NOTHING: Final = (b"\x28\xb5\x2f\xfd\x00\x58\x00\x00\x00\x01\x00\x00", b"\x50\x2a\x4d\x18\x01\x00\x00\x00x")
 SEEDS: Final[Mapping[str, Sequence[bytes]]] = {
     "slack": [text.encode() for text in TEXTS],
     "relay": [json.dumps(body).encode() for body in ({"text": TEXTS[0]}, {"text": TEXTS[5]}, _BUDGET, _CARD)],
     "batch": [b"[" + b",".join(_LINES) + b"]", *(b"[" + line + b"]" for line in _LINES)],
+    "packed": [pack(text) for pack in (gzip.compress, zstandard.compress) for text in (b"", *_LINES)] + [*_NOTHING],
     "http": [b"\n".join(_LINES), b"[" + b",".join(_LINES) + b"]", *_LINES],
 }
 #: What a mutation puts in: marks of the forms, bounds of the fields, and what breaks careless readers.
@@ -137,6 +143,7 @@ WORDS: Final = (
     b"\n\n", b"`", b"`\n\n", b"*", b": `", b"\n\n*Alerting Metadata*: \n", b"\nLevel: `Low`", b" (Digest)",
     b"\nCount: `9`", b"\n\nProxy URL: `", b"Messages: `[{'", b"*Arguments passed:*", b"*Region Name:*",
     b"[Num Alerts: 9]\n\n", b"Alert type: `", b"keys=['", b"\x00", b"\\ud800", b"\xff", b"{", b"}", b"[", b"]", b'":',
-    b"1e999", b"-1", b"NaN", b"99999999999999999999", b"null", b'"type"', b"a" * 300, KEY.encode(), "é🪢".encode(),
+    b"1e999", b"9" * 5_000, b"[" * 300, b"]" * 300, b'{"a":' * 300, b"\\udc00", b"\xed\xa0\x80", b"Infinity",
+    b"\\", b'"', b",", b"-1", b"NaN", b"99999999999999999999", b"null", b'"type"', b"a" * 300, KEY.encode(), "é🪢".encode(),
     b"https://", b"-----BEGIN A-----",
 )  # fmt: skip

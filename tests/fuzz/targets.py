@@ -10,14 +10,19 @@ from datetime import UTC, datetime
 from typing import Final
 
 from alertworker.events import EVENT, EVENTS, Event
-from alertworker.events.batch import BatchError, Decoded, decode
+from alertworker.events.base import MAX_EVENTS
+from alertworker.events.batch import BatchError, Decoded, decode, decode_items
+from alertworker.events.json_items import split_array
 from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
 from alertworker.web.errors import Refusal
 from alertworker.web.events import receive
+from alertworker.web.request_body import decompress
 
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 #: A virtual key. Seeds hold it; nothing that comes out does, but where it is part of a longer word.
 KEY: Final = "sk-live0123456789abcdefghij"
+#: The bound on what is decompressed here, in bytes.
+_UNPACKED: Final = 256 * 1024
 _SHOWN: Final = re.compile(rf"(?<![A-Za-z0-9]){KEY}")
 
 
@@ -44,9 +49,38 @@ def whole(event: Event) -> None:
 
 
 def batch(data: bytes) -> None:
-    """A batch: its good events can be read again, its bad ones have a reason that repeats nothing, or it is none."""
-    with suppress(BatchError):
-        _read(decode(data, None))
+    """A batch: its good events can be read again, its bad ones have a reason that repeats nothing, or it is none.
+
+    Beside others, alone, and as Python's objects the same events are good.
+    """
+    for body in (data, b"[" + data + b"]"):
+        with suppress(BatchError):
+            _read(decode(body, None))
+            _agree(body)
+    with suppress(BatchError, ValueError, RecursionError):
+        _read(decode(json.loads(data), None))
+
+
+def _agree(body: bytes) -> None:
+    """Hold that an event is good whatever its neighbours are, and that a parser finds the same ones."""
+    decoded, items = decode(body, None), split_array(body, MAX_EVENTS)
+    again = decode_items(items)
+    assert [type(event) for event in decoded.events] == [type(event) for event in again.events]
+    assert decoded.rejected == again.rejected
+    assert len(decoded.events) + len(decoded.rejected) == len(items)
+    assert [rejected.payload for rejected in decoded.rejected] == [items[bad.index].json for bad in decoded.rejected]
+    with suppress(ValueError, RecursionError):
+        assert repr(json.loads(body.decode())) == repr([json.loads(item.json.decode()) for item in items])
+
+
+def packed(data: bytes) -> None:
+    """A compressed body, or what is none: it is read within its bound, or refused."""
+    for encoding in ("gzip", "zstd"):
+        try:
+            assert len(decompress(data, encoding, _UNPACKED)) <= _UNPACKED
+        except Refusal as refusal:
+            if refusal.status not in {400, 413}:
+                raise
 
 
 def _read(decoded: Decoded) -> None:
@@ -77,4 +111,5 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "relay": relay,
     "batch": batch,
     "http": http,
+    "packed": packed,
 }
