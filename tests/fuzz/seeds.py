@@ -144,6 +144,6 @@ WORDS: Final = (
     b"\nCount: `9`", b"\n\nProxy URL: `", b"Messages: `[{'", b"*Arguments passed:*", b"*Region Name:*",
     b"[Num Alerts: 9]\n\n", b"Alert type: `", b"keys=['", b"\x00", b"\\ud800", b"\xff", b"{", b"}", b"[", b"]", b'":',
     b"1e999", b"9" * 5_000, b"[" * 300, b"]" * 300, b'{"a":' * 300, b"\\udc00", b"\xed\xa0\x80", b"Infinity",
-    b"\\", b'"', b",", b"-1", b"NaN", b"99999999999999999999", b"null", b'"type"', b"a" * 300, KEY.encode(), "é🪢".encode(),
-    b"https://", b"-----BEGIN A-----",
+    b"\\", b'"', b",", b"-1", b"NaN", b"99999999999999999999", b"null", b'"type"', b"a" * 300, KEY.encode(),
+    "é🪢".encode(), b"https://", b"-----BEGIN A-----",
 )  # fmt: skip

@@ -235,13 +235,34 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
         ('{"day": "2026-11-18", "requests": 1, "spend": -0.000000001}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": NaN}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": Infinity}', "row 2: spend: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1e999999}', "row 2: spend: "),
+        ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: is not JSON"),
+        ("[" * 30_000 + "]" * 30_000, "row 2: "),
+        ("[" * 60_000, "row 2: is not JSON"),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\ud800"}', "row 2: team: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\u0000"}', "row 2: team: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": [' + "1," * 20_000 + "1]}", "row 2: tags.0: "),
+        (" " * files.MAX_LINE + "{}", "a line of more than"),
+        ("\udcff", "is not UTF-8"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
     """With its number and field, and nothing of its page is taken."""
     path = tmp_path / "f.ndjson"
-    path.write_text('{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line)
+    text = '{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(AlertWorkerError, match=words):
+        list(files.SpendFile(path, UNTIL.date()).pages(""))
+
+
+@pytest.mark.parametrize(
+    "line", ["2026-11-18,1," + "9" * 140_000, '2026-11-18,1,"' + "a\n" * 100_000, "2026-11-18,1,1,,,9"]
+)
+def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    """A field without an end is not read without one."""
+    path = tmp_path / "f.csv"
+    path.write_text(f"day,requests,spend\n{line}")
+    with pytest.raises(AlertWorkerError, match=r"f\.csv"):
         list(files.SpendFile(path, UNTIL.date()).pages(""))
 
 
