@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
 
+from amqp.exceptions import NotFound
 from celery import Celery
 from kombu.exceptions import KombuError
 from redis.exceptions import NoPermissionError, ResponseError
@@ -16,7 +18,7 @@ from alertworker.events.base import new_id
 from alertworker.events.batch import QUEUE, SealedBatch, seal
 from alertworker.events.compression import compress
 from alertworker.publisher import BrokerTransport
-from alertworker.publisher.topology import is_amqp
+from alertworker.publisher.topology import events_queue, is_amqp
 from alertworker.publisher.transports import unavailable
 
 #: A list that nobody makes.
@@ -55,8 +57,10 @@ class CeleryBroker:
         with self._lock:
             self._transport.send(batch)
 
-    def ask(self) -> None:
-        """Ask the broker whether it is there and takes writes, on a connection of its own.
+    def ask(self) -> int:
+        """Ask the broker whether it is there and takes writes; return how many batches wait in its queue.
+
+        What workers have is not among them. It asks on a connection of its own.
 
         Raises:
             LineUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).
@@ -66,14 +70,22 @@ class CeleryBroker:
             errors: tuple[type[BaseException], ...] = (OSError, KombuError, *own)
             try:
                 connection.ensure_connection(max_retries=1, timeout=3)
-                if not is_amqp(self._app.conf.broker_url):
-                    # Refused where any write would be. It writes nothing: there is no such list, and this makes none.
-                    channel: Any = connection.default_channel
-                    channel.client.lpushx(_PROBE, "")
-            except NoPermissionError:  # it may write elsewhere only, which is all that can be said
-                return
+                return self._queued(connection.default_channel)
             except errors as error:
                 raise unavailable(error) from None
+
+    def _queued(self, channel: Any) -> int:
+        url = self._app.conf.broker_url
+        if is_amqp(url):
+            try:
+                declared: Any = events_queue(url)(channel).queue_declare(passive=True)
+                return int(declared.message_count)
+            except NotFound:  # no worker has made it yet
+                return 0
+        with suppress(NoPermissionError):  # it may write elsewhere only, which is all that can be said
+            # Refused where any write would be. It writes nothing: there is no such list, and this makes none.
+            channel.client.lpushx(_PROBE, "")
+        return int(channel.client.llen(QUEUE))
 
     def _send(self, task: str, arguments: dict[str, Any], **options: Any) -> None:
         try:

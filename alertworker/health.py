@@ -15,6 +15,7 @@ from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
+from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
 
 #: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
@@ -65,10 +66,10 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Whom to ask; ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
+    """Whom to ask; ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
 
     settings: Settings
-    ask_broker: Callable[[], None]
+    ask_broker: Callable[[], int]
     gauges: HealthStore
     store: Store
     desk: AdminStore
@@ -79,7 +80,8 @@ class Doctor:
         found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
             found.append(Check("shadow", State.NOTE, "everything is done but sending"))
-        found.append(self._broker())
+        broker, queued = self._broker()
+        found.append(broker)
         try:
             readings = self.gauges.read(now=now)
             lanes = self.store.lane_states(now=now)
@@ -88,19 +90,25 @@ class Doctor:
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
-        found += [_line(readings), _publishers(readings), _alerts(readings), _letters(readings)]
+        found += [
+            _line(readings),
+            *_queue(queued, readings),
+            _publishers(readings),
+            _alerts(readings),
+            _letters(readings),
+        ]
         found.append(_ledger(settings, zone, change, now=now))
         known = {config.name for config in settings.channels}
         looked_at = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
         found += [finding for _, finding in looked_at.values()]
         return HealthReport(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
 
-    def _broker(self) -> Check:
+    def _broker(self) -> tuple[Check, int | None]:
         try:
-            self.ask_broker()
+            queued = self.ask_broker()
         except AlertWorkerError as error:
-            return Check("broker", State.PROBLEM, str(error))
-        return Check("broker", State.OK, "answers")
+            return Check("broker", State.PROBLEM, str(error)), None
+        return Check("broker", State.OK, "answers"), queued
 
     def _dropped(self) -> Counter[str]:
         dropped = Counter[str]()
@@ -127,6 +135,16 @@ def _line(readings: HealthSnapshot) -> Check:
     if readings.stands_still:
         return Check("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
     return Check("line", State.OK, f"flows; the last canary came round {age} ago")
+
+
+def _queue(queued: int | None, readings: HealthSnapshot) -> Iterator[Check]:
+    """Return how many batches wait and how old they are, if the broker answers."""
+    if queued is None:
+        return
+    oldest = readings.oldest_seconds(queued)
+    age = f", the oldest for {spell(timedelta(seconds=oldest))} at most" if queued and oldest is not None else ""
+    state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
+    yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
 def _publishers(readings: HealthSnapshot) -> Check:

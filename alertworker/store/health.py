@@ -36,6 +36,14 @@ class HealthSnapshot:
     #: How old the newest canary is that has come round, in seconds; ``None`` where none ever has.
     canary_seconds: float | None
 
+    def oldest_seconds(self, queued: int) -> float | None:
+        """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
+
+        Batches are served in order. What waits was published after the newest canary that came round, and canaries
+        are 5 s apart.
+        """
+        return self.canary_seconds if queued else 0.0
+
     @property
     def stands_still(self) -> bool:
         """Whether nothing has come round the line for longer than it can take."""

@@ -36,11 +36,11 @@ class TtlCache(Generic[T]):
 
 
 class CachedHealth:
-    """``read`` gives the store's figures, ``ask_broker`` raises `LineUnavailable` where the broker does not answer."""
+    """``read`` returns the store's figures, ``ask_broker`` how many batches wait, or raises `LineUnavailable`."""
 
-    def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], None]) -> None:
+    def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
         self._kept = TtlCache(read, seconds=_FRESH)
-        self.ask_broker = ask_broker
+        self._queued = TtlCache(lambda _now: ask_broker(), seconds=_FRESH)
 
     def readings(self, now: datetime) -> HealthSnapshot:
         """Give figures that are two seconds old at the most.
@@ -49,3 +49,11 @@ class CachedHealth:
             StoreUnavailable: when the database cannot be asked.
         """
         return self._kept.read(now)
+
+    def queued(self, now: datetime) -> int:
+        """Return how many batches wait in the broker's queue, two seconds ago at most.
+
+        Raises:
+            LineUnavailable: the broker does not answer, or refuses writes.
+        """
+        return self._queued.read(now)

@@ -27,33 +27,45 @@ async def liveliness(_request: Request) -> Response:
 
 
 async def readiness(request: Request) -> Response:
-    """Ask the broker and the database, and say since when nothing has come round the line; 503 with the reasons."""
+    """Return how far behind the line is, and what waits in the broker's queue; 503 with the reasons if not ready."""
     look = context_of(request).look
     now = datetime.now(UTC)
-    broker, readings = await asyncio.gather(
-        asyncio.to_thread(look.ask_broker), asyncio.to_thread(look.readings, now), return_exceptions=True
+    queued, readings = await asyncio.gather(
+        asyncio.to_thread(look.queued, now), asyncio.to_thread(look.readings, now), return_exceptions=True
     )
-    reasons = [_reason(answer) for answer in (broker, readings) if isinstance(answer, BaseException)]
-    lag = None
+    reasons = [_reason(answer) for answer in (queued, readings) if isinstance(answer, BaseException)]
+    lag = oldest = None
     if not isinstance(readings, BaseException):
         lag = readings.canary_seconds
         if lag is None:
             reasons.append("nothing has come round the line yet: a worker and beat must run")
         elif readings.stands_still:
             reasons.append(f"nothing has come round the line for {lag:.0f} s: do a worker and beat run?")
-    answer = {"status": "not ready" if reasons else "ready", "reasons": reasons, "lag_seconds": lag}
+        if not isinstance(queued, BaseException):
+            oldest = readings.oldest_seconds(queued)
+    answer = {
+        "status": "not ready" if reasons else "ready",
+        "reasons": reasons,
+        "lag_seconds": lag,
+        "queue_messages": None if isinstance(queued, BaseException) else queued,
+        "queue_oldest_seconds": oldest,
+    }
     return JSONResponse(answer, 503 if reasons else 200)
 
 
 async def metrics(request: Request) -> Response:
     """Give the figures as Prometheus reads them; from the store, so any process gives the same."""
-    look = context_of(request).look
+    look, now = context_of(request).look, datetime.now(UTC)
     try:
-        readings = await asyncio.to_thread(look.readings, datetime.now(UTC))
+        readings = await asyncio.to_thread(look.readings, now)
     except AlertWorkerError as error:
         raise Refusal(503, str(error), retry_after=5) from None
+    try:
+        queued = await asyncio.to_thread(look.queued, now)
+    except AlertWorkerError:  # readiness says why; the figures of the store are worth having all the same
+        queued = None
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ReadingsCollector(readings))
+    registry.register(ReadingsCollector(readings, queued))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

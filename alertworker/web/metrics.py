@@ -13,8 +13,9 @@ from alertworker.store import HealthSnapshot
 class ReadingsCollector(Collector):
     """Gives one moment's readings as metrics."""
 
-    def __init__(self, readings: HealthSnapshot) -> None:
+    def __init__(self, readings: HealthSnapshot, queued: int | None) -> None:
         self._readings = readings
+        self._queued = queued
 
     def collect(self) -> Iterator[Metric]:
         """Give the metrics."""
@@ -38,6 +39,12 @@ class ReadingsCollector(Collector):
         for labels, value in sorted(readings.counters.items()):
             counted.add_metric(labels, value)
         yield counted
+        if self._queued is not None:
+            yield GaugeMetricFamily("alertworker_queue_messages", "Batches in the broker's queue", value=self._queued)
+            if (oldest := readings.oldest_seconds(self._queued)) is not None:
+                yield GaugeMetricFamily(
+                    "alertworker_queue_oldest_seconds", "Age of the oldest of them, at most", value=oldest
+                )
         if readings.canary_seconds is not None:
             yield GaugeMetricFamily(
                 "alertworker_canary_age_seconds", "Age of the newest canary round", value=readings.canary_seconds

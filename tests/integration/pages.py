@@ -38,9 +38,7 @@ def nothing(_batch: SealedBatch) -> None:
     """Take a batch nowhere."""
 
 
-def context(
-    store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], None] = lambda: None
-) -> Context:
+def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], int] = lambda: 0) -> Context:
     """Put together what the application needs on this store."""
     desk, gauges = AdminStore(store.engine), HealthStore(store.engine)
     settings = Settings(time_zone=ZONE.key)

@@ -37,8 +37,11 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     assert (readings.lanes, readings.publishers["silent"], readings.backlog) == ({}, 1, 0)
 
     registry = CollectorRegistry()
-    registry.register(ReadingsCollector(replace(readings, counters={("muted", "silence"): 3})))
+    registry.register(ReadingsCollector(replace(readings, counters={("muted", "silence"): 3}), 7))
     text = generate_latest(registry).decode()
     assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in text
     assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in text
     assert "alertworker_canary_age_seconds 80.0" in text
+    assert "alertworker_queue_messages 7.0" in text
+    assert "alertworker_queue_oldest_seconds 80.0" in text
+    assert (readings.oldest_seconds(0), readings.oldest_seconds(1)) == (0.0, 80.0)

@@ -73,7 +73,7 @@ def test_the_first_page_says_what_is_open_and_how_the_line_is(
 def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> None:
     """The broker's absence is a finding; the database's is all there is to say."""
 
-    def away() -> None:
+    def away() -> int:
         raise LineUnavailable("the broker cannot be reached")
 
     browser = Browser(context(store, runtime.line, ask=away))

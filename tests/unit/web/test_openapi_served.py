@@ -55,7 +55,7 @@ def app() -> Starlette:
             keys=Keys(publish="publish-key", admin="admin-key"),
             outbox=BrokerQueue(lambda _batch: None),
             try_service=try_service,
-            look=CachedHealth(lambda _now: readings, lambda: None),
+            look=CachedHealth(lambda _now: readings, lambda: 0),
             office=cast("Any", None),  # the pages are for people, and not in the document
         )
     )

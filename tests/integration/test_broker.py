@@ -1,0 +1,54 @@
+"""What the broker is asked: whether it answers and takes writes, and how many batches wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from celery import Celery
+
+from alertworker.broker import CeleryBroker
+from alertworker.embedded import valkey
+from alertworker.embedded.supervisor import Supervisor
+from alertworker.errors import LineUnavailable
+from alertworker.events.batch import seal
+from alertworker.host.paths import default_broker_url
+from alertworker.publisher.topology import transport_options
+
+
+def broker_at(url: str) -> CeleryBroker:
+    """Return the broker as the worker's own application has it."""
+    app = Celery("test", amqp="alertworker.worker.connection:Amqp", broker=url)
+    app.conf.broker_transport_options = transport_options(url)
+    return CeleryBroker(app)
+
+
+def counts(url: str) -> tuple[int, int]:
+    """Return how many batches wait before and after three are sent."""
+    broker = broker_at(url)
+    before = broker.ask()
+    for number in range(3):
+        broker.send(seal([b"{}"], batch_id=f"b{number}", producer="p", sealed_at=datetime.now(UTC)))
+    after = broker.ask()
+    broker._transport.close()
+    return before, after
+
+
+def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
+    """None where there is no list yet."""
+    supervisor = Supervisor({})
+    supervisor.start("broker", valkey.command(tmp_path))
+    valkey.wait_until_ready(tmp_path)
+    try:
+        assert counts(default_broker_url(tmp_path)) == (0, 3)
+    finally:
+        supervisor.stop()
+    with pytest.raises(LineUnavailable):
+        broker_at(default_broker_url(tmp_path)).ask()
+
+
+@pytest.mark.rabbitmq
+def test_rabbitmq_says_how_many_batches_wait(rabbitmq_url: str) -> None:
+    """None where no worker has made the queue yet."""
+    assert counts(rabbitmq_url) == (0, 3)
