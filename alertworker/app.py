@@ -28,8 +28,8 @@ from alertworker.store.outage_marker import FileOutageMarker
 celery: Final[Celery] = Celery(
     "alertworker",
     include=["alertworker.worker.tasks", "alertworker.worker.beat"],
+    amqp="alertworker.worker.opaque:AMQP",
     task_cls="alertworker.worker.lost_acks:Task",
-    amqp="alertworker.worker.connection:Amqp",
 )
 celery.steps["worker"].update(("alertworker.worker.lost_acks:Loop", "alertworker.worker.shutdown:Bound"))
 celery.config_from_object(

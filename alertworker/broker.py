@@ -43,6 +43,15 @@ class CeleryBroker:
         body = events if encoding == "zstd" else compress(events)
         self.send(SealedBatch(batch_id, "replay", datetime.now(UTC), count=0, body=body))
 
+    def resend_message(self, message_id: str, body: bytes) -> None:
+        """Send a message's body as it is to the queue of batches, under this id.
+
+        Raises:
+            LineUnavailable: it may or may not have arrived.
+        """
+        with self._lock:
+            self._transport.send_body(message_id, body)
+
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon."""
         for channel in channels:

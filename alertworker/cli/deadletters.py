@@ -30,7 +30,9 @@ def _filters(command: _F) -> _F:
         click.option("--type", help="Only of this event type or alert type."),
         click.option("--channel", help="Only notifications to this channel."),
         click.option("--reason", help="Only those whose reason begins so."),
-        click.option("--kind", type=click.Choice(["event", "batch", "notification"]), help="Only this kind."),
+        click.option(
+            "--kind", type=click.Choice(["event", "batch", "message", "notification"]), help="Only this kind."
+        ),
     ):
         command = option(command)
     return command
@@ -38,7 +40,10 @@ def _filters(command: _F) -> _F:
 
 @click.group()
 def deadletters() -> None:
-    """Look at what nobody will retry: bad events, parked batches, refused notifications. Replay or discard them."""
+    """Look at what nobody will retry: bad events, parked batches and messages, refused notifications.
+
+    Replay or discard them.
+    """
 
 
 @deadletters.command("list")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Sequence
 
 import click
 
@@ -24,17 +26,18 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
     from celery.exceptions import SecurityWarning
 
-    from alertworker.app import celery
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
-    from alertworker.worker import celery_config as defaults
+    from alertworker.worker.celery_config import broker_url
+    from alertworker.worker.queues import DELIVERIES, PERIODIC
+    from alertworker.worker.shutdown import exit_code
 
-    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(defaults.broker_url) else [])]
-    deliveries = [defaults.DELIVERIES, defaults.PERIODIC]
+    events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
+    deliveries = [DELIVERIES, PERIODIC]
     queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
     warnings.filterwarnings("ignore", category=SecurityWarning)  # it is about pickle, which we do not accept
-    celery.start(
+    code = _start(
         [
             "--quiet",
             "worker",
@@ -48,6 +51,18 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
             "--without-heartbeat",
         ]
     )
+    sys.exit(exit_code(code))
+
+
+def _start(arguments: Sequence[str]) -> int | None:
+    """Run Celery's program, and return its exit code, which `Celery.start` loses."""
+    from celery.bin.celery import celery as program
+
+    from alertworker.app import celery
+
+    program.params[0].default = celery
+    code: int | None = program.main(args=list(arguments), standalone_mode=False)
+    return code
 
 
 @click.command()

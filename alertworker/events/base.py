@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from alertworker.text.ids import storable
+
 SCHEMA_VERSION: Final = 1
 
 #: How many events one batch, or one HTTP request, may bring: ten times what our publisher seals into one.
@@ -49,13 +51,6 @@ MAX_MOMENT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 def new_id() -> UUID:
     """Give a new UUIDv7: unique, and sorted by the time it was made."""
     return UUID(int=uuid6.uuid7().int)
-
-
-def storable(text: str) -> str:
-    """Replace what databases cannot store by U+FFFD: NUL (PostgreSQL), and lone halves of surrogate pairs (UTF-8)."""
-    if text.isascii():
-        return text if "\0" not in text else text.replace("\0", "\ufffd")
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
 
 
 def _storable(value: object) -> object:

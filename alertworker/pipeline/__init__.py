@@ -6,6 +6,7 @@ from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, tr
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.receive import BrokerMessage, arguments_of, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import Runtime, Verdict
@@ -14,16 +15,20 @@ from alertworker.pipeline.sweep import sweep
 
 __all__ = [
     "BatchMessage",
+    "BrokerMessage",
     "ChannelTest",
     "DryRunEvent",
     "Reporter",
     "Runtime",
     "StoreWatchdog",
     "Verdict",
+    "arguments_of",
     "deliver",
     "dry_run",
     "ingest",
     "kinds_of",
+    "park",
+    "receive",
     "replay",
     "routed",
     "sweep",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from alertworker.budgets.configured import Kept
 from alertworker.detectors import DETECTORS
@@ -21,6 +21,7 @@ from alertworker.pipeline.relayed import is_covered, judge_relayed
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Transaction
+from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
@@ -40,6 +41,11 @@ class BatchMessage:
     redelivered: bool = False
     #: Why the broker itself gave the batch up, if it did.
     given_up: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make both ids storable, whoever made them: a batch that cannot be parked would come for ever."""
+        object.__setattr__(self, "batch_id", safe_id(self.batch_id))
+        object.__setattr__(self, "producer", safe_id(self.producer))
 
 
 def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
@@ -100,10 +106,22 @@ def apply(
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
     """Put a whole batch with the dead letters, with its bytes; once, however often it comes."""
-    payload = batch.events if isinstance(batch.events, bytes) else to_json(batch.events, fallback=str)
+    payload = _bytes_of(batch.events)
 
     def work(tx: Transaction) -> None:
         if tx.claim_batch(batch.batch_id, batch.producer, 0, now=now):
             tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
 
     runtime.store.run(work)
+
+
+def _bytes_of(events: object) -> bytes:
+    """Return what a dead letter keeps; parking must not fail, whatever the events are."""
+    if isinstance(events, bytes):
+        return events
+    if isinstance(events, str):
+        return events.encode("utf-8", "surrogatepass")
+    try:
+        return to_json(events, fallback=str, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError, RecursionError):
+        return f"({type(events).__name__} that is no JSON)".encode()

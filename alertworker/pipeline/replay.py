@@ -11,8 +11,9 @@ from alertworker.ports import Broker, Letters
 def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> bool:
     """Give one dead letter back to the line; false where it, or the notification it is about, is gone.
 
-    A notification keeps its id and its body, a batch its id. A dead event's batch was applied without it, so it travels
-    under an id made of its letter's. Each of them is applied once, also when this was cut off and is done again.
+    A notification keeps its id and its body, a batch its id, a message both. A dead event's batch was applied without
+    it, so it travels under an id made of its letter's. Each of them is applied once, also when this was cut off and is
+    done again. A message goes to the queue of batches.
 
     Raises:
         LineUnavailable: nothing was promised, and the letter is kept.
@@ -22,6 +23,10 @@ def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> 
         return False
     if letter.kind == "notification":
         return letters.requeue(letter, now=now)
+    if letter.kind == "message":
+        line.resend_message(letter.batch_id or letter.id, letter.payload)
+        letters.discard_resent(letter)
+        return True
     if letter.kind == "batch" and letter.batch_id is not None:
         letters.release_batch(letter.batch_id)
         line.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)

@@ -27,6 +27,14 @@ class Broker(Protocol):
         """
         ...
 
+    def resend_message(self, message_id: str, body: bytes) -> None:
+        """Send a message's body as it is to the queue of batches, under this id.
+
+        Raises:
+            LineUnavailable: when the broker cannot be reached.
+        """
+        ...
+
     def wake(self, channels: Sequence[str]) -> None:
         """Have the lanes of these channels looked at soon; a lost wake is made up for by the next tick."""
         ...

@@ -16,13 +16,18 @@ class DeadLetterPort(Protocol):
         """Keep what nobody will retry."""
         ...
 
+    def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
+        """Keep a message that cannot be read; once, as long as its letter is there."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One dead letter, whole: an "event", a "batch" or a "notification" with the reason why nobody will retry it.
+    """One dead letter, whole, with the reason why nobody will retry it.
 
-    ``batch_id`` is the batch it came in, or the notification's id where it is one, and ``position`` an event's place in
-    that batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
+    It is an "event", a "batch", a "message" that cannot be read as a batch, or a "notification". ``batch_id`` is the
+    batch it came in, or the message's or notification's id where it is one, and ``position`` an event's place in that
+    batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
     """
 
     id: str
@@ -53,4 +58,8 @@ class Letters(Protocol):
 
     def discard(self, letter_id: str) -> bool:
         """Throw a dead letter away; false where there is none."""
+        ...
+
+    def discard_resent(self, letter: DeadLetter) -> None:
+        """Discard the letter of a message that was sent again, unless the message was parked again meanwhile."""
         ...

@@ -78,10 +78,22 @@ class BrokerTransport:
 
     def send(self, batch: SealedBatch) -> None:
         """Send one batch; when it returns, the broker has it."""
+        call = [[], batch.arguments(), {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+        self._send(batch.batch_id, call)
+
+    def send_body(self, message_id: str, body: bytes) -> None:
+        """Send a message's body as it is; when it returns, the broker has it.
+
+        Raises:
+            LineUnavailable: it may or may not have arrived.
+        """
+        self._send(message_id, body, content_type="application/octet-stream", content_encoding="binary")
+
+    def _send(self, message_id: str, body: object, **kind: str) -> None:
         if self._pid != os.getpid():  # a fork's child must not speak on its parent's connection, nor close it
             self._pid, self._connection, self._producer = os.getpid(), None, None
         try:
-            self._publish(batch)
+            self._publish(message_id, body, **kind)
         except self._errors() as error:
             self.close()
             raise unavailable(error) from None
@@ -120,22 +132,23 @@ class BrokerTransport:
             return False
         return True
 
-    def _publish(self, batch: SealedBatch) -> None:
+    def _publish(self, message_id: str, body: object, **kind: str) -> None:
         queue = events_queue(self._url)
         producer = self._producer or self._connect()
         producer.publish(
-            [[], batch.arguments(), {"callbacks": None, "errbacks": None, "chain": None, "chord": None}],
+            body,
             exchange=queue.exchange,
             routing_key=queue.routing_key,
             headers={
                 "lang": "py",
                 "task": TASK,
-                "id": batch.batch_id,
-                "root_id": batch.batch_id,
+                "id": message_id,
+                "root_id": message_id,
                 "ignore_result": True,
             },
-            correlation_id=batch.batch_id,
+            correlation_id=message_id,
             delivery_mode=2,
             retry=False,
             confirm_timeout=_PUBLISH_TIMEOUT,
+            **kind,
         )

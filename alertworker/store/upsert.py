@@ -10,13 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alertworker.events.base import new_id, storable
-from alertworker.store.schema.base import NAME
+from alertworker.events.base import new_id
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
+from alertworker.text.ids import safe_id, storable
 
-#: The largest piece of a payload that a dead letter keeps, in bytes.
-_MAX_PAYLOAD: Final = 16 * 1024 * 1024
+#: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
+_MAX_PAYLOAD: Final = 64 * 1024 * 1024
 #: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
 
@@ -34,7 +34,19 @@ def _type(payload: bytes) -> str | None:
         named = json.loads(payload)["type"]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return storable(named[: NAME.length]) if isinstance(named, str) else None
+    return safe_id(named) if isinstance(named, str) else None
+
+
+def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
+    """Return the columns that every dead letter has; no value of them can fail to be stored."""
+    if len(payload) > _MAX_PAYLOAD:
+        reason = f"{reason[:1_900]}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
+    return {
+        "kind": kind,
+        "reason": storable(reason[:2_000]),
+        "payload": payload[:_MAX_PAYLOAD],
+        "created_at": now,
+    }
 
 
 class Statements:
@@ -55,19 +67,23 @@ class Statements:
         channel: str | None = None,
     ) -> None:
         """Keep what nobody will retry."""
-        row = {
+        row = _letter(kind, reason, payload, now) | {
             "id": str(new_id()),
-            "kind": kind,
-            "reason": reason[:2_000],
             "batch_id": batch_id,
             "position": position,
             "type": None if kind == "batch" else _type(payload),
             "channel": channel,
-            "payload": payload[:_MAX_PAYLOAD],
-            "created_at": now,
         }
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
         self.count("dead_letters", kind)
+
+    def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
+        """Keep a message that cannot be read; once, as long as its letter is there."""
+        row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
+        insert = insert_or(self.connection, DEAD_LETTERS).values(row)
+        # The newer time tells a replay, which is about to discard the letter, that the message was parked again.
+        self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
+        self.count("dead_letters", "message")
 
     def count(self, name: str, label: str, by: int = 1) -> None:
         """Count something dropped, parked, clamped or muted, with its reason."""

@@ -15,9 +15,7 @@ from alertworker.events.batch import QUEUE, TASK
 from alertworker.host.paths import data_dir, default_broker_url
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, task_queue, transport_options
 from alertworker.settings import load_settings
-
-DELIVERIES = "alertworker.deliveries"
-PERIODIC = "alertworker.periodic"
+from alertworker.worker.queues import DELIVERIES, PERIODIC
 
 _settings = load_settings()
 
@@ -25,6 +23,8 @@ broker_url: str = _settings.broker_url.get_secret_value() if _settings.broker_ur
 broker_transport_options: dict[str, Any] = transport_options(broker_url)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
+# An error of a channel (a queue that is gone, a server that became a replica) is a reason to connect anew, not to end.
+broker_channel_error_retry = True
 broker_connection_timeout = 5
 broker_pool_limit = 10
 
@@ -40,6 +40,7 @@ task_create_missing_queues = False
 task_routes: dict[str, dict[str, str]] = {
     TASK: {"queue": QUEUE, "routing_key": QUEUE},
     "alertworker.deliver": {"queue": DELIVERIES, "routing_key": DELIVERIES},
+    "alertworker.park": {"queue": PERIODIC, "routing_key": PERIODIC},
     "alertworker.sweep": {"queue": PERIODIC, "routing_key": PERIODIC},
     "alertworker.report": {"queue": PERIODIC, "routing_key": PERIODIC},
 }

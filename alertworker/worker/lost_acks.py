@@ -54,6 +54,8 @@ class Task(CeleryTask[Any, Any]):
     """A task whose messages are looked after so."""
 
     Request = "alertworker.worker.lost_acks:Request"
+    #: A sender's arguments are not the function's, which is called with the message itself (`worker/opaque.py`).
+    typing = False
 
 
 class Loop(bootsteps.StartStopStep):

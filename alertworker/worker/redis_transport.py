@@ -14,7 +14,6 @@ The rest is kombu's: keys, notes and their restore after the visibility timeout.
 
 from __future__ import annotations
 
-import base64
 import logging
 import time
 from queue import Empty
@@ -23,11 +22,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 from kombu.transport import redis, virtual
-from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import dumps, loads
+from kombu.utils.json import dumps
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.batch import QUEUE
+from alertworker.worker import from_redis
+from alertworker.worker.from_redis import envelope_of
 
 _log: Final = logging.getLogger("alertworker.broker")
 #: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
@@ -38,12 +38,6 @@ LOST_AFTER: Final = 5.0
 _AT_ONCE: Final = 100
 #: kombu's lists for messages with a priority, which plain Celery producers may set; there is one order for batches.
 _PRIORITIES: Final = (3, 6, 9)
-#: Where a batch belongs, whatever its producer wrote.
-_ADDRESS: Final = {"exchange": QUEUE, "routing_key": QUEUE}
-#: Where a message keeps the tag that its producer gave it, until it is noted.
-_PRODUCERS_TAG: Final = "alertworker_producers_tag"
-#: What an entry that is no Celery message is delivered as, with its bytes as body: the worker parks it.
-UNREADABLE: Final = "application/x-alertworker-unreadable"
 
 # Each script's first write removes something. Redis refuses a script's first write when memory is full if it may grow
 # memory, and never a later one: so a full Redis can be emptied, and no script stops half-way.
@@ -73,9 +67,10 @@ return entry
 
 #: kombu is typed in part only: what it calls private is not.
 _QoS: Any = redis.QoS
-_Channel: Any = redis.Channel
+_Channel: Any = from_redis.Channel
 _Poller: Any = redis.MultiChannelPoller
-_Transport: Any = redis.Transport
+_Transport: Any = from_redis.Transport
+_SentinelTransport: Any = from_redis.SentinelTransport
 
 
 class QoS(_QoS):  # type: ignore[misc]
@@ -187,9 +182,9 @@ class Channel(_Channel):  # type: ignore[misc]
             self._flush_brpop_reauth()
         if entry is None:
             raise Empty
-        message = self._readable(entry)
-        if self._note(entry, message):
-            self.connection._deliver(message, QUEUE)  # noqa: SLF001 - as kombu's own method does
+        envelope = envelope_of(entry, QUEUE)
+        if self._note(entry, envelope):
+            self.connection._deliver(envelope, QUEUE)  # noqa: SLF001 - as kombu's own method does
         return True
 
     def _answer(self) -> bytes | None:
@@ -199,58 +194,25 @@ class Channel(_Channel):  # type: ignore[misc]
         except OutOfMemoryError:
             self._full = True
             return None
-        except ReadOnlyError as error:  # a master that was demoted: the address may lead to another one
-            connection.disconnect()
-            raise ConnectionError("the broker is read-only: it is no master any more") from error
-        except self.connection_errors:
+        except (*self.connection_errors, ReadOnlyError):  # a master that was demoted: the address may lead to another
             connection.disconnect()
             raise
         if self._full and entry is None:
             self._full, self._ask_at = False, monotonic() + self.brpop_timeout
         return entry
 
-    def _readable(self, entry: bytes) -> dict[str, Any]:
-        """Return the message of an entry, under a tag that no other message has and with the queue it came from."""
-        try:
-            message: dict[str, Any] = loads(bytes_to_str(entry))
-            properties = message["properties"]
-            again = bool((properties.get("delivery_info") or {}).get("redelivered"))
-            properties[_PRODUCERS_TAG] = str(properties.get("delivery_tag", ""))
-            properties["delivery_tag"] = str(uuid4())
-            properties["delivery_info"] = {**_ADDRESS, "redelivered": again}
-            self.Message(message, channel=self)
-        except Exception:  # noqa: BLE001 - anybody's bytes: whatever is wrong with them, they are parked
-            return _unreadable(entry)
-        return message
+    def _note(self, entry: bytes, envelope: dict[str, Any]) -> bool:
+        """Replace an entry of `TAKING` by a note under a tag that no other message has.
 
-    def _note(self, entry: bytes, message: dict[str, Any]) -> bool:
-        """Replace an entry of `TAKING` by a note; false if another worker was given it meanwhile."""
-        properties = message["properties"]
-        producers_tag = properties.pop(_PRODUCERS_TAG, "")
-        note = dumps([message, QUEUE, QUEUE])
+        False if another worker was given the entry meanwhile.
+        """
+        properties = envelope["properties"]
+        producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
+        note = dumps([envelope, QUEUE, QUEUE])
         keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
         with self.conn_or_acquire() as client:
-            return bool(
-                client.eval(_NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag)
-            )
-
-    def _do_restore_message(
-        self,
-        payload: dict[str, Any],
-        exchange: str,
-        routing_key: str,
-        pipe: Any,
-        leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
-    ) -> None:
-        """Put a noted message back; a batch straight into its queue, whatever its binding has become."""
-        if routing_key != QUEUE:
-            super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)
-            return
-        headers, properties = payload.get("headers"), payload["properties"]
-        if isinstance(headers, dict):
-            headers["redelivered"] = True
-        properties["delivery_info"] = {**_ADDRESS, "redelivered": True}
-        (pipe.lpush if leftmost else pipe.rpush)(QUEUE, dumps(payload))
+            noted = client.eval(_NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag)
+        return bool(noted)
 
     def _key(self, name: str) -> str:
         """Return a key with the prefix that kombu's client adds to the commands it knows, but not to these."""
@@ -280,7 +242,7 @@ class Poller(_Poller):  # type: ignore[misc]
 
 
 class Transport(_Transport):  # type: ignore[misc]
-    """kombu's Redis transport with these channels."""
+    """kombu's Redis transport with channels that seal and take."""
 
     Channel = Channel
 
@@ -289,11 +251,15 @@ class Transport(_Transport):  # type: ignore[misc]
         self.cycle = Poller()
 
 
-def _unreadable(entry: bytes) -> dict[str, Any]:
-    return {
-        "body": base64.b64encode(entry).decode(),
-        "content-type": UNREADABLE,
-        "content-encoding": "binary",
-        "headers": {},
-        "properties": {"body_encoding": "base64", "delivery_tag": str(uuid4()), "delivery_info": dict(_ADDRESS)},
-    }
+class SentinelChannel(Channel, redis.SentinelChannel):  # type: ignore[misc]
+    """The same to the server that Sentinel names."""
+
+
+class SentinelTransport(_SentinelTransport):  # type: ignore[misc]
+    """The same with Sentinel."""
+
+    Channel = SentinelChannel
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.cycle = Poller()

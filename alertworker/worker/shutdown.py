@@ -15,6 +15,8 @@ from celery import bootsteps
 
 #: How long a worker may take to end, in seconds: Celery's bounded wait for running tasks, then one whole HTTP attempt.
 BOUND: Final = 22
+#: Whether a signal to stop has come.
+_told = False
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -33,9 +35,16 @@ def _bound_before(number: signal.Signals) -> None:
     handler = signal.getsignal(number)
 
     def handle(received: int, frame: FrameType | None) -> None:
+        global _told  # noqa: PLW0603 - a process has one set of signal handlers
+        _told = True
         if not signal.getitimer(signal.ITIMER_REAL)[0]:  # a second signal must not put it off
             signal.alarm(BOUND)  # SIGALRM's own action ends the process, and needs no lock of ours
         if callable(handler):
             handler(received, frame)
 
     signal.signal(number, handle)
+
+
+def exit_code(given: int | None) -> int:
+    """Return how a worker's process ends: as Celery says, but never as a success unless it was told to stop."""
+    return given or (0 if _told else 1)

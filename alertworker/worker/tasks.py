@@ -6,10 +6,11 @@ import gc
 import logging
 import signal
 import time
+import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from celery import Task
 from celery.exceptions import Reject
 from celery.signals import after_setup_logger, worker_init, worker_process_init
 from kombu.exceptions import KombuError
@@ -20,9 +21,12 @@ from alertworker.app import celery, get_reporter, get_runtime
 from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
-from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
+from alertworker.events.message import MessageError
+from alertworker.pipeline import BrokerMessage
 from alertworker.settings import load_settings
+from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
+from alertworker.worker.opaque import PARK
 
 _log = logging.getLogger("alertworker.tasks")
 _away = AwayLog()
@@ -30,52 +34,27 @@ _away = AwayLog()
 _MAX_WAIT = 5.0
 
 
-@celery.task(bind=True, name=TASK)
-def ingest(
-    self: Task[Any, Any],
-    /,
-    *,
-    events: Any,
-    batch_id: str | None = None,
-    producer: str = "",
-    sealed_at: str | None = None,
-    encoding: str | None = None,
-    **_: Any,
-) -> None:
-    """Apply one batch. While the database is away it waits in place, and so takes nothing more from the broker."""
-    delivery: dict[str, Any] = dict(self.request.delivery_info or {})
-    dead = delivery.get("routing_key") == DEAD_QUEUE
-    batch = pipeline.BatchMessage(
-        batch_id=str(batch_id or self.request.id)[:256],
-        events=events,
-        encoding=encoding,
-        producer=producer[:256],
-        sealed_at=_moment(sealed_at),
-        redelivered=bool(delivery.get("redelivered")),
-        given_up=f"delivered more than {DELIVERY_LIMIT} times" if dead else None,
-    )
-    wait = 0.1
-    while True:
-        try:
-            pipeline.ingest(batch, get_runtime(), now=datetime.now(UTC))
-        except StoreUnavailable as error:
-            _away.away(f"batch {batch.batch_id}", error)
-            time.sleep(wait)
-            wait = min(_MAX_WAIT, wait * 2)
-        except Exception as error:
-            # The task's boundary: an exception must not acknowledge the batch. It comes again, and is parked when it
-            # keeps failing.
-            _log.exception("batch %s failed", batch.batch_id)
-            time.sleep(1)
-            raise Reject(str(type(error).__name__), requeue=True) from error
-        else:
-            _away.back()
-            return
+@celery.task(name=TASK)
+def ingest(*, message: BrokerMessage) -> None:
+    """Apply one batch, or park the message."""
+    _decide(message, lambda now: pipeline.receive(message, get_runtime(), now=now))
+
+
+@celery.task(name=PARK)
+def park(*, message: BrokerMessage) -> None:
+    """Park a message that no task of its queue takes."""
+    _park(message, f"no task of the queue {message.queue} takes this message")
 
 
 @celery.task(name="alertworker.deliver")
-def deliver(*, channel: str, **_: Any) -> None:
+def deliver(*, message: BrokerMessage) -> None:
     """Work on one channel's lane, and come back when there is more."""
+    arguments = _arguments(message)
+    channel = arguments.get("channel") if arguments is not None else None
+    if not isinstance(channel, str) or safe_id(channel) != channel:
+        if arguments is not None:
+            _park(message, "the message names no channel")
+        return
     with _away.skipping("delivery"):
         runtime = get_runtime()
         if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
@@ -83,26 +62,58 @@ def deliver(*, channel: str, **_: Any) -> None:
 
 
 @celery.task(name="alertworker.sweep")
-def sweep(**_: Any) -> None:
+def sweep(*, message: BrokerMessage) -> None:
     """Do what is due by the clock."""
+    if _arguments(message) is None:
+        return
     with _away.skipping("the sweep"):
         pipeline.sweep(get_runtime(), now=datetime.now(UTC))
 
 
 @celery.task(name="alertworker.report")
-def report(**_: Any) -> None:
+def report(*, message: BrokerMessage) -> None:
     """Send the reports that are due."""
+    if _arguments(message) is None:
+        return
     with _away.skipping("the report"):
         get_reporter().look(now=datetime.now(UTC))
 
 
-def _moment(text: str | None) -> datetime | None:
-    """Read a batch's time; one that cannot be read says nothing about its age."""
+def _arguments(message: BrokerMessage) -> dict[str, object] | None:
+    """Return the arguments of one of our own tasks; park what has none."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
-    except ValueError:
+        return pipeline.arguments_of(message)
+    except MessageError as error:
+        _park(message, str(error))
         return None
-    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _park(message: BrokerMessage, reason: str) -> None:
+    _decide(message, lambda now: pipeline.park(message, reason, get_runtime().store, now=now))
+
+
+def _decide(message: BrokerMessage, decide: Callable[[datetime], None]) -> None:
+    """Apply or park a message. While the database is away it waits in place, and so takes nothing more from the broker.
+
+    Log lines name the message by the id that its dead letter has, or would have: its own ids are a producer's text.
+    """
+    wait = 0.1
+    while True:
+        try:
+            decide(datetime.now(UTC))
+        except StoreUnavailable as error:
+            _away.away(f"message {message.letter_id}", error)
+            time.sleep(wait)
+            wait = min(_MAX_WAIT, wait * 2)
+        except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
+            # It comes again, and is parked when it keeps failing. The exception's own text may repeat the input.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where)
+            time.sleep(1)
+            raise Reject(type(error).__name__, requeue=True) from None
+        else:
+            _away.back()
+            return
 
 
 @worker_init.connect

@@ -70,6 +70,7 @@ class Recorder:
     published: list[Event] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
     resent: list[tuple[str, bytes, str | None]] = field(default_factory=list)
+    messages: list[tuple[str, bytes]] = field(default_factory=list)
 
     def publish(self, events: Sequence[Event]) -> None:
         """Remember."""
@@ -78,6 +79,10 @@ class Recorder:
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
         """Remember."""
         self.resent.append((batch_id, events, encoding))
+
+    def resend_message(self, message_id: str, body: bytes) -> None:
+        """Remember."""
+        self.messages.append((message_id, body))
 
     def wake(self, channels: Sequence[str]) -> None:
         """Remember."""

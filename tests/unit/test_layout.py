@@ -29,6 +29,7 @@ STEPS = {
     "dry_run",
     "ingest",
     "notify",
+    "receive",
     "replay",
     "report",
     "runtime",

@@ -21,9 +21,9 @@ from alertworker.events.base import (
     MAX_TEXT,
     MAX_URL,
     MIN_MOMENT,
-    storable,
 )
 from alertworker.money import nanos_from_dollars
+from alertworker.text.ids import storable
 
 #: What LiteLLM itself puts in a key's place: a hash, or a name for a caller of its own.
 _HARMLESS_KEY: Final = re.compile(

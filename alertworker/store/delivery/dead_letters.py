@@ -64,6 +64,11 @@ class DeadLetters(Database):
         statement = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
         return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
 
+    def discard_resent(self, letter: DeadLetter) -> None:
+        """Discard the letter of a message that was sent again, unless the message was parked again meanwhile."""
+        own = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id, DEAD_LETTERS.c.created_at == letter.created_at)
+        self.run(lambda tx: tx.connection.execute(own))
+
     def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
         """Put a dead notification back into its lane, as it is, with a new deadline; false where it is gone."""
 

@@ -21,7 +21,7 @@ from alertworker.web.pages.views import Trouble, Visit, action, page
 #: How many letters one page shows, and how much of what one holds, in characters.
 PER_PAGE: Final = 50
 _MAX_SHOWN: Final = 100_000
-_KINDS: Final = ("event", "batch", "notification")
+_KINDS: Final = ("event", "batch", "message", "notification")
 _FIELDS: Final = ("kind", "channel", "type", "reason")
 
 

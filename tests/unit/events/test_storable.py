@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alertworker.events import EVENT, EVENTS
-from alertworker.events.base import storable
+from alertworker.text.ids import storable
 
 SCHEMA = EVENTS.json_schema()
 TYPES: dict[str, str] = SCHEMA["items"]["discriminator"]["mapping"]

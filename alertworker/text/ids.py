@@ -1,0 +1,31 @@
+"""Strings that become keys in the database, whoever wrote them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+#: The longest key, in characters: the width of the columns that hold ids and names.
+MAX_ID: Final = 256
+#: What PostgreSQL, a log or a terminal does not take: control characters, and halves of surrogate pairs.
+_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def safe_id(value: str | float) -> str:
+    """Return an id that every database stores; two different values never get the same one.
+
+    A string that is safe and short enough stays as it is, and a number becomes a string. Anything else becomes a
+    digest, because an id that is cut or cleaned could equal the id of something else.
+    """
+    text = str(value)
+    if len(text) <= MAX_ID and not _UNSAFE.search(text):
+        return text
+    return f"sha256-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def storable(text: str) -> str:
+    """Replace what databases cannot store by U+FFFD: NUL (PostgreSQL), and lone halves of surrogate pairs (UTF-8)."""
+    if text.isascii():
+        return text if "\0" not in text else text.replace("\0", "\ufffd")
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")

@@ -1,0 +1,80 @@
+"""Messages from RabbitMQ: any properties and any body become a message that can be parked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amqp import serialization
+from kombu.transport import pyamqp
+
+from alertworker.worker.opaque import TASKS, OpaqueMessage
+
+
+class Message(OpaqueMessage, pyamqp.Message):
+    """A message that is sealed when it comes from one of our queues."""
+
+    def __init__(self, msg: Any, channel: Any = None, **kwargs: Any) -> None:
+        delivery = msg.delivery_info or {}
+        queue = channel.queues.get(delivery.get("consumer_tag"))
+        if queue not in TASKS:
+            super().__init__(msg, channel=channel, **kwargs)
+            return
+        body = msg.body.encode() if isinstance(msg.body, str) else bytes(msg.body)  # py-amqp's empty body is a string
+        headers = msg.properties.get("application_headers")
+        self.seal(
+            queue,
+            body,
+            channel=channel,
+            tag=msg.delivery_tag,
+            delivery={name: delivery.get(name) for name in ("consumer_tag", "delivery_tag", "redelivered")},
+            headers=headers if isinstance(headers, dict) else {},
+        )
+
+
+class Channel(pyamqp.Channel):
+    """A channel that knows which queue a message came from, and leaves its body as it is."""
+
+    Message = Message
+
+    def __init__(self, connection: Any, channel_id: Any = None, *, on_open: Any = None, **_: Any) -> None:
+        super().__init__(connection, channel_id, auto_decode=False, on_open=on_open)
+        #: The queue that each consumer reads.
+        self.queues: dict[str, str] = {}
+
+    def basic_consume(self, queue: str = "", consumer_tag: str = "", *args: Any, **kwargs: Any) -> Any:
+        """Begin to read a queue."""
+        self.queues[consumer_tag] = queue
+        return super().basic_consume(queue, consumer_tag, *args, **kwargs)
+
+
+class Connection(pyamqp.Connection):
+    """A connection with such channels."""
+
+    Channel = Channel
+
+
+class Transport(pyamqp.Transport):
+    """kombu's transport with channels that seal."""
+
+    Connection = Connection
+
+
+class SSLTransport(pyamqp.SSLTransport):
+    """The same over TLS."""
+
+    Connection = Connection
+
+
+def _decode_properties(buffer: bytes, offset: int) -> tuple[dict[str, Any], int]:
+    """Read a message's properties; of one whose properties cannot be read, none.
+
+    py-amqp raises for text that is not UTF-8, a time past the year 9999 and a deep table. It raises before anybody has
+    the message, which comes again and ends every worker that takes it.
+    """
+    try:
+        return serialization.decode_properties_basic(buffer, offset)
+    except Exception:  # noqa: BLE001 - whatever a producer wrote, it must not end the connection
+        return {}, len(buffer)
+
+
+serialization.PROPERTY_CLASSES[serialization.Basic.CLASS_ID] = _decode_properties  # type: ignore[assignment]

@@ -1,0 +1,169 @@
+"""Messages from Redis and Valkey: any bytes on one of our lists become a message that can be parked."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from queue import Empty
+from typing import Any, Final
+from uuid import uuid4
+
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import dumps, loads
+from pydantic_core import from_json
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ReadOnlyError
+
+from alertworker.events.message import MAX_MESSAGE_BYTES
+from alertworker.worker.opaque import TASKS, OpaqueMessage
+
+#: The largest envelope that is read: a body at its bound in base64, and its headers.
+_MAX_ENVELOPE: Final = MAX_MESSAGE_BYTES * 3 // 2
+#: How many brackets and commas an envelope may have; what it carries is one string.
+_MAX_VALUES: Final = 1_000_000
+#: A delivery tag is a key on the broker: of kombu and of our publisher it is a UUID.
+_TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
+
+
+def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
+    """Return the envelope that kombu put on a list, with all that kombu needs; of anything else, one around it."""
+    found = _read(item)
+    if found is None:
+        found = {"body": b64encode(item).decode(), "headers": {}, "properties": {"body_encoding": "base64"}}
+    properties = found["properties"]
+    delivery = properties.get("delivery_info")
+    redelivered = isinstance(delivery, dict) and delivery.get("redelivered") is True
+    redelivered = redelivered or found["headers"].get("redelivered") is True
+    # Where a message goes back to is ours to say: to a place that nothing is bound to, kombu sends it into the void.
+    properties["delivery_info"] = {"exchange": queue, "routing_key": queue, "redelivered": redelivered}
+    tag = properties.get("delivery_tag")
+    properties["delivery_tag"] = tag if isinstance(tag, str) and _TAG.fullmatch(tag) else str(uuid4())
+    if not isinstance(properties.get("priority"), int):
+        properties["priority"] = 0
+    return found
+
+
+def _read(item: bytes) -> dict[str, Any] | None:
+    if len(item) > _MAX_ENVELOPE or sum(item.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
+        return None
+    try:
+        found = from_json(item)
+    except ValueError:
+        return None
+    if not isinstance(found, dict) or not isinstance(found.get("body"), str):
+        return None
+    found["headers"] = {} if found.get("headers") is None else found["headers"]
+    whole = isinstance(found["headers"], dict) and isinstance(found.get("properties"), dict)
+    return found if whole and _body(found) is not None else None
+
+
+def _body(envelope: dict[str, Any]) -> bytes | None:
+    """Return the bytes that an envelope carries, ``None`` where its encoding is not what it says."""
+    body, encoding = envelope["body"], envelope["properties"].get("body_encoding")
+    try:
+        if encoding == "base64":
+            return b64decode("".join(body.split()), validate=True)
+        return body.encode() if encoding in (None, "", "utf-8") else None
+    except ValueError:
+        return None
+
+
+class Message(OpaqueMessage, virtual.Message):
+    """A message that is sealed when it comes from one of our queues."""
+
+    def __init__(self, payload: dict[str, Any], channel: Any = None, **kwargs: Any) -> None:
+        properties = payload["properties"]
+        delivery = properties["delivery_info"]
+        if delivery.get("routing_key") not in TASKS:
+            super().__init__(payload, channel=channel, **kwargs)
+            return
+        self._raw = payload
+        self.seal(
+            delivery["routing_key"],
+            _body(payload) or b"",
+            channel=channel,
+            tag=properties["delivery_tag"],
+            delivery=delivery,
+            headers=payload["headers"],
+        )
+
+
+class Channel(redis.Channel):
+    """A channel whose messages are sealed."""
+
+    Message = Message
+    # What kombu has and its types leave out.
+    connection_errors: tuple[type[Exception], ...]
+    _disconnect_pools: Callable[[], None]
+    _flush_brpop_reauth: Callable[[], None]
+    _q_for_pri: Callable[[str, int], str]
+    _queue_cycle: Any
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        try:
+            self.client.hdel(self.unacked_key, "")
+        except ReadOnlyError:
+            # A replica answers, and lets a worker take nothing. As an error of the connection it is tried again, with
+            # growing waits and a line in the log each time.
+            self.connection.cycle.discard(self)  # type: ignore[union-attr]
+            self._disconnect_pools()
+            raise RedisConnectionError("the broker is a read-only replica") from None
+
+    def _brpop_read(self, **options: Any) -> bool:
+        """Do what kombu does, which parses the envelope between taking it and noting it."""
+        try:
+            try:
+                found = self.client.parse_response(self.client.connection, "BRPOP", **options)
+            except self.connection_errors:
+                self.client.connection.disconnect()
+                raise
+            if not found:
+                raise Empty
+            queue, item = bytes_to_str(found[0]).rsplit(self.sep, 1)[0], found[1]
+            self._queue_cycle.rotate(queue)
+            envelope = envelope_of(item, queue) if queue in TASKS else loads(bytes_to_str(item))
+            self.connection._deliver(envelope, queue)  # noqa: SLF001 - a transport of kombu's calls it so
+            return True
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _do_restore_message(
+        self,
+        payload: Any,
+        exchange: str,
+        routing_key: str,
+        pipe: Any,
+        leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
+    ) -> None:
+        """Give a message back to its queue; kombu logs the whole of one that has no form, and drops it."""
+        if routing_key in TASKS:
+            payload = envelope_of(dumps(payload).encode(), routing_key)
+            payload["headers"]["redelivered"] = payload["properties"]["delivery_info"]["redelivered"] = True
+            key = self._q_for_pri(routing_key, self._get_message_priority(payload, reverse=False))
+            (pipe.lpush if leftmost else pipe.rpush)(key, dumps(payload))
+            return
+        super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)  # type: ignore[misc]
+
+
+class SentinelChannel(Channel, redis.SentinelChannel):
+    """The same to the server that Sentinel names."""
+
+
+class Transport(redis.Transport):
+    """kombu's transport with channels that seal; a server that became a replica ends the connection."""
+
+    Channel = Channel
+
+    connection_errors = (*redis.Transport.connection_errors, ReadOnlyError)
+
+
+class SentinelTransport(redis.SentinelTransport):
+    """The same with Sentinel."""
+
+    Channel = SentinelChannel
+
+    connection_errors = (*redis.SentinelTransport.connection_errors, ReadOnlyError)
