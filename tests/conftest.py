@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
@@ -51,3 +52,13 @@ def rabbitmq_url() -> Iterator[str]:
         subprocess.run(["rabbitmqctl", "-q", *command], check=True, stdin=subprocess.DEVNULL)
     yield f"amqp://guest:guest@127.0.0.1:5672/{name}"
     subprocess.run(["rabbitmqctl", "-q", "delete_vhost", name], check=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """Give the address of a new database, dropped afterwards."""
+    name = f"alertworker_test_{uuid4().hex[:12]}"
+    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        yield f"postgresql://127.0.0.1:5432/{name}"
+        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

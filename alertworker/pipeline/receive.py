@@ -37,8 +37,8 @@ class BrokerMessage:
 
     @property
     def letter_id(self) -> str:
-        """Return the id of its dead letter, a UUID of its id and its bytes; log lines name the message by it."""
-        digest = hashlib.sha256(self.key.encode() + b"\0" + self.body).digest()
+        """Return the id of its dead letter, a UUID of its queue, id and bytes; log lines name the message by it."""
+        digest = hashlib.sha256(f"{self.queue}\0{self.key}\0".encode() + self.body).digest()
         return str(UUID(bytes=digest[:16], version=5))
 
 

@@ -73,7 +73,7 @@ def _message(queue: str, body: bytes, delivery: dict[str, Any], headers: dict[An
     return BrokerMessage(
         queue=queue,
         body=body,
-        task=None if headers.get("task") is None else _text(headers["task"]),
+        task=None if headers.get("task") is None else _text(headers["task"]) or "(not a string)",
         message_id=_text(headers.get("id")) or None,
         redelivered=redelivered,
         given_up=f"delivered more than {DELIVERY_LIMIT} times" if queue == DEAD_QUEUE and not expired else None,

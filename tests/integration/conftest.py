@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
@@ -17,16 +15,6 @@ from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from tests.integration.broker import Broker
 from tests.integration.line import Outbox, Recorder
-
-
-@pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """Give the address of a new database, dropped afterwards."""
-    name = f"alertworker_test_{uuid4().hex[:12]}"
-    with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql://127.0.0.1:5432/{name}"
-        admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

@@ -1,0 +1,179 @@
+"""Whatever is put on our queues is applied or parked with its bytes, by a worker that goes on and logs none of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import amqp
+import pytest
+import redis
+from sqlalchemy import text
+
+from alertworker.events.batch import QUEUE, TASK
+from alertworker.host.paths import socket_path
+from alertworker.publisher.topology import is_amqp
+from alertworker.store import AdminStore, make_engine
+from alertworker.worker.queues import DELIVERIES, PERIODIC
+from tests.acceptance import hostile
+from tests.acceptance.hostile import CANARY, DEEP_EVENTS, ITEMS, PROPERTIES, SURROGATE, Hostile, call_of, envelope, good
+from tests.acceptance.stack import Stack
+
+CONFIG = ""
+#: What a list or a queue holds that is not for us to decide: events within a batch that can be read.
+SPLIT = [*DEEP_EVENTS, SURROGATE]
+ELSEWHERE = [
+    Hostile(f"{queue} {name}", body, headers=headers, queue=queue)
+    for queue, task in ((DELIVERIES, "alertworker.deliver"), (PERIODIC, "alertworker.sweep"))
+    for name, body, headers in (
+        ("cut", f'[[],{{"channel": "{CANARY}'.encode(), {"task": task}),
+        ("arguments", json.dumps([[CANARY], {}, {}]).encode(), {"task": task}),
+        ("kwargs a list", json.dumps([[], [CANARY], {}]).encode(), {"task": task}),
+        ("deep", b"[" * 900, {"task": task}),
+        ("unknown task", json.dumps([[], {"events": [CANARY]}, {}]).encode(), {"task": "celery.map"}),
+        ("no task", json.dumps([[], {}, {}]).encode(), {}),
+        ("a batch", json.dumps(call_of([good(f"on {queue}")])).encode(), {"task": TASK}),
+    )
+] + [
+    Hostile(
+        "no channel",
+        json.dumps([[], {"channel": [CANARY]}, {}]).encode(),
+        headers={"task": "alertworker.deliver"},
+        queue=DELIVERIES,
+    )
+]
+
+
+class Queues:
+    """Puts messages on a broker as they are."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.amqp = is_amqp(stack.broker_url)
+        self.items = {} if self.amqp else ITEMS
+        self._stack = stack
+        self.client = redis.Redis(unix_socket_path=str(socket_path(stack.folder)))
+
+    def send(self, messages: Sequence[Hostile]) -> None:
+        """Put messages on their queues."""
+        if not self.amqp:
+            for message in messages:
+                self.client.lpush(message.queue, json.dumps(envelope(message, str(uuid4()))))
+            return
+        with self._channel() as channel:
+            for message in messages:
+                kinds = {"content_type": message.content_type, "content_encoding": message.content_encoding}
+                given = {name: value for name, value in kinds.items() if value is not None}
+                sent = amqp.Message(
+                    message.body, application_headers=dict(message.headers), **given, **message.properties
+                )
+                channel.basic_publish(sent, exchange="", routing_key=message.queue)
+
+    def send_items(self) -> list[str]:
+        """Put what is no message of kombu's on the queue of batches; return the names of good batches."""
+        for item in self.items.values():
+            self.client.lpush(QUEUE, item)
+        if not self.amqp:
+            return []
+        with self._channel() as channel:
+            for name, properties in PROPERTIES.items():
+                raw = amqp.Message(json.dumps(call_of([good(name)])).encode())
+                raw._serialize_properties = partial(bytes, properties)  # type: ignore[attr-defined]
+                channel.basic_publish(raw, exchange="", routing_key=QUEUE)
+        return list(PROPERTIES)
+
+    def waiting(self) -> int:
+        """Return how many messages wait or are worked on."""
+        if not self.amqp:
+            lists = sum(int(self.client.llen(name)) for name in (QUEUE, DELIVERIES, PERIODIC))
+            return lists + int(self.client.hlen("unacked")) + int(self.client.zcard("unacked_index"))
+        with self._channel() as channel:
+            names = (QUEUE, DELIVERIES, PERIODIC, "alertworker.events.dead")
+            return sum(int(channel.queue_declare(name, passive=True).message_count) for name in names)
+
+    @contextmanager
+    def _channel(self) -> Iterator[Any]:
+        vhost = self._stack.broker_url.rsplit("/", 1)[1]
+        with amqp.Connection("127.0.0.1:5672", virtual_host=vhost, confirm_publish=True) as connection:
+            yield connection.channel()
+
+
+def wait_until(condition: Callable[[], bool], stack: Stack, seconds: float = 60) -> None:
+    """Wait until it holds."""
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, stack.logs()[-3000:]
+        time.sleep(0.1)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("valkey", marks=pytest.mark.postgresql),
+        pytest.param("rabbitmq", marks=pytest.mark.rabbitmq),
+    ]
+)
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
+    """Run one worker for batches and one for all else: on Valkey with PostgreSQL, on RabbitMQ with SQLite."""
+    environ = {"ALERTWORKER_LOG_FORMAT": "json"}
+    if request.param == "valkey":
+        environ["ALERTWORKER_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    else:
+        environ["ALERTWORKER_BROKER_URL"] = request.getfixturevalue("rabbitmq_url")
+    running = Stack(tmp_path / "s", CONFIG, environ)
+    try:
+        running.up("ingest", "deliver")
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture
+def desk(stack: Stack) -> Iterator[AdminStore]:
+    """Give the installation's store as the command line sees it."""
+    engine = make_engine(stack.env["ALERTWORKER_DATABASE_URL"])
+    yield AdminStore(engine)
+    engine.dispose()
+
+
+def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, desk: AdminStore) -> None:
+    """Each parked message is one dead letter, each good batch is applied once, and nothing is left on the broker."""
+    queues = Queues(stack)
+    pids = {name: process.pid for name, process in stack.processes.items()}
+    table = [*hostile.messages(), *ELSEWHERE]
+    before, after = (
+        Hostile(name, json.dumps(call_of([good(name)])).encode(), applied=True) for name in ("first", "last")
+    )
+    queues.send([before, *table, *SPLIT])
+    raw = queues.send_items()
+    queues.send([after])
+
+    parked = {message.name: message.kept for message in table if not message.applied} | queues.items
+    applied = [message.name for message in (before, *table, after) if message.applied] + raw
+    wait_until(lambda: calls(desk) >= len(applied) and not queues.waiting(), stack)
+
+    assert kept(desk, parked) == {name: list(parked.values()).count(body) for name, body in parked.items()}
+    assert len(applied) <= calls(desk) <= len(applied) + 1  # the event beside a surrogate is its reader's to decide
+    assert desk.run(
+        lambda tx: tx.connection.execute(text("SELECT count(*) FROM batches WHERE events > 0")).scalar()
+    ) == (calls(desk))
+    assert {name: process.poll() for name, process in stack.processes.items()} == dict.fromkeys(pids)
+    assert CANARY not in stack.logs()
+    assert "Traceback" not in stack.logs()
+
+
+def kept(desk: AdminStore, parked: Mapping[str, bytes]) -> dict[str, int]:
+    """Return how many dead letters hold each of these."""
+    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(limit=1_000)]
+    held = [letter.payload for letter in letters if letter is not None]
+    return {name: held.count(body) for name, body in parked.items()}
+
+
+def calls(desk: AdminStore) -> int:
+    """Return how many of the good calls are in the ledger."""
+    query = text("SELECT coalesce(sum(spend_nanos), 0) FROM spend WHERE dimension = 'team' AND team_id = 'hostile'")
+    return int(desk.run(lambda tx: tx.connection.execute(query).scalar() or 0))
