@@ -46,5 +46,5 @@ def _bound_before(number: signal.Signals) -> None:
 
 
 def exit_code(given: int | None) -> int:
-    """Return how a worker's process ends: as Celery says, but never as a success unless it was told to stop."""
-    return given or (0 if _told else 1)
+    """Return the exit code of a worker's process: success only if it was told to stop. ``given`` is Celery's."""
+    return 0 if _told else given or 1

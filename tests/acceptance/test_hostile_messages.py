@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import amqp
+import celery
 import pytest
 import redis
 from sqlalchemy import text
@@ -177,3 +181,64 @@ def calls(desk: AdminStore) -> int:
     """Return how many of the good calls are in the ledger."""
     query = text("SELECT coalesce(sum(spend_nanos), 0) FROM spend WHERE dimension = 'team' AND team_id = 'hostile'")
     return int(desk.run(lambda tx: tx.connection.execute(query).scalar() or 0))
+
+
+def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> None:
+    """Each option that Celery offers a producer, alone; what would hold a batch up, or drop it, does not."""
+    app = celery.Celery(broker=stack.broker_url)
+    started = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    where: dict[str, Any] = {"exchange": QUEUE, "routing_key": QUEUE} if is_amqp(stack.broker_url) else {"queue": QUEUE}
+    ways: dict[str, dict[str, Any]] = {
+        "JSON": {},
+        "msgpack": {"serializer": "msgpack"},
+        "gzip": {"compression": "gzip"},
+        "bzip2": {"compression": "bzip2"},
+        "expired": {"expires": -10},
+        "expiring": {"expires": 3_600},
+        "late": {"headers": {"eta": "2999-01-01T00:00:00+00:00"}},
+        "limits": {"time_limit": 0.001, "soft_time_limit": 0.001},
+        "links": {"link": app.signature("nobody.knows"), "link_error": app.signature("nobody.knows")},
+        "priority": {"priority": 9},
+        "shadow": {"shadow": CANARY, "task_id": "its-own-id"},
+    }
+    for name, options in ways.items():
+        event = good(name)
+        if options.get("serializer") != "msgpack":
+            event |= {"started_at": started, "ended_at": started + timedelta(seconds=3), "event_id": uuid4()}
+        app.send_task(TASK, kwargs={"events": [event], "producer": "plain"}, ignore_result=True, **where, **options)
+    old = celery.Celery(broker=stack.broker_url)
+    old.conf.task_protocol = 1
+    old.send_task(TASK, kwargs={"events": [good("protocol 1")]}, **where)
+    for producer in (app, old):
+        producer.close()
+
+    wait_until(lambda: calls(desk) == len(ways) + 1 and not Queues(stack).waiting(), stack)
+    assert desk.dead_letters() == []
+    assert CANARY not in stack.logs()
+
+
+def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, desk: AdminStore) -> None:
+    """Replayed, a message that is still bad is parked again; one that can be read by now is applied once."""
+    body = json.dumps(call_of([good("replayed")])).encode()
+    queues = Queues(stack)
+    queues.send([Hostile("mended", body, headers={"task": "a.later.version", "id": "m"}), Hostile("bad", b"[1")])
+    wait_until(lambda: len(desk.dead_letters()) == 2 and not queues.waiting(), stack)
+
+    mended, bad = sorted(desk.dead_letters(), key=lambda row: row.batch_id != "m")
+    for letter in (mended, bad):
+        assert command(stack, "deadletters", "replay", letter.id) == "1 replayed\n"
+    wait_until(lambda: calls(desk) == 1 and len(desk.dead_letters()) == 1 and not queues.waiting(), stack)
+    assert command(stack, "deadletters", "show", bad.id, "--payload") == "[1\n"
+    assert json.loads(command(stack, "deadletters", "show", bad.id))["holds"] == "[1"
+    assert json.loads(command(stack, "deadletters", "list", "--kind", "message", "--json"))
+    assert command(stack, "deadletters", "discard", bad.id) == "1 discarded\n"
+    queues.send([Hostile("again", body, headers={"task": TASK, "id": "m"})])
+    wait_until(lambda: not queues.waiting(), stack)
+    assert (calls(desk), len(desk.dead_letters())) == (1, 0)
+
+
+def command(stack: Stack, *arguments: str) -> str:
+    """Run a command, and return what it printed."""
+    program = [sys.executable, "-m", "alertworker", *arguments]
+    ran = subprocess.run(program, env=stack.env, cwd=stack.folder, timeout=60, check=True, capture_output=True)
+    return ran.stdout.decode()
