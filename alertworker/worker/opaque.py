@@ -49,7 +49,7 @@ class OpaqueMessage(Message):
         self, queue: str, body: bytes, *, channel: Any, tag: Any, delivery: dict[str, Any], headers: dict[Any, Any]
     ) -> None:
         """Become a call of one of our tasks. ``delivery`` is the broker's; ``headers`` are the producer's."""
-        name = headers.get("task")
+        name = _text(headers.get("task"))
         task = TASK if queue in _BATCHES else name if name in TASKS[queue] else PARK
         sealed: dict[str, Any] = {"task": task, "id": str(uuid4()), "lang": "py", "ignore_result": True}
         sealed |= {"argsrepr": "()", "kwargsrepr": "{}"}

@@ -41,6 +41,12 @@ ELSEWHERE = [
         ("kwargs a list", json.dumps([[], [CANARY], {}]).encode(), {"task": task}),
         ("deep", b"[" * 900, {"task": task}),
         ("unknown task", json.dumps([[], {"events": [CANARY]}, {}]).encode(), {"task": "celery.map"}),
+        ("a list as task", json.dumps([[], {}, {"chain": CANARY}]).encode(), {"task": [CANARY], "id": [CANARY]}),
+        (
+            "an object as task",
+            json.dumps([[], {}, {"chord": CANARY}]).encode(),
+            {"task": {"a": CANARY}, "expires": [1]},
+        ),
         ("no task", json.dumps([[], {}, {}]).encode(), {}),
         ("a batch", json.dumps(call_of([good(f"on {queue}")])).encode(), {"task": TASK}),
     )

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import msgpack
 import zstandard
 
 from tests.fuzz.targets import KEY
@@ -131,11 +132,13 @@ _CARD: Final = {"attachments": [{"content": {"body": [{"type": "TextBlock", "tex
 _LINES: Final = tuple(json.dumps(event).encode() for event in _EVENTS)
 #: Blocks of zstd without output, and of deflate; a skippable frame.
 _NOTHING: Final = (b"\x28\xb5\x2f\xfd\x00\x58\x00\x00\x00\x01\x00\x00", b"\x50\x2a\x4d\x18\x01\x00\x00\x00x")
+_MESSAGE: Final = b'[[], {"batch_id": "b", "sealed_at": "x", "events": [' + b",".join(_LINES) + b"]}, {}]"
 SEEDS: Final[Mapping[str, Sequence[bytes]]] = {
     "slack": [text.encode() for text in TEXTS],
     "relay": [json.dumps(body).encode() for body in ({"text": TEXTS[0]}, {"text": TEXTS[5]}, _BUDGET, _CARD)],
     "batch": [b"[" + b",".join(_LINES) + b"]", *(b"[" + line + b"]" for line in _LINES)],
     "packed": [pack(text) for pack in (gzip.compress, zstandard.compress) for text in (b"", *_LINES)] + [*_NOTHING],
+    "message": [_MESSAGE, gzip.compress(_MESSAGE), msgpack.packb(json.loads(_MESSAGE)), b'{"kwargs": {}}'],
     "http": [b"\n".join(_LINES), b"[" + b",".join(_LINES) + b"]", *_LINES],
 }
 #: What a mutation puts in: marks of the forms, bounds of the fields, and what breaks careless readers.

@@ -13,6 +13,7 @@ from alertworker.events import EVENT, EVENTS, Event
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.batch import BatchError, Decoded, decode, decode_items
 from alertworker.events.json_items import split_array
+from alertworker.events.message import MessageError, read_message
 from alertworker.integrations.litellm.relay import RelayError, read_slack, read_webhook
 from alertworker.web.errors import Refusal
 from alertworker.web.events import receive
@@ -83,6 +84,12 @@ def packed(data: bytes) -> None:
                 raise
 
 
+def message(data: bytes) -> None:
+    """A message's body: a call whose events are bytes, or refused."""
+    with suppress(MessageError):
+        assert isinstance(read_message(data).arguments.get("events", b""), bytes)
+
+
 def _read(decoded: Decoded) -> None:
     again = EVENTS.dump_json(decoded.events, exclude_none=True)
     assert EVENTS.validate_json(again) == decoded.events
@@ -112,4 +119,5 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
     "batch": batch,
     "http": http,
     "packed": packed,
+    "message": message,
 }

@@ -1,0 +1,126 @@
+"""Messages that cannot be applied are parked, on every database, whatever their ids and their events are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from alertworker import pipeline
+from alertworker.events.batch import TASK
+from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, park, receive
+from alertworker.store import AdminStore, LetterFilter, SqlStore
+from tests.integration.line import NOW, Recorder, answered, batch
+
+ODD = ["a\0b", "\ud800", "x" * 5_000, "\x1b[31m", "", "\u202e", 7, 7.5, True, None, 10**300]
+
+
+@pytest.fixture
+def desk(store: SqlStore) -> AdminStore:
+    """Give the same store as the command line sees it."""
+    return AdminStore(store.engine)
+
+
+def message_of(call: Any, **facts: Any) -> BrokerMessage:
+    """Make a message as a broker gives it."""
+    return BrokerMessage("alertworker.events", call if isinstance(call, bytes) else json.dumps(call).encode(), **facts)
+
+
+def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) -> None:
+    """Each is applied or parked, and the same one again changes nothing."""
+    for field in ("batch_id", "producer", "sealed_at", "encoding"):
+        for odd in ODD:
+            message = message_of([[], {"events": [], field: odd}, {}], message_id=f"{field} {odd!r}"[:300])
+            receive(message, runtime, now=NOW)
+            before = len(desk.dead_letters())
+            receive(message, runtime, now=NOW)
+            assert len(desk.dead_letters()) == before
+
+
+def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -> None:
+    """Parking is the last resort: it takes what made everything before it fail."""
+    texts = [odd for odd in ODD if isinstance(odd, str)]
+    for odd in texts:
+        for number, events in enumerate((b"\xff\0", f"\ud800{odd}", [odd, float("nan"), object()], deep(400))):
+            given_up = BatchMessage(f"{odd}{number}", events, producer=odd, given_up=f"because {odd}")
+            for _ in range(2):
+                ingest(given_up, runtime, now=NOW)
+        park(message_of(b"\0\xff", message_id=odd), f"because {odd}", runtime.store, now=NOW)
+    assert len(desk.dead_letters()) == 5 * len(texts)
+    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind="message"))]
+    assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
+
+
+def deep(depth: int) -> list[Any]:
+    """Nest lists."""
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: Runtime, desk: AdminStore) -> None:
+    """Known by its id and its bytes. A letter that was discarded hides nothing that comes later."""
+    for name, body in (("a", b"["), ("b", b"["), ("a", b"{"), ("a", b"[")):
+        receive(message_of(body, message_id=name), runtime, now=NOW)
+    assert len(desk.dead_letters()) == 3
+    for row in desk.dead_letters():
+        desk.discard(row.id)
+    receive(message_of(b"[", message_id="a"), runtime, now=NOW)
+    assert len(desk.dead_letters()) == 1
+
+
+def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
+    runtime: Runtime, desk: AdminStore
+) -> None:
+    """The worker may be faster than the command."""
+    receive(message_of(b"[", message_id="a"), runtime, now=NOW)
+    [row] = desk.dead_letters()
+
+    class Fast(Recorder):
+        def resend_message(self, message_id: str, body: bytes) -> None:
+            receive(message_of(body, message_id=message_id), runtime, now=NOW.replace(microsecond=7))
+
+    assert pipeline.replay(row.id, desk, Fast(), now=NOW)
+    assert [again.id for again in desk.dead_letters()] == [row.id]
+    line = Recorder()
+    assert pipeline.replay(row.id, desk, line, now=NOW)
+    assert (line.messages, desk.dead_letters()) == ([("a", b"[")], [])
+
+
+def test_a_letter_that_is_too_large_says_so(
+    runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is cut in silence."""
+    monkeypatch.setattr("alertworker.store.upsert._MAX_PAYLOAD", 10)
+    receive(message_of(b"[" * 11), runtime, now=NOW)
+    [row] = desk.dead_letters()
+    assert row.bytes == 10
+    assert row.reason.endswith("only the first 10 of 11 bytes are kept")
+
+
+def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, desk: AdminStore) -> None:
+    """A repeat is harmless under each of them."""
+    events = [json.loads(answered("a").model_dump_json())]
+    for call, facts in (
+        ([[], {"events": events, "batch_id": "own"}, {}], {"message_id": "x"}),
+        ([[], {"events": events, "batch_id": "own"}, {}], {"message_id": "y"}),
+        ([[], {"events": events}, {}], {"message_id": "z"}),
+        ({"task": TASK, "id": "one", "kwargs": {"events": events}}, {}),
+        ([[], {"events": events}], {}),
+        ([[], {"events": events}], {}),
+    ):
+        receive(message_of(call, **facts), runtime, now=NOW)
+    with desk.engine.connect() as connection:
+        ids = set(connection.exec_driver_sql("SELECT batch_id FROM batches").scalars())
+    assert {"own", "z", "one"} < ids
+    assert len(ids) == 4
+
+
+def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, desk: AdminStore) -> None:
+    """Its type is what people filter by, and is made safe."""
+    events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
+    ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
+    assert len(desk.dead_letters()) == 2

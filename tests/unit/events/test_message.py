@@ -1,0 +1,127 @@
+"""The body of a message: read alike in every form it may have, and within bounds."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgpack
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.utils.json import dumps
+
+from alertworker.events import message
+from alertworker.events.message import MessageError, read_message
+
+EVENTS = [{"type": "x", "text": '[}"\\{', "deep": [[{"events": [1]}]]}]
+CALL = [[], {"batch_id": "b", "events": EVENTS, "producer": "p"}, {"chain": None}]
+PROTOCOL_1 = {"task": "t", "id": "i", "args": [], "kwargs": CALL[1], "eta": None}
+
+
+@pytest.mark.parametrize("pack", [lambda value: json.dumps(value).encode(), msgpack.packb], ids=["JSON", "msgpack"])
+@pytest.mark.parametrize(
+    "squeeze", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
+)
+def test_every_form_says_the_same(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
+    """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone say which."""
+    second, first = read_message(squeeze(pack(CALL))), read_message(squeeze(pack(PROTOCOL_1)))
+    assert {**second.arguments, "events": json.loads(second.arguments["events"])} == CALL[1]
+    assert first.arguments == second.arguments
+    assert ((first.task, first.id), (second.task, second.id)) == (("t", "i"), (None, None))
+
+
+def test_events_in_json_stay_as_they_came() -> None:
+    """However deep, or broken: whether an event can be read is the batch's question, event by event."""
+    for events in (b"[" * 50_000 + b"]" * 50_000, b'["\\ud800", NaN, 1e999]', b'[ {"a" : "\xff"} ]'):
+        body = b'[[], {"batch_id": "b", "events": ' + events + b', "producer": null}, {}]'
+        assert read_message(body).arguments == {"batch_id": "b", "events": events, "producer": None}
+
+
+def test_values_that_only_kombu_writes_are_read() -> None:
+    """A Python producer puts datetimes, UUIDs and bytes into its events."""
+    when, uuid = datetime(2026, 11, 24, 12, tzinfo=UTC), UUID(int=7)
+    event = {"at": when, "id": uuid, "cost": Decimal("1.5"), "nested": {"at": when, "text": '{"__type__": "date"}'}}
+    found = read_message(dumps([[], {"events": [event], "sealed_at": when}, {}]).encode()).arguments
+    assert found["sealed_at"] == when.isoformat()
+    assert json.loads(found["events"]) == [
+        {
+            "at": when.isoformat(),
+            "id": uuid.hex,
+            "cost": "1.5",
+            "nested": {"at": when.isoformat(), "text": '{"__type__": "date"}'},
+        }
+    ]
+    for raw in (b"\x28\xb5\x2f\xfd\x00", b"plain"):
+        assert read_message(dumps([[], {"events": raw}, {}]).encode()).arguments == {"events": raw}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"7",
+        b"{}",
+        b"[]",
+        b"[[]]",
+        b"[[1], {}, {}]",
+        b"[[], [], {}]",
+        b"[[], null, {}]",
+        b'[[], {"events": null}, {}]',
+        b'[[], {"events": 7}, {}]',
+        b'[[], {"events": {"__type__": "base64", "__value__": "!"}}, {}]',
+        b'[[], {"events": [], "events": []}, {}]',
+        b'[[], {"events": [}, {}]',
+        b'[[], {}, {"events": []}]',
+        b'[[], {"a": ' + b"[" * 900 + b"]" * 900 + b"}, {}]",
+        b"\x93\x90",
+        b"\x93\x90\xdf\xff\xff\xff\xff",
+        b"\x93\x90\x80\x80\x00",
+        b"\x93" + b"\x91" * 100_000,
+        b"\x93\x90\x81\xa6events\xc1\x80",
+        zlib.compress(b"[[], {}, {}]")[:-4],
+        b"x\x9c" + b"\0" * 50,
+        b"\x28\xb5\x2f\xfd" + b"\0" * 50,
+    ],
+)
+def test_what_is_no_call_is_named_without_its_content(body: bytes) -> None:
+    """A fact in words of ours; the libraries' own repeat the input."""
+    with pytest.raises(MessageError) as caught:
+        read_message(body)
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("squeeze", [zlib.compress, bz2.compress, lzma.compress, zstandard.compress])
+def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, squeeze: Callable[[bytes], bytes]) -> None:
+    """The bound holds before the work."""
+    monkeypatch.setattr(message, "MAX_MESSAGE_BYTES", 100_000)
+    with pytest.raises(MessageError, match="over the limit"):
+        read_message(squeeze(b"[" + b" " * 100_000 + b"]"))
+
+
+@pytest.mark.parametrize("piece", [b"[", b"[]", b"[],", b'"', b'{"a":', b'"events":[', b"\\", b'"\\'])
+def test_reading_takes_time_in_proportion(piece: bytes) -> None:
+    """No body makes a worker read it again and again."""
+    body = b'[[], {"events": [' + piece * (2_000_000 // len(piece))
+    begun = time.thread_time()
+    with pytest.raises(MessageError):
+        read_message(body)
+    assert time.thread_time() - begun < 5
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda end: json.dumps(CALL).encode()[:-20] + end))
+def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+    """Nothing else comes out."""
+    with suppress(MessageError):
+        read_message(body)

@@ -1,0 +1,177 @@
+"""Messages as Celery sees them: a call of one of our tasks, whatever they say."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from celery.worker import strategy
+from celery.worker.request import Request
+from hypothesis import given
+from hypothesis import strategies as st
+from kombu.message import Message
+
+from alertworker.app import celery
+from alertworker.events.batch import QUEUE, TASK
+from alertworker.publisher.topology import DEAD_QUEUE
+from alertworker.worker.from_rabbitmq import _decode_properties
+from alertworker.worker.from_redis import Message as RedisMessage
+from alertworker.worker.from_redis import envelope_of
+from alertworker.worker.opaque import PARK, TASKS, OpaqueMessage
+from alertworker.worker.queues import DELIVERIES, PERIODIC
+
+HEADERS = {
+    "task": TASK,
+    "id": "its-id",
+    "eta": "2999-01-01",
+    "expires": "2001-01-01",
+    "timelimit": [1, 1],
+    "group": "g",
+}
+
+
+def sealed(queue: str, headers: dict[Any, Any] | None = None, body: bytes = b"body", **delivery: Any) -> OpaqueMessage:
+    """Seal a message."""
+    message = OpaqueMessage.__new__(OpaqueMessage)
+    message.seal(queue, body, channel=None, tag="tag", delivery=delivery, headers=headers or {})
+    return message
+
+
+def test_nothing_that_a_message_says_reaches_celery() -> None:
+    """No due time, expiry, limit or group, and an id of ours: a revoked or running one could be the same."""
+    message = sealed(QUEUE, HEADERS | {"argsrepr": "secret", "shadow": "secret"}, redelivered=True)
+    assert cast("Any", message).headers.keys() == {"task", "id", "lang", "ignore_result", "argsrepr", "kwargsrepr"}
+    assert message.headers["id"] != "its-id"
+    [call] = message.payload["kwargs"].values()
+    assert (call.queue, call.body, call.task, call.message_id, call.redelivered) == (
+        QUEUE,
+        b"body",
+        TASK,
+        "its-id",
+        True,
+    )
+    assert "secret" not in repr(message.payload) + repr(message.headers)
+
+
+@pytest.mark.parametrize("queue", TASKS)
+@pytest.mark.parametrize(
+    "headers", [{}, {"task": None}, {"task": ["x"]}, {"task": {"a": 1}}, {"task": "celery.map"}, HEADERS]
+)
+def test_every_message_is_a_task_of_its_queue_or_is_parked(queue: str, headers: dict[Any, Any]) -> None:
+    """Celery knows each of these tasks, so that it never meets an unknown one."""
+    name = sealed(queue, headers).headers["task"]
+    assert name in {*TASKS[queue], PARK}
+    assert name in celery.tasks
+    assert (name == PARK) == (queue in (DELIVERIES, PERIODIC))
+
+
+def test_only_a_sweep_or_a_delivery_expires() -> None:
+    """A batch is never worth nothing."""
+    ends = datetime.now(UTC) + timedelta(seconds=5)
+    headers = {"task": "alertworker.sweep", "expires": ends.isoformat()}
+    assert sealed(PERIODIC, headers).headers["expires"] == ends.isoformat()
+    for wrong in (7, "no time", ["x"], "0001-01-01T00:00:00+14:00"):
+        assert cast("Any", sealed(PERIODIC, headers | {"expires": wrong})).headers["expires"] is None
+    assert "expires" not in sealed(QUEUE, headers).headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "redelivered", "parks"),
+    [
+        ({}, False, True),
+        ({"x-first-death-reason": "expired"}, False, False),
+        ({"x-first-death-reason": "expired"}, True, True),
+    ],
+)
+def test_what_rabbitmq_gave_up_is_parked_but_for_an_expired_batch(
+    headers: dict[str, str], redelivered: bool, parks: bool
+) -> None:
+    """An expired one was never tried. One that comes again from there may be what ends workers."""
+    assert bool(_of(sealed(DEAD_QUEUE, headers, redelivered=redelivered)).given_up) == parks
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", [], {}, ["x"], {"a": [1]}, 7, 7.5, True, "\0", "\ud800", "x" * 9_999, b"x"]
+)
+def test_headers_of_any_type_become_text(value: Any) -> None:
+    """What goes to another process, and into the database, is text that both take."""
+    call = _of(sealed(QUEUE, {"task": value, "id": value, "redelivered": value}))
+    assert call == pickle.loads(pickle.dumps(call))
+    for text in (call.task, call.message_id, call.letter_id, call.key):
+        assert text is None or len(text.encode()) <= 256
+
+
+def _of(message: OpaqueMessage) -> Any:
+    return message.payload["kwargs"]["message"]
+
+
+ITEMS = st.binary(max_size=60) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+).flatmap(
+    lambda value: st.sampled_from(["body", "headers", "properties", "none"]).map(
+        lambda name: json.dumps({"body": "W10=", "headers": {}, "properties": {}} | {name: value}).encode()
+    )
+)
+
+
+@given(ITEMS, st.sampled_from(sorted(TASKS)))
+def test_any_item_on_a_list_becomes_a_message(item: bytes, queue: str) -> None:
+    """One that kombu notes, gives back to the same queue, and acknowledges."""
+    found = envelope_of(item, queue)
+    message = RedisMessage(found)
+    assert message.delivery_info["exchange"] == message.delivery_info["routing_key"] == queue
+    assert not message.errors
+    assert isinstance(_of(message).body, bytes)
+    again = envelope_of(json.dumps(found).encode(), queue)
+    assert (again["body"], again["properties"]["delivery_tag"]) == (found["body"], found["properties"]["delivery_tag"])
+
+
+def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
+    """Its dead letter holds the item as it was on the list."""
+    for item in (b"", b"\xff", b"[1]", b'{"body": "!", "properties": {"body_encoding": "base64"}}', b"[" * 3_000_000):
+        assert _of(RedisMessage(envelope_of(item, QUEUE))).body == item
+    wrapped = base64.b64encode(b"body").decode()
+    lines = json.dumps(
+        {"body": f"{wrapped[:4]}\n{wrapped[4:]}", "headers": None, "properties": {"body_encoding": "base64"}}
+    )
+    assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
+
+
+def test_a_message_of_a_queue_that_is_not_ours_stays_kombus() -> None:
+    """A deployment may have queues and tasks of its own."""
+    properties = {"delivery_tag": "t", "delivery_info": {"exchange": "x", "routing_key": "theirs"}, "body_encoding": ""}
+    payload = {
+        "body": "[[], {}, {}]",
+        "headers": {"task": "theirs"},
+        "properties": properties,
+        "content-type": "application/json",
+    }
+
+    class Channel:
+        def decode_body(self, body: str, _encoding: str) -> str:
+            return body
+
+    message = RedisMessage(payload | {"content-encoding": "utf-8"}, channel=Channel())
+    assert isinstance(message, Message)
+    assert message.payload == [[], {}, {}]
+
+
+def test_celery_makes_a_request_of_a_sealed_message() -> None:
+    """In the form that its strategy takes from a message with headers and arguments of its own."""
+    message = sealed(QUEUE, HEADERS)
+    body, headers, decoded, utc = cast("Any", strategy).hybrid_to_proto2(message, message.payload)
+    request: Any = Request(message, app=celery, body=body, headers=headers, decoded=decoded, utc=utc)
+    assert (request.name, request.eta, request.expires, request.time_limits[0]) == (TASK, None, None, None)
+    assert request.kwargs == message.payload["kwargs"]
+
+
+@pytest.mark.parametrize("buffer", [b"", b"\x80", b"\x80\x00\x02\xff\xfe", b"\xff\xff" + b"\xff" * 20])
+def test_properties_that_cannot_be_read_are_none(buffer: bytes) -> None:
+    """The message is taken without them."""
+    assert _decode_properties(buffer, 0) == ({}, len(buffer))
