@@ -13,6 +13,7 @@ from alertworker.events.batch import TASK
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, park, receive
 from alertworker.store import AdminStore, LetterFilter, SqlStore
 from tests.integration.line import NOW, Recorder, answered, batch
+from tests.integration.pages import Browser, context
 
 ODD = ["a\0b", "\ud800", "x" * 5_000, "\x1b[31m", "", "\u202e", 7, 7.5, True, None, 10**300]
 
@@ -88,6 +89,31 @@ def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
     line = Recorder()
     assert pipeline.replay(row.id, desk, line, now=NOW)
     assert (line.messages, desk.dead_letters()) == ([("a", b"[")], [])
+
+
+def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
+    """By kind, with its content as text, and with the buttons to replay and to discard it."""
+    bodies = [
+        b"",
+        b"\0\xff<b>",
+        b"[" * 900,
+        b"[" * 150 + b"]" * 150,
+        b'"\\ud800"',
+        b"[NaN, 1e999]",
+        b"9" * 5_000,
+        b"\x93",
+    ]
+    for body in bodies:
+        receive(message_of(body), runtime, now=NOW)
+    browser = Browser(context(store, Recorder()))
+    browser.log_in()
+    links = browser.get("/deadletters?kind=message").links("/deadletters/")
+    assert len(links) == len(bodies)
+    for link in links:
+        page = browser.get(link)
+        assert page.status == 200
+    assert "1 of 1 discarded" in browser.send(page, "/deadletters", do="discard").text
+    assert len(desk.dead_letters()) == len(bodies) - 1
 
 
 def test_a_letter_that_is_too_large_says_so(
