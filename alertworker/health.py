@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
+from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
@@ -87,6 +88,7 @@ class Doctor:
             lanes = self.store.lane_states(now=now)
             dropped = self._dropped()
             zone, change = self.desk.ledger_zone()
+            silences = self.desk.silences(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
@@ -98,6 +100,7 @@ class Doctor:
             _letters(readings),
         ]
         found.append(_ledger(settings, zone, change, now=now))
+        found += _silences(silences)
         known = {config.name for config in settings.channels}
         looked_at = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
         found += [finding for _, finding in looked_at.values()]
@@ -175,6 +178,16 @@ def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, 
     if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
         return Check("ledger", State.NOTE, str(change))
     return Check("ledger", State.OK, f"days are cut in {settings.time_zone}")
+
+
+def _silences(silences: Iterable[Silence]) -> list[Check]:
+    """Name those that an earlier version stored and this one cannot apply."""
+    remedy = "end it and add it anew"
+    return [
+        Check(f"silence {one.id}", State.NOTE, f"is not applied: {one.problem}; {remedy}")
+        for one in silences
+        if one.problem is not None
+    ]
 
 
 def _lanes(

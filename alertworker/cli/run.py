@@ -95,8 +95,6 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     click.echo("Or, with nothing installed there, to have LiteLLM's own alerts told by us:")
     click.echo(f"  export SLACK_WEBHOOK_URL={_relay(settings, environ)}")
     click.echo('  general_settings: {alerting: ["slack"]}')
-    for warning in settings.warnings:
-        click.echo(f"Warning: {warning}", err=True)
 
 
 def _relay(settings: Settings, environ: dict[str, str]) -> str:

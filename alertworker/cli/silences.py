@@ -10,7 +10,8 @@ import click
 from alertworker.cli.output import AS_JSON, show_rows
 from alertworker.cli.params import Duration, Moment
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.matchers import all_pass, parse
+from alertworker.routing.impossible import doubts
+from alertworker.routing.matchers import Matcher, MatcherError, parse_list
 from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
 
@@ -36,7 +37,7 @@ def add(
     reason: str,
     by: str,
 ) -> None:
-    """Silence alerts that pass all MATCHERS, such as team="search" or alert_type=~"llm_.*".
+    """Silence alerts that pass all MATCHERS, such as team="search" or '{team="search",alert_type=~"llm_.*"}'.
 
     A condition that still holds when the silence ends is told then.
     """
@@ -46,9 +47,11 @@ def add(
     now = datetime.now(UTC)
     starts_at = start or now
     ends_at = end or starts_at + duration
-    silence = Silence(str(new_id()), tuple(parse(text) for text in matchers), starts_at, ends_at, by, reason)
+    silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(f"the silence would end at {ends_at.isoformat()}, before it begins; give a later end")
+    for doubt in doubts(silence.matchers):
+        click.echo(f"Warning: {doubt}", err=True)
     build_admin_store().add_silence(silence, now=now)
     click.echo(f"{silence.id} until {spell_moment(ends_at)}")
 
@@ -69,8 +72,8 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
             "from": silence.starts_at,
             "until": silence.ends_at,
             "by": silence.author,
-            "matches": sum(all_pass(silence.matchers, own) for own in labels),
-            "what": f"{' '.join(map(str, silence.matchers))} · {silence.reason}",
+            "matches": sum(map(silence.matches, labels)),
+            "what": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}",
         }
         for silence in desk.silences(now=None if ended else now)
     ]
@@ -86,3 +89,20 @@ def expire(silence_id: str) -> None:
     if not build_admin_store().expire_silence(silence_id, now=datetime.now(UTC)):
         raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` names them")
     click.echo("ended")
+
+
+def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
+    """Read matchers; one argument may hold several.
+
+    Raises:
+        MatcherError: naming the argument.
+    """
+    found: list[Matcher] = []
+    for place, text in enumerate(arguments, start=1):
+        try:
+            found += parse_list(text)
+        except MatcherError as error:
+            raise MatcherError(f"argument {place}: {error}") from None
+    if not found:
+        raise MatcherError("name at least one matcher: a silence without any would mute everything")
+    return tuple(found)

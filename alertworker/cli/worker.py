@@ -27,9 +27,14 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from celery.exceptions import SecurityWarning
 
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
+    from alertworker.settings import load_settings
     from alertworker.worker.celery_config import broker_url
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
+
+    # A deployment has workers of this role, and `alertworker run` one of it.
+    for warning in load_settings().warnings if role != "deliver" else ():
+        click.echo(f"Warning: {warning}", err=True)
 
     events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
     deliveries = [DELIVERIES, PERIODIC]

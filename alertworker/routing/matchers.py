@@ -8,14 +8,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from alertworker.errors import AlertWorkerError
+from alertworker.routing.expressions import ExpressionError, check, has_lone_surrogate, matches
 
-_FORM: Final = re.compile(r'\s*([A-Za-z_][A-Za-z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s"{},]+))\s*')
+_QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
+#: A value without quotes; Alertmanager unescapes it all the same. A quote of another kind at its start is a mistake.
+_BARE: Final = r"""((?!['`])(?:[^\s"{},\\]|\\["\\]|\\(?!["\\]))+)"""
+_FORM: Final = re.compile(rf"(?:({_NAME})|{_QUOTED})\s*(=~|!~|!=|=)\s*(?:{_QUOTED}|{_BARE})", re.DOTALL)
+#: Commas separate matchers, also after the last one; so do line breaks, for what people type on pages.
+_SEPARATOR: Final = re.compile(r"\s*,\s*|[^\S\n]*\n\s*|\s*\Z")
+#: OpenMetrics' escapes; any other backslash is itself, which is what regular expressions need.
+_ESCAPE: Final = re.compile(r'\\([\\"n])')
 #: Labels that hold several values, with commas between them; one that passes is enough.
 _MULTIPLE: Final = frozenset({"tag"})
+#: How much of a matcher an error repeats, in characters.
+_SHOWN: Final = 200
+_EXAMPLES: Final = 'team="search", team!="x" or team=~"a|b"'
 
 
 class MatcherError(AlertWorkerError):
-    """A matcher cannot be read; says which and how one looks."""
+    """A matcher cannot be read; the error names it and shows the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +43,91 @@ class Matcher:
         own = labels.get(self.label, "")
         values = own.split(",") if self.label in _MULTIPLE else [own]
         negative = self.operator.startswith("!")
-        if self.operator in ("=", "!="):
-            found = self.value in values
-        else:
-            found = any(re.fullmatch(self.value, value) for value in values)
+        found = any(matches(self.value, value) for value in values) if self.is_expression else self.value in values
         return found is not negative
 
+    @property
+    def is_expression(self) -> bool:
+        """Whether the value is a regular expression."""
+        return self.operator.endswith("~")
+
     def __str__(self) -> str:
-        """Give the form it is written in."""
-        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'{self.label}{self.operator}"{escaped}"'
+        """Return the written form, which `parse` reads back."""
+        label = self.label if re.fullmatch(_NAME, self.label) else _quote(self.label)
+        return f"{label}{self.operator}{_quote(self.value)}"
 
 
 def parse(text: str) -> Matcher:
-    """Read one matcher.
+    r"""Read one matcher.
 
     Raises:
-        MatcherError: when it is none, or its regular expression is none.
+        MatcherError: the text is not one matcher, or RE2 refuses its regular expression.
 
-    >>> str(parse('team =~ "search|billing"'))
-    'team=~"search|billing"'
+    >>> parse(r'team =~ "acme\.search|acme\\.billing"').value
+    'acme\\.search|acme\\.billing'
     """
-    found = _FORM.fullmatch(text)
-    if found is None:
-        raise MatcherError(f'{text!r} is no matcher; write one like team="search", team!="x", team=~"a|b"')
-    label, operator, quoted, bare = found.groups()
-    value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None and operator in ("=", "!=") else quoted or bare or ""
-    if operator in ("=~", "!~"):
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise MatcherError(f"{text!r} holds no regular expression: {error}") from None
-    return Matcher(label, operator, value)
+    found = parse_list(text)
+    if len(found) != 1:
+        raise MatcherError(f"expected one matcher, found {len(found)} in {_shown(text)}")
+    return found[0]
+
+
+def parse_list(text: str) -> tuple[Matcher, ...]:
+    """Read matchers with commas or line breaks between them; braces around them are optional.
+
+    Raises:
+        MatcherError: naming the part that is not a matcher, or whose regular expression RE2 refuses.
+
+    >>> [str(matcher) for matcher in parse_list('{team="a,b", model=~gpt.*,}')]
+    ['team="a,b"', 'model=~"gpt.*"']
+    """
+    body = text.strip()
+    if body.startswith("{") is not body.endswith("}"):
+        raise MatcherError(f"unbalanced braces in {_shown(text)}: put the value into double quotes")
+    if body.startswith("{"):
+        body = body[1:-1].strip()
+    found, place = [], 0
+    while place < len(body):
+        form = _FORM.match(body, place)
+        separator = _SEPARATOR.match(body, form.end()) if form is not None else None
+        if form is None or separator is None:
+            raise MatcherError(f"invalid matcher {_shown(body[place:])}: expected, for example, {_EXAMPLES}")
+        found.append(_read(form))
+        place = separator.end()
+    return tuple(found)
 
 
 def all_pass(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
     """Tell whether every one of them passes; none at all pass everything."""
     return all(matcher.passes(labels) for matcher in matchers)
+
+
+def _read(form: re.Match[str]) -> Matcher:
+    name, quoted_name, operator, quoted, bare = form.groups()
+    label = name if name is not None else _unescape(quoted_name)
+    matcher = Matcher(label, operator, _unescape(quoted if quoted is not None else bare))
+    if not label:
+        raise MatcherError(f"the label's name is missing in {_shown(form[0])}")
+    if has_lone_surrogate(form[0]):
+        raise MatcherError(f"invalid Unicode in matcher {_shown(form[0])}: write it in UTF-8")
+    if matcher.is_expression:
+        try:
+            check(matcher.value)
+        except ExpressionError as error:
+            raise MatcherError(f"invalid regular expression in matcher {_shown(form[0])}: {error}") from None
+    return matcher
+
+
+def _unescape(text: str) -> str:
+    return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
+
+
+def _quote(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
+
+
+def _shown(text: str) -> str:
+    """Return a text as errors repeat it: on one line, in quotes, and cut."""
+    cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return f"'{cut}'" if cut.isprintable() else repr(cut)

@@ -11,7 +11,11 @@ from alertworker.routing.matchers import Matcher, all_pass
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Who muted what, why, and when it begins and ends; a maintenance window is one that begins later."""
+    """Who muted what, why, and when it begins and ends; a maintenance window is one that begins later.
+
+    ``problem`` says why a silence that an earlier version stored cannot be applied: it has no matchers and matches
+    nothing.
+    """
 
     id: str
     matchers: tuple[Matcher, ...]
@@ -19,6 +23,7 @@ class Silence:
     ends_at: datetime
     author: str
     reason: str
+    problem: str | None = None
 
     def state(self, *, now: datetime) -> str:
         """Say whether it is "pending", "active" or "ended"."""
@@ -26,9 +31,13 @@ class Silence:
             return "ended"
         return "active" if self.starts_at <= now else "pending"
 
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert with these labels is meant."""
+        return self.problem is None and all_pass(self.matchers, labels)
+
     def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
         """Tell whether it mutes an alert now."""
-        return self.state(now=now) == "active" and all_pass(self.matchers, labels)
+        return self.state(now=now) == "active" and self.matches(labels)
 
 
 def find_silence(labels: Mapping[str, str], silences: Iterable[Silence], *, now: datetime) -> Silence | None:

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alertworker.channels import KINDS, recognize
 from alertworker.errors import AlertWorkerError
+from alertworker.routing.impossible import doubt_label, doubts
 from alertworker.routing.inhibitions import Inhibition
-from alertworker.routing.matchers import Matcher, parse
+from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.router import Route
 from alertworker.routing.time_intervals import (
     TimeInterval,
@@ -173,12 +174,19 @@ def _route(value: Any, where: str, reader: _Reader) -> Route:
 
 
 def _matchers(value: Any, where: str, reader: _Reader) -> tuple[Matcher, ...]:
-    found = []
+    """Read matchers; as in Alertmanager an item of the list may hold several, with commas between them."""
+    found: list[Matcher] = []
     for item, place in reader.items(value, where):
+        if not isinstance(item, str):
+            reader.problem(place, "must be a string; put the matcher into single quotes, such as 'team=\"search\"'")
+            continue
         try:
-            found.append(parse(str(item)))
+            own = parse_list(item)
         except AlertWorkerError as error:
             reader.problem(place, str(error))
+            continue
+        reader.found.warnings += [f"{place}: {doubt}" for doubt in doubts(own)]
+        found += own
     return tuple(found)
 
 
@@ -232,8 +240,10 @@ def _inhibition(value: Any, where: str, reader: _Reader) -> Inhibition:
     fields = reader.mapping(value, where, _INHIBITION)
     source = _matchers(fields.get("source"), f"{where}.source", reader)
     target = _matchers(fields.get("target"), f"{where}.target", reader)
-    if not source or not target:
+    if not fields.get("source") or not fields.get("target"):
         reader.problem(where, "needs matchers for both source and target")
-    return Inhibition(
-        source, target, tuple(str(item) for item, _ in reader.items(fields.get("equal"), f"{where}.equal"))
-    )
+    equal = [(str(item), place) for item, place in reader.items(fields.get("equal"), f"{where}.equal")]
+    for label, place in equal:
+        if (doubt := doubt_label(label)) is not None:
+            reader.found.warnings.append(f"{place}: {doubt}")
+    return Inhibition(source, target, tuple(label for label, _ in equal))

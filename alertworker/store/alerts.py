@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from sqlalchemy import case, func, select, update
 
@@ -15,11 +17,13 @@ from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table
 from alertworker.events.base import new_id
 from alertworker.routing.inhibitions import OpenCondition
-from alertworker.routing.matchers import parse
+from alertworker.routing.matchers import Matcher, MatcherError, parse
 from alertworker.routing.silences import Silence
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.upsert import Statements, insert_or
+
+_log: Final = logging.getLogger("alertworker.alerts")
 
 
 class AlertStatements(Statements):
@@ -216,9 +220,21 @@ class AlertStatements(Statements):
 
 
 def read_silence(row: Any) -> Silence:
-    """Read a silence from its row."""
-    matchers = tuple(parse(text) for text in row.matchers)
-    return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason)
+    """Read a silence from its row; one whose matchers this version refuses matches nothing and says so."""
+    matchers: tuple[Matcher, ...] = ()
+    problem = None
+    try:
+        matchers = tuple(parse(text) for text in row.matchers)
+    except MatcherError as error:
+        problem = str(error)
+        _warn_of_silence(row.id, problem)
+    return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason, problem)
+
+
+@lru_cache(maxsize=1_000)
+def _warn_of_silence(silence_id: str, problem: str) -> None:
+    """Log once in each process; every transaction reads the silences again."""
+    _log.warning("silence %s is not applied: %s", silence_id, problem)
 
 
 def _open_alert(row: Any, *, opened_as: str | None = None) -> OpenAlert:

@@ -121,6 +121,20 @@ def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
     assert "ended" in alertworker(tmp_path, "silences", "list", "--all").stdout
 
 
+def test_a_silence_takes_a_list_and_warns_of_what_no_alert_has(tmp_path: Path) -> None:
+    """An expression that RE2 does not run, and one without matchers, are refused and name their argument."""
+    assert alertworker(tmp_path, "db", "upgrade").returncode == 0
+    why = ("--reason", "move", "--by", "ops")
+
+    added = alertworker(tmp_path, "silences", "add", '{team=~"a|b",sevrity=High,}', *why)
+    assert added.returncode == 0
+    assert "did you mean severity?" in added.stderr
+    assert 'team=~"a|b" sevrity="High" · move' in alertworker(tmp_path, "silences", "list").stdout
+    refused = alertworker(tmp_path, "silences", "add", "team=a", 'user=~"(?!x).*"', *why)
+    assert (refused.returncode, "argument 2" in refused.stderr, "look-ahead" in refused.stderr) == (1, True, True)
+    assert "would mute everything" in alertworker(tmp_path, "silences", "add", "{}", *why).stderr
+
+
 def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict[str, str]]]:
     """Ask the doctor; gives the exit code, and the findings by what they are about."""
     done = alertworker(folder, "doctor", "--json", environ=environ)

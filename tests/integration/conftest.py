@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.labels import LABELS
 from alertworker.pipeline import Runtime
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
+from alertworker.store.schema.alerts import ALERTS
 from tests.integration.broker import Broker
 from tests.integration.line import Outbox, Recorder
 
@@ -27,7 +30,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     store = SqlStore(make_engine(url))
     upgrade(store.engine)
     yield store
+    with store.engine.connect() as connection:
+        raised = {name for labels in connection.execute(select(ALERTS.c.labels)).scalars() for name in labels}
     store.engine.dispose()
+    assert raised <= LABELS, "alertworker/alerts/labels.py lacks labels that alerts have"
 
 
 @pytest.fixture

@@ -68,12 +68,23 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert "had ended already" in browser.send(made, path).text
 
 
+def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
+    """And in the list, for whoever did not look first."""
+    form = browser.get("/silences/new")
+    fields = {"matchers": '{sevrity="High", team="a"}', "reason": "load", "by": "Ada"}
+
+    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="look").text
+    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="add").text
+
+
 @pytest.mark.parametrize(
     ("fields", "wrong"),
     [
         ({}, "would mute everything"),
-        ({"matchers": "team"}, "is no matcher"),
-        ({"matchers": 'team=~"("'}, "no regular expression"),
+        ({"matchers": "team"}, "invalid matcher"),
+        ({"matchers": 'team=~"("'}, "invalid regular expression"),
+        ({"matchers": 'team=~"(?!a).*"'}, "look-ahead"),
+        ({"matchers": "{}"}, "would mute everything"),
         ({"matchers": "team=x", "reason": " "}, "Say why"),
         ({"matchers": "team=x", "starts": "soon"}, "is no moment"),
         ({"matchers": "team=x", "ends": "2020-01-01T00:00"}, "before it begins"),

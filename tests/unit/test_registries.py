@@ -9,11 +9,13 @@ from typing import get_args
 import click
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
+from alertworker.alerts.labels import CLOSED, LABELS
 from alertworker.app import celery
 from alertworker.channels import CHANNELS
 from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent, Event
+from alertworker.reports import ReportKind
 from alertworker.settings.sources import OWN, VARIABLES
 from alertworker.worker import celery_config, tasks
 
@@ -38,6 +40,12 @@ def test_every_alert_type_is_in_the_catalogue() -> None:
     """And every detector's type is one."""
     assert set(CATALOGUE) == set(AlertType)
     assert set(DETECTORS) <= set(AlertType)
+
+
+def test_every_label_of_few_values_is_known_with_all_of_them() -> None:
+    """A warning about a value that exists would be wrong."""
+    assert set(CLOSED) <= LABELS
+    assert set(CLOSED["report"]) == {kind.value for kind in ReportKind}
 
 
 def test_every_event_has_a_type_of_its_own() -> None:
@@ -65,6 +73,7 @@ def test_every_name_that_people_use_is_documented() -> None:
     channels = (docs / "channels.md").read_text()
 
     assert [word for word in OWN if f"`{word}`" not in settings] == []
+    assert [name for name in sorted(LABELS) if f"`{name}`" not in settings] == []
     assert [name for name in VARIABLES if f"ALERTWORKER_{name.upper()}" not in settings] == []
     types = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]
     assert [name for name in types if not name.startswith("system.") and f"`{name}`" not in events] == []

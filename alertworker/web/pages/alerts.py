@@ -10,10 +10,9 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.routing.matchers import Matcher, MatcherError
+from alertworker.routing.matchers import Matcher, MatcherError, parse_list
 from alertworker.store import AlertFilter
 from alertworker.store.alert_search import STATES
-from alertworker.web.pages.parsing import read_matchers
 from alertworker.web.pages.views import Visit, page
 
 #: How many alerts one page shows.
@@ -34,7 +33,7 @@ def alerts(visit: Visit) -> Response:
     wrong = None
     matchers: tuple[Matcher, ...] = ()
     try:
-        matchers = read_matchers(asked["labels"])
+        matchers = parse_list(asked["labels"])
     except MatcherError as error:
         wrong = str(error)
     wanted = AlertFilter(

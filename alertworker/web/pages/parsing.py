@@ -1,4 +1,4 @@
-"""What people type into forms and addresses: matchers, moments and days."""
+"""What people type into forms and addresses: moments and days."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.errors import AlertWorkerError
-from alertworker.routing.matchers import Matcher, parse
 
 #: Years in which days can be counted forwards and backwards.
 _YEARS: Final = (2000, 2999)
@@ -15,27 +14,6 @@ _YEARS: Final = (2000, 2999)
 
 class TypedError(AlertWorkerError):
     """What was typed cannot be read; says how it is written."""
-
-
-def read_matchers(text: str) -> tuple[Matcher, ...]:
-    """Read matchers: one a line, or with commas between them; commas in quotes are text.
-
-    Raises:
-        MatcherError: naming the one that is none.
-
-    >>> [str(matcher) for matcher in read_matchers('team="a,b", model=~"gpt.*"')]
-    ['team="a,b"', 'model=~"gpt.*"']
-    """
-    parts, start, quoted, escaped = [], 0, False, False
-    for place, letter in enumerate(text):
-        if letter == '"' and not escaped:
-            quoted = not quoted
-        if letter in ",\n" and not quoted:
-            parts.append(text[start:place])
-            start = place + 1
-        escaped = letter == "\\" and not escaped
-    parts.append(text[start:])
-    return tuple(parse(part.strip()) for part in parts if part.strip())
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
-from alertworker.routing.matchers import Matcher, all_pass
+from alertworker.routing.impossible import doubts
+from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import labels_of
 from alertworker.web.pages.form import Form
-from alertworker.web.pages.parsing import read_matchers, read_moment
+from alertworker.web.pages.parsing import read_moment
 from alertworker.web.pages.views import Visit, action, page
 
 #: How long a silence may be, as the form offers it.
@@ -40,11 +41,20 @@ class SilenceError(AlertWorkerError):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A silence with its state, and how many open alerts it matches."""
+    """A silence with its state, how many open alerts it matches, and what no alert can have of what it names."""
 
     silence: Silence
     state: str
     matches: int
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a silence would mute: open alerts, and what no alert can have of what it names."""
+
+    matching: list[Any]
+    doubts: tuple[str, ...]
 
 
 def silences(visit: Visit) -> Response:
@@ -52,7 +62,7 @@ def silences(visit: Visit) -> Response:
     desk, ended = visit.office.desk, bool(visit.asked("ended"))
     labels = [labels_of(row) for row in desk.open_alerts()]
     rows = [
-        Listed(one, one.state(now=visit.now), sum(all_pass(one.matchers, own) for own in labels))
+        Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
         for one in desk.silences(now=None if ended else visit.now)
     ]
     return visit.show("silences.html", rows=rows, ended=ended)
@@ -72,8 +82,8 @@ def add(visit: Visit) -> Response:
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "look":
-        matching = [row for row in desk.open_alerts() if all_pass(silence.matchers, labels_of(row))]
-        return _form(visit, form, alert_id=alert_id, matching=matching)
+        matching = [row for row in desk.open_alerts() if silence.matches(labels_of(row))]
+        return _form(visit, form, alert_id=alert_id, look=Look(matching, doubts(silence.matchers)))
     desk.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
 
@@ -91,7 +101,7 @@ def _read(visit: Visit, alert: Any) -> Silence:
         AlertWorkerError: with what is wrong.
     """
     form, zone = visit.form, visit.office.zone
-    matchers = (*_chosen(form, alert), *read_matchers(form.text("matchers")))
+    matchers = (*_chosen(form, alert), *parse_list(form.text("matchers")))
     if not matchers:
         raise SilenceError("Name at least one label: a silence without any would mute everything.")
     starts_at = read_moment(form.raw("starts"), zone) or visit.now
@@ -120,9 +130,7 @@ def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
         raise SilenceError(f"A silence may last {_LONGEST.days} days; give an earlier end.")
 
 
-def _form(
-    visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, matching: list[Any] | None = None
-) -> Response:
+def _form(visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, look: Look | None = None) -> Response:
     alert = visit.office.desk.alert(alert_id) if alert_id else None
     chosen = form.every("label") if form.fields else _CHOSEN
     return visit.show(
@@ -134,7 +142,7 @@ def _form(
         durations=list(DURATIONS),
         duration=form.raw("duration") or _DEFAULT,
         wrong=wrong,
-        matching=matching,
+        look=look,
         status=422 if wrong else 200,
     )
 

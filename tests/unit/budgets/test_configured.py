@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -130,3 +131,12 @@ def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -
     path.write_text("alertworker:\n  budgets:\n    - {dimension: tags, max: 12.5}\n")
     with pytest.raises(ConfigurationError, match=r"config\.yaml:\d.*budgets\.0\.dimension"):
         load_settings(environ={}, config=path)
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 120 + "*b", "*a?" * 80 + "b", "*?" * 120 + "b", "*" * 255 + "b"])
+def test_a_pattern_never_takes_long(pattern: str) -> None:
+    """Names come from callers: a pattern with many stars must not try every way to divide one among them."""
+    started = perf_counter()
+
+    assert not OwnBudget(dimension="tag", entity=pattern, max=1).fits("a" * 256)
+    assert perf_counter() - started < 2

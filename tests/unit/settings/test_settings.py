@@ -358,7 +358,7 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
         ("receivers: {a: b}", ["must be a list, not dict"]),
         ("route: {receiver: oncal}", ["route.receiver", "'oncal' is no receiver"]),
         ("route: {recever: default}", ["unknown word recever", "did you mean receiver"]),
-        ("route: {receiver: default, routes: [{matchers: ['team']}]}", ["routes[0].matchers[0]", "no matcher"]),
+        ("route: {receiver: default, routes: [{matchers: ['team']}]}", ["routes[0].matchers[0]", "invalid matcher"]),
         ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be seconds"]),
         ("route: {receiver: default, mute_time_intervals: [nights]}", ["'nights' is no time interval"]),
         ("time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9, end_time: x}]}]}]", ["no time of day"]),
@@ -390,6 +390,64 @@ def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, w
     reported = problems(tmp_path, f"alertworker:\n  {own}\n")
 
     assert all(word in reported for word in words), reported
+
+
+@pytest.mark.parametrize(
+    ("matcher", "words"),
+    [
+        ('team=~"(?!test).*"', ["look-ahead", "second matcher with !~"]),
+        ('team=~"(a)\\1"', ["back references", "write the alternatives out"]),
+        ('team=~"(a{1000}){1000}"', ["at most 1,000 times"]),
+    ],
+)
+def test_an_expression_that_re2_does_not_run_is_named_with_its_place(
+    tmp_path: Path, matcher: str, words: list[str]
+) -> None:
+    """File, line, the expression and what to write instead, in routes and in inhibitions."""
+    own = f"""
+alertworker:
+  route: {{receiver: default, routes: [{{matchers: ['{matcher}']}}]}}
+  inhibitions: [{{source: ['{matcher}'], target: ['severity="Low"']}}]
+"""
+    reported = problems(tmp_path, own).splitlines()
+
+    assert len(reported) == 2
+    for line, where in zip(reported, (":3 alertworker.route", ":4 alertworker.inhibitions"), strict=True):
+        assert all(word in line for word in [*words, matcher, where]), line
+
+
+def test_a_list_of_matchers_may_stand_in_one_string(tmp_path: Path) -> None:
+    """As in Alertmanager; and what is no string, since YAML took its braces, is an error with a remedy."""
+    both = "route: {receiver: default, routes: [{matchers: ['{team=\"a\", severity=High,}', 'region!=\"eu\"']}]}"
+    [route] = load(tmp_path, f"alertworker:\n  {both}\n").tree.routes
+    assert list(map(str, route.matchers)) == ['team="a"', 'severity="High"', 'region!="eu"']
+
+    braces = "route: {receiver: default, routes: [{matchers: [{team: a}]}]}"
+    assert "must be a string" in problems(tmp_path, f"alertworker:\n  {braces}\n")
+
+
+def test_labels_and_values_that_no_alert_has_are_warned_about(tmp_path: Path) -> None:
+    """With the place and the nearest name, and the worker starts all the same."""
+    text = """
+alertworker:
+  route:
+    receiver: default
+    routes:
+      - {matchers: ['sevrity="High"', 'alert_type="budget_alert"']}
+  inhibitions:
+    - {source: ['severity="high"'], target: ['severity="Low"'], equal: [deploymnt, region]}
+"""
+    warnings = load(tmp_path, text).warnings
+
+    assert len(warnings) == 4
+    expected = [
+        ("routes[0].matchers[0]", "did you mean severity?"),
+        ("routes[0].matchers[1]", "did you mean budget_alerts?"),
+        ("inhibitions[0].source[0]", "did you mean High?"),
+        ("inhibitions[0].equal[0]", "did you mean deployment?"),
+    ]
+    for warning, words in zip(warnings, expected, strict=True):
+        assert all(word in warning for word in words), warning
 
 
 def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:

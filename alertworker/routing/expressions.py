@@ -1,0 +1,82 @@
+"""Operators' regular expressions, run by RE2 as Alertmanager runs them: in time linear in the value, fully anchored."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+
+#: A longer expression, in characters, is refused before RE2 sees it.
+MAX_LENGTH: Final = 65_536
+#: How many compiled expressions a process keeps; each takes what it needs, and 8 MiB at most (RE2's ``max_mem``).
+_KEPT: Final = 512
+#: Half of a character outside the Basic Multilingual Plane, which UTF-8 cannot encode.
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+#: RE2's error, or the beginning of one, with what an operator can do about it.
+_REMEDIES: Final = {
+    "invalid perl operator: (?=": "RE2 has no look-ahead; add a second matcher for the other condition",
+    "invalid perl operator: (?!": "RE2 has no look-ahead; add a second matcher with !~ for what must not match",
+    "invalid perl operator: (?<=": "RE2 has no look-behind; add a second matcher for the other condition",
+    "invalid perl operator: (?<!": "RE2 has no look-behind; add a second matcher with !~ for what must not match",
+    "invalid perl operator: (?P": "RE2 has named groups but no references to them; write the alternatives out",
+    "invalid perl operator: (?>": "RE2 has no atomic groups and needs none; use (?:...)",
+    "invalid escape sequence: \\Z": "the expression matches the whole value; leave \\Z out",
+    "invalid repetition size": "repeat at most 1,000 times, nested repetitions multiplied",
+    "pattern too large": "use fewer or smaller repetitions",
+}
+_BACK_REFERENCE: Final = re.compile(r"invalid escape sequence: \\[1-9k]")
+
+
+class ExpressionError(ValueError):
+    """RE2 refuses an expression; the error says why and what to do."""
+
+
+def check(expression: str) -> None:
+    """Compile an expression.
+
+    Raises:
+        ExpressionError: RE2 does not accept the expression.
+    """
+    compiled = _compile(expression)
+    if isinstance(compiled, str):
+        raise ExpressionError(compiled)
+
+
+def matches(expression: str, value: str) -> bool:
+    """Return whether an expression that was checked matches the whole value."""
+    found: bool = _compile(expression).fullmatch(_LONE_SURROGATE.sub("\ufffd", value)) is not None
+    return found
+
+
+def has_lone_surrogate(text: str) -> bool:
+    """Return whether a string cannot be encoded as UTF-8."""
+    return _LONE_SURROGATE.search(text) is not None
+
+
+@lru_cache(maxsize=_KEPT)
+def _compile(expression: str) -> Any:
+    """Return the compiled expression, or a string that says why there is none; both are worth keeping."""
+    if len(expression) > MAX_LENGTH:
+        return f"it is longer than {MAX_LENGTH:,} characters; use several matchers or routes"
+    if has_lone_surrogate(expression):
+        return "it contains invalid Unicode (a lone surrogate); remove that character"
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(expression, options)
+    except re2.error as error:
+        return _explain(error.args[0].decode(errors="replace"))
+
+
+def _explain(problem: str) -> str:
+    """Add a remedy to RE2's own words.
+
+    >>> _explain("invalid perl operator: (?=")
+    'invalid perl operator: (?=; RE2 has no look-ahead; add a second matcher for the other condition'
+    """
+    if _BACK_REFERENCE.match(problem):
+        return f"{problem}; RE2 has no back references; write the alternatives out"
+    fitting = (remedy for begin, remedy in _REMEDIES.items() if problem.startswith(begin))
+    return f"{problem}; {next(fitting, 'use the syntax of RE2, as in Alertmanager')}"
