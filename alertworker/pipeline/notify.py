@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
-from alertworker.routing.inhibitions import OpenCondition, find_inhibitor
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 
@@ -154,14 +154,16 @@ def _muted_by(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Ru
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return f"silence {silence.id}"
-    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, lambda: _routed(tx, runtime, now=now))
+    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, now))
     if inhibitor is not None:
         return f"alert {inhibitor.id}"
     return "time" if decision.mute and not decision.channels else None
 
 
-def _routed(tx: Transaction, runtime: Runtime, *, now: datetime) -> list[OpenCondition]:
+def _routed(tx: Transaction, runtime: Runtime, now: datetime, wanted: SourceFilter) -> Iterator[OpenCondition]:
     """Give the open conditions that go to somebody, if not at this hour: one that nobody hears of explains nothing."""
-    decide = partial(runtime.router.decide, now=now)
-    ways = [(one, decide(AlertType(one.labels["alert_type"]), one.labels)) for one in tx.open_conditions()]
-    return [one for one, decision in ways if decision.channels or decision.mute]
+    on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
+    for one in tx.open_conditions(on) if on.types else ():
+        decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)
+        if decision.channels or decision.mute:
+            yield one

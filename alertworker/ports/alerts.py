@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.tables import Attachment
-from alertworker.routing.inhibitions import OpenCondition
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter
 from alertworker.routing.silences import Silence
 
 
@@ -63,8 +63,8 @@ class AlertPort(Protocol):
         """Give the silences that are in force."""
         ...
 
-    def open_conditions(self) -> list[OpenCondition]:
-        """Give the open conditions, which may mute others."""
+    def open_conditions(self, wanted: SourceFilter) -> Iterable[OpenCondition]:
+        """Yield the open conditions that may mute an alert, in pages: whoever has found one reads no further."""
         ...
 
     def was_raised(self, fingerprint: str) -> bool:

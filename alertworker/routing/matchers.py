@@ -51,6 +51,11 @@ class Matcher:
         """Whether the value is a regular expression."""
         return self.operator.endswith("~")
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether only labels with this very value pass, so that a store can look them up by it."""
+        return self.operator == "=" and self.value != "" and self.label not in _MULTIPLE
+
     def __str__(self) -> str:
         """Return the written form, which `parse` reads back."""
         label = self.label if re.fullmatch(_NAME, self.label) else _quote(self.label)

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.routing.matchers import Matcher, all_pass
+from alertworker.store.alerts import labels_of
 from alertworker.store.database import Database
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
@@ -103,11 +104,6 @@ class AlertSearch(Database):
             statement = statement.where(earlier)
         statement = statement.order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id.desc()).limit(_CHUNK)
         return self.run(lambda tx: tx.connection.execute(statement).all())
-
-
-def labels_of(row: Any) -> dict[str, str]:
-    """Give what routes and silences ask about, of an alert's row."""
-    return {**row.labels, "alert_type": row.type, "severity": row.severity}
 
 
 def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, select, update
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table
 from alertworker.events.base import new_id
-from alertworker.routing.inhibitions import OpenCondition
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter
 from alertworker.routing.matchers import Matcher, MatcherError, parse
 from alertworker.routing.silences import Silence
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.schema.label_value import LabelValue, is_indexable
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.upsert import Statements, insert_or
 
 _log: Final = logging.getLogger("alertworker.alerts")
+#: How many open conditions that may mute an alert are read at once.
+_PAGE: Final = 100
 
 
 class AlertStatements(Statements):
     """Claims, each one statement, and what they lead to."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._silences: dict[datetime, list[Silence]] = {}
+        #: What was read of the open conditions that mute others, until one opens, rises or closes.
+        self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement; gives the row as it then stands.
@@ -72,6 +81,8 @@ class AlertStatements(Statements):
             },
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
+        if raised.opened:
+            self._sources.clear()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
@@ -79,6 +90,7 @@ class AlertStatements(Statements):
 
         Who acknowledged it acknowledged something smaller.
         """
+        self._sources.clear()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
@@ -146,15 +158,35 @@ class AlertStatements(Statements):
         self.connection.execute(statement.values(repeat_at=moment))
 
     def silences(self, *, now: datetime) -> list[Silence]:
-        """Give the silences that are in force."""
-        statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
-        return [read_silence(row) for row in self.connection.execute(statement)]
+        """Give the silences that are in force; they are read once in a transaction."""
+        if now not in self._silences:
+            statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
+            self._silences[now] = [read_silence(row) for row in self.connection.execute(statement)]
+        return self._silences[now]
 
-    def open_conditions(self) -> list[OpenCondition]:
-        """Give the open conditions, which may mute others."""
-        statement = select(ALERTS).where(ALERTS.c.open_fingerprint.is_not(None), ALERTS.c.kind == Kind.CONDITION.value)
-        found = (_open_alert(row) for row in self.connection.execute(statement))
-        return [OpenCondition(alert.id, alert.routing_labels) for alert in found]
+    def open_conditions(self, wanted: SourceFilter) -> Iterator[OpenCondition]:
+        """Yield the open conditions that may mute an alert, in pages that are read once in a transaction."""
+        after = ""
+        while True:
+            if (wanted, after) not in self._sources:
+                self._sources[wanted, after] = self._page_of_sources(wanted, after)
+            page = self._sources[wanted, after]
+            yield from page
+            if len(page) < _PAGE:
+                return
+            after = page[-1].id
+
+    def _page_of_sources(self, wanted: SourceFilter, after: str) -> list[OpenCondition]:
+        columns = (ALERTS.c.id, ALERTS.c.type, ALERTS.c.severity, ALERTS.c.labels)
+        types = sorted(kind.value for kind in wanted.types)
+        statement = (
+            select(*columns)
+            .where(ALERTS.c.open_fingerprint.is_not(None), ALERTS.c.kind == Kind.CONDITION.value)
+            .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
+            .order_by(ALERTS.c.id)
+            .limit(_PAGE)
+        )
+        return [OpenCondition(row.id, labels_of(row)) for row in self.connection.execute(statement)]
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
         """Give the open generation of an alert, locked."""
@@ -173,6 +205,7 @@ class AlertStatements(Statements):
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
         """Close the alert, told up to this count; its fingerprint may open again."""
+        self._sources.clear()
         self._told(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
     def _told(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
@@ -217,6 +250,20 @@ class AlertStatements(Statements):
         """Tell whether an alert was ever raised, open or closed."""
         statement = select(ALERTS.c.id).where(ALERTS.c.fingerprint == fingerprint).limit(1)
         return self.connection.execute(statement).first() is not None
+
+
+def labels_of(row: Any) -> dict[str, str]:
+    """Give what routes, silences and inhibitions ask about, of an alert's row."""
+    return {**row.labels, "alert_type": row.type, "severity": row.severity}
+
+
+def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:
+    """Select alerts with these labels; what cannot be said in SQL is left to the rule that asks."""
+    for name, value in sorted(labels):
+        if name == "severity":
+            yield ALERTS.c.severity == value
+        elif is_indexable(name):
+            yield LabelValue(ALERTS.c.labels, name) == value
 
 
 def read_silence(row: Any) -> Silence:

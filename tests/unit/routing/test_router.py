@@ -267,6 +267,6 @@ def test_a_regions_outage_mutes_its_deployments_and_no_others() -> None:
     sources = [OpenCondition("r", region)]
     mine = {"alert_type": "outage_alerts", "provider": "azure", "region": "eu", "deployment": "d"}
 
-    assert find_inhibitor("o", mine, DEFAULTS, lambda: sources) == sources[0]
-    assert find_inhibitor("o", mine | {"region": "us"}, DEFAULTS, lambda: sources) is None
-    assert find_inhibitor("r", region, DEFAULTS, lambda: sources) is None
+    assert find_inhibitor("o", mine, DEFAULTS, lambda _: sources) == sources[0]
+    assert find_inhibitor("o", mine | {"region": "us"}, DEFAULTS, lambda _: sources) is None
+    assert find_inhibitor("r", region, DEFAULTS, lambda _: sources) is None
