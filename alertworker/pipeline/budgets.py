@@ -49,12 +49,16 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
         claim(tx, alert, runtime, now=now)
 
 
-def end_budgets(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
-    """Resolve what was told of budgets whose period has ended, also where no traffic follows."""
-    ended = tx.ended_budgets(now=now)
+def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Resolve what was told of budgets whose period has ended, also where no traffic follows, at most ``limit``.
+
+    True where these may not have been all.
+    """
+    ended = tx.ended_budgets(limit=limit, now=now)
     tx.keep_budgets({key: Standing(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()})
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
         _over(tx, fingerprint, runtime, now=now)
+    return len(ended) == limit
 
 
 def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:

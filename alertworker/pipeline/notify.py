@@ -68,15 +68,24 @@ def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now
     _record(tx, alert, decision, now=now)
 
 
-def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+def is_still_muted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a condition is muted by what muted it before, so that nothing changes but when to look again."""
+    if alert.muted_by is None:
+        return False
+    decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
+    return _muted_by(tx, alert, decision, runtime, now=now) == alert.muted_by
+
+
+def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
     """Tell those channels of a condition that were mute when it fired and speak now; others have heard of it.
 
-    One that the alert's route no longer leads to is owed nothing.
+    One that the alert's route no longer leads to is owed nothing. False where they speak, and something else mutes the
+    condition.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     late = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
     if late and _muted_by(tx, alert, decision, runtime, now=now) is not None:
-        return
+        return False
     if late:
         message = _compose(tx, replace(alert, told=0), Step.FIRING, {}, runtime, now=now)
         wanted = _takers(message, late, runtime)
@@ -85,6 +94,7 @@ def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: dateti
     owed = tuple(name for name in alert.owed if name in decision.mute)
     if owed != alert.owed:
         tx.owe(alert.id, owed)
+    return True
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

@@ -45,10 +45,12 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     if arrived is None or tx.backlogged():
         return
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
-    for target, standing in tx.open_outages().items():
-        limits = outages.limits_of(target, runtime.policy.outages)
-        start = max(standing.over_until, until - lookback(limits))
-        end = ended(tx.attempts(target, start=start), limits, until=until)
+    opened = tx.open_outages()
+    limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
+    starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
+    attempts = tx.attempts_of(starts)
+    for target, standing in opened.items():
+        end = ended(attempts[target], limits[target], until=until)
         if end is None:
             continue
         alert = tx.find_open(outages.fingerprint(target))

@@ -43,12 +43,19 @@ class AlertPort(Protocol):
         """Record what mutes a condition of which nobody was told; `told` ends it."""
         ...
 
+    def look_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
+        """Set when to look again at conditions that something still mutes."""
+        ...
+
     def owe(self, alert_id: str, channels: Sequence[str]) -> None:
         """Record which channels are still to be told of an open condition, since they are mute at this hour."""
         ...
 
-    def owing_alerts(self) -> list[OpenAlert]:
-        """Give the open conditions that some were told of, and channels that are owed are not; locked."""
+    def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
+        """Give open conditions that some were told of, and channels that are owed are not; locked.
+
+        They are in the order of their fingerprints, from the one after ``after`` on, at most ``limit``.
+        """
         ...
 
     def withhold(self, alert_id: str, reason: str) -> None:
@@ -67,8 +74,8 @@ class AlertPort(Protocol):
         """Yield the open conditions that may mute an alert, in pages: whoever has found one reads no further."""
         ...
 
-    def was_raised(self, fingerprint: str) -> bool:
-        """Tell whether an alert was ever raised, open or closed."""
+    def raised(self, fingerprints: Iterable[str]) -> set[str]:
+        """Give those of these that were ever raised, open or closed."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
@@ -87,8 +94,11 @@ class AlertPort(Protocol):
         """Close the alert, told up to this count."""
         ...
 
-    def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
-        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
+    def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
+        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked.
+
+        At most ``limit`` for each of these reasons, those that are due for longest first.
+        """
         ...
 
     def count_members(self, alert_id: str) -> int:

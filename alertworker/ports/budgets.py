@@ -25,8 +25,8 @@ class BudgetPort(Protocol):
         """Give how one budget stands."""
         ...
 
-    def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
-        """Give the budgets whose period has ended and is not closed, locked."""
+    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
+        """Give budgets whose period has ended and is not closed, locked, at most ``limit``."""
         ...
 
     def live_budgets(self) -> dict[BudgetKey, Standing]:

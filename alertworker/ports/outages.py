@@ -27,6 +27,10 @@ class OutagePort(Protocol):
         """Give a target's buckets from one epoch second until before another."""
         ...
 
+    def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
+        """Give each target's buckets from its own epoch second on, by as many statements for many as for one."""
+        ...
+
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:
         """Give how calls ended from an epoch second on that a target had failed."""
         ...

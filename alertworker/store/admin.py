@@ -13,13 +13,13 @@ from alertworker.budgets.state import Standing
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
-from alertworker.store.alerts import read_silence
 from alertworker.store.budgets import read_budget
 from alertworker.store.delivery.dead_letters import DeadLetters
 from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from alertworker.store.schema.publishers import PUBLISHERS
+from alertworker.store.silences import read_silence
 from alertworker.store.transaction import SqlTransaction
 
 

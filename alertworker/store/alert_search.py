@@ -13,8 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.routing.matchers import Matcher, all_pass
-from alertworker.store.alerts import labels_of
 from alertworker.store.database import Database
+from alertworker.store.inhibitions import labels_of
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 

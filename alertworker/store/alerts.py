@@ -1,42 +1,28 @@
-"""Alerts: generations, members, what mutes them, and up to where they were told."""
+"""Alerts: generations, members, and up to where they were told."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select, update
+from sqlalchemy import case, func, select, union_all, update
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table
 from alertworker.events.base import new_id
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter
-from alertworker.routing.matchers import Matcher, MatcherError, parse
-from alertworker.routing.silences import Silence
-from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
-from alertworker.store.schema.label_value import LabelValue, is_indexable
+from alertworker.store.inhibitions import InhibitionStatements
+from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, OPEN, PARTS
 from alertworker.store.schema.publishers import CALLS
-from alertworker.store.upsert import Statements, insert_or
-
-_log: Final = logging.getLogger("alertworker.alerts")
-#: How many open conditions that may mute an alert are read at once.
-_PAGE: Final = 100
+from alertworker.store.silences import SilenceStatements
+from alertworker.store.upsert import insert_or
 
 
-class AlertStatements(Statements):
+class AlertStatements(SilenceStatements, InhibitionStatements):
     """Claims, each one statement, and what they lead to."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
-        self._silences: dict[datetime, list[Silence]] = {}
-        #: What was read of the open conditions that mute others, until one opens, rises or closes.
-        self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement; gives the row as it then stands.
@@ -82,7 +68,7 @@ class AlertStatements(Statements):
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
         if raised.opened:
-            self._sources.clear()
+            self.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
@@ -90,7 +76,7 @@ class AlertStatements(Statements):
 
         Who acknowledged it acknowledged something smaller.
         """
-        self._sources.clear()
+        self.forget_sources()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
@@ -138,15 +124,22 @@ class AlertStatements(Statements):
         values = {"muted_by": muted_by, "next_summary_at": look_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
+    def look_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
+        """Set when to look again at conditions that something still mutes."""
+        if alert_ids:
+            statement = update(ALERTS).where(ALERTS.c.id.in_(alert_ids))
+            self.connection.execute(statement.values(next_summary_at=at))
+
     def owe(self, alert_id: str, channels: Sequence[str]) -> None:
         """Record which channels are still to be told of an open condition, since they are mute at this hour."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
 
-    def owing_alerts(self) -> list[OpenAlert]:
-        """Give the open conditions that some were told of, and channels that are owed are not; locked."""
-        owing = ALERTS.c.open_fingerprint.is_not(None) & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None)
-        statement = select(ALERTS).where(owing).order_by(ALERTS.c.fingerprint).with_for_update(skip_locked=True)
-        return [_open_alert(row) for row in self.connection.execute(statement).all()]
+    def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
+        """Give open conditions that some were told of, and channels that are owed are not; locked."""
+        owing = OPEN & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None) & (ALERTS.c.fingerprint > after)
+        statement = select(ALERTS).where(owing).order_by(ALERTS.c.fingerprint).limit(limit)
+        rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
+        return [_open_alert(row) for row in rows]
 
     def withhold(self, alert_id: str, reason: str) -> None:
         """Record why a message reached nobody."""
@@ -156,37 +149,6 @@ class AlertStatements(Statements):
         """Set when to remind of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
-
-    def silences(self, *, now: datetime) -> list[Silence]:
-        """Give the silences that are in force; they are read once in a transaction."""
-        if now not in self._silences:
-            statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
-            self._silences[now] = [read_silence(row) for row in self.connection.execute(statement)]
-        return self._silences[now]
-
-    def open_conditions(self, wanted: SourceFilter) -> Iterator[OpenCondition]:
-        """Yield the open conditions that may mute an alert, in pages that are read once in a transaction."""
-        after = ""
-        while True:
-            if (wanted, after) not in self._sources:
-                self._sources[wanted, after] = self._page_of_sources(wanted, after)
-            page = self._sources[wanted, after]
-            yield from page
-            if len(page) < _PAGE:
-                return
-            after = page[-1].id
-
-    def _page_of_sources(self, wanted: SourceFilter, after: str) -> list[OpenCondition]:
-        columns = (ALERTS.c.id, ALERTS.c.type, ALERTS.c.severity, ALERTS.c.labels)
-        types = sorted(kind.value for kind in wanted.types)
-        statement = (
-            select(*columns)
-            .where(ALERTS.c.open_fingerprint.is_not(None), ALERTS.c.kind == Kind.CONDITION.value)
-            .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
-            .order_by(ALERTS.c.id)
-            .limit(_PAGE)
-        )
-        return [OpenCondition(row.id, labels_of(row)) for row in self.connection.execute(statement)]
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
         """Give the open generation of an alert, locked."""
@@ -205,83 +167,56 @@ class AlertStatements(Statements):
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
         """Close the alert, told up to this count; its fingerprint may open again."""
-        self._sources.clear()
+        self.forget_sources()
         self._told(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
     def _told(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
         values = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
-    def due_alerts(self, *, now: datetime) -> list[OpenAlert]:
+    def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
         """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.ended_at.is_(None)).exists()
         hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
-        over = hanging & ~running
-        statement = (
-            select(ALERTS)
-            .where(
-                ALERTS.c.open_fingerprint.is_not(None),
-                (ALERTS.c.next_summary_at <= now) | (ALERTS.c.repeat_at <= now) | over,
-            )
-            .order_by(ALERTS.c.fingerprint)
-            .with_for_update(skip_locked=True)
+        reasons = (
+            (ALERTS.c.next_summary_at <= now, ALERTS.c.next_summary_at),
+            (ALERTS.c.repeat_at <= now, ALERTS.c.repeat_at),
+            (hanging & ~running, ALERTS.c.id),
         )
-        return [self._with_calls(row) for row in self.connection.execute(statement).all()]
+        # One by one, so that each is found by its own index of what is open.
+        found = [select(ALERTS.c.id).where(OPEN, due).order_by(first).limit(limit) for due, first in reasons]
+        ids = union_all(*(select(one.subquery().c.id) for one in found))
+        statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
+        return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
-    def _with_calls(self, row: Any) -> OpenAlert:
-        if row.type != AlertType.LLM_REQUESTS_HANGING.value:
-            return _open_alert(row)
-        counted, last = func.count().label("calls"), func.max(CALLS.c.ended_at).label("ended_at")
-        statement = select(CALLS.c.outcome, counted, last).where(CALLS.c.alert_id == row.id).group_by(CALLS.c.outcome)
-        calls = self.connection.execute(statement).all()
-        return replace(
-            _open_alert(row),
-            running=sum(found.calls for found in calls if found.outcome is None),
-            outcomes={found.outcome: found.calls for found in calls if found.outcome is not None},
-            ended_at=max((found.ended_at for found in calls if found.ended_at is not None), default=None),
-        )
+    def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
+        """Give alerts with the calls of those that hang."""
+        hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
+        calls: dict[str, list[Any]] = {}
+        if hanging:
+            columns = (CALLS.c.alert_id, CALLS.c.outcome)
+            sums = select(*columns, func.count().label("calls"), func.max(CALLS.c.ended_at).label("ended_at"))
+            for row in self.connection.execute(sums.where(CALLS.c.alert_id.in_(hanging)).group_by(*columns)):
+                calls.setdefault(row.alert_id, []).append(row)
+        return [
+            replace(
+                _open_alert(row),
+                running=sum(one.calls for one in calls.get(row.id, ()) if one.outcome is None),
+                outcomes={one.outcome: one.calls for one in calls.get(row.id, ()) if one.outcome is not None},
+                ended_at=max((one.ended_at for one in calls.get(row.id, ()) if one.ended_at is not None), default=None),
+            )
+            for row in rows
+        ]
 
     def count_members(self, alert_id: str) -> int:
         """Give how many of an alert's occurrences are kept by name."""
         statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
         return self.connection.execute(statement).scalar_one()
 
-    def was_raised(self, fingerprint: str) -> bool:
-        """Tell whether an alert was ever raised, open or closed."""
-        statement = select(ALERTS.c.id).where(ALERTS.c.fingerprint == fingerprint).limit(1)
-        return self.connection.execute(statement).first() is not None
-
-
-def labels_of(row: Any) -> dict[str, str]:
-    """Give what routes, silences and inhibitions ask about, of an alert's row."""
-    return {**row.labels, "alert_type": row.type, "severity": row.severity}
-
-
-def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:
-    """Select alerts with these labels; what cannot be said in SQL is left to the rule that asks."""
-    for name, value in sorted(labels):
-        if name == "severity":
-            yield ALERTS.c.severity == value
-        elif is_indexable(name):
-            yield LabelValue(ALERTS.c.labels, name) == value
-
-
-def read_silence(row: Any) -> Silence:
-    """Read a silence from its row; one whose matchers this version refuses matches nothing and says so."""
-    matchers: tuple[Matcher, ...] = ()
-    problem = None
-    try:
-        matchers = tuple(parse(text) for text in row.matchers)
-    except MatcherError as error:
-        problem = str(error)
-        _warn_of_silence(row.id, problem)
-    return Silence(row.id, matchers, row.starts_at, row.ends_at, row.author, row.reason, problem)
-
-
-@lru_cache(maxsize=1_000)
-def _warn_of_silence(silence_id: str, problem: str) -> None:
-    """Log once in each process; every transaction reads the silences again."""
-    _log.warning("silence %s is not applied: %s", silence_id, problem)
+    def raised(self, fingerprints: Iterable[str]) -> set[str]:
+        """Give those of these that were ever raised, open or closed."""
+        statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
+        return set(self.connection.execute(statement).scalars())
 
 
 def _open_alert(row: Any, *, opened_as: str | None = None) -> OpenAlert:

@@ -58,12 +58,13 @@ class BudgetStatements(Statements):
         statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNHEARD)
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
 
-    def ended_budgets(self, *, now: datetime) -> dict[BudgetKey, Standing]:
-        """Give the budgets whose period has ended and is not closed, locked."""
+    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
+        """Give budgets whose period has ended and is not closed, locked, at most ``limit``."""
         statement = (
             select(BUDGETS)
             .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
             .order_by(BUDGETS.c.scope, BUDGETS.c.entity)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}

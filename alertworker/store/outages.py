@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
@@ -48,20 +48,23 @@ class OutageStatements(Statements):
 
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Give a target's buckets from one epoch second until before another."""
+        return self.attempts_of({target: start}, end=end)[target]
+
+    def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
+        """Give each target's buckets from its own epoch second on, by as many statements for many as for one."""
         causes: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for row in self._range(CAUSES, target, start, end):
-            causes.setdefault(tuple(row)[:4], {})[row.cause] = row
-        return [
-            Bucket(
-                row.bucket,
-                row.deployment_id,
-                row.succeeded,
-                {name: found.attempts for name, found in causes.get(tuple(row)[:4], {}).items()},
-                row.last_success,
-                max((found.last_failure for found in causes.get(tuple(row)[:4], {}).values()), default=0),
-            )
-            for row in self._range(WINDOWS, target, start, end)
-        ]
+        for key, row in self._range(CAUSES, starts, end):
+            causes.setdefault(key, {})[row.cause] = row
+        found: dict[Target, list[Bucket]] = {target: [] for target in starts}
+        for key, row in dict(self._range(WINDOWS, starts, end)).items():
+            failed = causes.get(key, {})
+            attempts = {name: one.attempts for name, one in failed.items()}
+            last_failure = max((one.last_failure for one in failed.values()), default=0)
+            bucket = Bucket(row.bucket, row.deployment_id, row.succeeded, attempts, row.last_success, last_failure)
+            for target in (Target(row.deployment_id), Target(provider=row.provider, region=row.region)):
+                if target in starts and row.bucket >= starts[target]:
+                    found[target].append(bucket)
+        return found
 
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:
         """Give how calls ended from an epoch second on that a target had failed."""
@@ -80,12 +83,17 @@ class OutageStatements(Statements):
         statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
         return {Target(*row[:3]): Outage(row.level, row.over_until) for row in self.connection.execute(statement)}
 
-    def _range(self, table: Table, target: Target, start: int, end: int | None) -> Iterable[Any]:
-        statement = select(table).where(table.c.bucket >= start)
-        if end is not None:
-            statement = statement.where(table.c.bucket < end)
-        if target.deployment_id:
-            statement = statement.where(table.c.deployment_id == target.deployment_id)
-        else:
-            statement = statement.where(table.c.provider == target.provider, table.c.region == target.region)
-        return self.connection.execute(statement).all()
+    def _range(
+        self, table: Table, starts: Mapping[Target, int], end: int | None
+    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
+        """Yield the rows of these targets with their keys; one of a deployment and of its region comes twice."""
+        deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
+        regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
+        within = [table.c.bucket >= min(starts.values(), default=0)] + (
+            [table.c.bucket < end] if end is not None else []
+        )
+        by_deployment = table.c.deployment_id.in_(deployments)
+        by_region = tuple_(table.c.provider, table.c.region).in_(regions)
+        for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
+            for row in self.connection.execute(select(table).where(wanted, *within)):
+                yield tuple(row)[:4], row

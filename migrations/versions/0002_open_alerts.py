@@ -20,7 +20,10 @@ def upgrade() -> None:
             f"CREATE INDEX alerts_open_by_{label} ON alerts (type, {value.format(label)}) "
             "WHERE open_fingerprint IS NOT NULL"
         )
-    op.execute("CREATE INDEX alerts_open_by_repeat ON alerts (repeat_at) WHERE open_fingerprint IS NOT NULL")
+    op.execute(
+        "CREATE INDEX alerts_open_by_next_summary_at ON alerts (next_summary_at) WHERE open_fingerprint IS NOT NULL"
+    )
+    op.execute("CREATE INDEX alerts_open_by_repeat_at ON alerts (repeat_at) WHERE open_fingerprint IS NOT NULL")
     op.execute(
         "CREATE INDEX alerts_owing ON alerts (fingerprint) WHERE open_fingerprint IS NOT NULL AND owed IS NOT NULL"
     )
@@ -28,6 +31,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX alerts_owing")
-    op.execute("DROP INDEX alerts_open_by_repeat")
+    op.execute("DROP INDEX alerts_open_by_repeat_at")
+    op.execute("DROP INDEX alerts_open_by_next_summary_at")
     for label in _LABELS:
         op.execute(f"DROP INDEX alerts_open_by_{label}")

@@ -17,7 +17,7 @@ from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import _scripts, upgrade
 from alertworker.store.schema import METADATA
 from alertworker.store.schema.alerts import ALERTS
-from alertworker.store.schema.label_value import LabelValue
+from alertworker.store.schema.inhibitions import LabelValue
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 

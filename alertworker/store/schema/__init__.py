@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from alertworker.store.schema import alerts, batches, budgets, delivery, ledger, outages, publishers
+from alertworker.store.schema import alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers
 from alertworker.store.schema.base import METADATA
 
 #: `METADATA` knows a table only once the module that defines it is imported.
-_MODULES = (alerts, batches, budgets, delivery, ledger, outages, publishers)
+_MODULES = (alerts, batches, budgets, delivery, inhibitions, ledger, outages, publishers)
 
 __all__ = ["METADATA"]

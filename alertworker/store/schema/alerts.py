@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
-from alertworker.store.schema.label_value import LabelValue
 
 #: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
 #: that its unique constraint allows one open generation, on every database.
@@ -53,21 +52,12 @@ ALERTS = Table(
     Column("closed_at", UtcDateTime, index=True),
 )
 
-_OPEN: Final = ALERTS.c.open_fingerprint.is_not(None)
-#: By which labels the open conditions are looked up that inhibit an alert; by others the database reads all open ones
-#: of a type.
-INDEXED_LABELS: Final = ("deployment", "key", "model", "organization", "region", "team", "user")
-for _label in INDEXED_LABELS:
-    Index(
-        f"alerts_open_by_{_label}",
-        ALERTS.c.type,
-        LabelValue(ALERTS.c.labels, _label),
-        sqlite_where=_OPEN,
-        postgresql_where=_OPEN,
-    )
+#: What is open is little, what was is much: indexes of what is open leave the rest out.
+OPEN: Final = ALERTS.c.open_fingerprint.is_not(None)
 #: What the sweep looks for each second, among what is open.
-Index("alerts_open_by_repeat", ALERTS.c.repeat_at, sqlite_where=_OPEN, postgresql_where=_OPEN)
-_OWING: Final = _OPEN & ALERTS.c.owed.is_not(None)
+for _moment in ("next_summary_at", "repeat_at"):
+    Index(f"alerts_open_by_{_moment}", ALERTS.c[_moment], sqlite_where=OPEN, postgresql_where=OPEN)
+_OWING: Final = OPEN & ALERTS.c.owed.is_not(None)
 Index("alerts_owing", ALERTS.c.fingerprint, sqlite_where=_OWING, postgresql_where=_OWING)
 
 #: A person's orders to mute matching alerts until a time; ``matchers`` are in their written form.

@@ -13,7 +13,7 @@ from alertworker.events.base import new_id
 from alertworker.routing.impossible import doubts
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.silences import Silence
-from alertworker.store.alerts import labels_of
+from alertworker.store.inhibitions import labels_of
 from alertworker.web.pages.form import Form
 from alertworker.web.pages.parsing import read_moment
 from alertworker.web.pages.views import Visit, action, page

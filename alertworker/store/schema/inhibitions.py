@@ -1,15 +1,17 @@
-"""The value of one label of an alert in SQL, written alike in queries and in the indexes that serve them."""
+"""By which labels open conditions are found that inhibit others; queries and indexes write a label alike."""
 
 from __future__ import annotations
 
 import re
 from typing import Any, Final
 
-from sqlalchemy import Column, String
+from sqlalchemy import Column, Index, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.visitors import InternalTraversal
+
+from alertworker.store.schema.alerts import ALERTS, OPEN
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
@@ -45,3 +47,16 @@ def _sqlite(element: LabelValue, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(LabelValue, "postgresql")
 def _postgresql(element: LabelValue, compiler: SQLCompiler, **options: Any) -> str:
     return f"({compiler.process(element.column, **options)} ->> '{element.name}')"
+
+
+#: By which labels the open conditions are looked up that inhibit an alert; by others the database reads all open ones
+#: of a type.
+INDEXED_LABELS: Final = ("deployment", "key", "model", "organization", "region", "team", "user")
+for _label in INDEXED_LABELS:
+    Index(
+        f"alerts_open_by_{_label}",
+        ALERTS.c.type,
+        LabelValue(ALERTS.c.labels, _label),
+        sqlite_where=OPEN,
+        postgresql_where=OPEN,
+    )
