@@ -61,7 +61,8 @@ class OutageStatements(Statements):
             attempts = {name: one.attempts for name, one in failed.items()}
             last_failure = max((one.last_failure for one in failed.values()), default=0)
             bucket = Bucket(row.bucket, row.deployment_id, row.succeeded, attempts, row.last_success, last_failure)
-            for target in (Target(row.deployment_id), Target(provider=row.provider, region=row.region)):
+            own = [Target(row.deployment_id)] if row.deployment_id else []
+            for target in (*own, Target(provider=row.provider, region=row.region)):
                 if target in starts and row.bucket >= starts[target]:
                     found[target].append(bucket)
         return found

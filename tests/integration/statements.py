@@ -1,0 +1,55 @@
+"""Counts the statements that an engine executes, and the rows that its queries fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+
+@dataclass
+class Work:
+    """What was asked of a database; ``longest`` is the most statements of one transaction."""
+
+    statements: int = 0
+    rows: int = 0
+    longest: int = 0
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[Work]:
+    """Count until the block ends. A statement for many rows counts once."""
+    work = Work()
+    current = 0
+
+    def begun(_connection: Any) -> None:
+        nonlocal current
+        current = 0
+
+    def executed(*about: Any) -> None:
+        nonlocal current
+        cursor, statement, parameters = about[1:4]
+        current += 1
+        work.statements += 1
+        work.longest = max(work.longest, current)
+        if statement.lstrip().startswith("SELECT"):
+            work.rows += _rows(cursor, statement, parameters)
+
+    event.listen(engine, "begin", begun)
+    event.listen(engine, "after_cursor_execute", executed)
+    try:
+        yield work
+    finally:
+        event.remove(engine, "begin", begun)
+        event.remove(engine, "after_cursor_execute", executed)
+
+
+def _rows(cursor: Any, statement: str, parameters: Any) -> int:
+    """Return how many rows a query has; SQLite does not say, and is asked again."""
+    if cursor.rowcount >= 0:
+        return int(cursor.rowcount)
+    counting = cursor.connection.execute(f"SELECT count(*) FROM ({statement})", parameters)
+    return int(counting.fetchone()[0])

@@ -1,0 +1,283 @@
+"""What a batch and a sweep ask of the database does not grow with what is open, muted, owed or was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.budgets.user_thresholds import UserPolicy
+from alertworker.outages.windows import Target
+from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
+from alertworker.pipeline.notify import claim
+from alertworker.pipeline.sweep import PIECE
+from alertworker.routing.inhibitions import DEFAULTS, Inhibition
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
+from alertworker.store import AdminStore, SqlStore
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.inhibitions import INDEXED_LABELS
+from alertworker.store.schema.outages import OUTAGES, WINDOWS
+from tests.integration.line import NOW, Outbox, answered, batch, failed, rows
+from tests.integration.statements import Work, counted
+
+#: Of several types, so that each rule below has sources among them.
+TYPES = (
+    AlertType.OUTAGE_ALERTS,
+    AlertType.REGION_OUTAGE_ALERTS,
+    AlertType.BUDGET_ALERTS,
+    AlertType.LLM_REQUESTS_HANGING,
+)
+MANY = 10_000
+OWN = Inhibition((parse('alert_type="budget_alerts"'),), (parse('alert_type="llm_exceptions"'),), ("team",))
+
+
+def open_conditions(store: SqlStore, numbers: range, **other: Any) -> None:
+    """Write open conditions as a worker would have, not due before long."""
+    with store.engine.begin() as connection:
+        connection.execute(ALERTS.insert(), [_condition(number, **other) for number in numbers])
+
+
+def _condition(number: int, **other: Any) -> dict[str, Any]:
+    kind = TYPES[number % len(TYPES)]
+    labels = {
+        "deployment": f"old{number}",
+        "provider": "azure",
+        "region": f"r{number}",
+        "team": f"team{number}",
+        "model": "m",
+        "budget": "team",
+        "entity": f"e{number}",
+        "period": "p",
+    }
+    moments = dict.fromkeys(("first_at", "last_at", "opened_at", "told_at"), NOW)
+    later = NOW + timedelta(days=1)
+    return {
+        "id": f"{number:036}",
+        "fingerprint": f"{number:032}",
+        "open_fingerprint": f"{number:032}",
+        "type": kind.value,
+        "kind": "condition",
+        "severity": "High",
+        "level": 1,
+        "headline": "h",
+        "labels": labels,
+        "facts": {},
+        "metadata": {},
+        "count": 1,
+        "told": 1,
+        "summaries": 1,
+        "next_summary_at": later,
+        "repeat_at": later,
+        **moments,
+        **other,
+    }
+
+
+def failures(marker: str) -> BatchMessage:
+    """Make a batch with 20 new failures, each of a deployment, a region and a team of its own."""
+    events = [
+        failed(f"{marker}{n}").model_copy(
+            update={
+                "deployment_id": f"{marker}{n}",
+                "provider": "azure",
+                "region": f"{marker}{n}",
+                "team_id": f"{marker}{n}",
+            }
+        )
+        for n in range(20)
+    ]
+    return batch(*events)
+
+
+@pytest.mark.parametrize("rules", [DEFAULTS, (OWN,), (*DEFAULTS, OWN)], ids=["built in", "own", "both"])
+def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
+    runtime: Runtime, store: SqlStore, rules: Sequence[Inhibition]
+) -> None:
+    """Neither in statements nor in rows, and each failure is told."""
+    runtime = replace(runtime, inhibitions=tuple(rules))
+    open_conditions(store, range(8))
+    ingest(failures("first"), runtime, now=NOW)
+    with counted(store.engine) as few:
+        ingest(failures("a"), runtime, now=NOW)
+    open_conditions(store, range(8, MANY))
+    with counted(store.engine) as many:
+        ingest(failures("b"), runtime, now=NOW)
+
+    assert (many.statements, many.rows) == (few.statements, few.rows)
+    assert few.statements < 20 * 20
+    told = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
+    assert len(told) == 60
+    assert {row.withheld_by for row in told} == {None}
+
+
+def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore) -> None:
+    """By the database's index, on a database that knows nothing of its tables yet."""
+    open_conditions(store, range(MANY))
+    runtime = replace(runtime, inhibitions=(*DEFAULTS, OWN))
+    muted = [{"deployment": "old4000"}, {"provider": "azure", "region": "r5001"}, {"team": "team5002"}]
+    for labels in (*muted, {"deployment": "old4001"}):
+        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, labels, "h", NOW, NOW)
+        store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+
+    found = {tuple(row.labels.items())[-1]: row.withheld_by for row in rows(store, ALERTS) if "exc" in row.type}
+    assert found == {
+        ("deployment", "old4000"): f"alert {4_000:036}",
+        ("region", "r5001"): f"alert {5_001:036}",
+        ("team", "team5002"): f"alert {5_002:036}",
+        ("deployment", "old4001"): None,
+    }
+
+
+@pytest.mark.parametrize("label", INDEXED_LABELS)
+def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore, label: str) -> None:
+    """The planner takes the index of the label."""
+    sqlite = store.engine.dialect.name == "sqlite"
+    open_conditions(store, range(2_000))
+    value = f"json_extract(labels, '$.{label}')" if sqlite else f"labels ->> '{label}'"
+    query = f"SELECT id FROM alerts WHERE open_fingerprint IS NOT NULL AND type IN ('outage_alerts') AND {value} = 'x'"
+    with store.engine.connect() as connection:
+        if not sqlite:
+            connection.execute(text("ANALYZE alerts"))
+        plan = connection.execute(text(f"EXPLAIN {'QUERY PLAN' if sqlite else ''} {query} ORDER BY id LIMIT 100")).all()
+
+    assert f"alerts_open_by_{label}" in str(plan)
+
+
+def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -> None:
+    """However many alerts it raises."""
+    desk = AdminStore(store.engine)
+    for n in range(50):
+        matchers = (parse(f'team="nobody{n}"'),)
+        desk.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
+    with counted(store.engine) as work:
+        ingest(failures("a"), runtime, now=NOW)
+
+    assert 50 <= work.rows < 50 * 3
+
+
+def swept(runtime: Runtime, store: SqlStore, seconds: float) -> Work:
+    """Sweep, and count."""
+    with counted(store.engine) as work:
+        sweep(runtime, now=NOW + timedelta(seconds=seconds))
+    return work
+
+
+def test_a_sweep_asks_no_more_with_ten_thousand_open_conditions(runtime: Runtime, store: SqlStore) -> None:
+    """Nothing of them is due; one that hangs has a call that runs."""
+    open_conditions(store, range(0, 40, 4))
+    swept(runtime, store, 0)
+    few = swept(runtime, store, 61)
+    open_conditions(store, range(40, MANY * 4, 4))
+    many = swept(runtime, store, 122)
+
+    assert (many.statements, many.rows) == (few.statements, few.rows)
+
+
+def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: SqlStore) -> None:
+    """By a silence or by another alert; what changes is when to look again."""
+    silence = Silence("s1", (parse('model="m"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
+    AdminStore(store.engine).add_silence(silence, now=NOW)
+    swept(runtime, store, 0)
+    idle = swept(runtime, store, 1)
+    open_conditions(store, range(0, 4 * PIECE, 4), muted_by="silence s1", next_summary_at=NOW)
+    busy = swept(runtime, store, 2)
+
+    assert busy.statements - idle.statements < 20
+    assert {row.next_summary_at for row in rows(store, ALERTS)} == {NOW + timedelta(seconds=4)}
+
+
+def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """No transaction grows with how much is due, and no sweep leaves a part of some hundreds."""
+    assert outbox.sent == []
+    due = {"count": 2, "next_summary_at": NOW}
+    open_conditions(store, range(0, 4 * 3 * PIECE, 4), **due)
+    work = swept(runtime, store, 1)
+
+    assert work.longest < PIECE * 15
+    assert {row.told for row in rows(store, ALERTS)} == {2}
+
+
+def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
+    """In pieces; a second look in the same minute fetches none of it."""
+    open_conditions(store, range(0, 4 * 3 * PIECE, 4), owed=["outbox"])
+    first = swept(runtime, store, 0)
+    second = swept(runtime, store, 1)
+
+    assert first.longest < PIECE * 15
+    assert second.rows < PIECE
+    assert {row.owed for row in rows(store, ALERTS)} == {None}
+
+
+def test_open_outages_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
+    """Those that go on cost none of their own."""
+
+    def outages(numbers: range) -> None:
+        key = {"provider": "", "region": ""}
+        bucket = int(NOW.timestamp()) // 10 * 10
+        sums = {"succeeded": 0, "failed": 9, "milliseconds": 0, "completion_tokens": 0, "last_success": 0}
+        with store.engine.begin() as connection:
+            names = [{"deployment_id": f"d{n}", **key} for n in numbers]
+            connection.execute(OUTAGES.insert(), [name | {"level": 1, "over_until": 0} for name in names])
+            connection.execute(WINDOWS.insert(), [name | {"bucket": bucket, **sums} for name in names])
+
+    store.run(lambda tx: tx.mark_line("canary_arrived", NOW))
+    outages(range(3))
+    swept(runtime, store, 0)
+    few = swept(runtime, store, 1)
+    outages(range(3, 300))
+    many = swept(runtime, store, 2)
+
+    assert many.statements == few.statements
+
+
+def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
+    """Of deployments, of regions, and of attempts whose deployment nobody knows; each from its own moment on."""
+    places = [("d1", "azure", "eu"), ("d2", "azure", "eu"), ("d1", "azure", "us"), ("", "", ""), ("", "azure", "eu")]
+    sums = {"succeeded": 1, "failed": 0, "milliseconds": 0, "completion_tokens": 0, "last_success": 1}
+    with store.engine.begin() as connection:
+        keys = [dict(zip(("deployment_id", "provider", "region"), place, strict=True)) for place in places]
+        connection.execute(WINDOWS.insert(), [key | {"bucket": at, **sums} for key in keys for at in (10, 20)])
+    starts = {
+        Target("d1"): 20,
+        Target("d2"): 10,
+        Target("d3"): 0,
+        Target(provider="azure", region="eu"): 20,
+        Target(): 0,
+    }
+    found = store.run(lambda tx: tx.attempts_of(starts, end=30))
+
+    assert {target: sorted((one.deployment_id, one.start) for one in own) for target, own in found.items()} == {
+        Target("d1"): [("d1", 20), ("d1", 20)],
+        Target("d2"): [("d2", 10), ("d2", 20)],
+        Target("d3"): [],
+        Target(provider="azure", region="eu"): [("", 20), ("d1", 20), ("d2", 20)],
+        Target(): [("", 10), ("", 20)],
+    }
+    assert store.run(lambda tx: tx.attempts_of({})) == {}
+
+
+def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
+    """A second look at the same day asks for none of them alone."""
+    runtime = replace(runtime, users=UserPolicy(daily_nanos=1, every=timedelta(seconds=60)))
+
+    def spend(numbers: range) -> None:
+        ingest(batch(*(answered(f"c{n}", user_id=f"u{n}") for n in numbers)), runtime, now=NOW)
+
+    spend(range(2))
+    for seconds in (0, 61):  # the second settles what the first has told
+        swept(runtime, store, seconds)
+    few = swept(runtime, store, 122)
+    spend(range(2, 200))
+    for seconds in (183, 244):
+        swept(runtime, store, seconds)
+    many = swept(runtime, store, 305)
+
+    assert many.statements == few.statements
