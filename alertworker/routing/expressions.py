@@ -11,7 +11,7 @@ import re2
 #: A longer expression, in characters, is refused before RE2 sees it.
 MAX_LENGTH: Final = 65_536
 #: How many compiled expressions a process keeps; each takes what it needs, and 8 MiB at most (RE2's ``max_mem``).
-_KEPT: Final = 512
+_KEPT: Final = 4_096
 #: Half of a character outside the Basic Multilingual Plane, which UTF-8 cannot encode.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 #: RE2's error, or the beginning of one, with what an operator can do about it.

@@ -14,7 +14,7 @@ _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 #: A value without quotes; Alertmanager unescapes it all the same. A quote of another kind at its start is a mistake.
 _BARE: Final = r"""((?!['`])(?:[^\s"{},\\]|\\["\\]|\\(?!["\\]))+)"""
-_FORM: Final = re.compile(rf"(?:({_NAME})|{_QUOTED})\s*(=~|!~|!=|=)\s*(?:{_QUOTED}|{_BARE})", re.DOTALL)
+_FORM: Final = re.compile(rf'(?:({_NAME})|"({_NAME})")\s*(=~|!~|!=|=)\s*(?:{_QUOTED}|{_BARE})', re.DOTALL)
 #: Commas separate matchers, also after the last one; so do line breaks, for what people type on pages.
 _SEPARATOR: Final = re.compile(r"\s*,\s*|[^\S\n]*\n\s*|\s*\Z")
 #: OpenMetrics' escapes; any other backslash is itself, which is what regular expressions need.
@@ -58,8 +58,8 @@ class Matcher:
 
     def __str__(self) -> str:
         """Return the written form, which `parse` reads back."""
-        label = self.label if re.fullmatch(_NAME, self.label) else _quote(self.label)
-        return f"{label}{self.operator}{_quote(self.value)}"
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{self.label}{self.operator}"{escaped}"'
 
 
 def parse(text: str) -> Matcher:
@@ -109,10 +109,7 @@ def all_pass(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
 
 def _read(form: re.Match[str]) -> Matcher:
     name, quoted_name, operator, quoted, bare = form.groups()
-    label = name if name is not None else _unescape(quoted_name)
-    matcher = Matcher(label, operator, _unescape(quoted if quoted is not None else bare))
-    if not label:
-        raise MatcherError(f"the label's name is missing in {_shown(form[0])}")
+    matcher = Matcher(name or quoted_name, operator, _unescape(quoted if quoted is not None else bare))
     if has_lone_surrogate(form[0]):
         raise MatcherError(f"invalid Unicode in matcher {_shown(form[0])}: write it in UTF-8")
     if matcher.is_expression:
@@ -125,11 +122,6 @@ def _read(form: re.Match[str]) -> Matcher:
 
 def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
-
-
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _shown(text: str) -> str:

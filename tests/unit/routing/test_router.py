@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.routing.inhibitions import DEFAULTS, OpenCondition, find_inhibitor
+from alertworker.routing.inhibitions import DEFAULTS, Inhibition, OpenCondition, find_inhibitor
 from alertworker.routing.matchers import Matcher, MatcherError, parse
 from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence, find_silence
@@ -270,3 +270,34 @@ def test_a_regions_outage_mutes_its_deployments_and_no_others() -> None:
     assert find_inhibitor("o", mine, DEFAULTS, lambda _: sources) == sources[0]
     assert find_inhibitor("o", mine | {"region": "us"}, DEFAULTS, lambda _: sources) is None
     assert find_inhibitor("r", region, DEFAULTS, lambda _: sources) is None
+
+
+NAMES = ("alert_type", "severity", "team", "region", "tag", "model")
+VALUES = ("", "a", "b", "a,b", "High", "outage_alerts", "budget_alerts")
+RULE_MATCHERS = st.lists(
+    st.builds(Matcher, st.sampled_from(NAMES), st.sampled_from(["=", "!=", "=~", "!~"]), st.sampled_from(VALUES)),
+    max_size=3,
+).map(tuple)
+LABELS = st.fixed_dictionaries(
+    {"alert_type": st.sampled_from([kind.value for kind in AlertType]), "severity": st.sampled_from(["Low", "High"])},
+    optional={name: st.sampled_from(VALUES[1:]) for name in NAMES[2:]},
+)
+
+
+@given(
+    rule=st.builds(
+        Inhibition, RULE_MATCHERS, RULE_MATCHERS, st.lists(st.sampled_from(NAMES), max_size=2, unique=True).map(tuple)
+    ),
+    target=LABELS,
+    source=LABELS,
+)
+def test_what_a_rule_asks_a_store_for_leaves_no_source_out(
+    rule: Inhibition, target: dict[str, str], source: dict[str, str]
+) -> None:
+    """Whatever mutes an alert has the type and the labels that are looked for."""
+    wanted = rule.wanted(target)
+
+    if rule.mutes(target, source):
+        assert wanted is not None
+        assert source["alert_type"] in wanted.types
+        assert wanted.labels <= set(source.items())
