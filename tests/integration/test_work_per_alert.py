@@ -136,19 +136,22 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
     }
 
 
-@pytest.mark.parametrize("label", INDEXED_LABELS)
-def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore, label: str) -> None:
-    """The planner takes the index of the label."""
+def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None:
+    """The planner takes the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
+    explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
     open_conditions(store, range(2_000))
-    value = f"json_extract(labels, '$.{label}')" if sqlite else f"labels ->> '{label}'"
-    query = f"SELECT id FROM alerts WHERE open_fingerprint IS NOT NULL AND type IN ('outage_alerts') AND {value} = 'x'"
+    plans: dict[str, str] = {}
     with store.engine.connect() as connection:
         if not sqlite:
             connection.execute(text("ANALYZE alerts"))
-        plan = connection.execute(text(f"EXPLAIN {'QUERY PLAN' if sqlite else ''} {query} ORDER BY id LIMIT 100")).all()
+        for label in INDEXED_LABELS:
+            value = f"json_extract(labels, '$.{label}')" if sqlite else f"labels ->> '{label}'"
+            wanted = f"open_fingerprint IS NOT NULL AND type IN ('outage_alerts') AND {value} = 'x'"
+            query = f"{explain} SELECT id FROM alerts WHERE {wanted} ORDER BY id LIMIT 100"
+            plans[label] = str(connection.execute(text(query)).all())
 
-    assert f"alerts_open_by_{label}" in str(plan)
+    assert [label for label, plan in plans.items() if f"alerts_open_by_{label}" not in plan] == []
 
 
 def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -> None:
@@ -275,7 +278,7 @@ def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtim
     for seconds in (0, 61):  # the second settles what the first has told
         swept(runtime, store, seconds)
     few = swept(runtime, store, 122)
-    spend(range(2, 200))
+    spend(range(2, 60))
     for seconds in (183, 244):
         swept(runtime, store, seconds)
     many = swept(runtime, store, 305)
