@@ -176,15 +176,16 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
         """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
-        running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.ended_at.is_(None)).exists()
+        # By the outcome, and not by the end: a planner without statistics would take that one's index for every alert.
+        running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.outcome.is_(None)).exists()
         hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
-        reasons = (
-            (ALERTS.c.next_summary_at <= now, ALERTS.c.next_summary_at),
-            (ALERTS.c.repeat_at <= now, ALERTS.c.repeat_at),
-            (hanging & ~running, ALERTS.c.id),
-        )
         # One by one, so that each is found by its own index of what is open.
-        found = [select(ALERTS.c.id).where(OPEN, due).order_by(first).limit(limit) for due, first in reasons]
+        reasons = (
+            select(ALERTS.c.id).where(OPEN, ALERTS.c.next_summary_at <= now).order_by(ALERTS.c.next_summary_at),
+            select(ALERTS.c.id).where(OPEN, ALERTS.c.repeat_at <= now).order_by(ALERTS.c.repeat_at),
+            select(ALERTS.c.id).where(OPEN, hanging, ~running),
+        )
+        found = [reason.limit(limit) for reason in reasons]
         ids = union_all(*(select(one.subquery().c.id) for one in found))
         statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())

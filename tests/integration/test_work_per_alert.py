@@ -25,6 +25,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.inhibitions import INDEXED_LABELS
 from alertworker.store.schema.outages import OUTAGES, WINDOWS
+from alertworker.store.schema.publishers import CALLS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, rows
 from tests.integration.statements import Work, counted
 
@@ -174,11 +175,18 @@ def swept(runtime: Runtime, store: SqlStore, seconds: float) -> Work:
 
 
 def test_a_sweep_asks_no_more_with_ten_thousand_open_conditions(runtime: Runtime, store: SqlStore) -> None:
-    """Nothing of them is due; one that hangs has a call that runs."""
-    open_conditions(store, range(0, 40, 4))
+    """Nothing of them is due, and of those that hang a call still runs."""
+
+    def hanging(numbers: range) -> None:
+        open_conditions(store, numbers)
+        calls = [{"call_id": f"c{number}", "alert_id": f"{number:036}", "announced_at": NOW} for number in numbers]
+        with store.engine.begin() as connection:
+            connection.execute(CALLS.insert(), calls)
+
+    hanging(range(40))
     swept(runtime, store, 0)
     few = swept(runtime, store, 61)
-    open_conditions(store, range(40, MANY * 4, 4))
+    hanging(range(40, MANY))
     many = swept(runtime, store, 122)
 
     assert (many.statements, many.rows) == (few.statements, few.rows)
