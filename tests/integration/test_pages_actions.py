@@ -11,6 +11,7 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import AdminStore, SqlStore
+from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
@@ -66,6 +67,19 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert browser.get("/silences").all("table") == []
     assert "ended" in browser.get("/silences?ended=1").text
     assert "had ended already" in browser.send(made, path).text
+
+
+def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
+    browser: Browser, desk: AdminStore
+) -> None:
+    """An earlier version stored an expression that RE2 refuses."""
+    now = datetime.now(UTC)
+    old = {"starts_at": now, "ends_at": now + timedelta(hours=1), "author": "ops", "reason": "old", "created_at": now}
+    row = {"id": "old1", "matchers": ['user=~"(?!x).*"'], **old}
+    desk.run(lambda tx: tx.connection.execute(SILENCES.insert(), row))
+
+    assert "Not applied: invalid regular expression" in browser.get("/silences").text
+    assert "is not applied: invalid regular expression" in browser.get("/").text
 
 
 def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
