@@ -9,12 +9,13 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from alertworker.events.base import (
-    FEW,
     FIRST_FAULT,
     MAX_ITEMS,
+    PAIRS,
     Count,
     Event,
     Label,
+    LabelText,
     Moment,
     Name,
     Storable,
@@ -41,7 +42,9 @@ _Keyless = AfterValidator(keyless)
 KeylessName = Annotated[Name, _Keyless]
 KeylessText = Annotated[Text, _Keyless]
 Details = Annotated[str, StringConstraints(max_length=MAX_DETAILS), Storable, _Keyless]
-KeylessMetadata = Annotated[dict[Annotated[Label, _Keyless], KeylessText], Field(max_length=MAX_ITEMS), FEW]
+KeylessMetadata = Annotated[
+    dict[Annotated[Label, _Keyless], Annotated[LabelText, _Keyless]], Field(max_length=MAX_ITEMS), PAIRS
+]
 
 
 class Entity(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 from uuid import UUID
 
 import uuid6
@@ -64,6 +64,16 @@ def _few(value: object) -> object:
     return value
 
 
+def _storable_pairs(value: object) -> object:
+    """Check a mapping's size, and replace in its strings.
+
+    Each call has three such mappings, most of them empty, and each call from pydantic into Python costs: so it is one.
+    """
+    if not value or not isinstance(value, dict):
+        return value
+    return {_storable(label): _storable(text) for label, text in cast("dict[object, object]", _few(value)).items()}
+
+
 #: For names and addresses, which identify: one that cannot be stored is refused, since a replacement could make two of
 #: them one. A pattern, since pydantic checks it without a call into Python; lone surrogates it refuses by itself.
 _NO_NUL: Final = r"^[^\x00]*$"
@@ -73,9 +83,12 @@ Storable: Final = BeforeValidator(_storable)
 FIRST_FAULT: Final = FailFast()
 #: For mappings: the same.
 FEW: Final = BeforeValidator(_few)
+#: For mappings of `Label` to `LabelText`.
+PAIRS: Final = BeforeValidator(_storable_pairs)
 
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=_NO_NUL)]
-Label = Annotated[str, StringConstraints(max_length=MAX_NAME), Storable]
+Label = Annotated[str, StringConstraints(max_length=MAX_NAME)]
+LabelText = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), Storable]
 Url = Annotated[str, StringConstraints(max_length=MAX_URL, pattern=_NO_NUL)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
@@ -88,7 +101,7 @@ Moment = Annotated[AwareDatetime, Field(ge=MIN_MOMENT, lt=MAX_MOMENT, json_schem
 Tags = Annotated[tuple[Name, ...], FIRST_FAULT, Field(max_length=MAX_ITEMS)]
 #: For the schema of a mapping whose keys are names: pydantic lets it hold any value under a key that is none.
 NAMED: Final[dict[str, JsonValue]] = {"additionalProperties": False}
-Metadata = Annotated[dict[Label, Text], Field(max_length=MAX_ITEMS), FEW]
+Metadata = Annotated[dict[Label, LabelText], Field(max_length=MAX_ITEMS), PAIRS]
 
 
 def _needs_its_type(schema: dict[str, Any]) -> None:

@@ -56,6 +56,10 @@ class BatchError(AlertWorkerError):
     """A whole batch cannot be read, so none of its events can: it is parked with its bytes."""
 
 
+class BatchShapeError(BatchError):
+    """A batch is not one JSON array."""
+
+
 class BatchTooLargeError(BatchError):
     """A batch has too many bytes, events or brackets."""
 
@@ -121,7 +125,7 @@ def decode(events: object, encoding: str | None) -> Decoded:
     try:
         items = split_array(body, MAX_EVENTS)
     except JsonShapeError as error:
-        raise BatchError(f"events are not a JSON array: {error}") from None
+        raise BatchShapeError(f"events are not a JSON array: {error}") from None
     except TooManyItemsError as error:
         raise BatchTooLargeError(f"a batch has {error}; send smaller batches") from None
     return decode_items(items)

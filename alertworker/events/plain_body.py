@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from alertworker.events.base import MAX_EVENTS
-from alertworker.events.batch import BatchTooLargeError
+from alertworker.events.batch import BatchShapeError, BatchTooLargeError, Decoded, decode, decode_items
 from alertworker.events.json_items import (
     MAX_DEPTH,
     MAX_STEPS,
@@ -20,6 +20,18 @@ from alertworker.events.json_items import (
 
 #: How many lines a body may have, blank ones included, which cost as much as others and bring nothing.
 MAX_LINES: Final = 2 * MAX_EVENTS
+
+
+def decode_body(body: bytes) -> Decoded:
+    """Read the events of a body.
+
+    Raises:
+        BatchError: a bound is exceeded.
+    """
+    if body.startswith(b"[", skip_space(body, 0)):
+        with suppress(BatchShapeError):
+            return decode(body, None)
+    return decode_items(split_body(body))
 
 
 def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -> list[Item]:

@@ -21,10 +21,9 @@ from alertworker.events.batch import (
     BatchError,
     BatchTooLargeError,
     SealedBatch,
-    decode_items,
     seal,
 )
-from alertworker.events.plain_body import split_body
+from alertworker.events.plain_body import decode_body
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.request_body import decompress
@@ -71,14 +70,13 @@ def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Re
     """
     whole = decompress(body, encoding, MAX_BYTES)
     try:
-        items = split_body(whole)
-        if not items:
-            raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
-        decoded = decode_items(items)
+        decoded = decode_body(whole)
     except BatchTooLargeError as error:
         raise Refusal(413, str(error)) from None
     except BatchError as error:
         raise Refusal(422, str(error)) from None
+    if not decoded.events and not decoded.rejected:
+        raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
     errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
