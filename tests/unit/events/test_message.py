@@ -86,6 +86,8 @@ def test_values_that_only_kombu_writes_are_read() -> None:
         b'[[], {}, {"events": []}]',
         b'[[], {"a": ' + b"[" * 900 + b"]" * 900 + b"}, {}]",
         b"\x93\x90",
+        b"\xdc",
+        b"\xdf\0",
         b"\x93\x90\xdf\xff\xff\xff\xff",
         b"\x93\x90\x80\x80\x00",
         b"\x93" + b"\x91" * 100_000,
