@@ -6,6 +6,7 @@ import base64
 import json
 import pickle
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -18,9 +19,10 @@ from kombu.message import Message
 from alertworker.app import celery
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.publisher.topology import DEAD_QUEUE
+from alertworker.worker import tasks
 from alertworker.worker.from_rabbitmq import _decode_properties
+from alertworker.worker.from_redis import Channel, envelope_of
 from alertworker.worker.from_redis import Message as RedisMessage
-from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import PARK, TASKS, OpaqueMessage
 from alertworker.worker.queues import DELIVERIES, PERIODIC
 
@@ -66,6 +68,7 @@ def test_every_message_is_a_task_of_its_queue_or_is_parked(queue: str, headers: 
     name = sealed(queue, headers).headers["task"]
     assert name in {*TASKS[queue], PARK}
     assert name in celery.tasks
+    assert tasks.park.name == PARK
     assert (name == PARK) == (queue in (DELIVERIES, PERIODIC))
 
 
@@ -130,6 +133,20 @@ def test_any_item_on_a_list_becomes_a_message(item: bytes, queue: str) -> None:
     assert isinstance(_of(message).body, bytes)
     again = envelope_of(json.dumps(found).encode(), queue)
     assert (again["body"], again["properties"]["delivery_tag"]) == (found["body"], found["properties"]["delivery_tag"])
+
+
+@pytest.mark.parametrize("payload", [{}, {"headers": 7, "properties": {"priority": 1e999}}, ["secret"], "secret", None])
+def test_a_noted_message_of_any_form_goes_back_to_its_queue(payload: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Kombu logs the whole of a message that it cannot give back, and forgets it."""
+    pushed: list[tuple[str, str]] = []
+    channel: Any = Channel.__new__(Channel)
+    pipe = SimpleNamespace(rpush=lambda *item: pushed.append(item), lpush=None)
+    channel._do_restore_message(payload, "elsewhere", QUEUE, pipe)
+
+    [(key, item)] = pushed
+    assert key == QUEUE
+    assert _of(RedisMessage(envelope_of(item.encode(), QUEUE))).redelivered
+    assert not caplog.records
 
 
 def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
