@@ -17,7 +17,8 @@ from alertworker.channels.config import UrlConfig
 from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.sanitize import CUT, cut, fit, one_line, units
+from alertworker.text.sanitize import cut, fit, one_line, units
+from alertworker.text.shorten import CUT
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits
 MAX_TITLE: Final = 256

@@ -15,7 +15,8 @@ from alertworker.channels import http
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.sanitize import CUT, clean, cut, one_line
+from alertworker.text.sanitize import clean, cut, one_line
+from alertworker.text.shorten import CUT
 
 #: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.
 MAX_SUMMARY: Final = 1_024

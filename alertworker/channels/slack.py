@@ -16,7 +16,8 @@ from alertworker.channels.plain_text import counted, entry_lines, sign
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
-from alertworker.text.sanitize import CUT, clean, cut, fit, one_line, units
+from alertworker.text.sanitize import clean, cut, fit, one_line, units
+from alertworker.text.shorten import CUT
 
 #: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.
 MAX_TEXT: Final = 4_000

@@ -16,7 +16,8 @@ from alertworker.channels.plain_text import counted, entry_lines, named, sign
 from alertworker.channels.text_tables import CHAT_ROWS, cells
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
-from alertworker.text.sanitize import CUT, cut, one_line
+from alertworker.text.sanitize import cut, one_line
+from alertworker.text.shorten import CUT
 
 #: 28 KB for all of it; what is over is refused:
 #: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook

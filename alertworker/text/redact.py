@@ -3,46 +3,174 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Final
 
-#: What stands where something was taken out.
+from alertworker.text.secret_formats import KEYS, LABELLED, LONG, SECRET_NAME, is_random
+from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
+
+#: Replaces a secret.
 REMOVED: Final = "[removed]"
-#: What is looked for from many places is bounded: a text of a million characters takes a second and not an hour.
-_CERTAIN: Final = r"""(?x)
-    (?<=//)[^\s/@]+@                                                                  # user and password of a URL
-    | https?://hooks\.slack\.com/[^\s'"<>,;)]+
-    | https?://[^\s'"<>,;)]{0,500}?(?:webhook|logic\.azure\.com)[^\s'"<>,;)]*
-    | (?<=[?&])[^\s=&?]*=[^\s&"']+                                                     # a URL's query
-    | (?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))                                        # also behind a "%3D"
-      (?:sk|pk|rk|gsk|xai|hf|gh[pos]|github_pat|glpat|xox[abposr]|xapp|AIza|ya29|AKIA|ASIA|pplx|r8)
-      [-_.]?[A-Za-z0-9*_.\-]{8,}
-    | \beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                     # JSON web token
-    | \b(?i:(?P<scheme>bearer|basic)\s+)[A-Za-z0-9._~+/*=-]{6,}
-    | (?P<label>(?<![\w-])(?i:[\w-]*(?:api[-_ ]?key|access[-_ ]?key|secret|token|password|authorization))
-      (?:\s+provided)?["']?\s*[:=]\s*["']?(?i:(?:bearer|basic)\s+)?)[^\s"',;&)}\]]{4,}
-    | -----BEGIN[ A-Z]+-----[\s\S]*?(?:-----END[ A-Z]+-----|\Z)
-    """
-
-
-_SURE: Final = re.compile(_CERTAIN)
-
-
-#: With what only looks like a secret, and may be an id.
-_SECRETS: Final = re.compile(
-    _CERTAIN
-    + r"""
-    | \b[A-Fa-f0-9]{32,}\b
-    | \b(?=[A-Za-z0-9+/_-]{0,64}?[0-9])(?=[A-Za-z0-9+/_-]{0,64}?[A-Za-z])[A-Za-z0-9+/_-]{40,}={0,2}
-    """
+#: Hides the format of a secret: characters without width, percent-encoding, escapes of JSON and Python.
+_DISGUISE: Final = re.compile(
+    r"%(?P<percent>[2-7][0-9A-Fa-f])|\\u00(?P<json>[2-7][0-9A-Fa-f])|\\x(?P<python>[2-7][0-9A-Fa-f])|\\(?=[/\"'`])"
+    "|[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
+#: How many times a text is decoded: a URL in the query of another URL is encoded twice.
+_ROUNDS: Final = 3
+#: How many names the cache holds, and how long they are at the most, in characters.
+_REMEMBERED: Final = 10_000
+_SHORT: Final = 256
+#: How much is dropped at the end of a long text without blanks, in characters: more than a password in a URL has.
+_LAST_WORD: Final = 600
+#: Replaces each character of a secret while the search goes on; no format contains it.
+_TAKEN: Final = "]"
+_SPACE: Final = re.compile(r"\s")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+_Span = tuple[int, int]
 
 
 def without_secrets(text: str, *, sure: bool = False) -> str:
-    """Give a text without what looks like a secret; with ``sure`` long ids stay, which only might be one."""
-    return (_SURE if sure else _SECRETS).sub(_masked, text)
+    """Return a text without everything that looks like a secret; ``sure`` keeps long ids, which only may be secrets."""
+    text = _replaced(text, _certain, lambda _: REMOVED)
+    return text if sure else _replaced(text, _resembling, lambda _: REMOVED, disguised=False)
 
 
-def _masked(match: re.Match[str]) -> str:
-    if match["label"]:
-        return match["label"] + REMOVED
-    return f"{match['scheme']} {REMOVED}" if match["scheme"] else REMOVED
+def without_keys(text: str) -> str:
+    """Return a text without keys of a known format; labelled figures ("output token: 0.002") stay."""
+    return _replaced(text, _keys, lambda _: REMOVED)
+
+
+def pseudonymous(identity: str, *, sure: bool = True) -> str:
+    """Return an id or a name in which ``secret-`` and 12 digits of its SHA-256 replace each secret.
+
+    So entities whose names are secrets stay distinct. Without ``sure`` strings that only resemble a secret are
+    replaced, too.
+
+    >>> pseudonymous("team sk-proj-abcdefgh12345678")
+    'team secret-6bffd991d6a3'
+    """
+    if _UUID.fullmatch(identity):
+        return identity
+    identity = _replaced(identity, _certain, _stand_in)
+    return identity if sure else _replaced(identity, _resembling, _stand_in, disguised=False)
+
+
+@lru_cache(_REMEMBERED)
+def _pseudonymous(identity: str) -> str:
+    return pseudonymous(identity)
+
+
+def pseudonym(identity: str) -> str:
+    """Return the same as `pseudonymous`, from a cache: a proxy sees the same names again and again."""
+    return _pseudonymous(identity) if len(identity) <= _SHORT else pseudonymous(identity)
+
+
+def within(text: str, limit: int, redact: Callable[[str], str] = without_secrets, mark: str = CUT) -> str:
+    """Return a text of any length without secrets and of at most ``limit`` characters; a cut one ends with ``mark``.
+
+    The text is redacted before it is cut, so no piece of a secret stays at its end. Of a long text only four times the
+    limit is read, and the last word of that is dropped, since it may be half a secret.
+    """
+    look = max(4 * limit, 2 * _LAST_WORD)
+    if len(text) <= look:
+        return shorten(redact(text), limit, mark)
+    found = _SPACE.search(text[look : look - _LAST_WORD : -1])
+    text = redact(text[: look - (found.start() if found else _LAST_WORD)])
+    return text[: boundary(text, min(len(text), limit - len(mark)))] + mark
+
+
+def names_a_secret(name: str) -> bool:
+    """Return whether a value under this name is a secret, whatever it looks like ("api_key", "dbPassword")."""
+    return SECRET_NAME.search(name[-200:]) is not None
+
+
+def _stand_in(secret: str) -> str:
+    return f"secret-{fingerprint(secret)}"
+
+
+def _keys(text: str) -> Iterator[_Span]:
+    for match in KEYS.finditer(text):
+        yield match.span("sent") if match["sent"] else match.span()
+
+
+def _certain(text: str) -> Iterator[_Span]:
+    yield from _keys(text)
+    for match in LABELLED.finditer(text):
+        yield next(match.span(group) for group in ("value", "option", "signature") if match[group])
+
+
+def _resembling(text: str) -> Iterator[_Span]:
+    for match in LONG.finditer(text):
+        if is_random(match[0]):
+            yield match.span()
+
+
+def _replaced(
+    text: str, find: Callable[[str], Iterator[_Span]], replace: Callable[[str], str], *, disguised: bool = True
+) -> str:
+    """Replace all secrets that ``find`` finds in the text or in its decoded form."""
+    spans = _found(text, find)
+    plain, places = text, list(range(len(text) + 1)) if disguised and _DISGUISE.search(text) else []
+    for _ in range(_ROUNDS if disguised else 0):
+        if not _DISGUISE.search(plain):
+            break
+        plain, starts = _plain(plain)
+        places = [places[start] for start in starts]
+        spans += [(places[start], places[end]) for start, end in _found(plain, find)]
+    if not spans:
+        return text
+    kept: list[str] = []
+    at = 0
+    for start, end in _merged(spans):
+        kept += (text[at:start], replace(text[start:end]))
+        at = end
+    return "".join((*kept, text[at:]))
+
+
+def _found(text: str, find: Callable[[str], Iterator[_Span]]) -> list[_Span]:
+    """Return the places of all secrets, including a secret that begins right where another ends."""
+    spans: list[_Span] = []
+    for _ in range(_ROUNDS):
+        more = list(find(text))
+        if not more:
+            break
+        spans += more
+        at, kept = 0, list[str]()
+        for start, end in _merged(more):
+            kept += (text[at:start], _TAKEN * (end - start))
+            at = end
+        text = "".join((*kept, text[at:]))
+    return spans
+
+
+def _merged(spans: list[_Span]) -> Iterator[_Span]:
+    """Yield the places in order, overlapping ones as one."""
+    spans.sort()
+    begin, end = spans[0]
+    for start, stop in spans[1:]:
+        if start >= end:
+            yield begin, end
+            begin, end = start, stop
+        end = max(end, stop)
+    yield begin, end
+
+
+def _plain(text: str) -> tuple[str, list[int]]:
+    """Return the decoded text, and for each of its characters, and its end, the place in the encoded text."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    at = 0
+    for match in _DISGUISE.finditer(text):
+        pieces.append(text[at : match.start()])
+        starts += range(at, match.start())
+        digits = match["percent"] or match["json"] or match["python"]
+        if digits:
+            pieces.append(chr(int(digits, 16)))
+            starts.append(match.start())
+        at = match.end()
+    pieces.append(text[at:])
+    starts += range(at, len(text) + 1)
+    return "".join(pieces), starts

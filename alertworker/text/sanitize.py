@@ -8,6 +8,8 @@ from typing import Final
 
 from wcwidth import iter_graphemes
 
+from alertworker.text.shorten import CUT
+
 #: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
 
@@ -30,9 +32,6 @@ _UNSAFE: Final = re.compile(
 #: What a reader sees as one character may consist of this many: more than any emoji or letter has, less than a flood of
 #: accents that covers the lines above.
 _LONGEST_CHARACTER: Final = 12
-
-
-CUT: Final = "… cut"
 
 
 def clean(text: str) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from wcwidth import iter_graphemes
 
 from alertworker.alerts.message import Message
-from alertworker.text.sanitize import CUT, clean, cut, one_line, units
+from alertworker.text.sanitize import clean, cut, one_line, units
+from alertworker.text.shorten import CUT
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import CHANNELS, sent

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Entry, Message, Step
-from alertworker.text.sanitize import CUT
+from alertworker.text.shorten import CUT
 from tests.contract.cases import NOW, message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import CHANNELS, sent

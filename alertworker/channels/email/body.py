@@ -14,7 +14,8 @@ from alertworker.channels.email.tables import picture, tables
 from alertworker.channels.plain_text import counted, entry_lines, sign
 from alertworker.channels.text_tables import aligned
 from alertworker.text.format import spell_moment
-from alertworker.text.sanitize import CUT, clean, cut, fit, one_line
+from alertworker.text.sanitize import clean, cut, fit, one_line
+from alertworker.text.shorten import CUT
 
 _MAX_NAME: Final = 200
 _MAX_VALUE: Final = 4_000

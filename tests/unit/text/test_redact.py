@@ -1,0 +1,295 @@
+"""What looks like a secret is taken out of a text, however it is written; what only resembles one by chance stays."""
+
+from __future__ import annotations
+
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertworker.text.redact import (
+    REMOVED,
+    names_a_secret,
+    pseudonym,
+    pseudonymous,
+    within,
+    without_keys,
+    without_secrets,
+)
+
+_HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_MIXED = "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5bC7d"
+
+#: Keys by their format, each whole.
+KEYS = {
+    "LiteLLM virtual key": "sk-Zq3xV7bN1mKp9LwR_tYu-A",
+    "LiteLLM sample": "sk-1234",
+    "LiteLLM key of one's own": "sk-nobody-knows-this-key",
+    "OpenAI legacy": f"sk-{_MIXED}",
+    "OpenAI project": f"sk-proj-{_MIXED}_{_MIXED}-{_MIXED}",
+    "OpenAI service account": f"sk-svcacct-{_MIXED}",
+    "OpenAI admin": f"sk-admin-{_MIXED}",
+    "OpenAI masked": "sk-abcd****************wxyz",
+    "Anthropic": f"sk-ant-api03-{_MIXED}-{_MIXED}AA",
+    "OpenRouter": f"sk-or-v1-{_HEX}{_HEX}",
+    "Langfuse": "sk-lf-01234567-89ab-cdef-0123-456789abcdef",
+    "AWS access key": "AKIAIOSFODNN7EXAMPLE",
+    "AWS temporary key": "ASIAIOSFODNN7EXAMPLE",
+    "Google API": "AIzaSyA1234567890abcdefghijklmnopqrstuv",
+    "Google OAuth": "ya29.a0AfH6SMBx-1234567890abcdef",
+    "Google client secret": "GOCSPX-abcdefghijklmnopqrstuvwx",
+    "Google refresh token": "1//0gabcdefghijklmnopqrstuvwxyz-12",
+    "GitHub": "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+    "GitHub app": "ghs_abcdefghijklmnopqrstuvwxyz0123456789",
+    "GitHub fine-grained": f"github_pat_11ABCDEFG0abcdefghijkl_{_MIXED}",
+    "GitLab": "glpat-abcdefghij0123456789",
+    "Slack bot": "xoxb-123456789012-1234567890123-abcdefghijklmnopqrstuvwx",
+    "Slack app": "xapp-1-A012345678-1234567890-abcdef0123456789",
+    "Slack refresh": "xoxe.xoxp-1-abcdefghijklmnop",
+    "Stripe": "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "Stripe test": "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
+    "Stripe restricted": "rk_live_4eC39HqLyjWDarjtT1zdp7dc",
+    "webhook secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "Hugging Face": "hf_abcdefghijklmnopqrstuvwxyzABCDEFGH",
+    "Groq": "gsk_abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMN",
+    "xAI": f"xai-{_MIXED}{_MIXED}",
+    "Perplexity": f"pplx-{_MIXED}",
+    "Replicate": "r8_abcdefghijklmnopqrstuvwxyz01234567890",
+    "NVIDIA": f"nvapi-{_MIXED}",
+    "Databricks": f"dapi{_HEX}",
+    "Databricks numbered": f"dapi{_HEX}-2",
+    "SendGrid": "SG.abcdefghijklmnopqrstuv.ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefg",
+    "Mailgun": f"key-{_HEX}",
+    "npm": "npm_abcdefghijklmnopqrstuvwxyz0123456789",
+    "PyPI": "pypi-AgEIcHlwaS5vcmcCJDAxMjM0NTY3",
+    "Twilio": f"SK{_HEX}",
+    "Telegram": "123456789:AAE1abcdefghijklmnopqrstuvwxyz01234",
+    "Discord bot": "MTAxNTYyNDM4ODg3ODI5NzEx.GabcDe.abcdefghijklmnopqrstuvwxyz0123456789AB",
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+    "PEM": "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234\nabcd\n-----END RSA PRIVATE KEY-----",
+    "PEM cut": "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+    "Slack webhook": "https://hooks.slack.com/services/T01234567/B01234567/abcdefghijklmnopqrstuvwx",
+    "Slack webhook without scheme": "hooks.slack.com/services/T01234567/B01234567/abcdefghijklmnopqrstuvwx",
+    "Discord webhook": "https://discord.com/api/webhooks/123456789012345678/abcdefghijklmnop",
+    "Teams webhook": "https://corp.webhook.office.com/webhookb2/01234567-89ab@x/IncomingWebhook/abc/def",
+    "Teams workflow": "https://prod-01.westeurope.logic.azure.com:443/workflows/abc/triggers/manual/paths/invoke",
+    "Power Platform": "https://default0.env.api.powerplatform.com:443/powerautomate/automations/direct/workflows/ab",
+}
+
+#: A secret behind what announces it: the text, the secret, and what is left.
+ANNOUNCED = [
+    ("Authorization: Bearer abcdef123", "abcdef123", f"Authorization: Bearer {REMOVED}"),
+    ("authorization: token abcdefgh", "abcdefgh", f"authorization: token {REMOVED}"),
+    ("Authorization: Basic YWRtaW46aHVudGVyMg==", "YWRtaW46", f"Authorization: Basic {REMOVED}"),
+    ("got bearer abcdef123 here", "abcdef123", f"got bearer {REMOVED} here"),
+    ("api_key=hunter2hunter2", "hunter2", f"api_key={REMOVED}"),
+    ("{'x-api-key': 'hunter2hunter2'}", "hunter2", f"{{'x-api-key': '{REMOVED}'}}"),
+    ('{"dbPassword": "correct horse battery"}', "horse", f'{{"dbPassword": "{REMOVED}"}}'),
+    ("password: `hunter2`", "hunter2", f"password: `{REMOVED}"),
+    (
+        "Server=db;User Id=sa;Password=hunter2;Encrypt=yes",
+        "hunter2",
+        f"Server=db;User Id=sa;Password={REMOVED};Encrypt=yes",
+    ),
+    ("Server=db;Uid=sa;Pwd=hunter2;", "hunter2", f"Server=db;Uid=sa;Pwd={REMOVED};"),
+    (
+        "AccountName=x;AccountKey=abcd1234==;EndpointSuffix=y",
+        "abcd1234",
+        f"AccountName=x;AccountKey={REMOVED};EndpointSuffix=y",
+    ),
+    ("Endpoint=sb://x/;SharedAccessKey=abcd1234=", "abcd1234", f"Endpoint=sb://x/;SharedAccessKey={REMOVED}"),
+    ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG", "wJalr", f"aws_secret_access_key = {REMOVED}"),
+    ("secretAccessKey: wJalrXUtnFEMI/K7MDENG", "wJalr", f"secretAccessKey: {REMOVED}"),
+    ("client_secret => hunter22", "hunter22", f"client_secret => {REMOVED}"),
+    ("curl --token hunter22 x", "hunter22", f"curl --token {REMOVED} x"),
+    ("<password>hunter2</password>", "hunter2", f"<password>{REMOVED}</password>"),
+    ("Set-Cookie: session=abcdef; Path=/", "abcdef", f"Set-Cookie: {REMOVED}; Path=/"),
+    ("sig=AbCd%2FEf0123456789AbCd%3D expired", "AbCd", f"sig={REMOVED} expired"),
+    ("postgres://me:pw@db/x", "me:pw", f"postgres://{REMOVED}db/x"),
+    ("redis://:p@ss@cache:6379/0", "p@ss", f"redis://{REMOVED}cache:6379/0"),
+    ("amqp://u:p/w@mq:5672/", "p/w", f"amqp://{REMOVED}mq:5672/"),
+    (
+        "https://x.blob.core.windows.net/c?sv=2022&sig=abc%2Fdef",
+        "abc%2F",
+        f"https://x.blob.core.windows.net/c?{REMOVED}&{REMOVED}",
+    ),
+    ('Credentials provided: "api-key": "hunter2"', "hunter2", f'Credentials provided: "api-key": "{REMOVED}"'),
+    (r"{\"token\": \"hunter2\"}", "hunter2", rf'{{\"token\": \"{REMOVED}"}}'),
+]
+
+#: What a person needs to read, and what only looks like a key.
+HARMLESS = [
+    "01234567-89ab-cdef-0123-456789abcdef",
+    "chatcmpl-01234567-89ab-cdef-0123-456789abcdef",
+    "req_011CSHoEeqs5C35K2UUqR7Fy",
+    "gpt-4o-2024-08-06",
+    "claude-sk-preview",
+    "claude-3-5-sonnet-20240620",
+    "us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "bedrock/anthropic.claude-sonnet-4-20250514-v1:0",
+    "task-management, disk-usage-of-97, risk-assessment-2024, ask-anything-you-like",
+    "skeletons, skyscrapers, sketches-of-2024 and pkg_resources_of_everything",
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-sonnet-20241022-v2:0",
+    "arn:aws:iam::123456789012:role/my-service-role-for-batch-inference",
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/litellm",
+    "/usr/local/lib/python3.13/site-packages/litellm/llms/openai/openai.py",
+    "projects/my-project-123/locations/us-central1/publishers/google/models/gemini-2",
+    "deploy-7f9c6d8b5-x2x7k-in-namespace-llm-gateway-production-eu-west-1",
+    "litellm.InternalServerError: OpenAIException - the task-scheduler had an error at disk-usage of 97 %",
+    "The bearer certificate has expired. Basic understanding of digest authentication is needed.",
+    "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens (max_tokens=1000).",
+    "prompt_tokens: 12345, completion_tokens: 67890, total_tokens=80235",
+    "Rate limit reached for gpt-4o in organization org-abcdefgh on tokens per min (TPM): Limit 30000",
+    "http://10.0.0.7:8080/v1/chat/completions refused; mail ops@example.com",
+    "The secret of a good team is trust; a password is needed, and a token too.",
+    "sk-...7890",
+    "HTTP/1.1 503 Service Unavailable, retry after 30s, 2026-11-23T14:02:11+00:00",
+    "Überlastet: 模型过载，请稍后再试 🚀",
+    "AKIRA, ASIAPACIFICREGION and ya29",
+]
+
+
+@pytest.mark.parametrize("secret", KEYS.values(), ids=KEYS)
+@pytest.mark.parametrize("around", ["{}", "wrong key: {}", "key={}, sorry", "({})", '"{}"', "said `{}`", "a\n{}\nb"])
+def test_a_key_is_known_by_its_format(secret: str, around: str) -> None:
+    """Nothing of it is left, wherever it stands; a name that is such a key stays a distinct name."""
+    text = without_secrets(around.format(secret), sure=True)
+    assert REMOVED in text
+    assert not any(secret[at : at + 8] in text for at in range(len(secret) - 7))
+    name = pseudonymous(around.format(secret))
+    assert "secret-" in name
+    assert not any(secret[at : at + 8] in name for at in range(len(secret) - 7))
+
+
+@pytest.mark.parametrize(("text", "secret", "left"), ANNOUNCED)
+def test_what_is_announced_as_a_secret_goes_and_its_label_stays(text: str, secret: str, left: str) -> None:
+    """A reader still sees what was taken out, and how the sentence goes on."""
+    assert without_secrets(text, sure=True) == left
+    assert secret not in pseudonymous(text)
+
+
+@pytest.mark.parametrize("text", HARMLESS)
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    """Names of models, ids, paths and prose read as they were written."""
+    assert without_secrets(text) == text
+    assert pseudonymous(text) == text
+
+
+@pytest.mark.parametrize(
+    "secret", [_HEX, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", _MIXED, _MIXED[:32], f"{_HEX}{_HEX}"]
+)
+def test_a_long_random_string_stays_where_it_may_be_an_id(secret: str) -> None:
+    """A provider's key without a format, and an id of a trace, look alike."""
+    assert without_secrets(f"said {secret}.") == f"said {REMOVED}."
+    assert without_secrets(f"said {secret}.", sure=True) == f"said {secret}."
+    assert pseudonymous(secret) == secret
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda key: quote(key, safe="").replace("-", "%2D").replace("_", "%5f"),
+        lambda key: quote(quote(key.replace("-", "%2D"), safe=""), safe=""),
+        lambda key: json.dumps(key).replace("-", "\\u002d").replace("/", "\\/"),
+        lambda key: key.replace("-", "\\x2d"),
+        "\u200b".join,
+        lambda key: f"{key[:5]}\ufeff{key[5:9]}\xad{key[9:]}",
+        lambda key: "".join(f"%{ord(letter):02X}" for letter in key),
+        str.upper,
+        str.title,
+    ],
+    ids=["percent", "twice", "json", "python", "zero width", "joiners", "all percent", "upper", "title"],
+)
+@pytest.mark.parametrize(
+    "key", [f"sk-proj-{_MIXED}", "sk-ant-api03-abcdef0123456789-abcd", "ghp_abcdefghij0123456789abcd"]
+)
+def test_a_disguise_hides_no_key(key: str, disguise: object) -> None:
+    """Encoded, escaped, with letters of no width in it, or in the wrong case."""
+    assert callable(disguise)
+    hidden = disguise(key)
+    text = without_secrets(f"said: {hidden} here", sure=True)
+    assert hidden not in text
+    assert hidden[-12:] not in text
+    assert text.startswith("said: ")
+    assert text.endswith(" here")
+
+
+def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
+    """So rows of the books stay apart, and of one entity together."""
+    one, other = "sk-proj-abcdefgh12345678", "sk-proj-abcdefgh12345679"
+    assert pseudonymous(one) == pseudonymous(one) == pseudonym(one) != pseudonymous(other)
+    assert len(pseudonymous(one)) == len("secret-") + 12
+    assert pseudonymous(pseudonymous(f"token={one}")) == pseudonymous(f"token={one}")
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("token", True), ("api_key", True), ("API-Key", True), ("dbPassword", True), ("openai api key", True),
+        ("webhook_url", True), ("Authorization", True), ("accessToken", True), ("privateKey", True), ("Secrets", True),
+        ("tokens", False), ("max_tokens", False), ("token_count", False), ("key", False), ("run", False),
+        ("Key Name", False), ("secretary", False), ("hockey", False), ("monkey", False), ("author", False),
+    ],
+)  # fmt: skip
+def test_a_name_tells_that_a_secret_stands_under_it(name: str, secret: bool) -> None:
+    """As the names of fields and variables do."""
+    assert names_a_secret(name) is secret
+
+
+def test_figures_that_a_label_announces_stay_where_nobody_wrote_text() -> None:
+    """LiteLLM's reports: "output token" is none."""
+    assert (
+        without_keys("per output token: 0.0052, key sk-proj-abcdefgh12345678")
+        == f"per output token: 0.0052, key {REMOVED}"
+    )
+
+
+@given(
+    st.lists(
+        st.sampled_from([*KEYS.values(), *(text for text, _, _ in ANNOUNCED), *HARMLESS, *" =:;&?/'\"\\`]}>%-"]),
+        max_size=6,
+    ).map("".join)
+)
+def test_what_was_redacted_is_not_redacted_again(text: str) -> None:
+    """The relay does so after the proxy, and a page after the relay."""
+    once = without_secrets(text, sure=True)
+    assert without_secrets(once, sure=True) == once
+
+
+@pytest.mark.parametrize("limit", [20, 256, 2_000])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "https://user:hunter2hunter2@host.example/",
+        "password=hunter2hunter2",
+        f"sk-proj-{'hunter2' * 20}",
+        f"Bearer {'hunter2' * 20}",
+    ],
+)
+def test_no_piece_of_a_secret_is_left_where_a_text_is_cut(secret: str, limit: int) -> None:
+    """It is taken out before the text is cut, wherever the cut falls, and however much shorter the text gets."""
+    for filling in ("word ", "x", "token=abcdefghijklmnopqrstuvwxyz "):
+        for before in range(4 * limit - 200, 4 * limit + 50, 7):
+            text = within((filling * (before // len(filling) + 1))[:before] + " " + secret + " and so on" * 100, limit)
+            assert len(text) <= limit
+            assert "hunter" not in text
+            assert text.endswith("… cut")
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["the cat sat. ", "a-", "sk-", "token=", "%2", "%41", "\u200b", "https://a", "//a:", "aB3/", "-----BEGIN A-----"],
+)
+def test_the_time_for_a_million_characters_grows_with_their_number(piece: str) -> None:
+    """Four times the text takes less than ten times as long; its square would take 16 times as long."""
+
+    def seconds(size: int) -> float:
+        begun = time.thread_time()
+        without_secrets(piece * (size // len(piece)))
+        return time.thread_time() - begun
+
+    small = min(seconds(60_000) for _ in range(2))
+    assert min(seconds(240_000) for _ in range(2)) < 10 * max(small, 0.005)
