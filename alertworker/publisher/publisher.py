@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +63,8 @@ class Publisher:
         self._heartbeat_seconds = heartbeat_seconds
         #: What publishes through it ("litellm"); said in every heartbeat.
         self.integration: str | None = None
+        #: Applied to each mapping before it is validated, in the publisher's thread. It must not raise.
+        self.prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
         self.inflight = InFlight(threshold_seconds, on_start=self._start)
         self._buffer: deque[Event | dict[str, Any]] = deque(maxlen=buffer_events)
         self._closing = False
@@ -81,8 +83,9 @@ class Publisher:
         self.inflight.threshold_seconds = seconds
 
     def publish(self, event: Event | Mapping[str, Any]) -> None:
-        """Append and return. A mapping is validated later, in the thread, and dropped with a count if it is invalid.
+        """Append and return.
 
+        A mapping is prepared and validated later, in the thread, and dropped with a count if it is invalid.
         Without ``occurred_at`` a mapping happened now.
         """
         if isinstance(event, Mapping):
@@ -182,7 +185,7 @@ class Publisher:
         while self._buffer and len(encoded) < MAX_BATCH_EVENTS:
             event = self._buffer.popleft()
             try:
-                valid = cast("Event", EVENT.validate_python(event)) if isinstance(event, dict) else event
+                valid = cast("Event", EVENT.validate_python(self.prepare(event))) if isinstance(event, dict) else event
                 encoded.append(valid.model_dump_json(exclude_none=True).encode())
             except ValueError as error:
                 self._dropped["invalid"] += 1

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from alertworker.events import Action, Entity, EntityChanged
-from alertworker.events.base import MAX_NAME, MAX_TEXT
-from alertworker.integrations.litellm.coerce import key_hash
+from alertworker.events import Action, Entity
+from alertworker.integrations.litellm.coerce import key_hash, name
 
 #: LiteLLM's alert types of management, with what each says.
 MANAGEMENT: Final = {
@@ -57,8 +56,11 @@ ALIASES: Final = {
 _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
-def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) -> EntityChanged:
-    """Read the message of a management alert; ``kind`` is one of `MANAGEMENT`, ``host`` the proxy that sent it."""
+def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) -> dict[str, Any]:
+    """Return the fields of an `EntityChanged` for the message of a management alert; `leaving` must still treat them.
+
+    ``kind`` is one of `MANAGEMENT`, ``host`` the proxy that sent it.
+    """
     entity, action = MANAGEMENT[kind]
     who, _, arguments = message.partition("*Arguments passed:*")
     actor = {label: value for label, value in _ACTOR.findall(who) if value != "None"}
@@ -70,20 +72,20 @@ def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) 
     more = {"and": ", ".join(ids[1:] or aliases[1:])} if len(ids) > 1 or len(aliases) > 1 else {}
     more |= {"changed by": on_behalf[1]} if on_behalf and on_behalf[1] not in ("None", "") else {}
     more |= {field: _unquoted(given[field]) for field in sorted(given) if field in SHOWN}
-    return EntityChanged(
-        occurred_at=now,
-        entity=entity,
-        action=action,
-        entity_id=ids[0] if ids else None,
-        entity_alias=aliases[0] if aliases else None,
-        team_id=next(iter(_values(given, ("team_id",))), None),
-        actor_id=actor.get("user_id", "")[:MAX_NAME] or None,
-        actor_role=actor.get("user_role", "")[:MAX_NAME] or None,
-        actor_key_alias=actor.get("key_alias", "")[:MAX_NAME] or None,
-        changed=tuple(sorted(given))[:64],
-        details={label: value[:MAX_TEXT] for label, value in more.items()},
-        source_host=(host or "unknown")[:MAX_NAME],
-    )
+    return {
+        "occurred_at": now,
+        "entity": entity,
+        "action": action,
+        "entity_id": ids[0] if ids else None,
+        "entity_alias": aliases[0] if aliases else None,
+        "team_id": next(iter(_values(given, ("team_id",))), None),
+        "actor_id": name(actor.get("user_id")),
+        "actor_role": name(actor.get("user_role")),
+        "actor_key_alias": name(actor.get("key_alias")),
+        "changed": tuple(sorted(given))[:64],
+        "details": more,
+        "source_host": name(host or "unknown"),
+    }
 
 
 def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
@@ -92,7 +94,7 @@ def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
         value = given.get(field, "")
         found = [_unquoted(text) for text in _QUOTED.findall(value)] or [value.strip("[]")]
         if any(found):
-            return [item[:MAX_NAME] for item in found if item]
+            return [shown for item in found if (shown := name(item))]
     return []
 
 

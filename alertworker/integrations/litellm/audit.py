@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from alertworker.events import Action, Entity
-from alertworker.events.base import MAX_ITEMS, MAX_TEXT
+from alertworker.events.base import MAX_ITEMS
 from alertworker.integrations.litellm.admin_alerts import ALIASES, SHOWN
-from alertworker.integrations.litellm.coerce import as_mapping, clip, key_hash, moment, name
+from alertworker.integrations.litellm.coerce import as_mapping, key_hash, moment, name
 
 #: LiteLLM's tables that hold what we tell of.
 _ENTITIES: Final = {
@@ -64,7 +64,7 @@ def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
         "entity_alias": next((found for field in ALIASES[entity] if (found := name(known.get(field)))), None),
         "team_id": name(known.get("team_id")) if entity is not Entity.TEAM else name(identity),
         "actor_id": name(entry.get("changed_by")),
-        "changed": tuple(clip(field, 64) or "" for field in changed)[: 2 * MAX_ITEMS],
+        "changed": tuple(changed)[: 2 * MAX_ITEMS],
         "details": details,
     }
 
@@ -102,9 +102,9 @@ def _member(member: object) -> str:
 
 
 def _names(members: set[str]) -> str:
-    return clip(", ".join(sorted(members)), MAX_TEXT) or ""
+    return ", ".join(sorted(members))
 
 
 def _step(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     old, new = before.get(field), after[field]
-    return (clip(f"{old} → {new}" if _given(old) else f"{new}", 256)) or ""
+    return f"{old} → {new}" if _given(old) else f"{new}"

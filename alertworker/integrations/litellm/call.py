@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.coerce import key_hash, metadata, moment, name, tags
+from alertworker.integrations.litellm.coerce import key_hash, moment, name, tags
 from alertworker.integrations.litellm.deployments import TRACES, Deployments
+from alertworker.integrations.litellm.metadata import picked
 
 #: How many deployments that failed a call its end names.
 _MAX_FAILED_ON = 16
@@ -66,7 +67,7 @@ class Call:
             "model": name(self.requested_model),
             "model_group": name(self.requested_model),
             "tags": tags(self.tags),
-            "alerting_metadata": metadata(self.alerting_metadata),
+            "alerting_metadata": self.alerting_metadata,
             **caller_facts(self.caller, self.terms.metadata_keys),
             **(self.terms.deployments.facts(self.deployment) if self.deployment else {}),
         }
@@ -114,6 +115,6 @@ def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
         "organization_alias": name(getattr(caller, "organization_alias", None)),
     }
     if metadata_keys:
-        facts["team_metadata"] = metadata(getattr(caller, "team_metadata", None), only=metadata_keys)
-        facts["key_metadata"] = metadata(getattr(caller, "metadata", None), only=metadata_keys)
+        facts["team_metadata"] = picked(getattr(caller, "team_metadata", None), metadata_keys)
+        facts["key_metadata"] = picked(getattr(caller, "metadata", None), metadata_keys)
     return facts

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -18,27 +17,29 @@ from alertworker.events.base import (
     MAX_MOMENT,
     MAX_NAME,
     MAX_NANOS,
-    MAX_TEXT,
     MAX_URL,
     MIN_MOMENT,
 )
 from alertworker.money import nanos_from_dollars
 from alertworker.text.ids import storable
+from alertworker.text.redact import pseudonymous, within
+from alertworker.text.shorten import CUT, DIGITS, ELLIPSIS, fingerprint, shorten
 
 #: What LiteLLM itself puts in a key's place: a hash, or a name for a caller of its own.
 _HARMLESS_KEY: Final = re.compile(
     r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
 )
 _NOTHING: Final[Mapping[str, Any]] = {}
-_SHORT: Final = reprlib.Repr()
-_SHORT.maxstring = _SHORT.maxother = 200
+#: The longest address that is read, in characters. It is read whole: a password may be anywhere in it.
+_MAX_ADDRESS: Final = 16_384
 
 
-def clip(value: object, limit: int) -> str | None:
-    """Give a string of at most ``limit`` characters without NUL and lone surrogates; ``None`` for what is not one."""
-    if not isinstance(value, str) or not value:
-        return None
-    return storable(value[:limit] if len(value) > limit else value)
+def clip(value: object, limit: int, mark: str = CUT) -> str | None:
+    """Return a string of at most ``limit`` characters without NUL and lone surrogates; ``None`` for any other type.
+
+    A cut string ends with ``mark``. Remove secrets before cutting: half a secret has no format.
+    """
+    return storable(shorten(value, limit, mark)) if isinstance(value, str) and value else None
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
@@ -47,25 +48,34 @@ def as_mapping(value: object) -> Mapping[str, Any]:
 
 
 def name(value: object) -> str | None:
-    """Give an identifier or a name; a number becomes its digits."""
-    if value is None:
-        return None
+    """Return an id or a name; an integer becomes its digits.
+
+    A string that is too long is cut by `short_id`.
+    """
     if type(value) is int:
-        return str(value)[:MAX_NAME]
-    return clip(value, MAX_NAME)
+        value = str(value)
+    if not isinstance(value, str) or not value:
+        return None
+    return storable(value if len(value) <= MAX_NAME else short_id(value))
+
+
+def short_id(value: str, redact: Callable[[str], str] = pseudonymous) -> str:
+    """Return an id or a name of at most `MAX_NAME` characters without secrets; a hash keeps cut ones distinct."""
+    shown = within(value, MAX_NAME - DIGITS, redact, ELLIPSIS)
+    return f"{shown}{fingerprint(value)}" if shown.endswith(ELLIPSIS) else shown
 
 
 def url(value: object) -> str | None:
-    """Give an address without its user, password, query and fragment, which may hold keys."""
-    text = clip(value, 4 * MAX_URL)
-    if text is None:
+    """Return an address without user, password, query and fragment, which may hold keys."""
+    if not isinstance(value, str) or len(value) > _MAX_ADDRESS:
         return None
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(value)
     except ValueError:
         return None
     host = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{host}{parts.path}"[:MAX_URL] if host else parts.path[:MAX_URL] or None
+    place = f"{parts.scheme}://{host}{parts.path}" if host else parts.path.rpartition("@")[2]
+    return clip(within(place, MAX_URL), MAX_URL)
 
 
 def key_hash(value: object) -> str | None:
@@ -128,25 +138,3 @@ def tags(value: object) -> tuple[str, ...]:
         return ()
     found = (name(tag) for tag in value[: 4 * MAX_ITEMS])
     return tuple(dict.fromkeys(tag for tag in found if tag))[:MAX_ITEMS]
-
-
-def metadata(value: object, *, only: Iterable[str] | None = None) -> dict[str, str]:
-    """Give a mapping's text: scalars as they print, the rest shortened; ``only`` names the keys that may pass."""
-    if not isinstance(value, Mapping):
-        return {}
-    kept: dict[str, str] = {}
-    for key in list(value) if only is None else [key for key in only if key in value]:
-        if len(kept) == MAX_ITEMS:
-            break
-        label, item = clip(key, MAX_NAME), value[key]
-        if label is not None and item is not None:
-            kept[label] = clip(_printed(item), MAX_TEXT) or ""
-    return kept
-
-
-def _printed(item: Any) -> str:
-    if isinstance(item, str):
-        return item
-    if isinstance(item, list) and all(isinstance(part, str) for part in item):
-        return ", ".join(item)
-    return str(item) if isinstance(item, (int, float)) else _SHORT.repr(item)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from alertworker.integrations.litellm.coerce import as_mapping
+from alertworker.integrations.litellm.coerce import as_mapping, clip
 from alertworker.integrations.litellm.deployments import request_metadata
-from alertworker.integrations.litellm.scrub import scrub
+from alertworker.text.redact import within
+from alertworker.text.shorten import ELLIPSIS
 
-_EXCERPT: Final = 100
+#: How long an excerpt is, and how much of the messages is read for it, in characters.
+MAX_EXCERPT: Final = 100
+_READ: Final = 2_000
+#: How many messages, and parts of one, are looked at.
+_MOST: Final = 100
 #: Where a request carries its messages, by its route.
 _MESSAGES: Final = ("messages", "input", "prompt", "contents", "query")
 #: LiteLLM's headers by which a caller withholds its messages from all logs.
@@ -35,15 +40,15 @@ def excerpt(messages: object) -> str | None:
     text = ""
     for line in _lines(messages):
         text += f"{line}\n"
-        if len(text) >= 2 * _EXCERPT:
+        if len(text) >= _READ:
             break
-    return scrub(text.strip(), ())[:_EXCERPT] or None
+    return clip(within(text.strip(), MAX_EXCERPT, mark=ELLIPSIS), MAX_EXCERPT)
 
 
 def _lines(messages: object) -> Iterator[str]:
-    for message in messages[:_EXCERPT] if isinstance(messages, list) else [messages]:
+    for message in messages[:_MOST] if isinstance(messages, list) else [messages]:
         if isinstance(message, str):
-            yield message[: 2 * _EXCERPT]
+            yield message[:_READ]
         elif isinstance(message, Mapping):
             role, content = message.get("role"), message.get("content") or message.get("parts")
             text = " ".join(_texts(content))
@@ -52,7 +57,7 @@ def _lines(messages: object) -> Iterator[str]:
 
 
 def _texts(content: object) -> Iterator[str]:
-    for part in content[:_EXCERPT] if isinstance(content, list) else [content]:
+    for part in content[:_MOST] if isinstance(content, list) else [content]:
         text = part.get("text") if isinstance(part, Mapping) else part
         if isinstance(text, str) and text:
-            yield text[: 2 * _EXCERPT]
+            yield text[:_READ]

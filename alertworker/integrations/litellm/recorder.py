@@ -13,11 +13,12 @@ from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
 from alertworker.integrations.litellm.call import Call, Terms, caller_facts, trace_of
-from alertworker.integrations.litellm.coerce import count, metadata, moment, name
+from alertworker.integrations.litellm.coerce import count, moment, name
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
 from alertworker.integrations.litellm.excerpts import request_excerpt
 from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
+from alertworker.integrations.litellm.leaving import can_alert, leaving
 from alertworker.integrations.litellm.options import CallbackOptions, seconds
 from alertworker.integrations.litellm.success_log import answered, spent_in_vain
 
@@ -44,6 +45,8 @@ class EventPublisher(Protocol):
     """What the recorder needs of the publisher."""
 
     threshold_seconds: float
+    #: Applied to each mapping in the publisher's thread, before it is validated.
+    prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
     @property
     def inflight(self) -> _InFlight:
@@ -57,6 +60,8 @@ class EventPublisher(Protocol):
 
 class Recorder:
     """Follows each call from its pre-call hook to its one end. Every method runs on the proxy's event loop.
+
+    It publishes raw fields. The publisher's thread removes secrets from them before an event leaves the process.
 
     ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set, and ``prices`` the entry of
     its price list under a name. ``deployments`` knows how deployments are read.
@@ -74,6 +79,7 @@ class Recorder:
         deployments: Deployments | None = None,
     ) -> None:
         self._publisher = publisher
+        publisher.prepare = leaving
         self._options = options
         self._terms = Terms(options.metadata_keys, deployments or Deployments())
         self._threshold = threshold
@@ -208,7 +214,7 @@ class Recorder:
         return {
             "call_id": call_id,
             "trace_id": trace_of(details, *map(request.get, TRACES)),
-            "alerting_metadata": metadata(details.get("alerting_metadata")),
+            "alerting_metadata": details.get("alerting_metadata"),
             "started_at": moment(request.get("start_time")) or now,
             "ended_at": now,
             "model": name(request.get("model")),
@@ -227,6 +233,8 @@ class Recorder:
                 del self._ended[next(iter(self._ended))]
         announced = self._publisher.inflight.finish(call_id)
         event["announced"] = announced or (call is not None and call.announced)
+        if not can_alert(event, self._publisher.threshold_seconds):
+            event.pop("alerting_metadata", None)
         self._publisher.publish(event)
 
     def _abandon(self, fields: dict[str, Any], reason: AbandonReason, chunks: int) -> None:

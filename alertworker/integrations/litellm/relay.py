@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from alertworker.errors import AlertWorkerError
-from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, Event
+from alertworker.events import AlertRelayed, BudgetReported, BudgetScope, EntityChanged, Event
 from alertworker.events.admin import MAX_DETAILS
-from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_NAME, MAX_TEXT
+from alertworker.events.base import MAX_COUNT, MAX_ITEMS, MAX_TEXT
 from alertworker.integrations.litellm.admin_alerts import MANAGEMENT, entity_changed
 from alertworker.integrations.litellm.coerce import clip, key_hash, moment, name, nanos
+from alertworker.integrations.litellm.leaving import leaving
 from alertworker.integrations.litellm.scrub import without
-from alertworker.text.redact import without_secrets
+from alertworker.text.redact import pseudonymous, without_keys, without_secrets
+from alertworker.text.shorten import shorten
 
 #: The largest body that is read, in bytes.
 MAX_BODY: Final = 1024 * 1024
@@ -102,29 +105,29 @@ def read_slack(
     digest_from, digest_until = _moment(fields.get("Start")), _moment(fields.get("End"))
     if kind in MANAGEMENT:
         change = entity_changed(kind, message, now=now, host=host)
-        return change.model_copy(update={"count": count, "digest_from": digest_from, "digest_until": digest_until})
+        digest = {"count": count, "digest_from": digest_from, "digest_until": digest_until}
+        return EntityChanged.model_validate(leaving(change | digest))
     trace = _TRACE.search(message)
     message = _bounded(message[: trace.start()] if trace else message)
     message = _MADE_AT.sub("", message if show_messages else _without_messages(message))
-    if kind not in _FIGURES:
-        message = without_secrets(message)
-        metadata = {key: without_secrets(value) for key, value in metadata.items()}
     if kind == "outage_alerts" and "*Region Name:*" in message:
         kind = "region_outage_alerts"
-    headline, facts, details = _message(message)
-    return AlertRelayed(
-        occurred_at=now,
-        alert_type=kind,
-        level=fields.get("Level") if fields.get("Level") in _LEVELS else None,
-        headline=headline or f"LiteLLM sent an alert of type {kind}",
-        text=details,
-        facts=facts | ({"Langfuse trace": trace[1]} if trace and len(facts) < MAX_ITEMS else {}),
-        metadata=metadata,
-        count=count,
-        source_host=name(host),
-        digest_from=digest_from,
-        digest_until=digest_until,
-    )
+    said = _message(without_keys(message) if kind in _FIGURES else without_secrets(message))
+    told = leaving({
+        "occurred_at": now,
+        "alert_type": name(kind),
+        "level": fields.get("Level") if fields.get("Level") in _LEVELS else None,
+        "metadata": metadata,
+        "count": count,
+        "source_host": name(host),
+        "digest_from": digest_from,
+        "digest_until": digest_until,
+    })  # fmt: skip
+    told |= _cut(said) if kind in _FIGURES else leaving(said)
+    if trace and len(told["facts"]) < MAX_ITEMS:  # the usual redaction would take the ids in a link for secrets
+        told["facts"]["Langfuse trace"] = shorten(pseudonymous(trace[1]), MAX_TEXT)
+    told["headline"] = told["headline"] or f"LiteLLM sent an alert of type {told['alert_type']}"
+    return AlertRelayed.model_validate(told)
 
 
 def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Event:
@@ -137,38 +140,41 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
     group, event = name(fields.get("event_group")), name(fields.get("event"))
     scope = _SCOPES.get(group or "", group)
     if event is None or scope not in set(BudgetScope):
-        message = clip(fields.get("event_message"), MAX_TEXT) or "LiteLLM's webhook sent what is no budget event"
-        return AlertRelayed(
-            occurred_at=now, alert_type=UNKNOWN, headline=without_secrets(message), source_host=name(host)
-        )
+        headline = _string(fields.get("event_message")) or "LiteLLM's webhook sent what is no budget event"
+        told = {"occurred_at": now, "alert_type": UNKNOWN, "headline": headline, "source_host": name(host)}
+        return AlertRelayed.model_validate(leaving(told))
     hashed = key_hash(fields.get("token"))
     named = [found for field in _ENTITIES.get(scope, ()) if (found := name(fields.get(field)))]
-    given = hashed if group == "key" else ":".join(named)[:MAX_NAME]
+    given = hashed if group == "key" else name(":".join(named))
     emails = fields.get("alert_emails")
-    return BudgetReported(
-        occurred_at=now,
-        event=event,
-        scope=BudgetScope(scope),
-        entity_id=given or (hashed if scope != BudgetScope.PROXY else None) or name(fields.get("key_alias")) or scope,
-        message=clip(without_secrets(clip(fields.get("event_message"), MAX_BODY) or ""), MAX_TEXT) or "",
-        spend_nanos=nanos(fields.get("spend")),
-        max_nanos=nanos(fields.get("max_budget")),
-        soft_nanos=nanos(fields.get("soft_budget")),
-        projected_spend_nanos=nanos(fields.get("projected_spend")),
-        projected_exceeded_date=name(fields.get("projected_exceeded_date")),
-        key_hash=hashed,
-        key_alias=name(fields.get("key_alias")),
-        team_id=name(fields.get("team_id")),
-        team_alias=name(fields.get("team_alias")),
-        user_id=name(fields.get("user_id")),
-        user_email=name(fields.get("user_email")),
-        customer_id=name(fields.get("customer_id")),
-        organization_id=name(fields.get("organization_id")),
-        alert_emails=tuple(found for item in emails[:MAX_ITEMS] if (found := name(item)))
+    reported = {
+        "occurred_at": now,
+        "event": event,
+        "scope": BudgetScope(scope),
+        "entity_id": given
+        or (hashed if scope != BudgetScope.PROXY else None)
+        or name(fields.get("key_alias"))
+        or scope,
+        "message": _string(fields.get("event_message")) or "",
+        "spend_nanos": nanos(fields.get("spend")),
+        "max_nanos": nanos(fields.get("max_budget")),
+        "soft_nanos": nanos(fields.get("soft_budget")),
+        "projected_spend_nanos": nanos(fields.get("projected_spend")),
+        "projected_exceeded_date": name(fields.get("projected_exceeded_date")),
+        "key_hash": hashed,
+        "key_alias": name(fields.get("key_alias")),
+        "team_id": name(fields.get("team_id")),
+        "team_alias": name(fields.get("team_alias")),
+        "user_id": name(fields.get("user_id")),
+        "user_email": name(fields.get("user_email")),
+        "customer_id": name(fields.get("customer_id")),
+        "organization_id": name(fields.get("organization_id")),
+        "alert_emails": tuple(found for item in emails[:MAX_ITEMS] if (found := name(item)))
         if isinstance(emails, list)
         else (),
-        source_host=name(host),
-    )
+        "source_host": name(host),
+    }
+    return BudgetReported.model_validate(leaving(reported))
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -181,6 +187,11 @@ def _object(body: bytes) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise RelayError("the body is not a JSON object")
     return fields
+
+
+def _string(value: object) -> str | None:
+    """Return a string of any length without NUL and lone surrogates; ``None`` for any other type."""
+    return clip(value, MAX_BODY) if isinstance(value, str) else None
 
 
 def _text(fields: dict[str, Any]) -> str:
@@ -214,7 +225,7 @@ def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
     for item in marked:
         key, separator, value = item.partition(": `")
         if key and separator and len(metadata) < MAX_ITEMS:
-            metadata[key[:MAX_NAME]] = value.rstrip("\n").removesuffix("`")[:MAX_TEXT]
+            metadata[key] = value.rstrip("\n").removesuffix("`")
     return fields, message.strip(), metadata
 
 
@@ -223,11 +234,11 @@ def _bounded(message: str) -> str:
     if len(message) <= _MAX_BEGIN + _MAX_END:
         return message
     _, _, end = message[-_MAX_END:].partition("\n")
-    return f"{message[:_MAX_BEGIN]}… cut\n{end}"
+    return f"{shorten(message, _MAX_BEGIN)}\n{end}"
 
 
-def _message(message: str) -> tuple[str, dict[str, str], str]:
-    """Give a message's first line, its labelled lines, and the rest of it.
+def _message(message: str) -> dict[str, Any]:
+    """Give a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
 
     Where a label comes twice, as in what LiteLLM says of several users at once, the rest has all lines.
     """
@@ -239,11 +250,20 @@ def _message(message: str) -> tuple[str, dict[str, str], str]:
     facts: dict[str, str] = {}
     labelled = (*_FACT.findall(rest), *_PLAIN_FACT.findall(rest))
     for label, value in labelled[:MAX_ITEMS]:
-        facts.setdefault(label.strip(), value[:MAX_TEXT])
+        facts.setdefault(label.strip(), value)
     if len(facts) == len(labelled):
         rest = _PLAIN_FACT.sub("", _FACT.sub("", rest))
     rest = re.sub(r"\n{3,}", "\n\n", _LONE_MARK.sub("", rest))
-    return headline.removesuffix(":")[:MAX_TEXT], facts, rest.strip()[:MAX_DETAILS]
+    return {"headline": headline.removesuffix(":"), "facts": facts, "text": rest.strip()}
+
+
+def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut the parts of a message whose figures must not be taken for secrets; keys were removed before."""
+    return {
+        "headline": shorten(said["headline"], MAX_TEXT),
+        "facts": {label: shorten(value, MAX_TEXT) for label, value in said["facts"].items()},
+        "text": shorten(said["text"], MAX_DETAILS),
+    }
 
 
 def _without_messages(message: str) -> str:

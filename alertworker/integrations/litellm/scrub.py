@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from alertworker.events.base import MAX_TEXT
 from alertworker.integrations.litellm.coerce import clip
-from alertworker.text.redact import REMOVED, without_secrets
+from alertworker.text.redact import REMOVED, within
+from alertworker.text.shorten import shorten
 
 #: A piece of the prompt this long, in characters, does not appear in a text.
 MIN_PIECE: Final = 12
@@ -56,13 +57,11 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
     addition = _ADDITIONS.search(message, 0, 2 * _MAX_MESSAGE)
     if addition is not None:
         message = message[: addition.start()]
-    cut = len(message) > _MAX_MESSAGE
-    message = clip(message, _MAX_MESSAGE) or ""
     for secret in secrets:
         if isinstance(secret, str) and len(secret) >= _MIN_WHOLE:
             message = message.replace(secret, REMOVED)
-    message = without(without_secrets(message), prompt)
-    return (message + "… cut" if cut else message)[:MAX_TEXT]
+    message = clip(within(message, _MAX_MESSAGE), _MAX_MESSAGE) or ""
+    return shorten(without(message, prompt), MAX_TEXT)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.call import Call, caller_facts, trace_of
-from alertworker.integrations.litellm.coerce import as_mapping, cost, count, key_hash, metadata, moment, name, tags, url
+from alertworker.integrations.litellm.coerce import as_mapping, cost, count, key_hash, moment, name, tags, url
 from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
@@ -89,7 +89,7 @@ def _whom(log: Mapping[str, Any], request: Mapping[str, Any], caller: Any, optio
     }
     facts["customer_id"] = name(log.get("end_user")) or facts.get("customer_id")
     requester = as_mapping(logged.get("requester_metadata"))
-    facts["alerting_metadata"] = metadata(request.get("alerting_metadata") or requester.get("alerting_metadata"))
+    facts["alerting_metadata"] = request.get("alerting_metadata") or requester.get("alerting_metadata")
     facts["tags"] = tags(log.get("request_tags"))
     return facts
 

@@ -36,8 +36,9 @@ class RecordingPublisher:
     def __init__(self) -> None:
         self.inflight = RecordingInFlight()
         self.threshold_seconds = 0.0
+        self.prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
         self.events: list[Any] = []
 
     def publish(self, event: Mapping[str, Any], /) -> None:
-        """Validate and keep an event."""
-        self.events.append(EVENT.validate_python(dict(event)))
+        """Prepare, validate and keep an event."""
+        self.events.append(EVENT.validate_python(self.prepare(event)))

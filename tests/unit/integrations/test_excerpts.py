@@ -30,7 +30,7 @@ from tests.unit.integrations.test_recorder import in_loop
             "system: Be brief.\nuser: hi",
         ),
         ([{"parts": [{"text": "hi"}, {"text": "you"}]}], "hi you"),
-        (["x" * 500], "x" * 100),
+        (["x" * 500], "x" * 99 + "…"),
         ([[1, 2, 3]], None),
         ([1, 2, 3], None),
         ([{"role": "assistant", "content": None}], None),

@@ -73,7 +73,7 @@ def test_a_success_carries_what_alerting_and_books_need(publisher: RecordingPubl
     )
     assert (event.key_hash, event.team_alias, event.customer_id) == (KEY_HASH, "Search", "customer-9")
     assert (event.prompt_tokens, event.completion_tokens, event.cached_tokens) == (10, 5, 3)
-    assert (event.cost_nanos, event.tags, event.alerting_metadata) == (12_500, ("a", "b"), {"run": "7"})
+    assert (event.cost_nanos, event.tags, event.alerting_metadata) == (12_500, ("a", "b"), {})
     assert (event.team_metadata, event.key_metadata) == ({"slack": "#search"}, {"cost_center": "42"})
     (budget,) = event.budgets
     assert (budget.scope, budget.spend_nanos, budget.max_nanos, budget.soft_nanos) == (

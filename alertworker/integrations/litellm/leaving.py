@@ -1,0 +1,145 @@
+"""Takes secrets out of every field of an event before the event leaves the proxy.
+
+The publisher calls `leaving` for each event in its own thread, so no request waits for it. The relay calls it for the
+alerts that it reads. Each field is treated in this one place, whichever code made the event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from alertworker.events import Origin
+from alertworker.events.admin import MAX_DETAILS
+from alertworker.events.base import MAX_NAME, MAX_TEXT, MAX_URL
+from alertworker.integrations.litellm.coerce import short_id
+from alertworker.integrations.litellm.excerpts import MAX_EXCERPT
+from alertworker.integrations.litellm.metadata import printed
+from alertworker.text.redact import pseudonym, within, without_secrets
+from alertworker.text.shorten import CUT, ELLIPSIS
+
+
+class Treatment(Enum):
+    """How a field is treated."""
+
+    #: Free text: everything that looks like a secret is removed.
+    SCRUBBED = "scrubbed"
+    #: Names an entity of the ledger: only certain secrets are replaced, by a pseudonym, so entities stay distinct.
+    IDENTITY = "identity"
+    #: Any JSON from a caller: printed as strings and scrubbed.
+    METADATA = "metadata"
+    #: Metadata under names that an operator or this package chose. Routes match its values, so they are identities.
+    ALLOWED = "allowed"
+    #: Made by this package, or from a closed set of LiteLLM's: no caller can write into it.
+    OURS = "ours"
+
+
+class Field(NamedTuple):
+    """The treatment of a field and its maximum length in characters."""
+
+    treatment: Treatment
+    limit: int = MAX_NAME
+
+
+_TEXT: Final = Field(Treatment.SCRUBBED, MAX_TEXT)
+_IDENTITY: Final = Field(Treatment.IDENTITY)
+_OURS: Final = Field(Treatment.OURS)
+
+#: Every event field that holds strings, by name. A name has the same meaning in all events.
+FIELDS: Final[Mapping[str, Field]] = {
+    # Free text of callers, providers and LiteLLM.
+    "message": _TEXT,
+    "cost_failure": _TEXT,
+    "headline": _TEXT,
+    "text": Field(Treatment.SCRUBBED, MAX_DETAILS),
+    "messages_excerpt": Field(Treatment.SCRUBBED, MAX_EXCERPT),
+    "api_base": Field(Treatment.SCRUBBED, MAX_URL),
+    "changed": Field(Treatment.SCRUBBED),
+    # Mappings.
+    "alerting_metadata": Field(Treatment.METADATA),
+    "metadata": Field(Treatment.METADATA),
+    "facts": Field(Treatment.METADATA),
+    "details": Field(Treatment.ALLOWED),
+    "team_metadata": Field(Treatment.ALLOWED),
+    "key_metadata": Field(Treatment.ALLOWED),
+    # Entities.
+    **dict.fromkeys(
+        (
+            "actor_id", "actor_key_alias", "actor_role", "alert_emails", "alert_type", "call_id", "customer_id",
+            "deployment_id", "duration", "entity_alias", "entity_id", "event", "key_alias", "model", "model_group",
+            "organization_alias", "organization_id", "original_model_group", "part", "projected_exceeded_date",
+            "provider", "region", "source_host", "tags", "team_alias", "team_id", "trace_id", "user_email", "user_id",
+        ),
+        _IDENTITY,
+    ),
+    # Hashes, classes, processes and members of closed sets.
+    **dict.fromkeys(
+        (
+            "action", "boot_id", "call_type", "dropped", "entity", "error_class", "host", "integration", "key_hash",
+            "level", "origin", "reason", "scope", "type", "version",
+        ),
+        _OURS,
+    ),
+}  # fmt: skip
+#: How the values of metadata are treated.
+_REDACT: Final[Mapping[Treatment, Callable[[str], str]]] = {
+    Treatment.METADATA: without_secrets,
+    Treatment.ALLOWED: pseudonym,
+}
+
+
+def leaving(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event's fields without secrets; a field that `FIELDS` does not list is scrubbed as free text."""
+    return {_identity(field): _treated(FIELDS.get(field, _TEXT), value) for field, value in event.items()}
+
+
+def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
+    """Return whether an alert may show this call's end; only then the caller's metadata leaves the proxy.
+
+    No alert shows a caller's own error, an abandoned call, or an answer that is fast and has a price.
+    """
+    if event["type"] == "llm.request.succeeded":
+        unpriced = event.get("cost_failure") is not None or event.get("cost_nanos") is None
+        slow = (event["ended_at"] - event["started_at"]).total_seconds() >= threshold_seconds
+        return slow or (unpriced and not event.get("cache_hit"))
+    return event["type"] == "llm.request.failed" and event["failure"]["origin"] is not Origin.CALLER
+
+
+def _treated(field: Field, value: Any) -> Any:
+    if field.treatment in _REDACT:
+        return _metadata(value, _REDACT[field.treatment])
+    if field.treatment is not Treatment.OURS:
+        if isinstance(value, str):
+            return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else _identity(value)
+        if isinstance(value, Mapping):
+            return leaving(value)
+        if isinstance(value, (list, tuple)):
+            return tuple(_treated(field, item) for item in value)
+    return value
+
+
+def _scrubbed(text: str, limit: int) -> str:
+    return (_remembered if len(text) <= MAX_TEXT else _within)(text, limit)
+
+
+def _within(text: str, limit: int) -> str:
+    return within(text, limit, mark=CUT if limit > MAX_NAME else ELLIPSIS)
+
+
+#: The same errors occur again and again during an outage.
+_remembered: Final = lru_cache(1_000)(_within)
+
+
+def _identity(name: str) -> str:
+    safe = pseudonym(name)
+    return safe if len(safe) <= MAX_NAME else short_id(safe)
+
+
+def _metadata(value: object, redact: Callable[[str], str]) -> dict[str, str]:
+    """Return metadata as strings; nothing of a mapping that raises or changes while it is read."""
+    try:
+        return printed(value, redact)
+    except Exception:  # noqa: BLE001 - a caller's object may raise anything, and must not cost the event
+        return {}
