@@ -76,13 +76,14 @@ class Ours:
         self.caller = SimpleNamespace(
             api_key="a" * 64, key_alias="app", team_id="t1", team_alias="Search", user_id="u1", end_user_id=None
         )
-        self.run = uuid4().hex[:8]
+        self.run = f"{uuid4().hex[:8]}-0000-4000-8000"  # LiteLLM's ids are UUIDs
         self.error = litellm.InternalServerError("boom", llm_provider="openai", model="gpt-4o")
 
     async def request(self, number: int, *, fails: bool) -> None:
         """Run every hook that one request runs."""
-        call = f"{self.run}-{number}"
-        metadata = {"model_group": "gpt-4o", "tags": ["a", "b"]}
+        call = f"{self.run}-{number:012d}"
+        shown = {"job": "nightly-summary", "ticket": "T-4711", "owner": {"team": "search", "mail": "s@example.com"}}
+        metadata = {"model_group": "gpt-4o", "tags": ["a", "b"], "alerting_metadata": shown}
         data: dict[str, Any] = {"litellm_call_id": call, "model": "gpt-4o", "messages": _PROMPT, "metadata": metadata}
         self.recorder.started(data, self.caller, "acompletion")
         attempt = data | {"api_key": "sk-deployment", "api_base": "http://x", "model_info": {"id": f"d{number % 20}"}}

@@ -65,7 +65,9 @@ def _pseudonymous(identity: str) -> str:
 
 def pseudonym(identity: str) -> str:
     """Return the same as `pseudonymous`, from a cache: a proxy sees the same names again and again."""
-    return _pseudonymous(identity) if len(identity) <= _SHORT else pseudonymous(identity)
+    if len(identity) > _SHORT or _UUID.fullmatch(identity):
+        return pseudonymous(identity)
+    return _pseudonymous(identity)
 
 
 def within(text: str, limit: int, redact: Callable[[str], str] = without_secrets, mark: str = CUT) -> str:

@@ -7,11 +7,14 @@ alerts that it reads. Each field is treated in this one place, whichever code ma
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from types import NoneType
+from typing import Any, Final, NamedTuple, get_args
+from uuid import UUID
 
-from alertworker.events import Origin
+from alertworker.events import AnyEvent, Budget, FailedOn, Failure, Origin, PublisherCounters
 from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_NAME, MAX_TEXT, MAX_URL
 from alertworker.integrations.litellm.coerce import short_id
@@ -88,11 +91,25 @@ _REDACT: Final[Mapping[Treatment, Callable[[str], str]]] = {
     Treatment.METADATA: without_secrets,
     Treatment.ALLOWED: pseudonym,
 }
+#: The field names of the wire contract; only a nested mapping of a caller's has other names.
+_NAMES: Final = frozenset(
+    name
+    for model in (*get_args(get_args(AnyEvent)[0]), Failure, Budget, FailedOn, PublisherCounters)
+    for name in model.model_fields
+)
+#: Values without strings.
+_PLAIN: Final = frozenset((bool, int, float, datetime, UUID, NoneType))
 
 
 def leaving(event: Mapping[str, Any]) -> dict[str, Any]:
     """Return an event's fields without secrets; a field that `FIELDS` does not list is scrubbed as free text."""
-    return {_identity(field): _treated(FIELDS.get(field, _TEXT), value) for field, value in event.items()}
+    treated: dict[str, Any] = {}
+    for field, value in event.items():
+        known = FIELDS.get(field, _TEXT)
+        if known.treatment is not Treatment.OURS and (type(value) not in _PLAIN or known.treatment in _REDACT):
+            value = _treated(known, value)  # noqa: PLW2901 - the loop is the hottest of the callback
+        treated[field if field in _NAMES else _identity(field)] = value
+    return treated
 
 
 def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
@@ -110,14 +127,11 @@ def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
 def _treated(field: Field, value: Any) -> Any:
     if field.treatment in _REDACT:
         return _metadata(value, _REDACT[field.treatment])
-    if field.treatment is not Treatment.OURS:
-        if isinstance(value, str):
-            return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else _identity(value)
-        if isinstance(value, Mapping):
-            return leaving(value)
-        if isinstance(value, (list, tuple)):
-            return tuple(_treated(field, item) for item in value)
-    return value
+    if isinstance(value, str):
+        return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else _identity(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_treated(field, item) for item in value)
+    return leaving(value) if isinstance(value, Mapping) else value
 
 
 def _scrubbed(text: str, limit: int) -> str:

@@ -109,6 +109,7 @@ def test_an_id_that_may_be_a_secret_stays_an_id() -> None:
             {"url": "https://[removed]host.example/x?[removed]"},
         ),
         ("no mapping", {}),
+        (5, {}),
         (None, {}),
     ],
 )
