@@ -12,6 +12,7 @@ from alertworker.events import (
     CallEvent,
     DeploymentCooledDown,
 )
+from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: Whose calls those are that belong to no team, and to no key with a name.
 NO_TEAM: Final = "no team"
@@ -56,8 +57,7 @@ def _langfuse_id(trace_id: str) -> str:
 
 
 def _cut(text: str) -> str:
-    line = " ".join(text[: 2 * _MAX_PAIR].split())
-    return line if len(line) <= _MAX_PAIR and len(text) <= 2 * _MAX_PAIR else f"{line[: _MAX_PAIR - 1]}…"
+    return shorten(" ".join(text.split()), _MAX_PAIR, ELLIPSIS)
 
 
 def model_of(event: CallEvent) -> str:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.events import Budget, BudgetReported, BudgetScope, EndEvent, RequestFailed
 from alertworker.events.base import MAX_NAME
+from alertworker.text.shorten import shorten_id
 
 #: Shares of a budget that are told before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
@@ -134,7 +135,7 @@ def read_report(event: BudgetReported) -> Iterable[tuple[BudgetKey, Reading]]:
 
 def _entity(budget: Budget, event: EndEvent) -> str:
     entity = event.key_alias or budget.entity_id if budget.scope is BudgetScope.KEY else budget.entity_id
-    return f"{entity} ({budget.part})"[:MAX_NAME] if budget.part else entity
+    return shorten_id(f"{entity} ({budget.part})", MAX_NAME) if budget.part else entity
 
 
 def owner(scope: str, event: EndEvent) -> dict[str, str]:

@@ -14,6 +14,7 @@ from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, MAX_MEMBERS, REL
 from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.events import AlertRelayed, BudgetScope
 from alertworker.folding import Fold
+from alertworker.text.shorten import shorten_id
 
 _KNOWN: Final = {kind.value: kind for kind in AlertType}
 #: What differs between two occurrences of the same trouble: numbers, ids, addresses in memory.
@@ -138,7 +139,7 @@ def _relayed(event: AlertRelayed, *, covered: bool) -> Alert:
 
 
 def _identity(headline: str, labels: Mapping[str, str], *, covered: bool) -> dict[str, str]:
-    what = _VARIABLE.sub("#", headline)[:200]
+    what = shorten_id(_VARIABLE.sub("#", headline), 200)
     where = {label: labels[label] for label in IDENTIFYING if label in labels}
     return where | {RELAYED: "litellm", "what": what} | ({COVERED_BY: "callback"} if covered else {})
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, text
 
-from alertworker.events.base import MAX_NAME
 from alertworker.imports.progress import Left, Page
+from alertworker.integrations.litellm.leaving import identity
 from alertworker.ledger.postings import Caller, Postings
 from alertworker.ledger.rows import AliasKey, AliasSpan, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars
@@ -142,13 +142,13 @@ class DailySpend:
             ids = sorted({key.entity for key in ledger.spend() if key.dimension == dimension and key.entity})
             named = text(f"SELECT {column}, {alias} FROM \"{table}\" WHERE {column} = ANY(:ids) AND {alias} <> ''")  # noqa: S608
             for entity, name in connection.execute(named, {"ids": ids}) if ids else ():
-                ledger.aliases[AliasKey(dimension, entity, name[:MAX_NAME])] = AliasSpan(at, at)
+                ledger.aliases[AliasKey(dimension, identity(entity), identity(name))] = AliasSpan(at, at)
 
 
 def _ledger(day: date, dimension: str, rows: Sequence[Any]) -> Postings:
     ledger = Postings()
     for row in rows:
-        team, entity, one, other = (name[:MAX_NAME] for name in row[:4])
+        team, entity, one, other = (identity(name) for name in row[:4])
         requests, failures, prompt, completion = (max(0, int(value)) for value in row[4:8])
         sums = SpendSums(requests, failures, prompt, completion, spend_nanos=max(0, nanos_from_dollars(row[8])))
         if sums == SpendSums():

@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, text
 
 from alertworker.events import EndEvent, Failure, Origin, RequestFailed, RequestSucceeded
-from alertworker.events.base import MAX_ITEMS, MAX_NAME
+from alertworker.events.base import MAX_ITEMS
 from alertworker.imports.progress import Left, Page
+from alertworker.integrations.litellm.leaving import leaving
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.money import nanos_from_dollars
@@ -118,7 +119,7 @@ def event_of(row: dict[str, Any]) -> EndEvent:
     tags = row["request_tags"] if isinstance(row["request_tags"], list) else []
     first, ended = row["completionStartTime"], row["endTime"]
     facts = {
-        "call_id": row["request_id"][:MAX_NAME],
+        "call_id": row["request_id"],
         "occurred_at": ended.replace(tzinfo=UTC),
         "started_at": row["startTime"].replace(tzinfo=UTC),
         "ended_at": ended.replace(tzinfo=UTC),
@@ -140,11 +141,11 @@ def event_of(row: dict[str, Any]) -> EndEvent:
     }
     if row["status"] == "failure":
         failure = Failure(error_class=row["error_class"] or "unknown", origin=Origin.PROVIDER)
-        return RequestFailed.model_validate(facts | {"failure": failure})
+        return RequestFailed.model_validate(leaving(facts) | {"failure": failure})
     # LiteLLM writes the end where there was no first token to tell.
     early = first.replace(tzinfo=UTC) if first is not None and first < ended else None
     hit = str(row["cache_hit"]).lower() == "true"
-    return RequestSucceeded.model_validate(facts | {"cache_hit": hit, "first_token_at": early})
+    return RequestSucceeded.model_validate(leaving(facts) | {"cache_hit": hit, "first_token_at": early})
 
 
 def _naive(moment: datetime) -> datetime:

@@ -30,6 +30,7 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
+from alertworker.text.shorten import shorten_id
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 #: What is counted of a single duration, in microseconds: a producer's wrong clock must not fill a sum.
@@ -66,7 +67,7 @@ class Postings:
 
     def book(self, key: SpendKey, sums: SpendSums) -> None:
         """Enter what was summed elsewhere into one book alone."""
-        self.books.setdefault(key._replace(part=key.part[:MAX_PART]), SpendSums()).add(sums)
+        self.books.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
         """Enter a call that ended on a day."""
@@ -173,7 +174,7 @@ def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
     for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
         entity, part = named.get(whole), named.get(half)
         if entity and part:
-            yield f"{whole}/{half}", entity, part[:MAX_PART]
+            yield f"{whole}/{half}", entity, shorten_id(part, MAX_PART)
 
 
 def _add(sums: SpendSums, event: EndEvent) -> None:

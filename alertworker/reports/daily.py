@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -18,6 +19,8 @@ from alertworker.reports.tables import plain_table
 MAX_DEPLOYMENTS: Final = 5
 #: Below this many timed calls a deployment's pace says nothing.
 MIN_CALLS: Final = 10
+#: A deployment's id as LiteLLM makes it, a hash or a UUID. Its first digits abbreviate it, as those of a commit.
+_DIGITS: Final = re.compile(r"\A([0-9a-f]{8})[0-9a-f-]+\Z")
 _SLOWEST: Final = "Slowest, per output token"
 _FAILING: Final = "Most failed attempts"
 _NAME: Final = Column(name="Deployment")
@@ -88,4 +91,5 @@ def _name(one: DeploymentDays) -> str:
         return "no deployment"
     if not one.alias or one.alias == one.deployment_id:
         return short(one.deployment_id)
-    return f"{short(one.alias)} ({one.deployment_id[:8]})"
+    identity = _DIGITS.sub(r"\1", one.deployment_id)
+    return f"{short(one.alias)} ({short(identity)})"

@@ -17,6 +17,7 @@ from alertworker.money import dollars_from_nanos, spell_dollars
 from alertworker.reports.csv_export import csv_of
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import change
+from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
 MAX_SHOWN: Final = 8
@@ -156,7 +157,7 @@ def short(name: str) -> str:
     >>> short("x" * 50)[-3:], len(short("x" * 50))
     ('xx…', 40)
     """
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    return shorten(name, MAX_NAME, ELLIPSIS)
 
 
 def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> dict[str, str]:

@@ -14,11 +14,14 @@ from alertworker.events.base import new_id
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id, storable
+from alertworker.text.shorten import shorten
 
 #: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
 #: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
+#: The longest reason of a dead letter, in characters.
+_MAX_REASON: Final = 2_000
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
@@ -40,10 +43,10 @@ def _type(payload: bytes) -> str | None:
 def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
     """Return the columns that every dead letter has; no value of them can fail to be stored."""
     if len(payload) > _MAX_PAYLOAD:
-        reason = f"{reason[:1_900]}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
+        reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
     return {
         "kind": kind,
-        "reason": storable(reason[:2_000]),
+        "reason": shorten(storable(reason), _MAX_REASON),
         "payload": payload[:_MAX_PAYLOAD],
         "created_at": now,
     }

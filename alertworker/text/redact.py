@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from alertworker.text.secret_formats import KEYS, LABELLED, LONG, SECRET_NAME, is_random
+from alertworker.text.secret_formats import BOT, KEY_HINTS, KEYS, LABEL_HINTS, LABELLED, LONG, SECRET_NAME, is_random
 from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
 
 #: Replaces a secret.
@@ -94,12 +94,19 @@ def _stand_in(secret: str) -> str:
 
 
 def _keys(text: str) -> Iterator[_Span]:
-    for match in KEYS.finditer(text):
-        yield match.span("sent") if match["sent"] else match.span()
+    lower = text.lower()
+    if any(hint in lower for hint in KEY_HINTS):
+        for match in KEYS.finditer(text):
+            yield match.span("sent") if match["sent"] else match.span()
+    for match in BOT.finditer(text):
+        yield match.span()
 
 
 def _certain(text: str) -> Iterator[_Span]:
     yield from _keys(text)
+    lower = text.lower()
+    if not any(hint in lower for hint in LABEL_HINTS):
+        return
     for match in LABELLED.finditer(text):
         yield next(match.span(group) for group in ("value", "option", "signature") if match[group])
 

@@ -38,8 +38,7 @@ _KEYS: Final = r"""
       | AIza[A-Za-z0-9_-]{20,} | ya29\.[A-Za-z0-9_.-]{8,} | GOCSPX-[A-Za-z0-9_-]{16,} | 1//0[A-Za-z0-9_-]{20,}
       | (?:dapi|dkea|dose|dsapi)[0-9a-f]{16,}(?:-[0-9])?                            # Databricks
       | SG\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,} | key-[0-9a-f]{32}                 # SendGrid, Mailgun
-      | pypi-[A-Za-z0-9_-]{16,} | (?:SK|AC)[0-9a-f]{32}                             # PyPI, Twilio
-      | [MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}             # a bot of Discord
+      | pypi-[A-Za-z0-9_-]{16,} | SK[0-9a-f]{32}                                    # PyPI, Twilio
       | eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                   # JSON web token
       )
     | (?<![0-9])[0-9]{6,12}:AA[A-Za-z0-9_-]{28,}                                    # a bot of Telegram
@@ -56,7 +55,7 @@ _LABEL: Final = r"""(?:
 
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""
-      (?<![\w-])(?!(?<=[0-9]:)secret:)(?i:[\w-]*{_LABEL})(?:\s+provided)?\\?+["'`]?+
+      (?!(?<=[0-9]:)secret:)(?i:{_LABEL})(?:\s+provided)?\\?+["'`]?+
       (?:\s*+(?::=|=>|[:=])\s*+|>)(?:\[(?!removed\])\s*+)?+\\?+["'`]?+(?i:(?:bearer|basic|digest|token)\s++)?+
       (?!\[removed\]|secret-[0-9a-f]{{12}}(?![0-9a-f])|\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
       (?P<value>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}}|[^\s"',;&)}}\]<]{{4,}})
@@ -67,6 +66,19 @@ _LABELLED: Final = rf"""
 #: Certain secrets: keys by their format, and values by their name.
 KEYS: Final = re.compile(rf"(?x) {_ADDRESSES} | {_KEYS}")
 LABELLED: Final = re.compile(rf"(?x) {_LABELLED}")
+#: The token of a Discord bot, which has no prefix.
+BOT: Final = re.compile(r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}")
+#: A text that contains, in lower case, none of these has no match: looking for them takes a tenth of the time.
+KEY_HINTS: Final = (
+    "//", "?", "&", "slack.com/", "discord", "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shpat",
+    "tvly", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
+    "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-", "pypi",
+    "eyj", ":aa", "bearer", "basic", "digest", "-----begin",
+)  # fmt: skip
+LABEL_HINTS: Final = (
+    "key", "secret", "token", "passw", "passphrase", "passcode", "pwd", "authorization", "credential", "cookie",
+    "webhook", "sig",
+)  # fmt: skip
 #: Candidates that may also be ids: 32 hexadecimal digits, or a long string that `is_random`.
 LONG: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}"

@@ -108,7 +108,7 @@ def leaving(event: Mapping[str, Any]) -> dict[str, Any]:
         known = FIELDS.get(field, _TEXT)
         if known.treatment is not Treatment.OURS and (type(value) not in _PLAIN or known.treatment in _REDACT):
             value = _treated(known, value)  # noqa: PLW2901 - the loop is the hottest of the callback
-        treated[field if field in _NAMES else _identity(field)] = value
+        treated[field if field in _NAMES else identity(field)] = value
     return treated
 
 
@@ -128,7 +128,7 @@ def _treated(field: Field, value: Any) -> Any:
     if field.treatment in _REDACT:
         return _metadata(value, _REDACT[field.treatment])
     if isinstance(value, str):
-        return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else _identity(value)
+        return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else identity(value)
     if isinstance(value, (list, tuple)):
         return tuple(_treated(field, item) for item in value)
     return leaving(value) if isinstance(value, Mapping) else value
@@ -146,7 +146,8 @@ def _within(text: str, limit: int) -> str:
 _remembered: Final = lru_cache(1_000)(_within)
 
 
-def _identity(name: str) -> str:
+def identity(name: str) -> str:
+    """Return the name of an entity as the ledger keeps it: without certain secrets, and at most `MAX_NAME` long."""
     safe = pseudonym(name)
     return safe if len(safe) <= MAX_NAME else short_id(safe)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from alertworker.events.base import MAX_TEXT
@@ -60,8 +61,16 @@ def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()
     for secret in secrets:
         if isinstance(secret, str) and len(secret) >= _MIN_WHOLE:
             message = message.replace(secret, REMOVED)
-    message = clip(within(message, _MAX_MESSAGE), _MAX_MESSAGE) or ""
+    message = (_remembered if len(message) <= MAX_TEXT else _sound)(message)
     return shorten(without(message, prompt), MAX_TEXT)
+
+
+def _sound(message: str) -> str:
+    return clip(within(message, _MAX_MESSAGE), _MAX_MESSAGE) or ""
+
+
+#: An error is told of the attempt and of the call, and the same errors occur again and again during an outage.
+_remembered: Final = lru_cache(1_000)(_sound)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:

@@ -18,9 +18,12 @@ from alertworker.store.delivery.queue import QueueStore
 from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.upsert import insert_or
+from alertworker.text.shorten import shorten
 
 #: How many notifications are given up in one transaction.
 _EXPIRED_AT_ONCE: Final = 100
+#: How much of a receiver's answer is kept, in characters.
+_MAX_ANSWER: Final = 500
 
 
 class LaneStore(QueueStore):
@@ -92,7 +95,12 @@ class LaneStore(QueueStore):
             for notification_id in _forget_tracked(tx, told):
                 del told[notification_id]
             for notification_id, answer in told.items():
-                sent = {"status": "sent", "settled_at": now, "answer": answer.text[:500], "reason": None}
+                sent = {
+                    "status": "sent",
+                    "settled_at": now,
+                    "answer": shorten(answer.text, _MAX_ANSWER),
+                    "reason": None,
+                }
                 row = tx.connection.execute(_pending(notification_id).values(sent).returning(NOTIFICATIONS)).first()
                 if answer.rest is not None and row is not None and row.step != Step.TEST.value:
                     add_rest(tx, row, answer.rest, now=now)
@@ -199,7 +207,9 @@ def _another_tried(tx: SqlTransaction, notification_id: str, channel: str) -> bo
 
 def _let_go(tx: SqlTransaction, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
     """Make a dead letter of what is not settled; of a test none."""
-    dead = _pending(notification_id).values(status="dead", settled_at=now, reason=reason, answer=answer[:500])
+    dead = _pending(notification_id).values(
+        status="dead", settled_at=now, reason=reason, answer=shorten(answer, _MAX_ANSWER)
+    )
     row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()
     if row is not None and row.step not in (Step.TEST.value, TEST_RESOLVED):
         tx.dead_letter(
@@ -230,5 +240,5 @@ def _forget_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
 
 
 def _attempted(tx: SqlTransaction, notification_id: str, outcome: str, answer: str, *, now: datetime) -> None:
-    row = {"notification_id": notification_id, "at": now, "outcome": outcome, "answer": answer[:500]}
+    row = {"notification_id": notification_id, "at": now, "outcome": outcome, "answer": shorten(answer, _MAX_ANSWER)}
     tx.connection.execute(insert_or(tx.connection, ATTEMPTS).values(row).on_conflict_do_nothing())

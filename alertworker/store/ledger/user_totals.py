@@ -18,6 +18,7 @@ from alertworker.ledger.rows import MAX_PART
 from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.months import Rows
 from alertworker.store.schema.ledger import SPEND
+from alertworker.text.shorten import shorten_id
 
 _TEAM, _ENTITY, _PART = SPEND.c.team_id, SPEND.c.entity, SPEND.c.part
 #: Who is behind an entity's spend: what they are, the dimension to look in, and the columns of the entity and of them.
@@ -84,7 +85,9 @@ class UserTotalStatements(AliasStatements):
             total = func.sum(SPEND.c.spend_nanos)
             where = [SPEND.c.dimension == place, SPEND.c.day.between(first, last)]
             if whole is not None:
-                where.append(whole.in_([entity[:MAX_PART] for entity in entities] if whole is _PART else entities))
+                where.append(
+                    whole.in_([shorten_id(entity, MAX_PART) for entity in entities] if whole is _PART else entities)
+                )
             statement = (
                 select(half, total)
                 .where(*where)

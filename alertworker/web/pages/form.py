@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from alertworker.text.sanitize import clean, one_line
+from alertworker.text.shorten import ELLIPSIS, shorten
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 
@@ -33,16 +34,16 @@ class Form:
         return self.fields.get(name, [""])[0]
 
     def line(self, name: str) -> str:
-        """Give a field on one line, without what cannot be seen, cut."""
-        return one_line(self.raw(name))[:MAX_LINE]
+        """Give a field on one line, without what cannot be seen, cut visibly."""
+        return shorten(one_line(self.raw(name)), MAX_LINE, ELLIPSIS)
 
     def text(self, name: str) -> str:
         """Give a field of several lines, without what cannot be seen, whole: cut it might mean something else."""
         return clean(self.raw(name))
 
     def note(self, name: str) -> str:
-        """Give a field of several lines, without what cannot be seen, cut."""
-        return clean(self.raw(name)).strip()[:MAX_NOTE]
+        """Give a field of several lines, without what cannot be seen, cut visibly."""
+        return shorten(clean(self.raw(name)).strip(), MAX_NOTE)
 
     def every(self, name: str) -> Sequence[str]:
         """Give all values of a field, each on one line."""

@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from alertworker.errors import AlertWorkerError
+from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: Years in which days can be counted forwards and backwards.
 _YEARS: Final = (2000, 2999)
@@ -28,7 +29,7 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise TypedError(f"{text[:40]!r} is no moment; write one like 2026-11-25T09:00") from None
+        raise TypedError(f"{shorten(text, 40, ELLIPSIS)!r} is no moment; write one like 2026-11-25T09:00") from None
 
 
 def read_day(text: str) -> date | None:
@@ -40,5 +41,5 @@ def read_day(text: str) -> date | None:
     except ValueError:
         day = None
     if day is None or not _YEARS[0] <= day.year <= _YEARS[1]:
-        raise TypedError(f"{text[:40]!r} is no day; write one like 2026-11-25")
+        raise TypedError(f"{shorten(text, 40, ELLIPSIS)!r} is no day; write one like 2026-11-25")
     return day

@@ -151,12 +151,19 @@ def test_a_day_is_cut_in_the_zone_and_a_late_call_goes_to_its_own() -> None:
     assert {key.day for key in ledger_of([call]).spend()} == {date(2026, 11, 17)}
 
 
-def test_a_long_second_half_of_a_pair_is_cut() -> None:
+def test_a_long_second_half_of_a_pair_is_cut_and_stays_distinct() -> None:
     """PostgreSQL indexes keys of 2,704 bytes at most, and three names of 256 characters could be longer."""
-    call = RequestSucceeded(call_id="c", started_at=NOW, ended_at=NOW, occurred_at=NOW, key_hash="k", model="m" * 256)
-    (pair,) = [key for key in ledger_of([call]).spend() if key.dimension == "key/model"]
+    calls: list[Event] = [
+        RequestSucceeded(
+            call_id=end, started_at=NOW, ended_at=NOW, occurred_at=NOW, key_hash="k", model="m" * 255 + end
+        )
+        for end in "ab"
+    ]
+    parts = [key.part for key in ledger_of(calls).spend() if key.dimension == "key/model"]
 
-    assert pair == SpendKey(DAY, "key/model", "", "k", "m" * 120)
+    assert [part[:108] for part in parts] == ["m" * 107 + "…"] * 2
+    assert [len(part) for part in parts] == [120, 120]
+    assert parts[0] != parts[1]
 
 
 def test_a_fallback_is_counted_under_what_was_asked_for() -> None:
