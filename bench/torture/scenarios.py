@@ -147,10 +147,11 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         "8 saved, 2 failed",
     ),
     "prompt-leak": Scenario(
-        texts.TEXTS,
+        texts.LEAKY,
         texts.leaks,
-        "a call fails; its prompt and metadata hold `<!channel>` and a secret",
-        "one message with neither",
+        "a call fails; its prompt, error, metadata (keys, values, nested), tag, users and key alias hold `<!channel>` "
+        "and secrets",
+        "one message with none of it",
     ),
     "key-leak": Scenario(
         texts.KEYS,

@@ -15,9 +15,49 @@ from tests.acceptance.receiver import OK, Post, Receiver
 
 LEAKING: Final = "status-500-leaking"
 #: What a caller wrote, and what must not ring or be read in a chat.
-PROMPT: Final = "<!channel> my secret is sk-live0123456789abcdefghij"
+PROMPT: Final = (
+    "<!channel> my secret is sk-live0123456789abcdefghij; wrong key provided: sk-proj-error0123456789abcdefABCDEF"
+)
 NOTE: Final = "<!channel> wake up"
 RAW_KEY: Final = "sk-live0123456789abcdefghij"
+#: A secret for each place in which a caller, or a provider that echoes it, may put one.
+SECRETS: Final = {
+    "secret of the prompt": RAW_KEY,
+    "of a metadata value": "sk-proj-value0123456789abcdefABCDEF",
+    "of a metadata key": "ghp_name0123456789abcdefghijABCDEF0123",
+    "of nested metadata": "xoxb-nested0123456789-abcdefghij",
+    "of a list": "AKIALISTOF0123456789",
+    "of a password": "nam3less-passw0rd",
+    "of a tag": "sk-proj-tag0123456789abcdefABCDEF",
+    "of the user": "sk-proj-user0123456789abcdefABCDEF",
+    "of the key alias": "sk-proj-alias0123456789abcdefABCDEF",
+    "of the user id": "sk-proj-userid0123456789abcdefABCDEF",
+    "of the error": "sk-proj-error0123456789abcdefABCDEF",
+}
+_ALIAS, _USER_ID = SECRETS["of the key alias"], SECRETS["of the user id"]
+#: LiteLLM without a database knows keys by a function of the operator's own.
+_AUTH: Final = f"""
+from litellm.proxy._types import UserAPIKeyAuth
+
+
+async def user_api_key_auth(request, api_key):
+    return UserAPIKeyAuth(api_key=api_key, key_alias="{_ALIAS}", user_id="{_USER_ID}")
+"""
+LEAKY: Final = Setup((), (LEAKING,), {"custom_auth": "leaky_auth.user_api_key_auth"}, files={"leaky_auth.py": _AUTH})
+LEAKS: Final[dict[str, Any]] = {
+    "user": SECRETS["of the user"],
+    "metadata": {
+        "tags": [SECRETS["of a tag"]],
+        "alerting_metadata": {
+            "hello": NOTE,
+            "token": SECRETS["of a metadata value"],
+            SECRETS["of a metadata key"]: "a name",
+            "nested": {"inner": [{"slack": SECRETS["of nested metadata"]}]},
+            "list": ["x", SECRETS["of a list"]],
+            "password": SECRETS["of a password"],
+        },
+    },
+}
 TEXTS: Final = Setup((), (LEAKING,))
 WEBHOOK: Final = Setup(("budget_alerts",), (), {"alerting": ["slack", "webhook"]})
 MAIL: Final = Setup(("budget_alerts",))
@@ -25,12 +65,12 @@ KEYS: Final = Setup(("virtual_key_deleted",))
 
 
 def leaks(pair: Pair) -> Row:
-    """A call with a secret and a mention in its prompt and its metadata fails."""
+    """A call with secrets and a mention in its prompt, and in all that its caller says beside it, fails."""
     pair.control()
-    status, _ = pair.proxy.ask(LEAKING, prompt=PROMPT, note=NOTE)
+    status, _ = pair.proxy.ask(LEAKING, prompt=PROMPT, note=NOTE, more=LEAKS)
     assert status == 500
     pair.settle(lambda one: bool(one.taken(LEAKING)))
-    forbidden = {"mention": "<!channel>", "prompt": "my secret is", "secret": RAW_KEY}
+    forbidden = {"mention": "<!channel>", "prompt": "my secret is", **SECRETS}
     return Row(*(_leaks(one, LEAKING, forbidden) for one in pair.receivers))
 
 

@@ -102,13 +102,18 @@ class Proxy:
         read: int = -1,
         prompt: str = PROMPT,
         note: str = "world",
+        more: Mapping[str, Any] | None = None,
     ) -> tuple[int, str]:
-        """Send one request; ``read`` bytes of the answer are read before the connection is closed (-1: all)."""
+        """Send one request; ``read`` bytes of the answer are read before the connection is closed (-1: all).
+
+        ``more`` are fields of the body, which go before those that every request has.
+        """
         body = {
             "model": model,
             "stream": stream,
             "messages": [{"role": "user", "content": prompt}],
             "metadata": {"tags": ["acceptance"], "alerting_metadata": {"hello": note}},
+            **(more or {}),
         }
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}/v1/chat/completions",

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import zstandard
+from kombu import Connection
 
+from alertworker.alerts.message import Message
+from alertworker.events.batch import readable
+from alertworker.events.compression import ZSTD
+from alertworker.publisher.topology import events_queue
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.proxy import MASTER_KEY, PROMPT, UPSTREAM_KEY, Proxy
 from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
+from tests.acceptance.test_callback import post
+from tests.acceptance.test_redelivery import wait_for_rows
+from tests.contract.kinds import CHANNELS, sent, wants
 
 MODELS = (
     "fast",
@@ -181,3 +191,88 @@ def test_no_prompt_and_no_secret_is_anywhere(fresh: tuple[Proxy, Receiver, Stack
         for path in stack.folder.rglob("*"):
             if path.is_file() and path.name != "config.yaml":
                 assert canary.encode() not in path.read_bytes(), (canary, path)
+
+
+#: Secrets as callers, administrators and providers write them somewhere.
+SECRETS = (
+    "sk-proj-canary0123456789abcdefABCDEF",
+    "ghp_canary0123456789abcdefghijABCDEF0123",
+    "xoxb-canary0123456789-abcdefghij",
+    "AKIACANARY0123456789",
+    "canaryPassw0rd",
+)
+
+
+def leak(proxy: Proxy, model: str) -> int:
+    """Send a request with secrets in each field that a caller may choose, and in what its provider echoes."""
+    key, github, slack, amazon, password = SECRETS
+    shown = {
+        "token": key, "password": password, github: "in a name", "ok": "visible", "text": f"use {slack} with {amazon}",
+        "nested": {"list": [key, {"secret": password}], "url": f"postgres://me:{password}@db/x?sig={password}"},
+        "encoded": github.replace("_", "%5F"), "number": 7, "list": [slack, amazon], "long": "x " * 999 + key,
+    }  # fmt: skip
+    metadata = {"tags": [key, f"tag of {github}"], "trace_id": slack, "session_id": amazon, "alerting_metadata": shown}
+    text = f"Incorrect API key provided: {key}, {github}. Authorization: Bearer {slack}, password={password}"
+    body = {"model": model, "messages": [{"role": "user", "content": text}], "user": key, "metadata": metadata}
+    return post(proxy, "/v1/chat/completions", body)
+
+
+def queued(stack: Stack) -> list[str]:
+    """Give the batches that wait in the broker, as text, and leave them there."""
+    with Connection(stack.broker_url) as connection:
+        queue = events_queue(stack.broker_url)(connection.channel())
+        taken = []
+        while (message := queue.get(no_ack=False, accept=["msgpack", "json"])) is not None:
+            taken.append(message)
+        found = [str(readable(message.payload[1]["events"])) for message in taken]
+        for message in taken:
+            message.requeue()
+    return found
+
+
+def spooled(proxy: Proxy) -> list[str]:
+    """Give the batches in the proxy's spool, as text."""
+    files = [path.read_bytes() for path in (proxy.folder / "data").rglob("*") if path.is_file()]
+    starts = [(content, match.start()) for content in files for match in re.finditer(re.escape(ZSTD), content)]
+    bodies = [zstandard.ZstdDecompressor().decompressobj().decompress(content[at:]) for content, at in starts]
+    return [str(readable(body)) for body in bodies]
+
+
+def until(read: Callable[[], list[str]], containing: str) -> list[str]:
+    """Read until a text holds what is waited for."""
+    ends = time.monotonic() + 15
+    while not any(containing in text for text in read()) and time.monotonic() < ends:
+        time.sleep(0.1)
+    found = read()
+    assert any(containing in text for text in found)
+    return found
+
+
+def test_no_secret_of_a_caller_leaves_the_proxy(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+    """Neither the broker, the spool, the database, a log of ours nor any channel's message holds one."""
+    proxy, slack, stack = fresh
+    stack.kill("ingest")
+    assert (leak(proxy, "fast"), leak(proxy, "status-500")) == (200, 500)
+    leaked = until(lambda: queued(stack), "llm.request.failed")
+    stack.kill("broker")
+    assert leak(proxy, "status-500") == 500
+    leaked += until(lambda: spooled(proxy), "llm.request.failed")
+    stack.start_broker()
+    stack.start("ingest")
+    slack.wait_for("LLM API call failed", seconds=20)
+    tagged = "SELECT SUM(requests) FROM spend WHERE dimension = 'tag' AND entity LIKE 'tag of%'"
+    wait_for_rows(stack, tagged, [(3,)], 30)
+
+    with sqlite3.connect(stack.folder / "alertworker.db") as database:
+        leaked += database.iterdump()
+        rows = database.execute("SELECT message FROM notifications").fetchall()
+        names = database.execute("SELECT DISTINCT entity FROM spend WHERE entity LIKE '%secret-%'").fetchall()
+    messages = [Message.model_validate_json(text) for (text,) in rows]
+    leaked += [sent(kind, message).body for message in messages for kind in CHANNELS if wants(kind, message)]
+    leaked += [json.dumps(one.body) for one in slack.posts]
+    assert [secret for secret in SECRETS for text in leaked if secret in text] == []
+    assert len(names) == 2, "tags and customers that are secrets stay distinct"
+    assert any("ok: `visible`" in one.text for one in slack.posts)
+    for path in (*stack.folder.rglob("*"), *(proxy.folder / "data").rglob("*")):
+        if path.is_file() and path.name != "config.yaml":
+            assert [secret for secret in SECRETS if secret.encode() in path.read_bytes()] == [], path
