@@ -351,3 +351,65 @@ def test_every_json_object_becomes_an_event_that_the_line_takes(body: dict[str, 
     for read_it in (read_webhook, read_slack):
         event = read_it(json.dumps(body).encode(), now=NOW)
         assert EVENT.validate_json(event.model_dump_json(exclude_none=True)) == event
+
+
+def canaries(value: str) -> str:
+    """Write a secret wherever LiteLLM's text has room for what somebody chose."""
+    return (
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `1`\n\n"
+        f"Message: LLM API call failed: `wrong key {value}`\n"
+        f"Team: `{value}`\nPassword: `hunter2hunter2`\nModel: {value}\n{value} and more\n\n"
+        f"*Alerting Metadata*: \n{value}: `v`\n\n\n\n*Alerting Metadata*: \ntoken: `hunter2hunter2`\n\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["sk-proj-canary0123456789abcdefAB", "ghp_canary0123456789abcdefghijAB", "xoxb-canary01234567-abc"]
+)
+def test_no_secret_of_a_text_gets_through_in_any_part_of_it(value: str) -> None:
+    """Headline, facts, text, and names and values of metadata."""
+    told = relayed(canaries(value), named=value).model_dump_json()
+
+    assert "canary" not in told
+    assert "hunter2" not in told
+
+
+@pytest.mark.parametrize("group", ["key", "team", "internal_user", "user", "customer", "end_user", "nothing"])
+def test_no_secret_of_a_budget_event_gets_through_in_any_field(group: str) -> None:
+    """Entities whose names are secrets stay distinct."""
+    secret = "sk-proj-canary0123456789abcdefAB"
+    named = ("token", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id", "organization_id")
+    body = dict.fromkeys(named, secret) | {
+        "event": "budget_crossed",
+        "event_group": group,
+        "event_message": f"of {secret}",
+    }
+    event = read_webhook(json.dumps(body | {"alert_emails": [secret]}).encode(), now=NOW, host=secret)
+
+    assert "canary" not in event.model_dump_json()
+    other = read_webhook(json.dumps(body | {"team_id": f"{secret}2"}).encode(), now=NOW)
+    if isinstance(event, BudgetReported) and isinstance(other, BudgetReported):
+        assert event.team_id != other.team_id
+
+
+def test_no_part_of_a_relayed_text_is_cut_silently() -> None:
+    """Each ends with the mark."""
+    long = "word " * 4_000
+    event = relayed(
+        "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `1`\n\n"
+        f"Message: {long}\nTeam: `{long}`\nTeam: `x`\n{long}\n\n"
+        f"*Alerting Metadata*: \nnote: `{long}`\n\n"
+    )
+
+    assert event.headline.endswith("… cut")
+    assert event.text.endswith("… cut")
+    assert event.facts["Team"].endswith("… cut")
+    assert event.metadata["note"].endswith("… cut")
+
+
+def test_figures_of_a_report_are_no_secrets_and_keys_in_it_are() -> None:
+    """A report is made of numbers that labels announce."""
+    event = relayed(f"Alert type: `daily_reports`\n\nToday\nLatency per output token: `0.0052`\nTeam: `{KEY}`\n")
+
+    assert "0.0052" in event.model_dump_json()
+    assert KEY not in event.model_dump_json()
