@@ -34,6 +34,11 @@ _Span = tuple[int, int]
 
 def without_secrets(text: str, *, sure: bool = False) -> str:
     """Return a text without everything that looks like a secret; ``sure`` keeps long ids, which only may be secrets."""
+    return (_redacted if len(text) <= _SHORT else _redacted.__wrapped__)(text, sure)
+
+
+@lru_cache(_REMEMBERED)
+def _redacted(text: str, sure: bool) -> str:  # noqa: FBT001 - a cache knows places, not names
     text = _replaced(text, _certain, lambda _: REMOVED)
     return text if sure else _replaced(text, _resembling, lambda _: REMOVED, disguised=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Final
 
@@ -27,7 +27,8 @@ _PRINTER.maxstring = _PRINTER.maxother = 2 * _STRING
 #: For objects that are not JSON. It prints enough that no cut falls into the part that is kept.
 _WIDE: Final = reprlib.Repr()
 _WIDE.maxother = 4 * MAX_TEXT
-_stand_in: Final = partial(pseudonymous, sure=False)
+#: The same names come again and again.
+_stand_in: Final = lru_cache(1_000)(partial(pseudonymous, sure=False))
 
 
 def picked(value: object, only: Iterable[str]) -> dict[str, Any]:
