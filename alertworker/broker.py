@@ -92,7 +92,7 @@ class CeleryBroker:
             except NotFound:  # no worker has made it yet
                 return 0
         with suppress(NoPermissionError):  # it may write elsewhere only, which is all that can be said
-            # Refused where any write would be. It writes nothing: there is no such list, and this makes none.
+            # Redis refuses this command whenever it refuses writes. It writes nothing, since the list does not exist.
             channel.client.lpushx(_PROBE, "")
         return int(channel.client.llen(QUEUE))
 

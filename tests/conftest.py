@@ -56,7 +56,7 @@ def rabbitmq_url() -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url() -> Iterator[str]:
-    """Give the address of a new database, dropped afterwards."""
+    """Return the address of a new database, dropped afterwards."""
     name = f"alertworker_test_{uuid4().hex[:12]}"
     with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"')

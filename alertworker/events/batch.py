@@ -172,12 +172,12 @@ def _read(item: Item) -> Event | str:
 
 
 def _is_simple(body: bytes) -> bool:
-    """Tell whether no event of a body can be over a bound of its own, so that the parser alone decides about each."""
+    """Return whether no event of a body can be over a bound of its own, so that the parser alone decides about each."""
     return len(body) <= MAX_EVENT_BYTES and body.count(b",") <= MAX_COMMAS and not _may_hold_nan(body)
 
 
 def _may_hold_nan(body: bytes) -> bool:
-    """Tell whether the names are there that Python writes and JSON does not have; they may be part of a string."""
+    """Return whether the names are there that Python writes and JSON does not have; they may be part of a string."""
     return b"NaN" in body or b"Infinity" in body
 
 

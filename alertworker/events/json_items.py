@@ -66,7 +66,7 @@ def split_array(body: bytes, most: int) -> list[Item]:
             if len(items) > most:
                 raise TooManyItemsError(f"more than {most} items")
     if skip_space(body, position + 1) != len(body):
-        raise JsonShapeError("goes on behind its last bracket")
+        raise JsonShapeError("has data after its last bracket")
     return items if len(items) > 1 or items[0].json else []
 
 

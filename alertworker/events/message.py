@@ -244,7 +244,7 @@ def _unpacker(body: bytes) -> msgpack.Unpacker:
 
 def _whole(found: _T, unpacker: msgpack.Unpacker, body: bytes) -> _T:
     if unpacker.tell() != len(body):
-        raise MessageError("the message goes on behind its end")
+        raise MessageError("the message has data after its end")
     return found
 
 

@@ -60,7 +60,7 @@ def _problem_of_parts(address: str, scheme: str) -> str | None:
 
 
 def _is_torn(parts: SplitResult) -> bool:
-    """Tell whether a reserved character ended the password early, so that a part of it is not in the authority."""
+    """Return whether a reserved character ended the password early, so that a part of it is not in the authority."""
     if parts.fragment or (parts.netloc and parts.hostname is None and not parts.netloc.endswith("@")):
         return True
     return "@" not in parts.netloc and "@" in f"{parts.path}{parts.query}"

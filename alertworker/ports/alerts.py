@@ -52,7 +52,7 @@ class AlertPort(Protocol):
         ...
 
     def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
-        """Give open conditions that some were told of, and channels that are owed are not; locked.
+        """Return open conditions that some were told of, and channels that are owed are not; locked.
 
         They are in the order of their fingerprints, from the one after ``after`` on, at most ``limit``.
         """
@@ -75,7 +75,7 @@ class AlertPort(Protocol):
         ...
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
-        """Give those of these that were ever raised, open or closed."""
+        """Return those of these that were ever raised, open or closed."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
@@ -95,7 +95,7 @@ class AlertPort(Protocol):
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked.
+        """Return open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked.
 
         At most ``limit`` for each of these reasons, those that are due for longest first.
         """

@@ -26,7 +26,7 @@ class BudgetPort(Protocol):
         ...
 
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
-        """Give budgets whose period has ended and is not closed, locked, at most ``limit``."""
+        """Return budgets whose period has ended and is not closed, locked, at most ``limit``."""
         ...
 
     def live_budgets(self) -> dict[BudgetKey, Standing]:

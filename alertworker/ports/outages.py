@@ -28,7 +28,7 @@ class OutagePort(Protocol):
         ...
 
     def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
-        """Give each target's buckets from its own epoch second on, by as many statements for many as for one."""
+        """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
         ...
 
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:

@@ -135,7 +135,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
 
     def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
-        """Give open conditions that some were told of, and channels that are owed are not; locked."""
+        """Return open conditions that some were told of, and channels that are owed are not; locked."""
         owing = OPEN & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None) & (ALERTS.c.fingerprint > after)
         statement = select(ALERTS).where(owing).order_by(ALERTS.c.fingerprint).limit(limit)
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
@@ -191,7 +191,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
     def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
-        """Give alerts with the calls of those that hang."""
+        """Return alerts with the calls of those that hang."""
         hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
         calls: dict[str, list[Any]] = {}
         if hanging:
@@ -215,7 +215,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return self.connection.execute(statement).scalar_one()
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
-        """Give those of these that were ever raised, open or closed."""
+        """Return those of these that were ever raised, open or closed."""
         statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
         return set(self.connection.execute(statement).scalars())
 

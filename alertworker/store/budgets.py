@@ -59,7 +59,7 @@ class BudgetStatements(Statements):
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
 
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
-        """Give budgets whose period has ended and is not closed, locked, at most ``limit``."""
+        """Return budgets whose period has ended and is not closed, locked, at most ``limit``."""
         statement = (
             select(BUDGETS)
             .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))

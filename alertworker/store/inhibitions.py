@@ -55,7 +55,7 @@ class InhibitionStatements(Statements):
 
 
 def labels_of(row: Any) -> dict[str, str]:
-    """Give what routes, silences and inhibitions ask about, of an alert's row."""
+    """Return what routes, silences and inhibitions ask about, of an alert's row."""
     return {**row.labels, "alert_type": row.type, "severity": row.severity}
 
 

@@ -51,7 +51,7 @@ class OutageStatements(Statements):
         return self.attempts_of({target: start}, end=end)[target]
 
     def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
-        """Give each target's buckets from its own epoch second on, by as many statements for many as for one."""
+        """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
         causes: dict[tuple[Any, ...], dict[str, Any]] = {}
         for key, row in self._range(CAUSES, starts, end):
             causes.setdefault(key, {})[row.cause] = row

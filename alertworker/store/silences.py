@@ -25,7 +25,7 @@ class SilenceStatements(Statements):
         self._silences: dict[datetime, list[Silence]] = {}
 
     def silences(self, *, now: datetime) -> list[Silence]:
-        """Give the silences that are in force; they are read once in a transaction."""
+        """Return the silences that are in force; they are read once in a transaction."""
         if now not in self._silences:
             statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
             self._silences[now] = [read_silence(row) for row in self.connection.execute(statement)]

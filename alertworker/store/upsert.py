@@ -30,7 +30,7 @@ def insert_or(connection: Connection, table: Table) -> Any:
 
 
 def _type(payload: bytes) -> str | None:
-    """Give what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
+    """Return what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
     if len(payload) > _MAX_TYPED:
         return None
     try:

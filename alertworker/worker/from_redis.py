@@ -139,7 +139,7 @@ class Channel(redis.Channel):
         pipe: Any,
         leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
     ) -> None:
-        """Give a message back to its queue; kombu logs the whole of one that has no form, and drops it."""
+        """Return a message back to its queue; kombu logs the whole of one that has no form, and drops it."""
         if routing_key in TASKS:
             payload = envelope_of(dumps(payload).encode(), routing_key)
             payload["headers"]["redelivered"] = payload["properties"]["delivery_info"]["redelivered"] = True

@@ -144,7 +144,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def desk(stack: Stack) -> Iterator[AdminStore]:
-    """Give the installation's store as the command line sees it."""
+    """Return the installation's store as the command line sees it."""
     engine = make_engine(stack.env["ALERTWORKER_DATABASE_URL"])
     yield AdminStore(engine)
     engine.dispose()

@@ -218,7 +218,7 @@ def leak(proxy: Proxy, model: str) -> int:
 
 
 def queued(stack: Stack) -> list[str]:
-    """Give the batches that wait in the broker, as text, and leave them there."""
+    """Return the batches that wait in the broker, as text, and leave them there."""
     with Connection(stack.broker_url) as connection:
         queue = events_queue(stack.broker_url)(connection.channel())
         taken = []
@@ -231,7 +231,7 @@ def queued(stack: Stack) -> list[str]:
 
 
 def spooled(proxy: Proxy) -> list[str]:
-    """Give the batches in the proxy's spool, as text."""
+    """Return the batches in the proxy's spool, as text."""
     files = [path.read_bytes() for path in (proxy.folder / "data").rglob("*") if path.is_file()]
     starts = [(content, match.start()) for content in files for match in re.finditer(re.escape(ZSTD), content)]
     bodies = [zstandard.ZstdDecompressor().decompressobj().decompress(content[at:]) for content, at in starts]

@@ -20,7 +20,7 @@ ODD = ["a\0b", "\ud800", "x" * 5_000, "\x1b[31m", "", "\u202e", 7, 7.5, True, No
 
 @pytest.fixture
 def desk(store: SqlStore) -> AdminStore:
-    """Give the same store as the command line sees it."""
+    """Return the same store as the command line sees it."""
     return AdminStore(store.engine)
 
 

@@ -238,7 +238,7 @@ def _bounded(message: str) -> str:
 
 
 def _message(message: str) -> dict[str, Any]:
-    """Give a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
+    """Return a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
 
     Where a label comes twice, as in what LiteLLM says of several users at once, the rest has all lines.
     """

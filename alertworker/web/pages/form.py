@@ -34,7 +34,7 @@ class Form:
         return self.fields.get(name, [""])[0]
 
     def line(self, name: str) -> str:
-        """Give a field on one line, without what cannot be seen, cut visibly."""
+        """Return a field on one line, without what cannot be seen, cut visibly."""
         return shorten(one_line(self.raw(name)), MAX_LINE, ELLIPSIS)
 
     def text(self, name: str) -> str:
@@ -42,7 +42,7 @@ class Form:
         return clean(self.raw(name))
 
     def note(self, name: str) -> str:
-        """Give a field of several lines, without what cannot be seen, cut visibly."""
+        """Return a field of several lines, without what cannot be seen, cut visibly."""
         return shorten(clean(self.raw(name)).strip(), MAX_NOTE)
 
     def every(self, name: str) -> Sequence[str]:

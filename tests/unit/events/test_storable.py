@@ -47,7 +47,7 @@ def example(schema: dict[str, Any]) -> Any:
 
 
 def strings(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Place]:
-    """Give each place of free text."""
+    """Return each place of free text."""
     schema = resolved(schema)
     if schema.get("type") == "string" and not {"const", "enum", "format"} & schema.keys():
         yield path, lambda text: text
@@ -64,7 +64,7 @@ def strings(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Plac
 
 
 def pairs(schema: dict[str, Any], path: tuple[str, ...]) -> Iterator[Place]:
-    """Give the places of a mapping: its keys, and those of its values."""
+    """Return the places of a mapping: its keys, and those of its values."""
     inner = schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
     value = example(inner)
     yield (*path, "(key)"), lambda text: {text: value}

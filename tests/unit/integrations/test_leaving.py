@@ -28,14 +28,14 @@ MODELS = [getattr(events, name) for name in events.__all__ if isinstance(getattr
 
 
 def strings(model: type[BaseModel]) -> Iterator[str]:
-    """Give the names of a model's fields that can hold a string, nested models apart."""
+    """Return the names of a model's fields that can hold a string, nested models apart."""
     for name, field in model.model_fields.items():
         if "str" in _leaves(field.annotation):
             yield name
 
 
 def _leaves(annotation: Any) -> set[str]:
-    """Give the names of the plain types that an annotation is made of; of a class of strings "str"."""
+    """Return the names of the plain types that an annotation is made of; of a class of strings "str"."""
     if typing.get_origin(annotation) is typing.Literal:
         return {"str"}
     if typing.get_origin(annotation) is Annotated:
@@ -182,7 +182,7 @@ def followed(publisher: RecordingPublisher) -> None:
 
 
 def succeeded(asked: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a success log with secrets in every place."""
+    """Return a success log with secrets in every place."""
     metadata = dict.fromkeys(
         ("user_api_key_hash", "user_api_key_alias", "user_api_key_team_id", "user_api_key_end_user_id"), SECRET
     )

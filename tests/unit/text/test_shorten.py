@@ -71,7 +71,7 @@ HARMLESS = {
 
 
 def slices(path: Path) -> list[str]:
-    """Give the slices of a file that cut a string at a bound."""
+    """Return the slices of a file that cut a string at a bound."""
     found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and node.slice.lower is None:
