@@ -42,7 +42,7 @@ lint: $(STAMP) ## Lint
 types: $(STAMP) ## Check the types
 	$(BIN)/mypy
 
-imports: $(STAMP) ## Check that the rooms import only what they may
+imports: $(STAMP) ## Check that the folders import only what they may
 	$(BIN)/lint-imports
 
 test: $(STAMP) litellm ## Run all tests, three files at a time

@@ -115,7 +115,7 @@ def get_reporter() -> Reporter:
 
 
 def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
-    """Put together what a rehearsal works with: the database as it is.
+    """Put together what a dry run works with: the database as it is.
 
     If a ``fresh`` one is wanted, or nothing was ever started, it is an empty one in memory.
     """

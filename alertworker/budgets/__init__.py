@@ -1,1 +1,1 @@
-"""Budgets, the gateway's and our own: readings, what was said of them, projections, and the alerts. Pure."""
+"""Budgets, the gateway's and our own: readings, state, projections and alerts. Pure."""

@@ -1,4 +1,4 @@
-"""Budgets, judged: once for each limit and period, whoever reports it and however often."""
+"""The alert of a budget: one for each limit and period, however often it is reported."""
 
 from __future__ import annotations
 

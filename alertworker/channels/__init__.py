@@ -1,4 +1,4 @@
-"""Channels: one file a vendor, and a line here."""
+"""Channels: one module per vendor, registered here."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""A deadline for a whole exchange, which requests and smtplib do not have (their timeouts begin anew with every byte),
-and the guard on the address that a connection really goes to.
+"""A deadline for a whole exchange, and the check of the address that a connection really goes to.
+
+The timeouts of requests and smtplib begin again with every byte.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Deadline:
 
     ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
     name is the one part that it cannot end; that is the resolver's own timeout. ``allowed`` is what of our own
-    connections may go to, see `guard`.
+    connections may go to, see `address_guard`.
     """
 
     def __init__(self, seconds: float, *, connect: float, allowed: address_guard.Allowed) -> None:
@@ -100,14 +101,14 @@ class Deadline:
 
 
 class DeadlineAdapter(requests.adapters.HTTPAdapter):
-    """Puts every connection that requests opens under one cutoff."""
+    """Puts every connection that requests opens under one deadline."""
 
     def __init__(self, cutoff: Deadline) -> None:
         self._cutoff = cutoff
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Open connections under the cutoff."""
+        """Open connections under the deadline."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pools(self._cutoff)
 

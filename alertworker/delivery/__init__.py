@@ -1,1 +1,1 @@
-"""How a message reaches a receiver: what a channel is, when to retry, and which waiting messages become one. Pure."""
+"""How a message reaches a receiver: the interface of a channel, retries, and how waiting messages are merged. Pure."""

@@ -1,4 +1,4 @@
-"""Detectors: what a batch came down to, judged. Pure; one file per family."""
+"""Detectors: pure functions from a folded batch to alerts, one file per family."""
 
 from __future__ import annotations
 

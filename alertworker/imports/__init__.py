@@ -1,1 +1,1 @@
-"""Spend that other ledgers bring: LiteLLM's tables, and files. What was taken is taken once."""
+"""Imports past spend from LiteLLM's tables and from files. Each row is imported once."""

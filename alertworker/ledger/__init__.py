@@ -1,1 +1,1 @@
-"""The spend ledger's arithmetic: what a call adds to which rows, and what the ledger can be asked. Pure."""
+"""The spend ledger's arithmetic: which rows a call adds to, and the queries that the ledger answers. Pure."""

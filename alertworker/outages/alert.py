@@ -1,4 +1,4 @@
-"""Outages of deployments and regions: what a person reads of them. Whether there is one, `windows` judges."""
+"""The alert of an outage of a deployment or region. `windows` judges whether there is an outage."""
 
 from __future__ import annotations
 

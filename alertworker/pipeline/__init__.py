@@ -1,4 +1,4 @@
-"""The line: ingest, sweep, report, deliver. It mixes pure decisions with the ports, and knows nothing below them."""
+"""The pipeline: ingest, sweep, report and deliver. It calls pure decisions and the ports, and nothing below them."""
 
 from __future__ import annotations
 

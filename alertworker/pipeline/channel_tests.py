@@ -1,4 +1,4 @@
-"""Trials: test messages that go the whole way of any other, through row and lane, and what each receiver said."""
+"""Channel tests: test messages that go the whole way of any other message, and what each receiver answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rehearsal: what events would lead to, by really applying them and taking everything back."""
+"""Dry run: what events would lead to, by really applying them and then rolling back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DryRunEvent:
 def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[DryRunEvent]:
     """Apply events one after the other, each upon those before it, and take everything back; nothing is sent.
 
-    What the clock alone decides (ends of conditions, summaries, reminders) is not rehearsed. The transaction is open
+    What the clock alone decides (ends of conditions, summaries, reminders) is not part of it. The transaction is open
     while all of them are applied, and others wait for the rows it touches: give at most a batch's worth.
     """
     verdicts: list[Verdict] = []

@@ -1,1 +1,4 @@
-"""Who hears of an alert: routes, matchers, silences, inhibitions and time intervals, in Alertmanager's sense. Pure."""
+"""Which receivers are notified of an alert: routes, matchers, silences, inhibitions and time intervals. Pure.
+
+The words mean what they mean in Alertmanager.
+"""

@@ -1,4 +1,4 @@
-"""Who publishes and what is under way: publishers, the line's own moments, and announced calls."""
+"""Publishers in SQL: what they report, and which of them went silent."""
 
 from __future__ import annotations
 

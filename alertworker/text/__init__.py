@@ -1,1 +1,1 @@
-"""Strings, whoever wrote them: made safe to show, cut to size, freed of secrets, and formatted. Pure."""
+"""Functions that sanitize, shorten, redact and format strings. Pure."""

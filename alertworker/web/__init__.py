@@ -1,1 +1,1 @@
-"""The HTTP side: events come in, and what the line knows can be looked at."""
+"""The HTTP server: receives events and serves the pages."""

@@ -1,4 +1,4 @@
-"""Readings in the words of Prometheus."""
+"""A health snapshot in Prometheus' terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages work with: the desk, the books and the line, put together once."""
+"""What the pages work with: the admin store, the ledger reader and the broker."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Celery's side: tasks, settings, and what a worker or beat does beside its tasks."""
+"""Celery: tasks, settings, and the background work of workers and beat."""

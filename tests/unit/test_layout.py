@@ -22,6 +22,8 @@ ROOT_MODULES = {
     "health",
     "money",
 }
+#: Folders that are floors of the house and not concepts.
+FLOORS = {"channels", "cli", "imports", "pipeline", "ports", "settings", "store", "web", "worker"}
 #: Modules of the pipeline that are steps of it, and no concept's.
 STEPS = {
     "channel_tests",
@@ -36,6 +38,22 @@ STEPS = {
     "store_watchdog",
     "sweep",
 }
+#: Modules of the store that are its own machinery, and no concept's.
+STORE = {
+    "admin",
+    "alert_search",
+    "database",
+    "engine",
+    "health",
+    "migrations",
+    "schema",
+    "sql_store",
+    "transaction",
+    "upsert",
+}
+#: What the store's two folders hold beside what their concept's other floors name.
+LEDGER = {"aliases", "months", "user_totals"}
+DELIVERY = {"delivered", "partial", "queue"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {"test_fuzz_targets", "test_layout", "test_money", "test_registries"}
 #: Words that say nothing about what is in a file.
@@ -54,11 +72,16 @@ def test_the_root_holds_only_the_modules_of_a_short_list() -> None:
     assert len(ROOT_MODULES) <= 10
 
 
+def concepts() -> set[str]:
+    """Return the words of all concepts: the pure folders' names, the ports' and those of the modules that both have."""
+    pure = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - FLOORS
+    inner = {word for folder in ("budgets", "ledger", "detectors", "routing") for word in words(PACKAGE / folder)}
+    return pure | inner | words(PACKAGE / "ports")
+
+
 def test_a_port_is_implemented_under_its_own_name() -> None:
-    """`ports/<concept>.py` is answered by `store/<concept>`, or by a module of that name in the root."""
-    found = (
-        words(PACKAGE / "store") | words(PACKAGE / "store" / "delivery") | {path.stem for path in PACKAGE.glob("*.py")}
-    )
+    """`ports/<concept>.py` is answered by `store/<concept>`; the broker by the module of that name."""
+    found = words(PACKAGE / "store") | words(PACKAGE / "store" / "delivery") | {"broker"}
     ports = words(PACKAGE / "ports") - {"store"}  # the store itself is `store/sql_store.py`
 
     assert sorted(ports - found) == []
@@ -66,24 +89,23 @@ def test_a_port_is_implemented_under_its_own_name() -> None:
 
 def test_a_module_of_the_pipeline_is_a_step_or_has_its_concepts_name() -> None:
     """`pipeline/<concept>.py` runs what `<concept>/` or one of its modules decides, on what its port gives."""
-    concepts = words(PACKAGE) | words(PACKAGE / "ports")
-    pure = {word for concept in ("budgets", "ledger", "detectors") for word in words(PACKAGE / concept)}
-
-    assert sorted(words(PACKAGE / "pipeline") - STEPS - concepts - pure) == []
+    assert sorted(words(PACKAGE / "pipeline") - STEPS - concepts()) == []
 
 
-def test_the_stores_folders_and_tables_have_their_concepts_name() -> None:
-    """The schema is cut as the store is, and what both ledgers' folders hold has one name."""
-    concepts = words(PACKAGE) | words(PACKAGE / "store")
+def test_a_module_of_the_store_is_machinery_or_has_its_concepts_name() -> None:
+    """And its tables, its ledger and its lanes are cut as the other floors are."""
+    store = PACKAGE / "store"
 
-    assert sorted(words(PACKAGE / "store" / "schema") - concepts - {"base"}) == []
-    assert {"postings", "reader", "time_zone"} <= words(PACKAGE / "ledger") & words(PACKAGE / "store" / "ledger")
+    assert sorted(words(store) - STORE - concepts()) == []
+    assert sorted(words(store / "schema") - concepts() - {"base"}) == []
+    assert sorted(words(store / "ledger") - words(PACKAGE / "ledger") - LEDGER) == []
+    assert sorted(words(store / "delivery") - words(PACKAGE / "ports") - DELIVERY) == []
 
 
 def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
     """`tests/unit/<concept>/` tests `alertworker/<concept>/`."""
     unit = ROOT / "tests" / "unit"
-    folders = {path.parent.name for path in unit.glob("*/test_*.py")}
+    folders = {str(path.parent.relative_to(unit)) for path in unit.rglob("test_*.py")} - {"."}
 
     assert sorted(folders - words(PACKAGE)) == []
     assert {path.stem for path in unit.glob("test_*.py")} <= LOOSE_TESTS
@@ -99,7 +121,8 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 )
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     """A map of places that are gone is worse than none. `<word>` stands for any word and `*` for any text."""
-    named = re.findall(r"`((?:alertworker|tests|bench|docs|migrations)/[\w./<>*-]*)`", document.read_text())
+    text = document.read_text()
+    named = re.findall(r"(?<![\w/.-])((?:alertworker|tests|bench|docs|migrations)/[\w./<>*-]*[\w/>*])", text)
     patterns = {name: re.sub(r"<\w+>", "*", name).rstrip("/") for name in named}
 
     assert [name for name, pattern in patterns.items() if next(ROOT.glob(pattern), None) is None] == []

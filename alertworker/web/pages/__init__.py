@@ -1,4 +1,4 @@
-"""The pages for people: made here, without a script that they need, and shown to whoever has the admin key."""
+"""HTML pages. They work without JavaScript and need the admin key."""
 
 from __future__ import annotations
 
