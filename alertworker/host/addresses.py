@@ -12,6 +12,7 @@ DATABASE_SCHEMES: Final = ("postgresql", "postgresql+psycopg", "postgres", "sqli
 _PATHS: Final = frozenset({"redis+socket", "sqlite"})
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,31}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_SQLITE: Final = re.compile(r"(?:/.*)?")
 _ENCODE: Final = "percent-encode each of # / ? [ ] @ % in the user name and the password (# is %23, / is %2F)"
 
 
@@ -38,18 +39,22 @@ def _problem(address: str, schemes: tuple[str, ...]) -> str | None:
     scheme, separator, rest = address.strip().partition("://")
     if not separator:
         return f"not an address; expected, for example, {schemes[0]}://USER:PASSWORD@HOST"
-    if scheme.lower() not in schemes:
+    if scheme not in schemes:
         shown = f" {scheme!r}" if _SCHEME.fullmatch(scheme) else ""
         return f"the scheme{shown} is not supported; expected one of {', '.join(schemes)}"
-    if not rest and scheme.lower() != "sqlite":
+    if scheme == "sqlite" and not _SQLITE.fullmatch(rest):
+        return "an SQLite address names a file; expected, for example, sqlite:////var/lib/alertworker/alerts.db"
+    if not rest and scheme != "sqlite":
         return f"the address names no host; expected, for example, {scheme}://HOST"
-    return None if scheme.lower() in _PATHS else _problem_of_parts(address.strip(), scheme.lower())
+    return None if scheme in _PATHS else _problem_of_parts(address.strip(), scheme)
 
 
 def _problem_of_parts(address: str, scheme: str) -> str | None:
     try:
         parts = urlsplit(address)
-        torn = _is_torn(parts) or parts.port == 0
+        torn = _is_torn(parts) or parts.port == 0 or parts.netloc.endswith(":")
+        # SQLAlchemy ends the password at the first of them, kombu at the last.
+        torn = torn or (scheme in DATABASE_SCHEMES and parts.netloc.count("@") > 1)
     except ValueError:
         torn = True
     if torn:

@@ -15,12 +15,12 @@ class VariableError(AlertWorkerError):
 def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
     """Give a variable, or what is in the file that ``<name>_FILE`` names, and where it was found.
 
-    Blanks and line ends around a file's content are taken off. A variable that is empty is not set.
+    Blanks and line ends around the value are taken off. A variable that is empty is not set.
 
     Raises:
         VariableError: both are set, or the file is empty or cannot be read.
     """
-    file, value = environ.get(f"{name}_FILE"), environ.get(name) or None
+    file, value = environ.get(f"{name}_FILE"), environ.get(name, "").strip() or None
     if not file:
         return value, f"environment {name}"
     if value is not None:

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -159,8 +160,10 @@ class Publisher:
             closing = self._closing
             try:
                 self._turn()
-            except Exception:  # noqa: BLE001 - the host's boundary: nothing may reach it, nothing may end the publishing
-                self._warn("a turn of the publisher failed", exc_info=True)
+            except Exception as error:  # noqa: BLE001 - the host's boundary: nothing may reach it or end the publishing
+                # Without the exception's own text, which may repeat an address with its password, or an event.
+                where = "".join(traceback.format_tb(error.__traceback__))
+                self._warn(f"a turn of the publisher failed: {type(error).__name__}\n{where}")
             if closing:
                 self._goodbye()
                 return
@@ -202,10 +205,7 @@ class Publisher:
         now = time.monotonic()
         if self._backoff.over and (self._held or len(self._spool) or now >= self._next_adoption):
             try:
-                self._replay(now)
-                while self._held:
-                    self._deliver(self._held[0])
-                    self._held.popleft()
+                self._send_waiting(now)
             except LineUnavailable as error:
                 self._backoff.failed()
                 self._warn(str(error))
@@ -213,7 +213,16 @@ class Publisher:
                 self._backoff.succeeded()
                 if not self._dropped["refused"]:
                     self._warned.clear()
-        self._put_aside()
+            finally:  # whatever was raised, what is held must outlive this process
+                self._put_aside()
+        else:
+            self._put_aside()
+
+    def _send_waiting(self, now: float) -> None:
+        self._replay(now)
+        while self._held:
+            self._deliver(self._held[0])
+            self._held.popleft()
 
     def _replay(self, now: float) -> None:
         if now >= self._next_adoption:
@@ -310,8 +319,8 @@ class Publisher:
             return False
         return True
 
-    def _warn(self, problem: str, *, exc_info: bool = False) -> None:
+    def _warn(self, problem: str) -> None:
         """Log a problem once: a publisher without a broker must not fill the host's log."""
         if problem not in self._warned:
             self._warned.add(problem)
-            _log.warning("alertworker: %s; see the publisher's counters", problem, exc_info=exc_info)
+            _log.warning("alertworker: %s; see the publisher's counters", problem)

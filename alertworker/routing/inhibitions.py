@@ -32,11 +32,14 @@ class Inhibition:
 
     def wanted(self, target: Mapping[str, str]) -> SourceFilter | None:
         """Return what sources of an alert have; ``None`` where it has none by this rule."""
-        equal = {(label, target.get(label, "")) for label in self.equal}
-        if not all(value for _, value in equal) or not all_pass(self.target, target):
+        equal = {label: target.get(label, "") for label in self.equal}
+        if not all(equal.values()) or not all_pass(self.target, target):
             return None
+        kind = equal.pop("alert_type", None)
+        types = _types(self.source)
         exact = {(one.label, one.value) for one in self.source if one.is_exact and one.label != "alert_type"}
-        return SourceFilter(_types(self.source), frozenset(equal | exact))
+        named = types if kind is None else frozenset(one for one in types if one.value == kind)
+        return SourceFilter(named, frozenset(equal.items() | exact))
 
     def mutes(self, target: Mapping[str, str], source: Mapping[str, str]) -> bool:
         """Tell whether one open alert mutes another; labels that both lack are equal to nobody."""

@@ -14,7 +14,7 @@ _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 #: A value without quotes; Alertmanager unescapes it all the same. A quote of another kind at its start is a mistake.
 _BARE: Final = r"""((?!['`])(?:[^\s"{},\\]|\\["\\]|\\(?!["\\]))+)"""
-_FORM: Final = re.compile(rf'(?:({_NAME})|"({_NAME})")\s*(=~|!~|!=|=)\s*(?:{_QUOTED}|{_BARE})', re.DOTALL)
+_FORM: Final = re.compile(rf'(?:({_NAME})|"({_NAME})")\s*(=~|!~|!=|=(?!~))\s*(?:{_QUOTED}|{_BARE})', re.DOTALL)
 #: Commas separate matchers, also after the last one; so do line breaks, for what people type on pages.
 _SEPARATOR: Final = re.compile(r"\s*,\s*|[^\S\n]*\n\s*|\s*\Z")
 #: OpenMetrics' escapes; any other backslash is itself, which is what regular expressions need.

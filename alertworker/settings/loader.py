@@ -118,6 +118,8 @@ def _check_addresses(sources: Sources) -> None:
     """Note a broker's or database's address that cannot be used, with where it stands and without its password."""
     for name, schemes in (("broker_url", BROKER_SCHEMES), ("database_url", DATABASE_SCHEMES)):
         address = sources.values.get(name)
+        if isinstance(address, str):
+            address = sources.values[name] = address.strip()
         if isinstance(address, str) and (problem := address_problem(address, schemes)) is not None:
             sources.problems.append(f"{sources.origins[name]}: {problem}")
 

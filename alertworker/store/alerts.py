@@ -67,7 +67,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             },
         ).returning(ALERTS)
         raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
-        if raised.opened:
+        if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
             self.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 

@@ -56,6 +56,8 @@ def classify(error: DBAPIError) -> str:
         return "rerun"
     if error.connection_invalidated or isinstance(error, InterfaceError) or _lacks_schema(error):
         return "unavailable"
+    if code is None and error.statement is None:  # it could not connect: an option of the address is wrong, say
+        return "unavailable"
     if code is None:
         return "unavailable" if isinstance(error, OperationalError) else "broken"
     return "unavailable" if code.startswith(_UNAVAILABLE) else "broken"

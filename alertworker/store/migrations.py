@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import DBAPIError
+
+from alertworker.errors import StoreUnavailable
+from alertworker.store.engine import classify, explain
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every migration that this database has not seen."""
+    """Run every migration that this database has not seen.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
     config = Config()
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
-    with engine.begin() as connection:
+    with _connected(engine) as connection:
         if connection.dialect.name == "postgresql":  # a large table's index may take its time
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """Open a transaction; a database that is away is told without a traceback and without its address."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except DBAPIError as error:
+        if classify(error) == "unavailable":
+            raise StoreUnavailable(explain(error)) from error
+        raise
 
 
 def is_made(engine: Engine) -> bool:

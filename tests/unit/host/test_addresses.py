@@ -29,6 +29,10 @@ BAD_BROKERS = [
     "redis://",
 ]
 BAD_DATABASES = [
+    "postgresql://user:can@ary@db.internal/alerts",
+    "PostgreSQL://user:canary@db.internal/alerts",
+    "postgresql://db.internal:/alerts",
+    "sqlite://db.internal/alerts",
     "mysql://user:canary@db.internal/alerts",
     "postgresql://user:canary#rest@db.internal/alerts",
     "postgresql://user:canary/rest@db.internal/alerts",
@@ -36,6 +40,7 @@ BAD_DATABASES = [
     "user=canary host=db.internal",
 ]
 GOOD_BROKERS = [
+    " redis://:p@db.internal ",
     "redis://db.internal",
     "redis://:p%23%2F%5B@db.internal:6379/0",
     "redis://user:p@ss@db.internal:6379/1",
@@ -115,6 +120,33 @@ def test_a_publisher_whose_transport_cannot_be_built_spools_and_says_so(
     (record,) = [record.getMessage() for record in caplog.records if "ALERTWORKER_BROKER_URL" in record.getMessage()]
     assert record.startswith("alertworker: ALERTWORKER_BROKER_URL (host ")
     assert "canary" not in record
+
+
+def test_blanks_around_an_address_are_no_part_of_it() -> None:
+    """As a file or a copied line brings them."""
+    settings = load_settings(environ={"ALERTWORKER_BROKER_URL": " redis://:p@h\n", "ALERTWORKER_CONFIG": "/dev/null"})
+
+    assert settings.broker_url is not None
+    assert settings.broker_url.get_secret_value() == "redis://:p@h"
+
+
+def test_what_a_client_raises_reaches_neither_the_host_nor_its_log(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The batch is spooled, whatever kombu makes of the address when it connects."""
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise ValueError("Database is int between 0 and limit - 1, not :canary@h")
+
+    monkeypatch.setattr(BrokerTransport, "_publish", refuse)
+    publisher = Publisher(BrokerTransport("redis://db.internal"), tmp_path, batch_seconds=0.01)
+    with caplog.at_level(logging.WARNING):
+        publisher.publish({"type": "system.canary"})
+        publisher.close()
+
+    assert publisher.stats().spooled >= 1
+    assert "ValueError" in caplog.text
+    assert "canary@" not in caplog.text
 
 
 def test_a_client_that_cannot_be_made_does_not_reach_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
