@@ -27,6 +27,11 @@ from alertworker.text.ids import safe_id
 MAX_BATCH_AGE: Final = timedelta(days=35)
 #: After how many deliveries without success a batch is parked: it keeps killing its worker.
 MAX_REDELIVERIES: Final = 5
+#: How many alerts one batch may raise: each takes milliseconds of a transaction that nothing else can pass.
+MAX_ALERTS: Final = 1_000
+#: How many budgets one batch may report, and how many rows of windows it may change: twice what 500 calls need.
+MAX_READINGS: Final = 2_000
+MAX_ROWS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,12 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
         _park(batch, str(error), runtime, now=now)
         return
     folded = fold_batch(decoded, runtime, now=now)
-    runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
+    try:
+        _bound(folded)
+        runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
+    except BatchError as error:
+        _park(batch, str(error), runtime, now=now)
+        return
     wake(runtime, now=now)
 
 
@@ -78,10 +88,27 @@ def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
     return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
 
 
+def _bound(folded: Fold) -> None:
+    """Refuse a batch whose sums take so many rows that its transaction would hold up all others.
+
+    Raises:
+        BatchError: more than `MAX_READINGS` budgets, or more than `MAX_ROWS` rows of windows.
+    """
+    rows = len(folded.windows) + len(folded.causes) + len(folded.calls)
+    if len(folded.budgets) > MAX_READINGS:
+        raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; at most {MAX_READINGS:,} are taken")
+    if rows > MAX_ROWS:
+        raise BatchError(f"the batch changes {rows:,} rows of windows; at most {MAX_ROWS:,} are taken")
+
+
 def apply(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
-    """Do all that a batch changes, unless it was done before."""
+    """Do all that a batch changes, unless it was done before.
+
+    Raises:
+        BatchError: it would raise more than `MAX_ALERTS` alerts.
+    """
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
     tx.add_fold(folded, max_entities=runtime.max_entities, kept=Kept(runtime.budgets))
@@ -97,6 +124,8 @@ def apply(
     alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
     covered = is_covered(tx, folded, now=now)
     alerts += judge_relayed(tx, folded, runtime.users, covered=covered, now=now)
+    if len(alerts) > MAX_ALERTS:
+        raise BatchError(f"the batch would raise {len(alerts):,} alerts; at most {MAX_ALERTS:,} are taken")
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         claim(tx, alert, runtime, now=now)
     judge_budgets(tx, folded, runtime, now=now)

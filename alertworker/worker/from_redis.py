@@ -31,18 +31,24 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
     """Return the envelope that kombu put on a list, with all that kombu needs; of anything else, one around it."""
     found = _read(item)
     if found is None:
+        item = item[: MAX_MESSAGE_BYTES + 1]  # over the bound, so it is parked; no note can hold an unbounded one
         found = {"body": b64encode(item).decode(), "headers": {}, "properties": {"body_encoding": "base64"}}
-    properties = found["properties"]
-    delivery = properties.get("delivery_info")
+    # kombu's reader of notes obeys "__type__" in a mapping, so no mapping of a producer's is kept.
+    headers, properties = _plain(found["headers"]), _plain(found["properties"])
+    delivery = found["properties"].get("delivery_info")
     redelivered = isinstance(delivery, dict) and delivery.get("redelivered") is True
-    redelivered = redelivered or found["headers"].get("redelivered") is True
+    redelivered = redelivered or headers.get("redelivered") is True
     # Where a message goes back to is ours to say: to a place that nothing is bound to, kombu sends it into the void.
     properties["delivery_info"] = {"exchange": queue, "routing_key": queue, "redelivered": redelivered}
     tag = properties.get("delivery_tag")
     properties["delivery_tag"] = tag if isinstance(tag, str) and _TAG.fullmatch(tag) else str(uuid4())
     if not isinstance(properties.get("priority"), int):
         properties["priority"] = 0
-    return found
+    return _plain(found) | {"headers": headers, "properties": properties}
+
+
+def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if value is None or isinstance(value, (str, int, float))}
 
 
 def _read(item: bytes) -> dict[str, Any] | None:

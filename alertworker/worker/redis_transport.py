@@ -23,11 +23,13 @@ from uuid import uuid4
 
 from kombu.transport import redis, virtual
 from kombu.utils.json import dumps
+from pydantic_core import from_json
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.batch import QUEUE
 from alertworker.worker import from_redis
 from alertworker.worker.from_redis import envelope_of
+from alertworker.worker.opaque import TASKS
 
 _log: Final = logging.getLogger("alertworker.broker")
 #: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
@@ -39,11 +41,16 @@ _AT_ONCE: Final = 100
 #: kombu's lists for messages with a priority, which plain Celery producers may set; there is one order for batches.
 _PRIORITIES: Final = (3, 6, 9)
 
-# Each script's first write removes something. Redis refuses a script's first write when memory is full if it may grow
-# memory, and never a later one: so a full Redis can be emptied, and no script stops half-way.
+# A script that fails half-way is not undone, so each looks at the types of its keys before it writes. Redis refuses a
+# script's first write when memory is full, if that may grow memory, and never a later one. Each first write removes
+# something, so a full Redis can be emptied.
 #: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]; nothing if the entry is
 #: gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
 _NOTE: Final = """
+local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
+if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
+  return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
+end
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[5])
 redis.call('HDEL', KEYS[3], ARGV[5])
@@ -53,12 +60,16 @@ return 1
 """
 #: Returns the entry ARGV[1] of KEYS[1] to the end of KEYS[2] that is served next, unless it is gone.
 _RETURN: Final = """
+local queue = redis.call('TYPE', KEYS[2]).ok
+if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is no list') end
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
 return 1
 """
 #: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
 _TAKE: Final = """
+local taking = redis.call('TYPE', KEYS[2]).ok
+if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE taken entries are no list') end
 local entry = redis.call('RPOP', KEYS[1])
 if entry then redis.call('LPUSH', KEYS[2], entry) end
 return entry
@@ -92,6 +103,19 @@ class QoS(_QoS):  # type: ignore[misc]
         with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
             pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
         virtual.QoS.ack(self, delivery_tag)
+
+    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Put a noted message back; a note that cannot be read goes to the queue of batches as it is, to be parked."""
+
+        def restore(pipe: Any) -> None:
+            note = pipe.hget(self.unacked_key, tag)
+            pipe.multi()
+            self._remove_from_indices(tag, pipe)
+            if note:
+                self.channel.put_back(note, pipe, leftmost=leftmost)
+
+        with self.channel.conn_or_acquire(client) as acquired:
+            acquired.transaction(restore, self.unacked_key)
 
     def renew(self) -> None:
         """Renew the notes of messages that are still being worked on, so that no other worker gets them."""
@@ -149,7 +173,7 @@ class Channel(_Channel):  # type: ignore[misc]
             for entry in entries:  # the newest first, so that the oldest is served first
                 if now - first[entry] >= LOST_AFTER:
                     client.eval(_RETURN, 2, self._key(TAKING), self._key(QUEUE), entry)
-                    del first[entry]
+                    first.pop(entry, None)
             for priority in _PRIORITIES:
                 source = self._key(f"{QUEUE}{self.sep}{priority}")
                 for _ in range(_AT_ONCE):
@@ -157,6 +181,18 @@ class Channel(_Channel):  # type: ignore[misc]
                         break
         seen.clear()
         seen.update(first)
+
+    def put_back(self, note: bytes, pipe: Any, *, leftmost: bool) -> None:
+        """Put a note's message back into the queue that it came from."""
+        try:
+            message, exchange, routing_key = from_json(note)
+            known = routing_key in TASKS and isinstance(message, dict)
+        except (ValueError, TypeError):
+            known = False
+        if known:
+            self._do_restore_message(message, exchange, routing_key, pipe, leftmost)
+        else:
+            pipe.rpush(QUEUE, note)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for the next message: with BLMOVE for a batch."""
@@ -238,7 +274,10 @@ class Poller(_Poller):  # type: ignore[misc]
             # The loop notices a broken connection by itself; a Redis that refuses to write is asked again.
             _log.debug("lost batches could not be looked for: %s", type(error).__name__)
             return
-        super().maybe_restore_messages()
+        try:
+            super().maybe_restore_messages()
+        except ResponseError as error:
+            _log.warning("batches of dead workers cannot be restored: %s", type(error).__name__)
 
 
 class Transport(_Transport):  # type: ignore[misc]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from typing import Any
 
+import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from alertworker.events.base import MAX_EVENTS
+from alertworker.events import Budget, BudgetScope, Event
+from alertworker.events.base import MAX_COST, MAX_EVENTS
 from alertworker.events.batch import MAX_REJECTED
 from alertworker.events.compression import compress
 from alertworker.pipeline import BatchMessage, Runtime, ingest, replay
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
-from tests.integration.line import NOW, Recorder, answered, rows, spend_of
+from tests.integration.line import NOW, Recorder, answered, batch, failed, rows, spend_of
 
 GOOD = answered("call-1").model_dump_json(exclude_none=True).encode()
 BAD = {
@@ -104,3 +107,38 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
 
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 13_500}
+
+
+@pytest.mark.parametrize("kind", ["alerts", "budgets", "windows"])
+def test_a_batch_that_would_hold_the_database_for_long_is_parked(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Few bytes can mean many alerts, budgets or windows, each of which takes its time in one transaction."""
+    bound = {"alerts": "MAX_ALERTS", "budgets": "MAX_READINGS", "windows": "MAX_ROWS"}[kind]
+    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, 3)  # the package exports its function
+    budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
+    many: dict[str, list[Event]] = {
+        "alerts": [failed(f"call-{n}").model_copy(update={"deployment_id": f"d{n}"}) for n in range(4)],
+        "budgets": [
+            answered(f"call-{n}", budgets=(budget.model_copy(update={"entity_id": f"t{n}"}),)) for n in range(4)
+        ],
+        "windows": [answered(f"call-{n}", deployment_id=f"d{n}") for n in range(4)],
+    }
+    ingest(batch(*many[kind], batch_id="large"), runtime, now=NOW)
+    ingest(batch(answered("good")), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.batch_id) == ("batch", "large")
+    assert "at most 3 are taken" in letter.reason
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_a_row_that_is_full_fails_no_batch(store: SqlStore, runtime: Runtime) -> None:
+    """Its sum stops; the other teams' calls in the same batch are counted as ever."""
+    for number in range(12):
+        calls = [answered(f"call-{number}-{n}", team_id="rich", cost_nanos=MAX_COST) for n in range(100)]
+        ingest(batch(*calls, answered(f"other-{number}", team_id="other")), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team")["other"] == 12 * 13_500
+    assert spend_of(store, "team")["rich"] >= 10**17

@@ -322,3 +322,60 @@ def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
     broker.set(dead.channel.unacked_mutex_key, "of a dead worker", ex=dead.channel.unacked_mutex_expire)
 
     assert start().work(1) == ["b1"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"a": {"__type__": "x", "__value__": "canary"}}, {"a": {"__type__": "uuid", "__value__": "zz"}}],
+    ids=["unknown", "wrong"],
+)
+def test_what_kombu_would_obey_in_a_note_is_not_kept(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], headers: dict[str, Any]
+) -> None:
+    """Kombu makes objects of such mappings when it restores a note, and fails; behind it nothing would be restored."""
+    publish(tmp_path, "b1")
+    publish(tmp_path, "b2")
+    envelope = json.loads(cast("bytes", broker.rpop(QUEUE)))
+    broker.rpush(QUEUE, json.dumps({**envelope, "headers": {**envelope["headers"], **headers}}))
+    dead = start(prefetch=2)
+    assert dead.work(2) == ["b1", "b2"]
+    dead.die()
+    time.sleep(1.5)
+
+    assert sorted(start(prefetch=2).work_off(2)) == ["b1", "b2"]
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_a_note_that_cannot_be_read_is_parked(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """Whoever wrote it: it goes to the queue as it is, and holds nothing up."""
+    notes = [b"garbage", b"[1]", b"\xff\xfe", b'{"a": 1}', b'[["x"], "other", "other"]']
+    for number, note in enumerate(notes):
+        broker.hset("unacked", f"tag{number}", note)
+        broker.zadd("unacked_index", {f"tag{number}": number})
+    publish(tmp_path, "b1")
+    worker = start(prefetch=10)
+    worker.work(6)
+    for message in worker.taken:
+        message.ack()
+
+    assert sorted(sealed(message).body for message in worker.taken if sealed(message).message_id is None) == sorted(
+        notes
+    )
+    assert left(broker) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("key", ["unacked", "unacked_index"])
+def test_a_key_of_another_type_loses_nothing(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], key: str
+) -> None:
+    """A script that fails half-way is not undone: it looks before it writes."""
+    worker = start()
+    broker.set(key, "x")
+    publish(tmp_path, "b1")
+    with pytest.raises(redis.exceptions.ResponseError):
+        worker.work(1)
+    broker.delete(key)
+
+    assert start().work_off(1) == ["b1"]

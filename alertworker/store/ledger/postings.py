@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ARRAY, Select, Table, column, delete, func, literal, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, delete, func, literal, select, true, tuple_
 
 from alertworker.budgets.configured import NOTHING_KEPT, Kept
 from alertworker.folding import Fold
@@ -44,6 +44,8 @@ from alertworker.store.upsert import insert_or
 
 #: The dimension without a cap: operators make teams, and totals are its sums.
 _UNCAPPED: Final = "team"
+#: Where a sum of one row stops: a hundred million dollars in nano-dollars, of which SQL's bigint takes ninety.
+_MAX_SUM: Final = 10**17
 #: How many rows of a table are forgotten in one transaction.
 _PIECE: Final = 5_000
 #: How many keys one look-up names.
@@ -186,9 +188,14 @@ class LedgerStatements(AliasStatements):
             return []
         names = list(rows[0])
         statement = insert_or(self.connection, table).from_select(names, self._source(table, rows))
-        sums = {name: table.c[name] + statement.excluded[name] for name in SUMS}
+        sums = {name: self._sum(table.c[name], statement.excluded[name]) for name in SUMS}
         upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
         return self.connection.execute(upsert.returning(*(table.c[name] for name in names))).all()
+
+    def _sum(self, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
+        """Add up to `_MAX_SUM`, so that no row of one entity can make batches fail."""
+        larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+        return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
     def _source(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Select[Any]:
         """Give rows as a query of an array a column, or of one JSON text: a parameter a value costs four times it."""
