@@ -27,6 +27,9 @@ _LAST_WORD: Final = 600
 #: Replaces each character of a secret while the search goes on; no format contains it.
 _TAKEN: Final = "]"
 _SPACE: Final = re.compile(r"\s")
+_DIGIT: Final = re.compile("[0-9]")
+#: A number or an amount.
+_FIGURE: Final = re.compile(r"[$€£~+-]{0,2}[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?(?:`[^0-9]*)?")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 _Span = tuple[int, int]
@@ -44,22 +47,22 @@ def _redacted(text: str, sure: bool) -> str:  # noqa: FBT001 - a cache knows pla
 
 
 def without_keys(text: str) -> str:
-    """Return a text without keys of a known format; labelled figures ("output token: 0.002") stay."""
-    return _replaced(text, _keys, lambda _: REMOVED)
+    """Return a text without certain secrets; labelled figures ("output token: 0.002") stay."""
+    return _replaced(text, _no_figures, lambda _: REMOVED)
 
 
 def pseudonymous(identity: str, *, sure: bool = True) -> str:
     """Return an id or a name in which ``secret-`` and 12 digits of its SHA-256 replace each secret.
 
-    So entities whose names are secrets stay distinct. Without ``sure`` strings that only resemble a secret are
-    replaced, too.
+    So entities whose names are secrets stay distinct. A labelled value is replaced only where it looks generated:
+    "Credential: my-azure-east" is a name. Without ``sure`` strings that only resemble a secret are replaced, too.
 
     >>> pseudonymous("team sk-proj-abcdefgh12345678")
     'team secret-6bffd991d6a3'
     """
     if _UUID.fullmatch(identity):
         return identity
-    identity = _replaced(identity, _certain, _stand_in)
+    identity = _replaced(identity, _in_identity, _stand_in)
     return identity if sure else _replaced(identity, _resembling, _stand_in, disguised=False)
 
 
@@ -113,7 +116,25 @@ def _certain(text: str) -> Iterator[_Span]:
     if not any(hint in lower for hint in LABEL_HINTS):
         return
     for match in LABELLED.finditer(text):
-        yield next(match.span(group) for group in ("value", "option", "signature") if match[group])
+        yield match.span(match.lastgroup or 0)
+
+
+def _no_figures(text: str) -> Iterator[_Span]:
+    return (span for span in _certain(text) if not _FIGURE.fullmatch(text, *span))
+
+
+def _in_identity(text: str) -> Iterator[_Span]:
+    """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
+    keys = set(_keys(text))
+    for start, end in _certain(text):
+        value = text[start:end]
+        if (start, end) not in keys:
+            announced = text[start - 1] in "=>\"'`" or text[:start].endswith("=> ")
+            if not _DIGIT.search(value) or not (announced or value.lower() != value != value.upper()):
+                continue
+        elif text[start - 1 : start] == "&" and "?" not in text[:start]:
+            continue
+        yield start, end
 
 
 def _resembling(text: str) -> Iterator[_Span]:

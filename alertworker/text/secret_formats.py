@@ -13,11 +13,13 @@ from typing import Final
 #: Addresses that are secrets or carry one. Quotes, brackets and commas end an address.
 _ADDRESSES: Final = r"""
       (?<=//)[^\s/"'<>,]{0,500}@                                                   # user and password of a URL
-    | (?<=://)[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}(?:[/?\#]|$))[^\s@"'<>,]{1,200}@   # a password with a slash in it
+    | (?<=://)[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}(?:[?\#]|$))
+      (?![0-9]{1,5}/[^\s@"'<>,]{1,200}@(?:[0-9]{3,8}|default|latest)(?![\w.]))      # a port and a version of a model
+      [^\s@"'<>,]{1,200}@                                                          # a password with a slash in it
     | (?i:hooks\.slack\.com|discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks)/[^\s'"<>,;)]+
     | (?i:https?)://[^\s'"<>,;)]{0,500}?(?i:webhook|logic\.azure\.com|hooks\.slack\.com|hooks\.zapier\.com
       |api\.powerplatform\.com)[^\s'"<>,;)]*
-    | (?<=[?&])[^\s=&?]*=[^\s&"']+                                                  # a URL's query
+    | (?P<query>(?<=[?&])[^\s=&?]*=[^\s&"']+)                                                  # a URL's query
     """
 
 #: Keys with a known prefix. A key never begins within a word: "task-management" contains no key.
@@ -30,35 +32,87 @@ _KEYS: Final = r"""
       | sk-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])(?=[A-Za-z0-9_-]{0,60}?[a-z])[A-Za-z0-9_-]{20,}
       | (?i:[prs]k_(?:live|test))_[A-Za-z0-9]{8,}                                   # Stripe
       | (?i:whsec)_[A-Za-z0-9+/_-]{16,}={0,2}                                       # Standard Webhooks, Stripe
-      | (?i:gsk|hf|fw|r8|npm|dckr_pat|shpat|tvly|lsv2_[ps]t)[-_](?=[A-Za-z0-9_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}
-      | (?i:xai|pplx|nvapi|csk)-[A-Za-z0-9_-]{16,}
-      | (?i:gh[oprsu])_[A-Za-z0-9]{16,} | (?i:github_pat)_[A-Za-z0-9_]{16,} | (?i:gl[a-z]{2,5})-[A-Za-z0-9_.-]{20,}
-      | (?i:xox[a-z](?:\.xox[a-z])?|xapp)-[A-Za-z0-9-]{8,}                          # Slack
+      | (?i:gsk|hf|fw|npm|shp(?:at|ss|ca|pa)|ntn|lin_api|glsa)_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}
+        (?:_[0-9a-f]{8})?
+      | (?i:dckr_[op]at|lsv2_[ps]t|tgp_v1|pcsk|figd|sntry[su]|wandb_v1|sb_secret)_(?=[A-Za-z0-9_+/-]{0,60}?[0-9A-Z])
+        [A-Za-z0-9_+/-]{16,}={0,2}
+      | (?i:tvly-(?:dev-|prod-)?)(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}[A-Za-z0-9-]*
+      | (?i:xai|pplx|csk)-[A-Za-z0-9]{40,} | r8_[A-Za-z0-9]{37,} | rpa_[A-Za-z0-9]{30,} | api_org_[A-Za-z0-9]{30,}
+      | (?i:nvapi)-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])[A-Za-z0-9_-]{16,}
+      | (?i:gh[oprsu])_[A-Za-z0-9]{16,} | (?i:github_pat)_[A-Za-z0-9_]{16,}
+      | (?i:glpat|glptt|gldt|glrtr?|glcbt|glft|glsoat|glagent|glimt|glwt|gloas)-[A-Za-z0-9_.-]{20,}
+      | ABSK[A-Za-z0-9+/]{20,}={0,2} | bedrock-api-key-(?=[A-Za-z0-9+/]{0,60}?[0-9A-Z])[A-Za-z0-9+/]{20,}={0,2}
+      | AQ\.[A-Za-z0-9_-]{20,} | LLM\|[0-9]{6,20}\|[A-Za-z0-9_-]{16,}                # Gemini, Meta
+      | jina_(?=[A-Za-z]{0,60}?[0-9])[A-Za-z0-9]{20,}[A-Za-z0-9_-]*
+      | (?:pa-|BSA(?![A-Za-z0-9_-]{38}))(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])
+        (?=[A-Za-z0-9_-]{0,60}?[a-z])(?:(?<=-)[A-Za-z0-9_-]{40,}|(?<=A)[A-Za-z0-9_-]{24,})   # Voyage, Brave
+      | a[ks]-(?=[a-z0-9]{0,21}[A-Z])(?=[A-Z0-9]{0,21}[a-z])[A-Za-z0-9]{22}(?![A-Za-z0-9_-])  # Modal
+      | hv[sbr]\.[A-Za-z0-9_-]{20,} | AT[AC]TT[A-Za-z0-9_=-]{16,} | NR(?:AK|AA|JS)-[A-Za-z0-9]{16,}
+      | do[opr]_v1_[0-9a-f]{16,} | sbp_(?:v0_)?[0-9a-f]{16,} | (?:fc-|ls__)[0-9a-f]{32}
+      | sq0(?:atp|csp|idp)-[A-Za-z0-9_-]{16,}                                       # Square
+      | (?i:xox[a-z](?:\.xox[a-z])?-|xapp-(?=[0-9]))[A-Za-z0-9-]{8,}                   # Slack
       | AKIA[A-Z0-9]{12,} | (?:ASIA|ABIA|ACCA)[A-Z0-9]{16}(?![A-Za-z0-9])           # Amazon
       | AIza[A-Za-z0-9_-]{20,} | ya29\.[A-Za-z0-9_.-]{8,} | GOCSPX-[A-Za-z0-9_-]{16,} | 1//0[A-Za-z0-9_-]{20,}
       | (?:dapi|dkea|dose|dsapi)[0-9a-f]{16,}(?:-[0-9])?                            # Databricks
-      | SG\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,} | key-[0-9a-f]{32}                 # SendGrid, Mailgun
-      | pypi-[A-Za-z0-9_-]{16,} | SK[0-9a-f]{32}                                    # PyPI, Twilio
+      | SG\.[A-Za-z0-9_-]{8,}\.(?=[A-Za-z0-9_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}  # SendGrid
+      | key-[0-9a-f]{32}                                                            # Mailgun
+      | pypi-Ag[A-Za-z0-9_-]{14,} | SK[0-9a-f]{32}                                    # PyPI, Twilio
       | eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*                                   # JSON web token
       )
+    | (?<![A-Za-z0-9_~.-])[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}           # a client of Azure
     | (?<![0-9])[0-9]{6,12}:AA[A-Za-z0-9_-]{28,}                                    # a bot of Telegram
     | (?<![A-Za-z0-9])(?i:(?:bearer|basic|digest)(?:\s|%20|\+)+)                    # followed by no ordinary word
       (?P<sent>(?=[^\s"',;]{0,400}?(?:[0-9=]|[a-z][A-Z])|[^\s"',;.]{20})[A-Za-z0-9._~+/*=-]{6,})
     | -----BEGIN[ A-Z0-9]+-----[\s\S]*?(?:-----END[ A-Z0-9]+-----|\Z)
     """
 
-#: The last part of a name whose value is a secret.
-_LABEL: Final = r"""(?:
-        (?:api|access|account|private|subscription|signing|encryption|master|auth|client)[-_\ ]?keys?
-      | secrets?|token|passw(?:or)?d|passphrase|passcode|pwd|authorization|credentials?|cookie|webhook[-_\ ]?url
+#: What stands before "key" or "tokens" in the name of a secret; "sort_key" and "max_tokens" are none.
+_KINDS: Final = r"""(?:
+        api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
+      | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
+      | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|user[-_\ ]api
+      |openai|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
+      |perplexity|together|fireworks|replicate|xai|huggingface|hugging[-_]face|hf|nvidia|databricks|litellm|langfuse
+      |langsmith|voyage|jina|pinecone|stripe|twilio|sendgrid|mailgun|datadog|sentry|slack|github|gitlab|cerebras
+      |elevenlabs|tavily|helicone
       )"""
+#: What may follow the name of a secret: a number, a version or an environment ("api_key_prod").
+_SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
+      |default|old|new|backup|value|string|eu|us)(?![A-Za-z])){0,3}"""
+#: The last part of a name whose value is a secret.
+_LABEL: Final = rf"""(?:(?:
+        {_KINDS}[-_\ ]?keys? | secrets?|token|passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
+      | cookies?|webhook[-_\ ]?url|conn(?:ection)?[-_\ ]?str(?:ing)?s?
+      | (?:mfa|otp|totp|2fa|verification|security|auth|authorization|recovery|backup|one[-_\ ]?time)[-_\ ]?codes?
+      | (?:db|pg|smtp|sql|redis|admin|root|ftp)pass
+      ){_SUFFIX})"""
+#: The same, of names that are also ordinary words: they count at the begin of a word only.
+_WORD: Final = rf"""(?:(?:
+        (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp)
+      | (?:(?<![\w-])|{_KINDS}[-_\ ]?)tokens
+      ){_SUFFIX})"""
 
+_QUOTE: Final = r"""\\{0,3}+["'`]"""
+#: What stands between a name and its value.
+_IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|=>|[:=])\s*+|>)"""
+#: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
+_NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
+_VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\])*+[^\s"',;&)}\]<]{4,})"""
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""
-      (?!(?<=[0-9]:)secret:)(?i:{_LABEL})(?:\s+provided)?\\?+["'`]?+
-      (?:\s*+(?::=|=>|[:=])\s*+|>)(?:\[(?!removed\])\s*+)?+\\?+["'`]?+(?i:(?:bearer|basic|digest|token)\s++)?+
-      (?!\[removed\]|secret-[0-9a-f]{{12}}(?![0-9a-f])|\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
-      (?P<value>(?<=")[^"\n]{{4,}}|(?<=')[^'\n]{{4,}}|[^\s"',;&)}}\]<]{{4,}})
+      (?!(?<=[0-9]:)secret:)(?i:{_LABEL}|{_WORD}{_NAMED}){_IS}(?:
+        [\[{{](?!removed\]|\s*+\[removed\])(?=\s*+(?:{_QUOTE}|[\[{{]))(?P<inside>
+        (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}]|[\[{{][^\[\]{{}}]{{0,500}}+[\]}}]){{1,2000}}+)
+      | (?:\[(?!removed\])\s*+)?+(?:{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
+        (?!\[removed\](?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
+          |\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
+        (?P<value>{_VALUE}))
+    | (?<=[\[(])\s*+b?{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}\s*,\s*b?{_QUOTE}
+      (?!\[removed\])(?P<paired>[^"'\n]{{4,}})(?=["']\s*[\])])                        # ('x-api-key', 'value')
+    | {_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}\s*,
+      \s*{_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!\[removed\])(?P<header>[^"'\n]{{4,}})
+    | {_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!\[removed\])(?P<before>[^"'\n]{{4,500}})["']\s*,
+      \s*{_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}
     | (?<![\w-])--(?i:[\w-]*{_LABEL})\s+(?!\[removed\])(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}})
     | (?<![\w-])(?i:sig|signature)=(?P<signature>[A-Za-z0-9%+/=_-]{{16,}})
     """
@@ -66,25 +120,30 @@ _LABELLED: Final = rf"""
 #: Certain secrets: keys by their format, and values by their name.
 KEYS: Final = re.compile(rf"(?x) {_ADDRESSES} | {_KEYS}")
 LABELLED: Final = re.compile(rf"(?x) {_LABELLED}")
-#: The token of a Discord bot, which has no prefix.
-BOT: Final = re.compile(r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}")
+#: Keys without a prefix: the token of a Discord bot, and a key of Zhipu or Ollama.
+BOT: Final = re.compile(
+    r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
+    r"|(?<![A-Za-z0-9])[0-9a-f]{32}\.(?=[A-Za-z_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}"
+)
 #: A text that contains, in lower case, none of these has no match: looking for them takes a tenth of the time.
 KEY_HINTS: Final = (
-    "//", "?", "&", "slack.com/", "discord", "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shpat",
-    "tvly", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
+    "//", "?", "&", "slack.com/", "discord", "sk", "pk", "rk", "whsec", "hf", "fw", "r8", "npm", "dckr", "shp",
+    "ntn", "lin_api", "_v1_", "figd", "sntry", "sb_secret", "rpa_", "api_org", "absk", "bedrock-api", "aq.", "llm|",
+    "jina", "pa-", "bsa", "ak-", "as-", "hv", "atatt", "atctt", "nr", "sbp_", "fc-", "ls__", "sq0", "q~",
+    "tvly", "csk", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
     "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-", "pypi",
     "eyj", ":aa", "bearer", "basic", "digest", "-----begin",
 )  # fmt: skip
 LABEL_HINTS: Final = (
-    "key", "secret", "token", "passw", "passphrase", "passcode", "pwd", "authorization", "credential", "cookie",
-    "webhook", "sig",
+    "key", "secret", "token", "pass", "pw", "auth", "credential", "cookie", "webhook", "sig", "conn", "code", "jwt",
+    "bearer", "otp",
 )  # fmt: skip
 #: Candidates that may also be ids: 32 hexadecimal digits, or a long string that `is_random`.
 LONG: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}"
 )
 #: The name of a field whose value is a secret.
-SECRET_NAME: Final = re.compile(rf"(?xi) (?<![a-z]) [\w\s-]*{_LABEL}\s*\Z")
+SECRET_NAME: Final = re.compile(rf"(?xi) (?:{_LABEL}|{_WORD})\s*\Z")
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _CHANGE: Final = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")

@@ -173,7 +173,7 @@ class Recorder:
 
     def chunk(self, request: Mapping[str, Any]) -> None:
         """Note that a chunk of a call's stream came."""
-        call = self._calls.get(request.get("litellm_call_id") or "")
+        call = self._calls.get(name(request.get("litellm_call_id")) or "")
         if call is None:
             return
         call.last_chunk = time.time()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from alertworker.events.base import MAX_COST
-from alertworker.integrations.litellm.coerce import cost, moment, nanos
+from alertworker.integrations.litellm.coerce import cost, moment, nanos, url
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,14 @@ def test_a_moment_of_this_century_is_kept() -> None:
     """In whatever form it comes."""
     first = datetime(2000, 1, 1, tzinfo=UTC)
     assert moment("2000-01-01T00:00:00Z") == moment(first) == moment(946_684_800) == first
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:12/hunter2xx@host", "https://user:hunter2xx@host/v1", "https://host/v1?key=hunter2xx"]
+)
+def test_an_address_has_no_password(address: str) -> None:
+    """Not even one that an address may not hold unescaped."""
+    assert "hunter2" not in (url(address) or "")
 
 
 def test_what_no_call_costs_is_no_cost() -> None:

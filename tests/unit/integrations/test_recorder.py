@@ -299,6 +299,19 @@ def test_an_odd_request_never_costs_the_event(publisher: RecordingPublisher) -> 
     assert event.team_alias == "\ufffd\ufffd"
 
 
+def test_a_call_with_a_very_long_id_progresses(publisher: RecordingPublisher) -> None:
+    """Every hook looks a call up by the same name."""
+    hooks = impatient(publisher)
+    long = "call-" * 100
+
+    def act() -> None:
+        hooks.started(request(long, stream=True), caller(), "acompletion")
+        hooks.chunk(request(long))
+
+    in_loop(act)
+    assert list(publisher.inflight.progressed.values()) == [1]
+
+
 def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingPublisher) -> None:
     """A client that went away fires no hook; the end of the request's task tells."""
     hooks = impatient(publisher)

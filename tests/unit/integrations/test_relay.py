@@ -409,7 +409,10 @@ def test_no_part_of_a_relayed_text_is_cut_silently() -> None:
 
 def test_figures_of_a_report_are_no_secrets_and_keys_in_it_are() -> None:
     """A report is made of numbers that labels announce."""
-    event = relayed(f"Alert type: `daily_reports`\n\nToday\nLatency per output token: `0.0052`\nTeam: `{KEY}`\n")
+    event = relayed(
+        f"Alert type: `daily_reports`\n\nToday\nLatency per output token: `0.0052`\nTeam: `{KEY}`\napi_key=hunter2xx"
+    )
 
+    assert "hunter2" not in event.model_dump_json()
     assert "0.0052" in event.model_dump_json()
     assert KEY not in event.model_dump_json()
