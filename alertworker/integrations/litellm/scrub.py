@@ -23,6 +23,13 @@ _MAX_MESSAGE: Final = 1_500
 _MAX_PROMPT: Final = 2_000_000
 #: How many characters are compared before a text is withheld: a prompt of one repeated letter must not stop a proxy.
 _MAX_COMPARED: Final = 60_000
+#: What the search for one short piece costs, in compared characters.
+_SEARCH: Final = 4
+#: How many parts of a request are looked at, and how deep it is, before a text is withheld.
+_MAX_PARTS: Final = 50_000
+_MAX_DEPTH: Final = 12
+#: Is spelled the same in JSON.
+_PLAIN: Final = re.compile(r"[\w .,;:!?()/+*=<>@#$%&-]*", re.ASCII)
 WITHHELD: Final = "(message withheld: it cannot be told apart from the prompt)"
 #: Every piece of `MIN_PIECE` characters holds a window of this length that begins at a multiple of `_STRIDE`.
 _WINDOW: Final = 6
@@ -39,6 +46,19 @@ _PROMPT_FIELDS: Final = (
     "query",
     "documents",
     "tools",
+    "functions",
+    "response_format",
+    "prediction",
+    "suffix",
+    "system_instruction",
+    "systemInstruction",
+    "inputs",
+    "text",
+    "texts",
+    "message",
+    "chat_history",
+    "file",
+    "requests",
 )
 _NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail", "format"})
 
@@ -47,6 +67,10 @@ _ADDITIONS: Final = re.compile(
     r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
 )
+
+
+class TooLargeError(Exception):
+    """A request has too many parts to be compared with a text."""
 
 
 def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()) -> str:
@@ -74,7 +98,11 @@ _remembered: Final = lru_cache(1_000)(_sound)
 
 
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
-    """Give the strings of a request that its caller wrote."""
+    """Return the strings of a request that its caller wrote.
+
+    Raises:
+        TooLargeError: when the request has too many parts; `without` then withholds the text.
+    """
     for field in _PROMPT_FIELDS:
         yield from _strings(request.get(field))
 
@@ -89,27 +117,32 @@ def without(text: str, prompt: Iterable[str]) -> str:
     for start in range(len(text) - _WINDOW + 1):
         at.setdefault(text[start : start + _WINDOW], []).append(start)
     hidden: dict[int, tuple[int, int]] = {}
+    seen: set[str] = set()
     size = compared = 0
-    for piece in prompt:
-        size += len(piece)
-        if size > _MAX_PROMPT:
-            return WITHHELD
-        for spelling in _spellings(piece):
-            compared += _find(text, at, spelling, hidden)
-            if compared > _MAX_COMPARED:
+    try:
+        for piece in prompt:
+            size += len(piece)
+            if size > _MAX_PROMPT:
                 return WITHHELD
+            if len(piece) < _MIN_WHOLE or piece in seen:
+                continue
+            seen.add(piece)
+            for spelling in _spellings(piece, text):
+                compared += _find(text, at, spelling, hidden)
+                if compared > _MAX_COMPARED:
+                    return WITHHELD
+    except TooLargeError:
+        return WITHHELD
     return _hide(text, hidden) if hidden else text
 
 
 def _find(text: str, at: Mapping[str, list[int]], piece: str, hidden: dict[int, tuple[int, int]]) -> int:
-    """Note where this piece of the prompt stands in the text, and give how many characters were compared for it.
+    """Note where this piece of the prompt stands in the text, and return how many characters were compared for it.
 
     ``hidden`` gives for each place in the text that must go from where to where it is part of the prompt.
     """
     if len(piece) < MIN_PIECE:
-        for match in re.finditer(re.escape(piece), text) if len(piece) >= _MIN_WHOLE else ():
-            hidden |= dict.fromkeys(range(*match.span()), match.span())
-        return 0
+        return _find_whole(text, piece, hidden)
     compared = 0
     for offset in range(0, len(piece) - _WINDOW + 1, _STRIDE):
         for place in at.get(piece[offset : offset + _WINDOW], ()):
@@ -124,6 +157,17 @@ def _find(text: str, at: Mapping[str, list[int]], piece: str, hidden: dict[int, 
         if compared > _MAX_COMPARED:
             break
     return compared
+
+
+def _find_whole(text: str, piece: str, hidden: dict[int, tuple[int, int]]) -> int:
+    """Note where a short piece stands in the text, and return what the search cost."""
+    cost, start = _SEARCH, text.find(piece)
+    while start >= 0:
+        end = start + len(piece)
+        hidden |= dict.fromkeys(range(start, end), (start, end))
+        cost += len(piece)
+        start = text.find(piece, start + 1)
+    return cost
 
 
 def _goes_on(text: str, piece: str, shift: int, left: int, right: int) -> bool:
@@ -153,23 +197,42 @@ def _hide(text: str, hidden: Container[int]) -> str:
     return "".join(kept)
 
 
-def _spellings(piece: str) -> Iterator[str]:
-    """Give the piece as it is, and as JSON would print it where that differs."""
+def _spellings(piece: str, text: str) -> Iterable[str]:
+    """Return the piece as it is, and as JSON or Python would print it, once or twice, where the text has escapes."""
     piece = piece.replace("\x00", "\ufffd")
-    yield piece
-    for ascii_only in (True, False):
-        printed = json.dumps(piece, ensure_ascii=ascii_only)[1:-1]
-        if printed != piece:
-            yield printed
+    spellings = {piece: None}
+    if "\\" in text and not _PLAIN.fullmatch(piece):
+        once = _escaped(piece)
+        spellings |= dict.fromkeys(once)
+        if "\\\\" in text:
+            spellings |= dict.fromkeys(twice for spelling in once for twice in _escaped(spelling))
+    return spellings
 
 
-def _strings(value: Any, depth: int = 0) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif depth < 12 and isinstance(value, Mapping):
-        for key, item in value.items():
-            if key not in _NAMES or not isinstance(item, str):
-                yield from _strings(item, depth + 1)
-    elif depth < 12 and isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _strings(item, depth + 1)
+def _escaped(piece: str) -> tuple[str, ...]:
+    printed = (json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1])
+    return (*printed, repr(piece)[1:-1])
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Return the strings of a nested value, the names of fields apart.
+
+    Raises:
+        TooLargeError: when it has more than `_MAX_PARTS` parts.
+    """
+    waiting, parts = [(value, 0)], 0
+    while waiting:
+        value, depth = waiting.pop()
+        if isinstance(value, str):
+            yield value
+            continue
+        found: Iterable[Any] = ()
+        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+            parts += len(value)
+            found = (item for key, item in value.items() if key not in _NAMES or not isinstance(item, str))
+        elif isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
+            parts += len(value)
+            found = value
+        if parts > _MAX_PARTS:
+            raise TooLargeError
+        waiting += [(item, depth + 1) for item in found]

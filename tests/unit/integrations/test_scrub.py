@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -147,6 +150,73 @@ def test_a_prompt_made_to_be_slow_is_not(letters: str) -> None:
     text = scrub("error: " + echoed, [letters])
     assert time.process_time() - began < 1
     assert not any(echoed[at : at + 12] in text for at in range(len(echoed) - 12))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "functions", "response_format", "prediction", "suffix", "system_instruction", "systemInstruction", "inputs",
+        "texts", "message", "chat_history", "file", "requests",
+    ],
+)  # fmt: skip
+def test_every_field_of_a_prompt_is_hidden(field: str) -> None:
+    """Whichever provider's form the request has."""
+    request = {field: [{"parts": [{"text": "Mein Codewort ist Zaunkönig-4711, bitte"}]}]}
+    assert scrub("no (Codewort ist Zaunkönig-4711)", prompt_pieces(request)) == f"no ({REMOVED})"
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda text: json.dumps(json.dumps({"content": text})),
+        lambda text: json.dumps(json.dumps({"content": text}, ensure_ascii=False)),
+        lambda text: repr(json.dumps({"content": text})),
+        lambda text: json.dumps(repr({"content": text})),
+        lambda text: repr(repr({"content": text})),
+        repr,
+    ],
+)
+def test_a_prompt_that_is_escaped_twice_is_hidden(escape: Callable[[str], str]) -> None:
+    """An error of a provider holds the JSON of its body, and may itself be printed."""
+    words = ["Zaun", "könig", '"Pin"', "4711", "it's", "öde", "C:\\x", "Ende"]
+    shown = scrub(f"bad: {escape(chr(10).join(words))}", prompt_pieces({"input": "\n".join(words)}))
+    assert not any(word in shown for word in ("Zaun", "nig", "Pin", "4711", "it", "de", "C:", "Ende"))
+
+
+class Counted(list[Any]):
+    """A list that counts how many of its items were read."""
+
+    read = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in list.__iter__(self):
+            self.read += 1
+            yield item
+
+
+@pytest.mark.parametrize(
+    "items",
+    [[f"{number:07d}" for number in range(200_000)], list(range(200_000)), [[number] for number in range(200_000)]],
+)
+def test_a_request_of_very_many_parts_costs_a_bounded_time(items: list[Any]) -> None:
+    """They are not all looked at; the text is withheld, since it cannot be told apart from them."""
+    counted = Counted(items)
+    assert scrub("some error", prompt_pieces({"input": counted})) == WITHHELD
+    assert counted.read <= 60_000
+
+
+def test_very_many_short_pieces_are_not_all_searched_for() -> None:
+    """Their search counts like any other comparison, and equal pieces are searched for once."""
+    pieces = iter([f"{number:07d}" for number in range(200_000)])
+    assert scrub("some error", pieces) == WITHHELD
+    assert len(list(pieces)) > 150_000
+    assert scrub("some error 47114711", ["47114711"] * 200_000) == f"some error {REMOVED}"
+
+
+def test_a_batch_of_short_inputs_leaves_the_error_readable() -> None:
+    """A thousand words or a hundred token lists are ordinary."""
+    request = {"input": [*(f"{number:07d}" for number in range(1_000)), *([*range(100)] for _ in range(100))]}
+    assert scrub("no 0000047, quota exceeded", prompt_pieces(request)) == f"no {REMOVED}, quota exceeded"
 
 
 def test_what_could_not_be_compared_is_not_shown() -> None:
