@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, Final
@@ -19,6 +19,11 @@ _ITEMS: Final = 8
 _STRING: Final = 200
 #: A shorter value under the name of a secret is a count ("token": 7), not a secret.
 _SHORTEST: Final = 4
+#: How many parts of a nested value are looked at for a secret. A value with more under a secret's name is removed.
+_PARTS: Final = 200
+#: How a header or a variable is written as a mapping: {"name": "x-api-key", "value": "…"}.
+_NAME_FIELDS: Final = ("name", "key", "header")
+_VALUE_FIELD: Final = "value"
 
 _PRINTER: Final = reprlib.Repr()
 _PRINTER.maxdict = _PRINTER.maxlist = _ITEMS
@@ -39,11 +44,14 @@ def picked(value: object, only: Iterable[str]) -> dict[str, Any]:
 def printed(value: object, redact: Callable[[str], str] = without_secrets) -> dict[str, str]:
     """Return a mapping with string values, without secrets and visibly cut; an empty one for any other type.
 
-    A value under the name of a secret ("api_key") is removed whatever it looks like. Different names stay different.
+    A value under the name of a secret ("api_key") is removed whatever it looks like, also a nested one. Different
+    names stay different.
     """
     if not isinstance(value, Mapping):
         return {}
-    items = [(key, item) for key, item in list(value.items()) if isinstance(key, str) and key and item is not None]
+    items = [
+        (key, item) for key, item in list(_named(value).items()) if isinstance(key, str) and key and item is not None
+    ]
     shown = items if len(items) <= MAX_ITEMS else items[: MAX_ITEMS - 1]
     kept = {_name(key): _text(key, item, redact) for key, item in shown}
     return kept | ({ELLIPSIS: f"{len(items) - len(shown)} more {CUT}"} if len(items) > len(shown) else {})
@@ -57,12 +65,12 @@ def _text(key: str, item: object, redact: Callable[[str], str]) -> str:
     if isinstance(item, (str, bytes)):
         text = _decoded(item)
     elif isinstance(item, (list, tuple)) and all(isinstance(part, str) for part in item):
-        text = ", ".join(item)
+        text = ", ".join(_pair(item))
     elif isinstance(item, (Mapping, list, tuple, set, frozenset)):
         text = _PRINTER.repr(_without(item))
     else:
         text = str(item) if isinstance(item, (int, float)) else _WIDE.repr(item)
-    if _is_secret(key, text, item):
+    if _is_secret(key, item):
         return REMOVED
     return clip(within(text, MAX_TEXT, redact), MAX_TEXT) or ""
 
@@ -71,11 +79,43 @@ def _decoded(item: str | bytes) -> str:
     return item if isinstance(item, str) else item.decode(errors="replace")
 
 
-def _is_secret(key: object, text: str, item: object) -> bool:
-    """Return whether a value is a secret by its name; the values of a nested mapping are judged one by one."""
-    if not isinstance(key, str) or isinstance(item, (bool, Mapping)) or len(text) < _SHORTEST:
-        return False
-    return names_a_secret(key)
+def _is_secret(key: object, item: object) -> bool:
+    """Return whether a value is a secret by its name; a nested value is one if any part of it may be."""
+    if isinstance(key, bytes):
+        key = _decoded(key)
+    return isinstance(key, str) and names_a_secret(key) and _may_be_secret(item, counts="token" in key.lower())
+
+
+def _may_be_secret(item: object, *, counts: bool) -> bool:
+    """Return whether a value under the name of a secret may be one; ``counts`` says that numbers are none."""
+    parts = [item]
+    for looked, part in enumerate(parts):
+        if looked >= _PARTS:
+            return True
+        if isinstance(part, Mapping):
+            parts += islice(part.values(), _PARTS)
+        elif isinstance(part, (list, tuple, set, frozenset)):
+            parts += islice(part, _PARTS)
+        elif part is not None and not isinstance(part, bool):
+            text = _decoded(part) if isinstance(part, (str, bytes)) else str(part)
+            if len(text) >= _SHORTEST and not (counts and _is_number(text)):
+                return True
+    return False
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.replace(".", "", 1).isdigit()
+
+
+def _pair(items: Sequence[Any]) -> Sequence[Any]:
+    """Return a list; of a header and its value (("x-api-key", "…")) without the value."""
+    return (items[0], REMOVED) if len(items) == 2 and _is_secret(items[0], items[1]) else items
+
+
+def _named(items: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Return a mapping; of one that gives a header's name and value without the value."""
+    named = any(_is_secret(items.get(field), items.get(_VALUE_FIELD)) for field in _NAME_FIELDS)
+    return {**items, _VALUE_FIELD: REMOVED} if named else items
 
 
 def _without(value: object, level: int = _LEVELS) -> object:
@@ -85,8 +125,10 @@ def _without(value: object, level: int = _LEVELS) -> object:
     if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, Mapping):
-        items = islice(value.items(), _ITEMS + 1) if level else ()
+        items = islice(_named(value).items(), _ITEMS + 1) if level else ()
         return {_inner(key): _under(key, item, level - 1) for key, item in items} if level else ELLIPSIS
+    if isinstance(value, (list, tuple)):
+        value = _pair(value)
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_without(item, level - 1) for item in islice(value, _ITEMS + 1)] if level else ELLIPSIS
     return within(_WIDE.repr(value), _STRING)
@@ -97,4 +139,4 @@ def _inner(key: object) -> str:
 
 
 def _under(key: object, item: object, level: int) -> object:
-    return REMOVED if item is not None and _is_secret(key, str(item), item) else _without(item, level)
+    return REMOVED if _is_secret(key, item) else _without(item, level)

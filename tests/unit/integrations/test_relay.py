@@ -360,6 +360,9 @@ def canaries(value: str) -> str:
         f"Message: LLM API call failed: `wrong key {value}`\n"
         f"Team: `{value}`\nPassword: `hunter2hunter2`\nModel: {value}\n{value} and more\n\n"
         f"*Alerting Metadata*: \n{value}: `v`\n\n\n\n*Alerting Metadata*: \ntoken: `hunter2hunter2`\n\n"
+        "\n\n*Alerting Metadata*: \nsecret_key: `hunter2xx`\n\n"
+        "\n\n*Alerting Metadata*: \nsecrets: `{'db': {'a': 'hunter2xx'}, 'b': 'hunter2yy'}`\n\n"
+        "\n\n*Alerting Metadata*: \nnote: `{'secrets': {'a': {'x': 'hunter2xx'}, 'b': 'hunter2yy'}}`\n\n"
     )
 
 
