@@ -28,6 +28,10 @@ _LAST_WORD: Final = 600
 _TAKEN: Final = "]"
 _SPACE: Final = re.compile(r"\s")
 _DIGIT: Final = re.compile("[0-9]")
+#: The query of an address begins behind this.
+_ADDRESS: Final = re.compile(r"/\S*\?")
+#: What follows "Basic" in a name and is no part of the name.
+_GENERATED: Final = re.compile(r"(?=.*[0-9=])[A-Za-z0-9+/]{8,}={0,2}")
 #: A number or an amount.
 _FIGURE: Final = re.compile(r"[$€£~+-]{0,2}[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?(?:`[^0-9]*)?")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -106,12 +110,19 @@ def _keys(text: str) -> Iterator[_Span]:
     if any(hint in lower for hint in KEY_HINTS):
         for match in KEYS.finditer(text):
             yield match.span("sent") if match["sent"] else match.span()
-    for match in BOT.finditer(text):
-        yield match.span()
+    yield from _bots(text)
+
+
+def _bots(text: str) -> Iterator[_Span]:
+    return (match.span() for match in BOT.finditer(text))
 
 
 def _certain(text: str) -> Iterator[_Span]:
     yield from _keys(text)
+    yield from _labelled(text)
+
+
+def _labelled(text: str) -> Iterator[_Span]:
     lower = text.lower()
     if not any(hint in lower for hint in LABEL_HINTS):
         return
@@ -125,16 +136,19 @@ def _no_figures(text: str) -> Iterator[_Span]:
 
 def _in_identity(text: str) -> Iterator[_Span]:
     """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
-    keys = set(_keys(text))
-    for start, end in _certain(text):
+    at = 0
+    while match := KEYS.search(text, at):
+        at = match.end()
+        if match["query"] and not _ADDRESS.search(text, 0, match.start()):
+            at = text.index("=", match.start()) + 1  # what follows may still be a key
+        elif not match["sent"] or match[0][:6].lower() == "bearer" or _GENERATED.fullmatch(match["sent"]):
+            yield match.span("sent") if match["sent"] else match.span()
+    yield from _bots(text)
+    for start, end in _labelled(text):
         value = text[start:end]
-        if (start, end) not in keys:
-            announced = text[start - 1] in "=>\"'`" or text[:start].endswith("=> ")
-            if not _DIGIT.search(value) or not (announced or value.lower() != value != value.upper()):
-                continue
-        elif text[start - 1 : start] == "&" and "?" not in text[:start]:
-            continue
-        yield start, end
+        announced = text[start - 1] in "=>\"'`" or text[:start].endswith("=> ")
+        if _DIGIT.search(value) and (announced or value.lower() != value != value.upper()):
+            yield start, end
 
 
 def _resembling(text: str) -> Iterator[_Span]:

@@ -38,14 +38,15 @@ _KEYS: Final = r"""
         [A-Za-z0-9_+/-]{16,}={0,2}
       | (?i:tvly-(?:dev-|prod-)?)(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}[A-Za-z0-9-]*
       | (?i:xai|pplx|csk)-[A-Za-z0-9]{40,} | r8_[A-Za-z0-9]{37,} | rpa_[A-Za-z0-9]{30,} | api_org_[A-Za-z0-9]{30,}
-      | (?i:nvapi)-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])[A-Za-z0-9_-]{16,}
+      | (?i:nvapi)-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])[A-Za-z0-9_-]{40,}
       | (?i:gh[oprsu])_[A-Za-z0-9]{16,} | (?i:github_pat)_[A-Za-z0-9_]{16,}
       | (?i:glpat|glptt|gldt|glrtr?|glcbt|glft|glsoat|glagent|glimt|glwt|gloas)-[A-Za-z0-9_.-]{20,}
       | ABSK[A-Za-z0-9+/]{20,}={0,2} | bedrock-api-key-(?=[A-Za-z0-9+/]{0,60}?[0-9A-Z])[A-Za-z0-9+/]{20,}={0,2}
       | AQ\.[A-Za-z0-9_-]{20,} | LLM\|[0-9]{6,20}\|[A-Za-z0-9_-]{16,}                # Gemini, Meta
       | jina_(?=[A-Za-z]{0,60}?[0-9])[A-Za-z0-9]{20,}[A-Za-z0-9_-]*
       | (?:pa-|BSA(?![A-Za-z0-9_-]{38}))(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])
-        (?=[A-Za-z0-9_-]{0,60}?[a-z])(?:(?<=-)[A-Za-z0-9_-]{40,}|(?<=A)[A-Za-z0-9_-]{24,})   # Voyage, Brave
+        (?=[A-Za-z0-9_-]{0,60}?[a-z])(?:(?<=-)[A-Za-z0-9_-]{40,48}(?![A-Za-z0-9_-])
+        |(?<=A)[A-Za-z0-9_-]{24,})   # Voyage, Brave
       | a[ks]-(?=[a-z0-9]{0,21}[A-Z])(?=[A-Z0-9]{0,21}[a-z])[A-Za-z0-9]{22}(?![A-Za-z0-9_-])  # Modal
       | hv[sbr]\.[A-Za-z0-9_-]{20,} | AT[AC]TT[A-Za-z0-9_=-]{16,} | NR(?:AK|AA|JS)-[A-Za-z0-9]{16,}
       | do[opr]_v1_[0-9a-f]{16,} | sbp_(?:v0_)?[0-9a-f]{16,} | (?:fc-|ls__)[0-9a-f]{32}
@@ -101,9 +102,10 @@ _VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\])*+[^\s"'
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""
       (?!(?<=[0-9]:)secret:)(?i:{_LABEL}|{_WORD}{_NAMED}){_IS}(?:
-        [\[{{](?!removed\]|\s*+\[removed\])(?=\s*+(?:{_QUOTE}|[\[{{]))(?P<inside>
-        (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}]|[\[{{][^\[\]{{}}]{{0,500}}+[\]}}]){{1,2000}}+)
-      | (?:\[(?!removed\])\s*+)?+(?:{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
+        [\[{{(](?!removed\]|\s*+\[removed\])(?=\s*+(?:{_QUOTE}|[\[{{(]|[\w-]+\s*[:=]))(?P<inside>
+        (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}()]
+          |[\[{{(][^\[\]{{}}()]{{0,500}}+[\]}})]){{1,2000}}+)
+      | (?:[\[{{(](?!removed\])\s*+)?+(?:{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
         (?!\[removed\](?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
           |\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
         (?P<value>{_VALUE}))

@@ -21,6 +21,8 @@ _MIN_WHOLE: Final = 4
 _MAX_MESSAGE: Final = 1_500
 #: Prompts longer than this, in characters, are not compared: the text is withheld instead.
 _MAX_PROMPT: Final = 2_000_000
+#: How many characters all spellings of the prompt may have.
+_MAX_SPELLED: Final = 6_000_000
 #: How many characters are compared before a text is withheld: a prompt of one repeated letter must not stop a proxy.
 _MAX_COMPARED: Final = 60_000
 #: What the search for one short piece costs, in compared characters.
@@ -118,7 +120,7 @@ def without(text: str, prompt: Iterable[str]) -> str:
         at.setdefault(text[start : start + _WINDOW], []).append(start)
     hidden: dict[int, tuple[int, int]] = {}
     seen: set[str] = set()
-    size = compared = 0
+    size = spelled = compared = 0
     try:
         for piece in prompt:
             size += len(piece)
@@ -128,8 +130,9 @@ def without(text: str, prompt: Iterable[str]) -> str:
                 continue
             seen.add(piece)
             for spelling in _spellings(piece, text):
-                compared += _find(text, at, spelling, hidden)
-                if compared > _MAX_COMPARED:
+                spelled += len(spelling)
+                compared += 1 + _find(text, at, spelling, hidden)
+                if compared > _MAX_COMPARED or spelled > _MAX_SPELLED:
                     return WITHHELD
     except TooLargeError:
         return WITHHELD
@@ -197,21 +200,26 @@ def _hide(text: str, hidden: Container[int]) -> str:
     return "".join(kept)
 
 
-def _spellings(piece: str, text: str) -> Iterable[str]:
-    """Return the piece as it is, and as JSON or Python would print it, once or twice, where the text has escapes."""
+def _spellings(piece: str, text: str) -> Iterator[str]:
+    """Yield the piece as it is, and as JSON or Python would print it, once or twice, where the text has escapes."""
     piece = piece.replace("\x00", "\ufffd")
-    spellings = {piece: None}
-    if "\\" in text and not _PLAIN.fullmatch(piece):
-        once = _escaped(piece)
-        spellings |= dict.fromkeys(once)
-        if "\\\\" in text:
-            spellings |= dict.fromkeys(twice for spelling in once for twice in _escaped(spelling))
-    return spellings
+    yield piece
+    if "\\" not in text or _PLAIN.fullmatch(piece):
+        return
+    seen = {piece}
+    for level in (_escaped(piece), (twice for once in _escaped(piece) for twice in _escaped(once))):
+        for spelling in level:
+            if spelling not in seen:
+                seen.add(spelling)
+                yield spelling
+        if "\\\\" not in text:
+            return
 
 
-def _escaped(piece: str) -> tuple[str, ...]:
-    printed = (json.dumps(piece)[1:-1], json.dumps(piece, ensure_ascii=False)[1:-1])
-    return (*printed, repr(piece)[1:-1])
+def _escaped(piece: str) -> Iterator[str]:
+    yield json.dumps(piece)[1:-1]
+    yield json.dumps(piece, ensure_ascii=False)[1:-1]
+    yield repr(piece)[1:-1]
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -159,6 +159,8 @@ ANNOUNCED = [
         "hunter2",
         f'{{"secrets": {{{REMOVED}}}}} x',
     ),
+    ("{'auth': ('me', 'hunter2xx')}", "hunter2", f"{{'auth': ({REMOVED})}}"),
+    ("credentials: {pass: hunter2xx}", "hunter2", f"credentials: {{{REMOVED}}}"),
     ("('x-api-key', 'hunter2xx')", "hunter2", f"('x-api-key', '{REMOVED}')"),
     ("[(b'x-api-key', b'hunter2xx')]", "hunter2", f"[(b'x-api-key', b'{REMOVED}')]"),
     ('["api-key","hunter2xx"]', "hunter2", f'["api-key","{REMOVED}"]'),
@@ -242,7 +244,14 @@ def test_what_is_announced_as_a_secret_goes_and_its_label_stays(text: str, secre
 
 @pytest.mark.parametrize(
     "identity",
-    ["password=hunter2x", "x password='hunter2x'", "client_secret => hunter2x", "https://h.example/?k=hunter2x"],
+    [
+        "password=hunter2x",
+        "x password='hunter2x'",
+        "client_secret => hunter2x",
+        "https://h.example/?k=hunter2x",
+        "R&D=sk-proj-hunter2xhunter2x",
+        "&sk-proj-hunter2xhunter2x",
+    ],
 )
 def test_a_labelled_secret_in_a_name_is_replaced_where_it_looks_generated(identity: str) -> None:
     """A name may hold a colon, an "=" or an "&" of its own; `HARMLESS` has examples."""
@@ -250,7 +259,17 @@ def test_a_labelled_secret_in_a_name_is_replaced_where_it_looks_generated(identi
 
 
 @pytest.mark.parametrize(
-    "name", ["Credential: my-azure-east", "Credential: azure-eastus2", "Q&A=team", "R&D=labs", "token=research"]
+    "name",
+    [
+        "Credential: my-azure-east",
+        "Credential: azure-eastus2",
+        "Q&A=team",
+        "R&D=labs",
+        "team?x=y",
+        "Basic Tier-2024",
+        "basic support-eu-2",
+        "token=research",
+    ],
 )
 def test_a_name_that_only_resembles_an_announcement_stays(name: str) -> None:
     """Teams, keys and tags are called so."""
