@@ -136,7 +136,8 @@ def _no_figures(text: str) -> Iterator[_Span]:
 
 def _in_identity(text: str) -> Iterator[_Span]:
     """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
-    at = 0
+    lower = text.lower()
+    at = 0 if any(hint in lower for hint in KEY_HINTS) else len(text)
     while match := KEYS.search(text, at):
         at = match.end()
         if match["query"] and not _ADDRESS.search(text, 0, match.start()):
