@@ -98,7 +98,8 @@ _QUOTE: Final = r"""\\{0,3}+["'`]"""
 _IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|=>|[:=])\s*+|>)"""
 #: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
-_VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\])*+[^\s"',;&)}\]<]{4,})"""
+#: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
+_VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\]|\]{4,})*+[^\s"',;&)}\]<]{4,})"""
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""
       (?!(?<=[0-9]:)secret:)(?i:{_LABEL}|{_WORD}{_NAMED}){_IS}(?:
