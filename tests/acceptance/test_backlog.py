@@ -140,7 +140,7 @@ def wait_for_canary(stack: Stack) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.timeout(max(120, int(SECONDS * 5)))
+@pytest.mark.timeout(max(300, int(SECONDS * 5)))
 def test_a_backlog_is_applied_oldest_first_and_concludes_nothing(stack: Stack, tmp_path: Path) -> None:
     """Six publishers live on while nothing is applied, and while what waited is applied slowly."""
     seen: list[tuple[int, float, float]] = []
