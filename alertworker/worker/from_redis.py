@@ -35,6 +35,8 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
         found = {"body": b64encode(item).decode(), "headers": {}, "properties": {"body_encoding": "base64"}}
     # kombu's reader of notes obeys "__type__" in a mapping, so no mapping of a producer's is kept.
     headers, properties = _plain(found["headers"]), _plain(found["properties"])
+    if "task" in found["headers"]:  # one that is no string is no task of ours, and must not look like none at all
+        headers.setdefault("task", "(not a string)")
     delivery = found["properties"].get("delivery_info")
     redelivered = isinstance(delivery, dict) and delivery.get("redelivered") is True
     redelivered = redelivered or headers.get("redelivered") is True

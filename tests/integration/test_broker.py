@@ -19,7 +19,7 @@ from alertworker.publisher.topology import transport_options
 
 def broker_at(url: str) -> CeleryBroker:
     """Return the broker as the worker's own application has it."""
-    app = Celery("test", amqp="alertworker.worker.connection:Amqp", broker=url)
+    app = Celery("test", amqp="alertworker.worker.opaque:AMQP", broker=url)
     app.conf.broker_transport_options = transport_options(url)
     return CeleryBroker(app)
 

@@ -45,7 +45,7 @@ def raise_alerts(runtime: Runtime, count: int) -> set[str]:
     """Raise so many different alerts, and give their ids."""
 
     def work(number: int) -> str:
-        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": str(number)}, f"failure {number}", NOW, NOW)
+        alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": str(number)}, f"failure {number}", NOW, NOW)
         return runtime.store.run(lambda tx: claim(tx, alert, runtime, now=NOW)).id
 
     return {work(number) for number in range(count)}

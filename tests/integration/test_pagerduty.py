@@ -168,7 +168,7 @@ def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -
     runtime = replace(runtime, router=replace(runtime.router, root=Route(receiver="ops")))
     kinds = (AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS, AlertType.DB_EXCEPTIONS)
     for kind in kinds:
-        alert = Alert(kind, Severity.HIGH, {"n": kind}, "x", NOW, NOW)
+        alert = Alert(kind, Severity.HIGH, {"entity": kind}, "x", NOW, NOW)
         runtime.store.run(lambda tx, alert=alert: claim(tx, alert, runtime, now=NOW))  # type: ignore[misc]
     deliver_all(runtime, NOW)
 

@@ -65,7 +65,7 @@ def after(seconds: float) -> datetime:
 
 def fail(runtime: Runtime, name: str, seconds: float) -> None:
     """Raise an alert of that name."""
-    alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"n": name}, name, after(seconds), after(seconds))
+    alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": name}, name, after(seconds), after(seconds))
     runtime.store.run(lambda tx: claim(tx, alert, runtime, now=after(seconds)))
 
 
