@@ -82,7 +82,8 @@ _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|st
       |default|old|new|backup|value|string|eu|us)(?![A-Za-z])){0,3}"""
 #: The last part of a name whose value is a secret.
 _LABEL: Final = rf"""(?:(?:
-        {_KINDS}[-_\ ]?keys? | secrets?|token|passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
+        {_KINDS}[-_\ ]?keys? | secrets? | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+      | passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
       | cookies?|webhook[-_\ ]?url|conn(?:ection)?[-_\ ]?str(?:ing)?s?
       | (?:mfa|otp|totp|2fa|verification|security|auth|authorization|recovery|backup|one[-_\ ]?time)[-_\ ]?codes?
       | (?:db|pg|smtp|sql|redis|admin|root|ftp)pass

@@ -120,7 +120,9 @@ def test_a_pause_that_an_answer_asks_for_has_an_end(runtime: Runtime, outbox: Ou
 def _raise(runtime: Runtime, count: int) -> None:
     def work(tx: Transaction) -> None:
         for number in range(count):
-            alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": str(number)}, f"failure {number}", NOW, NOW)
+            alert = Alert(
+                AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": str(number)}, f"failure {number}", NOW, NOW
+            )
             claim(tx, alert, runtime, now=NOW)
 
     runtime.store.run(work)
