@@ -101,5 +101,5 @@ class OpenAlert:
 
     @property
     def routing_labels(self) -> dict[str, str]:
-        """Give what routes, silences and inhibitions ask about."""
+        """Return the labels that routes, silences and inhibitions match."""
         return {**self.labels, "alert_type": self.type.value, "severity": self.severity.value}

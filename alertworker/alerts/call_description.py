@@ -66,7 +66,7 @@ def model_of(event: CallEvent) -> str:
 
 
 def call_labels(event: CallEvent) -> dict[str, str]:
-    """Give what routes and silences may ask about later."""
+    """Return the labels that routes and silences match."""
     labels = {
         "model": model_of(event),
         "provider": event.provider,

@@ -15,12 +15,12 @@ SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 
 def sign(message: Message | Entry) -> str:
-    """Give the sign that tells a message's kind at a glance."""
+    """Return the sign that shows a message's kind at a glance."""
     return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
 
 
 def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
-    """Give a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
+    """Return a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
     return [
         f"{sign(entry)} {escape(one_line(entry.headline), limit)}{f' ×{entry.count}' if entry.count > 1 else ''}"
         f" [{entry.severity.value}] {entry.alert_id}"
@@ -29,7 +29,7 @@ def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] 
 
 
 def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
-    """Give facts and then metadata, as name and value; metadata is told apart, since callers choose its names.
+    """Return facts and then metadata, as name and value. A prefix marks metadata, since callers choose its names.
 
     The facts are the message's, unless only some of them are given.
     """
@@ -39,7 +39,7 @@ def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tupl
 
 
 def counted(message: Message) -> str:
-    """Say how often it happened: since the last message, and in all since when."""
+    """Return how often it happened: since the last message, and in total since the first."""
     since = spell_moment(message.since)
     if message.step is Step.DIGEST:
         return f"{len(message.entries)} messages waited since {since}"

@@ -54,7 +54,7 @@ def read_message(body: bytes) -> Call:
     """Read a message's body.
 
     Raises:
-        MessageError: it is no call, has positional arguments, or is too large, too deep or cut off.
+        MessageError: the body is not a call, has positional arguments, or is too large, too deep or cut off.
     """
     if len(body) > MAX_MESSAGE_BYTES:
         raise MessageError(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")

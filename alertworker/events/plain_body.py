@@ -62,7 +62,7 @@ def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -
 
 
 def _most_levels(line: bytes) -> int:
-    """Return how deep a line nests at the most: as deep as it has brackets, those within strings included."""
+    """Return how deep a line can nest at most: its number of brackets, including those within strings."""
     return line.count(b"[") + line.count(b"{")
 
 

@@ -80,7 +80,7 @@ class Target(NamedTuple):
 
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Give the deployment and, where it is known, the region that a failed attempt speaks of."""
+    """Return the deployment and, where it is known, the region of a failed attempt."""
     yield Target(deployment_id=failed.deployment_id or "")
     if failed.provider and failed.region:
         yield Target(provider=failed.provider, region=failed.region)

@@ -36,7 +36,7 @@ def judge_hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtim
 
 
 def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
-    """Give the ids of calls whose announcement is late and of before the last time that their condition was over.
+    """Return the ids of calls that were announced late, and before their condition was last closed.
 
     It waited in a spool, and how the call went on is behind it: the end, or another announcement, which counts.
     """

@@ -48,7 +48,7 @@ class BatchMessage:
     given_up: str | None = None
 
     def __post_init__(self) -> None:
-        """Make both ids storable, whoever made them: a batch that cannot be parked would come for ever."""
+        """Make both ids storable: a batch that cannot be parked would be redelivered without end."""
         object.__setattr__(self, "batch_id", safe_id(self.batch_id))
         object.__setattr__(self, "producer", safe_id(self.producer))
 
