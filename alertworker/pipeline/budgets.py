@@ -50,9 +50,9 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
 
 
 def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Resolve what was told of budgets whose period has ended, also where no traffic follows, at most ``limit``.
+    """Resolve the alerts of at most ``limit`` budgets whose period has ended, even when no event follows.
 
-    True where these may not have been all.
+    Returns true if more such budgets may be left.
     """
     ended = tx.ended_budgets(limit=limit, now=now)
     tx.keep_budgets({key: Standing(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()})

@@ -27,7 +27,7 @@ from pydantic_core import from_json
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.batch import QUEUE
-from alertworker.worker import from_redis
+from alertworker.worker import from_redis, redis_scripts
 from alertworker.worker.from_redis import envelope_of
 from alertworker.worker.opaque import TASKS
 
@@ -40,40 +40,6 @@ LOST_AFTER: Final = 5.0
 _AT_ONCE: Final = 100
 #: kombu's lists for messages with a priority, which plain Celery producers may set; there is one order for batches.
 _PRIORITIES: Final = (3, 6, 9)
-
-# A script that fails half-way is not undone, so each looks at the types of its keys before it writes. Redis refuses a
-# script's first write when memory is full, if that may grow memory, and never a later one. Each first write removes
-# something, so a full Redis can be emptied.
-#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]; nothing if the entry is
-#: gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
-_NOTE: Final = """
-local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
-if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
-  return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
-end
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[5])
-redis.call('HDEL', KEYS[3], ARGV[5])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
-return 1
-"""
-#: Returns the entry ARGV[1] of KEYS[1] to the end of KEYS[2] that is served next, unless it is gone.
-_RETURN: Final = """
-local queue = redis.call('TYPE', KEYS[2]).ok
-if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is no list') end
-if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-redis.call('RPUSH', KEYS[2], ARGV[1])
-return 1
-"""
-#: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
-_TAKE: Final = """
-local taking = redis.call('TYPE', KEYS[2]).ok
-if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE taken entries are no list') end
-local entry = redis.call('RPOP', KEYS[1])
-if entry then redis.call('LPUSH', KEYS[2], entry) end
-return entry
-"""
 
 
 #: kombu is typed in part only: what it calls private is not.
@@ -172,7 +138,7 @@ class Channel(_Channel):  # type: ignore[misc]
             first = {entry: seen.get(entry, now) for entry in entries}
             for entry in entries:  # the newest first, so that the oldest is served first
                 if now - first[entry] >= LOST_AFTER:
-                    client.eval(_RETURN, 2, self._key(TAKING), self._key(QUEUE), entry)
+                    client.eval(redis_scripts.RETURN, 2, self._key(TAKING), self._key(QUEUE), entry)
                     first.pop(entry, None)
             for priority in _PRIORITIES:
                 source = self._key(f"{QUEUE}{self.sep}{priority}")
@@ -205,7 +171,7 @@ class Channel(_Channel):  # type: ignore[misc]
         blmove = ("BLMOVE", *keys, "RIGHT", "LEFT", timeout or self.brpop_timeout)
         self._in_poll = self.client.connection
         self._brpop_sent_at = monotonic()
-        self._in_poll.send_command(*(("EVAL", _TAKE, 2, *keys) if self._full else blmove))
+        self._in_poll.send_command(*(("EVAL", redis_scripts.TAKE, 2, *keys) if self._full else blmove))
 
     def _brpop_read(self, **options: Any) -> bool:
         """Read the answer, and deliver the message if there is one."""
@@ -247,7 +213,9 @@ class Channel(_Channel):  # type: ignore[misc]
         note = dumps([envelope, QUEUE, QUEUE])
         keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
         with self.conn_or_acquire() as client:
-            noted = client.eval(_NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag)
+            noted = client.eval(
+                redis_scripts.NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag
+            )
         return bool(noted)
 
     def _key(self, name: str) -> str:

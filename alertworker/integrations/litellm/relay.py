@@ -140,7 +140,7 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
     group, event = name(fields.get("event_group")), name(fields.get("event"))
     scope = _SCOPES.get(group or "", group)
     if event is None or scope not in set(BudgetScope):
-        headline = _string(fields.get("event_message")) or "LiteLLM's webhook sent what is no budget event"
+        headline = _string(fields.get("event_message")) or "LiteLLM's webhook sent something other than a budget event"
         told = {"occurred_at": now, "alert_type": UNKNOWN, "headline": headline, "source_host": name(host)}
         return AlertRelayed.model_validate(leaving(told))
     hashed = key_hash(fields.get("token"))

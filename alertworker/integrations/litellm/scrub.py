@@ -95,7 +95,7 @@ def _sound(message: str) -> str:
     return clip(within(message, _MAX_MESSAGE), _MAX_MESSAGE) or ""
 
 
-#: An error is told of the attempt and of the call, and the same errors occur again and again during an outage.
+#: Kept, because the same error arrives with the attempt and with the call, and often during an outage.
 _remembered: Final = lru_cache(1_000)(_sound)
 
 

@@ -1,0 +1,41 @@
+"""The scripts by which a worker's Redis transport moves a batch in one step.
+
+A script that fails half-way is not undone, so each looks at the types of its keys before it writes. Redis refuses a
+script's first write when memory is full, if that may grow memory, and never a later one. Each first write removes
+something, so a full Redis can be emptied.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]; nothing if the entry is
+#: gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
+NOTE: Final = """
+local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
+if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
+  return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
+end
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[5])
+redis.call('HDEL', KEYS[3], ARGV[5])
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
+return 1
+"""
+#: Returns the entry ARGV[1] of KEYS[1] to the end of KEYS[2] that is served next, unless it is gone.
+RETURN: Final = """
+local queue = redis.call('TYPE', KEYS[2]).ok
+if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is no list') end
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('RPUSH', KEYS[2], ARGV[1])
+return 1
+"""
+#: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
+TAKE: Final = """
+local taking = redis.call('TYPE', KEYS[2]).ok
+if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE taken entries are no list') end
+local entry = redis.call('RPOP', KEYS[1])
+if entry then redis.call('LPUSH', KEYS[2], entry) end
+return entry
+"""
