@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -21,6 +22,7 @@ from alertworker.pipeline.relayed import is_covered, judge_relayed
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Transaction
+from alertworker.ports.batches import BatchClaim
 from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
@@ -109,7 +111,11 @@ def apply(
     Raises:
         BatchError: it would raise more than `MAX_ALERTS` alerts.
     """
-    if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
+    digest = _digest(batch)
+    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=digest, now=now)
+    if claim_of_id is BatchClaim.CONFLICT:
+        _park_conflict(tx, batch, digest, now=now)
+    if claim_of_id is not BatchClaim.NEW:
         return
     tx.add_fold(folded, max_entities=runtime.max_entities, kept=Kept(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
@@ -135,13 +141,35 @@ def apply(
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
     """Put a whole batch with the dead letters, with its bytes; once, however often it comes."""
+    digest = _digest(batch)
     payload = _bytes_of(batch.events)
 
     def work(tx: Transaction) -> None:
-        if tx.claim_batch(batch.batch_id, batch.producer, 0, now=now):
-            tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=digest, now=now):
+            case BatchClaim.NEW:
+                tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+            case BatchClaim.CONFLICT:
+                _park_conflict(tx, batch, digest, now=now)
 
     runtime.store.run(work)
+
+
+def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, now: datetime) -> None:
+    """Park a batch whose id another batch has used; once, under an id of its own, by which it can be replayed."""
+    own_id = safe_id(f"{batch.batch_id}~{digest}")
+    if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
+        reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
+        tx.dead_letter("batch", reason, _bytes_of(batch.events), batch_id=own_id, position=None, now=now)
+
+
+def _digest(batch: BatchMessage) -> str | None:
+    """Return a digest of the events as they came.
+
+    Ids of the HTTP endpoint stand for the client's body already; its events get a new time with every request.
+    """
+    if batch.batch_id.startswith("http:"):
+        return None
+    return blake2b(_bytes_of(batch.events), digest_size=16).hexdigest()
 
 
 def _bytes_of(events: object) -> bytes:

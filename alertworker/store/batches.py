@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
+from alertworker.ports.batches import BatchClaim
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.upsert import Statements, insert_or
 
@@ -13,13 +14,18 @@ from alertworker.store.upsert import Statements, insert_or
 class BatchStatements(Statements):
     """Which batches were applied, once."""
 
-    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
-        """Insert the batch's id; false when it was applied before."""
-        row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now}
+    def claim_batch(
+        self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
+    ) -> BatchClaim:
+        """Insert the batch's id with a digest of its content."""
+        row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now, "digest": digest}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
-        return claimed
+        if claimed:
+            return BatchClaim.NEW
+        before = self.connection.execute(select(BATCHES.c.digest).where(BATCHES.c.batch_id == batch_id)).scalar()
+        return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
         """Count that a batch came again; gives how often it did by now."""
