@@ -50,7 +50,7 @@ test: $(STAMP) litellm ## Run all tests, three files at a time
 
 check: format lint types imports test ## Everything above
 
-chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
+chaos: $(STAMP) ## Many rounds of trouble on Valkey and on Redis, each with its ledger; SEEDS=20 for more
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
 
 backlog: $(STAMP) ## A backlog of SECONDS=600 with live publishers, on Valkey, Redis and RabbitMQ at once

@@ -95,7 +95,6 @@ def _moment(value: object) -> str | None:
 #: kombu's transports, and ours that seal what they take.
 _SEALING: Final = {
     "kombu.transport.redis:Transport": "alertworker.worker.redis_transport:Transport",
-    "kombu.transport.redis:SentinelTransport": "alertworker.worker.redis_transport:SentinelTransport",
     "kombu.transport.pyamqp:Transport": "alertworker.worker.from_rabbitmq:Transport",
     "kombu.transport.pyamqp:SSLTransport": "alertworker.worker.from_rabbitmq:SSLTransport",
 }
