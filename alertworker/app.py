@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from celery import Celery
 from sqlalchemy import Engine
@@ -94,7 +93,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         users=settings.users(),
         budgets=settings.budgets,
         retry=settings.retry.policy(),
-        zone=ZoneInfo(settings.time_zone),
+        zone=settings.zone,
         proxy_url=settings.proxy_base_url,
         public_url=settings.public_url,
         heartbeat=_heartbeat(settings),

@@ -102,7 +102,7 @@ class Doctor:
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
         known = {config.name for config in settings.channels}
-        looked_at = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
+        looked_at = dict(_lanes(lanes, known, now=now, zone=settings.zone))
         found += [finding for _, finding in looked_at.values()]
         return HealthReport(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
 

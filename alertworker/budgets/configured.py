@@ -33,14 +33,20 @@ class OwnBudget(BaseModel):
     ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from ``anchor``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     dimension: Literal["team", "tag", "key", "user", "customer", "organization", "model", "provider", "deployment"]
+    """Dimension of the ledger."""
     entity: Annotated[str, Field(min_length=1, max_length=256)] = "*"
+    """Id or name; `*` and `?` stand for any characters."""
     max: Annotated[float, Field(gt=0, le=1_000_000_000)]
-    period: Annotated[str, Field(pattern=r"^(day|week|month|[1-9][0-9]{0,2}d)$")] = "month"
+    """Dollars in a period."""
+    period: Annotated[str, Field(pattern=r"^(day|week|month|[1-9][0-9]{0,2}d)$", examples=["month"])] = "month"
+    """Calendar day, week (from Monday) or month, or a number of days such as 30d."""
     anchor: date = date(2024, 1, 1)
+    """First day of a period that is a number of days."""
     thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
+    """Percentages of `max` at which there is an alert, besides `max` itself."""
 
     def fits(self, *names: str) -> bool:
         """Tell whether an id or a name is one of those meant: only ``*`` and ``?`` have a meaning of their own."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from alertworker.channels.apprise import AppriseChannel, AppriseConfig
-from alertworker.channels.budget_webhook import BudgetWebhook, BudgetWebhookConfig
+from alertworker.channels.budget_webhook import BudgetForm, BudgetWebhook, BudgetWebhookConfig
 from alertworker.channels.config import ChannelConfig
 from alertworker.channels.console import Console, ConsoleConfig
 from alertworker.channels.discord import Discord, DiscordConfig
@@ -71,6 +71,7 @@ __all__ = [
     "CHANNELS",
     "KINDS",
     "AppriseConfig",
+    "BudgetForm",
     "BudgetWebhookConfig",
     "ChannelConfig",
     "ConsoleConfig",

@@ -33,6 +33,7 @@ class AppriseConfig(PacedConfig):
 
     kind: Literal["apprise"] = "apprise"
     url: SecretStr
+    """Apprise URL. It is a secret; `os.environ/NAME` is the variable NAME."""
 
     @field_validator("url")
     @classmethod
@@ -42,7 +43,7 @@ class AppriseConfig(PacedConfig):
         import apprise
 
         if apprise.Apprise.instantiate(url.get_secret_value()) is None:
-            raise ValueError("is no address that Apprise knows; see https://appriseit.com/services/")
+            raise ValueError("Apprise does not know this URL; see https://appriseit.com/services/")
         return url
 
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.message import Message, Step
 from alertworker.channels import http
@@ -36,15 +38,21 @@ _SAMPLE: Final = BudgetFigures(
 )
 
 
-class BudgetWebhookConfig(UrlConfig):
-    """``format`` is ``page`` (the fields and values of LiteLLM's alerting page) or ``litellm`` (what 1.106 sends).
+class BudgetForm(BaseModel):
+    """What a budget webhook sends."""
 
-    ``spend_tracked`` also sends an object for each call of a customer, as LiteLLM does.
-    """
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
+
+    format: Literal["page", "litellm"] = "page"
+    """"page" has the fields and values of LiteLLM's alerting page, "litellm" those that LiteLLM 1.106 sends."""
+    spend_tracked: bool = True
+    """Also send an object for each call of a customer, as LiteLLM does."""
+
+
+class BudgetWebhookConfig(BudgetForm, UrlConfig):
+    """A receiver of budget events as JSON objects. Its URL is a secret."""
 
     kind: Literal["budget_webhook"] = "budget_webhook"
-    format: Literal["page", "litellm"] = "page"
-    spend_tracked: bool = True
 
 
 class BudgetWebhook(BaseChannel):

@@ -23,8 +23,10 @@ def _host_name(text: str) -> str:
         name = text.lower()
         if _HOST.fullmatch(name):
             return name
-        raise ValueError('is no name of a host; write "alerts.corp.example" or "*.corp.example"') from None
-    raise ValueError("is an address; name its network in allowed_networks")
+        raise ValueError(
+            'invalid host name; expected, for example, "alerts.corp.example" or "*.corp.example"'
+        ) from None
+    raise ValueError("must be a host name, not an address; add the network of the address to allowed_networks")
 
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=100)]
@@ -37,10 +39,11 @@ class ChannelConfig(BaseModel):
     Each vendor's own stands in the vendor's file, with a ``kind`` that tells them apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     kind: str
     name: str
+    """Name of the channel in rows, logs and pages. Made of the kind and a hash of the other fields if not set."""
 
 
 class PaceConfig(BaseModel):
@@ -49,16 +52,19 @@ class PaceConfig(BaseModel):
     What is not given is the vendor's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     interval: Annotated[float, Field(ge=0, le=3_600)] | None = None
+    """Seconds between two messages."""
     burst: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Number of messages that can be sent at once."""
 
 
 class PacedConfig(ChannelConfig):
     """A channel whose receiver may take messages faster than its vendor, or must be spared."""
 
     pace: PaceConfig = PaceConfig()
+    """How fast messages are sent, in place of the vendor's pace."""
 
     def paced(self, vendor: Pace) -> Pace:
         """Give the vendor's pace with what is said here in its place."""
@@ -69,7 +75,9 @@ class NetworkConfig(PacedConfig):
     """A channel that connects to somewhere. ``allowed_networks`` and ``allowed_hosts`` are private and ours."""
 
     allowed_networks: Networks = ()
+    """Private networks that this channel can connect to, in place of the general ones."""
     allowed_hosts: Hosts = ()
+    """Host names whose private addresses this channel can connect to, in place of the general ones."""
 
     @property
     def allowed(self) -> address_guard.Allowed:
@@ -81,6 +89,7 @@ class UrlConfig(NetworkConfig):
     """A channel whose receiver has an address, which is a secret."""
 
     url: SecretStr
+    """URL of the receiver. It is a secret; `os.environ/NAME` is the variable NAME."""
 
     @field_validator("url")
     @classmethod
@@ -102,7 +111,7 @@ def refuse(url: str, allowed: address_guard.Allowed) -> None:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https"):
-        raise ValueError("must be an address that begins with https://")
+        raise ValueError("must be a URL that begins with https://")
     reason = address_guard.refusal(host, tls=parts.scheme == "https", allowed=allowed)
     if reason is not None:
         raise ValueError(reason)

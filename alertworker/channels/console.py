@@ -26,6 +26,7 @@ class ConsoleConfig(ChannelConfig):
 
     kind: Literal["console"] = "console"
     name: str = "console"
+    """Name of the channel in rows, logs and pages."""
 
 
 class Console(BaseChannel):

@@ -34,7 +34,9 @@ class PagerDutyConfig(UrlConfig):
 
     kind: Literal["pagerduty"] = "pagerduty"
     routing_key: SecretStr
+    """Routing key of the integration. It is a secret; `os.environ/NAME` is the variable NAME."""
     url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
+    """URL of the Events API."""
 
 
 class PagerDuty(BaseChannel):

@@ -32,6 +32,7 @@ class WebhookConfig(UrlConfig):
 
     kind: Literal["webhook"] = "webhook"
     secrets: tuple[SecretStr, ...] = ()
+    """Secrets to sign with ("whsec_…"); several while one replaces another."""
 
     @field_validator("secrets")
     @classmethod
@@ -40,7 +41,7 @@ class WebhookConfig(UrlConfig):
             try:
                 Signer(secret.get_secret_value())
             except Exception:  # noqa: BLE001 - whatever the library says may hold the secret
-                raise ValueError("is no secret; make one with: echo whsec_$(openssl rand -base64 24)") from None
+                raise ValueError("invalid secret; make one with: echo whsec_$(openssl rand -base64 24)") from None
         return secrets
 
 

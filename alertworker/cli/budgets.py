@@ -21,7 +21,7 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     from alertworker.budgets.alert import name, share, spend_text
     from alertworker.settings import load_settings
 
-    zone = ZoneInfo(load_settings().time_zone)
+    zone = load_settings().zone
     rows: list[tuple[float, dict[str, object]]] = []
     for key, standing in build_admin_store().budgets():
         reading = standing.reading

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -53,7 +52,7 @@ def spend(
     from alertworker.app import build_admin_store, build_ledger_reader
     from alertworker.settings import load_settings
 
-    today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
+    today = datetime.now(UTC).astimezone(load_settings().zone).date()
     try:
         days = _days(since, until, today)
         before = _before(days)

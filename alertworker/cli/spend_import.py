@@ -67,7 +67,7 @@ def import_(
     if file is not None and (daily or since):
         raise click.UsageError("--daily and --since are for LiteLLM's database; a file's rows say their days")
     settings, history = load_settings(), build_history()
-    zone, now = ZoneInfo(settings.time_zone), datetime.now(UTC)
+    zone, now = settings.zone, datetime.now(UTC)
     until = _cutover(until, UTC if daily else zone, whole=daily or file is not None)
     if file is not None:
         begun = history.begin(source or file.name, until)

@@ -59,6 +59,6 @@ def test_what_is_not_taken_is_tried_again_and_names_no_address(
 
 def test_an_address_that_apprise_does_not_know_is_refused() -> None:
     """When it is configured."""
-    with pytest.raises(ValidationError, match="no address that Apprise knows") as caught:
+    with pytest.raises(ValidationError, match="Apprise does not know this URL") as caught:
         AppriseConfig(name="a", url=SecretStr(f"nosuch://{SECRET}"))
     assert SECRET not in str(caught.value)

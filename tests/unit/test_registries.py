@@ -16,7 +16,8 @@ from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
 from alertworker.events import AnyEvent, Event
 from alertworker.reports import ReportKind
-from alertworker.settings.sources import OWN, VARIABLES
+from alertworker.settings.file_config import FileConfig
+from alertworker.settings.sources import VARIABLES
 from alertworker.worker import celery_config, tasks
 
 
@@ -72,7 +73,7 @@ def test_every_name_that_people_use_is_documented() -> None:
     events = (docs / "events.md").read_text()
     channels = (docs / "channels.md").read_text()
 
-    assert [word for word in OWN if f"`{word}`" not in settings] == []
+    assert [word for word in FileConfig.model_fields if f"`{word}`" not in settings] == []
     assert [name for name in sorted(LABELS) if f"`{name}`" not in settings] == []
     assert [name for name in VARIABLES if f"ALERTWORKER_{name.upper()}" not in settings] == []
     types = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]

@@ -40,15 +40,21 @@ class EmailConfig(NetworkConfig):
 
     kind: Literal["email"] = "email"
     host: str
+    """Host name of the mail server."""
     port: Annotated[int, Field(gt=0, lt=65_536)] = 587
+    """Port of the mail server."""
     username: str | None = None
+    """User name at the mail server."""
     password: SecretStr | None = None
+    """Password at the mail server. It is a secret; `os.environ/NAME` is the variable NAME."""
     sender: str
+    """Address of the sender."""
     recipients: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
+    """Addresses of the recipients."""
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    #: Where owners of budgets may be written to: domains, or "*" for any. Where it is not set, those of the sender and
-    #: the recipients.
+    """How the connection is encrypted. "none" is for loopback alone."""
     owner_domains: Annotated[tuple[Domain, ...], Field(max_length=100)] | None = None
+    """Domains of budget owners that can get mail, "*" for any. Those of the sender and the recipients if not set."""
 
     @model_validator(mode="after")
     def _admitted(self) -> Self:
