@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "report": ("alertworker.cli.report:report", "Print a report of any past period, or send one that is due."),
     "doctor": ("alertworker.cli.doctor:doctor", "Say how the line is; exits with 1 where somebody must do something."),
     "db": ("alertworker.cli.db:db", "Look after the database."),
-    "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),
+    "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of events, webhooks or the configuration file."),
 }
 
 
