@@ -13,8 +13,9 @@ from celery import Celery
 from sqlalchemy import Engine
 
 from alertworker.broker import CeleryBroker
-from alertworker.channels import build_channel, build_owner_mail, http
+from alertworker.channels import build_channel, http
 from alertworker.channels.address_guard import Allowed
+from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url
 from alertworker.imports.progress import History

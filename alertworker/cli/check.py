@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.channels import build_owner_mail
+from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.settings import Settings, load_settings
 
 #: What is printed in tables of its own, or is made of the rest.

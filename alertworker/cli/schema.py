@@ -12,9 +12,9 @@ import click
 def schema(what: str) -> None:
     """Print a JSON Schema: of events, of the documents of the channel kind webhook, or of the configuration file."""
     if what == "webhook":
-        from alertworker.channels import webhook
+        from alertworker.channels import webhook_document
 
-        click.echo(webhook.schema())
+        click.echo(webhook_document.schema())
     elif what == "config":
         from alertworker.settings.schema import file_schema
 

@@ -38,8 +38,8 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
     if alert_type:
         pairs = pipeline.routed(service, [AlertType(alert_type)], runtime)
     else:
-        kinds = pipeline.kinds_of(service, {config.kind for config in settings.channels})
-        names = [config.name for config in settings.channels if config.kind in kinds]
+        kinds = pipeline.kinds_of(service, runtime.channels.values())
+        names = [name for name, channel in runtime.channels.items() if channel.kind in kinds]
         pairs = [(name, AlertType.LLM_EXCEPTIONS) for name in names]
     if not pairs:
         raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")

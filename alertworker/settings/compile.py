@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from alertworker.alerts.catalogue import OURS
-from alertworker.channels import ChannelConfig, EmailConfig
+from alertworker.channels import ChannelConfig
+from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import domains
 from alertworker.routing.router import reached_receivers
 from alertworker.settings.destinations import Destinations

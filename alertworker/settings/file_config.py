@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from alertworker.channels import BudgetForm
+from alertworker.channels.budget_webhook import BudgetForm
 from alertworker.settings.routing_config import InhibitionConfig, ReceiverConfig, RootConfig, TimeIntervalConfig
 from alertworker.settings.values import LiteLLMValues, TypeName, Values
 

@@ -13,7 +13,8 @@ from pydantic import Field, InstanceOf, SecretStr
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.budgets.user_thresholds import UserPolicy
-from alertworker.channels import ChannelConfig, ConsoleConfig
+from alertworker.channels.config import ChannelConfig
+from alertworker.channels.console import ConsoleConfig
 from alertworker.detectors import Policy
 from alertworker.money import nanos_from_dollars
 from alertworker.outages.windows import Limits, OutagePolicy

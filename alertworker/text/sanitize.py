@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from wcwidth import iter_graphemes
@@ -69,6 +69,18 @@ def cut(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
             break
         kept.append(piece)
     return "".join(kept) + CUT
+
+
+def pack(lines: Iterable[str], limit: int) -> Iterator[str]:
+    """Join whole lines into texts of at most ``limit`` UTF-16 units. A longer line is a text by itself."""
+    packed: list[str] = []
+    for line in lines:
+        if packed and sum(map(units, packed)) + len(packed) + units(line) > limit:
+            yield "\n".join(packed)
+            packed = []
+        packed.append(line)
+    if packed:
+        yield "\n".join(packed)
 
 
 def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> list[str]:

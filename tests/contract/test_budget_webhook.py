@@ -1,4 +1,4 @@
-"""The budget webhook: the fields and values of LiteLLM's alerting page, or what LiteLLM 1.106 really sends."""
+"""The budget webhook: the fields and values of LiteLLM's alerting page, or those that LiteLLM 1.106 sends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from pydantic import SecretStr
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
+from alertworker.channels.pagerduty import PagerDutyConfig
+from alertworker.channels.slack import SlackConfig
 from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import DeliveryError
 from alertworker.events import BudgetScope
 from tests import seed_page
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
-from tests.contract.kinds import URL
 
 DOLLAR = 1_000_000_000
-#: The page's specification; ``user_id`` stands only in its sample.
+URL = SecretStr("https://receiver.example/x")
+#: The fields of the page's specification. ``user_id`` is only in its sample.
 PAGE = {
     "spend", "max_budget", "token", "customer_id", "internal_user_id", "user_id", "team_id", "user_email", "key_alias",
     "projected_exceeded_date", "projected_spend", "event", "event_group", "event_message",
@@ -34,7 +37,7 @@ LITELLM = PAGE - {"internal_user_id"} | {
 
 
 def figures(**more: Any) -> BudgetFigures:
-    """Make a key's figures; a test changes what it is about."""
+    """Return a key's figures. A test changes some of them."""
     fields: dict[str, Any] = {
         "event": BudgetEvent.THRESHOLD_CROSSED,
         "scope": BudgetScope.KEY,
@@ -61,13 +64,13 @@ def channel(form: str = "page") -> Channel:
 
 
 def told(form: str = "page", **more: Any) -> dict[str, Any]:
-    """Give the object that a receiver gets."""
+    """Return the object that a receiver gets."""
     about = message(type=AlertType.BUDGET_ALERTS, step=Step.FIRING, figures=figures(**more))
     return dict(json.loads(channel(form).render(about)))
 
 
 def test_the_pages_form() -> None:
-    """Each field of the specification, and no other; the user under both names."""
+    """Each field of the specification, and no other. The user is there under both names."""
     assert told() == {
         "spend": 86.12,
         "max_budget": 100.0,
@@ -88,7 +91,7 @@ def test_the_pages_form() -> None:
 
 
 def test_litellms_form() -> None:
-    """What 1.106 sends, with its own words in the message."""
+    """The fields of 1.106, with its own words in the message."""
     crossed = told("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
 
     assert set(crossed) == LITELLM
@@ -108,7 +111,7 @@ def test_litellms_form() -> None:
     ],
 )
 def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
-    """The page's five, LiteLLM's where they differ, and groups that the page does not know by their own name."""
+    """The five of the page, LiteLLM's where they differ, and other groups by their own name."""
     assert (told(scope=scope)["event_group"], told("litellm", scope=scope)["event_group"]) == (page, litellm)
 
 
@@ -122,7 +125,7 @@ def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litell
     ],
 )
 def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
-    """The page knows no event of a soft budget: crossing one is crossing a threshold."""
+    """The page has no event of a soft budget. There, crossing one is crossing a threshold."""
     read = told(event=event)
 
     assert (read["event"], read["event_message"]) == (page, text)
@@ -130,7 +133,7 @@ def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: 
 
 
 def test_a_customers_call_is_an_event_of_its_own() -> None:
-    """Its spend is what the call has cost; with LiteLLM's words in both forms."""
+    """Its spend is the cost of the call. Both forms have LiteLLM's words."""
     call: dict[str, Any] = {
         "event": BudgetEvent.SPEND_TRACKED,
         "scope": BudgetScope.CUSTOMER,
@@ -170,12 +173,12 @@ def test_a_customers_call_is_an_event_of_its_own() -> None:
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_names_arrive_as_they_are(text: str) -> None:
-    """It is a program that reads them; only halves of pairs cannot be sent."""
+    """A program reads them. Only halves of pairs cannot be sent."""
     assert told(key_alias=text)["key_alias"] == text.encode(errors="replace").decode()
 
 
 def test_amounts_of_a_nano_dollar_and_of_millions_are_exact_as_floats() -> None:
-    """What a receiver parses is the amount."""
+    """A receiver parses the exact amount."""
     assert told(spend_nanos=1)["spend"] == 1e-9
     assert told(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
     assert told(max_nanos=None)["max_budget"] is None
@@ -183,7 +186,7 @@ def test_amounts_of_a_nano_dollar_and_of_millions_are_exact_as_floats() -> None:
 
 @pytest.mark.parametrize("step", list(Step))
 def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
-    """Each event once and its reminders; no end, no summary, and nothing that has no figures."""
+    """Each event once, and its reminders. No end, no summary, and no message without figures."""
     with_figures = message(step=step, type=AlertType.BUDGET_ALERTS, figures=figures())
 
     assert channel().takes(with_figures) == (step in (Step.NOTICE, Step.FIRING, Step.REMINDER, Step.TRACKED))
@@ -192,7 +195,7 @@ def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
 
 
 def test_a_test_sends_the_pages_sample() -> None:
-    """So that a receiver sees every field."""
+    """A receiver sees every field."""
     sample = json.loads(channel().render(message(step=Step.TEST)))
 
     assert set(sample) == PAGE
@@ -204,13 +207,13 @@ def test_a_test_sends_the_pages_sample() -> None:
 @pytest.mark.parametrize("form", ["page", "litellm"])
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.TEST])
 def test_nothing_but_a_test_sends_the_sample(step: Step, form: str) -> None:
-    """What is no event of a budget is no body at all, whoever asks for one."""
-    with pytest.raises(DeliveryError, match="no event of a budget"):
+    """A message without figures has no body."""
+    with pytest.raises(DeliveryError, match="takes only budget events"):
         channel(form).render(message(step=step))
 
 
 def test_a_teams_soft_budget_names_whom_the_team_wants_told() -> None:
-    """In LiteLLM's form, as LiteLLM: a list, with this event alone."""
+    """LiteLLM's form has a list, as LiteLLM sends it, with this event alone."""
     emails = {"alert_emails": "lead@example.com, ops@example.com,"}
     soft = {"event": BudgetEvent.SOFT_BUDGET_CROSSED, "scope": BudgetScope.TEAM}
 
@@ -221,7 +224,7 @@ def test_a_teams_soft_budget_names_whom_the_team_wants_told() -> None:
 
 
 def test_figures_travel_with_a_message() -> None:
-    """Through the row it waits in."""
+    """They survive the row that the message waits in."""
     sent = message(figures=figures())
 
     assert Message.model_validate_json(sent.model_dump_json()) == sent
@@ -229,7 +232,7 @@ def test_figures_travel_with_a_message() -> None:
 
 @pytest.mark.parametrize("kind", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
 def test_a_report_pages_nobody(kind: AlertType) -> None:
-    """Wherever it is routed; a chat takes it."""
+    """PagerDuty takes no report, wherever it is routed. A chat does."""
     pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
 
     assert not pager.takes(message(type=kind))

@@ -18,7 +18,8 @@ from aiosmtpd.smtp import AuthResult
 from PIL import Image
 from pydantic import SecretStr
 
-from alertworker.channels import EmailConfig, build_channel, http
+from alertworker.channels import build_channel, http
+from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.email.chart import COLOURS, HEIGHT, WIDTH
 from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message

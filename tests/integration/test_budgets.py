@@ -16,7 +16,9 @@ from alertworker import app
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import BudgetWebhookConfig, EmailConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
+from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded

@@ -64,17 +64,12 @@ class EmailConfig(NetworkConfig):
         return self
 
 
-class Email(BaseChannel):
+class Email(BaseChannel[EmailConfig]):
     """Sends one mail to all recipients."""
 
-    kind = "email"
+    config_class = EmailConfig
     pace = Pace(interval=1.0, burst=5)
     digest_size = MAX_ENTRIES
-
-    def __init__(self, config: EmailConfig) -> None:
-        self.name = config.name
-        self.pace = config.paced(self.pace)
-        self._config = config
 
     def render(self, message: Message) -> str:
         """Give subject, text and HTML as JSON."""

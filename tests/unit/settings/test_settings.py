@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
-from alertworker.channels import BudgetWebhookConfig
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
 from alertworker.settings.channel_config import channel_name
 
