@@ -63,7 +63,7 @@ def channel(form: str = "page") -> Channel:
     return build_channel(BudgetWebhookConfig.model_validate({"name": "b", "url": URL, "format": form}))
 
 
-def told(form: str = "page", **more: Any) -> dict[str, Any]:
+def posted(form: str = "page", **more: Any) -> dict[str, Any]:
     """Return the object that a receiver gets."""
     about = message(type=AlertType.BUDGET_ALERTS, step=Step.FIRING, figures=figures(**more))
     return dict(json.loads(channel(form).render(about)))
@@ -71,7 +71,7 @@ def told(form: str = "page", **more: Any) -> dict[str, Any]:
 
 def test_the_pages_form() -> None:
     """Each field of the specification, and no other. The user is there under both names."""
-    assert told() == {
+    assert posted() == {
         "spend": 86.12,
         "max_budget": 100.0,
         "token": "hash-1",
@@ -87,12 +87,12 @@ def test_the_pages_form() -> None:
         "event_group": "key",
         "event_message": "Key Budget: 15% or less of budget remaining",
     }
-    assert set(told()) == PAGE
+    assert set(posted()) == PAGE
 
 
 def test_litellms_form() -> None:
     """The fields of 1.106, with its own words in the message."""
-    crossed = told("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
+    crossed = posted("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
 
     assert set(crossed) == LITELLM
     assert crossed["event_message"] == "Key Budget: Budget Crossed\n Total Budget:`100.0`"
@@ -112,7 +112,7 @@ def test_litellms_form() -> None:
 )
 def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
     """The five of the page, LiteLLM's where they differ, and other groups by their own name."""
-    assert (told(scope=scope)["event_group"], told("litellm", scope=scope)["event_group"]) == (page, litellm)
+    assert (posted(scope=scope)["event_group"], posted("litellm", scope=scope)["event_group"]) == (page, litellm)
 
 
 @pytest.mark.parametrize(
@@ -126,10 +126,10 @@ def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litell
 )
 def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
     """The page has no event of a soft budget. There, crossing one is crossing a threshold."""
-    read = told(event=event)
+    read = posted(event=event)
 
     assert (read["event"], read["event_message"]) == (page, text)
-    assert told("litellm", event=event)["event"] == event.value
+    assert posted("litellm", event=event)["event"] == event.value
 
 
 def test_a_customers_call_is_an_event_of_its_own() -> None:
@@ -145,7 +145,7 @@ def test_a_customers_call_is_an_event_of_its_own() -> None:
         "projected_nanos": None,
         "projected_exceeded_on": None,
     }
-    page, litellm = told(**call), told("litellm", **call)
+    page, litellm = posted(**call), posted("litellm", **call)
 
     assert {**page, **litellm} | {"event_group": "", "user_id": ""} == {
         "spend": 1.35e-05,
@@ -174,14 +174,14 @@ def test_a_customers_call_is_an_event_of_its_own() -> None:
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_names_arrive_as_they_are(text: str) -> None:
     """A program reads them. Only halves of pairs cannot be sent."""
-    assert told(key_alias=text)["key_alias"] == text.encode(errors="replace").decode()
+    assert posted(key_alias=text)["key_alias"] == text.encode(errors="replace").decode()
 
 
 def test_amounts_of_a_nano_dollar_and_of_millions_are_exact_as_floats() -> None:
     """A receiver parses the exact amount."""
-    assert told(spend_nanos=1)["spend"] == 1e-9
-    assert told(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
-    assert told(max_nanos=None)["max_budget"] is None
+    assert posted(spend_nanos=1)["spend"] == 1e-9
+    assert posted(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
+    assert posted(max_nanos=None)["max_budget"] is None
 
 
 @pytest.mark.parametrize("step", list(Step))
@@ -212,15 +212,15 @@ def test_nothing_but_a_test_sends_the_sample(step: Step, form: str) -> None:
         channel(form).render(message(step=step))
 
 
-def test_a_teams_soft_budget_names_whom_the_team_wants_told() -> None:
+def test_a_teams_soft_budget_names_the_addresses_of_the_team() -> None:
     """LiteLLM's form has a list, as LiteLLM sends it, with this event alone."""
     emails = {"alert_emails": "lead@example.com, ops@example.com,"}
     soft = {"event": BudgetEvent.SOFT_BUDGET_CROSSED, "scope": BudgetScope.TEAM}
 
-    assert told("litellm", **soft, **emails)["alert_emails"] == ["lead@example.com", "ops@example.com"]
-    assert told("litellm", **soft, alert_emails=" ")["alert_emails"] is None
-    assert told("litellm", **soft | {"scope": BudgetScope.KEY}, **emails)["alert_emails"] is None
-    assert told("litellm", scope=BudgetScope.TEAM, **emails)["alert_emails"] is None
+    assert posted("litellm", **soft, **emails)["alert_emails"] == ["lead@example.com", "ops@example.com"]
+    assert posted("litellm", **soft, alert_emails=" ")["alert_emails"] is None
+    assert posted("litellm", **soft | {"scope": BudgetScope.KEY}, **emails)["alert_emails"] is None
+    assert posted("litellm", scope=BudgetScope.TEAM, **emails)["alert_emails"] is None
 
 
 def test_figures_travel_with_a_message() -> None:

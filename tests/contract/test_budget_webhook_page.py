@@ -34,7 +34,7 @@ KNOWN: Final[dict[str, Any]] = {
 NEVER_NULL: Final = {name for name, types in seed_page.FIELDS.items() if type(None) not in types}
 
 
-def told(event: BudgetEvent, scope: BudgetScope, **known: Any) -> dict[str, Any]:
+def posted(event: BudgetEvent, scope: BudgetScope, **known: Any) -> dict[str, Any]:
     """Return the object that a receiver gets."""
     channel = build_channel(BudgetWebhookConfig.model_validate({"name": "b", "url": seed_page.WEBHOOK_URL}))
     figures = BudgetFigures(event=event, scope=scope, **known)
@@ -46,7 +46,7 @@ def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
     """With the types of its specification."""
     events, groups = set(), set()
     for event, scope in product(BudgetEvent, BudgetScope):
-        read = told(event, scope, **KNOWN)
+        read = posted(event, scope, **KNOWN)
         events.add(read["event"])
         groups.add(read["event_group"])
         assert set(read) == set(seed_page.FIELDS) | seed_page.SAMPLE_FIELDS
@@ -58,6 +58,6 @@ def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
 
 def test_what_is_not_known_is_null_where_the_page_allows_it() -> None:
     """Every field except the spend, the key and the event."""
-    read = told(BudgetEvent.BUDGET_CROSSED, BudgetScope.KEY, entity_id="app", spend_nanos=1, key_hash="hash-1")
+    read = posted(BudgetEvent.BUDGET_CROSSED, BudgetScope.KEY, entity_id="app", spend_nanos=1, key_hash="hash-1")
 
     assert {name for name in seed_page.FIELDS if read[name] is not None} == NEVER_NULL

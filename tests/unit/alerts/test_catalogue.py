@@ -158,4 +158,5 @@ def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
     )
     text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
 
-    assert f"| {' | '.join(cells)} |" in text.splitlines()
+    row = f"| {' | '.join(cells)} |"
+    assert row in text.splitlines(), f"docs/configuration.md needs the row {row}"
