@@ -20,8 +20,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.deadline import Deadline, Refused
 from alertworker.channels.email.body import page, text
-from alertworker.channels.email.chart import draw
-from alertworker.channels.email.tables import CHART
+from alertworker.channels.email.chart import CONTENT_ID, draw
 from alertworker.channels.plain_text import sign
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
@@ -143,7 +142,7 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
     mail.add_alternative(parts["html"], subtype="html")
     shown = mail.get_body(("html",))
     if parts.get("chart") and shown is not None:
-        shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CHART}>", disposition="inline")
+        shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CONTENT_ID}>", disposition="inline")
     for file in parts.get("files", ()):
         maintype, subtype = file["media_type"].split("/")
         # As bytes, since text would get other ends of lines.

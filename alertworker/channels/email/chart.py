@@ -12,6 +12,8 @@ from typing import Any, Final
 from alertworker.alerts.tables import Chart
 from alertworker.money import spell_dollars
 
+#: The picture's Content-ID, by which the page names it.
+CONTENT_ID: Final = "chart@alertworker"
 #: One for each series, told apart by colour-blind readers, too (https://jfly.uni-koeln.de/color/); the last of all
 #: is for all others.
 COLOURS: Final = ("#3b8fd1", "#e69f00", "#00a57a", "#d9603b", "#c77ba8", "#9aa0a6")
