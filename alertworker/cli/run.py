@@ -14,6 +14,7 @@ import click
 from alertworker.embedded import made_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
+from alertworker.host.logs import set_up_logs
 from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
 from alertworker.settings import Settings, load_settings
 
@@ -38,6 +39,7 @@ def demo() -> None:
 def start(*, simulate: bool) -> None:
     """Start every role, watch them until a signal comes, and stop them."""
     settings = load_settings()
+    set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
     held = lock(folder)
     environ = _environment(settings, folder, simulate=simulate)

@@ -108,6 +108,7 @@ def _attempt(
     moment = clock()
     if not bodies or not runtime.store.begin(bodies, lease, until=moment + LEASE, pace=channel.pace, now=moment):
         return
+    _log_bodies(due, bodies, channel, runtime)
     answers = _send(bodies, channel, runtime)
     now = clock()  # an answer's waits count from when it came
     taken = {name: answer for name, answer in answers.items() if isinstance(answer, Answer)}
@@ -130,13 +131,19 @@ def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime
     return bodies
 
 
+def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> None:
+    """Log what is sent, where the operator asked for it (``log_to_console``)."""
+    for one in due if runtime.log_payloads else ():
+        if one.id in bodies:
+            ids = {"alert_id": one.message.alert_id, "channel": channel.name, "notification_id": one.id}
+            _log.warning("alert to %s: %s", channel.name, bodies[one.id], extra=ids)
+
+
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
     """Make one attempt for each body, at the same time, and give what came of it by the notification's id."""
 
     def one(item: tuple[str, str]) -> Answer | DeliveryError:
         notification_id, body = item
-        if runtime.log_payloads:
-            _log.warning("alert to %s: %s", channel.name, body)
         try:
             return Answer(SHADOWED) if runtime.shadow else channel.send(body, notification_id=notification_id)
         except DeliveryError as error:

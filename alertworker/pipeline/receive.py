@@ -66,6 +66,17 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
     store.run(lambda tx: tx.dead_message(letter_id, reason, message.body, message_id=key, now=now))
 
 
+def log_ids(message: BrokerMessage) -> dict[str, str]:
+    """Return the ids of a message that are fields of a log line: its batch's.
+
+    Only a UUID is one, as publishers of ours make them. Any other id is a producer's text, which no log line repeats.
+    """
+    try:
+        return {"batch_id": str(UUID(_batch(message).batch_id))}
+    except (MessageError, ValueError):
+        return {}
+
+
 def arguments_of(message: BrokerMessage) -> dict[str, object]:
     """Return the keyword arguments of one of our own tasks.
 
