@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Limit, Standing, next_limit, reached
@@ -225,7 +226,7 @@ def spend_text(reading: Reading) -> str:
     limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
     if not limit:
         return f"{spend} of {_dollars(limit)}"
-    return f"{spend} of {spell_dollars(limit)} ({share(reading):.1f} %)"
+    return f"{spend} of {spell_dollars(limit)} ({show(share(reading), Unit.PERCENT)})"
 
 
 def share(reading: Reading) -> float | None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Row, Table, Unit
-from alertworker.money import dollars_from_nanos
+from alertworker.money import exact_dollars
 
 _STATUS: Final = {
     Step.FIRING: "firing",
@@ -93,7 +93,7 @@ def schema() -> str:
 def _table(table: Table) -> TableDocument:
     def exact(row: Row) -> Row:
         return tuple(
-            f"{dollars_from_nanos(cell):f}" if column.unit is Unit.DOLLARS and isinstance(cell, int) else cell
+            exact_dollars(cell) if column.unit is Unit.DOLLARS and isinstance(cell, int) else cell
             for cell, column in zip(row, table.columns, strict=True)
         )
 

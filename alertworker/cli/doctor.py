@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
-from alertworker.cli.output import plain
+from alertworker.cli.output import cell, fixed, free, numeric, plain, print_table
 from alertworker.errors import AlertWorkerError
-from alertworker.text.sanitize import one_line
 
 
 @click.command()
@@ -29,9 +28,15 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         document = {"healthy": found.healthy, "findings": findings, "counters": found.counters}
         click.echo(json.dumps(document, default=plain))
     else:
-        for one in found.findings:
-            click.echo(f"{one.state.value:8}{one.about}: {one_line(one.text)}")
-        for name, reasons in sorted(found.counters.items()):
-            click.echo(f"        counted {name}: {', '.join(f'{why} {n}' for why, n in sorted(reasons.items()))}")
+        findings_shown = [(one.state.value, cell(one.about), cell(one.text)) for one in found.findings]
+        print_table([fixed("state"), fixed("about"), free("finding")], findings_shown)
+        counted = [
+            (cell(counter), cell(reason), f"{count:,}")
+            for counter, reasons in sorted(found.counters.items())
+            for reason, count in sorted(reasons.items())
+        ]
+        if counted:
+            click.echo()
+            print_table([fixed("counter"), fixed("reason"), numeric("count")], counted)
     if not found.healthy:
         raise AlertWorkerError("something must be done; see above")

@@ -10,6 +10,7 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.alert import name, share
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import Standing
@@ -134,7 +135,7 @@ def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: 
     own = {key: one for key, one in alive.items() if team_id in (None, one.who.get("team_id"))}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1]))
-    parts = [f"{short(name(key, reading))} {used:.0f} %" for used, key, reading in near[:MAX_SHOWN]]
+    parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]
     if len(near) > MAX_SHOWN:
         parts.append(f"and {len(near) - MAX_SHOWN:,} more")
     return " · ".join(parts)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timedelta
+from typing import Any
 
 from alertworker.host.logs import formatter
 
 SECRET = "canary-argument"
-IDS = {"alert_id": "a-1", "batch_id": "b-1", "channel": "ops", "notification_id": "n-1"}
+IDS: dict[str, Any] = {"alert_id": "a-1", "batch_id": "b-1", "channel": "ops", "notification_id": "n-1"}
 
 
 def line(log_format: str, error: Exception | None = None, **extra: object) -> str:
