@@ -13,7 +13,7 @@ from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.settings import Settings, load_settings
 
-#: What is printed in tables of its own, or is made of the rest.
+#: Settings that have tables of their own, or are made of the others.
 _APART: Final = frozenset({"alert_types", "channels", "receivers", "tree", "inhibitions", "warnings", "origins"})
 
 
@@ -46,7 +46,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 
 
 def _shown(settings: Settings, name: str) -> Any:
-    """Give a value; of a secret only whether it is set, and of what is embedded that it is so."""
+    """Return a value for printing: of a secret only that it is set."""
     value = getattr(settings, name)
     if name in ("broker_url", "database_url"):
         return "set" if value else "embedded"

@@ -109,7 +109,7 @@ def _muting(muted_by: str, silences: Mapping[str, Silence]) -> str:
 
 
 def _lane(state: LaneState) -> str:
-    """Say how a lane is, and what it keeps a message waiting for."""
+    """Return the state of a lane, and what a message in it waits for."""
     parts = [f"{state.waiting} waiting"]
     if state.paused_until:
         parts.append(f"paused until {spell_moment(state.paused_until)}")

@@ -26,7 +26,7 @@ _NARROWEST: Final = 40
 
 
 def fixed(header: str) -> Column:
-    """Return a column of ids and words, which are never broken: an id must be copied whole."""
+    """Return a column of ids and words. They never wrap, so that an id can be copied whole."""
     return Column(header, no_wrap=True)
 
 
@@ -36,7 +36,7 @@ def numeric(header: str) -> Column:
 
 
 def free(header: str) -> Column:
-    """Return a column of free text, which goes on in further lines where a terminal is too narrow for it."""
+    """Return a column of free text, which wraps in a narrow terminal."""
     return Column(header, overflow="fold")
 
 

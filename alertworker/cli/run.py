@@ -100,7 +100,7 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
 
 
 def _relay(settings: Settings, environ: dict[str, str]) -> str:
-    """Give the relay's address as a shell takes it; the key is not printed, but read from where it is."""
+    """Return the relay's address for a shell, which reads the key from its file or variable."""
     folder = Path(environ["ALERTWORKER_DATA_DIR"])
     made = f"$(cat {shlex.quote(str(publish_key_path(folder)))})"
     key = made if settings.publish_key is None else "$ALERTWORKER_PUBLISH_KEY"
@@ -108,7 +108,7 @@ def _relay(settings: Settings, environ: dict[str, str]) -> str:
 
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
-    """Say where the pages are; a key that was made here is shown to a person, and not to a log."""
+    """Print where the pages are. A key that was made here is printed to a terminal only."""
     click.echo(f"Its pages are on http://{settings.http_host}:{settings.http_port}; events are posted there, too.")
     if settings.api_key is not None:
         click.echo("Log in with the admin key that is configured.")

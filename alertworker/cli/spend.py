@@ -79,7 +79,7 @@ def _days(since: datetime | None, until: datetime | None, today: date) -> Days:
 
 
 def _before(days: Days) -> Days:
-    """Give as many days right before those, or as many as the calendar has."""
+    """Return as many days right before these, or as many as the calendar has."""
     length = (days.last - days.first).days + 1
     return Days(date.fromordinal(max(1, days.first.toordinal() - length)), days.first - timedelta(days=1))
 

@@ -120,7 +120,7 @@ def _refuse_what_is_forgotten(first: date | None, kept_days: int, zone: ZoneInfo
 
 
 def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime | None:
-    """Give the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
+    """Return the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
     if until is None:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=zone)
@@ -140,7 +140,7 @@ class _Books(Protocol):
 
 
 def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _Books:
-    """Give what is imported from a file, or from the database at an address."""
+    """Return the source of an import: a file, or the database at a URL."""
     from alertworker.imports import files, litellm_daily, litellm_logs
     from alertworker.store import make_engine
 
@@ -154,7 +154,7 @@ def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _
 
 
 def _show(name: str, total: int, pages: Iterable[Page]) -> int:
-    """Draw how far it is; gives how many rows were taken."""
+    """Show the progress, and return how many rows were read."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     taken = 0
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -35,7 +35,7 @@ Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"^(\*|[A-Za-z0
 
 
 class EmailConfig(NetworkConfig):
-    """A mail server, and who gets the mail."""
+    """A mail server, and the recipients."""
 
     kind: Literal["email"] = "email"
     host: str
@@ -71,7 +71,7 @@ class Email(BaseChannel[EmailConfig]):
     digest_size = MAX_ENTRIES
 
     def render(self, message: Message) -> str:
-        """Give subject, text and HTML as JSON."""
+        """Return subject, text and HTML as JSON."""
         subject = cut(f"{sign(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
         parts = {
             "subject": subject,
@@ -84,7 +84,7 @@ class Email(BaseChannel[EmailConfig]):
         return json.dumps(parts, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
+        """Make one attempt. Every attempt has the same Message-ID, so that a mailbox recognizes a repeated mail."""
         config = self._config
         mail = compose(body, notification_id, config)
         parts = json.loads(body)
@@ -119,7 +119,7 @@ class Email(BaseChannel[EmailConfig]):
 
 
 def _leave(server: smtplib.SMTP) -> None:
-    """End the session. Whether the server has the mail is known by now; nothing that it says or does changes it."""
+    """End the session. It is known by now whether the server took the mail, so errors are ignored."""
     with suppress(smtplib.SMTPException, OSError):
         server.quit()
     with suppress(OSError):
@@ -127,7 +127,7 @@ def _leave(server: smtplib.SMTP) -> None:
 
 
 def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessage:
-    """Give the mail; those about one alert are one thread, and no absence notice answers them (RFC 3834, section 5)."""
+    """Return the mail. Mails about one alert form a thread; no absence notice answers them (RFC 3834, section 5)."""
     mail = EmailMessage()
     parts = json.loads(body)
     to = parts.get("to", config.recipients)
@@ -145,14 +145,14 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
         shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CONTENT_ID}>", disposition="inline")
     for file in parts.get("files", ()):
         maintype, subtype = file["media_type"].split("/")
-        # As bytes, since text would get other ends of lines.
+        # As bytes, because text would get other line endings.
         content, charset = file["content"].encode(), {"charset": "utf-8"}
         mail.add_attachment(content, maintype=maintype, subtype=subtype, filename=file["name"], params=charset)
     return mail
 
 
 class _Server(smtplib.SMTP):
-    """A connection to the mail server that the cutoff opens, in TLS from its start where there is a ``context``."""
+    """A connection to the mail server that the deadline opens; with a ``context`` it begins in TLS."""
 
     def __init__(self, cutoff: Deadline, config: EmailConfig, context: ssl.SSLContext | None) -> None:
         self._cutoff = cutoff
@@ -161,18 +161,18 @@ class _Server(smtplib.SMTP):
         super().__init__(config.host, config.port, timeout=http.DEADLINE)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Open the connection; the name is smtplib's own for it, which its SMTP_SSL overrides, too."""
+        """Open the connection. This method is smtplib's own, which its SMTP_SSL overrides, too."""
         connection = self._cutoff.connect(host, port, tls=self._tls)
         connection.settimeout(timeout)
         return self._context.wrap_socket(connection, server_hostname=host) if self._context else connection
 
 
 def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
-    """Say what an SMTP error means; the library's own text may hold addresses."""
+    """Return what an SMTP error means. The library's own text may hold addresses."""
     if isinstance(error, Refused):
         return DeliveryError(address_guard.NOT_PUBLIC, Reason.REFUSED)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        # One who may take it later is reason enough to try again.
+        # If one recipient may take it later, the mail is tried again.
         return _refused(min((code for code, _ in error.recipients.values()), default=550))
     if isinstance(error, smtplib.SMTPResponseException):
         return _refused(error.smtp_code)
