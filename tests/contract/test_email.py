@@ -18,7 +18,6 @@ from aiosmtpd.smtp import AuthResult
 from html5lib import parse
 from PIL import Image
 from pydantic import SecretStr
-from tests.contract.rules.email import read
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.channels import build_channel, http
@@ -28,6 +27,7 @@ from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message
 from tests.contract.kinds import sent
 from tests.contract.report_cases import REPORT_CASES
+from tests.contract.vendors.email import read
 
 PASSWORD = "canaryMailPassword"
 
