@@ -8,14 +8,14 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pytest
 import trustme
 
 from alertworker.errors import LineUnavailable
-from alertworker.publisher import connection
+from alertworker.publisher import deadline
 from alertworker.publisher.https import HttpTransport
 from tests.integration.test_web_events import answering, batch
 
@@ -52,10 +52,13 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def head_of(taken: socket.socket) -> str:
-    """Read a request's head, and no byte more."""
+    """Read a request's head and no byte more; return an empty string where the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
-        head += taken.recv(1)
+        byte = taken.recv(1)
+        if not byte:
+            return ""
+        head += byte
     return head.decode()
 
 
@@ -114,7 +117,7 @@ def test_https_goes_through_the_proxys_tunnel(monkeypatch: pytest.MonkeyPatch, t
         transport.close()
 
     assert len(came) == 2
-    assert heads[0].startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.1\r\n")
+    assert heads[0].startswith(f"CONNECT 127.0.0.1:{port} HTTP/1.")
     assert AUTHORIZATION in heads[0]
 
 
@@ -155,25 +158,152 @@ def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
     assert "secret" not in str(caught.value)
 
 
+def request_of(taken: socket.socket) -> str:
+    """Read a whole request; return its head, or an empty string where the client has closed the connection."""
+    head = head_of(taken)
+    _, _, length = head.lower().partition("content-length: ")
+    left = int(length.split()[0]) if length else 0
+    while left and (data := taken.recv(left)):
+        left -= len(data)
+    return head
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+    ],
+    ids=["empty", "sized", "chunked"],
+)
+def test_one_connection_carries_all_batches(answer: bytes) -> None:
+    """However the server frames its answers."""
+    connections: list[int] = []
+
+    def serve(taken: socket.socket) -> None:
+        connections.append(0)
+        while request_of(taken):
+            connections[-1] += 1
+            taken.sendall(answer)
+
+    with serving(serve) as port:
+        transport = HttpTransport(f"http://127.0.0.1:{port}", "key")
+        for _ in range(5):
+            transport.send(batch())
+        transport.close()
+
+    assert connections == [5]
+
+
+def test_a_batch_is_sent_again_where_the_server_gave_up_an_idle_connection() -> None:
+    """The server takes the second request and closes; the batch's id makes the second try safe. A third is not made."""
+    ids: list[str] = []
+
+    def serve(taken: socket.socket) -> None:
+        while head := request_of(taken):
+            ids.append(head.partition("Alertworker-Batch-Id: ")[2].split()[0])
+            if len(ids) in {2, 4, 5}:
+                return
+            taken.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(serve) as port:
+        transport = HttpTransport(f"http://127.0.0.1:{port}", "key")
+        first, second, third = batch(), batch(), batch()
+        transport.send(first)
+        transport.send(second)
+        with pytest.raises(LineUnavailable, match="RemoteDisconnected"):
+            transport.send(third)
+        transport.close()
+
+    names = {first.batch_id: 1, second.batch_id: 2, third.batch_id: 3}
+    assert [names[came] for came in ids] == [1, 2, 2, 3, 3]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """The key must not reach another server."""
+    connections: list[str] = []
+
+    def serve(taken: socket.socket) -> None:
+        connections.append(request_of(taken))
+        place = "Location: /elsewhere\r\nContent-Length: 0\r\nConnection: close"
+        taken.sendall(f"HTTP/1.1 307 Temporary Redirect\r\n{place}\r\n\r\n".encode())
+
+    with serving(serve) as port, pytest.raises(LineUnavailable, match="answered 307"):
+        HttpTransport(f"http://127.0.0.1:{port}", "key").send(batch())
+
+    assert len(connections) == 1
+
+
+def test_a_long_answer_is_read_to_a_bound_and_the_next_batch_goes_on() -> None:
+    """The error shows its beginning; the rest of it is not taken for the next answer."""
+
+    def serve(taken: socket.socket) -> None:
+        head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1000000\r\n\r\n"
+        with suppress(OSError):  # the client closes the connection in the middle of the answer
+            while request_of(taken):
+                taken.sendall(head + b"x" * 1_000_000)
+
+    with serving(serve) as port:
+        transport = HttpTransport(f"http://127.0.0.1:{port}", "key")
+        for _ in range(2):
+            with pytest.raises(LineUnavailable, match=r"answered 503 x{200}$"):
+                transport.send(batch())
+
+
+def drip(taken: socket.socket, over: threading.Event, *, first: bytes = b"") -> None:
+    """Send these bytes, then one at a time until the test is over or the client has closed the connection."""
+    taken.sendall(first)
+    while not over.wait(0.05):
+        try:
+            taken.sendall(b"x")
+        except OSError:
+            return
+
+
 @pytest.mark.parametrize("drips", [b"H", b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"])
-def test_a_server_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch, drips: bytes) -> None:
-    """However often it sends a byte."""
-    monkeypatch.setattr(connection, "TOTAL", 0.5)
+@pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
+def test_a_server_that_drips_is_given_up_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, drips: bytes, *, over_tls: bool
+) -> None:
+    """However often it sends a byte, and on a connection that served a batch before, too."""
+    monkeypatch.setattr(deadline, "TOTAL", 0.5)
+    over = threading.Event()
+
+    def serve(taken: socket.socket) -> None:
+        with tls.wrap_socket(taken, server_side=True) if over_tls else nullcontext(taken) as connection:
+            request_of(connection)
+            connection.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+            request_of(connection)
+            drip(connection, over, first=drips)
+
+    with serving(serve) as port:
+        transport = HttpTransport(f"{'https' if over_tls else 'http'}://127.0.0.1:{port}", "key")
+        transport.send(batch())
+        time.sleep(0.3)  # the deadline is each exchange's own
+        began = time.monotonic()
+        with pytest.raises(LineUnavailable, match="TimeoutError"):
+            transport.send(batch())
+        took = time.monotonic() - began
+        over.set()
+
+    assert 0.4 < took < 5
+
+
+def test_a_proxy_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer to CONNECT counts as part of the exchange."""
+    monkeypatch.setattr(deadline, "TOTAL", 0.5)
     over = threading.Event()
 
     def serve(taken: socket.socket) -> None:
         head_of(taken)
-        taken.sendall(drips)
-        while not over.wait(0.05):
-            try:
-                taken.sendall(b"x")
-            except OSError:
-                return
+        drip(taken, over, first=b"HTTP/1.1 200 OK\r\nVia: ")
 
     with serving(serve) as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         began = time.monotonic()
         with pytest.raises(LineUnavailable, match="TimeoutError"):
-            HttpTransport(f"http://127.0.0.1:{port}", "key").send(batch())
+            HttpTransport("https://127.0.0.1:9", "key").send(batch())
         took = time.monotonic() - began
         over.set()
 
