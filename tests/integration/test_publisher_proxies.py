@@ -25,7 +25,7 @@ AUTHORIZATION = f"Proxy-Authorization: Basic {b64encode(LOGIN.encode()).decode()
 
 @contextmanager
 def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Take connections one after the other and serve each in a thread; gives the port."""
+    """Accept connections and serve each in a thread; return the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
 
@@ -63,7 +63,7 @@ def head_of(taken: socket.socket) -> str:
 
 
 def pump(near: socket.socket, far: socket.socket) -> None:
-    """Pass on what comes until nothing does."""
+    """Forward bytes until the connection ends."""
     with suppress(OSError):
         while data := near.recv(65_536):
             far.sendall(data)
@@ -73,7 +73,7 @@ def pump(near: socket.socket, far: socket.socket) -> None:
 
 @contextmanager
 def proxy(*, answer: str = "200 OK") -> Iterator[tuple[int, list[str]]]:
-    """Run an HTTP proxy; gives its port and the heads of what it was asked for."""
+    """Run an HTTP proxy; return its port and the heads of the requests that it received."""
     heads: list[str] = []
 
     def serve(taken: socket.socket) -> None:
@@ -98,7 +98,7 @@ def proxy(*, answer: str = "200 OK") -> Iterator[tuple[int, list[str]]]:
 
 @pytest.fixture
 def tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
-    """Give a server's certificate that is trusted."""
+    """Return a server's TLS context, whose certificate the client trusts."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
@@ -108,7 +108,7 @@ def tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ssl.SSLContext:
 
 
 def test_https_goes_through_the_proxys_tunnel(monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext) -> None:
-    """With the proxy's login, which the server never sees; the certificate is the server's."""
+    """The proxy gets its login, which the server never sees. The certificate is the server's."""
     with answering(202, 202, tls=tls) as (port, came), proxy() as (near, heads):
         monkeypatch.setenv("HTTPS_PROXY", f"http://ops:pa%20ss%25@127.0.0.1:{near}")
         transport = HttpTransport(f"https://127.0.0.1:{port}", "key")
@@ -122,7 +122,7 @@ def test_https_goes_through_the_proxys_tunnel(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_plain_http_is_asked_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the whole address."""
+    """The request line has the whole URL."""
     with answering(202) as (port, came), proxy() as (near, heads):
         monkeypatch.setenv("http_proxy", f"127.0.0.1:{near}")
         transport = HttpTransport(f"http://127.0.0.1:{port}", "key")
@@ -134,7 +134,7 @@ def test_plain_http_is_asked_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing listens where the proxy should be."""
+    """No proxy listens on the port."""
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
     with answering(202) as (port, came):
@@ -149,7 +149,7 @@ def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
     monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
-    """The batch waits; the operator reads where to look."""
+    """The batch waits, and the error says what to correct."""
     with proxy(answer="407 Proxy Authentication Required") as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", named.format(port=port))
         with pytest.raises(LineUnavailable, match="HTTP proxy") as caught:
@@ -178,7 +178,7 @@ def request_of(taken: socket.socket) -> str:
     ids=["empty", "sized", "chunked"],
 )
 def test_one_connection_carries_all_batches(answer: bytes) -> None:
-    """However the server frames its answers."""
+    """This holds for every framing of answers."""
     connections: list[int] = []
 
     def serve(taken: socket.socket) -> None:
@@ -197,7 +197,7 @@ def test_one_connection_carries_all_batches(answer: bytes) -> None:
 
 
 def test_a_batch_is_sent_again_where_the_server_gave_up_an_idle_connection() -> None:
-    """The server takes the second request and closes; the batch's id makes the second try safe. A third is not made."""
+    """The server reads the second request and closes. The batch id makes a second try safe. There is no third try."""
     ids: list[str] = []
 
     def serve(taken: socket.socket) -> None:
@@ -236,7 +236,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_a_long_answer_is_read_to_a_bound_and_the_next_batch_goes_on() -> None:
-    """The error shows its beginning; the rest of it is not taken for the next answer."""
+    """The error shows the start of the answer. The rest is not read as the next answer."""
 
     def serve(taken: socket.socket) -> None:
         head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 1000000\r\n\r\n"
@@ -266,7 +266,7 @@ def drip(taken: socket.socket, over: threading.Event, *, first: bytes = b"") -> 
 def test_a_server_that_drips_is_given_up_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, drips: bytes, *, over_tls: bool
 ) -> None:
-    """However often it sends a byte, and on a connection that served a batch before, too."""
+    """The deadline holds although bytes keep arriving, also on a connection that served a batch before."""
     monkeypatch.setattr(deadline, "TOTAL", 0.5)
     over = threading.Event()
 
@@ -280,7 +280,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
     with serving(serve) as port:
         transport = HttpTransport(f"{'https' if over_tls else 'http'}://127.0.0.1:{port}", "key")
         transport.send(batch())
-        time.sleep(0.3)  # the deadline is each exchange's own
+        time.sleep(0.3)  # each exchange has its own deadline
         began = time.monotonic()
         with pytest.raises(LineUnavailable, match="TimeoutError"):
             transport.send(batch())
@@ -291,7 +291,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
 
 
 def test_a_proxy_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its answer to CONNECT counts as part of the exchange."""
+    """The answer to CONNECT is part of the exchange."""
     monkeypatch.setattr(deadline, "TOTAL", 0.5)
     over = threading.Event()
 
