@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.budget_payload import BudgetEvent
-from alertworker.alerts.call_description import NO_TEAM
 from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
 from alertworker.budgets.state import merge
 from alertworker.events import (
@@ -196,8 +195,7 @@ def _saved_or_lost(result: Fold, event: EndEvent) -> None:
         failed_on = (FailedOn(deployment_id=event.deployment_id, provider=event.provider, region=event.region),)
     for target in {target for failed in failed_on for target in targets_of(failed)}:
         bucket = bucket_of(event.occurred_at.timestamp())
-        team = event.team_alias or event.team_id or event.key_alias or NO_TEAM
-        sums = result.calls.setdefault(CallKey(*target, bucket, team), CallSums())
+        sums = result.calls.setdefault(CallKey(*target, bucket, event.attribution.team), CallSums())
         if isinstance(event, RequestFailed):
             sums.lost += 1
         elif event.fallbacks:

@@ -12,6 +12,13 @@ from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Se
 from alertworker.alerts.tables import Attachment, Chart, Table
 
 
+def fingerprint_of(alert_type: AlertType, identity: Mapping[str, str]) -> str:
+    """Return 32 hexadecimal digits for a type and its identifying labels; each part has its length in front."""
+    parts = [alert_type.value, *(part for item in sorted(identity.items()) for part in item)]
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
@@ -48,10 +55,8 @@ class Alert:
 
     @property
     def fingerprint(self) -> str:
-        """Identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
-        parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        """What makes it the same alert as another one."""
+        return fingerprint_of(self.type, self.identity)
 
 
 @dataclass(frozen=True, slots=True)

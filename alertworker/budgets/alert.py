@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.alert import Alert
-from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures, owner_names
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
@@ -21,30 +20,6 @@ from alertworker.text.format import spell_moment
 
 #: A proxy's figure that is older than this when it is told says how old it is.
 _FRESH: Final = timedelta(minutes=1)
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    BudgetScope.KEY: ("key_alias",),
-    BudgetScope.TEAM: ("team_alias", "team_id"),
-    BudgetScope.USER: ("user_email", "user_id"),
-    BudgetScope.ORGANIZATION: ("organization_alias", "organization_id"),
-}
-#: Which names of a budget's owner are told to programs.
-_WHO: Final = (
-    "key_hash", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id", "organization_id",
-    "alert_emails",
-)  # fmt: skip
-#: Which names of a budget's owner are labels that routes and silences know.
-_LABELS: Final = {
-    "team": ("team_alias", "team_id"),
-    "key": ("key_alias",),
-    "user": ("user_id",),
-    "organization": ("organization_alias", "organization_id"),
-    "customer": ("customer_id",),
-    "tag": ("tag",),
-    "model": ("model",),
-    "provider": ("provider",),
-    "deployment": ("deployment",),
-    "alert_receiver": ("alert_receiver",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +57,7 @@ def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: date
 
 def fingerprint(key: BudgetKey, standing: Standing) -> str:
     """Give the identity of the alert that tells of a budget in its period."""
-    at = standing.reading.at
-    return Alert(AlertType.BUDGET_ALERTS, Severity.HIGH, _identity(key, standing.reading), "", at, at).fingerprint
+    return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, standing.reading))
 
 
 def highest(key: BudgetKey, reading: Reading) -> Limit | None:
@@ -113,7 +87,7 @@ def start_of(reading: Reading) -> datetime | None:
 def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
     """Give the alert that tells of a limit, with the figures as they stand."""
     reading = standing.reading
-    labels = {label: _first(names, reading.who) for label, names in _LABELS.items()}
+    customer = reading.owner.customer_id
     return Alert(
         type=AlertType.BUDGET_ALERTS,
         severity=Severity.HIGH,
@@ -121,7 +95,7 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
         headline=f"{name(key, reading)}: {_event(limit, reading)}",
         first_at=reading.at,
         last_at=reading.at,
-        labels={label: value for label, value in labels.items() if value},
+        labels=reading.owner.labels() | ({"customer": customer} if customer else {}),
         facts=_facts(key, limit, reading, now=now, zone=zone),
         level=max(1, standing.level),
         figures=figures(key, limit, reading, zone=zone),
@@ -146,23 +120,23 @@ def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -
         projected_nanos=pace.at_end_nanos if pace else None,
         projected_exceeded_on=full.astimezone(zone).date() if full else None,
         reset_at=reading.reset_at,
-        **{name: reading.who.get(name) for name in _WHO},
+        **owner_names(reading.owner),
     )
 
 
 def name(key: BudgetKey, reading: Reading) -> str:
     """Name a budget for a person.
 
+    >>> from alertworker.events import Attribution
     >>> at = datetime(2026, 11, 23)
-    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, who={"team_alias": "search"}))
+    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, owner=Attribution(team_alias="search")))
     'Team search'
     """
     if key.scope == BudgetScope.PROXY:
         return "The whole proxy"
     scope = scope_of(key)
-    shown = _first(_NAMES.get(scope, ()), reading.who)
-    part = reading.who.get("part")
-    shown = f"{shown} ({part})" if shown and part else shown or key.entity
+    shown = reading.owner.name_of(scope)
+    shown = f"{shown} ({reading.part})" if shown and reading.part else shown or key.entity
     return f"{scope.replace('_', ' ').capitalize()} {shown}"
 
 
@@ -253,7 +227,3 @@ def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
 
 def _dollars(nanos: int | None) -> str:
     return spell_dollars(nanos or 0)
-
-
-def _first(names: tuple[str, ...], who: Mapping[str, str]) -> str:
-    return next((who[known] for known in names if known in who), "")

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from alertworker.events.attribution import Attribution
 from alertworker.events.base import (
     FIRST_FAULT,
     Cost,
@@ -114,6 +115,30 @@ class CallEvent(Event):
     #: The allow-listed part of the team's and the key's own metadata.
     team_metadata: Metadata = Field(default_factory=dict)
     key_metadata: Metadata = Field(default_factory=dict)
+
+    @property
+    def attribution(self) -> Attribution:
+        """Who the call is for and what it ran on."""
+        team_receiver = self.team_metadata.get("alert_receiver", "")
+        return Attribution(
+            team_id=self.team_id or "",
+            team_alias=self.team_alias or "",
+            key_hash=self.key_hash or "",
+            key_alias=self.key_alias or "",
+            user_id=self.user_id or "",
+            user_email=self.user_email or "",
+            customer_id=self.customer_id or "",
+            organization_id=self.organization_id or "",
+            organization_alias=self.organization_alias or "",
+            model=self.model_group or self.model or "",
+            provider=self.provider or "",
+            region=self.region or "",
+            deployment=self.deployment_id or "",
+            tags=self.tags,
+            alert_receiver=self.key_metadata.get("alert_receiver") or team_receiver,
+            team_receiver=team_receiver,
+            alert_emails=self.team_metadata.get("soft_budget_alerting_emails", ""),
+        )
 
 
 class RequestAnnounced(CallEvent):

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, text
 
+from alertworker.events import Attribution
 from alertworker.imports.progress import Left, Page
 from alertworker.integrations.litellm.leaving import identity
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import AliasKey, AliasSpan, SpendKey, SpendSums
 from alertworker.money import nanos_from_dollars
 
@@ -154,7 +155,7 @@ def _ledger(day: date, dimension: str, rows: Sequence[Any]) -> Postings:
         if sums == SpendSums():
             continue
         if not dimension:
-            ledger.enter(Caller(day, team, (("key", entity), ("model", one), ("provider", other)), None), sums)
+            ledger.enter(day, Attribution(team_id=team, key_hash=entity, model=one, provider=other, tags=None), sums)
             continue
         ledger.book(SpendKey(day, dimension, team, entity), sums)
         if dimension == "user":

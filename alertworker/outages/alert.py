@@ -195,4 +195,4 @@ def _details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -
 def _detail(event: AttemptFailed) -> str:
     failure = event.failure
     error = f"{failure.error_class} {failure.status_code}" if failure.status_code else failure.error_class
-    return name_call(event.call_id, error, event.team_alias or event.team_id, metadata=event.alerting_metadata)
+    return name_call(event.call_id, error, event.attribution.name_of("team"), metadata=event.alerting_metadata)

@@ -10,10 +10,10 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
-from alertworker.budgets.readings import BudgetKey, Reading, owner
+from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import Standing, advance
 from alertworker.budgets.user_thresholds import explained
-from alertworker.events import BudgetScope
+from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
@@ -95,8 +95,8 @@ def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> d
         return {}
     limited = {budget.dimension for budget in runtime.budgets}
     touched = sorted({(key.dimension, key.entity) for key in folded.ledger.spend() if key.dimension in limited})
-    owners: dict[tuple[str, str], dict[str, str]] = {
-        one: owner(one[0], folded.callers[one]) for one in touched if one in folded.callers
+    owners: dict[tuple[str, str], Attribution] = {
+        one: owner_of(one[0], folded.callers[one]) for one in touched if one in folded.callers
     }
     return present(runtime.budgets, touched, tx.newest_names(touched), owners, zone=runtime.zone, now=now)
 
@@ -123,11 +123,11 @@ def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKe
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
-    dimension, part = budgets.scope_of(key), reading.who.get("part")
+    dimension, part = budgets.scope_of(key), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
-        alias = reading.who.get("key_alias")
-        entities = tx.bearers(dimension, [alias])[alias] if alias else [reading.who.get("key_hash", "")]
+        alias = reading.owner.key_alias
+        entities = tx.bearers(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
     return replace(alert, facts=explained(alert, tx.behind(dimension, entities, first, last)))

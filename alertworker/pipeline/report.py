@@ -132,7 +132,7 @@ def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: 
     """
     readings = {key: standing.reading for key, standing in budgets.items()}
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
-    own = {key: one for key, one in alive.items() if team_id in (None, one.who.get("team_id"))}
+    own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1]))
     parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]

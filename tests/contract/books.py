@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from alertworker.events import Attribution
 from alertworker.ledger.histogram import Latency, bucket_of
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
 from alertworker.ledger.rows import FallbackSums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
@@ -35,13 +36,12 @@ class Book:
     def spend(
         self, day: date, dollars: float, team: str = "", tags: tuple[str, ...] = (), requests: int = 1, **sums: int
     ) -> None:
-        """Enter calls of a team. Each is of its one key, by one model."""
-        named = (("key", f"{team}-key" if team else None), ("model", "gpt-4o"))
-        rest = tuple((name, None) for name in ("user", "customer", "organization", "provider", "deployment"))
+        """Enter calls of a team; each is of its one key, by one model."""
+        whose = Attribution(team_id=team, key_hash=f"{team}-key" if team else "", model="gpt-4o", tags=tags)
         values = {"prompt_tokens": 1_000 * requests, "completion_tokens": 100 * requests, **sums}
         spent = SpendSums(requests=requests, spend_nanos=round(dollars * NANOS_PER_DOLLAR), **values)
         self._booked.clear()
-        self.ledger.enter(Caller(day, team, named + rest, tags), spent)
+        self.ledger.enter(day, whose, spent)
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Return the sums of all calls."""

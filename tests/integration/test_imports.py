@@ -202,7 +202,7 @@ def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
         (tmp_path / "feb" / name).write_text("\n".join([lines[0], *lines[2:]]))
         taken = len(lines[:4]) - name.endswith(".csv")
         assert f"{name}: {taken} rows read" in run(f"jan/{name}")
-        assert f"its first {taken} rows are not those that were taken" in run(f"feb/{name}")
+        assert f"its first {taken} rows are not the rows that were imported" in run(f"feb/{name}")
         assert f"feb {name}: 4 rows read" in run(f"feb/{name}", "--source", f"feb {name}")
         (tmp_path / "jan" / name).write_text("\r\n".join(lines) + "\r\n\r\n")
         assert f"{name}: {len(lines) - 4} rows read" in run(f"jan/{name}")
@@ -229,21 +229,21 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{", "row 2: is not JSON"),
+        ("{", "row 2: not JSON"),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "teem": "t"}', "row 2: teem: Extra inputs"),
         ('{"day": "2026-11-18", "requests": 0, "spend": 1}', "row 2: requests: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": -0.000000001}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": NaN}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": Infinity}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1e999999}', "row 2: spend: "),
-        ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: is not JSON"),
+        ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: not JSON"),
         ("[" * 30_000 + "]" * 30_000, "row 2: "),
-        ("[" * 60_000, "row 2: is not JSON"),
+        ("[" * 60_000, "row 2: not JSON"),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\ud800"}', "row 2: team: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\u0000"}', "row 2: team: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": [' + "1," * 20_000 + "1]}", "row 2: tags.0: "),
-        (" " * files.MAX_LINE + "{}", "a line of more than"),
-        ("\udcff", "is not UTF-8"),
+        (" " * files.MAX_LINE + "{}", "a line has more than"),
+        ("\udcff", "not UTF-8"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:

@@ -28,6 +28,7 @@ from alertworker.events import (
     Failure,
     Origin,
 )
+from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold, fold
 from alertworker.ledger.rows import SpendSums
 from alertworker.outages import alert as outages
@@ -44,7 +45,7 @@ from tests.integration.test_outages import attempt
 POLICY = Policy()
 #: What may stand beside what makes two alerts of a type the same: whom calls were for, where a route asks about it; a
 #: report's team; a change that names nothing; where LiteLLM says it was; and what covers a copy.
-BESIDE = {*llm.FOR_WHOM, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
+BESIDE = {*OWNER_LABELS, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
 
 
 def folded(*events: Event) -> Fold:
