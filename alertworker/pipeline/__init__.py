@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, try_channels
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
-from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.receive import BrokerMessage, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter

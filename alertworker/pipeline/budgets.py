@@ -15,18 +15,20 @@ from alertworker.budgets.state import Standing, advance
 from alertworker.budgets.user_thresholds import explained
 from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
+from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
 
-def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Tell limits that were reached, under the locks of the budgets' rows.
+def judge_budgets(context: BatchContext) -> None:
+    """Claim alerts of limits that were reached, under the locks of the budgets' rows.
 
-    What was spent of a budget of our own is summed up only then, with the rows of all that had the lock before.
+    The spend of a budget of our own is summed up under its lock, so it includes what earlier holders added.
     """
-    readings = dict(folded.budgets)
-    own = _own(tx, folded, runtime, now=now)
+    tx, runtime, now = context.tx, context.runtime, context.now
+    readings = dict(context.folded.budgets)
+    own = _own(tx, context.folded, runtime, now=now)
     known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
     spent = _spent(tx, own)
     for key, period in own.items():

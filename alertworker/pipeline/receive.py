@@ -9,7 +9,8 @@ from uuid import UUID
 
 from alertworker.events.batch import TASK
 from alertworker.events.message import Call, MessageError, read_message
-from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.batches import BatchMessage
+from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Store
 from alertworker.text.ids import safe_id

@@ -179,7 +179,7 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
 
     (letter,) = rows(store, DEAD_LETTERS)
     assert (letter.kind, letter.batch_id) == ("batch", "large")
-    assert "at most 3 are taken" in letter.reason
+    assert "the limit is 3" in letter.reason
     assert spend_of(store, "team") == {"search": 13_500}
 
 
