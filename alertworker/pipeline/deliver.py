@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from alertworker.alerts.alert import Alert
+from alertworker.alerts.alert import Alert, fingerprint_of
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.delivery.channel import Answer, Channel, Pace
@@ -187,12 +187,13 @@ def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime
 
 
 def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:
-    alert = tx.find_open(_broken(name, None, now=now).fingerprint) if tx.mark_well(name) else None
+    broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
+    alert = tx.find_open(broken) if tx.mark_well(name) else None
     if alert is not None:
         resolve(tx, alert, runtime, now=now)
 
 
-def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:
+def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
     return Alert(
         type=AlertType.CHANNEL_BROKEN,
         severity=Severity.HIGH,
@@ -200,7 +201,7 @@ def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:
         headline=f"The channel {name} takes no messages",
         first_at=now,
         last_at=now,
-        facts={"Channel": name, "Last answer": str(error)} if error else {},
+        facts={"Channel": name, "Last answer": str(error)},
     )
 
 

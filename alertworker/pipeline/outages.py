@@ -97,4 +97,4 @@ def _alert(
         return outages.describe(target, verdict, calls, events, runtime.policy.outages, kept=kept)
     if told is None or kept is None:
         return None
-    return outages.goes_on(target, told, verdict, events, runtime.policy.outages, kept=kept)
+    return outages.continue_(target, told, verdict, events, runtime.policy.outages, kept=kept)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Unit, show
@@ -77,27 +76,10 @@ class Reporter:
                 yield replace(report, notes={**report.notes, **near, **dropped, **late})
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
-        """Give the message that a report would be, and the channels it would go to."""
-        alert = report.alert()
-        opened = OpenAlert(
-            id="preview",
-            type=alert.type,
-            severity=alert.severity,
-            headline=alert.headline,
-            labels={**alert.identity, **alert.labels},
-            facts=alert.facts,
-            tables=alert.tables,
-            chart=alert.chart,
-            metadata={},
-            count=1,
-            told=0,
-            summaries=0,
-            first_at=alert.first_at,
-            last_at=alert.last_at,
-            fingerprint=alert.fingerprint,
-        )
-        message = compose(opened, Step.NOTICE, (), {}, at=now, proxy_url=self.runtime.proxy_url)
-        return message, self.runtime.router.decide(alert.type, opened.routing_labels, now=now).channels
+        """Return the message that a report would be, and the channels it would go to."""
+        subject = report.alert().subject("preview")
+        message = compose(subject, Step.NOTICE, at=now, proxy_url=self.runtime.proxy_url)
+        return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:
         return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))

@@ -29,7 +29,7 @@ def track_spend(context: BatchContext) -> None:
     for call in tracked(events):
         decision = runtime.router.decide(call.type, call.routing_labels, now=context.now)
         channels = tuple(name for name in decision.channels if name in wanting)
-        message = compose(call, Step.TRACKED, (), {}, at=call.last_at)
+        message = compose(call, Step.TRACKED, at=call.last_at)
         runtime.watch(Verdict(call, Step.TRACKED, decision, None, channels, message))
         if channels:
             told.append((message, channels))

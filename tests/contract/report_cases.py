@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
 from alertworker.ledger.reader import DeploymentDays
@@ -43,25 +42,8 @@ def report_of(
 def message_of(report: Report) -> Message:
     """Return the message of a report."""
     alert = report.alert()
-    opened = OpenAlert(
-        id=ID,
-        type=alert.type,
-        severity=alert.severity,
-        headline=alert.headline,
-        labels={**alert.identity, **alert.labels},
-        facts=alert.facts,
-        metadata={},
-        count=1,
-        told=0,
-        summaries=0,
-        first_at=alert.first_at,
-        last_at=alert.last_at,
-        fingerprint=alert.fingerprint,
-        tables=alert.tables,
-        chart=alert.chart,
-    )
     at = datetime(2026, 11, 23, 8, 0, 10, tzinfo=UTC)
-    message = compose(opened, Step.NOTICE, (), {}, at=at, public_url="https://alerts.example")
+    message = compose(alert.subject(ID), Step.NOTICE, at=at, public_url="https://alerts.example")
     return message.model_copy(update={"attachments": alert.attachments})
 
 

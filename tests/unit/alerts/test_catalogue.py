@@ -16,6 +16,7 @@ from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Standing, reached
 from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.detectors.admin import TYPES
 from alertworker.detectors.admin import relayed as relayed_changes
@@ -102,7 +103,7 @@ def timed() -> Iterable[Alert]:
         yield replace(report, team_id="t1").alert()
     yield _lost(LostPublisher("b1", "h", 1, NOW, 0))
     yield _silent(SilentHost("h", "litellm", NOW))
-    yield _broken("slack", None, now=NOW)
+    yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 
 def said() -> Iterable[Alert]:
