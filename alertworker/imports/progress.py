@@ -1,4 +1,4 @@
-"""History that other books bring: what was taken from each source, once, however often an import is stopped."""
+"""Imports of spend history: each source is imported once, however often an import is stopped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alertworker.store.upsert import insert_or
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A piece of a source, added up; ``cursor`` is where the next one begins."""
+    """A piece of a source, added up; ``cursor`` is where the next page begins."""
 
     cursor: str
     rows: int
@@ -28,7 +28,7 @@ class Page:
 
 
 class Left(NamedTuple):
-    """What is left of a source: how many rows, about, and the first day of them that would be entered, if any."""
+    """What is left of a source: about how many rows, and the first of their days that would be imported, if any."""
 
     rows: int
     first: date | None
@@ -36,7 +36,7 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a source was taken: up to ``cursor``, of what happened from ``since`` until before ``until``."""
+    """How far a source was imported: up to ``cursor``, of calls from ``since`` until before ``until``."""
 
     source: str
     since: datetime | None
@@ -46,31 +46,31 @@ class Progress:
 
 
 class History(Database):
-    """The ledger, as imports write it: a page and its cursor in one transaction."""
+    """The ledger as imports write it: a page and its cursor in one transaction."""
 
     def begin(
         self, source: str, until: datetime | None, *, since: datetime | None = None, beside: str | None = None
     ) -> Progress:
-        """Give how far a source was taken; a new one needs its cut-over, which never changes after its first page.
+        """Return how far a source was imported. A new source needs its cut-over, which never changes after a page.
 
-        ``beside`` is another source of the same calls, which must not have brought the same days.
+        ``beside`` is another source of the same calls. The days of the two must not overlap.
 
         Raises:
-            AlertWorkerError: for a new source without a cut-over or with days that are there already, and for other
-                days than the first ones.
+            AlertWorkerError: a new source has no cut-over or days that are imported already; or a known source is
+                given other days than before.
         """
         known = self._imported(source)
         if known is None:
             if until is None:
                 raise AlertWorkerError(
-                    f"{source} is new here: give --until, the moment from which the ledger has its own events"
+                    f"{source} was never imported: give --until, the time from which the ledger has its own events"
                 )
             self._apart(source, since, until, self._imported(beside) if beside else None)
             return Progress(source, since, until, "", 0)
         for option, given, first in (("until", until, known.until), ("since", since, known.since)):
             if given is not None and given != first:
                 raise AlertWorkerError(
-                    f"{source} was begun with {_spelt(option, first)}; another one would count twice, or skip"
+                    f"{source} was begun with {_spelt(option, first)}; another value would count twice or skip days"
                 )
         return Progress(source, known.since, known.until, known.cursor, known.rows)
 
@@ -83,17 +83,18 @@ class History(Database):
         if other is None or (since and since >= other.until) or (other.since and other.since >= until):
             return
         raise AlertWorkerError(
-            f"{other.source} has brought the same calls {_spelt('since', other.since)} {_spelt('until', other.until)}: "
-            f"give --since or --until so that {source} brings other days"
+            f"{other.source} has imported the same calls "
+            f"({_spelt('since', other.since)} {_spelt('until', other.until)}): "
+            f"give --since or --until so that {source} imports other days"
         )
 
     def take(
         self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: Kept = NOTHING_KEPT
     ) -> Iterable[Page]:
-        """Enter page after page of what was begun within the ledger's cap, and give each when it is committed.
+        """Add page after page to the ledger within its cap, and yield each page when it is committed.
 
         Raises:
-            AlertWorkerError: when another import of the same source runs.
+            AlertWorkerError: another import of the same source is running.
         """
         cursor = begun.cursor
         for page in pages:
@@ -120,7 +121,7 @@ def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Ke
         values = {"cursor": page.cursor, "rows": IMPORTS.c.rows + page.rows}
         if tx.connection.execute(moved.values(values)).rowcount != 1:
             raise AlertWorkerError(
-                f"another import of {begun.source} is running; this one has stopped, nothing was counted twice"
+                f"another import of {begun.source} is running; this one has stopped, and nothing was counted twice"
             )
         tx.add_ledger(page.ledger, max_entities=max_entities, kept=kept)
 

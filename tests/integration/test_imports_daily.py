@@ -174,7 +174,7 @@ def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: S
     all_there_is = [Page("end", 0, Postings())]
     list(history.take(history.begin("litellm daily", UNTIL, beside="litellm"), all_there_is, max_entities=9))
     with pytest.raises(
-        AlertWorkerError, match="litellm daily has brought the same calls no --since --until 2025-11-20"
+        AlertWorkerError, match=r"litellm daily has imported the same calls .no --since --until 2025-11-20"
     ):
         history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL - timedelta(days=1), beside="litellm daily")
     begun = history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL, beside="litellm daily")
