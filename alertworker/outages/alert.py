@@ -20,7 +20,7 @@ from alertworker.outages.windows import (
     Limits,
     OutagePolicy,
     Target,
-    Verdict,
+    WindowVerdict,
     targets_of,
 )
 
@@ -57,7 +57,7 @@ def fingerprint(target: Target) -> str:
 
 def describe(
     target: Target,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     calls: Calls,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
@@ -88,10 +88,10 @@ def describe(
     )
 
 
-def continue_(
+def ongoing(
     target: Target,
     standing: OpenAlert,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
     *,
@@ -171,7 +171,7 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _facts(target: Target, verdict: Verdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
+def _facts(target: Target, verdict: WindowVerdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
     threshold = limits.major if verdict.level is Level.MAJOR else limits.minor
     causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
     spelled = ", ".join(f"{name} ×{count}" for name, count in causes)

@@ -10,7 +10,7 @@ from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, WindowVerdict, bucket_of, ended, judge, lookback
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
@@ -74,7 +74,7 @@ def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Buck
 
 def _judge(
     tx: Transaction, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
-) -> Verdict:
+) -> WindowVerdict:
     """Return the verdict on the windows that hold these attempts."""
     limits = outages.limits_of(target, runtime.policy.outages)
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
@@ -86,7 +86,7 @@ def _alert(
     tx: Transaction,
     target: Target,
     standing: Outage,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     events: Sequence[AttemptFailed],
     runtime: Runtime,
 ) -> Alert | None:
@@ -97,4 +97,4 @@ def _alert(
         return outages.describe(target, verdict, calls, events, runtime.policy.outages, kept=kept)
     if told is None or kept is None:
         return None
-    return outages.continue_(target, told, verdict, events, runtime.policy.outages, kept=kept)
+    return outages.ongoing(target, told, verdict, events, runtime.policy.outages, kept=kept)

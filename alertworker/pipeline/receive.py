@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from alertworker.events.batch import TASK
@@ -13,6 +13,7 @@ from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Store
+from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 
 
@@ -100,7 +101,7 @@ def _batch(message: BrokerMessage) -> BatchMessage:
         events=given["events"],
         encoding=encoding if encoding is None or isinstance(encoding, str) else "unknown",
         producer=safe_id(producer) if isinstance(producer, (str, float, int)) else "",
-        sealed_at=_moment(given.get("sealed_at")),
+        sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time says nothing about the age
         redelivered=message.redelivered,
         given_up=message.given_up,
     )
@@ -113,13 +114,3 @@ def _batch_id(message: BrokerMessage, call: Call) -> str:
         if found not in (None, ""):
             return safe_id(found)
     return message.key
-
-
-def _moment(value: object) -> datetime | None:
-    """Read a batch's time; one that cannot be read says nothing about its age."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        aware = moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-        return None if aware is None else aware.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 #: The units in which a duration is shown, in seconds.
@@ -53,3 +53,16 @@ def spell_moment(moment: datetime, zone: tzinfo | None = None) -> str:
     '2026-11-30T12:00:00+00:00'
     """
     return (moment if zone is None else moment.astimezone(zone)).isoformat(timespec="seconds")
+
+
+def parse_moment(value: object) -> datetime | None:
+    """Return an ISO 8601 time in UTC; a time without a zone is UTC. Return ``None`` for anything else.
+
+    >>> parse_moment("2026-11-30T13:00:00+01:00"), parse_moment("today")
+    (datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
