@@ -90,6 +90,8 @@ class CallEvent(Event):
     trace_id: Name | None = None
     call_type: Name | None = None
     stream: bool = False
+    #: The proxy's own check of a deployment, not a client's call: it counts neither as a success nor as a failure.
+    health_check: bool = False
     started_at: Moment
 
     model: Name | None = None
@@ -238,6 +240,11 @@ class AttemptFailed(CallEvent):
     failure: Failure
     seconds: Seconds | None = None
     fallback_depth: Count = 0
+    #: Whether the call failed on this deployment for the first time. A call that is retried there is one failed call.
+    #: ``None`` where the producer does not say; each attempt counts then.
+    first_on_deployment: bool | None = None
+    #: The deployment's own API key: the first 12 hex digits of its SHA-256. ``None`` where a client brought the key.
+    credential: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")] | None = None
 
 
 class DeploymentCooledDown(Event):
