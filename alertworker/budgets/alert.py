@@ -56,12 +56,12 @@ def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: date
 
 
 def fingerprint(key: BudgetKey, standing: Standing) -> str:
-    """Give the identity of the alert that tells of a budget in its period."""
+    """Return the fingerprint of a budget's alert in its period."""
     return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, standing.reading))
 
 
 def highest(key: BudgetKey, reading: Reading) -> Limit | None:
-    """Give the highest limit that is reached; for a key with a soft budget, else, whether its pace leads past that."""
+    """Return the highest limit that is reached. If none is, a key's soft budget counts if its pace leads past it."""
     limit = reached(reading)
     if limit is not None or key.scope != BudgetScope.KEY or reading.soft_nanos is None:
         return limit
@@ -72,7 +72,7 @@ def highest(key: BudgetKey, reading: Reading) -> Limit | None:
 
 
 def pace_of(reading: Reading) -> Forecast | None:
-    """Give where the spend leads, where the period is known and old enough to tell."""
+    """Return the forecast of the spend; ``None`` if the period is unknown or too young."""
     start = start_of(reading)
     if start is None or reading.reset_at is None:
         return None
@@ -80,12 +80,12 @@ def pace_of(reading: Reading) -> Forecast | None:
 
 
 def start_of(reading: Reading) -> datetime | None:
-    """Give when the budget's period began, where that is known."""
+    """Return when the budget's period began; ``None`` if that is unknown."""
     return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
 def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
-    """Give the alert that tells of a limit, with the figures as they stand."""
+    """Return the alert of a limit, with the present figures."""
     reading = standing.reading
     customer = reading.owner.customer_id
     return Alert(
@@ -103,7 +103,7 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
 
 
 def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -> BudgetFigures:
-    """Give what a program reads of a budget; a projection belongs to keys with a soft budget, as LiteLLM has it."""
+    """Return the figures for programs. Only a key with a soft budget has a projection, as in LiteLLM."""
     soft = reading.soft_nanos if key.scope == BudgetScope.KEY else None
     pace = pace_of(reading) if soft is not None else None
     full = None
@@ -190,7 +190,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
 
 
 def spend_text(reading: Reading) -> str:
-    """Give spend, budget and share in words.
+    """Return spend, budget and share in words.
 
     >>> at = datetime(2026, 11, 23)
     >>> spend_text(Reading(at, at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))
@@ -204,13 +204,13 @@ def spend_text(reading: Reading) -> str:
 
 
 def share(reading: Reading) -> float | None:
-    """Give the share of the budget that is used, in per cent, cut and not rounded; ``None`` for a budget of nothing."""
+    """Return the used share of a budget in per cent, cut to one digit; ``None`` for a budget of 0."""
     limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
     return reading.spend_nanos * 1_000 // limit / 10 if limit else None
 
 
 def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
-    """Give the pace, and when it reaches the maximum; for a projected soft budget, when it reaches that."""
+    """Return the pace, and when it reaches the maximum, or the soft budget if that is projected."""
     pace, ahead = pace_of(reading), next_limit(reading)
     if pace is None:
         return None
