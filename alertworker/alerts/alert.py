@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment, Chart, Table
 
 
@@ -43,12 +44,12 @@ class Alert:
 
     @property
     def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
+        """Whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     @property
     def fingerprint(self) -> str:
-        """Identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
+        """The identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
         parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
         text = "".join(f"{len(part)}:{part}" for part in parts)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -58,7 +59,8 @@ class Alert:
 class OpenAlert:
     """An alert as its row stands after a claim.
 
-    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level. Messages
+    have counted ``told`` of its ``count`` occurrences; ``summaries`` is the number of its next message.
     """
 
     id: str
@@ -80,10 +82,11 @@ class OpenAlert:
     level: int = 1
     opened: bool = False
     rose: bool = False
-    #: When it was told, or counted as told, up to ``told``.
+    #: When people were notified, or its occurrences counted as notified, up to ``told``.
     told_at: datetime | None = None
-    muted_by: str | None = None
-    #: Channels that are still to be told that the condition fires.
+    #: What keeps back the message that it fires; ``None`` once that was written.
+    suppression: Suppression | None = None
+    #: Channels that are mute at this hour, and still to be notified that the condition fires.
     owed: tuple[str, ...] = ()
     repeat_at: datetime | None = None
     #: Calls of a hanging alert that still run, and how the others ended, by outcome.
@@ -96,7 +99,7 @@ class OpenAlert:
 
     @property
     def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
+        """Whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind
 
     @property

@@ -22,7 +22,7 @@ _LATE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BudgetState:
     """A reading with what was concluded from it in its period.
 
     ``told_nanos`` is the amount of the highest limit that was told (0: none), ``level`` how often that rose, and
@@ -72,16 +72,16 @@ def merge(known: Reading, new: Reading) -> Reading:
     )
 
 
-def advance(known: Standing | None, new: Reading) -> Standing:
+def advance(known: BudgetState | None, new: Reading) -> BudgetState:
     """Give how a budget stands after a reading; a later period starts anew, an earlier one changes nothing.
 
     A period that was cut short starts anew, too, once the later end is reported no more; and so does a spend that was
     set back: a figure of less than half, long after the higher one came for the last time.
     """
     if known is None or _period(new) > _period(known.reading) or _undated(known, new):
-        return Standing(new)
+        return BudgetState(new)
     if _cut_short(known.reading, new) or _set_back(known.reading, new):
-        return Standing(new)
+        return BudgetState(new)
     return replace(known, reading=merge(known.reading, new))
 
 
@@ -95,7 +95,7 @@ def _cut_short(known: Reading, new: Reading) -> bool:
     return new.at < new.reset_at < known.reset_at and new.at > known.at + STALE
 
 
-def _undated(known: Standing, new: Reading) -> bool:
+def _undated(known: BudgetState, new: Reading) -> bool:
     """Tell whether a budget has no periods any more: its last one ended long ago, and no other is named."""
     end = known.reading.reset_at
     return known.closed and end is not None and new.reset_at is None and new.at > end + _LATE
@@ -111,7 +111,7 @@ def reached(reading: Reading) -> Limit | None:
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
-def state_of(standing: Standing) -> str:
+def state_of(standing: BudgetState) -> str:
     """Say in a word how far a budget is: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
     limit = reached(standing.reading)
     if standing.closed:

@@ -89,7 +89,9 @@ class Discord(BaseChannel):
         embed: dict[str, Any] = {
             "title": title,
             "description": description,
-            "color": _GREEN if message.step in (Step.RESOLVED, Step.PASSED) else _COLOURS[message.severity.value],
+            "color": _GREEN
+            if message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
+            else _COLOURS[message.severity.value],
             "timestamp": message.at.isoformat(),
             "footer": {"text": about},
             "fields": _fields(message, MAX_TOTAL - sum(map(units, (title, description, about)))),

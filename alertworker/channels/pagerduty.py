@@ -57,7 +57,7 @@ class PagerDuty(BaseChannel):
 
     def render(self, message: Message) -> str:
         """Give the event without its routing key, which must not lie in rows."""
-        if message.step in (Step.RESOLVED, Step.PASSED):
+        if message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED):
             return json.dumps({"event_action": "resolve", "dedup_key": message.alert_id})
         event = {
             "event_action": "trigger",

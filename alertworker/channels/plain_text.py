@@ -10,7 +10,7 @@ from alertworker.alerts.message import Entry, Message, Step
 from alertworker.text.format import spell, spell_moment
 from alertworker.text.sanitize import cut, one_line
 
-_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
+_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.FIRED_AND_RESOLVED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 

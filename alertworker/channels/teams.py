@@ -99,7 +99,7 @@ def escape(text: str, limit: int) -> str:
 
 
 def _head(message: Message) -> list[dict[str, Any]]:
-    good = message.step in (Step.RESOLVED, Step.PASSED)
+    good = message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
     colour = "Good" if good else _COLOURS[message.severity.value]
     title = f"{sign(message)} {escape(message.headline, _MAX_HEADLINE)} [{message.severity.value}]"
     head = [_text(title, weight="Bolder", size="Medium", color=colour), _text(counted(message), isSubtle=True)]

@@ -26,7 +26,7 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     for key, standing in build_admin_store().budgets():
         reading = standing.reading
         row: dict[str, object] = {
-            "budget": str(key.scope),
+            "budget": key.name,
             "state": state_of(standing),
             "resets": _moment(reading.reset_at, zone) or "never",
             "reported": _moment(reading.at, zone),

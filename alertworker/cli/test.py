@@ -45,14 +45,14 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
         raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")
     if settings.database_url is None:
         upgrade(build_engine(settings))  # channels are tried before anything was ever started
-    trials = pipeline.try_channels(pairs, runtime, now=now)
-    for trial in trials:
+    tests = pipeline.try_channels(pairs, runtime, now=now)
+    for one in tests:
         if as_json:
             fields = ("channel", "type", "status", "answer", "reason", "body")
-            click.echo(json.dumps({name: getattr(trial, name) for name in fields}))
+            click.echo(json.dumps({name: getattr(one, name) for name in fields}))
         else:
-            failed = "" if trial.passed or trial.status == "shadow" else "failed: "
-            click.echo(f"{trial.channel}: {failed}{one_line(trial.answer)}")
-    failures = sum(trial.status not in ("sent", "shadow") for trial in trials)
+            failed = "failed: " if one.failed else ""
+            click.echo(f"{one.channel}: {failed}{one_line(one.answer)}")
+    failures = sum(one.failed for one in tests)
     if failures:
-        raise AlertWorkerError(f"{failures} of {len(trials)} channels did not take the message")
+        raise AlertWorkerError(f"{failures} of {len(tests)} channels did not take the message")

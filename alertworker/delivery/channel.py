@@ -1,4 +1,4 @@
-"""What reaches receivers."""
+"""The interface of a channel: how one receiver is reached."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alertworker.alerts.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a receiver takes messages: one each ``interval`` seconds, after ``burst`` at once."""
+    """How fast a receiver takes messages: ``burst`` at once, then one every ``interval`` seconds."""
 
     interval: float = 0.0
     burst: int = 1
@@ -18,19 +18,19 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver that took a message said, in a few words for a person.
+    """The answer of a receiver that took a message, in a few words for a person.
 
-    ``busy_for`` is for how many seconds from now it wants no more of them. ``rest`` is the body for those of several
-    recipients who have not got it and may later; it is tried by itself from now on.
+    ``busy_for`` is for how many seconds from now it wants no more of them. ``remainder`` is the body for those of
+    several recipients who have not got it and may get it later; it is attempted separately from now on.
     """
 
     text: str
     busy_for: float = 0.0
-    rest: str | None = None
+    remainder: str | None = None
 
 
 class Channel(Protocol):
-    """One way to reach one receiver. ``name`` is what rows, logs and pages carry; it never contains the address."""
+    """One way to reach one receiver. Rows, logs and pages show ``name``; it never contains the address."""
 
     @property
     def name(self) -> str:
@@ -44,47 +44,47 @@ class Channel(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast the vendor lets us send."""
+        """The pace that the vendor allows."""
         ...
 
     @property
     def digest_size(self) -> int:
-        """How many waiting messages may become one; 0 for receivers that want each by itself."""
+        """How many waiting messages may become one; 0 for receivers that want each separately."""
         ...
 
     @property
     def parallel(self) -> int:
-        """How many messages may be on their way at once; they are of different alerts, so none passes its own."""
+        """How many messages may be on their way at once; they are of different alerts, so each alert stays in order."""
         ...
 
     @property
     def tracks_spend(self) -> bool:
-        """Whether it wants a message for each call of a customer."""
+        """Whether it takes a message for each call of a customer."""
         ...
 
     @property
     def keeps_open(self) -> bool:
-        """Whether what a message opens stays open with the receiver until it is told the end."""
+        """Whether a message opens something with the receiver that stays open until the end is sent."""
         ...
 
     def takes(self, message: Message, /) -> bool:
-        """Tell whether this receiver wants such a message at all, wherever it is routed."""
+        """Return whether this receiver takes such a message at all, wherever it is routed."""
         ...
 
     def render(self, message: Message) -> str:
-        """Give the body to send: pure, within the vendor's limits, everything escaped.
+        """Return the body to send: pure, within the vendor's limits, everything escaped.
 
         Raises:
-            DeliveryError: there is nothing in it for this receiver, whatever is tried.
+            DeliveryError: the message has nothing for this receiver, and never will.
         """
         ...
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt and give the receiver's answer.
+        """Make one attempt and return the receiver's answer.
 
         ``notification_id`` is the same for every attempt of one notification.
 
         Raises:
-            DeliveryError: whatever went wrong, with its closed reason.
+            DeliveryError: the attempt failed, with its closed reason.
         """
         ...

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
-from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Postings
 from alertworker.store.database import Database
@@ -88,7 +88,7 @@ class History(Database):
         )
 
     def take(
-        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: Kept = NOTHING_KEPT
+        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
         """Enter page after page of what was begun within the ledger's cap, and give each when it is committed.
 
@@ -106,7 +106,9 @@ def _spelt(option: str, moment: datetime | None) -> str:
     return f"--{option} {moment.isoformat()}" if moment else f"no --{option}"
 
 
-def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Kept) -> Callable[[SqlTransaction], None]:
+def _entry(
+    begun: Progress, cursor: str, page: Page, max_entities: int, kept: CapExemptions
+) -> Callable[[SqlTransaction], None]:
     new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
 
     def work(tx: SqlTransaction) -> None:

@@ -11,11 +11,11 @@ from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
 from alertworker.budgets.readings import BudgetKey, Reading, owner
-from alertworker.budgets.state import Standing, advance
+from alertworker.budgets.state import BudgetState, advance
 from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.folding import Fold
-from alertworker.pipeline.notify import claim, resolve, tell
+from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
@@ -32,7 +32,7 @@ def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
     judged = []
-    for key in sorted(readings):
+    for key in sorted(readings, key=lambda key: key.stored):
         before = known.get(key)
         after = advance(before, readings[key])
         if after != before:
@@ -55,7 +55,9 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     Returns true if more such budgets may be left.
     """
     ended = tx.ended_budgets(limit=limit, now=now)
-    tx.keep_budgets({key: Standing(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()})
+    tx.keep_budgets(
+        {key: BudgetState(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()}
+    )
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
         _over(tx, fingerprint, runtime, now=now)
     return len(ended) == limit
@@ -78,7 +80,7 @@ def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
 def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Remind of a budget with its present figures, if money was spent since the last time."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
-    key = BudgetKey(alert.labels["budget"], alert.labels["entity"])
+    key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
     standing = tx.budget(key)
     limit = budgets.highest(key, standing.reading) if standing is not None else None
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
@@ -86,7 +88,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
         return
     plain = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
     present = _explained(tx, key, standing.reading, plain, runtime)
-    tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+    notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
 def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
@@ -123,7 +125,7 @@ def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKe
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
-    dimension, part = budgets.scope_of(key), reading.who.get("part")
+    dimension, part = str(key.scope), reading.who.get("part")
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.who.get("key_alias")

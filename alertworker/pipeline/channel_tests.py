@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.alerts.message import TEST_RESOLVED, Message, Step
+from alertworker.alerts.message import TEST, TEST_RESOLVED, Message, Step
+from alertworker.delivery.status import NotificationStatus
 from alertworker.events.base import new_id
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Fate, Transaction
+from alertworker.ports import DeliveryResult, Transaction
 
+#: The status of a test that was not sent, because ``shadow`` is on.
+SHADOW: Final = "shadow"
 #: How long to wait for all answers: a lane that another worker has is leased for half of it.
 PATIENCE: Final = timedelta(seconds=60)
 #: Chats that LiteLLM's SLACK_WEBHOOK_URL may belong to.
@@ -29,9 +32,9 @@ _AGAIN: Final = 0.1
 class ChannelTest:
     """What came of one test message.
 
-    ``status`` is "sent", "dead" (refused, or failed: a test is attempted once), "dropped" (its turn did not come
-    within `PATIENCE`) or "shadow" (nothing is sent). ``answer`` is in the receiver's words, or says what went wrong,
-    with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
+    ``status`` is that of its notification, or `SHADOW`: dead means refused or failed, since a test is attempted once,
+    and dropped that its turn did not come within `PATIENCE`. ``answer`` is in the receiver's words, or says what went
+    wrong, with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
     """
 
     channel: str
@@ -44,7 +47,17 @@ class ChannelTest:
     @property
     def passed(self) -> bool:
         """Whether the receiver has it."""
-        return self.status == "sent"
+        return self.status == NotificationStatus.SENT
+
+    @property
+    def shadowed(self) -> bool:
+        """Whether it was not sent, because ``shadow`` is on."""
+        return self.status == SHADOW
+
+    @property
+    def failed(self) -> bool:
+        """Whether the receiver should have it, and has not."""
+        return not self.passed and not self.shadowed
 
 
 def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
@@ -81,7 +94,7 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
     """
     wanted = list(pairs)
     if runtime.shadow:
-        return [ChannelTest(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
+        return [ChannelTest(name, alert_type, SHADOW, "shadow: nothing is sent") for name, alert_type in wanted]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
     runtime.store.run(lambda tx: _write(tx, messages, runtime, now=now))
     started = time.monotonic()
@@ -93,9 +106,9 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
             done.result()
     ids = [message.alert_id for _, message in messages]
     over = now + timedelta(seconds=time.monotonic() - started)
-    fates = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
-    ends = runtime.store.run(lambda tx: tx.fates(ids, TEST_RESOLVED))
-    return [_trial(name, message, fates[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
+    results = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
+    ends = runtime.store.run(lambda tx: tx.delivery_results(ids, TEST_RESOLVED))
+    return [_result(name, message, results[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
 
 
 def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Message:
@@ -114,10 +127,10 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
 def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
     """Write the tests, each with its end where the receiver would keep it open, whatever becomes of us meanwhile."""
     for name, message in messages:
-        tx.notify(message, Step.TEST.value, [name], now=now)
+        tx.enqueue(message, TEST, [name], now=now)
         if name in runtime.channels and runtime.channels[name].keeps_open:
             end = message.model_copy(update={"step": Step.RESOLVED, "headline": f"Over: {message.headline}"})
-            tx.notify(end, TEST_RESOLVED, [name], now=now)
+            tx.enqueue(end, TEST_RESOLVED, [name], now=now)
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
@@ -133,13 +146,14 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
 
 def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
     """Tell whether all tests are, and the ends of those that were sent."""
-    tests, ends = tx.fates(ids, Step.TEST.value), tx.fates(ids, TEST_RESOLVED)
-    waited_for = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == "sent")]
-    return all(fate.status != "pending" for fate in waited_for)
+    tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
+    awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]
+    return all(result.status != NotificationStatus.PENDING for result in awaited)
 
 
-def _trial(name: str, message: Message, fate: Fate, end: Fate | None) -> ChannelTest:
-    answer = fate.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
-    if end is not None and fate.status == "sent":
-        answer += "; resolved again" if end.status == "sent" else f"; not resolved yet: {end.answer or 'in its lane'}"
-    return ChannelTest(name, message.type, fate.status, answer, fate.reason, fate.body)
+def _result(name: str, message: Message, result: DeliveryResult, end: DeliveryResult | None) -> ChannelTest:
+    answer = result.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
+    if end is not None and result.status == NotificationStatus.SENT:
+        is_resolved = end.status == NotificationStatus.SENT
+        answer += "; resolved again" if is_resolved else f"; not resolved yet: {end.answer or 'in its lane'}"
+    return ChannelTest(name, message.type, result.status, answer, result.reason, result.body)

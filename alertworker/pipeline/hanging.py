@@ -12,6 +12,7 @@ from alertworker.folding import Fold
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.hanging import CallOutcome
 
 #: From when on an announcement is late: it did not come by the straight way. Publishers announce a call again that
 #: still hangs.
@@ -48,7 +49,7 @@ def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy
     return found
 
 
-def _outcome(event: EndEvent) -> str:
+def _outcome(event: EndEvent) -> CallOutcome:
     if isinstance(event, RequestFailed):
-        return "failed"
-    return "abandoned" if isinstance(event, RequestAbandoned) else "finished"
+        return CallOutcome.FAILED
+    return CallOutcome.ABANDONED if isinstance(event, RequestAbandoned) else CallOutcome.FINISHED

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from alertworker.budgets.configured import Kept
+from alertworker.budgets.configured import CapExemptions
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
@@ -20,7 +20,7 @@ from alertworker.pipeline.outages import judge_outages
 from alertworker.pipeline.relayed import is_covered, judge_relayed
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
-from alertworker.ports import Transaction
+from alertworker.ports import Clock, Transaction
 from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
@@ -111,10 +111,10 @@ def apply(
     """
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
-    tx.add_fold(folded, max_entities=runtime.max_entities, kept=Kept(runtime.budgets))
+    tx.add_fold(folded, max_entities=runtime.max_entities, kept=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
-        tx.mark_line("canary_arrived", folded.canary_sent_at)
+        tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}

@@ -12,9 +12,9 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.folding import Fold
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
-from alertworker.pipeline.notify import claim, resolve, tell
+from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
+from alertworker.ports import Clock, Transaction
 
 
 def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
@@ -41,7 +41,7 @@ def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
 
 def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Resolve what is over; only while a canary came round that was sent later, and no publisher has a backlog."""
-    arrived = tx.line("canary_arrived")
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.backlogged():
         return
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
@@ -63,7 +63,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Remind of an outage with the totals since it began."""
     target = outages.target_of(alert)
-    tell(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
+    notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
 def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:

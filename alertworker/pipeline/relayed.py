@@ -12,6 +12,7 @@ from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.folding import Fold
 from alertworker.pipeline.publishers import SILENCE
 from alertworker.ports import Transaction
+from alertworker.ports.clock import last_change
 
 #: How LiteLLM's callback names itself in its publisher's heartbeats.
 LITELLM: Final = "litellm"
@@ -31,7 +32,7 @@ _LATE: Final = timedelta(minutes=1)
 
 def is_covered(tx: Transaction, folded: Fold, *, now: datetime) -> bool:
     """Tell whether a callback lives, and so tells by itself what a batch holds of LiteLLM's own alerting."""
-    return bool(folded.relayed or folded.tracked) and tx.hears(LITELLM, since=now - SILENCE)
+    return bool(folded.relayed or folded.tracked) and tx.is_live(LITELLM, since=now - SILENCE)
 
 
 def judge_relayed(tx: Transaction, folded: Fold, users: UserPolicy, *, covered: bool, now: datetime) -> list[Alert]:
@@ -42,14 +43,10 @@ def judge_relayed(tx: Transaction, folded: Fold, users: UserPolicy, *, covered: 
     """
     for event in folded.changed:
         if (kind := admin.type_of(event)) is not None:
-            tx.mark_line(_moment(kind), event.occurred_at)
+            tx.clock.advance(last_change(kind), event.occurred_at)
     if not folded.relayed and not folded.changed_relayed:
         return []
     asked = {AlertType.NEW_MODEL_ADDED, *(kind for event in folded.changed_relayed if (kind := admin.type_of(event)))}
-    told = {kind for kind in asked if (at := tx.line(_moment(kind))) is not None and now - at < _LATE}
+    told = {kind for kind in asked if (at := tx.clock.read(last_change(kind))) is not None and now - at < _LATE}
     by_calls = {*DETECTORS, *BESIDE_DETECTORS} - {*admin.TYPES.values()} if covered else set()
     return [*relayed.alerts(folded, by_calls | told, users), *admin.relayed(folded.changed_relayed, told)]
-
-
-def _moment(kind: AlertType) -> str:
-    return f"told {kind.value}"

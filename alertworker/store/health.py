@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
+from alertworker.ports import Clock
 from alertworker.store.database import Database
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
-from alertworker.store.schema.publishers import LINE, PUBLISHERS
+from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
 #: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
 #: each 5 s.
@@ -70,7 +71,7 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     )
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
     publishers, backlog = _publishers(connection, now)
-    arrived = connection.execute(select(LINE.c.at).where(LINE.c.name == "canary_arrived")).scalar()
+    arrived = connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == Clock.CANARY_ARRIVED)).scalar()
     return HealthSnapshot(
         alerts=_pairs(connection, select(ALERTS.c.type, state, func.count()).group_by(ALERTS.c.type, state)),
         notifications=_pairs(

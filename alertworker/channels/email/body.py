@@ -31,7 +31,7 @@ _STEPS: Final = {
     Step.SUMMARY: "again",
     Step.REMINDER: "still firing",
     Step.RESOLVED: "resolved",
-    Step.PASSED: "fired and resolved",
+    Step.FIRED_AND_RESOLVED: "fired and resolved",
     Step.DIGEST: "digest",
     Step.TRACKED: "spend",
     Step.TEST: "test",
@@ -121,7 +121,7 @@ def page(message: Message) -> str:
     ]
     if message.metadata:
         parts += [Template(_HEADING).substitute(text=_METADATA), _table(message.metadata)]
-    green = message.step in (Step.RESOLVED, Step.PASSED)
+    green = message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
     headline = cut(one_line(message.headline), _MAX_HEADLINE, html.escape)
     return _PAGE.substitute(
         title=headline,
