@@ -56,8 +56,10 @@ class StoredReader:
             return Message.model_validate_json(stored)
         except ValidationError:
             fields = json.loads(stored)
-        for entry in (fields, *fields.get("entries", ())):
-            self._known_words(entry)
+            if not isinstance(fields, dict):
+                raise
+        for entry in (fields, *(one for one in fields.get("entries", ()) if isinstance(one, dict))):
+            self._replace_unknown(entry)
         parts: dict[str, object] = {
             "figures": self.figures(fields.get("figures")),
             "tables": self.tables(fields.get("tables")),
@@ -65,7 +67,7 @@ class StoredReader:
         }
         return Message.model_validate(fields | parts)
 
-    def _known_words(self, fields: dict[str, Any]) -> None:
+    def _replace_unknown(self, fields: dict[str, Any]) -> None:
         """Replace the type, severity and step of a message, or of an entry in a digest, where they are unknown."""
         if (stored := fields.get("type")) not in set(AlertType):
             self.unknown.append(f"alert type {stored}")

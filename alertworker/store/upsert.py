@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func
@@ -30,7 +31,7 @@ _MAX_LABEL: Final = 256
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
-    """Give the dialect's INSERT, which knows ON CONFLICT."""
+    """Return the dialect's INSERT, which knows ON CONFLICT."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
@@ -55,6 +56,12 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
         "payload": payload[:_MAX_PAYLOAD],
         "created_at": now,
     }
+
+
+@lru_cache(maxsize=1_000)
+def _warn_of_unknown(value: str) -> None:
+    """Log once in each process; the counter says how often it happened."""
+    _log.warning("a newer version has stored %s, which this version does not know", value)
 
 
 class Statements:
@@ -101,7 +108,7 @@ class Statements:
     def count_unknown(self, stored: StoredReader) -> None:
         """Count the values that were read as others, since only a newer version knows them, and warn of them."""
         for value in stored.unknown:
-            _log.warning("a newer version has stored %s, which this one does not know", value)
+            _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:

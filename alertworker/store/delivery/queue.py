@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 
-from alertworker.alerts.message import Message, Step, StepKey
+from alertworker.alerts.message import Step, StepKey
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.tables import Attachment
 from alertworker.delivery.coalescing import Plan, Waiting
@@ -39,12 +39,9 @@ class SqlQueue:
             .order_by(*_ORDER)
             .limit(limit)
         )
-
-        def work(tx: SqlTransaction) -> list[Waiting]:
-            rows = tx.connection.execute(statement).all()
-            return [Waiting(row.id, _message(tx, row), row.created_at) for row in rows]
-
-        return self._database.run(work)
+        rows = self._database.run(lambda tx: tx.connection.execute(statement).all())
+        stored = StoredReader()  # what is unknown is counted when it is attempted
+        return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
     def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
         """Carry out a plan, for those notifications that are still as they were."""
@@ -78,17 +75,12 @@ def _next(channel: str, now: datetime) -> Select[Any]:
 
 def _due(tx: SqlTransaction, row: Any) -> Due:
     """Return a notification whose turn it is, with its files, which no row of a message carries."""
-    message = _message(tx, row)
-    if message.tables and row.body is None:
-        message = message.model_copy(update={"attachments": _attachments(tx, row.alert_id)})
-    return Due(row.id, message, row.body, row.attempts, row.created_at)
-
-
-def _message(tx: SqlTransaction, row: Any) -> Message:
     stored = StoredReader()
     message = stored.message(row.message)
     tx.count_unknown(stored)
-    return message
+    if message.tables and row.body is None:
+        message = message.model_copy(update={"attachments": _attachments(tx, row.alert_id)})
+    return Due(row.id, message, row.body, row.attempts, row.created_at)
 
 
 def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
