@@ -1,4 +1,4 @@
-"""Budgets on the line: what a batch reports of them is judged in its transaction; a period that ends resolves."""
+"""Budgets in the pipeline: a batch's readings are judged in its transaction, and the end of a period resolves."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from alertworker.ports import Transaction
 
 
 def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Tell limits that were reached, under the locks of the budgets' rows.
+    """Raise alerts for limits that were reached, under the locks of the budgets' rows.
 
-    What was spent of a budget of our own is summed up only then, with the rows of all that had the lock before.
+    The spend of a budget of our own is summed up under the lock, so that it has what earlier holders of the lock added.
     """
     readings = dict(folded.budgets)
     own = _own(tx, folded, runtime, now=now)
@@ -66,7 +66,7 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
 def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Forget budgets that never reset and of which nobody has heard for as long as records are kept, at most ``limit``.
 
-    What was told of one is closed, its end unknown. True where these may not have been all.
+    Their open alerts are closed, with an unknown end. Return whether more may be left.
     """
     gone = tx.forget_budgets(before=now - runtime.record_retention, limit=limit)
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in gone.items() if old.level > 0):
@@ -92,7 +92,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
 
 
 def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
-    """Give the budgets of our own that a batch has spent on; names are those that the ledger knows."""
+    """Return the budgets of our own that a batch has spent on, by the names that the ledger knows."""
     if not runtime.budgets:
         return {}
     limited = {budget.dimension for budget in runtime.budgets}
@@ -104,7 +104,7 @@ def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> d
 
 
 def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
-    """Sum up what was spent of each, by one question for all of a dimension and period.
+    """Sum up the spend of each, by one query for all of a dimension and period.
 
     A key has a new hash each time that it is rotated, and keeps its name.
     """
@@ -124,7 +124,7 @@ def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKe
 
 
 def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
-    """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
+    """Add the top contributors to a spend, as far as the ledger knows: since the period's start, else for 30 days."""
     dimension, part = str(key.scope), reading.who.get("part")
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:

@@ -1,4 +1,4 @@
-"""Channel tests: test messages that go the whole way of any other message, and what each receiver answered."""
+"""Channel tests: test messages that go the whole way of any other message, and the receivers' answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _AGAIN: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """What came of one test message.
+    """The result of one test message.
 
     ``status`` is that of its notification, or `SHADOW`: dead means refused or failed, since a test is attempted once,
     and dropped that its turn did not come within `PATIENCE`. ``answer`` is in the receiver's words, or says what went
@@ -61,7 +61,7 @@ class ChannelTest:
 
 
 def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
-    """Give the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
+    """Return the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
     found = [
         (name, alert_type)
         for alert_type in types
@@ -73,10 +73,10 @@ def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[t
 
 
 def kinds_of(service: str, present: Container[str]) -> frozenset[str]:
-    """Give the kinds of channel that LiteLLM's word for a service means, of those that are ``present``.
+    """Return the kinds of channel that LiteLLM's word for a service means, of those that are ``present``.
 
-    "slack" is the chat, whosever address it has: where none is Slack's, the others are meant. "webhook" is LiteLLM's
-    own, that of budgets, and ours.
+    "slack" means the chat: other chats if no channel is Slack's. "webhook" means LiteLLM's own, that of budgets, and
+    ours.
     """
     if service == "webhook":
         return _WEBHOOKS
@@ -84,10 +84,10 @@ def kinds_of(service: str, present: Container[str]) -> frozenset[str]:
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[ChannelTest]:
-    """Send one test message for each pair of channel and alert type, and give what the receivers said, in that order.
+    """Send one test message for each pair of channel and alert type; return what the receivers answered, in that order.
 
-    No test is grouped with anything, silenced or merged, and it goes before what waits in its lane. It blocks until
-    all are settled, at the most `PATIENCE`.
+    A test is not grouped, silenced or merged, and goes before the messages that wait in its lane. This blocks until
+    all tests are settled, at most for `PATIENCE`.
 
     Raises:
         StoreUnavailable: the database cannot be asked; whether anything was sent is not known.
@@ -125,7 +125,7 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
 
 
 def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
-    """Write the tests, each with its end where the receiver would keep it open, whatever becomes of us meanwhile."""
+    """Write the tests, each with its end if the receiver keeps it open, so that this process may end meanwhile."""
     for name, message in messages:
         tx.enqueue(message, TEST, [name], now=now)
         if name in runtime.channels and runtime.channels[name].keeps_open:
@@ -134,7 +134,7 @@ def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Ru
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
-    """Work on a lane, one message at a time, until these are settled; a worker may well be faster."""
+    """Serve a lane, one message at a time, until these are settled; a worker may be faster."""
     started = time.monotonic()
     while True:
         moment = now + timedelta(seconds=time.monotonic() - started)
@@ -145,7 +145,7 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
 
 
 def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
-    """Tell whether all tests are, and the ends of those that were sent."""
+    """Return whether all tests are settled, and the ends of those that were sent."""
     tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
     awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]
     return all(result.status != NotificationStatus.PENDING for result in awaited)

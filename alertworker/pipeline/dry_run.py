@@ -1,4 +1,4 @@
-"""Dry run: what events would lead to, by really applying them and then rolling back."""
+"""Dry run: what events would lead to, found by applying them and rolling back."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class DryRunEvent:
 
 
 def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[DryRunEvent]:
-    """Apply events one after the other, each upon those before it, and take everything back; nothing is sent.
+    """Apply events one after the other, each upon those before it, and roll everything back; nothing is sent.
 
-    What the clock alone decides (ends of conditions, summaries, reminders) is not part of it. The transaction is open
-    while all of them are applied, and others wait for the rows it touches: give at most a batch's worth.
+    Ends of conditions, summaries and reminders come from the clock, and are not part of it. Other workers wait for the
+    rows that the transaction touches, so ``items`` should be no more than a batch.
     """
     outcomes: list[NotifyOutcome] = []
     watched = replace(runtime, watch=outcomes.append)

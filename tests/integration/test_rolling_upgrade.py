@@ -17,11 +17,13 @@ from alertworker.alerts.message import Step
 from alertworker.alerts.state import AlertChange, AlertState, state_after, state_of
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.readings import BudgetKey
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.ports import Clock
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
+from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.budgets import BUDGETS
@@ -29,6 +31,7 @@ from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS
 from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 from tests.integration.pages import signed_in
+from tests.integration.test_schema import _migrate, _row
 from tests.integration.test_work_per_alert import open_conditions
 
 LATER = NOW + timedelta(seconds=20)
@@ -158,6 +161,33 @@ def test_every_text_of_a_row_is_one_that_the_version_before_reads(
     assert {row.name for row in rows(store, CLOCKS)} >= {"canary_sent", "owed_looked_at", "pruned", "zone_looked_at"}
     assert {row.label for row in rows(store, COUNTERS) if row.name == "muted"} == {"silence"}
     assert outbox.sent != []
+
+
+def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A suppressed condition, a budget of our own, and a message that waits, in the texts of that version."""
+    ingest(batch(failed("a")), runtime, now=NOW)  # its message waits as "notice:0"
+    _migrate(store.engine, "downgrade", "0001")
+    broken = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {"channel": "mail"}, "h", NOW, NOW)
+    identity = {"fingerprint": broken.fingerprint, "open_fingerprint": broken.fingerprint, "labels": broken.identity}
+    suppressed = {"type": "channel_broken", "muted_by": "silence gone", "next_summary_at": NOW}
+    moments = dict.fromkeys(("at", "limits_at", "spent_at", "high_at"), NOW)
+    sums = {"spend_nanos": 60, "max_nanos": 100, "told_nanos": 50, "level": 1, "closed": False}
+    budget = {"scope": "own tag month", "entity": "nightly", "who": {}, "shares": [50], **sums, **moments}
+    with store.engine.begin() as connection:
+        connection.execute(ALERTS.insert(), _row("1", **identity, **suppressed))
+        connection.execute(BUDGETS.insert(), budget)
+    upgrade(store.engine)
+
+    opened = store.run(lambda tx: tx.find_open(broken.fingerprint))
+    assert opened is not None
+    assert opened.suppression == Suppression(SuppressionReason.SILENCE, "gone")
+    key = BudgetKey("tag", "nightly", "month")
+    assert list(store.run(lambda tx: tx.live_budgets())) == [key]
+    assert store.run(lambda tx: tx.budget(key)) is not None
+    sweep(runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.FIRING]
+    assert {row.step for row in rows(store, NOTIFICATIONS)} == {"notice:0", "firing:0"}
 
 
 def test_the_moments_have_the_names_of_the_version_before() -> None:
