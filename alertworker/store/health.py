@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, case, func, select
 
+from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
 from alertworker.store.database import Database
 from alertworker.store.schema.alerts import ALERTS
@@ -66,7 +67,7 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     state = case((ALERTS.c.open_fingerprint.is_not(None), "open"), else_="closed")
     waiting = (
         select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
-        .where(NOTIFICATIONS.c.status == "pending")
+        .where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)
         .group_by(NOTIFICATIONS.c.channel)
     )
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
