@@ -85,7 +85,7 @@ class Doctor:
         found.append(broker)
         try:
             readings = self.gauges.read(now=now)
-            lanes = self.store.lane_states(now=now)
+            lanes = self.store.lanes.states(now=now)
             dropped = self._dropped()
             zone, change = self.desk.ledger_zone()
             silences = self.desk.silences(now=now)

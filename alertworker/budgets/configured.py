@@ -43,17 +43,17 @@ class OwnBudget(BaseModel):
     """Percentages of `max` at which there is an alert, besides `max` itself."""
 
     def fits(self, *names: str) -> bool:
-        """Tell whether an id or a name is one of those meant: only ``*`` and ``?`` have a meaning of their own."""
+        """Return whether the pattern fits an id or a name: only ``*`` and ``?`` are wildcards."""
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is of whatever fits, and not of one entity."""
+        """Whether it is for every entity that fits, and not for one."""
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:
-        """Give the first day of the period that a day is in, and the first day after it."""
+        """Return the first day of the period that a day is in, and the first day after it."""
         if self.period == "month":
             first = day.replace(day=1)
             return first, (first + timedelta(days=32)).replace(day=1)
@@ -77,20 +77,20 @@ class OwnPeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What has its place in the ledger whatever its cap: whoever makes up tags must not hide what has a budget."""
+class CapExemptions:
+    """Entities that the ledger's cap does not apply to: made-up tags must not hide an entity that has a budget."""
 
     budgets: Sequence[OwnBudget] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """Name the dimensions of which something is kept."""
+        """The dimensions that have exempt entities."""
         return frozenset(budget.dimension for budget in self.budgets)
 
     def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
-        """Tell whether a budget names an id, or a name that it has.
+        """Return whether an entity is exempt: a budget names its id, or fits one of its names.
 
-        A pattern holds what it fits by a name: proxies give names, but callers choose ids, and could make up many.
+        A pattern applies to names only: proxies give names, but callers choose ids, and could make up many.
         """
         return any(
             budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
@@ -99,8 +99,7 @@ class Kept:
         )
 
 
-#: Where nothing is kept.
-NOTHING_KEPT: Final = Kept()
+NO_EXEMPTIONS: Final = CapExemptions()
 
 
 def present(
@@ -112,16 +111,16 @@ def present(
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
+    """Return the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
 
-    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` name whom an entity belongs to.
+    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
     """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:
         alias = aliases.get((dimension, entity), "")
         for budget in budgets if entity not in ("", OTHER) else ():
             if budget.dimension == dimension and budget.fits(entity, alias):
-                key = BudgetKey(f"own {dimension} {budget.period}", alias if dimension == "key" and alias else entity)
+                key = BudgetKey(dimension, alias if dimension == "key" and alias else entity, budget.period)
                 if key not in found:
                     period = _period(key, budget, entity, alias, (zone, now))
                     owner = owners.get((dimension, entity), UNATTRIBUTED).updated(period.reading.owner)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select, update
 
-from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Postings
 from alertworker.store.database import Database
@@ -89,7 +89,7 @@ class History(Database):
         )
 
     def take(
-        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: Kept = NOTHING_KEPT
+        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
         """Add page after page to the ledger within its cap, and yield each page when it is committed.
 
@@ -107,7 +107,9 @@ def _spelt(option: str, moment: datetime | None) -> str:
     return f"--{option} {moment.isoformat()}" if moment else f"no --{option}"
 
 
-def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Kept) -> Callable[[SqlTransaction], None]:
+def _entry(
+    begun: Progress, cursor: str, page: Page, max_entities: int, kept: CapExemptions
+) -> Callable[[SqlTransaction], None]:
     new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
 
     def work(tx: SqlTransaction) -> None:

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from alertworker.ports.broker import Broker
+from alertworker.ports.clock import Clock
 from alertworker.ports.dead_letters import DeadLetter, Letters
-from alertworker.ports.lanes import Due, LaneState, Lease, Turn
-from alertworker.ports.notifications import Fate
+from alertworker.ports.lanes import Due, LanePort, LaneState, Lease, QueuePort, Turn
+from alertworker.ports.notifications import DeliveryResult
 from alertworker.ports.outage_marker import Marker, OutageMarker
 from alertworker.ports.publishers import LostPublisher, SilentHost
 from alertworker.ports.store import Store, Transaction
 
 __all__ = [
     "Broker",
+    "Clock",
     "DeadLetter",
+    "DeliveryResult",
     "Due",
-    "Fate",
+    "LanePort",
     "LaneState",
     "Lease",
     "Letters",
     "LostPublisher",
     "Marker",
     "OutageMarker",
+    "QueuePort",
     "SilentHost",
     "Store",
     "Transaction",

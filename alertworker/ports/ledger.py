@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.folding import Fold
 from alertworker.ledger.rows import SpendKey, SpendSums
@@ -16,7 +16,9 @@ from alertworker.ledger.time_zone import ZoneChange
 class LedgerPort(Protocol):
     """Sums of spend, names of entities and the time zone that days are cut in."""
 
-    def add_fold(self, fold: Fold, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
+    def add_fold(
+        self, fold: Fold, *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
+    ) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand.
 
         A dimension keeps about ``max_entities`` rows a day; what is beyond them is entered under "(other)", unless it

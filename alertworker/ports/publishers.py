@@ -37,8 +37,8 @@ class PublisherPort(Protocol):
         """Keep what publishers said of themselves."""
         ...
 
-    def hears(self, integration: str, *, since: datetime) -> bool:
-        """Tell whether a publisher of this integration lives and was heard since then."""
+    def is_live(self, integration: str, *, since: datetime) -> bool:
+        """Return whether a publisher of this integration lives and was heard since then."""
         ...
 
     def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:

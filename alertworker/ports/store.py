@@ -12,7 +12,7 @@ from alertworker.ports.budgets import BudgetPort
 from alertworker.ports.clock import ClockPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort
-from alertworker.ports.lanes import LanePort
+from alertworker.ports.lanes import LanePort, QueuePort
 from alertworker.ports.ledger import LedgerPort
 from alertworker.ports.notifications import NotificationPort
 from alertworker.ports.outages import OutagePort
@@ -27,7 +27,6 @@ class Transaction(
     LedgerPort,
     PublisherPort,
     HangingPort,
-    ClockPort,
     OutagePort,
     BudgetPort,
     AlertPort,
@@ -38,18 +37,33 @@ class Transaction(
 ):
     """One SQL transaction: everything a batch or a sweep changes, or nothing of it."""
 
+    @property
+    def clock(self) -> ClockPort:
+        """The pipeline's own moments."""
+        ...
 
-class Store(LanePort, Protocol):
+
+class Store(Protocol):
     """Where decisions live. Every method raises `StoreUnavailable` when it cannot be asked; that decides nothing."""
 
+    @property
+    def lanes(self) -> LanePort:
+        """The lanes of the channels."""
+        ...
+
+    @property
+    def queue(self) -> QueuePort:
+        """What waits in the lanes."""
+        ...
+
     def run(self, work: Callable[[Transaction], T]) -> T:
-        """Do the work in one transaction, from the start again where the database made it give way."""
+        """Do the work in one transaction, again from the start if the database chose it as a deadlock's victim."""
         ...
 
     def dry_run(self, work: Callable[[Transaction], T]) -> T:
-        """Do the work in one transaction, give its result, and take back everything it did."""
+        """Do the work in one transaction, return its result, and roll back everything it did."""
         ...
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; gives how often it did by now."""
+        """Count that a batch came again; return how often it did by now."""
         ...

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from alertworker.budgets.readings import BudgetKey
-from alertworker.budgets.state import Standing
+from alertworker.budgets.state import BudgetState
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
@@ -81,7 +81,7 @@ class AdminStore(AlertSearch, DeadLetters):
         statement = select(PUBLISHERS).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid)
         return self.run(lambda tx: tx.connection.execute(statement).all())
 
-    def budgets(self) -> list[tuple[BudgetKey, Standing]]:
+    def budgets(self) -> list[tuple[BudgetKey, BudgetState]]:
         """List budgets by scope and entity."""
         statement = select(BUDGETS).order_by(BUDGETS.c.scope, BUDGETS.c.entity)
         return self.run(lambda tx: [read_budget(row) for row in tx.connection.execute(statement)])

@@ -1,15 +1,15 @@
-"""How budgets stand: read and written under their rows' locks, so that no two workers tell one limit."""
+"""The states of budgets in SQL, under their rows' locks, so that no two workers report one limit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, select, tuple_, update
 
 from alertworker.budgets.readings import BudgetKey, Reading
-from alertworker.budgets.state import Standing
+from alertworker.budgets.state import BudgetState
 from alertworker.events import Attribution
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
@@ -17,51 +17,50 @@ from alertworker.store.upsert import Statements, insert_or
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
 #: The fields of a budget's owner that its row keeps under their own names.
 _OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
-#: What a row says of a budget that nobody has judged yet: the insert that locked it.
-_UNHEARD = -1
+#: The level of a budget that nobody has judged yet: its row was inserted to lock it.
+_UNJUDGED = -1
 
 
 class BudgetStatements(Statements):
     """Budgets of proxies, by scope and entity."""
 
-    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
-        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given.
+    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, BudgetState]:
+        """Return the states of these budgets, locked. A new budget is locked, too, and has no state yet.
 
         Inserting first means that of two workers with a new budget one waits for the other.
         """
-        keys = sorted(readings)
+        keys = _in_order(readings)
         if not keys:
             return {}
         rows = [
-            {"scope": str(key.scope), "entity": key.entity} | _values(Standing(readings[key], level=_UNHEARD))
+            {"scope": key.name, "entity": key.entity} | _values(BudgetState(readings[key], level=_UNJUDGED))
             for key in keys
         ]
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
-        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(str(key.scope), key.entity) for key in keys])
+        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([key.stored for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
-        return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNHEARD}
+        return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNJUDGED}
 
-    def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
-        """Keep how budgets stand."""
+    def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
+        """Keep the states of budgets."""
         rows = [
-            _values(standings[key]) | {"own_scope": str(key.scope), "own_entity": key.entity}
-            for key in sorted(standings)
+            _values(standings[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(standings)
         ]
         if rows:
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
-    def budget(self, key: BudgetKey) -> Standing | None:
-        """Give how one budget stands."""
-        statement = select(BUDGETS).where(BUDGETS.c.scope == str(key.scope), BUDGETS.c.entity == key.entity)
+    def budget(self, key: BudgetKey) -> BudgetState | None:
+        """Return the state of one budget; ``None`` if it is not known."""
+        statement = select(BUDGETS).where(BUDGETS.c.scope == key.name, BUDGETS.c.entity == key.entity)
         row = self.connection.execute(statement).first()
         return _standing(row) if row is not None else None
 
-    def live_budgets(self) -> dict[BudgetKey, Standing]:
-        """Give the budgets whose period is not closed."""
-        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNHEARD)
+    def live_budgets(self) -> dict[BudgetKey, BudgetState]:
+        """Return the budgets whose period is not closed."""
+        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNJUDGED)
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
 
-    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
+    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
         """Return budgets whose period has ended and is not closed, locked, at most ``limit``."""
         statement = (
             select(BUDGETS)
@@ -72,24 +71,28 @@ class BudgetStatements(Statements):
         )
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
 
-    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
-        """Forget budgets without periods that nobody reported since then, at most ``limit``; gives how they stood."""
+    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
+        """Delete budgets without periods that nobody reported since then, at most ``limit``; return their states."""
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
         return {_key(row): _standing(row) for row in self.connection.execute(piece)}
 
 
-def read_budget(row: Any) -> tuple[BudgetKey, Standing]:
+def read_budget(row: Any) -> tuple[BudgetKey, BudgetState]:
     """Read a budget from its row."""
     return _key(row), _standing(row)
 
 
+def _in_order(keys: Iterable[BudgetKey]) -> list[BudgetKey]:
+    return sorted(keys, key=lambda key: key.stored)
+
+
 def _key(row: Any) -> BudgetKey:
-    return BudgetKey(row.scope, row.entity)
+    return BudgetKey.parse(row.scope, row.entity)
 
 
-def _standing(row: Any) -> Standing:
+def _standing(row: Any) -> BudgetState:
     reading = Reading(
         at=row.at,
         limits_at=row.limits_at,
@@ -105,7 +108,7 @@ def _standing(row: Any) -> Standing:
         shares=tuple(row.shares),
         part=row.who.get("part", ""),
     )
-    return Standing(reading, row.told_nanos, row.level, row.closed)
+    return BudgetState(reading, row.told_nanos, row.level, row.closed)
 
 
 def _owner(who: Mapping[str, str]) -> Attribution:
@@ -120,7 +123,7 @@ def _who(reading: Reading) -> dict[str, str]:
     return {name: value for name, value in names.items() if value}
 
 
-def _values(standing: Standing) -> dict[str, Any]:
+def _values(standing: BudgetState) -> dict[str, Any]:
     reading = standing.reading
     return {
         "reset_at": reading.reset_at,

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Table, and_, delete, func, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from alertworker.delivery.status import NotificationStatus
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.schema.budgets import BUDGETS
@@ -42,7 +43,7 @@ class RetentionStatements(Statements):
         # Whom an open alert was told is whom its end is told.
         open_ids = select(ALERTS.c.id).where(ALERTS.c.open_fingerprint.is_not(None))
         settled = and_(
-            NOTIFICATIONS.c.status != "pending",
+            NOTIFICATIONS.c.status != NotificationStatus.PENDING,
             NOTIFICATIONS.c.settled_at < before,
             NOTIFICATIONS.c.alert_id.not_in(open_ids),
         )

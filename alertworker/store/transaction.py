@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from alertworker.store.alerts import AlertStatements
 from alertworker.store.batches import BatchStatements
 from alertworker.store.budgets import BudgetStatements
-from alertworker.store.clock import ClockStatements
+from alertworker.store.clock import SqlClock
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.hanging import HangingStatements
 from alertworker.store.ledger.postings import LedgerStatements
@@ -23,7 +25,6 @@ class SqlTransaction(
     TimeZoneStatements,
     PublisherStatements,
     HangingStatements,
-    ClockStatements,
     OutageStatements,
     BudgetStatements,
     UserTotalStatements,
@@ -31,3 +32,7 @@ class SqlTransaction(
     NotificationStatements,
 ):
     """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.clock = SqlClock(connection)

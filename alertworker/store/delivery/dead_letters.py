@@ -1,4 +1,4 @@
-"""Dead letters: looked at, discarded, and given back to the line."""
+"""Dead letters: looked at, discarded, and given back to the pipeline."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from alertworker.delivery.status import StatusChange
 from alertworker.ports import DeadLetter
 from alertworker.store.database import Database
+from alertworker.store.delivery.changes import change
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
@@ -19,7 +21,7 @@ from alertworker.store.transaction import SqlTransaction
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
-    """Which dead letters are meant: those that pass everything that is given; ``reason`` is how theirs begins."""
+    """Which dead letters to list: those that match every given field; ``reason`` is how their reason begins."""
 
     kind: str | None = None
     reason: str | None = None
@@ -29,19 +31,19 @@ class LetterFilter:
     until: datetime | None = None
 
     def __bool__(self) -> bool:
-        """Tell whether it filters at all."""
+        """Return whether it filters at all."""
         return self != LetterFilter()
 
 
 class DeadLetters(Database):
-    """What nobody will retry by itself."""
+    """Dead letters, for people."""
 
     def dead_letters(
         self, wanted: LetterFilter | None = None, *, after: str | None = None, limit: int = 100
     ) -> Sequence[Any]:
         """List dead letters, newest first, with the size of their payloads instead of these.
 
-        With ``after``, an id, those that come after that one.
+        ``after`` is the id of a dead letter; the list goes on after it.
         """
         columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
         statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
@@ -54,13 +56,13 @@ class DeadLetters(Database):
         return self.run(lambda tx: tx.connection.execute(statement).all())
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """Give one dead letter."""
+        """Return one dead letter; ``None`` if there is none with this id."""
         statement = select(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
         row = self.run(lambda tx: tx.connection.execute(statement).first())
         return DeadLetter(**row._asdict()) if row is not None else None
 
     def discard(self, letter_id: str) -> bool:
-        """Throw a dead letter away; false where there is none."""
+        """Delete a dead letter; false if there is none with this id."""
         statement = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
         return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
 
@@ -70,12 +72,12 @@ class DeadLetters(Database):
         self.run(lambda tx: tx.connection.execute(own))
 
     def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
-        """Put a dead notification back into its lane, as it is, with a new deadline; false where it is gone."""
+        """Put a dead notification back into its lane, as it is, with a new deadline; false if it is gone."""
 
         def work(tx: SqlTransaction) -> bool:
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == letter.batch_id, NOTIFICATIONS.c.status == "dead")
-            values = {"status": "pending", "attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
-            done = tx.connection.execute(own.values(values)).rowcount == 1
+            values = {"attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
+            replayed = change(StatusChange.REPLAY, NOTIFICATIONS.c.id == letter.batch_id).values(values)
+            done = tx.connection.execute(replayed).rowcount == 1
             if done:
                 tx.connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
             return done
@@ -83,7 +85,7 @@ class DeadLetters(Database):
         return self.run(work)
 
     def release_batch(self, batch_id: str) -> None:
-        """Forget that a batch was parked, so that its id is applied when it comes; one that was applied stays so."""
+        """Forget that a batch was parked, so that it is applied when it comes again; an applied batch stays applied."""
         parked = delete(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.events == 0)
         self.run(lambda tx: tx.connection.execute(parked))
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, delete, func, literal, select, true, tuple_
 
-from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.folding import Fold
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.ledger.postings import Postings
@@ -55,7 +55,9 @@ _CHUNK: Final = 500
 class LedgerStatements(AliasStatements):
     """What a batch adds to the books. Tables in the order written here, keys sorted."""
 
-    def add_fold(self, fold: Fold, *, max_entities: int, kept: Kept = NOTHING_KEPT) -> dict[SpendKey, SpendSums]:
+    def add_fold(
+        self, fold: Fold, *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
+    ) -> dict[SpendKey, SpendSums]:
         """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
         booked = self.add_ledger(fold.ledger, max_entities=max_entities, kept=kept)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
@@ -66,7 +68,7 @@ class LedgerStatements(AliasStatements):
         return booked
 
     def add_ledger(
-        self, ledger: Postings, *, max_entities: int, kept: Kept = NOTHING_KEPT
+        self, ledger: Postings, *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
     ) -> dict[SpendKey, SpendSums]:
         """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
         spend = self._within(ledger, max_entities, kept)
@@ -100,7 +102,7 @@ class LedgerStatements(AliasStatements):
         counts.append(self.forget_names(before=before, limit=_PIECE))
         return _PIECE in counts
 
-    def _within(self, ledger: Postings, most: int, kept: Kept) -> dict[SpendKey, SpendSums]:
+    def _within(self, ledger: Postings, most: int, kept: CapExemptions) -> dict[SpendKey, SpendSums]:
         """Keep days of a dimension within the cap.
 
         Batches that are applied at the same moment do not see each other's rows, so a day may grow past the cap by as
@@ -128,7 +130,7 @@ class LedgerStatements(AliasStatements):
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
         )
 
-    def _held(self, entities: Iterable[Entity], ledger: Postings, kept: Kept) -> set[Entity]:
+    def _held(self, entities: Iterable[Entity], ledger: Postings, kept: CapExemptions) -> set[Entity]:
         """Give those of these entities that are kept, by their ids, their present names or those that a batch gives."""
         asked = {entity for entity in entities if entity[0] in kept.dimensions}
         names = {entity: {name} for entity, name in self.newest_names(asked).items()}

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from alertworker.alerts.message import Message
-from alertworker.alerts.tables import Table
+from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
 from alertworker.web.pages.timeline import Told, timeline
 from alertworker.web.pages.views import Trouble, Visit, action, page
@@ -27,9 +26,10 @@ def alert(visit: Visit) -> Response:
     members, parts = desk.occurrences(row.id)
     attempts = desk.attempts_of(row.id)
     notifications = desk.notifications(alert_id=row.id, limit=_MESSAGES)
-    tables = [Table.model_validate(table) for table in row.tables or ()]
+    stored = StoredReader()
+    tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
-    told = [_told(visit, found, attempts.get(found.id, ())) for found in notifications]
+    told = [_told(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
@@ -61,9 +61,9 @@ def _row(visit: Visit) -> Any:
     return row
 
 
-def _told(visit: Visit, row: Any, attempts: Sequence[Any]) -> Told:
+def _told(visit: Visit, stored: StoredReader, row: Any, attempts: Sequence[Any]) -> Told:
     sent_as = visit.office.desk.notification(row.merged_into) if row.merged_into else None
-    return Told(row, Message.model_validate_json(row.message), attempts, pretty(row.body), sent_as)
+    return Told(row, stored.message(row.message), attempts, pretty(row.body), sent_as)
 
 
 def pretty(body: str | None) -> str | None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.budgets.configured import Kept, OwnBudget, present
+from alertworker.budgets.configured import CapExemptions, OwnBudget, present
 from alertworker.budgets.readings import SHARES
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError
@@ -45,7 +45,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
     ]
     entities = [("team", "t1"), ("team", "t2"), ("team", ""), ("tag", "batch-7"), ("tag", "other"), ("tag", "(other)")]
     found = present(budgets, entities, {("team", "t1"): "search"}, {}, zone=BERLIN, now=NOW)
-    limits = {tuple(key): period.reading.max_nanos for key, period in found.items()}
+    limits = {key.stored: period.reading.max_nanos for key, period in found.items()}
 
     assert limits == {
         ("own team month", "t1"): 500_000_000_000,
@@ -54,7 +54,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
         ("own team day", "t2"): 9_000_000_000,
         ("own tag month", "batch-7"): 5_000_000_000,
     }
-    shares = {key.scope: period.reading.shares for key, period in found.items()}
+    shares = {key.name: period.reading.shares for key, period in found.items()}
     assert (shares["own team day"], shares["own team month"]) == ((50, 90), SHARES)
 
 
@@ -115,7 +115,7 @@ def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
     pattern: str, names: tuple[str, ...], kept: bool
 ) -> None:
     """Callers make up ids, so that a pattern for them would keep any number of rows."""
-    budgets = Kept((OwnBudget(dimension="user", entity=pattern, max=1),))
+    budgets = CapExemptions((OwnBudget(dimension="user", entity=pattern, max=1),))
 
     assert budgets.holds("user", "u9", names) is kept
     assert not budgets.holds("customer", "u9", names)
