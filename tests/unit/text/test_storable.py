@@ -49,7 +49,7 @@ def example(schema: dict[str, Any]) -> Any:
 def strings(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Place]:
     """Return each place of free text."""
     schema = resolved(schema)
-    if schema.get("type") == "string" and not {"const", "enum", "format"} & schema.keys():
+    if schema.get("type") == "string" and not {"const", "enum", "format", "pattern"} & schema.keys():
         yield path, lambda text: text
     elif schema.get("type") == "array":
         for place, fill in strings(schema["items"], path):
