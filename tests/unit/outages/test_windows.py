@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import Origin
-from alertworker.outages.windows import Bucket, End, Level, Limits, bucket_of, cause, ended, judge
+from alertworker.outages.ending import End, ended
+from alertworker.outages.verdict import Level, judge
+from alertworker.outages.windows import Bucket, Limits, bucket_of, cause
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
 REGION = Limits(seconds=60, minor=5, major=10, deployments=2)
@@ -110,11 +112,12 @@ def test_a_region_needs_two_failing_deployments() -> None:
 
 
 def test_share_and_traffic_keep_stray_errors_quiet() -> None:
-    """Both settings are off unless set."""
+    """Without a share the counts alone decide."""
     busy = [Bucket(0, "a", 995, {"503": 5})]
+    assert judge(busy, Limits(60, 5, 10)).level is Level.MINOR
     assert judge(busy, Limits(60, 5, 10, share=0.01)).level is Level.NONE
     assert judge(busy, Limits(60, 5, 10, traffic=1_001)).level is Level.NONE
-    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000)).level is Level.MINOR
+    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000, tolerated=0.00001)).level is Level.MINOR
 
 
 @given(st.lists(BUCKETS, max_size=12), st.randoms(use_true_random=False))
