@@ -1,0 +1,369 @@
+"""Outages of deployments, regions, models and credentials, and the silences over them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alertworker.alerts.catalogue import AlertType
+from bench.simulate.calls import Behaviour
+from bench.simulate.faults import MINUTE, RATE_LIMIT, SERVER_ERROR, UNAUTHORIZED, Load
+from bench.simulate.labels import (
+    HIGH,
+    MEDIUM,
+    ONE,
+    ONLY,
+    OUTAGE,
+    REGION,
+    SIBLING,
+    TAIL,
+    WORLD,
+    down,
+    end,
+    groups_of,
+    lasting,
+    nothing,
+    one_deployment,
+    outage,
+    touches,
+    window,
+)
+from bench.simulate.scenario import LONG_WINDOW, Incident, Must, Scenario, SilenceSpec, Traffic
+from bench.simulate.world import FALLBACKS
+
+#: Any condition may say that a credential is refused; its label does.
+_CREDENTIAL: Final = OUTAGE | REGION | {AlertType.LLM_EXCEPTIONS}
+
+
+def full_outage(traffic: Traffic) -> Scenario:
+    """One of five deployments answers nothing; retries and fallbacks save every call."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "full-outage",
+        "one deployment of five is down",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (outage(traffic, lasts),),
+    )
+
+
+def full_outage_cooldown(traffic: Traffic) -> Scenario:
+    """Cooldowns of a minute leave few attempts to count."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "full-outage-cooldown",
+        "one deployment of five is down, and cools down for 60 s each time",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (outage(traffic, lasts),),
+        Behaviour(cooldown=60.0),
+    )
+
+
+def outage_and_stray(traffic: Traffic) -> Scenario:
+    """A single failure elsewhere in the region makes no outage of the region."""
+    lasts = lasting(traffic)
+    stray = down(lasts, SIBLING, start=MINUTE, error=SERVER_ERROR, most=1)
+    return Scenario(
+        "outage-and-stray",
+        "one deployment is down, and one call fails on another in its region",
+        lasts + TAIL,
+        (down(lasts, ONE), stray),
+        (outage(traffic, lasts),),
+    )
+
+
+def brownout(traffic: Traffic) -> Scenario:
+    """15 % of the attempts on a deployment fail, at 8 calls a minute and at 24."""
+    lasts = 30 * MINUTE
+    more = (Load(-15 * MINUTE, lasts + TAIL, "o3", 7, tuple(range(20))),) if traffic is Traffic.LOW else ()
+    return Scenario(
+        "brownout",
+        "15 % of a deployment's attempts fail for 30 min",
+        lasts + TAIL,
+        (down(lasts, ONLY, share=0.15), *more),
+        (outage(traffic, lasts, ONLY, within=20 * MINUTE, end_within=20 * MINUTE),),
+    )
+
+
+def ramp(traffic: Traffic) -> Scenario:
+    """Errors grow from none to 60 % within 30 minutes."""
+    lasts = 30 * MINUTE
+    within = 15 * MINUTE if traffic is Traffic.HIGH else 28 * MINUTE
+    return Scenario(
+        "ramp",
+        "a deployment's errors grow from 0 to 60 % in 30 min",
+        lasts + TAIL,
+        (down(lasts, ONE, ramp=True, share=0.6),),
+        (outage(traffic, lasts, within=within, after_failures=8, end_within=20 * MINUTE),),
+    )
+
+
+def dead(traffic: Traffic) -> Scenario:
+    """Seven calls an hour, all of which fail and are lost."""
+    lasts = 180 * MINUTE
+    rate, shares = (0.1, {}) if traffic is Traffic.LOW else (2.0, {"llama-70b": 0.001})
+    must = one_deployment(traffic, "llama-70b-bedrock-us-east-1", level=HIGH, end_within=60 * MINUTE)
+    incident = Incident("llama-70b", 0, lasts, touches("llama-70b-bedrock-us-east-1", models=frozenset({"llama-70b"})), must)
+    return Scenario(
+        "dead",
+        "a model's only deployment, with 7 calls/h, is down for 3 h",
+        lasts + 60 * MINUTE,
+        (down(lasts, "llama-70b-bedrock-us-east-1"),),
+        (incident,),
+        Behaviour(shares=shares),
+        rate=rate,
+    )
+
+
+def region(traffic: Traffic) -> Scenario:
+    """All deployments in a region of Azure are down; others save the calls."""
+    lasts = lasting(traffic)
+    ids = WORLD.of(provider="azure", region="eastus")
+    affected = touches(*ids, regions=frozenset({("azure", "eastus")}))
+    labels = {"provider": "azure", "region": "eastus"}
+    must = Must(REGION, labels, MEDIUM, window(traffic), 8, end(traffic), messages=3)
+    return Scenario(
+        "region",
+        "all 4 deployments in a region are down",
+        lasts + TAIL,
+        (down(lasts, *ids),),
+        (Incident("eastus", 0, lasts, affected, must),),
+    )
+
+
+def _model(traffic: Traffic, name: str, what: str, fallbacks: Mapping[str, tuple[str, ...]]) -> Scenario:
+    lasts = lasting(traffic)
+    ids = WORLD.of(group="gpt-4o")
+    affected = touches(*ids, models=frozenset({"gpt-4o"}))
+    level = MEDIUM if fallbacks else HIGH
+    must = Must(OUTAGE, {"scope": "model", "model": "gpt-4o"}, level, window(traffic), 5, end(traffic), messages=4)
+    incident = Incident("gpt-4o", 0, lasts, affected, must)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), Behaviour(fallbacks=fallbacks))
+
+
+def model(traffic: Traffic) -> Scenario:
+    """All deployments of a model are down and no fallback is configured."""
+    return _model(traffic, "model", "all 5 deployments of a model are down, without a fallback", {})
+
+
+def model_saved(traffic: Traffic) -> Scenario:
+    """All deployments of a model are down and another model answers."""
+    return _model(traffic, "model-saved", "all 5 deployments of a model are down, and a fallback answers", FALLBACKS)
+
+
+def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: str) -> Scenario:
+    lasts = lasting(traffic)
+    ids = WORLD.of(provider=provider)
+    key = WORLD.credential_of(provider)
+    lost = any(len(WORLD.groups[group].deployments) == 1 for group in groups_of(ids))
+    models = frozenset(group for group in groups_of(ids) if len(WORLD.groups[group].deployments) == 1)
+    affected = touches(*ids, credentials=frozenset({key}), models=models)
+    must = Must(_CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic))
+    incident = Incident(provider, 0, lasts, affected, must)
+    fault = down(lasts, *ids, error=UNAUTHORIZED)
+    return Scenario(name, what, lasts + TAIL, (fault,), (incident,), Behaviour(cooldown=cooldown))
+
+
+def revoked_key(traffic: Traffic) -> Scenario:
+    """Four deployments share a revoked key; one of them is its model's only one."""
+    return _revoked(traffic, "revoked-key", "openai", 30.0, "the key of 4 deployments is revoked; one model has no other")
+
+
+def revoked_key_saved(traffic: Traffic) -> Scenario:
+    """Two deployments share a revoked key, and others answer."""
+    return _revoked(traffic, "revoked-key-saved", "anthropic", 5.0, "the key of 2 deployments is revoked; others answer")
+
+
+def rate_limited(traffic: Traffic) -> Scenario:
+    """A deployment is over its quota for long; retries and fallbacks save every call."""
+    lasts = 20 * MINUTE if traffic is Traffic.HIGH else 60 * MINUTE
+    one = "gpt-4o-mini-azure-westeurope"
+    within = 8 * MINUTE if traffic is Traffic.HIGH else LONG_WINDOW
+    incident = outage(traffic, lasts, one, within=within, after_failures=8, end_within=20 * MINUTE)
+    return Scenario(
+        "rate-limited",
+        "a deployment answers 429 to 80 % for long; all calls are saved",
+        lasts + TAIL,
+        (down(lasts, one, error=RATE_LIMIT, share=0.8),),
+        (incident,),
+    )
+
+
+def rate_limited_briefly(traffic: Traffic) -> Scenario:
+    """A burst of 429 that loses no call is nobody's business."""
+    one = "gpt-4o-mini-azure-westeurope"
+    return Scenario(
+        "rate-limited-briefly",
+        "a deployment answers 429 to 90 % for 90 s; all calls are saved",
+        TAIL,
+        (down(90, one, error=RATE_LIMIT, share=0.9),),
+        (nothing(one, 0, 90, touches(one)),),
+    )
+
+
+def rate_limited_lost(traffic: Traffic) -> Scenario:
+    """The only deployment of a model is over its quota, and no fallback is configured."""
+    lasts = lasting(traffic)
+    must = one_deployment(traffic, ONLY, level=HIGH)
+    incident = Incident(ONLY, 0, lasts, touches(ONLY, models=frozenset({"o3"})), must)
+    return Scenario(
+        "rate-limited-lost",
+        "a model's only deployment answers 429; the calls are lost",
+        lasts + TAIL,
+        (down(lasts, ONLY, error=RATE_LIMIT),),
+        (incident,),
+    )
+
+
+def no_retries(traffic: Traffic) -> Scenario:
+    """Without retries and fallbacks each failed attempt is a lost call."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "no-retries",
+        "one deployment of five is down; retries and fallbacks are off",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (outage(traffic, lasts, level=HIGH),),
+        Behaviour(retries=0, fallbacks={}),
+    )
+
+
+def _flapping(traffic: Traffic, name: str, down_: float, up: float, lasts: float, what: str) -> Scenario:
+    need = 5 if traffic is Traffic.HIGH else 30
+    messages = 6 + int(lasts / (30 * MINUTE))
+    must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=messages)
+    return Scenario(
+        name,
+        what,
+        lasts + TAIL,
+        (down(lasts, ONE, down=down_, up=up),),
+        (Incident(ONE, 0, lasts, touches(ONE), must),),
+    )
+
+
+def flapping_fast(traffic: Traffic) -> Scenario:
+    """Down for 30 s, up for 2 minutes."""
+    return _flapping(traffic, "flapping-fast", 30, 120, 30 * MINUTE, "30 s down, 2 min up, for 30 min")
+
+
+def flapping_slow(traffic: Traffic) -> Scenario:
+    """Down for a minute, up for 4 minutes."""
+    return _flapping(traffic, "flapping-slow", 60, 240, 60 * MINUTE, "60 s down, 4 min up, for an hour")
+
+
+def two_outages(traffic: Traffic) -> Scenario:
+    """Two deployments of two providers are down at once."""
+    lasts = lasting(traffic)
+    first, second = "gpt-4o-azure-westeurope", "claude-sonnet-bedrock-eu-west-1"
+    return Scenario(
+        "two-outages",
+        "two deployments of two providers are down at once",
+        lasts + MINUTE + TAIL,
+        (down(lasts, first), down(lasts + MINUTE, second, start=MINUTE)),
+        (outage(traffic, lasts, first), outage(traffic, lasts, second, start=MINUTE)),
+    )
+
+
+def cascade(traffic: Traffic) -> Scenario:
+    """A model is down, and its fallback answers 429 under the calls it takes over."""
+    lasts = lasting(traffic)
+    ids, others = WORLD.of(group="claude-sonnet"), WORLD.of(group="gpt-4o")
+    affected = touches(*ids, *others, models=frozenset({"claude-sonnet", "gpt-4o"}))
+    labels = {"scope": "model", "model": "claude-sonnet"}
+    must = Must(OUTAGE, labels, HIGH, window(traffic), 5, end(traffic), messages=6)
+    return Scenario(
+        "cascade",
+        "a model is down, and its fallback answers 429 to 60 %",
+        lasts + TAIL,
+        (down(lasts, *ids), down(lasts, *others, start=30, error=RATE_LIMIT, share=0.6)),
+        (Incident("claude-sonnet", 0, lasts, affected, must),),
+    )
+
+
+def retry_storm(traffic: Traffic) -> Scenario:
+    """Clients that see a deployment fail ask three times as often."""
+    lasts = lasting(traffic)
+    storm = Load(30, lasts, "gpt-4o", 3 * 60 * traffic.rate * 0.22, tuple(range(60)))
+    return Scenario(
+        "retry-storm",
+        "one deployment is down, and clients call three times as often",
+        lasts + TAIL,
+        (down(lasts, ONE), storm),
+        (outage(traffic, lasts),),
+    )
+
+
+def silence_around(traffic: Traffic) -> Scenario:
+    """A deployment under maintenance fails, recovers, and then the silence ends: nothing is sent."""
+    lasts = lasting(traffic)
+    silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts + 10 * MINUTE)
+    incident = Incident(ONE, 0, lasts, touches(ONE), quiet=((silence.start, lasts + TAIL),))
+    stray = down(lasts, SIBLING, start=MINUTE, error=SERVER_ERROR, most=1)
+    return Scenario(
+        "silence-around",
+        "a silenced deployment is down, and one call fails on another in its region",
+        lasts + TAIL,
+        (down(lasts, ONE), stray),
+        (incident,),
+        silences=(silence,),
+    )
+
+
+def silence_inside(traffic: Traffic) -> Scenario:
+    """Somebody silences an outage that was sent; it ends after the silence."""
+    lasts = 3 * lasting(traffic)
+    silence = SilenceSpec((f'deployment="{ONE}"',), lasts / 3, 2 * lasts / 3)
+    must = one_deployment(traffic)
+    incident = Incident(ONE, 0, lasts, touches(ONE), must, quiet=((silence.start + 10, silence.end),))
+    return Scenario(
+        "silence-inside",
+        "an outage that was sent is silenced for a while",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (incident,),
+        silences=(silence,),
+    )
+
+
+def silence_overrun(traffic: Traffic) -> Scenario:
+    """Maintenance takes longer than its silence: the outage is sent when the silence ends."""
+    lasts = 2 * lasting(traffic)
+    silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts / 2)
+    must = one_deployment(traffic, counted_from=silence.end)
+    incident = Incident(ONE, 0, lasts, touches(ONE), must, quiet=((silence.start, silence.end),))
+    return Scenario(
+        "silence-overrun",
+        "a silenced deployment is still down when its silence ends",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (incident,),
+        silences=(silence,),
+    )
+
+
+OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
+    full_outage,
+    full_outage_cooldown,
+    outage_and_stray,
+    brownout,
+    ramp,
+    dead,
+    region,
+    model,
+    model_saved,
+    revoked_key,
+    revoked_key_saved,
+    rate_limited,
+    rate_limited_briefly,
+    rate_limited_lost,
+    no_retries,
+    flapping_fast,
+    flapping_slow,
+    two_outages,
+    cascade,
+    retry_storm,
+    silence_around,
+    silence_inside,
+    silence_overrun,
+)
