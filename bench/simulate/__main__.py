@@ -15,7 +15,7 @@ from bench.simulate.scenarios import DEFAULT, SCENARIOS, traffics
 from bench.simulate.score import Score, score
 from bench.simulate.simulation import simulate
 from bench.simulate.table import markdown, show
-from bench.simulate.wire import WireFields
+from bench.simulate.wire import EARLIER, WireFields
 
 Job = tuple[str, Traffic, int]
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     seeds = [int(seed) for seed in options.seeds.split(",")]
     wanted = [Traffic(options.traffic)] if options.traffic else list(Traffic)
     jobs = [(name, one, seed) for name in names for one in traffics(name) for seed in seeds if one in wanted]
-    fields = WireFields(False, False, False) if options.plain else WireFields()
+    fields = EARLIER if options.plain else WireFields()
     scores = _run(jobs, fields, options)
     if options.markdown:
         Path(options.markdown).write_text(markdown(scores))
@@ -50,7 +50,9 @@ def run(job: Job, fields: WireFields, *, trace: bool = False) -> list[Score]:
         print(f"{name} {traffic} {seed}: {done.truth.calls} calls, {len(done.truth.lost)} lost; failed by {failed}")
         for sent in done.sent:
             message = sent.message
-            print(f"{sent.at:7.0f} {message.type} {message.severity} {message.step} ×{message.count} {message.headline}")
+            print(
+                f"{sent.at:7.0f} {message.type} {message.severity} {message.step} ×{message.count} {message.headline}"
+            )
             print(f"{'':8}{message.labels}")
     return score(scenario, traffic, seed, done)
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from random import Random
 from typing import Final
 
+from alertworker.events import Origin
 from bench.simulate import faults as kinds
-from bench.simulate.faults import After, Error, Fault, HealthChecks, Load
+from bench.simulate.arrivals import Arrivals
+from bench.simulate.faults import After, Error, Fault
 from bench.simulate.proxies import Process, Proxies
 from bench.simulate.router import COOLDOWN, RETRIES, Router
 from bench.simulate.wire import Call, Wire
-from bench.simulate.world import FALLBACKS, Caller, Deployment, World, caller
+from bench.simulate.world import FALLBACKS, Caller, Deployment, World
 
 #: What goes wrong on a healthy day, as parts of all attempts: a provider's errors, a stream that breaks off, a caller's
-#: mistake, a client that goes away, and a key that is wrong.
+#: mistake, and a client that goes away.
 PROVIDER_ERRORS: Final = 0.002
 BROKEN_STREAMS: Final = 0.000_2
 MISTAKES: Final = 0.005
 DISCONNECTS: Final = 0.005
-BAD_KEYS: Final = 0.001
 _TROUBLE: Final = PROVIDER_ERRORS + BROKEN_STREAMS + MISTAKES + DISCONNECTS
 _STRAY: Final = (kinds.SERVER_ERROR, kinds.UNAVAILABLE, kinds.TIMEOUT, kinds.CONNECTION)
 _STRAY_WEIGHTS: Final = (50, 70, 85, 100)
@@ -42,8 +42,8 @@ WHOSE_EVERY: Final = 20
 class Behaviour:
     """How the proxy is configured, and who calls.
 
-    ``only_caller`` makes all calls. From the end of the warm-up on, the group ``unpriced`` has no price, and the deployment
-    ``joins`` takes calls. ``shares`` are groups' parts of all calls, where they are not the world's.
+    ``only_caller`` makes all calls. From the end of the warm-up on, the group ``unpriced`` has no price, and the
+    deployment ``joins`` takes calls. ``shares`` are groups' parts of all calls, where they are not the world's.
     """
 
     retries: int = RETRIES
@@ -91,10 +91,9 @@ class Calls:
             self._router.leave_out(behaviour.joins, until=zero)
         self._faults = [one for one in happenings if isinstance(one, Fault)]
         self._active: list[Fault] = []
-        self._loads = [[zero + one.start, one, 0] for one in happenings if isinstance(one, Load)]
-        self._checks = [[zero + one.start, one] for one in happenings if isinstance(one, HealthChecks)]
-        self._groups = list(world.groups.values())
-        self._shares = list(accumulate(behaviour.shares.get(one.name, one.share) for one in self._groups))
+        self._arrivals = Arrivals(
+            world, happenings, rng, zero=zero, only=behaviour.only_caller, shares=behaviour.shares
+        )
         self._counts: dict[int, int] = {}
         self._waiting: list[tuple[float, int, Call, Process, Deployment, Error]] = []
         self._number = 0
@@ -104,36 +103,15 @@ class Calls:
     def advance(self, begin: float, until: float, rate: float) -> None:
         """Make the calls of a step at a rate per second, and go on with those that wait."""
         self._active = [one for one in self._faults if one.start < until - self._zero and one.end > begin - self._zero]
-        moments = list(self._arrivals(begin, until, rate))
-        moments += self._extra(until)
-        moments.sort(key=lambda arrival: arrival[0])
-        for moment, group, whose, refused in moments:
-            self._go_on(moment)
-            self._arrive(moment, group, whose, refused)
+        for arrival in self._arrivals.calls(begin, until, rate):
+            self._go_on(arrival.moment)
+            self._arrive(*arrival)
         self._go_on(until)
-        self._check_health(until)
+        for moment, deployment, error in self._arrivals.checks(until):
+            process = self._proxies.living[0]
+            self._publish(process, moment, self._wire.health_check(deployment, error, moment + process.ahead))
 
-    def _arrivals(
-        self, begin: float, until: float, rate: float
-    ) -> Iterable[tuple[float, str, Caller | None, Error | None]]:
-        rng = self._rng
-        only = caller(self._behaviour.only_caller) if self._behaviour.only_caller is not None else None
-        moment = begin + rng.expovariate(rate)
-        while moment < until:
-            group = rng.choices(self._groups, cum_weights=self._shares)[0]
-            yield moment, group.name, only or group.caller(rng), kinds.BAD_KEY if rng.random() < BAD_KEYS else None
-            moment += rng.expovariate(rate)
-
-    def _extra(self, until: float) -> Iterable[tuple[float, str, Caller | None, Error | None]]:
-        for entry in self._loads:
-            moment, load, count = entry
-            while moment < min(until, self._zero + load.end):
-                yield moment, load.group, caller(load.callers[count % len(load.callers)]), load.refused
-                count += 1
-                moment += self._rng.expovariate(load.per_minute / 60)
-            entry[0], entry[2] = moment, count
-
-    def _arrive(self, moment: float, group: str, whose: Caller | None, refused: Error | None) -> None:
+    def _arrive(self, moment: float, group: str, whose: Caller, refused: Error | None) -> None:
         self._number += 1
         process = self._proxies.choose(self._rng)
         if moment >= self._zero:
@@ -188,9 +166,7 @@ class Calls:
     def _fault(self, call: Call, deployment: Deployment, moment: float) -> Fault | None:
         alias = call.caller.key_alias if call.caller is not None else ""
         for one in self._active:
-            if (one.deployments and deployment.id not in one.deployments) or (
-                one.callers and alias not in one.callers
-            ):
+            if (one.deployments and deployment.id not in one.deployments) or (one.callers and alias not in one.callers):
                 continue
             share = one.share_at(moment - self._zero)
             if share and (share >= 1 or self._rng.random() < share) and self._is_left(one):
@@ -220,25 +196,23 @@ class Calls:
     ) -> None:
         clock = moment + process.ahead
         self._publish(process, moment, self._wire.attempt_failed(call, deployment, error, clock))
-        if error.origin is kinds.Origin.PROVIDER:
+        if error.origin is Origin.PROVIDER:
             if deployment.id not in call.failed_on and moment >= self._zero:
                 self.truth.failures.setdefault(deployment.id, []).append(moment - self._zero)
             call.failed_on[deployment.id] = deployment
             seconds = self._router.failed(deployment, error, moment) if error is not kinds.BROKEN_STREAM else 0.0
             if seconds:
                 self.truth.cooldowns += 1
-                self._publish(
-                    process, moment + _WATCH, self._wire.cooled_down(call, deployment, error, clock, seconds)
-                )
+                self._publish(process, moment + _WATCH, self._wire.cooled_down(call, deployment, error, clock, seconds))
         if not error.retried:
             self._emit_failed(process, call, error, moment)
-        elif call.retries_left and self._has_other(call, error, moment):
+        elif call.retries_left and self._has_other(call, error):
             call.retries_left -= 1
             self._attempt(call, process, moment + _PAUSE)
         else:
             self._fall_back(call, process, error, moment)
 
-    def _has_other(self, call: Call, error: Error, moment: float) -> bool:
+    def _has_other(self, call: Call, error: Error) -> bool:
         """Return whether a retry makes sense to LiteLLM: a refused credential is tried elsewhere or not at all."""
         return error.status not in {401, 404} or len(self._world.groups[call.group].deployments) > 1
 
@@ -283,21 +257,10 @@ class Calls:
         self._publish(process, moment, self._wire.abandoned(call, moment + process.ahead, chunks))
 
     def _emit_failed(self, process: Process, call: Call, error: Error, moment: float) -> None:
-        if moment >= self._zero and error.origin is not kinds.Origin.CALLER:
+        if moment >= self._zero and error.origin is not Origin.CALLER:
             alias = call.caller.key_alias if call.caller is not None else ""
             self.truth.lost.append((moment - self._zero, call.asked, alias))
         self._publish(process, moment, self._wire.failed(call, error, moment + process.ahead))
-
-    def _check_health(self, until: float) -> None:
-        for entry in self._checks:
-            moment, checks = entry
-            while moment < min(until, self._zero + checks.end):
-                process = self._proxies.living[0]
-                for one in self._world.deployments.values():
-                    error = checks.error if one.id in checks.failing else None
-                    self._publish(process, moment, self._wire.health_check(one, error, moment + process.ahead))
-                moment += checks.every
-            entry[0] = moment
 
     def _latency(self) -> float:
         return min(_SLOWEST, self._rng.lognormvariate(_MEDIAN, _SPREAD))

@@ -14,15 +14,18 @@ from bench.simulate.wire import Wire
 HOSTS: Final = 3
 #: How often a publisher sends a heartbeat, in seconds.
 HEARTBEAT: Final = 10.0
+#: By which stretches of time events are kept until they are due, in seconds: every step is a multiple of it.
+_SLOT: Final = 5
 #: How long a crashed process is away.
 _RESTART: Final = 5.0
+
 
 @dataclass(slots=True)
 class Process:
     """One process from its start until its end.
 
     ``ahead`` is by how much its clock is ahead. ``due`` are its events, with the moments at which they are published,
-    by the step that these are in; ``held`` are those that it could not send.
+    by the slot that these are in; ``held`` are those that it could not send.
     """
 
     host: str
@@ -53,9 +56,8 @@ class Process:
 class Proxies:
     """All hosts. Moments are in seconds since the epoch; what happens to hosts is in seconds after ``zero``."""
 
-    def __init__(self, events: Sequence[object], wire: Wire, *, step: float, start: float, zero: float) -> None:
+    def __init__(self, events: Sequence[object], wire: Wire, *, start: float, zero: float) -> None:
         self._wire = wire
-        self._step = step
         self._zero = zero
         self._boots = 0
         self._changes = [one for one in events if isinstance(one, ClockChange)]
@@ -69,13 +71,13 @@ class Proxies:
 
     def publish(self, process: Process, moment: float, event: str) -> None:
         """Have a process publish an event at a moment, if it still lives then."""
-        process.due.setdefault(int(moment // self._step), []).append((moment, event))
+        process.due.setdefault(int(moment // _SLOT), []).append((moment, event))
 
-    def advance(self, until: float) -> Iterator[tuple[Process, list[str]]]:
-        """Yield what each process sends in the step that ends at ``until``; processes end and start on the way."""
+    def advance(self, begin: float, until: float) -> Iterator[tuple[Process, list[str]]]:
+        """Yield what each process sends in a step; processes end and start on the way."""
         ended = self._change_hosts(until)
         for process in [*ended, *self.living]:
-            sent = self._published(process, until)
+            sent = self._published(process, begin, until)
             process.ahead = self._ahead(process, until)
             if self._is_cut_off(process, until):
                 process.held += sent
@@ -85,8 +87,10 @@ class Proxies:
             if sent:
                 yield process, sent
 
-    def _published(self, process: Process, until: float) -> list[str]:
-        due = sorted(process.due.pop(int((until - self._step) // self._step), ()))
+    @staticmethod
+    def _published(process: Process, begin: float, until: float) -> list[str]:
+        slots = range(int(begin // _SLOT), int(until // _SLOT))
+        due = sorted(event for slot in slots for event in process.due.pop(slot, ()))
         events = [event for moment, event in due if process.died is None or moment <= process.died]
         process.published += len(events)
         return events

@@ -118,7 +118,8 @@ class Scenario:
     """One world with its trouble. Times are in seconds.
 
     ``happenings`` are those of `faults`. ``rate`` is the number of calls per second where it is not the traffic's;
-    ``day`` lets it vary from 0.5 to 50 calls/s within a day. ``settings`` are alertworker's where they are not the defaults.
+    ``day`` lets it vary from 0.5 to 50 calls/s within a day. ``settings`` are alertworker's own, where they are not
+    the defaults.
     """
 
     name: str

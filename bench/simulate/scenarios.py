@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bench.simulate.scenario import Scenario, Traffic
-from bench.simulate.scenarios_calls import CALLS, HEALTHY, LONG
+from bench.simulate.scenarios_callers import CALLERS
+from bench.simulate.scenarios_limits import LIMITS
 from bench.simulate.scenarios_outages import OUTAGES
+from bench.simulate.scenarios_processes import HEALTHY, LONG, PROCESSES
 
 Make = Callable[[Traffic], Scenario]
 
+_USUAL: Final = (*OUTAGES, *LIMITS, *CALLERS, *PROCESSES, *HEALTHY)
 #: A new scenario is a function in one of the files and a line at its end.
-SCENARIOS: Final[Mapping[str, Make]] = {
-    make(Traffic.LOW).name: make for make in (*OUTAGES, *CALLS, *HEALTHY, *LONG)
-}
+SCENARIOS: Final[Mapping[str, Make]] = {make(Traffic.LOW).name: make for make in (*_USUAL, *LONG)}
 #: What is run if nothing is named.
-DEFAULT: Final = tuple(make(Traffic.LOW).name for make in (*OUTAGES, *CALLS, *HEALTHY))
+DEFAULT: Final = tuple(make(Traffic.LOW).name for make in _USUAL)
 
 
 def traffics(name: str) -> tuple[Traffic, ...]:
     """Return at which traffic a scenario is run; healthy days say their own."""
     scenario = SCENARIOS[name](Traffic.HIGH)
-    return (Traffic.HIGH,) if scenario.rate is not None and not scenario.incidents or scenario.day else tuple(Traffic)
+    own = scenario.day or (scenario.rate is not None and not scenario.incidents)
+    return (Traffic.HIGH,) if own else tuple(Traffic)

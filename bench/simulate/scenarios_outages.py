@@ -1,4 +1,4 @@
-"""Outages of deployments, regions, models and credentials, and the silences over them."""
+"""Outages of deployments, regions, models and credentials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from bench.simulate.calls import Behaviour
-from bench.simulate.faults import MINUTE, RATE_LIMIT, SERVER_ERROR, UNAUTHORIZED, Load
+from bench.simulate.faults import (
+    MINUTE,
+    NOT_FOUND,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNAUTHORIZED,
+    Load,
+)
 from bench.simulate.labels import (
     HIGH,
     MEDIUM,
@@ -28,7 +36,7 @@ from bench.simulate.labels import (
     touches,
     window,
 )
-from bench.simulate.scenario import LONG_WINDOW, Incident, Must, Scenario, SilenceSpec, Traffic
+from bench.simulate.scenario import Incident, Must, Scenario, Traffic
 from bench.simulate.world import FALLBACKS
 
 #: Any condition may say that a credential is refused; its label does.
@@ -104,7 +112,9 @@ def dead(traffic: Traffic) -> Scenario:
     lasts = 180 * MINUTE
     rate, shares = (0.1, {}) if traffic is Traffic.LOW else (2.0, {"llama-70b": 0.001})
     must = one_deployment(traffic, "llama-70b-bedrock-us-east-1", level=HIGH, end_within=60 * MINUTE)
-    incident = Incident("llama-70b", 0, lasts, touches("llama-70b-bedrock-us-east-1", models=frozenset({"llama-70b"})), must)
+    incident = Incident(
+        "llama-70b", 0, lasts, touches("llama-70b-bedrock-us-east-1", models=frozenset({"llama-70b"})), must
+    )
     return Scenario(
         "dead",
         "a model's only deployment, with 7 calls/h, is down for 3 h",
@@ -113,6 +123,7 @@ def dead(traffic: Traffic) -> Scenario:
         (incident,),
         Behaviour(shares=shares),
         rate=rate,
+        step=30.0,
     )
 
 
@@ -167,89 +178,16 @@ def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: 
 
 def revoked_key(traffic: Traffic) -> Scenario:
     """Four deployments share a revoked key; one of them is its model's only one."""
-    return _revoked(traffic, "revoked-key", "openai", 30.0, "the key of 4 deployments is revoked; one model has no other")
+    return _revoked(
+        traffic, "revoked-key", "openai", 30.0, "the key of 4 deployments is revoked; one model has no other"
+    )
 
 
 def revoked_key_saved(traffic: Traffic) -> Scenario:
     """Two deployments share a revoked key, and others answer."""
-    return _revoked(traffic, "revoked-key-saved", "anthropic", 5.0, "the key of 2 deployments is revoked; others answer")
-
-
-def rate_limited(traffic: Traffic) -> Scenario:
-    """A deployment is over its quota for long; retries and fallbacks save every call."""
-    lasts = 20 * MINUTE if traffic is Traffic.HIGH else 60 * MINUTE
-    one = "gpt-4o-mini-azure-westeurope"
-    within = 8 * MINUTE if traffic is Traffic.HIGH else LONG_WINDOW
-    incident = outage(traffic, lasts, one, within=within, after_failures=8, end_within=20 * MINUTE)
-    return Scenario(
-        "rate-limited",
-        "a deployment answers 429 to 80 % for long; all calls are saved",
-        lasts + TAIL,
-        (down(lasts, one, error=RATE_LIMIT, share=0.8),),
-        (incident,),
+    return _revoked(
+        traffic, "revoked-key-saved", "anthropic", 5.0, "the key of 2 deployments is revoked; others answer"
     )
-
-
-def rate_limited_briefly(traffic: Traffic) -> Scenario:
-    """A burst of 429 that loses no call is nobody's business."""
-    one = "gpt-4o-mini-azure-westeurope"
-    return Scenario(
-        "rate-limited-briefly",
-        "a deployment answers 429 to 90 % for 90 s; all calls are saved",
-        TAIL,
-        (down(90, one, error=RATE_LIMIT, share=0.9),),
-        (nothing(one, 0, 90, touches(one)),),
-    )
-
-
-def rate_limited_lost(traffic: Traffic) -> Scenario:
-    """The only deployment of a model is over its quota, and no fallback is configured."""
-    lasts = lasting(traffic)
-    must = one_deployment(traffic, ONLY, level=HIGH)
-    incident = Incident(ONLY, 0, lasts, touches(ONLY, models=frozenset({"o3"})), must)
-    return Scenario(
-        "rate-limited-lost",
-        "a model's only deployment answers 429; the calls are lost",
-        lasts + TAIL,
-        (down(lasts, ONLY, error=RATE_LIMIT),),
-        (incident,),
-    )
-
-
-def no_retries(traffic: Traffic) -> Scenario:
-    """Without retries and fallbacks each failed attempt is a lost call."""
-    lasts = lasting(traffic)
-    return Scenario(
-        "no-retries",
-        "one deployment of five is down; retries and fallbacks are off",
-        lasts + TAIL,
-        (down(lasts, ONE),),
-        (outage(traffic, lasts, level=HIGH),),
-        Behaviour(retries=0, fallbacks={}),
-    )
-
-
-def _flapping(traffic: Traffic, name: str, down_: float, up: float, lasts: float, what: str) -> Scenario:
-    need = 5 if traffic is Traffic.HIGH else 30
-    messages = 6 + int(lasts / (30 * MINUTE))
-    must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=messages)
-    return Scenario(
-        name,
-        what,
-        lasts + TAIL,
-        (down(lasts, ONE, down=down_, up=up),),
-        (Incident(ONE, 0, lasts, touches(ONE), must),),
-    )
-
-
-def flapping_fast(traffic: Traffic) -> Scenario:
-    """Down for 30 s, up for 2 minutes."""
-    return _flapping(traffic, "flapping-fast", 30, 120, 30 * MINUTE, "30 s down, 2 min up, for 30 min")
-
-
-def flapping_slow(traffic: Traffic) -> Scenario:
-    """Down for a minute, up for 4 minutes."""
-    return _flapping(traffic, "flapping-slow", 60, 240, 60 * MINUTE, "60 s down, 4 min up, for an hour")
 
 
 def two_outages(traffic: Traffic) -> Scenario:
@@ -294,51 +232,28 @@ def retry_storm(traffic: Traffic) -> Scenario:
     )
 
 
-def silence_around(traffic: Traffic) -> Scenario:
-    """A deployment under maintenance fails, recovers, and then the silence ends: nothing is sent."""
+def cold_start(traffic: Traffic) -> Scenario:
+    """A new deployment times out a few times before it is warm."""
+    return Scenario(
+        "cold-start",
+        "the first 3 calls of a new deployment time out",
+        TAIL,
+        (down(10 * MINUTE, ONE, error=TIMEOUT, most=3),),
+        (nothing(ONE, 0, 10 * MINUTE, touches(ONE)),),
+        Behaviour(joins=ONE),
+    )
+
+
+def cold_start_broken(traffic: Traffic) -> Scenario:
+    """A new deployment does not exist at its provider: it never answers."""
     lasts = lasting(traffic)
-    silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts + 10 * MINUTE)
-    incident = Incident(ONE, 0, lasts, touches(ONE), quiet=((silence.start, lasts + TAIL),))
-    stray = down(lasts, SIBLING, start=MINUTE, error=SERVER_ERROR, most=1)
     return Scenario(
-        "silence-around",
-        "a silenced deployment is down, and one call fails on another in its region",
+        "cold-start-broken",
+        "a new deployment answers 404 to every call",
         lasts + TAIL,
-        (down(lasts, ONE), stray),
-        (incident,),
-        silences=(silence,),
-    )
-
-
-def silence_inside(traffic: Traffic) -> Scenario:
-    """Somebody silences an outage that was sent; it ends after the silence."""
-    lasts = 3 * lasting(traffic)
-    silence = SilenceSpec((f'deployment="{ONE}"',), lasts / 3, 2 * lasts / 3)
-    must = one_deployment(traffic)
-    incident = Incident(ONE, 0, lasts, touches(ONE), must, quiet=((silence.start + 10, silence.end),))
-    return Scenario(
-        "silence-inside",
-        "an outage that was sent is silenced for a while",
-        lasts + TAIL,
-        (down(lasts, ONE),),
-        (incident,),
-        silences=(silence,),
-    )
-
-
-def silence_overrun(traffic: Traffic) -> Scenario:
-    """Maintenance takes longer than its silence: the outage is sent when the silence ends."""
-    lasts = 2 * lasting(traffic)
-    silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts / 2)
-    must = one_deployment(traffic, counted_from=silence.end)
-    incident = Incident(ONE, 0, lasts, touches(ONE), must, quiet=((silence.start, silence.end),))
-    return Scenario(
-        "silence-overrun",
-        "a silenced deployment is still down when its silence ends",
-        lasts + TAIL,
-        (down(lasts, ONE),),
-        (incident,),
-        silences=(silence,),
+        (down(lasts, ONE, error=NOT_FOUND),),
+        (outage(traffic, lasts),),
+        Behaviour(joins=ONE),
     )
 
 
@@ -354,16 +269,9 @@ OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     model_saved,
     revoked_key,
     revoked_key_saved,
-    rate_limited,
-    rate_limited_briefly,
-    rate_limited_lost,
-    no_retries,
-    flapping_fast,
-    flapping_slow,
     two_outages,
     cascade,
     retry_storm,
-    silence_around,
-    silence_inside,
-    silence_overrun,
+    cold_start,
+    cold_start_broken,
 )

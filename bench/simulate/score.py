@@ -18,6 +18,7 @@ _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enu
 #: How many repeated Low messages about nothing that happened are tolerated.
 _LOW: Final = 5
 _CALLS: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.LLM_REQUESTS_HANGING})
+_REGIONAL: Final = frozenset({AlertType.REGION_OUTAGE_ALERTS})
 _ABOUT_HOSTS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT})
 
 
@@ -25,9 +26,9 @@ _ABOUT_HOSTS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_S
 class Score:
     """How one incident was dealt with; ``None`` where there is nothing to judge.
 
-    ``seconds`` is from its start to the first message that names it, ``due`` by when that had to come. ``messages`` are all
-    about it. ``false`` counts messages about nothing that happened, during silence, and after the end; of those about
-    nothing, it stands with a scenario's first incident. ``notices`` are first notices at Low, which are always allowed.
+    ``seconds`` is from its start to the first message that names it, ``due`` by when that had to come. ``messages``
+    are all about it. ``false`` counts messages about nothing that happened, in silence, and after the end; those
+    about nothing stand with a scenario's first incident. ``notices`` are first notices at Low, always allowed.
     """
 
     scenario: str
@@ -75,7 +76,7 @@ def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Sco
     common = (scenario.name, traffic.value, seed)
     unrelated = _false_strays(strays, first, scenario)
     notices = len([one for one in strays if id(one) in first])
-    totals = {"calls": run.truth.calls, "lost": len(run.truth.lost), "took": round(run.took, 1)}
+    totals: dict[str, Any] = {"calls": run.truth.calls, "lost": len(run.truth.lost), "took": round(run.took, 1)}
     if not scenario.incidents:
         high = sum(one.message.severity is Severity.HIGH for one in unrelated)
         return [
@@ -91,22 +92,29 @@ def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Sco
 
 def relates(message: Message, affected: Affected) -> bool:
     """Return whether a message may be about what an incident touches."""
-    labels = message.labels
-    scope = labels.get("scope")
-    if message.type in _ABOUT_HOSTS:
-        return (labels.get("host") or message.facts.get("Host")) in affected.hosts
-    if message.type is AlertType.REGION_OUTAGE_ALERTS:
-        return (labels.get("provider"), labels.get("region")) in affected.regions
-    if "credential" in labels or scope == "credential":
-        return labels.get("credential") in affected.credentials
-    if scope == "model":
-        return labels.get("model") in affected.models
-    if scope in {"key", "caller"} or ("key" in labels and message.type not in _CALLS):
-        return labels.get("key") in affected.callers
-    deployment, model = labels.get("deployment"), labels.get("model")
-    if message.type in _CALLS or deployment is None:
-        return deployment in affected.deployments or model in affected.touched or labels.get("key") in affected.callers
-    return deployment in affected.deployments
+    labels, scope = message.labels, message.labels.get("scope")
+    verdicts = (
+        (message.type in _ABOUT_HOSTS, _host_of(message) in affected.hosts),
+        (message.type in _REGIONAL, (labels.get("provider"), labels.get("region")) in affected.regions),
+        (message.type in _CALLS, _is_about_calls(labels, affected)),
+        (scope == "credential" or "credential" in labels, labels.get("credential") in affected.credentials),
+        (scope == "model", labels.get("model") in affected.models),
+        (scope in {"key", "caller"} or "key" in labels, labels.get("key") in affected.callers),
+        ("deployment" in labels, labels.get("deployment") in affected.deployments),
+    )
+    return next((verdict for applies, verdict in verdicts if applies), _is_about_calls(labels, affected))
+
+
+def _is_about_calls(labels: Mapping[str, str], affected: Affected) -> bool:
+    return (
+        labels.get("deployment") in affected.deployments
+        or labels.get("model") in affected.touched
+        or labels.get("key") in affected.callers
+    )
+
+
+def _host_of(message: Message) -> str:
+    return message.labels.get("host") or message.facts.get("Host", "")
 
 
 def _score(
@@ -149,7 +157,7 @@ def _score(
 
 
 def _names(message: Message, must: Must) -> bool:
-    known = message.labels | {"host": message.labels.get("host") or message.facts.get("Host", "")}
+    known = message.labels | {"host": _host_of(message)}
     return message.type in must.types and all(known.get(label) == value for label, value in must.labels.items())
 
 

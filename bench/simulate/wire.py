@@ -29,6 +29,10 @@ class WireFields:
     health_check: bool = True
 
 
+#: What a callback of an earlier version sets.
+EARLIER: Final = WireFields(first_on_deployment=False, credential=False, health_check=False)
+
+
 @dataclass(slots=True)
 class Call:
     """One call while it runs. ``failed_on`` are the deployments that failed it by their own fault, in order."""
