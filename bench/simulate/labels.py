@@ -64,6 +64,11 @@ def outage(traffic: Traffic, lasts: float, deployment: str = ONE, *, start: floa
     return Incident(deployment, start, start + lasts, touches(deployment), must)
 
 
+def model_scope(group: str) -> dict[str, str]:
+    """Return the labels of a condition that no deployment of a model answers."""
+    return {"scope": "model", "model": group}
+
+
 def nothing(name: str, start: float, end_: float, affected: Affected) -> Incident:
     """Return an incident about which nothing above Low must be sent."""
     return Incident(name, start, end_, affected)

@@ -57,14 +57,14 @@ class Affected:
 class Must:
     """What must be sent about an incident.
 
-    A message of one of ``types`` that has all of ``labels`` must come within ``within`` seconds of the start, or a
-    minute after the ``after_failures``-th call failed, whichever is later; if fewer calls failed, it need not come.
-    ``level`` is the highest level that any message about it has. ``within`` also bounds ``end_within``
-    after the incident's end; ``None`` for what has no end.
+    A message of one of ``types`` that has all of ``labels``, or all of ``or_labels``, must come within ``within``
+    seconds of the start, or a minute after the ``after_failures``-th call failed, whichever is later. If fewer calls
+    failed, it need not come. ``level`` holds the highest levels that messages about it may have. The end must be sent
+    within ``end_within`` seconds of the incident's end; ``None`` is for what has no end.
     """
 
     types: frozenset[AlertType]
-    labels: Mapping[str, str]
+    labels: Mapping[str, str | None]
     level: frozenset[Severity]
     within: float = WINDOW
     after_failures: int = 0
@@ -73,6 +73,8 @@ class Must:
     comes_and_goes: bool = False
     #: The messages allowed, where they are not `MESSAGES` and `MORE_AN_HOUR`.
     messages: int | None = None
+    #: What the message may have instead: a model's only deployment is its model.
+    or_labels: Mapping[str, str] | None = None
     #: From when on the window for the first message counts, if not from the start: the end of a silence.
     counted_from: float | None = None
 

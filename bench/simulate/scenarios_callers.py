@@ -25,7 +25,6 @@ from bench.simulate.labels import (
     HIGH,
     LOW,
     ONE,
-    OUTAGE,
     TAIL,
     alias,
     down,
@@ -33,7 +32,7 @@ from bench.simulate.labels import (
     nothing,
     outage,
 )
-from bench.simulate.scenario import LONG_WINDOW, WINDOW, Affected, Incident, Must, Scenario, Traffic
+from bench.simulate.scenario import WINDOW, Affected, Incident, Must, Scenario, Traffic
 
 #: A caller of the scenarios; it makes no other calls.
 _CALLER: Final = 301
@@ -76,12 +75,12 @@ def policy(traffic: Traffic) -> Scenario:
 def poison(traffic: Traffic) -> Scenario:
     """Prompts of one caller make every deployment fail; everybody else's calls work."""
     lasts = 30 * MINUTE
-    load = Load(0, lasts, "gpt-4o", _many(traffic, 40, 2), (_CALLER,))
+    load = Load(0, lasts, "gpt-4o", _many(traffic, 40, 1.2), (_CALLER,))
     fault = Fault(0, lasts, SERVER_ERROR, callers=frozenset({alias(_CALLER)}))
     touched = frozenset({"gpt-4o", "claude-sonnet"})
     affected = Affected(callers=frozenset({alias(_CALLER)}), touched=touched)
-    types = OUTAGE | {AlertType.LLM_EXCEPTIONS}
-    must = Must(types, {"key": alias(_CALLER)}, LOW, LONG_WINDOW, end_within=None, messages=6)
+    types = frozenset(AlertType) - {AlertType.LLM_EXCEPTIONS}
+    must = Must(types, {"key": alias(_CALLER)}, LOW, 25 * MINUTE, end_within=None, messages=6)
     incident = Incident("poison", 0, lasts, affected, must, grace=10 * MINUTE)
     return Scenario(
         "poison", "every call of one key makes the provider fail (500)", lasts + TAIL, (load, fault), (incident,)
@@ -135,7 +134,8 @@ def proxy_error(traffic: Traffic) -> Scenario:
     lasts = lasting(traffic)
     load = Load(0, lasts, "gpt-4o", _many(traffic, 60, 10), tuple(range(30)), BROKEN_PROXY)
     levels = frozenset(Severity)
-    must = Must(frozenset({AlertType.LLM_EXCEPTIONS}), {}, levels, WINDOW, end_within=None, messages=4)
+    labels = {"deployment": None}
+    must = Must(frozenset({AlertType.LLM_EXCEPTIONS}), labels, levels, WINDOW, end_within=None, messages=4)
     affected = Affected(touched=frozenset({"gpt-4o"}))
     incident = Incident("proxy", 0, lasts, affected, must, grace=10 * MINUTE)
     return Scenario(

@@ -20,6 +20,7 @@ from bench.simulate.labels import (
     TAIL,
     down,
     lasting,
+    model_scope,
     nothing,
     one_deployment,
     outage,
@@ -58,7 +59,7 @@ def rate_limited_briefly(traffic: Traffic) -> Scenario:
 def rate_limited_lost(traffic: Traffic) -> Scenario:
     """The only deployment of a model is over its quota, and no fallback is configured."""
     lasts = lasting(traffic)
-    must = one_deployment(traffic, ONLY, level=HIGH)
+    must = one_deployment(traffic, ONLY, level=HIGH, or_labels=model_scope("o3"))
     incident = Incident(ONLY, 0, lasts, touches(ONLY, models=frozenset({"o3"})), must)
     return Scenario(
         "rate-limited-lost",
@@ -83,7 +84,7 @@ def no_retries(traffic: Traffic) -> Scenario:
 
 
 def _flapping(traffic: Traffic, name: str, down_: float, up: float, lasts: float, what: str) -> Scenario:
-    need = 5 if traffic is Traffic.HIGH else 30
+    need = 20 if traffic is Traffic.HIGH else 30
     messages = 6 + int(lasts / (30 * MINUTE))
     must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=messages)
     return Scenario(

@@ -30,6 +30,7 @@ from bench.simulate.labels import (
     end,
     groups_of,
     lasting,
+    model_scope,
     nothing,
     one_deployment,
     outage,
@@ -111,7 +112,9 @@ def dead(traffic: Traffic) -> Scenario:
     """Seven calls an hour, all of which fail and are lost."""
     lasts = 180 * MINUTE
     rate, shares = (0.1, {}) if traffic is Traffic.LOW else (2.0, {"llama-70b": 0.001})
-    must = one_deployment(traffic, "llama-70b-bedrock-us-east-1", level=HIGH, end_within=60 * MINUTE)
+    must = one_deployment(
+        traffic, "llama-70b-bedrock-us-east-1", level=HIGH, end_within=60 * MINUTE, or_labels=model_scope("llama-70b")
+    )
     incident = Incident(
         "llama-70b", 0, lasts, touches("llama-70b-bedrock-us-east-1", models=frozenset({"llama-70b"})), must
     )
@@ -136,7 +139,7 @@ def region(traffic: Traffic) -> Scenario:
     must = Must(REGION, labels, MEDIUM, window(traffic), 8, end(traffic), messages=3)
     return Scenario(
         "region",
-        "all 4 deployments in a region are down",
+        "all 3 deployments in a region are down",
         lasts + TAIL,
         (down(lasts, *ids),),
         (Incident("eastus", 0, lasts, affected, must),),
@@ -148,7 +151,7 @@ def _model(traffic: Traffic, name: str, what: str, fallbacks: Mapping[str, tuple
     ids = WORLD.of(group="gpt-4o")
     affected = touches(*ids, models=frozenset({"gpt-4o"}))
     level = MEDIUM if fallbacks else HIGH
-    must = Must(OUTAGE, {"scope": "model", "model": "gpt-4o"}, level, window(traffic), 5, end(traffic), messages=4)
+    must = Must(OUTAGE, model_scope("gpt-4o"), level, window(traffic), 5, end(traffic), messages=4)
     incident = Incident("gpt-4o", 0, lasts, affected, must)
     return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), Behaviour(fallbacks=fallbacks))
 
@@ -170,7 +173,9 @@ def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: 
     lost = any(len(WORLD.groups[group].deployments) == 1 for group in groups_of(ids))
     models = frozenset(group for group in groups_of(ids) if len(WORLD.groups[group].deployments) == 1)
     affected = touches(*ids, credentials=frozenset({key}), models=models)
-    must = Must(_CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic))
+    must = Must(
+        _CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic), messages=4
+    )
     incident = Incident(provider, 0, lasts, affected, must)
     fault = down(lasts, *ids, error=UNAUTHORIZED)
     return Scenario(name, what, lasts + TAIL, (fault,), (incident,), Behaviour(cooldown=cooldown))
@@ -208,8 +213,7 @@ def cascade(traffic: Traffic) -> Scenario:
     lasts = lasting(traffic)
     ids, others = WORLD.of(group="claude-sonnet"), WORLD.of(group="gpt-4o")
     affected = touches(*ids, *others, models=frozenset({"claude-sonnet", "gpt-4o"}))
-    labels = {"scope": "model", "model": "claude-sonnet"}
-    must = Must(OUTAGE, labels, HIGH, window(traffic), 5, end(traffic), messages=6)
+    must = Must(OUTAGE, model_scope("claude-sonnet"), HIGH, window(traffic), 5, end(traffic), messages=6)
     return Scenario(
         "cascade",
         "a model is down, and its fallback answers 429 to 60 %",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
@@ -134,7 +135,7 @@ def clock_ahead(traffic: Traffic) -> Scenario:
         "one deployment is down; a host's clock is 4 min ahead",
         lasts + TAIL,
         (down(lasts, ONE), ClockChange(-5 * MINUTE, lasts + TAIL, "proxy-0", 240)),
-        (outage(traffic, lasts, end_within=20 * MINUTE),),
+        (replace(outage(traffic, lasts, end_within=20 * MINUTE), grace=6 * MINUTE),),
     )
 
 

@@ -127,10 +127,10 @@ def _score(
     totals: Mapping[str, Any],
 ) -> Score:
     must = incident.must
-    counted = [one for one in sent if id(one) not in first or (must and one.message.severity is not Severity.LOW)]
-    false = [*strays, *_out_of_place(incident, counted)]
     due = _due(incident, must, truth) if must else None
     named = [one for one in sent if must and _names(one.message, must) and one.message.step is not Step.RESOLVED]
+    counted = [one for one in sent if id(one) not in first or (must and not _may_precede(one, named))]
+    false = [*strays, *_out_of_place(incident, counted)]
     since = incident.start if must is None or must.counted_from is None else must.counted_from
     seconds = round(named[0].at - since) if named else None
     detected = None
@@ -156,9 +156,17 @@ def _score(
     )
 
 
+def _may_precede(notice: Sent, named: Sequence[Sent]) -> bool:
+    """Return whether a first notice is one at Low, or of a cooldown before anything worse was known."""
+    return notice.message.severity is Severity.LOW or (bool(named) and notice.at <= named[0].at)
+
+
 def _names(message: Message, must: Must) -> bool:
     known = message.labels | {"host": _host_of(message)}
-    return message.type in must.types and all(known.get(label) == value for label, value in must.labels.items())
+    wanted = (must.labels, must.or_labels) if must.or_labels else (must.labels,)
+    return message.type in must.types and any(
+        all(known.get(label) == value for label, value in labels.items()) for labels in wanted
+    )
 
 
 def _due(incident: Incident, must: Must, truth: Truth) -> float | None:

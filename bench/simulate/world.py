@@ -65,7 +65,7 @@ _GROUPS: Final[Mapping[str, tuple[float, tuple[tuple[str, str, int], ...]]]] = {
         0.05,
         (("vertex_ai", "us-central1", 1), ("vertex_ai", "us-central1", 1), ("vertex_ai", "europe-west4", 1)),
     ),
-    "embedding": (0.08, (("azure", "eastus", 1), ("openai", "", 1))),
+    "embedding": (0.08, (("azure", "westeurope", 1), ("openai", "", 1))),
     "llama-70b": (0.02, (("bedrock", "us-east-1", 1),)),
     "o3": (0.02, (("openai", "", 1),)),
 }
