@@ -36,30 +36,32 @@ _HANGING: Final = frozenset({AlertType.LLM_REQUESTS_HANGING})
 _LOST: Final = frozenset({AlertType.PUBLISHER_LOST})
 
 
-def _hung(name: str, what: str, fault: Fault, *, messages: int | None = None) -> Scenario:
-    over = fault.end + fault.hang * 1.1
-    must = Must(_HANGING, {"model": "gpt-4o"}, MEDIUM, 6 * MINUTE + MINUTE, 0, 5 * MINUTE, messages=messages)
-    incident = Incident(name, 0, over, touches(ONE), must)
-    return Scenario(name, what, over + TAIL, (fault,), (incident,))
+def _hung(name: str, what: str, fault: Fault) -> Scenario:
+    """Return calls that hang; the last of them ends somewhere between two bounds, and none may run in between."""
+    earliest, latest = fault.end - 4 * MINUTE + fault.hang * 0.9, fault.end + fault.hang * 1.1
+    end_within = latest - earliest + 5 * MINUTE
+    must = Must(_HANGING, {"model": "gpt-4o"}, MEDIUM, 7 * MINUTE, 0, end_within, comes_and_goes=True, messages=4)
+    incident = Incident(name, 0, earliest, touches(ONE), must, grace=latest - earliest + MINUTE)
+    return Scenario(name, what, latest + TAIL, (fault,), (incident,))
 
 
 def hung_calls(traffic: Traffic) -> Scenario:
     """Calls make no progress for 11 minutes, and are answered after all."""
-    fault = down(10 * MINUTE, ONE, share=0.5, hang=11 * MINUTE, after=After.ANSWERED)
-    return _hung("hung-calls", "half of a deployment's calls are answered after 11 min", fault)
+    fault = down(10 * MINUTE, ONE, hang=11 * MINUTE, after=After.ANSWERED)
+    return _hung("hung-calls", "a deployment answers its calls after 11 min", fault)
 
 
 def hung_calls_fail(traffic: Traffic) -> Scenario:
     """Calls make no progress until they time out, which is an outage, too."""
-    fault = down(10 * MINUTE, ONE, error=TIMEOUT, share=0.5, hang=10 * MINUTE)
-    what = "half of a deployment's calls time out after 10 min"
-    return _hung("hung-calls-fail", what, fault, messages=4)
+    fault = down(10 * MINUTE, ONE, error=TIMEOUT, hang=10 * MINUTE)
+    what = "a deployment's calls time out after 10 min"
+    return _hung("hung-calls-fail", what, fault)
 
 
 def stalled_streams(traffic: Traffic) -> Scenario:
     """Streams stop in the middle until their clients give up."""
-    fault = down(10 * MINUTE, ONE, share=0.5, hang=8 * MINUTE, after=After.ABANDONED, chunks=5)
-    return _hung("stalled-streams", "half of a deployment's streams stall until clients give up", fault)
+    fault = down(10 * MINUTE, ONE, hang=8 * MINUTE, after=After.ABANDONED, chunks=5)
+    return _hung("stalled-streams", "a deployment's streams stall until clients give up", fault)
 
 
 def abandoned_streams(traffic: Traffic) -> Scenario:

@@ -165,7 +165,7 @@ def _names(message: Message, must: Must) -> bool:
     known = message.labels | {"host": _host_of(message)}
     wanted = (must.labels, must.or_labels) if must.or_labels else (must.labels,)
     return message.type in must.types and any(
-        all(known.get(label) == value for label, value in labels.items()) for labels in wanted
+        all((known.get(label) or None) == value for label, value in labels.items()) for labels in wanted
     )
 
 
