@@ -25,10 +25,10 @@ class End(StrEnum):
     UNKNOWN = "unknown"  #: no attempts for `NO_TRAFFIC_SECONDS`
 
 
-def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | None:
+def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> End | None:
     """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
 
-    ``buckets`` are those since `lookback`. An outage is over when calls succeed again and the last full window is none.
+    ``buckets`` are those since `lookback`; the outage began at the epoch second ``since``. An outage is over when calls succeed again and the last full window is none.
     With a minimum share the successes must also be too many for the error rate of the outage: one is enough if every
     call failed before, and about 40 are needed if 15 % did. Without any call its end is unknown.
     """
@@ -41,7 +41,7 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | Non
         return None
     if not limits.share:
         return End.RECOVERED if succeeded > failed else None
-    return End.RECOVERED if succeeded and _is_recovery(rows, limits) else None
+    return End.RECOVERED if succeeded and _is_recovery([row for row in rows if row.start >= since], limits) else None
 
 
 def lookback(limits: Limits) -> int:
@@ -52,7 +52,8 @@ def lookback(limits: Limits) -> int:
 def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
     """Return whether the error rate of the outage explains the calls since some time worse than a healthy rate.
 
-    It is a cumulative sum of log-likelihood ratios, which never falls below 0 (CUSUM).
+    It is a cumulative sum of log-likelihood ratios (CUSUM), which stays between 0 and the proof that is needed: what
+    happened before the last failures neither delays the end nor brings it about.
     """
     failing = [row.start for row in rows if row.failed]
     if not failing:
@@ -63,5 +64,5 @@ def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
     gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
     proof = 0.0
     for row in sorted(rows, key=lambda row: (row.start, row.deployment_id)):
-        proof = max(0.0, proof + row.succeeded * gain + row.failed * loss)
+        proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
     return proof >= _MIN_PROOF

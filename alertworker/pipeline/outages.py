@@ -59,10 +59,11 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     attempts = tx.attempts_of(starts)
     for target, standing in opened.items():
-        end = ended(attempts[target], limits[target], until=until)
+        alert = tx.find_open(outages.fingerprint(target))
+        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+        end = ended(attempts[target], limits[target], since=since, until=until)
         if end is None:
             continue
-        alert = tx.find_open(outages.fingerprint(target))
         if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
             continue  # few calls come, so that none has come for a while proves nothing
         if alert is not None:

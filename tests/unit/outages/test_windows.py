@@ -101,8 +101,8 @@ def test_failures_a_span_apart_do_not_add_up(ttl: int, first: float, more: float
 def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
     """The window that ends it is as long as those that begin one."""
     buckets = [*failures(19.9, 19.9, 19.9, 19.9, 20.1), Bucket(80, "a", 1, last_success=80_000)]
-    assert ended(buckets, LIMITS, until=80) is None
-    assert ended(buckets, LIMITS, until=90) is End.RECOVERED
+    assert ended(buckets, LIMITS, since=10, until=80) is None
+    assert ended(buckets, LIMITS, since=10, until=90) is End.RECOVERED
 
 
 def test_a_region_needs_two_failing_deployments() -> None:
