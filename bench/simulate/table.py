@@ -66,7 +66,7 @@ def _summed(scores: Sequence[Score]) -> tuple[str, ...]:
         str(max(allowed)) if allowed else "–",
         f"{false} ({high} High)" if high else str(false),
         _each(one.end for one in scores),
-        _each(one.level if one.level_right is not False else f"{one.level} ✗" for one in scores),
+        _each(one.level if one.level_right is not False else f"{one.level or 'none'} ✗" for one in scores),
     )
 
 
