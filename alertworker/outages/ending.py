@@ -28,9 +28,10 @@ class End(StrEnum):
 def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> End | None:
     """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
 
-    ``buckets`` are those since `lookback`; the outage began at the epoch second ``since``. An outage is over when calls succeed again and the last full window is none.
-    With a minimum share the successes must also be too many for the error rate of the outage: one is enough if every
-    call failed before, and about 40 are needed if 15 % did. Without any call its end is unknown.
+    ``buckets`` are those since `lookback`; the outage began at the epoch second ``since``. An outage is over when calls
+    succeed again and the last full window is none. With a minimum share the successes must also be too many for the
+    error rate of the outage: one is enough if every call failed before, and about 40 are needed if 15 % did. Without
+    any call its end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - lookback(limits)]
     if not rows:
