@@ -52,23 +52,23 @@ def build_broker() -> CeleryBroker:
 
 
 def build_health_store(settings: Settings) -> HealthStore:
-    """Give the store as health and metrics see it."""
+    """Return the store as health and metrics see it."""
     return HealthStore(build_engine(settings))
 
 
 def build_admin_store() -> AdminStore:
-    """Give the store as the command line sees it."""
+    """Return the store as commands see it."""
     return AdminStore(build_engine(load_settings()))
 
 
 def build_doctor(settings: Settings) -> Doctor:
-    """Give what says how the line is."""
+    """Return what checks the whole pipeline."""
     engine = build_engine(settings)
     return Doctor(settings, build_broker().ask, HealthStore(engine), SqlStore(engine), AdminStore(engine))
 
 
 def build_ledger_reader() -> SqlLedgerReader:
-    """Give what answers questions about spend."""
+    """Return what answers questions about spend."""
     return SqlLedgerReader(build_engine(load_settings()))
 
 

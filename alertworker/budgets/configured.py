@@ -77,20 +77,20 @@ class OwnPeriod:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What has its place in the ledger whatever its cap: whoever makes up tags must not hide what has a budget."""
+class CapExemptions:
+    """The entities that the ledger keeps beyond its cap, so that invented tags cannot hide what has a budget."""
 
     budgets: Sequence[OwnBudget] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """Name the dimensions of which something is kept."""
+        """The dimensions that have an exempt entity."""
         return frozenset(budget.dimension for budget in self.budgets)
 
     def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
-        """Tell whether a budget names an id, or a name that it has.
+        """Return whether a budget names this entity by its id or by one of its ``names``.
 
-        A pattern holds what it fits by a name: proxies give names, but callers choose ids, and could make up many.
+        A pattern matches names only: the proxy assigns names, but callers choose ids and could invent many.
         """
         return any(
             budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
@@ -99,8 +99,8 @@ class Kept:
         )
 
 
-#: Where nothing is kept.
-NOTHING_KEPT: Final = Kept()
+#: No entity is exempt.
+NO_EXEMPTIONS: Final = CapExemptions()
 
 
 def present(

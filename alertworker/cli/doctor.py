@@ -23,15 +23,15 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     from alertworker.app import build_doctor
     from alertworker.settings import load_settings
 
-    found = build_doctor(load_settings()).examine(now=datetime.now(UTC))
+    report = build_doctor(load_settings()).examine(now=datetime.now(UTC))
     if as_json:
-        findings = [asdict(one) for one in found.findings]
-        document = {"healthy": found.healthy, "findings": findings, "counters": found.counters}
+        checks = [asdict(check) for check in report.checks]
+        document = {"healthy": report.healthy, "findings": checks, "counters": report.counters}
         click.echo(json.dumps(document, default=plain))
     else:
-        for one in found.findings:
-            click.echo(f"{one.state.value:8}{one.about}: {one_line(one.text)}")
-        for name, reasons in sorted(found.counters.items()):
+        for check in report.checks:
+            click.echo(f"{check.state.value:8}{check.about}: {one_line(check.text)}")
+        for name, reasons in sorted(report.counters.items()):
             click.echo(f"        counted {name}: {', '.join(f'{why} {n}' for why, n in sorted(reasons.items()))}")
-    if not found.healthy:
+    if not report.healthy:
         raise AlertWorkerError("something must be done; see above")

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
-from alertworker.budgets.configured import NOTHING_KEPT, Kept
+from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Postings
+from alertworker.store.connection import columns_of
 from alertworker.store.database import Database
 from alertworker.store.schema.ledger import IMPORTS
 from alertworker.store.transaction import SqlTransaction
@@ -72,14 +73,14 @@ class History(Database):
                 raise AlertWorkerError(
                     f"{source} was begun with {_spelt(option, first)}; another one would count twice, or skip"
                 )
-        return Progress(source, known.since, known.until, known.cursor, known.rows)
+        return known
 
-    def _imported(self, source: str) -> Any:
-        statement = select(IMPORTS).where(IMPORTS.c.source == source)
-        return self.run(lambda tx: tx.connection.execute(statement).first())
+    def _imported(self, source: str) -> Progress | None:
+        statement = select(*columns_of(Progress, IMPORTS)).where(IMPORTS.c.source == source)
+        return next(iter(self.rows(Progress, statement)), None)
 
     @staticmethod
-    def _apart(source: str, since: datetime | None, until: datetime, other: Any) -> None:
+    def _apart(source: str, since: datetime | None, until: datetime, other: Progress | None) -> None:
         if other is None or (since and since >= other.until) or (other.since and other.since >= until):
             return
         raise AlertWorkerError(
@@ -88,7 +89,7 @@ class History(Database):
         )
 
     def take(
-        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: Kept = NOTHING_KEPT
+        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
         """Enter page after page of what was begun within the ledger's cap, and give each when it is committed.
 
@@ -97,7 +98,7 @@ class History(Database):
         """
         cursor = begun.cursor
         for page in pages:
-            self.run(_entry(begun, cursor, page, max_entities, kept))
+            self.run(_entry(begun, cursor, page, max_entities, exempt))
             cursor = page.cursor
             yield page
 
@@ -106,7 +107,9 @@ def _spelt(option: str, moment: datetime | None) -> str:
     return f"--{option} {moment.isoformat()}" if moment else f"no --{option}"
 
 
-def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Kept) -> Callable[[SqlTransaction], None]:
+def _entry(
+    begun: Progress, cursor: str, page: Page, max_entities: int, exempt: CapExemptions
+) -> Callable[[SqlTransaction], None]:
     new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
 
     def work(tx: SqlTransaction) -> None:
@@ -122,6 +125,6 @@ def _entry(begun: Progress, cursor: str, page: Page, max_entities: int, kept: Ke
             raise AlertWorkerError(
                 f"another import of {begun.source} is running; this one has stopped, nothing was counted twice"
             )
-        tx.add_ledger(page.ledger, max_entities=max_entities, kept=kept)
+        tx.add_ledger(page.ledger, max_entities=max_entities, exempt=exempt)
 
     return work

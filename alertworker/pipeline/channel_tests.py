@@ -14,7 +14,7 @@ from alertworker.alerts.message import TEST_RESOLVED, Message, Step
 from alertworker.events.base import new_id
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Fate, Transaction
+from alertworker.ports import Fate, NotificationPort
 
 #: How long to wait for all answers: a lane that another worker has is leased for half of it.
 PATIENCE: Final = timedelta(seconds=60)
@@ -111,7 +111,7 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
     )
 
 
-def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
+def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
     """Write the tests, each with its end where the receiver would keep it open, whatever becomes of us meanwhile."""
     for name, message in messages:
         tx.notify(message, Step.TEST.value, [name], now=now)
@@ -131,7 +131,7 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
         time.sleep(_AGAIN)
 
 
-def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
+def _settled(tx: NotificationPort, ids: Sequence[str]) -> bool:
     """Tell whether all tests are, and the ends of those that were sent."""
     tests, ends = tx.fates(ids, Step.TEST.value), tx.fates(ids, TEST_RESOLVED)
     waited_for = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == "sent")]

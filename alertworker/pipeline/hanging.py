@@ -12,6 +12,7 @@ from alertworker.folding import Fold
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.alerts import AlertPort
 
 #: From when on an announcement is late: it did not come by the straight way. Publishers announce a call again that
 #: still hangs.
@@ -35,7 +36,7 @@ def judge_hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtim
         tx.attach_calls((call.call_id for call in calls), raised.id)
 
 
-def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
+def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
     """Return the ids of calls that were announced late, and before their condition was last closed.
 
     It waited in a spool, and how the call went on is behind it: the end, or another announcement, which counts.

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from alertworker.budgets.configured import Kept
+from alertworker.budgets.configured import CapExemptions
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
@@ -111,7 +111,7 @@ def apply(
     """
     if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
         return
-    tx.add_fold(folded, max_entities=runtime.max_entities, kept=Kept(runtime.budgets))
+    tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.mark_line("canary_arrived", folded.canary_sent_at)

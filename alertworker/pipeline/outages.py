@@ -14,7 +14,7 @@ from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
+from alertworker.ports import OutagePort, Transaction
 
 
 def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
@@ -66,13 +66,13 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     tell(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
-def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
     return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 def _judge(
-    tx: Transaction, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
+    tx: OutagePort, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
 ) -> Verdict:
     """Judge every window that one of these attempts is in."""
     limits = outages.limits_of(target, runtime.policy.outages)

@@ -11,7 +11,7 @@ from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.folding import Fold
 from alertworker.pipeline.publishers import SILENCE
-from alertworker.ports import Transaction
+from alertworker.ports import PublisherPort, Transaction
 
 #: How LiteLLM's callback names itself in its publisher's heartbeats.
 LITELLM: Final = "litellm"
@@ -29,9 +29,9 @@ BESIDE_DETECTORS: Final = (
 _LATE: Final = timedelta(minutes=1)
 
 
-def is_covered(tx: Transaction, folded: Fold, *, now: datetime) -> bool:
+def is_covered(tx: PublisherPort, folded: Fold, *, now: datetime) -> bool:
     """Tell whether a callback lives, and so tells by itself what a batch holds of LiteLLM's own alerting."""
-    return bool(folded.relayed or folded.tracked) and tx.hears(LITELLM, since=now - SILENCE)
+    return bool(folded.relayed or folded.tracked) and tx.is_live(LITELLM, since=now - SILENCE)
 
 
 def judge_relayed(tx: Transaction, folded: Fold, users: UserPolicy, *, covered: bool, now: datetime) -> list[Alert]:

@@ -41,6 +41,37 @@ class DeadLetter:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """One dead letter of a list: all but its payload, of which it has the size in ``bytes``."""
+
+    id: str
+    kind: str
+    reason: str
+    batch_id: str | None
+    position: int | None
+    type: str | None
+    channel: str | None
+    created_at: datetime
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """The dead letters that pass every condition that is set; ``reason`` is the beginning of theirs."""
+
+    kind: str | None = None
+    reason: str | None = None
+    channel: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether any condition is set."""
+        return self != LetterFilter()
+
+
 class Letters(Protocol):
     """The dead letters, as a replay sees them."""
 

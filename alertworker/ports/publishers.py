@@ -37,7 +37,7 @@ class PublisherPort(Protocol):
         """Keep what publishers said of themselves."""
         ...
 
-    def hears(self, integration: str, *, since: datetime) -> bool:
+    def is_live(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
         ...
 

@@ -1,20 +1,22 @@
-"""Which batches were applied."""
+"""The batches that were applied, and how often others were redelivered."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sqlalchemy import delete
+from typing_extensions import override
 
+from alertworker.ports.batches import BatchPort
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.upsert import Statements, insert_or
 
 
-class BatchStatements(Statements):
-    """Which batches were applied, once."""
+class BatchStatements(Statements, BatchPort):
+    """Batches in SQL."""
 
+    @override
     def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
-        """Insert the batch's id; false when it was applied before."""
         row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
@@ -22,7 +24,7 @@ class BatchStatements(Statements):
         return claimed
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; gives how often it did by now."""
+        """Count a redelivery of a batch; return how many there were."""
         statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}

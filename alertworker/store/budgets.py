@@ -1,31 +1,30 @@
-"""How budgets stand: read and written under their rows' locks, so that no two workers tell one limit."""
+"""The states of budgets, read and written under the locks of their rows, so that two workers cannot both alert."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import RowMapping, bindparam, delete, select, tuple_, update
+from typing_extensions import override
 
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Standing
+from alertworker.ports.budgets import BudgetPort
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
-#: What a row says of a budget that nobody has judged yet: the insert that locked it.
+#: The level of a row that was inserted only to lock it: the budget was never judged.
 _UNHEARD = -1
 
 
-class BudgetStatements(Statements):
-    """Budgets of proxies, by scope and entity."""
+class BudgetStatements(Statements, BudgetPort):
+    """Budgets in SQL, by scope and entity."""
 
+    @override
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
-        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given.
-
-        Inserting first means that of two workers with a new budget one waits for the other.
-        """
+        # Inserting first makes one of two workers with a new budget wait for the other.
         keys = sorted(readings)
         if not keys:
             return {}
@@ -36,10 +35,14 @@ class BudgetStatements(Statements):
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
         own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(str(key.scope), key.entity) for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
-        return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNHEARD}
+        return {
+            _key(row): _standing(row)
+            for row in self.connection.execute(statement).mappings()
+            if row["level"] != _UNHEARD
+        }
 
+    @override
     def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
-        """Keep how budgets stand."""
         rows = [
             _values(standings[key]) | {"own_scope": str(key.scope), "own_entity": key.entity}
             for key in sorted(standings)
@@ -47,19 +50,19 @@ class BudgetStatements(Statements):
         if rows:
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
+    @override
     def budget(self, key: BudgetKey) -> Standing | None:
-        """Give how one budget stands."""
         statement = select(BUDGETS).where(BUDGETS.c.scope == str(key.scope), BUDGETS.c.entity == key.entity)
-        row = self.connection.execute(statement).first()
+        row = self.connection.execute(statement).mappings().first()
         return _standing(row) if row is not None else None
 
+    @override
     def live_budgets(self) -> dict[BudgetKey, Standing]:
-        """Give the budgets whose period is not closed."""
         statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNHEARD)
-        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
+    @override
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
-        """Return budgets whose period has ended and is not closed, locked, at most ``limit``."""
         statement = (
             select(BUDGETS)
             .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
@@ -67,44 +70,44 @@ class BudgetStatements(Statements):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
+    @override
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
-        """Forget budgets without periods that nobody reported since then, at most ``limit``; gives how they stood."""
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
-        return {_key(row): _standing(row) for row in self.connection.execute(piece)}
+        return {_key(row): _standing(row) for row in self.connection.execute(piece).mappings()}
 
 
-def read_budget(row: Any) -> tuple[BudgetKey, Standing]:
-    """Read a budget from its row."""
+def read_budget(row: RowMapping) -> tuple[BudgetKey, Standing]:
+    """Return the budget of a row."""
     return _key(row), _standing(row)
 
 
-def _key(row: Any) -> BudgetKey:
-    return BudgetKey(row.scope, row.entity)
+def _key(row: RowMapping) -> BudgetKey:
+    return BudgetKey(row["scope"], row["entity"])
 
 
-def _standing(row: Any) -> Standing:
+def _standing(row: RowMapping) -> Standing:
     reading = Reading(
-        at=row.at,
-        limits_at=row.limits_at,
-        spent_at=row.spent_at,
-        high_at=row.high_at,
-        spend_nanos=row.spend_nanos,
-        max_nanos=row.max_nanos,
-        soft_nanos=row.soft_nanos,
-        duration=row.duration,
-        reset_at=row.reset_at,
-        rejected_at=row.rejected_at,
-        who=row.who,
-        shares=tuple(row.shares),
+        at=row["at"],
+        limits_at=row["limits_at"],
+        spent_at=row["spent_at"],
+        high_at=row["high_at"],
+        spend_nanos=row["spend_nanos"],
+        max_nanos=row["max_nanos"],
+        soft_nanos=row["soft_nanos"],
+        duration=row["duration"],
+        reset_at=row["reset_at"],
+        rejected_at=row["rejected_at"],
+        who=row["who"],
+        shares=tuple(row["shares"]),
     )
-    return Standing(reading, row.told_nanos, row.level, row.closed)
+    return Standing(reading, row["told_nanos"], row["level"], row["closed"])
 
 
-def _values(standing: Standing) -> dict[str, Any]:
+def _values(standing: Standing) -> dict[str, object]:
     reading = standing.reading
     return {
         "reset_at": reading.reset_at,

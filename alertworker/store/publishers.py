@@ -58,7 +58,7 @@ class PublisherStatements(Statements):
             changes["arrived_at"] = now  # a clock that was set back must not make it look silent
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
-    def hears(self, integration: str, *, since: datetime) -> bool:
+    def is_live(self, integration: str, *, since: datetime) -> bool:
         """Tell whether a publisher of this integration lives and was heard since then."""
         statement = select(PUBLISHERS.c.boot_id).where(
             PUBLISHERS.c.integration == integration,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import RowMapping, func, select
 
 from alertworker.ports import LaneState
 from alertworker.store.delivery.lanes import LaneStore
@@ -46,7 +45,8 @@ class SqlStore(LaneStore):
         )
 
         def work(tx: SqlTransaction) -> dict[str, LaneState]:
-            states = {row.channel: _lane_state(row, now) for row in tx.connection.execute(select(LANES))}
+            rows = tx.connection.execute(select(LANES)).mappings()
+            states = {row["channel"]: _lane_state(row, now) for row in rows}
             for row in tx.connection.execute(waiting):
                 state = states.get(row.channel, LaneState(row.channel))
                 states[row.channel] = replace(state, waiting=row.waiting, waiting_since=row.since)
@@ -55,12 +55,12 @@ class SqlStore(LaneStore):
         return self.run(work)
 
 
-def _lane_state(row: Any, now: datetime) -> LaneState:
+def _lane_state(row: RowMapping, now: datetime) -> LaneState:
     return LaneState(
-        row.channel,
-        paused_until=row.next_free_at if row.next_free_at > now else None,
-        probe_at=row.probe_at if row.probe_at is not None and row.probe_at > now else None,
-        failing_since=row.failing_since,
-        broken_since=row.broken_at,
-        busy=row.token is not None and row.leased_until > now,
+        row["channel"],
+        paused_until=row["next_free_at"] if row["next_free_at"] > now else None,
+        probe_at=row["probe_at"] if row["probe_at"] is not None and row["probe_at"] > now else None,
+        failing_since=row["failing_since"],
+        broken_since=row["broken_at"],
+        busy=row["token"] is not None and row["leased_until"] > now,
     )

@@ -1,4 +1,4 @@
-"""What every subject's statements share: a connection, upserts, counters and dead letters."""
+"""What the statements of every concept share: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from alertworker.events.base import new_id
+from alertworker.ports import CounterPort
+from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id, storable
@@ -25,7 +28,7 @@ _MAX_REASON: Final = 2_000
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
-    """Give the dialect's INSERT, which knows ON CONFLICT."""
+    """Return the dialect's INSERT, which supports ON CONFLICT."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
@@ -52,12 +55,13 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
     }
 
 
-class Statements:
+class Statements(CounterPort, DeadLetterPort):
     """One open transaction on SQLite or PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    @override
     def dead_letter(
         self,
         kind: str,
@@ -69,7 +73,6 @@ class Statements:
         now: datetime,
         channel: str | None = None,
     ) -> None:
-        """Keep what nobody will retry."""
         row = _letter(kind, reason, payload, now) | {
             "id": str(new_id()),
             "batch_id": batch_id,
@@ -80,21 +83,21 @@ class Statements:
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
         self.count("dead_letters", kind)
 
+    @override
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        """Keep a message that cannot be read; once, as long as its letter is there."""
         row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
         # The newer time tells a replay, which is about to discard the letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
         self.count("dead_letters", "message")
 
+    @override
     def count(self, name: str, label: str, by: int = 1) -> None:
-        """Count something dropped, parked, clamped or muted, with its reason."""
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
-        """Insert rows, adding the sums to those that are there; of the column ``latest`` the greater stays."""
+        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]

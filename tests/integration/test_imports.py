@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 
-from alertworker.budgets.configured import Kept, OwnBudget
+from alertworker.budgets.configured import CapExemptions, OwnBudget
 from alertworker.cli import cli
 from alertworker.errors import AlertWorkerError
 from alertworker.imports import files, litellm_logs, progress
@@ -113,9 +113,9 @@ def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_p
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
     path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
-    progress, kept = History(store.engine), Kept((OwnBudget(dimension="tag", entity="named", max=1),))
+    progress, exempt = History(store.engine), CapExemptions((OwnBudget(dimension="tag", entity="named", max=1),))
     pages = files.SpendFile(path, UNTIL.date()).pages("")
-    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, kept=kept))
+    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, exempt=exempt))
 
     tags = {row.entity for row in SqlLedgerReader(store.engine).totals("tag", DAYS)}
     assert tags == {"a", "named", "(other)"}

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from alertworker import __version__
+from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
@@ -93,4 +94,4 @@ _ENVIRONMENT: Final = Environment(
 )
 _ENVIRONMENT.filters |= {"moment": _moment, "ago": _ago, "dollars": spell_dollars, "scrubbed": _scrubbed, "age": age}
 del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
-_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS}
+_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

@@ -50,7 +50,7 @@ class Visit:
     """One request of somebody who is logged in. ``form`` is what was posted."""
 
     request: Request
-    office: PageContext
+    context: PageContext
     session: Session
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
@@ -66,7 +66,7 @@ class Visit:
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """Give a page."""
-        shared = {"visit": self, "zone": self.office.zone, "now": self.now, "done": _done(self)}
+        shared = {"visit": self, "zone": self.context.zone, "now": self.now, "done": _done(self)}
         return render(template, status=status, **shared, **values)
 
     def go(self, path: str, **query: object) -> Response:
@@ -103,7 +103,7 @@ async def _answered(request: Request, view: View) -> Response:
     session = sessions.read(request, key)
     if session is None:
         return _to_login(request)
-    visit = Visit(request, context.office, session, datetime.now(UTC))
+    visit = Visit(request, context.pages, session, datetime.now(UTC))
     try:
         if request.method == "POST":
             visit = replace(visit, form=await _own_form(request, session))

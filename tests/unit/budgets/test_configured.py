@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.budgets.configured import Kept, OwnBudget, present
+from alertworker.budgets.configured import CapExemptions, OwnBudget, present
 from alertworker.budgets.readings import SHARES
 from alertworker.settings import load_settings
 from alertworker.settings.loader import ConfigurationError
@@ -115,7 +115,7 @@ def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
     pattern: str, names: tuple[str, ...], kept: bool
 ) -> None:
     """Callers make up ids, so that a pattern for them would keep any number of rows."""
-    budgets = Kept((OwnBudget(dimension="user", entity=pattern, max=1),))
+    budgets = CapExemptions((OwnBudget(dimension="user", entity=pattern, max=1),))
 
     assert budgets.holds("user", "u9", names) is kept
     assert not budgets.holds("customer", "u9", names)
