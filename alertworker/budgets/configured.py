@@ -43,7 +43,7 @@ class OwnBudget(BaseModel):
     thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
 
     def fits(self, *names: str) -> bool:
-        """Tell whether an id or a name is one of those meant: only ``*`` and ``?`` have a meaning of their own."""
+        """Return whether the pattern matches an id or a name; only ``*`` and ``?`` are special."""
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
 
@@ -53,7 +53,7 @@ class OwnBudget(BaseModel):
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:
-        """Give the first day of the period that a day is in, and the first day after it."""
+        """Return the first day of the period that a day is in, and the first day after it."""
         if self.period == "month":
             first = day.replace(day=1)
             return first, (first + timedelta(days=32)).replace(day=1)
@@ -112,7 +112,7 @@ def present(
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Give the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
+    """Return the budgets of these entities (dimension, id), of each period the first that matches, with no spend yet.
 
     A key's budget goes by its name, so that a rotated key keeps it. ``owners`` name whom an entity belongs to.
     """

@@ -79,10 +79,10 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     show_whole(_facts(letter, admin))
 
 
-def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, Any]:
+def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
     from alertworker.events.batch import readable
 
-    facts: dict[str, Any] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
+    facts: dict[str, object] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
     facts["at"] = letter.created_at
     if letter.kind == "notification":
         attempts = [asdict(row) for row in admin.attempts(letter.batch_id or "")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -16,7 +16,7 @@ LIMIT: Final = click.option("--limit", default=50, show_default=True, type=click
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 
-def show_rows(rows: Sequence[Mapping[str, Any]], *, text: str, as_json: bool, empty: str) -> None:
+def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool, empty: str) -> None:
     """Print two lines a row, the second one its free ``text``; users may have typed it, so it is made harmless.
 
     What is ``None`` is left out, but for machines.
@@ -33,11 +33,11 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, text: str, as_json: bool, em
         click.echo(empty)
 
 
-def show_whole(thing: Mapping[str, Any]) -> None:
+def show_whole(thing: Mapping[str, object]) -> None:
     """Print one thing with everything that is known of it, as JSON that a person can read, too."""
     click.echo(json.dumps(thing, indent=2, default=plain))
 
 
-def plain(value: Any) -> Any:
-    """Give a moment as text with its zone, and all else as it is."""
+def plain(value: object) -> object:
+    """Return a moment as a string with its zone, any other value unchanged."""
     return spell_moment(value) if isinstance(value, datetime) else value

@@ -1,4 +1,4 @@
-"""History that other books bring: what was taken from each source, once, however often an import is stopped."""
+"""Imports of spend from other ledgers: each row of a source counts once, however often an import is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alertworker.store.upsert import insert_or
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A piece of a source, added up; ``cursor`` is where the next one begins."""
+    """A part of a source, added up; ``cursor`` is where the next one begins."""
 
     cursor: str
     rows: int
@@ -29,7 +29,7 @@ class Page:
 
 
 class Left(NamedTuple):
-    """What is left of a source: how many rows, about, and the first day of them that would be entered, if any."""
+    """The rest of a source: the approximate count of rows, and the first day that would be imported, if any."""
 
     rows: int
     first: date | None
@@ -37,7 +37,7 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a source was taken: up to ``cursor``, of what happened from ``since`` until before ``until``."""
+    """The progress of a source: imported up to ``cursor``, of the time from ``since`` until before ``until``."""
 
     source: str
     since: datetime | None
@@ -47,18 +47,18 @@ class Progress:
 
 
 class History(Database):
-    """The ledger, as imports write it: a page and its cursor in one transaction."""
+    """The ledger, as imports write it: each page and its cursor in one transaction."""
 
     def begin(
         self, source: str, until: datetime | None, *, since: datetime | None = None, beside: str | None = None
     ) -> Progress:
-        """Give how far a source was taken; a new one needs its cut-over, which never changes after its first page.
+        """Return the progress of a source; a new one needs its cut-over, which never changes after its first page.
 
         ``beside`` is another source of the same calls, which must not have brought the same days.
 
         Raises:
-            AlertWorkerError: for a new source without a cut-over or with days that are there already, and for other
-                days than the first ones.
+            AlertWorkerError: A new source has no cut-over or brings days that exist already, or the days differ from
+                those of the first import.
         """
         known = self._imported(source)
         if known is None:
@@ -91,10 +91,10 @@ class History(Database):
     def take(
         self, begun: Progress, pages: Iterable[Page], *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
-        """Enter page after page of what was begun within the ledger's cap, and give each when it is committed.
+        """Import page after page within the ledger's cap, and yield each page when it is committed.
 
         Raises:
-            AlertWorkerError: when another import of the same source runs.
+            AlertWorkerError: Another import of the same source runs.
         """
         cursor = begun.cursor
         for page in pages:

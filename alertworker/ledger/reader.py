@@ -1,4 +1,4 @@
-"""What the ledger answers, for reports, budgets and people, as a Protocol; `app` names the class that answers it."""
+"""Questions to the ledger, for reports, budgets and people, as a Protocol; `app` names the class that answers them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alertworker.ledger.rows import SUCCEEDED, FallbackSums, SpendSums
 
 @dataclass(frozen=True, slots=True)
 class SpendRow:
-    """What one entity of a dimension spent; ``alias`` is the name it was seen under last, "" where none is known.
+    """The spend of one entity of a dimension; ``alias`` is its current name, "" if none is known.
 
     ``part`` is the second half of a pair ("key/model"), else "". ``before`` are the sums of the earlier period that was
     asked for beside it, zeros where none was.
@@ -54,7 +54,7 @@ class Days:
 
 
 class LedgerReader(Protocol):
-    """What the ledger answers. Days are those of the configured zone; every method raises `StoreUnavailable`."""
+    """Questions to the ledger. Days are those of the configured zone; every method may raise `StoreUnavailable`."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
         """Return the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""

@@ -14,15 +14,15 @@ class BudgetPort(Protocol):
     """The state of each budget."""
 
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
-        """Give how these budgets stand, locked; one that was never heard of is there, locked, and not given."""
+        """Return the states of these budgets, locked; a new budget is inserted and locked, but not returned."""
         ...
 
     def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
-        """Keep how budgets stand."""
+        """Store the states of budgets."""
         ...
 
     def budget(self, key: BudgetKey) -> Standing | None:
-        """Give how one budget stands."""
+        """Return the state of one budget, ``None`` if it is not known."""
         ...
 
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
@@ -30,9 +30,9 @@ class BudgetPort(Protocol):
         ...
 
     def live_budgets(self) -> dict[BudgetKey, Standing]:
-        """Give the budgets whose period is not closed."""
+        """Return the budgets whose period is not closed."""
         ...
 
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
-        """Forget budgets without periods that nobody reported since then, at most ``limit``; gives how they stood."""
+        """Delete budgets without a period that were last reported before then, at most ``limit``; return them."""
         ...

@@ -1,4 +1,4 @@
-"""What commands and pages ask of the store and change in it: alerts, silences, notifications and dead letters."""
+"""The store for commands and pages: alerts, silences, notifications, budgets, publishers and dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the statements of every concept share: a connection, upserts, counters and dead letters."""
+"""The base of every concept's statements: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _type(payload: bytes) -> str | None:
     return safe_id(named) if isinstance(named, str) else None
 
 
-def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
+def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, object]:
     """Return the columns that every dead letter has; no value of them can fail to be stored."""
     if len(payload) > _MAX_PAYLOAD:
         reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
@@ -96,14 +96,14 @@ class Statements(CounterPort, DeadLetterPort):
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
+    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
         """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = insert_or(self.connection, table)
         added = [column for column in table.c if column.name not in keys]
-        sums: dict[str, Any] = {column.name: column + statement.excluded[column.name] for column in added}
+        sums: dict[str, object] = {column.name: column + statement.excluded[column.name] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
             sums[latest] = greatest(table.c[latest], statement.excluded[latest])

@@ -1,4 +1,4 @@
-"""What the routes share: built once, found on every request."""
+"""The context that all routes share."""
 
 from __future__ import annotations
 

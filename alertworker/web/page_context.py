@@ -1,4 +1,4 @@
-"""What the pages work with: the admin store, the ledger reader and the broker."""
+"""The context of the pages: the admin store, the ledger reader and the broker."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class PostingStatements(AliasStatements, PostingPort):
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
                 yield tuple(row)
 
-    def _book(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    def _book(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Sequence[Any]:
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows:
             return []
@@ -179,7 +179,7 @@ class PostingStatements(AliasStatements, PostingPort):
         larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
-    def _source(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Select[Any]:
+    def _source(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Select[Any]:
         """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
         names = list(rows[0])
         if self.connection.dialect.name == "sqlite":
@@ -214,6 +214,6 @@ def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]
     return months
 
 
-def _rows(sums: Mapping[Any, Any]) -> list[dict[str, Any]]:
+def _rows(sums: Mapping[Any, Any]) -> list[dict[str, object]]:
     """Return the rows of named keys and their sums, in the order of the keys."""
     return [key._asdict() | asdict(sums[key]) for key in sorted(sums)]

@@ -1,4 +1,4 @@
-"""What users and other entities spent, as the pipeline asks for it. No single request is read."""
+"""The spend of users and other entities, for the pipeline. No single request is read."""
 
 from __future__ import annotations
 

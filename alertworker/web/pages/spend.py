@@ -101,7 +101,7 @@ def _before(days: Days) -> Days:
 
 
 def _presets(today: date, days: Days, query: dict[str, str]) -> list[tuple[str, str, bool]]:
-    """Give periods that are asked for often: name, address, and whether it is the one that is shown."""
+    """Return common periods: name, address, and whether it is the one that is shown."""
     month = today.replace(day=1)
     last_month = (month - timedelta(days=1)).replace(day=1)
     periods = {
@@ -134,7 +134,7 @@ def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[R
 
 
 def _name(row: SpendRow, by: str) -> tuple[str, str]:
-    """Give an entity's name, and beneath it its id where that is another."""
+    """Return an entity's name, and its id if that differs."""
     whole = row.part or row.entity
     if not whole:
         return f"(no {by})", ""
