@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install litellm run demo format lint types imports test check chaos backlog fuzz torture bench clean
+.PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[worker]' --group dev
 	@touch $@
+
+hooks: $(STAMP) ## Run `make quick` before each commit
+	$(BIN)/pre-commit install
 
 litellm: $(LITELLM)/.installed ## Create .venv-litellm: a real LiteLLM proxy with our callback, for the tests
 
@@ -39,18 +42,23 @@ format: $(STAMP) ## Check the formatting
 lint: $(STAMP) ## Lint
 	$(BIN)/ruff check .
 
-types: $(STAMP) ## Check the types
-	$(BIN)/mypy
-
 imports: $(STAMP) ## Check that the folders import only what they may
 	$(BIN)/lint-imports
+
+layout: $(STAMP) ## Check that files are where their names say
+	$(BIN)/pytest -q --noconftest tests/unit/test_layout.py
+
+quick: format lint imports layout ## The checks that take seconds
+
+types: $(STAMP) ## Check the types
+	$(BIN)/mypy
 
 test: $(STAMP) litellm ## Run all tests, three files at a time
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: format lint types imports test ## Everything above
+check: quick types test ## Everything above
 
-chaos: $(STAMP) ## Many rounds of trouble, each with its ledger; SEEDS=20 for more
+chaos: $(STAMP) ## Many rounds of trouble on Valkey and on Redis, each with its ledger; SEEDS=20 for more
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
 
 backlog: $(STAMP) ## A backlog of SECONDS=600 with live publishers, on Valkey, Redis and RabbitMQ at once

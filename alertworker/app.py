@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from celery import Celery
 from sqlalchemy import Engine
 
 from alertworker.broker import CeleryBroker
-from alertworker.channels import build_channel, build_owner_mail, http
+from alertworker.channels import build_channel, http
 from alertworker.channels.address_guard import Allowed
+from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.health import Doctor
 from alertworker.host.paths import data_dir, database_path, default_database_url
 from alertworker.imports.progress import History
@@ -94,7 +94,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         users=settings.users(),
         budgets=settings.budgets,
         retry=settings.retry.policy(),
-        zone=ZoneInfo(settings.time_zone),
+        zone=settings.zone,
         proxy_url=settings.proxy_base_url,
         public_url=settings.public_url,
         heartbeat=_heartbeat(settings),

@@ -13,7 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
+from alertworker.host.logs import set_up_logs
 from alertworker.publisher import Publisher, get_publisher
+from alertworker.settings import load_settings
 
 _TEAMS: Final = ("search", "billing", "support")
 _DEPLOYMENTS: Final = (("gpt-4o", "azure-eastus-2"), ("gpt-4o", "openai"), ("claude-sonnet", "bedrock-us-east-1"))
@@ -24,6 +26,7 @@ _SLOW, _BURST, _HANG, _HANG_ENDS = 4, 8, 12, 35
 def main() -> None:
     """Send traffic until a signal comes."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    set_up_logs(load_settings().log_format, "WARNING")
     publisher = get_publisher(threshold_seconds=5.0)
     try:
         while True:

@@ -1,6 +1,6 @@
-"""Folding: a batch's events become few rows and few groups, so that SQL costs grow with entities, not with events.
+"""Folding: a batch's events become few rows and groups, so that the cost in SQL grows with entities, not with events.
 
-Pure. Days and windows are cut in event time; a moment more than `MAX_AHEAD` in the future is clamped to the present.
+Pure. Days and windows are cut by event time. A time more than `MAX_AHEAD` in the future is clamped to the present.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.budget_payload import BudgetEvent
-from alertworker.alerts.call_description import NO_TEAM
 from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
 from alertworker.budgets.state import merge
 from alertworker.events import (
@@ -35,12 +34,12 @@ from alertworker.ledger.postings import Postings
 from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
 from alertworker.outages.windows import bucket_of, cause, targets_of
 
-#: How far ahead of us a producer's clock may be before its time is not believed.
+#: How far a producer's clock may be ahead of ours. A later time is clamped.
 MAX_AHEAD: Final = timedelta(minutes=5)
 
 
 class DropKey(NamedTuple):
-    """Events that a publisher's process has dropped for a reason, as it stood at the end of a day."""
+    """Events that a publisher's process dropped for one reason by the end of a day."""
 
     boot_id: str
     day: date
@@ -49,45 +48,45 @@ class DropKey(NamedTuple):
 
 @dataclass(slots=True)
 class Fold:
-    """What one batch comes down to."""
+    """One batch, added up."""
 
     ledger: Postings = field(default_factory=Postings)
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
     calls: dict[CallKey, CallSums] = field(default_factory=dict)
-    #: Failed attempts that a deployment answers for; each is counted in ``causes``.
+    #: Failed attempts that a deployment is to blame for; each is counted in ``causes``.
     blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
-    #: Answers that used tokens and have no known price.
+    #: Answered calls that used tokens and have no known price.
     unpriced: list[RequestSucceeded] = field(default_factory=list)
     failed: list[RequestFailed] = field(default_factory=list)
     announced: dict[str, RequestAnnounced] = field(default_factory=dict)
-    #: Ends of calls that had been announced; all other ends need no look-up.
+    #: Ends of calls that were announced. All other ends need no look-up.
     ended: dict[str, EndEvent] = field(default_factory=dict)
     publishers: dict[str, PublisherEvent] = field(default_factory=dict)
-    #: How many events publishers had dropped since they started: the highest of each day, whatever came in which order.
+    #: How many events publishers dropped since they started: the highest count of each day.
     drops: dict[DropKey, int] = field(default_factory=dict)
     budgets: dict[BudgetKey, Reading] = field(default_factory=dict)
-    #: The last call by each (dimension, id), which says whose a key is and whom a team has named.
+    #: The last call of each key and team, by dimension and id. It names the owner of a budget of our own.
     callers: dict[tuple[str, str], EndEvent] = field(default_factory=dict)
     cooled_down: list[DeploymentCooledDown] = field(default_factory=list)
     changed: list[EntityChanged] = field(default_factory=list)
-    #: The same, as a LiteLLM proxy's own alerting says it.
+    #: Changes that a LiteLLM proxy's own alerting reported.
     changed_relayed: list[EntityChanged] = field(default_factory=list)
     relayed: list[AlertRelayed] = field(default_factory=list)
-    #: What calls of customers cost, as the calls say or LiteLLM's own webhook.
+    #: Calls of customers with a cost, and reports of such calls by LiteLLM's own webhook.
     tracked: list[EndEvent | BudgetReported] = field(default_factory=list)
     canary_sent_at: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
-    #: How many events had a time that could not be believed.
+    #: How many events had a time too far in the future.
     clamped: int = 0
 
 
 def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: datetime) -> Fold:
-    """Fold events; a call that took longer than ``slow_seconds`` is kept as slow."""
+    """Return the fold of events. A call that took longer than ``slow_seconds`` is kept as slow."""
     result = Fold()
     for published in events:
-        event = _believed(result, published, now)
+        event = _clamped(result, published, now)
         result.counts[type(event).__name__] += 1
         if isinstance(event, EndEvent):
             _end(result, event, zone)
@@ -97,11 +96,11 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
                 if _lacks_price(event):
                     result.unpriced.append(event)
         else:
-            _other(result, event, zone)
+            _other_event(result, event, zone)
     return result
 
 
-def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
+def _other_event(result: Fold, event: Event, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
         _window(result, event).failed += 1
         _blame(result, event)
@@ -119,11 +118,11 @@ def _other(result: Fold, event: Event, zone: ZoneInfo) -> None:
     elif isinstance(event, Canary):
         result.canary_sent_at = max(result.canary_sent_at or event.occurred_at, event.occurred_at)
     else:
-        _told(result, event)
+        _admin_event(result, event)
 
 
-def _told(result: Fold, event: Event) -> None:
-    """Keep what somebody did, and what LiteLLM said and did; there is little of it."""
+def _admin_event(result: Fold, event: Event) -> None:
+    """Keep changes, cooldowns and relayed alerts one by one: there are few of them."""
     if isinstance(event, DeploymentCooledDown):
         result.cooled_down.append(event)
     elif isinstance(event, EntityChanged):
@@ -132,8 +131,8 @@ def _told(result: Fold, event: Event) -> None:
         result.relayed.append(event)
 
 
-def _believed(result: Fold, event: Event, now: datetime) -> Event:
-    """Give the event, moved to ``now`` where its producer's clock is too far ahead."""
+def _clamped(result: Fold, event: Event, now: datetime) -> Event:
+    """Return the event, moved to ``now`` if its producer's clock is too far ahead."""
     if event.occurred_at <= now + MAX_AHEAD:
         return event
     result.clamped += 1
@@ -145,7 +144,7 @@ def _seconds(event: EndEvent) -> float:
 
 
 def _lacks_price(event: RequestSucceeded) -> bool:
-    """Tell a call nobody could price from a free one: a cost of 0 is a price unless the producer says it failed."""
+    """Return whether a call has no known price. A cost of 0 is one, unless the producer says that pricing failed."""
     if event.cost_nanos or event.cache_hit or not event.prompt_tokens + event.completion_tokens:
         return False
     return event.cost_nanos is None or event.cost_failure is not None
@@ -185,9 +184,9 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
 
 
 def _saved_or_lost(result: Fold, event: EndEvent) -> None:
-    """Count a call's end once for each deployment, and each region, that had failed it.
+    """Count a call's end once for each deployment, and each region, that failed it.
 
-    A producer that names none of its failed attempts is believed by the deployment that the call ended on.
+    If its producer names no failed attempts, the deployment counts that the call ended on.
     """
     if not isinstance(event, RequestSucceeded | RequestFailed):
         return
@@ -196,8 +195,7 @@ def _saved_or_lost(result: Fold, event: EndEvent) -> None:
         failed_on = (FailedOn(deployment_id=event.deployment_id, provider=event.provider, region=event.region),)
     for target in {target for failed in failed_on for target in targets_of(failed)}:
         bucket = bucket_of(event.occurred_at.timestamp())
-        team = event.team_alias or event.team_id or event.key_alias or NO_TEAM
-        sums = result.calls.setdefault(CallKey(*target, bucket, team), CallSums())
+        sums = result.calls.setdefault(CallKey(*target, bucket, event.attribution.team), CallSums())
         if isinstance(event, RequestFailed):
             sums.lost += 1
         elif event.fallbacks:
@@ -213,7 +211,7 @@ def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> Non
 
 
 def _blame(result: Fold, event: AttemptFailed) -> None:
-    """Count an attempt that failed by the deployment's fault, under its cause."""
+    """Count a failed attempt under its cause, if the deployment is to blame."""
     named = _cause(event)
     if named is None:
         return

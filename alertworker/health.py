@@ -101,7 +101,7 @@ class Doctor:
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
         known = {config.name for config in settings.channels}
-        lane_checks = dict(_lanes(lanes, known, now=now, zone=ZoneInfo(settings.time_zone)))
+        lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
         found += [check for _, check in lane_checks.values()]
         return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 

@@ -8,7 +8,7 @@ NANOS_PER_DOLLAR = 1_000_000_000
 
 
 def nanos_from_dollars(dollars: float | Decimal) -> int:
-    """Give nano-dollars for an amount in USD, rounded to the nearest: off by half a nano-dollar at the most.
+    """Return an amount in USD as nano-dollars, rounded to the nearest: at most half a nano-dollar off.
 
     Raises:
         ValueError, OverflowError: NaN, or infinity.
@@ -20,7 +20,7 @@ def nanos_from_dollars(dollars: float | Decimal) -> int:
 
 
 def dollars_from_nanos(nanos: int) -> Decimal:
-    """Give the exact amount in USD.
+    """Return the exact amount in USD.
 
     >>> dollars_from_nanos(1)
     Decimal('1E-9')
@@ -28,8 +28,17 @@ def dollars_from_nanos(nanos: int) -> Decimal:
     return Decimal(nanos).scaleb(-9)
 
 
+def exact_dollars(nanos: int) -> str:
+    """Return the exact amount in USD as text for programs.
+
+    >>> exact_dollars(1_234_567_890_123), exact_dollars(-1)
+    ('1234.567890123', '-0.000000001')
+    """
+    return f"{dollars_from_nanos(nanos):f}"
+
+
 def spell_dollars(nanos: int) -> str:
-    """Give an amount as a person writes it: cents, or what is left of less than a dollar.
+    """Return an amount as people write it: in cents, or with more digits when it is less than a dollar.
 
     >>> [spell_dollars(nanos) for nanos in (1_000_000_000_000, 850_124_000_000, 1_500_000, 0, -2_500_000_000)]
     ['$1,000', '$850.12', '$0.0015', '$0', '-$2.50']

@@ -12,6 +12,13 @@ from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Se
 from alertworker.alerts.tables import Attachment, Chart, Table
 
 
+def fingerprint_of(alert_type: AlertType, identity: Mapping[str, str]) -> str:
+    """Return 32 hexadecimal digits for a type and its identifying labels; each part has its length in front."""
+    parts = [alert_type.value, *(part for item in sorted(identity.items()) for part in item)]
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
@@ -46,19 +53,37 @@ class Alert:
         """Whether it happens once or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
+    def subject(self, alert_id: str) -> Subject:
+        """Return what a message about this alert alone is about, under an id."""
+        return Subject(
+            id=alert_id,
+            type=self.type,
+            severity=self.severity,
+            headline=self.headline,
+            labels={**self.identity, **self.labels},
+            first_at=self.first_at,
+            last_at=self.last_at,
+            facts=self.facts,
+            count=self.count,
+            fingerprint=self.fingerprint,
+            figures=self.figures,
+            tables=self.tables,
+            chart=self.chart,
+        )
+
     @property
     def fingerprint(self) -> str:
-        """Identity as 32 hex characters: the type and its identifying labels, each with its length in front."""
-        parts = [self.type.value, *(part for item in sorted(self.identity.items()) for part in item)]
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        """What makes it the same alert as another one."""
+        return fingerprint_of(self.type, self.identity)
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAlert:
-    """An alert as its row stands after a claim.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a message is about.
 
-    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    ``told`` is how many of ``count`` occurrences earlier messages have counted, until ``told_at``. The last four fields
+    are of a condition that ends: hanging calls that still run, how the others ended, when the last one did, and whether
+    it was closed without news of its end.
     """
 
     id: str
@@ -66,40 +91,45 @@ class OpenAlert:
     severity: Severity
     headline: str
     labels: Mapping[str, str]
-    facts: Mapping[str, str]
-    metadata: Mapping[str, str]
-    count: int
-    told: int
-    summaries: int
     first_at: datetime
     last_at: datetime
+    facts: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    count: int = 1
+    told: int = 0
+    told_at: datetime | None = None
     fingerprint: str = ""
     figures: BudgetFigures | None = None
     tables: tuple[Table, ...] = ()
     chart: Chart | None = None
-    level: int = 1
-    opened: bool = False
-    rose: bool = False
-    #: When it was told, or counted as told, up to ``told``.
-    told_at: datetime | None = None
-    muted_by: str | None = None
-    #: Channels that are still to be told that the condition fires.
-    owed: tuple[str, ...] = ()
-    repeat_at: datetime | None = None
-    #: Calls of a hanging alert that still run, and how the others ended, by outcome.
     running: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)
-    #: When the last of them ended.
     ended_at: datetime | None = None
-    #: Closed because nothing more is heard of it, not because it ended.
     unknown: bool = False
-
-    @property
-    def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
-        return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind
 
     @property
     def routing_labels(self) -> dict[str, str]:
         """Return the labels that routes, silences and inhibitions match."""
         return {**self.labels, "alert_type": self.type.value, "severity": self.severity.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAlert(Subject):
+    """An alert as its row stands after a claim.
+
+    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    """
+
+    summaries: int
+    level: int = 1
+    opened: bool = False
+    rose: bool = False
+    muted_by: str | None = None
+    #: Channels that are still to be told that the condition fires.
+    owed: tuple[str, ...] = ()
+    repeat_at: datetime | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it happens once or fires and resolves."""
+        return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind

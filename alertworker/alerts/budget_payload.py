@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
+
+from alertworker.events import Attribution
 
 
 class BudgetEvent(StrEnum):
@@ -50,3 +53,12 @@ class BudgetFigures(BaseModel):
     organization_id: str | None = None
     #: Whom the team's metadata names for it (``soft_budget_alerting_emails``), with something between them.
     alert_emails: str | None = None
+
+
+#: The fields of `BudgetFigures` that name its owner.
+_OWNER: Final = tuple(name for name in BudgetFigures.model_fields if name in Attribution._fields)
+
+
+def owner_names(owner: Attribution) -> dict[str, str | None]:
+    """Return the names of a budget's owner, as fields of `BudgetFigures`."""
+    return {name: getattr(owner, name) or None for name in _OWNER}

@@ -1,4 +1,4 @@
-"""What alerts about calls share: what their callers asked to have shown, and the links to their traces."""
+"""What alerts about calls share: labels, the lines that name calls, metadata to show and links to traces."""
 
 from __future__ import annotations
 
@@ -8,28 +8,25 @@ from hashlib import sha256
 from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
-from alertworker.events import (
-    CallEvent,
-    DeploymentCooledDown,
-)
+from alertworker.events import CallEvent, DeploymentCooledDown
 from alertworker.text.shorten import ELLIPSIS, shorten
 
-#: Whose calls those are that belong to no team, and to no key with a name.
-NO_TEAM: Final = "no team"
+#: The model of calls that name none.
+UNKNOWN_MODEL: Final = "unknown model"
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
-#: How much of a call's metadata stands in the line that names it: pairs, and characters of each name and value.
+#: How much of a call's metadata the line that names it shows: pairs, and characters of each name and value.
 _MAX_PAIRS: Final = 3
 _MAX_PAIR: Final = 40
 
 
 def newest_metadata(events: Iterable[CallEvent | DeploymentCooledDown]) -> Mapping[str, str]:
-    """Give what the newest call asked to have shown, of those that asked for anything."""
+    """Return the metadata to show of the newest call that has any."""
     asking = [event for event in events if event.alerting_metadata]
     return max(asking, key=lambda event: event.occurred_at).alerting_metadata if asking else {}
 
 
 def name_call(*names: str | None, metadata: Mapping[str, str]) -> str:
-    """Name one call in a line, with the first of its metadata.
+    """Return the line that names one call, with the first pairs of its metadata.
 
     >>> name_call("c2", "search", None, metadata={"hello": "world"})
     'c2 · search · hello=world'
@@ -40,14 +37,14 @@ def name_call(*names: str | None, metadata: Mapping[str, str]) -> str:
 
 
 def trace_link(trace_id: str | None, langfuse_host: str | None) -> dict[str, str]:
-    """Link to a call's trace, under LiteLLM's words for it; Langfuse finds the project by itself."""
+    """Return the fact that links to a call's trace, under LiteLLM's label. Langfuse finds the project by the id."""
     if not langfuse_host or not trace_id:
         return {}
     return {TRACE: f"{langfuse_host.rstrip('/')}/trace/{_langfuse_id(trace_id)}"}
 
 
 def _langfuse_id(trace_id: str) -> str:
-    """Give a trace's id in Langfuse, as LiteLLM makes it of its own: 32 hexadecimal digits.
+    """Return a trace's id in Langfuse: 32 hexadecimal digits, derived as LiteLLM derives them.
 
     >>> _langfuse_id("90C2903C-f9f1-4b64-b0af-9ad0ef2a86fc")
     '90c2903cf9f14b64b0af9ad0ef2a86fc'
@@ -62,21 +59,9 @@ def _cut(text: str) -> str:
 
 def model_of(event: CallEvent) -> str:
     """Return the model that a call asked for."""
-    return event.model_group or event.model or "unknown model"
+    return event.model_group or event.model or UNKNOWN_MODEL
 
 
 def call_labels(event: CallEvent) -> dict[str, str]:
-    """Return the labels that routes and silences match."""
-    labels = {
-        "model": model_of(event),
-        "provider": event.provider,
-        "region": event.region,
-        "deployment": event.deployment_id,
-        "team": event.team_alias or event.team_id,
-        "key": event.key_alias,
-        "user": event.user_id,
-        "organization": event.organization_alias or event.organization_id,
-        "tag": ",".join(event.tags),
-        "alert_receiver": event.key_metadata.get("alert_receiver") or event.team_metadata.get("alert_receiver"),
-    }
-    return {name: value for name, value in labels.items() if value}
+    """Return the labels of an alert about a call; there is always a model."""
+    return {"model": UNKNOWN_MODEL} | event.attribution.labels()

@@ -1,82 +1,84 @@
-"""What the next message about an alert says: pure, from the alert's row."""
+"""The next message about a subject, which is in most cases an alert's row. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.text.format import spell
 
-#: How many teams a message names; the rest is one sum.
+#: How many teams a message names. The others are one sum.
 MAX_PARTS: Final = 8
+NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 def compose(
-    alert: OpenAlert,
+    subject: Subject,
     step: Step,
-    members: tuple[str, ...],
-    parts: Mapping[str, int],
+    members: tuple[str, ...] = (),
+    parts: Mapping[str, int] = NO_PARTS,
     *,
     at: datetime,
     proxy_url: str | None = None,
     public_url: str | None = None,
 ) -> Message:
-    """Give the message for a step; it counts, names and divides what no message before it has.
+    """Return the message for a step. It counts only what no earlier message has counted.
 
-    ``public_url`` is where people reach our own pages.
+    ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
     """
-    count = alert.count - alert.told
+    count = subject.count - subject.told
     return Message(
-        alert_id=alert.id,
-        type=alert.type,
-        severity=alert.severity,
+        alert_id=subject.id,
+        type=subject.type,
+        severity=subject.severity,
         step=step,
-        headline=_headline(alert, step, at),
+        headline=_headline(subject, step, at),
         at=at,
-        since=alert.first_at,
-        counted_since=alert.told_at,
+        since=subject.first_at,
+        counted_since=subject.told_at,
         count=count,
-        total=alert.count,
-        facts=dict(alert.facts) | _breakdown(parts) | _ends(alert),
+        total=subject.count,
+        facts=dict(subject.facts) | _breakdown(parts) | _ends(subject),
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
-        metadata=dict(alert.metadata),
+        metadata=dict(subject.metadata),
         proxy_url=proxy_url,
-        page_url=f"{public_url.rstrip('/')}/alerts/{alert.id}" if public_url else None,
-        fingerprint=alert.fingerprint,
-        labels=dict(alert.labels),
-        figures=alert.figures,
-        tables=alert.tables,
-        chart=alert.chart,
+        page_url=f"{public_url.rstrip('/')}/alerts/{subject.id}" if public_url else None,
+        fingerprint=subject.fingerprint,
+        labels=dict(subject.labels),
+        figures=subject.figures,
+        tables=subject.tables,
+        chart=subject.chart,
     )
 
 
 def passed(resolved: Message) -> Message:
-    """Give the one message for a condition that began and ended before anybody was told."""
+    """Return the one message for a condition that began and ended before its channel was notified."""
     return resolved.model_copy(
         update={"step": Step.PASSED, "headline": f"Fired and resolved: {resolved.headline}", "count": resolved.total}
     )
 
 
-def _headline(alert: OpenAlert, step: Step, at: datetime) -> str:
+def _headline(subject: Subject, step: Step, at: datetime) -> str:
     if step is Step.REMINDER:
-        return f"Still: {alert.headline}"
+        return f"Still: {subject.headline}"
     if step is not Step.RESOLVED:
-        return alert.headline
-    lasted = (alert.ended_at or at) - alert.first_at
-    after = f"{'Closed' if alert.unknown else 'Resolved'} after {spell(max(lasted, timedelta()))}"
-    if alert.type is not AlertType.LLM_REQUESTS_HANGING:
-        return f"{after}: {alert.headline}"
-    calls = "1 call was" if alert.count == 1 else f"{alert.count} calls were"
-    return f"{after}: {calls} hanging on {alert.labels.get('model', 'a model')}"
+        return subject.headline
+    lasted = (subject.ended_at or at) - subject.first_at
+    after = f"{'Closed' if subject.unknown else 'Resolved'} after {spell(max(lasted, timedelta()))}"
+    if subject.type is not AlertType.LLM_REQUESTS_HANGING:
+        return f"{after}: {subject.headline}"
+    calls = "1 call was" if subject.count == 1 else f"{subject.count} calls were"
+    return f"{after}: {calls} hanging on {subject.labels.get('model', 'a model')}"
 
 
 def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:
-    """Say how many each team had, the most first, where there is more than one to tell of.
+    """Return how many occurrences each team had, the highest number first; nothing for a single occurrence.
 
     >>> _breakdown({"search": 20, "billing": 3})
     {'By team': 'search ×20, billing ×3'}
@@ -90,9 +92,9 @@ def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:
     return {"By team": ", ".join(shown)}
 
 
-def _ends(alert: OpenAlert) -> dict[str, str]:
-    """Say how calls that hung ended, and how many still run."""
-    parts = [f"{count} {outcome}" for outcome, count in sorted(alert.outcomes.items())]
-    if parts and alert.running:
-        parts.append(f"{alert.running} still running")
+def _ends(subject: Subject) -> dict[str, str]:
+    """Return how hanging calls ended and how many still run."""
+    parts = [f"{count} {outcome}" for outcome, count in sorted(subject.outcomes.items())]
+    if parts and subject.running:
+        parts.append(f"{subject.running} still running")
     return {"Ended": ", ".join(parts)} if parts else {}

@@ -1,4 +1,4 @@
-"""The labels that alerts can have, and the values of those that have few: what matchers can ask about."""
+"""The labels that alerts can have, and all values of those labels that have few. Matchers are checked against them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import Final
 
 from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType, Severity
 from alertworker.events import Origin
+from alertworker.events.attribution import OWNER_LABELS, TARGET_LABELS
 
-#: Whatever raised the alert.
+#: Labels that every alert has.
 ALWAYS: Final = frozenset({"alert_type", "severity"})
-#: Whom calls and budgets belong to, and where calls went.
-_CALLS: Final = frozenset(
-    {"model", "provider", "region", "deployment", "team", "key", "user", "organization", "tag", "alert_receiver"}
-)
+#: Labels of calls and budgets: who they are for and what calls ran on.
+_CALLS: Final = frozenset({*TARGET_LABELS, *OWNER_LABELS})
 #: Labels of few alerts: a budget's customer, one team's report, a change without a name, a digest, a copy.
 _SOME: Final = frozenset({"customer", "team_id", "event", "digest", COVERED_BY})
 #: Every label that an alert can have. `alerting_metadata` is shown in messages and is not among them.
 LABELS: Final = ALWAYS | _CALLS | _SOME | {name for spec in CATALOGUE.values() for name in spec.identity}
 
-#: All values of a label, where the program makes them up.
+#: All values of each label whose values the program defines.
 CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "alert_type": tuple(kind.value for kind in AlertType),
     "severity": tuple(severity.value for severity in Severity),

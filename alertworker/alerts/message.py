@@ -34,7 +34,7 @@ MAX_ENTRIES: Final = 100
 
 
 class Entry(BaseModel):
-    """One message within a digest: enough to know what it said and to look the alert up."""
+    """One message in a digest: its headline, and the id to look the alert up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,6 +88,6 @@ class Message(BaseModel):
 
     @property
     def facts_beside_tables(self) -> dict[str, str]:
-        """Give the facts that none of the tables says, for receivers that get the tables."""
+        """The facts that no table repeats, for receivers that show the tables."""
         told = {label for table in self.tables for label in table.instead_of}
         return {label: value for label, value in self.facts.items() if label not in told}

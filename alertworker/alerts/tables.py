@@ -13,6 +13,8 @@ from alertworker.money import spell_dollars
 
 #: How many rows of a table a message carries; each receiver's form may show fewer of them.
 MAX_ROWS: Final = 20
+#: A change of more per cent says only that there was next to nothing before.
+_MUCH: Final = 9_999
 
 _FROZEN: Final = ConfigDict(frozen=True)
 Cell = str | int | float | None
@@ -115,7 +117,7 @@ class Attachment(BaseModel):
 
 
 def show(cell: Cell, unit: Unit) -> str:
-    """Give a cell as a person reads it.
+    """Return a cell as people read it.
 
     >>> show(4_102_000_000_000, Unit.DOLLARS), show(31.4, Unit.CHANGE), show("new", Unit.CHANGE), show(None, Unit.COUNT)
     ('$4,102', '+31 %', 'new', '')
@@ -124,5 +126,7 @@ def show(cell: Cell, unit: Unit) -> str:
         return cell or ""
     if unit is Unit.DOLLARS:
         return spell_dollars(int(cell))
+    if unit is Unit.CHANGE and cell > _MUCH:
+        return f"> {_MUCH:,} %"
     forms = {Unit.COUNT: "{:,}", Unit.CHANGE: "{:+,.0f} %", Unit.PERCENT: "{:.1f} %", Unit.SECONDS: "{:.3g} s"}
     return forms[unit].format(cell) if unit in forms else str(cell)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.alert import Alert
-from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures, owner_names
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Limit, Standing, next_limit, reached
@@ -20,30 +20,6 @@ from alertworker.text.format import spell_moment
 
 #: A proxy's figure that is older than this when it is told says how old it is.
 _FRESH: Final = timedelta(minutes=1)
-_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
-    BudgetScope.KEY: ("key_alias",),
-    BudgetScope.TEAM: ("team_alias", "team_id"),
-    BudgetScope.USER: ("user_email", "user_id"),
-    BudgetScope.ORGANIZATION: ("organization_alias", "organization_id"),
-}
-#: Which names of a budget's owner are told to programs.
-_WHO: Final = (
-    "key_hash", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id", "organization_id",
-    "alert_emails",
-)  # fmt: skip
-#: Which names of a budget's owner are labels that routes and silences know.
-_LABELS: Final = {
-    "team": ("team_alias", "team_id"),
-    "key": ("key_alias",),
-    "user": ("user_id",),
-    "organization": ("organization_alias", "organization_id"),
-    "customer": ("customer_id",),
-    "tag": ("tag",),
-    "model": ("model",),
-    "provider": ("provider",),
-    "deployment": ("deployment",),
-    "alert_receiver": ("alert_receiver",),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +56,12 @@ def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: date
 
 
 def fingerprint(key: BudgetKey, standing: Standing) -> str:
-    """Give the identity of the alert that tells of a budget in its period."""
-    at = standing.reading.at
-    return Alert(AlertType.BUDGET_ALERTS, Severity.HIGH, _identity(key, standing.reading), "", at, at).fingerprint
+    """Return the fingerprint of a budget's alert in its period."""
+    return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, standing.reading))
 
 
 def highest(key: BudgetKey, reading: Reading) -> Limit | None:
-    """Give the highest limit that is reached; for a key with a soft budget, else, whether its pace leads past that."""
+    """Return the highest limit that is reached. If none is, a key's soft budget counts if its pace leads past it."""
     limit = reached(reading)
     if limit is not None or key.scope != BudgetScope.KEY or reading.soft_nanos is None:
         return limit
@@ -97,7 +72,7 @@ def highest(key: BudgetKey, reading: Reading) -> Limit | None:
 
 
 def pace_of(reading: Reading) -> Forecast | None:
-    """Give where the spend leads, where the period is known and old enough to tell."""
+    """Return the forecast of the spend; ``None`` if the period is unknown or too young."""
     start = start_of(reading)
     if start is None or reading.reset_at is None:
         return None
@@ -105,14 +80,14 @@ def pace_of(reading: Reading) -> Forecast | None:
 
 
 def start_of(reading: Reading) -> datetime | None:
-    """Give when the budget's period began, where that is known."""
+    """Return when the budget's period began; ``None`` if that is unknown."""
     return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
 def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
-    """Give the alert that tells of a limit, with the figures as they stand."""
+    """Return the alert of a limit, with the present figures."""
     reading = standing.reading
-    labels = {label: _first(names, reading.who) for label, names in _LABELS.items()}
+    customer = reading.owner.customer_id
     return Alert(
         type=AlertType.BUDGET_ALERTS,
         severity=Severity.HIGH,
@@ -120,7 +95,7 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
         headline=f"{name(key, reading)}: {_event(limit, reading)}",
         first_at=reading.at,
         last_at=reading.at,
-        labels={label: value for label, value in labels.items() if value},
+        labels=reading.owner.labels() | ({"customer": customer} if customer else {}),
         facts=_facts(key, limit, reading, now=now, zone=zone),
         level=max(1, standing.level),
         figures=figures(key, limit, reading, zone=zone),
@@ -128,7 +103,7 @@ def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime,
 
 
 def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -> BudgetFigures:
-    """Give what a program reads of a budget; a projection belongs to keys with a soft budget, as LiteLLM has it."""
+    """Return the figures for programs. Only a key with a soft budget has a projection, as in LiteLLM."""
     soft = reading.soft_nanos if key.scope == BudgetScope.KEY else None
     pace = pace_of(reading) if soft is not None else None
     full = None
@@ -145,23 +120,23 @@ def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -
         projected_nanos=pace.at_end_nanos if pace else None,
         projected_exceeded_on=full.astimezone(zone).date() if full else None,
         reset_at=reading.reset_at,
-        **{name: reading.who.get(name) for name in _WHO},
+        **owner_names(reading.owner),
     )
 
 
 def name(key: BudgetKey, reading: Reading) -> str:
     """Name a budget for a person.
 
+    >>> from alertworker.events import Attribution
     >>> at = datetime(2026, 11, 23)
-    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, who={"team_alias": "search"}))
+    >>> name(BudgetKey(BudgetScope.TEAM, "t1"), Reading(at, at, at, at, owner=Attribution(team_alias="search")))
     'Team search'
     """
     if key.scope == BudgetScope.PROXY:
         return "The whole proxy"
     scope = scope_of(key)
-    shown = _first(_NAMES.get(scope, ()), reading.who)
-    part = reading.who.get("part")
-    shown = f"{shown} ({part})" if shown and part else shown or key.entity
+    shown = reading.owner.name_of(scope)
+    shown = f"{shown} ({reading.part})" if shown and reading.part else shown or key.entity
     return f"{scope.replace('_', ' ').capitalize()} {shown}"
 
 
@@ -215,7 +190,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
 
 
 def spend_text(reading: Reading) -> str:
-    """Give spend, budget and share in words.
+    """Return spend, budget and share in words.
 
     >>> at = datetime(2026, 11, 23)
     >>> spend_text(Reading(at, at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))
@@ -225,17 +200,17 @@ def spend_text(reading: Reading) -> str:
     limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
     if not limit:
         return f"{spend} of {_dollars(limit)}"
-    return f"{spend} of {spell_dollars(limit)} ({share(reading):.1f} %)"
+    return f"{spend} of {spell_dollars(limit)} ({show(share(reading), Unit.PERCENT)})"
 
 
 def share(reading: Reading) -> float | None:
-    """Give the share of the budget that is used, in per cent, cut and not rounded; ``None`` for a budget of nothing."""
+    """Return the used share of a budget in per cent, cut to one digit; ``None`` for a budget of 0."""
     limit = reading.max_nanos if reading.max_nanos is not None else reading.soft_nanos
     return reading.spend_nanos * 1_000 // limit / 10 if limit else None
 
 
 def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
-    """Give the pace, and when it reaches the maximum; for a projected soft budget, when it reaches that."""
+    """Return the pace, and when it reaches the maximum, or the soft budget if that is projected."""
     pace, ahead = pace_of(reading), next_limit(reading)
     if pace is None:
         return None
@@ -252,7 +227,3 @@ def _pace(limit: Limit, reading: Reading, zone: ZoneInfo) -> str | None:
 
 def _dollars(nanos: int | None) -> str:
     return spell_dollars(nanos or 0)
-
-
-def _first(names: tuple[str, ...], who: Mapping[str, str]) -> str:
-    return next((who[known] for known in names if known in who), "")

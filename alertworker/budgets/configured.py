@@ -12,19 +12,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.budgets.readings import SHARES, BudgetKey, Reading
+from alertworker.events import Attribution
+from alertworker.events.attribution import UNATTRIBUTED
 from alertworker.ledger.cardinality import OTHER
 from alertworker.money import nanos_from_dollars
 
 Share = Annotated[int, Field(ge=1, le=99)]
 _DURATIONS: Final = {"day": "1d", "week": "7d", "month": "1mo"}
-#: By which name of its owner a budget of a dimension is labelled: what holds the id, and what the alias.
-_NAMED: Final[Mapping[str, tuple[str, str]]] = {
-    "team": ("team_id", "team_alias"),
-    "key": ("key_hash", "key_alias"),
-    "user": ("user_id", "user_email"),
-    "organization": ("organization_id", "organization_alias"),
-    "customer": ("customer_id", ""),
-}
 
 
 class OwnBudget(BaseModel):
@@ -33,14 +27,20 @@ class OwnBudget(BaseModel):
     ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from ``anchor``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     dimension: Literal["team", "tag", "key", "user", "customer", "organization", "model", "provider", "deployment"]
+    """Dimension of the ledger."""
     entity: Annotated[str, Field(min_length=1, max_length=256)] = "*"
+    """Id or name; `*` and `?` stand for any characters."""
     max: Annotated[float, Field(gt=0, le=1_000_000_000)]
-    period: Annotated[str, Field(pattern=r"^(day|week|month|[1-9][0-9]{0,2}d)$")] = "month"
+    """Dollars in a period."""
+    period: Annotated[str, Field(pattern=r"^(day|week|month|[1-9][0-9]{0,2}d)$", examples=["month"])] = "month"
+    """Calendar day, week (from Monday) or month, or a number of days such as 30d."""
     anchor: date = date(2024, 1, 1)
+    """First day of a period that is a number of days."""
     thresholds: Annotated[tuple[Share, ...], Field(max_length=20)] = SHARES
+    """Percentages of `max` at which there is an alert, besides `max` itself."""
 
     def fits(self, *names: str) -> bool:
         """Return whether the pattern matches an id or a name; only ``*`` and ``?`` are special."""
@@ -107,7 +107,7 @@ def present(
     budgets: Sequence[OwnBudget],
     entities: Iterable[tuple[str, str]],
     aliases: Mapping[tuple[str, str], str],
-    owners: Mapping[tuple[str, str], Mapping[str, str]],
+    owners: Mapping[tuple[str, str], Attribution],
     *,
     zone: ZoneInfo,
     now: datetime,
@@ -124,15 +124,14 @@ def present(
                 key = BudgetKey(f"own {dimension} {budget.period}", alias if dimension == "key" and alias else entity)
                 if key not in found:
                     period = _period(key, budget, entity, alias, (zone, now))
-                    who = {**owners.get((dimension, entity), {}), **period.reading.who}
-                    found[key] = replace(period, reading=replace(period.reading, who=who))
+                    owner = owners.get((dimension, entity), UNATTRIBUTED).updated(period.reading.owner)
+                    found[key] = replace(period, reading=replace(period.reading, owner=owner))
     return found
 
 
 def _period(key: BudgetKey, budget: OwnBudget, entity: str, alias: str, moment: tuple[ZoneInfo, datetime]) -> OwnPeriod:
     zone, now = moment
     first, end = budget.days(now.astimezone(zone).date())
-    own, named = _NAMED.get(budget.dimension, (budget.dimension, ""))
     reading = Reading(
         at=now,
         limits_at=now,
@@ -142,6 +141,6 @@ def _period(key: BudgetKey, budget: OwnBudget, entity: str, alias: str, moment: 
         duration=_DURATIONS.get(budget.period, budget.period),
         reset_at=datetime.combine(end, time(), zone).astimezone(UTC),
         shares=tuple(sorted(budget.thresholds)),
-        who={own: entity} | ({named: alias} if named and alias else {}),
+        owner=Attribution.to(budget.dimension, entity, alias),
     )
     return OwnPeriod(key, budget.dimension, entity, alias, first, end - timedelta(days=1), reading)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from alertworker.text.format import read_duration
+
 #: The share of a period that must have passed before its pace says anything: a tenth, so three days of thirty.
 YOUNG: Final = 10
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})(mo|[smhdw])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
+#: Calendar months, of which a period has at most 120.
+_MONTHS: Final = re.compile(r"([1-9][0-9]{0,2})mo")
 _LONGEST: Final = timedelta(days=3_660)
 
 
@@ -24,20 +26,19 @@ class Forecast:
 
 
 def period_start(duration: str | None, reset_at: datetime) -> datetime | None:
-    """Give when a period that ends at ``reset_at`` began, ``None`` where the duration cannot be read.
+    """Return when a period that ends at ``reset_at`` began, ``None`` if the duration cannot be read.
 
     Durations have LiteLLM's form; a month is a calendar month.
 
     >>> period_start("30d", datetime(2026, 12, 1)), period_start("1mo", datetime(2026, 3, 31))
     (datetime.datetime(2026, 11, 1, 0, 0), datetime.datetime(2026, 2, 28, 0, 0))
     """
-    match = _DURATION.fullmatch(duration or "")
-    if match is None:
+    if months := _MONTHS.fullmatch(duration or ""):
+        return _months_before(reset_at, int(months[1])) if int(months[1]) <= 120 else None
+    try:
+        length = read_duration(duration or "")
+    except ValueError:
         return None
-    number, unit = int(match[1]), match[2]
-    if unit == "mo":
-        return _months_before(reset_at, number) if number <= 120 else None
-    length = timedelta(seconds=min(number * _SECONDS[unit], 10**11))
     return reset_at - length if length <= _LONGEST else None
 
 

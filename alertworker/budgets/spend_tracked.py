@@ -1,11 +1,11 @@
-"""What single calls of customers cost, for the programs that want to know of each: LiteLLM's ``spend_tracked``."""
+"""The cost of single calls of customers, for programs that want each one: LiteLLM's ``spend_tracked``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
+from alertworker.alerts.alert import Subject
+from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures, owner_names
 from alertworker.alerts.call_description import call_labels
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import BudgetReported, BudgetScope, EndEvent
@@ -13,26 +13,20 @@ from alertworker.events.base import new_id
 from alertworker.money import spell_dollars
 
 
-def tracked(events: Iterable[EndEvent | BudgetReported]) -> Iterable[OpenAlert]:
-    """Give one for each call, in the form of an alert that is never raised: it is told once and kept by nobody."""
+def tracked(events: Iterable[EndEvent | BudgetReported]) -> Iterable[Subject]:
+    """Yield the subject of one message for each call. No alert is raised for it."""
     for event in events:
-        labels = call_labels(event) if isinstance(event, EndEvent) else _reported_labels(event)
+        labels = call_labels(event) if isinstance(event, EndEvent) else event.attribution.labels()
         figures = _figures(event)
-        yield OpenAlert(
+        yield Subject(
             id=str(new_id()),
             type=AlertType.BUDGET_ALERTS,
             severity=Severity.LOW,
             headline=f"Customer {figures.entity_id}: {spell_dollars(figures.spend_nanos)}",
             labels=labels | {"customer": figures.entity_id},
-            facts={},
-            metadata={},
-            count=1,
-            told=0,
-            summaries=0,
             first_at=event.occurred_at,
             last_at=event.occurred_at,
             figures=figures,
-            opened=True,
         )
 
 
@@ -49,22 +43,6 @@ def _figures(event: EndEvent | BudgetReported) -> BudgetFigures:
         entity_id=customer or "",
         spend_nanos=cost or 0,
         max_nanos=most,
-        key_hash=event.key_hash,
-        key_alias=event.key_alias,
-        team_id=event.team_id,
-        team_alias=event.team_alias,
-        user_id=event.user_id,
-        user_email=event.user_email,
-        customer_id=customer,
-        organization_id=event.organization_id,
+        # The team's addresses are those of its own budget alerts; a single call goes to none of them.
+        **owner_names(event.attribution._replace(customer_id=customer or "", alert_emails="")),
     )
-
-
-def _reported_labels(event: BudgetReported) -> dict[str, str]:
-    named = {
-        "team": event.team_alias or event.team_id,
-        "key": event.key_alias,
-        "user": event.user_id,
-        "organization": event.organization_id,
-    }
-    return {label: value for label, value in named.items() if value}

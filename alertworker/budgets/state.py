@@ -55,7 +55,7 @@ def merge(known: Reading, new: Reading) -> Reading:
     maximum, soft, limits_at = _limits(known, new)
     lower, higher = sorted((known, new), key=lambda reading: reading.spend_nanos)
     equal = lower.spend_nanos == higher.spend_nanos
-    earlier, later = sorted((known, new), key=lambda reading: (reading.at, sorted(reading.who.items())))
+    earlier, later = sorted((known, new), key=lambda reading: (reading.at, reading.owner))
     return Reading(
         at=later.at,
         limits_at=limits_at,
@@ -67,8 +67,9 @@ def merge(known: Reading, new: Reading) -> Reading:
         duration=max(known.duration or "", new.duration or "") or None,
         reset_at=known.reset_at,
         rejected_at=max((at for at in (known.rejected_at, new.rejected_at) if at), default=None),
-        who={**earlier.who, **later.who},
+        owner=earlier.owner.updated(later.owner),
         shares=later.shares,
+        part=max(known.part, new.part),
     )
 
 

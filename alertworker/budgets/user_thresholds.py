@@ -31,7 +31,7 @@ class UserPolicy:
 
     @property
     def least_nanos(self) -> int | None:
-        """Give the least spend of a day or month that anything is told of; ``None`` where nothing is."""
+        """The lowest spend of a day or month that can raise an alert; ``None`` if all alerts of users are off."""
         floor = self.anomaly_floor_nanos if self.anomalies else None
         return min((one for one in (self.daily_nanos, self.monthly_nanos, floor) if one is not None), default=None)
 
@@ -63,7 +63,7 @@ class Look:
 
     @property
     def since(self) -> str:
-        """Say between which moments of the day an amount was reached: no single request is kept that could tell more.
+        """Return between which times of the day an amount was reached. The ledger keeps no single request.
 
         >>> utc = ZoneInfo("UTC")
         >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
@@ -81,7 +81,7 @@ Contributors = Mapping[str, Sequence[tuple[str, int]]]
 
 
 def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> Iterable[Alert]:
-    """Give what is to be told of a day: at the most once for each user and day, or month."""
+    """Yield the alerts of a day: at most one for each user, type and day or month."""
     for user in users:
         if policy.daily_nanos is not None and user.day_nanos >= policy.daily_nanos:
             yield _threshold(user, "day", look.day.isoformat(), (user.day_nanos, policy.daily_nanos), look)
@@ -92,13 +92,13 @@ def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> I
 
 
 def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
-    """Tell whether a day is unlike the ones before: by its ratio to their mean, and not below the floor."""
+    """Return whether a day's spend exceeds the mean of the days before by the ratio, and reaches the floor."""
     unusual = user.day_nanos * policy.anomaly_days > policy.anomaly_ratio * user.before_nanos
     return user.day_nanos >= policy.anomaly_floor_nanos and unusual
 
 
 def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
-    """Give the alert's facts with the models and keys that spent the most."""
+    """Return the alert's facts with the models and keys that spent the most."""
     named = {
         f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
         for dimension, spent in contributors.items()

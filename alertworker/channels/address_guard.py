@@ -1,7 +1,7 @@
-"""Which addresses we connect to: public ones over TLS, this machine where it is named, and networks that are allowed.
+"""The rules for addresses to connect to: public ones over TLS, this machine if it is named, and allowed networks.
 
-An operator types addresses, and so may whoever can edit a team's metadata or answer its DNS queries: none of them may
-make a worker speak to a cloud's metadata service or to a neighbour.
+URLs come from operators, from people who can edit a team's metadata, and from DNS servers. None of them may make a
+worker connect to a cloud's metadata service or to another private host.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Final
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-NOT_PUBLIC: Final = "the address is not a public one; if it is yours, name it in allowed_networks or allowed_hosts"
-_ODD: Final = "the address is an IPv4 address in another form; write it as four numbers with dots"
+NOT_PUBLIC: Final = "the address is not public; if it is yours, add it to allowed_networks or allowed_hosts"
+_ODD: Final = "the address is an IPv4 address in an unusual form; write it as four numbers with dots"
 _NO_TLS: Final = "the address must begin with https://"
-#: RFC 6052: IPv4 addresses as an IPv6-only network's gateway takes them.
+#: RFC 6052: IPv4 addresses for the gateway of an IPv6-only network.
 _NAT64: Final = ip_network("64:ff9b::/96")
-#: What Python calls global and no receiver has: IPv4-compatible and site-local addresses, both long given up (RFC 4291,
-#: 2.5.5.1; RFC 3879), and those that a network's gateway gives a meaning of its own (RFC 8215).
-_NOBODYS: Final = tuple(map(ip_network, ("::/96", "fec0::/10", "64:ff9b:1::/48")))
-#: RFC 1918, 6598 and 4193: what a host of ours may have. This machine and its link are not among them.
+#: Networks that Python calls global and that no receiver has: IPv4-compatible and site-local addresses, both deprecated
+#: (RFC 4291, 2.5.5.1; RFC 3879), and local-use translation (RFC 8215).
+_UNUSED: Final = tuple(map(ip_network, ("::/96", "fec0::/10", "64:ff9b:1::/48")))
+#: RFC 1918, 6598 and 4193: private addresses that an allowed host may have. Loopback and link-local are not among them.
 _PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
-#: Clouds' metadata services within these: Alibaba's, AWS's and Google's.
+#: Metadata services of clouds within these networks: Alibaba's, AWS's and Google's.
 _METADATA: Final = frozenset(map(ip_address, ("100.100.100.200", "fd00:ec2::254", "fd20:ce::254")))
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What of our own may be sent to: networks, and hosts by their names, whose private addresses may be.
+    """Private networks that may be connected to, and names of hosts whose private addresses may be.
 
     "*.corp.example" names every host below corp.example.
     """
@@ -39,13 +39,13 @@ class Allowed:
     hosts: tuple[str, ...] = ()
 
     def knows(self, host: str) -> bool:
-        """Tell whether a host is one of those that are named."""
+        """Return whether a host is allowed by its name."""
         host = host.lower().rstrip(".")
         return any(host == name or (name[:2] == "*." and host.endswith(name[1:])) for name in self.hosts)
 
 
 def refusal(host: str, *, tls: bool, allowed: Allowed) -> str | None:
-    """Say why nothing may be sent to this host as it is written; ``None`` where it may, or its name must tell first."""
+    """Return why nothing may be sent to this host; ``None`` if it is allowed or its name must be looked up first."""
     literal = _literal(host)
     if literal is None and _is_odd(host):
         return _ODD
@@ -55,7 +55,7 @@ def refusal(host: str, *, tls: bool, allowed: Allowed) -> str | None:
 
 
 def admits(host: str, address: str, *, tls: bool, allowed: Allowed) -> bool:
-    """Tell whether a connection for this host may go to the address that its name gave just now."""
+    """Return whether a connection for this host may go to an address that its name was just resolved to."""
     found = _embedded(ip_address(address.partition("%")[0]))
     if allowed.knows(host) and found not in _METADATA and _within(found, _PRIVATE):
         return True
@@ -63,7 +63,7 @@ def admits(host: str, address: str, *, tls: bool, allowed: Allowed) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine as it is written, by name or address."""
+    """Return whether a host is this machine by its name or address, without a lookup."""
     literal = _literal(host)
     return host == "localhost" if literal is None else literal.is_loopback
 
@@ -73,7 +73,7 @@ def _refusal(address: Address, *, tls: bool, allowed: Allowed, loopback: bool) -
         return None
     if address.is_loopback and loopback:
         return None
-    if not address.is_global or address.is_multicast or _within(address, _NOBODYS):
+    if not address.is_global or address.is_multicast or _within(address, _UNUSED):
         return NOT_PUBLIC
     return None if tls else _NO_TLS
 
@@ -83,7 +83,7 @@ def _within(address: Address, networks: tuple[Network, ...]) -> bool:
 
 
 def _is_odd(host: str) -> bool:
-    """Tell whether a host is what the C library takes for an IPv4 address besides the usual form: 127.1, 0x7f.1."""
+    """Return whether the C library reads a host as an IPv4 address of an unusual form, for example 127.1 or 0x7f.1."""
     try:
         socket.inet_aton(host)
     except OSError:
@@ -99,7 +99,7 @@ def _literal(host: str) -> Address | None:
 
 
 def _embedded(address: Address) -> Address:
-    """Give the IPv4 address that an IPv6 address only wraps; such a connection ends there."""
+    """Return the IPv4 address that an IPv6 address wraps, because a connection ends there."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

@@ -1,4 +1,7 @@
-"""Apprise's long tail of services, as plain text. Its own connections: outside our guards on addresses and answers."""
+"""Apprise's long tail of services, as plain text.
+
+Apprise opens its own connections, so our guards on addresses and answers do not apply.
+"""
 
 from __future__ import annotations
 
@@ -12,27 +15,28 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.plain_text import counted, entry_lines, named, sign
+from alertworker.channels.plain_text import counted, entry_lines, member_lines, named, title
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, one_line
 
-#: Nobody knows the limits of a hundred services; Apprise cuts or divides what is too long for one.
+#: The limits of a hundred services are not known here. Apprise cuts or divides what is too long for a service.
 _MAX_TITLE: Final = 200
 _MAX_VALUE: Final = 500
-#: All of one attempt, in seconds.
+#: The timeout of one attempt, in seconds.
 _TIMEOUT: Final = 15
 
-# Apprise writes addresses into its log.
+# Apprise writes URLs, which are secrets, into its log.
 logging.getLogger("apprise").addFilter(lambda _record: False)
 
 
 class AppriseConfig(PacedConfig):
-    """An Apprise address (https://appriseit.com/services/), which is a secret; wants ``alertworker[apprise]``."""
+    """An Apprise URL (https://appriseit.com/services/), which is a secret. Needs ``alertworker[apprise]``."""
 
     kind: Literal["apprise"] = "apprise"
     url: SecretStr
+    """Apprise URL. It is a secret; `os.environ/NAME` is the variable NAME."""
 
     @field_validator("url")
     @classmethod
@@ -42,35 +46,29 @@ class AppriseConfig(PacedConfig):
         import apprise
 
         if apprise.Apprise.instantiate(url.get_secret_value()) is None:
-            raise ValueError("is no address that Apprise knows; see https://appriseit.com/services/")
+            raise ValueError("Apprise does not know this URL; see https://appriseit.com/services/")
         return url
 
 
-class AppriseChannel(BaseChannel):
-    """Sends title and text; Apprise says whether it was taken, and not why it was not."""
+class AppriseChannel(BaseChannel[AppriseConfig]):
+    """Sends title and text. Apprise reports whether a message was accepted, but not why it was refused."""
 
-    kind = "apprise"
+    config_class = AppriseConfig
     pace = Pace(interval=1.0, burst=3)
     digest_size = MAX_ENTRIES
 
-    def __init__(self, config: AppriseConfig) -> None:
-        self.name = config.name
-        self.pace = config.paced(self.pace)
-        self._config = config
-
     def render(self, message: Message) -> str:
-        """Give title and text as JSON."""
-        title = f"{sign(message)} {one_line(message.headline)} [{message.severity.value}]"
+        """Return title and text as JSON."""
         lines = [counted(message)]
         lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named(message)]
         lines += entry_lines(message, _MAX_VALUE)
-        lines += [f"- {cut(one_line(member), _MAX_VALUE)}" for member in message.members]
-        lines += [f"… and {message.members_more} more"] if message.members_more else []
+        lines += member_lines(message, lambda member: f"- {cut(one_line(member), _MAX_VALUE)}")
         lines.append(f"{message.type.value}, {spell_moment(message.at)}, {message.alert_id}")
-        return json.dumps({"title": cut(title, _MAX_TITLE), "body": "\n".join(lines)}, ensure_ascii=False)
+        first = cut(title(message, one_line(message.headline)), _MAX_TITLE)
+        return json.dumps({"title": first, "body": "\n".join(lines)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt. What Apprise could not deliver is tried again: it may be the receiver's trouble or ours."""
+        """Make one attempt. The worker retries whatever Apprise could not deliver, because Apprise gives no reason."""
         del notification_id
         import apprise
 
@@ -82,8 +80,8 @@ class AppriseChannel(BaseChannel):
                 body=parts["body"], title=parts["title"], body_format=apprise.NotifyFormat.TEXT, timeout=_TIMEOUT
             )
             taken = bool(answer)
-        except Exception:  # noqa: BLE001 - a hundred plugins raise what they like, with the address in it
+        except Exception:  # noqa: BLE001 - a hundred plugins raise any exception, with the URL in it
             taken = False
         if not taken:
-            raise DeliveryError("Apprise could not deliver it", Reason.UNREACHABLE)
+            raise DeliveryError("Apprise could not deliver the message", Reason.UNREACHABLE)
         return Answer("taken by Apprise")

@@ -1,4 +1,4 @@
-"""What every channel's configuration has."""
+"""The parts that the configurations of channels share."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ def _host_name(text: str) -> str:
         name = text.lower()
         if _HOST.fullmatch(name):
             return name
-        raise ValueError('is no name of a host; write "alerts.corp.example" or "*.corp.example"') from None
-    raise ValueError("is an address; name its network in allowed_networks")
+        raise ValueError(
+            'invalid host name; expected, for example, "alerts.corp.example" or "*.corp.example"'
+        ) from None
+    raise ValueError("must be a host name, not an address; add the network of the address to allowed_networks")
 
 
 Networks = Annotated[tuple[IPv4Network | IPv6Network, ...], Field(max_length=100)]
@@ -32,55 +34,66 @@ Hosts = Annotated[tuple[Annotated[str, AfterValidator(_host_name)], ...], Field(
 
 
 class ChannelConfig(BaseModel):
-    """``name`` is what rows, logs and pages carry: stable over restarts, and no secret.
+    """The configuration of a channel. Rows, logs and pages carry its ``name``: stable over restarts, and no secret.
 
-    Each vendor's own stands in the vendor's file, with a ``kind`` that tells them apart.
+    A vendor's file adds the vendor's own fields, and a ``kind`` that tells the configurations apart.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     kind: str
     name: str
+    """Name of the channel in rows, logs and pages. Made of the kind and a hash of the other fields if not set."""
+
+    def paced(self, vendor: Pace) -> Pace:
+        """Return the pace of the channel, which is the vendor's."""
+        return vendor
 
 
 class PaceConfig(BaseModel):
-    """How fast a receiver may be sent to: one message each ``interval`` seconds, after ``burst`` at once.
+    """How fast a receiver takes messages: one each ``interval`` seconds, after ``burst`` at once.
 
-    What is not given is the vendor's.
+    A field that is not set is the vendor's.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     interval: Annotated[float, Field(ge=0, le=3_600)] | None = None
+    """Seconds between two messages."""
     burst: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    """Number of messages that can be sent at once."""
 
 
 class PacedConfig(ChannelConfig):
-    """A channel whose receiver may take messages faster than its vendor, or must be spared."""
+    """A channel whose receiver may have another pace than its vendor."""
 
     pace: PaceConfig = PaceConfig()
+    """How fast messages are sent, in place of the vendor's pace."""
 
     def paced(self, vendor: Pace) -> Pace:
-        """Give the vendor's pace with what is said here in its place."""
+        """Return the vendor's pace, with the configured fields in place of its own."""
         return replace(vendor, **self.pace.model_dump(exclude_none=True))
 
 
 class NetworkConfig(PacedConfig):
-    """A channel that connects to somewhere. ``allowed_networks`` and ``allowed_hosts`` are private and ours."""
+    """A channel that opens connections. ``allowed_networks`` and ``allowed_hosts`` are the operator's own."""
 
     allowed_networks: Networks = ()
+    """Private networks that this channel can connect to, in place of the general ones."""
     allowed_hosts: Hosts = ()
+    """Host names whose private addresses this channel can connect to, in place of the general ones."""
 
     @property
     def allowed(self) -> address_guard.Allowed:
-        """What of our own the channel may connect to."""
+        """The private networks and hosts that the channel may connect to."""
         return address_guard.Allowed(self.allowed_networks, self.allowed_hosts)
 
 
 class UrlConfig(NetworkConfig):
-    """A channel whose receiver has an address, which is a secret."""
+    """A channel whose receiver has a URL, which is a secret."""
 
     url: SecretStr
+    """URL of the receiver. It is a secret; `os.environ/NAME` is the variable NAME."""
 
     @field_validator("url")
     @classmethod
@@ -91,10 +104,10 @@ class UrlConfig(NetworkConfig):
 
 
 def refuse(url: str, allowed: address_guard.Allowed) -> None:
-    """Refuse an address that can be told by its text to be one we do not send to.
+    """Raise an error if the text of a URL shows that nothing may be sent to it.
 
     Raises:
-        ValueError: says why, and never repeats the address.
+        ValueError: the reason, which never repeats the URL.
     """
     try:
         parts = urlsplit(url)
@@ -102,7 +115,7 @@ def refuse(url: str, allowed: address_guard.Allowed) -> None:
     except ValueError:
         host = None
     if not host or parts.scheme not in ("http", "https"):
-        raise ValueError("must be an address that begins with https://")
+        raise ValueError("must be a URL that begins with https://")
     reason = address_guard.refusal(host, tls=parts.scheme == "https", allowed=allowed)
     if reason is not None:
         raise ValueError(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 from rich.console import Console as Terminal
 from rich.text import Text
@@ -12,48 +12,43 @@ from rich.text import Text
 from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.plain_text import counted, entry_lines, named, sign
-from alertworker.delivery.channel import Answer, Pace
+from alertworker.channels.plain_text import counted, entry_lines, member_lines, named, sign
+from alertworker.delivery.channel import Answer
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut
 
-_COLOURS = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
-_MAX_LINE = 2_000
+_COLOURS: Final = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
+_MAX_LINE: Final = 2_000
 
 
 class ConsoleConfig(ChannelConfig):
-    """The terminal: for trying out, and where no webhook is configured."""
+    """The terminal: to try alertworker out, and used if no other channel is configured."""
 
     kind: Literal["console"] = "console"
     name: str = "console"
+    """Name of the channel in rows, logs and pages."""
 
 
-class Console(BaseChannel):
-    """Prints to the real standard output, since Celery takes the one of its workers for its log."""
+class Console(BaseChannel[ConsoleConfig]):
+    """Prints to the real standard output, because Celery redirects that of its workers to its log."""
 
-    kind = "console"
-    pace = Pace()
-    digest_size = 0
-
-    def __init__(self, config: ConsoleConfig) -> None:
-        self.name = config.name
+    config_class = ConsoleConfig
+    is_remote = False
 
     def render(self, message: Message) -> str:
-        """Give the lines to print; text from users is inert."""
+        """Return the lines to print. Strings from users are inert."""
         lines = [
             f"{sign(message)} {message.headline}   [{message.severity.value}] {message.type.value}",
             counted(message),
         ]
         lines += [f"{name}: {value}" for name, value in named(message)]
         lines += entry_lines(message, _MAX_LINE)
-        lines += [f"• {member}" for member in message.members]
-        if message.members_more:
-            lines.append(f"… and {message.members_more} more")
+        lines += member_lines(message, "• {}".format)
         lines.append(f"alert {message.alert_id} · {spell_moment(message.at)}")
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Print in one write, so that messages do not mix with the lines of others."""
+        """Print in one write, so that messages do not mix with lines of other writers."""
         del notification_id
         stream = sys.__stdout__ or sys.stdout
         first, _, rest = body.partition("\n")

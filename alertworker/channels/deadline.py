@@ -1,6 +1,6 @@
-"""A deadline for a whole exchange, and the check of the address that a connection really goes to.
+"""A deadline for a whole exchange, and the check of the address that a connection goes to.
 
-The timeouts of requests and smtplib begin again with every byte.
+The timeouts of requests and smtplib start again with every byte, so they do not limit an exchange.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from alertworker.channels import address_guard
 
 
 class Refused(OSError):
-    """None of a host's addresses is one that we connect to."""
+    """No address of a host is allowed."""
 
 
 class Deadline:
-    """Shuts a connection down when its time is over, whatever a thread is just waiting for on it.
+    """Shuts connections down when their time is over, even while a thread waits on them.
 
-    ``seconds`` are for everything, ``connect`` at most for each of the receiver's addresses. Looking up the receiver's
-    name is the one part that it cannot end; that is the resolver's own timeout. ``allowed`` is what of our own
-    connections may go to, see `address_guard`.
+    ``seconds`` limits the whole exchange. ``connect`` limits the attempt to connect to each address of the receiver.
+    The lookup of the receiver's name cannot be interrupted; the resolver has its own timeout. ``allowed`` holds the
+    private networks and hosts that connections may go to, see `address_guard`.
     """
 
     def __init__(self, seconds: float, *, connect: float, allowed: address_guard.Allowed) -> None:
@@ -55,12 +55,12 @@ class Deadline:
             self._sockets.clear()
 
     def connect(self, host: str, port: int, *, tls: bool, guarded: bool = True) -> socket.socket:
-        """Give a connection to the first of a host's addresses that takes one, under the deadline.
+        """Return a connection to the first address of a host that accepts one, under the deadline.
 
-        The name is looked up once, and what was looked up is what is judged and connected to.
+        The name is looked up once. The addresses that the lookup returned are checked and connected to.
 
         Raises:
-            OSError: when no address does, `TimeoutError` when time is over, `Refused` when none of them may.
+            OSError: no address accepts a connection. `TimeoutError`: time is over. `Refused`: no address is allowed.
         """
         failure: OSError = Refused()
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
@@ -83,7 +83,7 @@ class Deadline:
         raise failure
 
     def _watch(self, connection: socket.socket) -> None:
-        """Take a connection under the deadline; by a handle of its own, since TLS takes the socket object over."""
+        """Put a connection under the deadline, by a duplicate handle, because TLS takes over the socket object."""
         with self._lock:
             self._sockets.append(socket.socket(fileno=os.dup(connection.fileno())))
             if self.passed:
@@ -113,15 +113,15 @@ class DeadlineAdapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = _pools(self._cutoff)
 
     def proxy_manager_for(self, proxy: Any, **proxy_kwargs: Any) -> Any:
-        """Do so through an HTTP proxy, too."""
+        """Open connections to an HTTP proxy under the deadline, too."""
         manager = super().proxy_manager_for(proxy, **proxy_kwargs)
-        # What the proxy connects to is the proxy's to judge; the proxy itself may well be a private address.
+        # The proxy decides what it connects to. The proxy's own address is often private.
         manager.pool_classes_by_scheme = _pools(self._cutoff, guarded=False)
         return manager
 
 
 class _FinalAnswer(HTTPResponse):
-    """An answer that is read on past all interim ones (1xx); http.client does so for 100 alone."""
+    """An answer after any number of interim ones (1xx). http.client skips only 100."""
 
     def begin(self) -> None:
         """Read heads until one is final."""

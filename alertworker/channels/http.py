@@ -1,6 +1,6 @@
-"""The only place that opens a URL: one attempt with a deadline for all of it, and the answer's meaning.
+"""The only place that opens a URL: one attempt under one deadline, and the meaning of the answer.
 
-Neither an address nor a body ever gets into an error or a log: both may be secrets.
+Errors and logs never contain a URL or a body, because both may be secrets.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from alertworker.delivery.channel import Answer
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.sanitize import cut, one_line
 
-#: The whole exchange may take this long, in seconds, however slowly the receiver drips.
+#: The time limit of the whole exchange, in seconds.
 DEADLINE: Final = 15.0
-#: Connecting to one of the receiver's addresses, in seconds.
+#: The time limit to connect to one address of the receiver, in seconds.
 CONNECT_TIMEOUT: Final = 5.0
-#: How much of an answer is read, in bytes; nobody reads more.
+#: How much of an answer is read, in bytes.
 _MAX_ANSWER: Final = 64 * 1024
-#: How much of an answer is kept for a person, in characters.
+#: How much of an answer is kept and shown, in characters.
 _MAX_SHOWN: Final = 200
-#: A code word such as Slack's ``invalid_blocks``: the only part of a refusal that an error repeats.
+#: A code word, for example Slack's ``invalid_blocks``. An error repeats no other part of a refusal.
 _CODE_WORD: Final = re.compile(r"[a-z]+(?:_[a-z]+){1,6}")
-#: Shorter parts of an address are words that an answer may contain by chance.
+#: Shorter parts of a URL are words that an answer may contain by chance.
 _SHORTEST_SECRET: Final = 8
 
 _REASONS: Final[Mapping[int, Reason]] = {
@@ -54,13 +54,13 @@ _REASONS: Final[Mapping[int, Reason]] = {
     429: Reason.RATE_LIMITED,
 }
 
-# urllib3 writes the path of every request to its log, and the whole address beside a malformed header.
+# urllib3 writes the path of every request to its log, and the whole URL beside a malformed header.
 for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(lambda _record: False)
 
 
 def ping(url: str, allowed: Allowed) -> None:
-    """Tell a dead man's switch that all is well: one GET.
+    """Send a heartbeat to a dead man's switch: one GET.
 
     Raises:
         DeliveryError: as `post` does.
@@ -69,10 +69,10 @@ def ping(url: str, allowed: Allowed) -> None:
 
 
 def post(receiver: UrlConfig, body: str, headers: Mapping[str, str]) -> Answer:
-    """Make one POST and give the receiver's answer, shortened. Any number of threads may do so at once.
+    """Make one POST and return the receiver's answer, shortened. Threads may call this at the same time.
 
     Raises:
-        DeliveryError: for everything but a 2xx answer within `DEADLINE`.
+        DeliveryError: there was no 2xx answer within `DEADLINE`.
     """
     return _request("POST", receiver.url.get_secret_value(), body.encode(), headers, receiver.allowed)
 
@@ -86,16 +86,16 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
         try:
             response, answer = _exchange(method, url, body, headers, cutoff)
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema):
-            raise DeliveryError("the address is not one", Reason.REFUSED) from None
+            raise DeliveryError("the URL is invalid", Reason.REFUSED) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             if cutoff.passed or isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
-                raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT) from None
+                raise DeliveryError(f"timed out after {DEADLINE:g} s", Reason.TIMEOUT) from None
             if any(isinstance(cause, Refused) for cause in _causes(error)):
                 raise DeliveryError(NOT_PUBLIC, Reason.REFUSED) from None
             raise DeliveryError(_trouble(error), Reason.UNREACHABLE) from None
     if cutoff.passed:
-        raise DeliveryError(f"no whole answer within {DEADLINE:g} s", Reason.TIMEOUT)
-    shown = _without_address(one_line(answer.decode(errors="replace")), url)
+        raise DeliveryError(f"timed out after {DEADLINE:g} s", Reason.TIMEOUT)
+    shown = _without_url(one_line(answer.decode(errors="replace")), url)
     said = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
     waits = [wait for wait in (*said, _stated_wait(answer)) if wait is not None]
     raise_for_answer(response.status_code, wait=max(waits, default=None), answer=shown)
@@ -113,7 +113,7 @@ def _exchange(
             method,
             url,
             data=body,
-            # Unpacked answers could be any size; nobody needs to pack 64 KiB.
+            # A compressed answer could be of any size when it is decompressed.
             headers={"User-Agent": f"alertworker/{__version__}", "Accept-Encoding": "identity", **headers},
             allow_redirects=False,
             stream=True,
@@ -123,13 +123,13 @@ def _exchange(
 
 
 def _authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Use what stands in the address; requests would otherwise give a receiver what ~/.netrc has for it."""
+    """Use the credentials of the URL. Without this, requests would send those of ~/.netrc."""
     user, password = get_auth_from_url(request.url or "")
     return HTTPBasicAuth(user, password)(request) if user or password else request
 
 
 def raise_for_answer(status: int, *, wait: float | None = None, answer: str = "") -> None:
-    """Raise what an answer means, unless it is a success: any 2xx. ``wait`` is how long it asked us to, in seconds."""
+    """Raise the error that a status stands for, unless it is 2xx. The receiver asked to wait ``wait`` seconds."""
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
@@ -140,7 +140,7 @@ def raise_for_answer(status: int, *, wait: float | None = None, answer: str = ""
 
 
 def retry_after(value: str | None, *, now: datetime) -> float | None:
-    """Read Retry-After, in seconds or as a date (RFC 9110, 10.2.3); nonsense counts as absent."""
+    """Return the seconds of Retry-After, from a number or a date (RFC 9110, 10.2.3); ``None`` if it is invalid."""
     if value is None:
         return None
     try:
@@ -151,7 +151,7 @@ def retry_after(value: str | None, *, now: datetime) -> float | None:
 
 
 def _refill(headers: Mapping[str, str]) -> float | None:
-    """Read in how many seconds a receiver takes more, where this message was the last that it takes for now.
+    """Return in how many seconds a receiver takes more messages, if this one reached its limit.
 
     https://discord.com/developers/docs/topics/rate-limits#header-format-rate-limit-header-examples
     """
@@ -161,7 +161,7 @@ def _refill(headers: Mapping[str, str]) -> float | None:
 
 
 def _stated_wait(answer: bytes) -> float | None:
-    """Read the seconds to wait from a JSON body, more exact than the header.
+    """Return the seconds to wait from a JSON body, where they are more exact than in the header.
 
     https://discord.com/developers/docs/topics/rate-limits#exceeding-a-rate-limit-rate-limit-response-structure
     """
@@ -181,27 +181,27 @@ def _seconds(value: str | float | None) -> float | None:
 
 
 def _trouble(error: BaseException) -> str:
-    """Say in words why there was no answer; the library's own text would name the address."""
+    """Return in words why there was no answer. The library's own text would repeat the URL."""
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return "cannot be reached: its name is not known"
+        return "cannot be reached: its host name was not found"
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "cannot be reached: no trusted TLS connection"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return "cannot be reached: connection refused"
-    return "cannot be reached: the connection broke off"
+    return "cannot be reached: the connection was lost"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Give an error and those within: requests and urllib3 keep them in ``args`` or as ``reason``."""
+    """Return an error and its causes, which requests and urllib3 keep in ``args`` or as ``reason``."""
     yield error
     for inner in (*error.args, getattr(error, "reason", None)):
         if isinstance(inner, BaseException):
             yield from _causes(inner)
 
 
-def _without_address(answer: str, url: str) -> str:
-    """Take out of an answer whatever part of the address it repeats."""
+def _without_url(answer: str, url: str) -> str:
+    """Return an answer without the parts of the URL that it repeats."""
     parts = urlsplit(url)
     pieces = re.split(r"[/&=:@?#]", f"{parts.netloc}/{parts.path}/{parts.query}/{parts.fragment}")
     for piece in sorted({*pieces, *map(unquote, pieces)}, key=len, reverse=True):

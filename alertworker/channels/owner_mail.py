@@ -1,22 +1,23 @@
-"""Mail to those whom a budget belongs to: its key's user, and whom its team's metadata names.
+"""Mail to the owners of a budget: the user of its key, and the addresses in the metadata of its team.
 
-Over a mail server that is configured, to domains that it may write to, and each mail about one budget only: what is
-one team's is nobody else's business.
+The mail goes through a configured mail server, to the domains that this server may write to. Each mail is about one
+budget, so that no team reads about another team.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.utils import parseaddr
 from typing import Final
 
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.message import Message
+from alertworker.channels.config import ChannelConfig
 from alertworker.channels.email.channel import Email, EmailConfig
 
-#: An address as people have one; what RFC 5321 allows beside that is nobody's. The domain is the second group.
+#: An address of a usual form. RFC 5321 allows more, but no mailbox has it. The domain is the second group.
 _ADDRESS: Final = re.compile(
     r"(?<![\w.@+-])([A-Za-z0-9_+-](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9_+-])?)@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63})(?![\w@-])"
 )
@@ -27,23 +28,22 @@ _ANY: Final = "*"
 
 
 class OwnerMail(Email):
-    """Sends to the owners of the budget that a message is about, and to nobody of the channel's own recipients."""
+    """Sends to the owners of the message's budget, and not to the channel's own recipients."""
 
-    kind = "owner_mail"
-    #: Never several in one: they have different readers.
+    #: Messages are never merged, because they have different readers.
     digest_size = 0
 
     def __init__(self, config: EmailConfig) -> None:
         super().__init__(config)
-        self.name = f"{config.name}-owners"
+        self.name, self.kind = f"{config.name}-owners", "owner_mail"
         self._domains = domains(config)
 
     def takes(self, message: Message, /) -> bool:
-        """Want what is about a budget whose owners have an address that may be written to."""
+        """Return whether the message is about a budget with an owner's address in an allowed domain."""
         return bool(self._owners(message))
 
     def render(self, message: Message) -> str:
-        """Give the mail with its recipients, so that every attempt goes to the same ones."""
+        """Return the mail with its recipients, so that every attempt goes to the same ones."""
         return json.dumps({**json.loads(super().render(message)), "to": self._owners(message)}, ensure_ascii=False)
 
     def _owners(self, message: Message) -> list[str]:
@@ -57,8 +57,14 @@ class OwnerMail(Email):
         return list(dict.fromkeys(found))[:_MAX_RECIPIENTS]
 
 
+def build_owner_mail(configs: Iterable[ChannelConfig]) -> OwnerMail | None:
+    """Return the channel to owners of budgets, over the first mail channel that may write to owners."""
+    mail = (config for config in configs if isinstance(config, EmailConfig) and domains(config))
+    return next(map(OwnerMail, mail), None)
+
+
 def domains(config: EmailConfig) -> frozenset[str]:
-    """Give the domains that owners may be written to at."""
+    """Return the domains of owners that may be written to."""
     if config.owner_domains is not None:
         return frozenset(config.owner_domains)
     known = (parseaddr(address)[1] for address in (config.sender, *config.recipients))
@@ -66,7 +72,7 @@ def domains(config: EmailConfig) -> frozenset[str]:
 
 
 def addresses(figures: BudgetFigures) -> Iterator[tuple[str, str]]:
-    """Give the addresses of a budget's owners, each with its domain; what looks like none is left out."""
+    """Return the addresses of a budget's owners, each with its domain."""
     for text in (figures.alert_emails, figures.user_email):
         for match in _ADDRESS.finditer(text or ""):
             if len(match[0]) <= _MAX_ADDRESS:

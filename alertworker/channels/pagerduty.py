@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2: an incident per alert, resolved with it. Only what is routed here ever pages."""
+"""PagerDuty's Events API v2: one incident for each alert, resolved with it. Only alerts that are routed here page."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pydantic import SecretStr
 
 from alertworker.alerts.catalogue import REPORTS, TRACE
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import http
-from alertworker.channels.base import BaseChannel
+from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
+from alertworker.channels.plain_text import has_ended, member_lines
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import clean, cut, one_line
 from alertworker.text.shorten import CUT
 
-#: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for all of it.
+#: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for the whole event.
 MAX_SUMMARY: Final = 1_024
 MAX_BODY: Final = 512 * 1024
-#: Few enough that everything at its longest stays far below `MAX_BODY`.
+#: With these limits the longest event stays far below `MAX_BODY`.
 _MAX_VALUE: Final = 1_000
 _MAX_NAME: Final = 100
 _MAX_DETAILS: Final = 40
@@ -34,30 +34,27 @@ class PagerDutyConfig(UrlConfig):
 
     kind: Literal["pagerduty"] = "pagerduty"
     routing_key: SecretStr
+    """Routing key of the integration. It is a secret; `os.environ/NAME` is the variable NAME."""
     url: SecretStr = SecretStr("https://events.pagerduty.com/v2/enqueue")
+    """URL of the Events API."""
 
 
-class PagerDuty(BaseChannel):
-    """Triggers, updates and resolves under one key per alert."""
+class PagerDuty(HttpChannel[PagerDutyConfig]):
+    """Triggers, updates and resolves an incident under one key for each alert."""
 
-    kind = "pagerduty"
+    config_class = PagerDutyConfig
+    hosts = ("events.pagerduty.com",)
     #: https://developer.pagerduty.com/docs/events-api-v2-limits: 120 events a minute for each key are safe.
     pace = Pace(interval=0.5, burst=10)
-    digest_size = 0
     keeps_open = True
 
-    def __init__(self, config: PagerDutyConfig) -> None:
-        self.name = config.name
-        self.pace = config.paced(self.pace)
-        self._config = config
-
     def takes(self, message: Message, /) -> bool:
-        """Want nothing that comes by the calendar: a report must not wake anybody."""
+        """Return false for reports: they come by the calendar and must not wake anybody."""
         return message.type not in REPORTS
 
     def render(self, message: Message) -> str:
-        """Give the event without its routing key, which must not lie in rows."""
-        if message.step in (Step.RESOLVED, Step.PASSED):
+        """Return the event without its routing key, which must not be stored in rows."""
+        if has_ended(message):
             return json.dumps({"event_action": "resolve", "dedup_key": message.alert_id})
         event = {
             "event_action": "trigger",
@@ -68,11 +65,9 @@ class PagerDuty(BaseChannel):
         return json.dumps(event | _links(message), ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt; PagerDuty itself knows a repeated one by its key."""
-        headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        config = self._config
-        event = {"routing_key": config.routing_key.get_secret_value(), **json.loads(body)}
-        return http.post(config, json.dumps(event, ensure_ascii=False), headers)
+        """Make one attempt. PagerDuty recognizes a repeated event by its key."""
+        event = {"routing_key": self._config.routing_key.get_secret_value(), **json.loads(body)}
+        return super().send(json.dumps(event, ensure_ascii=False), notification_id=notification_id)
 
 
 def _payload(message: Message) -> dict[str, Any]:
@@ -93,14 +88,14 @@ def _payload(message: Message) -> dict[str, Any]:
                 facts=_details(message.facts),
                 labels=_details(labels),
                 metadata=_details(message.metadata),
-                members=_members(message),
+                members=member_lines(message, lambda member: cut(one_line(member), _MAX_VALUE)),
             ),
         },
     }
 
 
 def _named(**values: Any) -> dict[str, Any]:
-    """Leave out what is empty, and cut what is text."""
+    """Return the values that are not empty, with their strings cut."""
     shown = {
         name: cut(one_line(value), MAX_SUMMARY) if isinstance(value, str) else value for name, value in values.items()
     }
@@ -108,18 +103,13 @@ def _named(**values: Any) -> dict[str, Any]:
 
 
 def _details(values: Mapping[str, str]) -> dict[str, str]:
-    """Give what PagerDuty shows as a table, the last line saying so where there is more."""
+    """Return what PagerDuty shows as a table. The last line says if lines are left out."""
     shown = {cut(one_line(name), _MAX_NAME): cut(clean(value), _MAX_VALUE) for name, value in values.items()}
     return dict(list(shown.items())[:_MAX_DETAILS]) | ({"…": CUT} if len(values) > _MAX_DETAILS else {})
 
 
-def _members(message: Message) -> list[str]:
-    members = [cut(one_line(member), _MAX_VALUE) for member in message.members]
-    return [*members, f"… and {message.members_more} more"] if message.members_more else members
-
-
 def _links(message: Message) -> dict[str, Any]:
-    """Give links to where one can look: the proxy, and the call's trace."""
+    """Return links to the proxy and to the call's trace."""
     proxy, trace = message.proxy_url or "", message.facts.get(TRACE, "")
     found = [("LLM proxy", proxy), ("Trace", trace)]
     links = [{"href": address, "text": name} for name, address in found if _LINK.fullmatch(address)]

@@ -1,4 +1,4 @@
-"""The plain form of a message, which every chat shares."""
+"""The plain parts of a message that all receivers for people share. Every vendor escapes and arranges them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,16 @@ def sign(message: Message | Entry) -> str:
     return _STEP_SIGNS.get(message.step) or SIGNS[message.severity.value]
 
 
+def has_ended(message: Message) -> bool:
+    """Return whether the message says that its condition ended."""
+    return message.step in (Step.RESOLVED, Step.PASSED)
+
+
+def title(message: Message, headline: str) -> str:
+    """Return the first line of a message, around a headline that is already escaped."""
+    return f"{sign(message)} {headline} [{message.severity.value}]"
+
+
 def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] = cut) -> list[str]:
     """Return a digest's lines, one for each message in it; ``escape`` makes a headline harmless within ``limit``."""
     return [
@@ -28,10 +38,16 @@ def entry_lines(message: Message, limit: int, escape: Callable[[str, int], str] 
     ]
 
 
+def member_lines(message: Message, show: Callable[[str], str]) -> list[str]:
+    """Return a line for each occurrence that the message names, and one that counts the others."""
+    lines = list(map(show, message.members))
+    return [*lines, f"… and {message.members_more} more"] if message.members_more else lines
+
+
 def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
     """Return facts and then metadata, as name and value. A prefix marks metadata, since callers choose its names.
 
-    The facts are the message's, unless only some of them are given.
+    The facts are the message's, unless ``facts`` holds some of them.
     """
     shown = message.facts if facts is None else facts
     metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]

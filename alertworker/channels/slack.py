@@ -1,4 +1,4 @@
-"""Slack incoming webhooks, and whatever takes their body (Discord's ``/slack`` addresses, Mattermost)."""
+"""Slack incoming webhooks, and other receivers that take Slack's body, for example Mattermost."""
 
 from __future__ import annotations
 
@@ -9,85 +9,74 @@ from itertools import chain
 from typing import Any, Final, Literal
 
 from alertworker.alerts.message import Message
-from alertworker.channels import http
-from alertworker.channels.base import BaseChannel
+from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, sign
+from alertworker.channels.plain_text import counted, entry_lines, member_lines, sign
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
-from alertworker.delivery.channel import Answer, Pace
+from alertworker.delivery.channel import Pace
 from alertworker.text.format import spell_moment
-from alertworker.text.sanitize import clean, cut, fit, one_line, units
+from alertworker.text.sanitize import clean, cut, fit, one_line, pack, units
 from alertworker.text.shorten import CUT
 
-#: https://api.slack.com/reference/messaging/payload: the text is best kept under 4,000 characters.
+#: https://api.slack.com/reference/messaging/payload: a text should have less than 4,000 characters.
 MAX_TEXT: Final = 4_000
 #: https://api.slack.com/reference/block-kit/blocks#section: 3,000 characters of text, 10 fields of 2,000.
 MAX_SECTION: Final = 3_000
 MAX_FIELDS: Final = 10
 MAX_FIELD: Final = 500
-#: The text of all blocks of a message together. No page says it; a maintainer does, with "a buffer for block
+#: The text of all blocks of a message together. Only a maintainer documents it, with "a buffer for block
 #: containers": https://github.com/slackapi/bolt-js/issues/2509.
 MAX_BLOCKS_TEXT: Final = 12_000
-#: One value in the text: leaves room for all the others, the members and the id.
+#: One value in the text. It leaves room for the other values, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
 _MAX_NAME: Final = 100
-#: How many long values are sections of their own: a daily report has four, and its notes may be long.
+#: The most long values that get sections of their own. A daily report has four, and its notes may be long.
 _MAX_LONG: Final = 6
-#: A headline in a digest. All its lines must be there: together they stay under `MAX_BLOCKS_TEXT`, and the 40,000 of
-#: ``text`` (https://api.slack.com/methods/chat.postMessage).
+#: A headline in a digest. All lines of a digest together stay under `MAX_BLOCKS_TEXT`, and under the 40,000 characters
+#: of ``text`` (https://api.slack.com/methods/chat.postMessage).
 _MAX_ENTRY: Final = 140
-_DIGEST_SIZE: Final = 50
 _MAX_DIGEST: Final = 40_000
 _MAX_HEADLINE: Final = 500
-#: Tables are aligned text: Slack takes one table block a message ("only_one_table_allowed"), and the others that take
-#: its body none.
+#: Tables are aligned text. Slack accepts one table block for each message ("only_one_table_allowed"), and other
+#: receivers of its body accept none.
 _MAX_TABLE: Final = 2_800
 
-#: https://api.slack.com/reference/surfaces/formatting#escaping: these three, and nothing else, are control characters.
+#: https://api.slack.com/reference/surfaces/formatting#escaping: these three are the only control characters.
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-#: Words that no chat makes anything else of.
+#: Words without any markup.
 _WORDS: Final = re.compile(r"[A-Za-z0-9 /]+: (?=.)")
 _MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
 
 
 class SlackConfig(UrlConfig):
-    """A Slack incoming webhook, or any receiver that takes Slack's body. Its address is a secret."""
+    """A Slack incoming webhook, or any receiver that takes Slack's body. Its URL is a secret."""
 
     kind: Literal["slack"] = "slack"
 
 
-class Slack(BaseChannel):
+class Slack(HttpChannel[SlackConfig]):
     """Sends ``text``, which is complete by itself, and ``blocks``, which look better."""
 
-    kind = "slack"
+    config_class = SlackConfig
+    hosts = ("hooks.slack.com",)
     #: https://api.slack.com/apis/rate-limits: one message a second for each webhook, short bursts are tolerated.
     pace = Pace(interval=1.0, burst=3)
-    digest_size = _DIGEST_SIZE
-
-    def __init__(self, config: SlackConfig) -> None:
-        self.name = config.name
-        self.pace = config.paced(self.pace)
-        self._config = config
+    digest_size = 50
 
     def render(self, message: Message) -> str:
-        """Give the JSON body."""
+        """Return the JSON body."""
         return json.dumps({"text": plain(message), "blocks": _blocks(message)}, ensure_ascii=False)
-
-    def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt."""
-        headers = {"Content-Type": "application/json", "X-Alertworker-Notification": notification_id}
-        return http.post(self._config, body, headers)
 
 
 def escape(text: str, limit: int) -> str:
-    """Make a user's text harmless in mrkdwn, at most ``limit`` characters, never cut inside an entity."""
+    """Return a user's string, harmless in mrkdwn, of at most ``limit`` characters. No entity is cut in two."""
     harmless = _MENTION.sub("@\u2060", clean(text).replace("`", "ˋ"))
     return cut(harmless, limit, lambda part: part.translate(_ESCAPES))
 
 
 def _line(text: str, limit: int) -> str:
-    """Make it harmless, and one line: nobody can write a line that looks like ours."""
+    """Return a harmless string on one line, so that no user can write a line that looks like ours."""
     return escape(one_line(text), limit)
 
 
@@ -96,7 +85,7 @@ def _name(text: str) -> str:
 
 
 def plain(message: Message) -> str:
-    """Give the plain form, with the lines of LiteLLM's alerts that people filter by."""
+    """Return the plain form, with the lines of LiteLLM's alerts that people filter by."""
     head = [
         f"Alert type: `{message.type.value}`",
         f"Level: `{message.severity.value}`",
@@ -112,15 +101,15 @@ def plain(message: Message) -> str:
         foot.append(f"Page: {_line(message.page_url, _MAX_VALUE)}")
     body = chain(
         (f"{_name(name)}: {_code(value)}" for name, value in message.facts.items() if value),
-        _entries(message),
-        (f"• {line}" for line in _members(message)),
+        entry_lines(message, _MAX_ENTRY, escape),
+        _members(message),
         (f"*Alerting Metadata*: \n{_name(name)}: {_code(value)}" for name, value in message.metadata.items()),
     )
     return "\n".join(fit(head, body, foot, _MAX_DIGEST if message.entries else MAX_TEXT))
 
 
 def _headline(message: Message) -> str:
-    """Give it as LiteLLM does, so that filters match: the words before a colon bare, the rest, or all, as code."""
+    """Return the headline as LiteLLM writes it, so that filters match: words before a colon bare, the rest as code."""
     line = _line(message.headline, _MAX_HEADLINE)
     words = _WORDS.match(line)
     start = words.end() if words else 0
@@ -128,40 +117,22 @@ def _headline(message: Message) -> str:
 
 
 def _bold(text: str) -> str:
-    """Make it bold, but where an asterisk in it would end that: mrkdwn has no escape for one."""
+    """Return a bold string, unless an asterisk in it would end that: mrkdwn cannot escape an asterisk."""
     return text if "*" in text else f"*{text}*"
 
 
 def _code(value: str) -> str:
-    """Give a value as code: a span, or a block where it has several lines, which no span may have."""
+    """Return a value as code: a span, or a block if it has several lines."""
     shown = escape(value.strip(), _MAX_VALUE)
     return f"```{shown}```" if "\n" in shown else f"`{shown or ' '}`"
 
 
-def _entries(message: Message) -> list[str]:
-    return entry_lines(message, _MAX_ENTRY, escape)
-
-
-def _packed(lines: list[str], limit: int) -> Iterable[str]:
-    """Pack whole lines into texts of at most ``limit`` characters."""
-    packed: list[str] = []
-    for line in lines:
-        if packed and sum(map(units, packed)) + len(packed) + units(line) > limit:
-            yield "\n".join(packed)
-            packed = []
-        packed.append(line)
-    if packed:
-        yield "\n".join(packed)
-
-
-def _members(message: Message) -> Iterable[str]:
-    yield from (_line(member, _MAX_MEMBER) for member in message.members)
-    if message.members_more:
-        yield f"… and {message.members_more} more"
+def _members(message: Message) -> list[str]:
+    return [f"• {line}" for line in member_lines(message, lambda member: _line(member, _MAX_MEMBER))]
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
-    """Give the blocks; what is too much is left out, visibly, and the id is always there."""
+    """Return the blocks. Blocks that do not fit are left out, visibly. The id is always there."""
     headline = _bold(_line(message.headline, _MAX_HEADLINE))
     head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
     about = f"`{message.type.value}` · {spell_moment(message.at)} · alert `{message.alert_id}`"
@@ -183,7 +154,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
 
 
 def _divided(message: Message) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Give the facts that are fields, and those that are too long for one."""
+    """Return the facts that are fields, and the facts that are too long for a field."""
     facts = [(name, value) for name, value in message.facts_beside_tables.items() if value.strip()]
     return [fact for fact in facts if len(fact[1]) <= 100], [fact for fact in facts if len(fact[1]) > 100]
 
@@ -197,9 +168,9 @@ def _body(message: Message) -> Iterable[dict[str, Any]]:
         yield {"type": "section", "fields": [_mrkdwn(text) for text in shown]}
     for name, value in long[:_MAX_LONG]:
         yield _section(f"{_bold(_name(name))}\n```{escape(value, _MAX_VALUE)}```")
-    yield from (_section(text) for text in _packed(_entries(message), MAX_SECTION))
+    yield from map(_section, pack(entry_lines(message, _MAX_ENTRY, escape), MAX_SECTION))
     if message.members:
-        yield _section("\n".join(fit([], (f"• {line}" for line in _members(message)), [], MAX_SECTION)))
+        yield _section("\n".join(fit([], _members(message), [], MAX_SECTION)))
     if message.metadata:
         lines = (f"{_name(name)}: {_code(value)}" for name, value in message.metadata.items())
         yield _section("\n".join(fit(["*Alerting Metadata*"], lines, [], MAX_SECTION)))

@@ -1,4 +1,4 @@
-"""Tables in the forms that receivers share: aligned text for fixed-width blocks, and cells as people read them."""
+"""Tables in the forms that receivers share: aligned text for fixed-width blocks, and cells as strings."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from rich.cells import cell_len, set_cell_size
 from alertworker.alerts.tables import Column, Table, Unit, show
 from alertworker.text.sanitize import one_line
 
-#: How many rows of a table a chat shows, so that several tables fit one message.
+#: The number of rows of a table in a chat, so that several tables fit into one message.
 CHAT_ROWS: Final = 8
-#: How wide a name may be in a fixed-width block, in cells of a terminal; a phone shows about forty of them in a line.
+#: The width of a name in a fixed-width block, in cells of a terminal. A phone shows about 40 cells in a line.
 _NAME: Final = 22
 
 
 def cells(table: Table) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Give every row to show as text, cleaned but not escaped; true for one that stands for several entities."""
+    """Return every row as strings, cleaned but not escaped, each with whether it stands for several entities."""
     for row, several in table.lines():
         yield tuple(map(_shown, row, table.columns)), several
 
 
 def aligned(table: Table) -> str:
-    """Give a table as lines of aligned text: numbers to the right, names cut to what a phone shows."""
+    """Return a table as lines of aligned text: numbers to the right, names cut to the width of a phone."""
     names = [column.unit is Unit.TEXT for column in table.columns]
     most = _NAME // sum(names) if any(names) else _NAME
     rows = [tuple(column.name for column in table.columns), *(row for row, _ in cells(table))]

@@ -12,7 +12,7 @@ import click
 from alertworker import __version__
 from alertworker.errors import AlertWorkerError
 
-#: Command, where it is, and its line in the help.
+#: Each command with its module and its line in the help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("alertworker.cli.run:run", "Start everything; embedded broker and database unless others are named."),
     "demo": ("alertworker.cli.run:demo", "Start everything and feed it simulated traffic."),
@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "report": ("alertworker.cli.report:report", "Print a report of any past period, or send one that is due."),
     "doctor": ("alertworker.cli.doctor:doctor", "Say how the line is; exits with 1 where somebody must do something."),
     "db": ("alertworker.cli.db:db", "Look after the database."),
-    "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of the events."),
+    "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of events, webhooks or the configuration file."),
 }
 
 
@@ -43,12 +43,12 @@ class Commands(click.Group):
     """A group that imports a command when it is called, not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the table."""
+        """Return the names of the commands in the order of the table."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command; for the help of the whole group its line is enough."""
+        """Import a command. For the help of the whole group its line is enough."""
         if cmd_name not in COMMANDS:
             return None
         target, line = COMMANDS[cmd_name]
@@ -71,7 +71,7 @@ def cli(config: str | None) -> None:
 
 
 def main() -> None:
-    """Run the command line; what we report about ourselves is a clean line, not a traceback."""
+    """Run the command line. Our own errors are one line, without a traceback."""
     try:
         cli()
     except AlertWorkerError as error:

@@ -21,28 +21,30 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     from alertworker.budgets.alert import name, share, spend_text
     from alertworker.settings import load_settings
 
-    zone = ZoneInfo(load_settings().time_zone)
+    zone = load_settings().zone
     rows: list[tuple[float, dict[str, object]]] = []
     for key, standing in build_admin_store().budgets():
         reading = standing.reading
-        row: dict[str, object] = {
-            "budget": str(key.scope),
-            "state": state_of(standing),
-            "resets": _moment(reading.reset_at, zone) or "never",
-            "reported": _moment(reading.at, zone),
-        }
+        resets, reported = _moment(reading.reset_at, zone), _moment(reading.at, zone)
+        shown, spend = name(key, reading), spend_text(reading)
+        row: dict[str, object] = {"scope": str(key.scope), "state": state_of(standing), "spend": spend}
+        row |= {"resets": resets or "never", "reported": reported, "budget": shown}
         if as_json:
-            row |= {
+            row = {
+                "budget": str(key.scope),
+                "state": state_of(standing),
+                "resets": resets,
+                "reported": reported,
                 "entity": key.entity,
                 "spend_nanos": reading.spend_nanos,
                 "max_nanos": reading.max_nanos,
                 "soft_nanos": reading.soft_nanos,
                 "share": share(reading),
-                "resets": _moment(reading.reset_at, zone),
+                "line": f"{shown}: {spend}",
             }
-        rows.append((share(reading) or 0.0, row | {"line": f"{name(key, reading)}: {spend_text(reading)}"}))
+        rows.append((share(reading) or 0.0, row))
     rows.sort(key=lambda pair: -pair[0])
-    show_rows([row for _, row in rows[:limit]], text="line", as_json=as_json, empty="No budgets.")
+    show_rows([row for _, row in rows[:limit]], text="budget", as_json=as_json, empty="No budgets.")
 
 
 def _moment(moment: datetime | None, zone: ZoneInfo) -> str | None:

@@ -7,14 +7,13 @@ from typing import Any, Final
 
 import click
 from pydantic import SecretStr
-from rich.console import Console
-from rich.table import Column, Table
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.channels import build_owner_mail
+from alertworker.channels.owner_mail import build_owner_mail
+from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.settings import Settings, load_settings
 
-#: What is printed in tables of its own, or is made of the rest.
+#: Settings that have tables of their own, or are made of the others.
 _APART: Final = frozenset({"alert_types", "channels", "receivers", "tree", "inhibitions", "warnings", "origins"})
 
 
@@ -47,7 +46,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 
 
 def _shown(settings: Settings, name: str) -> Any:
-    """Give a value; of a secret only whether it is set, and of what is embedded that it is so."""
+    """Return a value for printing: of a secret only that it is set."""
     value = getattr(settings, name)
     if name in ("broker_url", "database_url"):
         return "set" if value else "embedded"
@@ -57,23 +56,30 @@ def _shown(settings: Settings, name: str) -> Any:
 
 
 def _print(said: dict[str, Any]) -> None:
-    console = Console()
-    table = Table("setting", Column("value", overflow="fold"), "from", title="In force")
-    for name, value in said["values"].items():
-        shown = "\n".join(f"{key}: {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
-        table.add_row(name, shown, said["origins"].get(name, "default"))
-    console.print(table)
-    table = Table("channel", "kind", "receivers", title="Channels")
-    for name, kind in said["channels"].items():
-        table.add_row(name, kind, ", ".join(one for one, names in said["receivers"].items() if name in names))
-    console.print(table)
+    settings = [
+        (setting, said["origins"].get(setting, "default"), _value(value)) for setting, value in said["values"].items()
+    ]
+    print_table([fixed("setting"), fixed("from"), free("value")], settings, title="In force")
+    click.echo()
+    receivers = said["receivers"].items()
+    channels = [
+        (channel, kind, ", ".join(receiver for receiver, names in receivers if channel in names))
+        for channel, kind in said["channels"].items()
+    ]
+    print_table([fixed("channel"), fixed("kind"), free("receivers")], channels, title="Channels")
     if said["owner_mail"] is not None:
-        console.print(f"Owners of budgets are told by {said['owner_mail']}.")
-    table = Table("alert type", "channels", title="Routes")
-    for kind, names in said["routes"].items():
-        table.add_row(kind, ", ".join(names) or "nobody")
-    console.print(table)
+        click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
+    click.echo()
+    routes = [(kind, ", ".join(names) or "nobody") for kind, names in said["routes"].items()]
+    print_table([fixed("alert type"), free("channels")], routes, title="Routes")
     if said["off"]:
-        console.print(f"Off: {', '.join(said['off'])}")
+        click.echo(f"Off: {', '.join(said['off'])}")
     for warning in said["warnings"]:
-        console.print(f"Warning: {warning}", markup=False)
+        click.echo(f"Warning: {warning}")
+
+
+def _value(value: Any) -> str:
+    """Return a setting as text; a mapping has a line for each of its keys."""
+    if isinstance(value, dict):
+        return "\n".join(cell(f"{key}: {item}") for key, item in value.items())
+    return cell(value)

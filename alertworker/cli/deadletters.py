@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from alertworker.store import AdminStore
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-#: How many letters one command replays or discards at the most.
+#: The largest number of dead letters that one command replays or discards.
 _MOST = 10_000
 
 
 def _filters(command: _F) -> _F:
-    """Add the options that say which dead letters are meant."""
+    """Add the options that select dead letters."""
     for option in (
         UNTIL,
         SINCE,
@@ -121,7 +121,7 @@ def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
 def _each(
     admin: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
 ) -> None:
-    """Do it with each; those that were not there, or could not be done, are named at the end."""
+    """Act on each dead letter, and name at the end those that are missing or could not be processed."""
     from alertworker.ports.dead_letters import LetterFilter
 
     wanted = LetterFilter(**filters)

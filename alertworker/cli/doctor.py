@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
-from alertworker.cli.output import plain
+from alertworker.cli.output import cell, fixed, free, numeric, plain, print_table
 from alertworker.errors import AlertWorkerError
-from alertworker.text.sanitize import one_line
 
 
 @click.command()
@@ -29,9 +28,15 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         document = {"healthy": report.healthy, "findings": checks, "counters": report.counters}
         click.echo(json.dumps(document, default=plain))
     else:
-        for check in report.checks:
-            click.echo(f"{check.state.value:8}{check.about}: {one_line(check.text)}")
-        for name, reasons in sorted(report.counters.items()):
-            click.echo(f"        counted {name}: {', '.join(f'{why} {n}' for why, n in sorted(reasons.items()))}")
+        checks_shown = [(check.state.value, cell(check.about), cell(check.text)) for check in report.checks]
+        print_table([fixed("state"), fixed("about"), free("finding")], checks_shown)
+        counted = [
+            (cell(counter), cell(reason), f"{count:,}")
+            for counter, reasons in sorted(report.counters.items())
+            for reason, count in sorted(reasons.items())
+        ]
+        if counted:
+            click.echo()
+            print_table([fixed("counter"), fixed("reason"), numeric("count")], counted)
     if not report.healthy:
         raise AlertWorkerError("something must be done; see above")

@@ -1,36 +1,84 @@
-"""How lists and single things are printed: whole ids, also in a narrow terminal and in a pipe; or JSON for machines."""
+"""How lists and single things are printed: as tables with headers, or as JSON for machines."""
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 import click
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
 
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import one_line
 
 LIMIT: Final = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+#: The gap between two columns, and the narrowest that free text becomes in a terminal.
+_GAP: Final = 2
+_NARROWEST: Final = 40
+
+
+def fixed(header: str) -> Column:
+    """Return a column of ids and words. They never wrap, so that an id can be copied whole."""
+    return Column(header, no_wrap=True)
+
+
+def numeric(header: str) -> Column:
+    """Return a column of numbers."""
+    return Column(header, no_wrap=True, justify="right")
+
+
+def free(header: str) -> Column:
+    """Return a column of free text, which wraps in a narrow terminal."""
+    return Column(header, overflow="fold")
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
+    """Print a table. Cells are plain text, without control characters.
+
+    Into a pipe or a file each row is one line, whole and without styles. In a terminal free text wraps at its width.
+    """
+    headers = [str(column.header) for column in columns]
+    widths = [max(map(_width, cells)) for cells in zip(headers, *rows, strict=True)]
+    gaps = _GAP * (len(columns) - 1)
+    table = Table(*columns, box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    if sys.stdout.isatty():
+        console = Console()
+        kept = (
+            width if column.no_wrap else min(width, _NARROWEST) for width, column in zip(widths, columns, strict=True)
+        )
+        console.width = max(console.width, sum(kept) + gaps)
+        console.print(*([Text(title, style="bold")] if title else []), table, sep="\n")
+        return
+    file = io.StringIO()
+    Console(file=file, width=sum(widths) + gaps, color_system=None, force_terminal=False).print(table)
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    click.echo("\n".join([*([title] if title else []), *lines]))
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool, empty: str) -> None:
-    """Print two lines a row, the second one its free ``text``; users may have typed it, so it is made harmless.
+    """Print rows as a table whose headers are their keys, or as JSON, one object a line.
 
-    What is ``None`` is left out, but for machines.
+    ``text`` is the key of the free text. Users may have typed any cell, so each is cleaned.
     """
     if as_json:
         for row in rows:
             click.echo(json.dumps(row, default=plain))
-        return
-    for row in rows:
-        cells = (plain(value) for name, value in row.items() if name != text and value is not None)
-        click.echo("  ".join(one_line(str(cell)) for cell in cells))
-        click.echo(f"    {one_line(str(row[text]))}")
-    if not rows:
+    elif not rows:
         click.echo(empty)
+    else:
+        ordered = [*(key for key in rows[0] if key != text), text]
+        columns = [_column(key, [row[key] for row in rows], is_free=key == text) for key in ordered]
+        print_table(columns, [[cell(row[key]) for key in ordered] for row in rows])
 
 
 def show_whole(thing: Mapping[str, object]) -> None:
@@ -39,5 +87,21 @@ def show_whole(thing: Mapping[str, object]) -> None:
 
 
 def plain(value: object) -> object:
-    """Return a moment as a string with its zone, any other value unchanged."""
+    """Return a moment as a string with its zone, and any other value as it is."""
     return spell_moment(value) if isinstance(value, datetime) else value
+
+
+def cell(value: object) -> str:
+    """Return a value as one line of text, which is empty for ``None``."""
+    return "" if value is None else one_line(str(plain(value)))
+
+
+def _column(key: str, values: Sequence[object], *, is_free: bool) -> Column:
+    header = key.replace("_", " ")
+    if is_free:
+        return free(header)
+    return numeric(header) if all(isinstance(value, int | None) for value in values) else fixed(header)
+
+
+def _width(text: str) -> int:
+    return max(map(cell_len, text.splitlines()), default=0)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+from alertworker.text.format import read_duration
 
 
 class Duration(click.ParamType[timedelta]):
@@ -15,13 +15,13 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read it."""
+        """Read the duration, or fail with an example of one."""
         if isinstance(value, timedelta):
             return value
-        number, unit = value[:-1], value[-1:]
-        if unit not in _UNITS or not number.isdigit() or not 0 < int(number) < 100_000:
-            self.fail(f"{value!r} is no duration; write one like 30m, 2h or 1d", param, ctx)
-        return timedelta(**{_UNITS[unit]: int(number)})
+        try:
+            return read_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Moment(click.ParamType[datetime]):
@@ -30,15 +30,18 @@ class Moment(click.ParamType[datetime]):
     name = "moment"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read it."""
+        """Read the moment, or fail with an example of one."""
         if isinstance(value, datetime):
             return value
         try:
+            return datetime.now(UTC) - read_duration(value)
+        except ValueError:
+            pass
+        try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            if value[-1:] not in _UNITS or not value[:-1].isdigit():
-                self.fail(f"{value!r} is no moment; write one like 2026-11-25T09:00+01:00, or 2h for so long ago")
-            return datetime.now(UTC) - Duration().convert(value, param, ctx)
+            example = "2026-11-25T09:00+01:00, or 2h for so long ago"
+            self.fail(f"invalid moment {value!r}: expected, for example, {example}", param, ctx)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -14,6 +14,7 @@ import click
 from alertworker.embedded import made_keys, valkey
 from alertworker.embedded.supervisor import Supervisor, lock
 from alertworker.errors import AlertWorkerError
+from alertworker.host.logs import set_up_logs
 from alertworker.host.paths import admin_key_path, data_dir, default_broker_url, default_database_url, publish_key_path
 from alertworker.settings import Settings, load_settings
 
@@ -38,6 +39,7 @@ def demo() -> None:
 def start(*, simulate: bool) -> None:
     """Start every role, watch them until a signal comes, and stop them."""
     settings = load_settings()
+    set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
     held = lock(folder)
     environ = _environment(settings, folder, simulate=simulate)
@@ -98,7 +100,7 @@ def _say_where(settings: Settings, environ: dict[str, str]) -> None:
 
 
 def _relay(settings: Settings, environ: dict[str, str]) -> str:
-    """Give the relay's address as a shell takes it; the key is not printed, but read from where it is."""
+    """Return the relay's address for a shell, which reads the key from its file or variable."""
     folder = Path(environ["ALERTWORKER_DATA_DIR"])
     made = f"$(cat {shlex.quote(str(publish_key_path(folder)))})"
     key = made if settings.publish_key is None else "$ALERTWORKER_PUBLISH_KEY"
@@ -106,7 +108,7 @@ def _relay(settings: Settings, environ: dict[str, str]) -> str:
 
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
-    """Say where the pages are; a key that was made here is shown to a person, and not to a log."""
+    """Print where the pages are. A key that was made here is printed to a terminal only."""
     click.echo(f"Its pages are on http://{settings.http_host}:{settings.http_port}; events are posted there, too.")
     if settings.api_key is not None:
         click.echo("Log in with the admin key that is configured.")

@@ -1,4 +1,4 @@
-"""``alertworker schema``: the JSON Schema of what producers publish, and of what the signed webhook posts."""
+"""``alertworker schema``: the JSON Schemas of events, of the signed webhook's documents, and of the configuration."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import click
 
 
 @click.command()
-@click.argument("what", type=click.Choice(("events", "webhook")), default="events")
+@click.argument("what", type=click.Choice(("events", "webhook", "config")), default="events")
 def schema(what: str) -> None:
-    """Print a JSON Schema: of a batch's events, or of the documents that a channel of kind webhook posts."""
+    """Print a JSON Schema: of events, of the documents of the channel kind webhook, or of the configuration file."""
     if what == "webhook":
-        from alertworker.channels import webhook
+        from alertworker.channels import webhook_document
 
-        click.echo(webhook.schema())
-        return
-    from alertworker.events import EVENTS
+        click.echo(webhook_document.schema())
+    elif what == "config":
+        from alertworker.settings.schema import file_schema
 
-    click.echo(json.dumps(EVENTS.json_schema(), indent=2))
+        click.echo(json.dumps(file_schema(), indent=2))
+    else:
+        from alertworker.events import EVENTS
+
+        click.echo(json.dumps(EVENTS.json_schema(), indent=2))

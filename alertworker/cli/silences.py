@@ -49,7 +49,7 @@ def add(
     ends_at = end or starts_at + duration
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
-        raise AlertWorkerError(f"the silence would end at {ends_at.isoformat()}, before it begins; give a later end")
+        raise AlertWorkerError(f"the silence would end at {spell_moment(ends_at)}, before it begins; give a later end")
     for doubt in doubts(silence.matchers):
         click.echo(f"Warning: {doubt}", err=True)
     build_admin_store().add_silence(silence, now=now)

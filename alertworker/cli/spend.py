@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Column, Table
 
+from alertworker.alerts.tables import Unit, show
+from alertworker.cli.output import cell, free, numeric, print_table
 from alertworker.cli.spend_import import import_, reconcile
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SUMS, SpendSums
-from alertworker.money import dollars_from_nanos
-from alertworker.text.sanitize import one_line
+from alertworker.money import exact_dollars, spell_dollars
+from alertworker.reports.csv_export import csv_of
+from alertworker.reports.report import change_of
 
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
-#: From how many per cent on a change says no more than that there was next to nothing before.
-_MUCH: Final = 9_999
 _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 
@@ -53,7 +46,7 @@ def spend(
     from alertworker.app import build_admin_store, build_ledger_reader
     from alertworker.settings import load_settings
 
-    today = datetime.now(UTC).astimezone(ZoneInfo(load_settings().time_zone)).date()
+    today = datetime.now(UTC).astimezone(load_settings().zone).date()
     try:
         days = _days(since, until, today)
         before = _before(days)
@@ -65,9 +58,7 @@ def spend(
         for row in rows:
             click.echo(json.dumps(_plain(row)))
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, list(_plain(_EMPTY)))
-        writer.writeheader()
-        writer.writerows(_plain(row) for row in rows)
+        click.echo(csv_of(map(_plain, rows), list(_plain(_EMPTY))), nl=False)
     else:
         _print(rows, book.total(days, team_id=team_id), book.total(before, team_id=team_id), dimension, days)
     change = build_admin_store().ledger_zone()[1]
@@ -88,7 +79,7 @@ def _days(since: datetime | None, until: datetime | None, today: date) -> Days:
 
 
 def _before(days: Days) -> Days:
-    """Give as many days right before those, or as many as the calendar has."""
+    """Return as many days right before these, or as many as the calendar has."""
     length = (days.last - days.first).days + 1
     return Days(date.fromordinal(max(1, days.first.toordinal() - length)), days.first - timedelta(days=1))
 
@@ -96,54 +87,28 @@ def _before(days: Days) -> Days:
 def _plain(row: SpendRow) -> dict[str, Any]:
     sums = asdict(row.sums)
     numbers = {name: sums[name] for name in _NUMBERS}
-    money = {"spend": _exact(row.sums), "spend_before": _exact(row.before)}
+    money = {"spend": exact_dollars(row.sums.spend_nanos), "spend_before": exact_dollars(row.before.spend_nanos)}
     return {"entity": row.entity, "part": row.part, "alias": row.alias, **numbers, **money}
 
 
 _EMPTY: Final = SpendRow("", "", "", SpendSums(), SpendSums())
 
 
-def _exact(sums: SpendSums) -> str:
-    return f"{dollars_from_nanos(sums.spend_nanos):f}"
-
-
-def _dollars(sums: SpendSums) -> str:
-    amount = dollars_from_nanos(sums.spend_nanos)
-    return f"${amount:,.2f}" if amount >= Decimal("0.01") or not amount else f"${amount:.6f}"
-
-
-def _change(now: SpendSums, before: SpendSums) -> str:
-    if not before.spend_nanos:
-        return "new" if now.spend_nanos else ""
-    change = (now.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos
-    return f"{change:+.0f} %" if change < _MUCH else f"> {_MUCH} %"
-
-
 def _print(rows: list[SpendRow], total: SpendSums, total_before: SpendSums, dimension: str, days: Days) -> None:
-    console = Console()
-    names = ("calls", "failed", "in", "out", "cached", "at $0", "spend", "change")
-    right = [Column(name, justify="right") for name in names]
-    named = Column(dimension, overflow="fold", min_width=16)
-    table = Table(
-        named,
-        *right,
-        title=f"Spend {days.first} to {days.last}; tokens in and out",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for row in rows:
-        table.add_row(escape(_name(row, dimension)), *_cells(row.sums, row.before))
-    table.add_section()
-    table.add_row("all requests", *_cells(total, total_before), style="bold")
-    console.print(table)
+    numbers = map(numeric, ("calls", "failed", "in", "out", "cached", "at $0", "spend", "change"))
+    shown = [(_name(row, dimension), *_cells(row.sums, row.before)) for row in rows]
+    shown.append(("all requests", *_cells(total, total_before)))
+    title = f"Spend {days.first} to {days.last}; tokens in and out"
+    print_table([free(dimension), *numbers], shown, title=title)
 
 
 def _name(row: SpendRow, dimension: str) -> str:
     whole, half = row.entity or f"(no {dimension})", row.part
     if half:
-        return one_line(f"{whole} / {f'{row.alias} ({half})' if row.alias and row.alias != half else half}")
-    return one_line(f"{row.alias} ({whole})" if row.alias and row.alias != whole else whole)
+        return cell(f"{whole} / {f'{row.alias} ({half})' if row.alias and row.alias != half else half}")
+    return cell(f"{row.alias} ({whole})" if row.alias and row.alias != whole else whole)
 
 
 def _cells(sums: SpendSums, before: SpendSums) -> list[str]:
-    return [*(f"{getattr(sums, name):,}" for name in _NUMBERS), _dollars(sums), _change(sums, before)]
+    counts = (show(getattr(sums, name), Unit.COUNT) for name in _NUMBERS)
+    return [*counts, spell_dollars(sums.spend_nanos), change_of(sums, before)]

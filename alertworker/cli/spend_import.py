@@ -13,13 +13,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
+from alertworker.cli.output import cell, fixed, free, numeric, print_table
 from alertworker.errors import AlertWorkerError
 from alertworker.imports.progress import Left, Page
 from alertworker.imports.progress import Progress as Begun
 from alertworker.ledger.reader import Days
-from alertworker.money import dollars_from_nanos
+from alertworker.money import exact_dollars
 from alertworker.store.ledger.months import month_of
 from alertworker.text.sanitize import one_line
 
@@ -67,7 +67,7 @@ def import_(
     if file is not None and (daily or since):
         raise click.UsageError("--daily and --since are for LiteLLM's database; a file's rows say their days")
     settings, history = load_settings(), build_history()
-    zone, now = ZoneInfo(settings.time_zone), datetime.now(UTC)
+    zone, now = settings.zone, datetime.now(UTC)
     until = _cutover(until, UTC if daily else zone, whole=daily or file is not None)
     if file is not None:
         begun = history.begin(source or file.name, until)
@@ -120,7 +120,7 @@ def _refuse_what_is_forgotten(first: date | None, kept_days: int, zone: ZoneInfo
 
 
 def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime | None:
-    """Give the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
+    """Return the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
     if until is None:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=zone)
@@ -140,7 +140,7 @@ class _Books(Protocol):
 
 
 def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _Books:
-    """Give what is imported from a file, or from the database at an address."""
+    """Return the source of an import: a file, or the database at a URL."""
     from alertworker.imports import files, litellm_daily, litellm_logs
     from alertworker.store import make_engine
 
@@ -154,7 +154,7 @@ def _books(place: Path | str, begun: Begun, zone: ZoneInfo, *, daily: bool) -> _
 
 
 def _show(name: str, total: int, pages: Iterable[Page]) -> int:
-    """Draw how far it is; gives how many rows were taken."""
+    """Show the progress, and return how many rows were read."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     taken = 0
     with Progress(*columns, console=Console(stderr=True)) as progress:
@@ -204,22 +204,22 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
 
 
 def _compare(ours: _Days, theirs: _Days, dimension: str, zone: str, *, as_json: bool) -> None:
-    table = Table("day", dimension, "requests", "LiteLLM's", "spend", "LiteLLM's", "difference")
+    rows: list[tuple[str, ...]] = []
     differ = 0
     for place in sorted(ours.keys() | theirs.keys()):
         (requests, nanos), (their_requests, their_nanos) = ours.get(place, (0, 0)), theirs.get(place, (0, 0))
         same = requests == their_requests and abs(nanos - their_nanos) <= _ROUNDING
         differ += not same
-        money = [f"{dollars_from_nanos(amount):f}" for amount in (nanos, their_nanos, nanos - their_nanos)]
+        money = [exact_dollars(amount) for amount in (nanos, their_nanos, nanos - their_nanos)]
         if as_json:
             names = ("day", dimension, "requests", "litellm_requests", "spend", "litellm_spend", "difference")
             click.echo(json.dumps(dict(zip(names, (*place, requests, their_requests, *money), strict=True))))
         elif not same:
-            entity = escape(one_line(place[1] or "all"))
-            table.add_row(place[0], entity, f"{requests:,}", f"{their_requests:,}", *money)
+            rows.append((place[0], cell(place[1] or "all"), f"{requests:,}", f"{their_requests:,}", *money))
     if as_json:
         return
-    if differ:
-        Console().print(table)
+    if rows:
+        numbers = map(numeric, ("requests", "LiteLLM's", "spend", "LiteLLM's", "difference"))
+        print_table([fixed("day"), free(dimension), *numbers], rows)
     note = "" if zone == "UTC" else f" Days are cut in {zone} here and in UTC there, so that edges of days differ."
     click.echo(f"{len(ours.keys() | theirs.keys()):,} compared, {differ:,} differ.{note}")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.channels import KINDS
+from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.errors import AlertWorkerError
-from alertworker.text.sanitize import one_line
+
+if TYPE_CHECKING:
+    from alertworker.pipeline import ChannelTest
 
 
 @click.command()
@@ -38,21 +42,25 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
     if alert_type:
         pairs = pipeline.routed(service, [AlertType(alert_type)], runtime)
     else:
-        kinds = pipeline.kinds_of(service, {config.kind for config in settings.channels})
-        names = [config.name for config in settings.channels if config.kind in kinds]
+        kinds = pipeline.kinds_of(service, runtime.channels.values())
+        names = [name for name, channel in runtime.channels.items() if channel.kind in kinds]
         pairs = [(name, AlertType.LLM_EXCEPTIONS) for name in names]
     if not pairs:
         raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")
     if settings.database_url is None:
         upgrade(build_engine(settings))  # channels are tried before anything was ever started
     trials = pipeline.try_channels(pairs, runtime, now=now)
-    for trial in trials:
-        if as_json:
-            fields = ("channel", "type", "status", "answer", "reason", "body")
-            click.echo(json.dumps({name: getattr(trial, name) for name in fields}))
-        else:
-            failed = "" if trial.passed or trial.status == "shadow" else "failed: "
-            click.echo(f"{trial.channel}: {failed}{one_line(trial.answer)}")
+    if as_json:
+        fields = ("channel", "type", "status", "answer", "reason", "body")
+        for trial in trials:
+            click.echo(json.dumps({field: getattr(trial, field) for field in fields}))
+    else:
+        rows = [(trial.channel, _result(trial), cell(trial.answer)) for trial in trials]
+        print_table([fixed("channel"), fixed("result"), free("answer")], rows)
     failures = sum(trial.status not in ("sent", "shadow") for trial in trials)
     if failures:
         raise AlertWorkerError(f"{failures} of {len(trials)} channels did not take the message")
+
+
+def _result(trial: ChannelTest) -> str:
+    return trial.status if trial.passed or trial.status == "shadow" else "failed"

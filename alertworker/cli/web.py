@@ -17,14 +17,17 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     """
     import uvicorn
 
+    from alertworker.host.logs import set_up_logs
     from alertworker.settings import load_settings
     from alertworker.web.app import build_app, build_context
 
     settings = load_settings()
+    set_up_logs(settings.log_format, loglevel)
     uvicorn.run(
         build_app(build_context(settings)),
         host=host or settings.http_host,
         port=port or settings.http_port,
+        log_config=None,  # its loggers write to ours
         log_level=loglevel.lower(),
         access_log=False,
         server_header=False,

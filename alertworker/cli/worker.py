@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ import click
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import QUEUE
+
+_log = logging.getLogger("alertworker.settings")
 
 
 @click.command()
@@ -26,15 +29,18 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
     from celery.exceptions import SecurityWarning
 
+    from alertworker.host.logs import set_up_logs
     from alertworker.publisher.topology import DEAD_QUEUE, is_amqp
     from alertworker.settings import load_settings
     from alertworker.worker.celery_config import broker_url
     from alertworker.worker.queues import DELIVERIES, PERIODIC
     from alertworker.worker.shutdown import exit_code
 
+    settings = load_settings()
+    set_up_logs(settings.log_format, loglevel)  # Celery sets up its own when it starts
     # A deployment has workers of this role, and `alertworker run` one of it.
-    for warning in load_settings().warnings if role != "deliver" else ():
-        click.echo(f"Warning: {warning}", err=True)
+    for warning in settings.warnings if role != "deliver" else ():
+        _log.warning("%s", warning)
 
     events = [QUEUE, *([DEAD_QUEUE] if is_amqp(broker_url) else [])]
     deliveries = [DELIVERIES, PERIODIC]

@@ -1,4 +1,4 @@
-"""What reaches receivers."""
+"""The interface of channels, which reach receivers."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver that took a message said, in a few words for a person.
+    """The answer of a receiver that accepted a message, in a few words for people.
 
-    ``busy_for`` is for how many seconds from now it wants no more of them. ``rest`` is the body for those of several
-    recipients who have not got it and may later; it is tried by itself from now on.
+    ``busy_for`` is the number of seconds for which the receiver wants no more messages. ``rest`` is the body for those
+    of several recipients that may accept it later. It is sent by itself from now on.
     """
 
     text: str
@@ -30,7 +30,7 @@ class Answer:
 
 
 class Channel(Protocol):
-    """One way to reach one receiver. ``name`` is what rows, logs and pages carry; it never contains the address."""
+    """One way to reach one receiver. Rows, logs and pages carry its ``name``, which never contains the URL."""
 
     @property
     def name(self) -> str:
@@ -39,7 +39,12 @@ class Channel(Protocol):
 
     @property
     def kind(self) -> str:
-        """The vendor: "slack", "console"."""
+        """The kind, for example "slack" or "console"."""
+        ...
+
+    @property
+    def litellm_service(self) -> str | None:
+        """LiteLLM's name for a service that may be a channel of this kind, where it differs from the kind."""
         ...
 
     @property
@@ -49,42 +54,42 @@ class Channel(Protocol):
 
     @property
     def digest_size(self) -> int:
-        """How many waiting messages may become one; 0 for receivers that want each by itself."""
+        """How many waiting messages may become one. 0 means that each message is sent by itself."""
         ...
 
     @property
     def parallel(self) -> int:
-        """How many messages may be on their way at once; they are of different alerts, so none passes its own."""
+        """How many messages may be sent at once. They are of different alerts, so an alert's own keep their order."""
         ...
 
     @property
     def tracks_spend(self) -> bool:
-        """Whether it wants a message for each call of a customer."""
+        """Whether the receiver wants a message for each call of a customer."""
         ...
 
     @property
     def keeps_open(self) -> bool:
-        """Whether what a message opens stays open with the receiver until it is told the end."""
+        """Whether a message opens something at the receiver, which stays open until a message resolves it."""
         ...
 
     def takes(self, message: Message, /) -> bool:
-        """Tell whether this receiver wants such a message at all, wherever it is routed."""
+        """Return whether this receiver wants such a message at all, wherever it is routed."""
         ...
 
     def render(self, message: Message) -> str:
-        """Give the body to send: pure, within the vendor's limits, everything escaped.
+        """Return the body to send: pure, within the vendor's limits, with every string escaped.
 
         Raises:
-            DeliveryError: there is nothing in it for this receiver, whatever is tried.
+            DeliveryError: the message has no content for this receiver.
         """
         ...
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt and give the receiver's answer.
+        """Make one attempt and return the receiver's answer.
 
         ``notification_id`` is the same for every attempt of one notification.
 
         Raises:
-            DeliveryError: whatever went wrong, with its closed reason.
+            DeliveryError: the attempt failed, with a reason of a closed set.
         """
         ...

@@ -14,13 +14,13 @@ from alertworker.folding import Fold
 
 Detector = Callable[[Fold, Policy], Iterable[Alert]]
 
-#: Which detector raises which type; a new one is a function in its family's file and a line here.
+#: The detector of each type. A new one is a function in its family's file and a line here.
 DETECTORS: Final[Mapping[AlertType, Detector]] = {
     AlertType.LLM_EXCEPTIONS: llm.exceptions,
     AlertType.LLM_TOO_SLOW: llm.too_slow,
     AlertType.COOLDOWN_DEPLOYMENT: cooldowns.cooled_down,
     AlertType.FAILED_TRACKING_SPEND: tracking.failed_tracking,
-    **{kind: partial(admin.changes, kind=kind) for kind in admin.TYPES.values()},
+    **{one: partial(admin.changes, alert_type=one) for one in admin.TYPES.values()},
 }
 
 __all__ = ["DETECTORS", "Detector", "Policy"]

@@ -12,7 +12,7 @@ from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold
 from alertworker.text.format import spell_moment
 
-#: The type of each change; what is not named here rings nobody.
+#: The alert type of each change. Other changes raise no alert.
 TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
     (Entity.KEY, Action.CREATED): AlertType.NEW_VIRTUAL_KEY_CREATED,
     (Entity.KEY, Action.UPDATED): AlertType.VIRTUAL_KEY_UPDATED,
@@ -34,40 +34,40 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
 }
 
 
-def changes(fold: Fold, _policy: Policy, *, kind: AlertType) -> Iterable[Alert]:
-    """One alert for each thing that was changed in one way; the same change told twice is one alert that counts two."""
-    return _alerts((event for event in fold.changed if type_of(event) is kind), kind)
+def changes(fold: Fold, _policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
+    """Yield one alert for each thing that was changed in one way. The same change published twice counts two."""
+    return _alerts((event for event in fold.changed if type_of(event) is alert_type), alert_type)
 
 
 def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
-    """Give the same of what LiteLLM's own alerting says.
+    """Yield the alerts of changes that LiteLLM's own alerting reported.
 
-    Copies of the types in ``covered`` are alerts of their own, that name what covers them and reach nobody. A digest is
-    no copy: it stands for changes that it does not name.
+    A copy of a type in ``covered`` is an alert of its own, which names what covers it and is sent to nobody. A digest
+    is not a copy: it stands for changes that it does not name.
     """
-    kinds: dict[AlertType, list[EntityChanged]] = {}
+    by_type: dict[AlertType, list[EntityChanged]] = {}
     for event in events:
-        kind = type_of(event)
-        if kind is not None:
-            kinds.setdefault(kind, []).append(event)
-    for kind, same in kinds.items():
-        yield from _alerts(same, kind, covered=kind in covered)
+        alert_type = type_of(event)
+        if alert_type is not None:
+            by_type.setdefault(alert_type, []).append(event)
+    for alert_type, same in by_type.items():
+        yield from _alerts(same, alert_type, covered=alert_type in covered)
 
 
 def type_of(event: EntityChanged) -> AlertType | None:
-    """Give the type that tells of a change; ``None`` where it rings nobody."""
+    """Return the alert type of a change; ``None`` if it raises no alert."""
     return TYPES.get((event.entity, event.action))
 
 
-def _alerts(events: Iterable[EntityChanged], kind: AlertType, *, covered: bool = False) -> Iterable[Alert]:
+def _alerts(events: Iterable[EntityChanged], alert_type: AlertType, *, covered: bool = False) -> Iterable[Alert]:
     groups: dict[tuple[str, str, str], list[EntityChanged]] = {}
     for event in events:
         groups.setdefault((_which(event), event.actor_id or "", _digest(event)), []).append(event)
     for (which, actor, digest), same in groups.items():
         first = same[0]
         yield Alert(
-            type=kind,
-            severity=CATALOGUE[kind].severity,
+            type=alert_type,
+            severity=CATALOGUE[alert_type].severity,
             identity={"entity": which, "by": actor}
             | ({} if which else {"event": str(first.event_id)})
             | ({"digest": digest} if digest else {COVERED_BY: "callback"} if covered else {}),
@@ -82,7 +82,7 @@ def _alerts(events: Iterable[EntityChanged], kind: AlertType, *, covered: bool =
 
 
 def _digest(event: EntityChanged) -> str:
-    """Give the span of a digest of several changes, which is another alert than the one that it names."""
+    """Return the time span of a digest of several changes, which is not the alert of the change that it names."""
     if event.digest_from is None or event.digest_until is None or event.count == 1:
         return ""
     return f"{event.digest_from:%Y-%m-%d %H:%M:%S} to {event.digest_until:%Y-%m-%d %H:%M:%S}"

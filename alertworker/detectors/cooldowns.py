@@ -1,4 +1,4 @@
-"""Deployments that a proxy takes no more for a while: why, and until when."""
+"""Deployments that a proxy stopped using for a while: why, and until when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.call_description import name_call, newest_metadata, trace_link
+from alertworker.alerts.call_description import UNKNOWN_MODEL, name_call, newest_metadata, trace_link
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
@@ -15,16 +15,16 @@ from alertworker.text.format import spell_moment
 
 
 def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
-    """One notice for each deployment; its further cooldowns, and those of other processes, are counted in it.
+    """Yield one notice for each deployment. It also counts further cooldowns, and those of other proxy processes.
 
-    A notice and no condition: a cooldown ends by itself within seconds, and its end says nothing of the deployment.
+    It is a notice, not a condition: a cooldown ends by itself in seconds, even if the deployment still fails.
     """
     groups: dict[str, list[DeploymentCooledDown]] = {}
     for event in fold.cooled_down:
         groups.setdefault(event.deployment_id, []).append(event)
     for deployment_id, events in groups.items():
         last = max(events, key=lambda event: event.occurred_at)
-        failure, model = last.failure, last.model_group or last.model or "unknown model"
+        failure, model = last.failure, last.model_group or last.model or UNKNOWN_MODEL
         status = f" {failure.status_code}" if failure.status_code else ""
         labels = {"model": model, "provider": last.provider, "region": last.region, "deployment": deployment_id}
         facts = {

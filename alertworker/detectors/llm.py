@@ -1,30 +1,28 @@
 """Failed, slow and hanging calls.
 
-Severity goes by cause, not by status alone: what the provider or our own credentials caused is High; what a caller did
-wrong rings nobody, however often it is repeated, so that an anonymous client cannot page anyone.
+Severity depends on the cause, not on the status alone. A failure caused by the provider or by our own credentials is
+High. A caller's mistake raises no alert, however often it is repeated, so an anonymous client cannot page anyone.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.call_description import call_labels, model_of, name_call, newest_metadata, trace_link
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
+from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold
 
 _E = TypeVar("_E", bound=CallEvent)
 
-#: Who a call was for: labels in which the calls of one alert may differ, unless `Policy.group_by` names them.
-FOR_WHOM: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
-
 
 def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
-    """One alert for each way in which calls failed: same model, deployment, error and origin."""
+    """Yield one alert for each distinct failure: model, deployment, error, status and origin."""
     failures = [event for event in fold.failed if event.failure.origin is not Origin.CALLER]
     for identity, events in _grouped(failures, _failure_identity, policy):
         first = events[0]
@@ -49,7 +47,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
 
 
 def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
-    """One alert for each model and deployment that answered slower than the threshold."""
+    """Yield one alert for each model and deployment that answered slower than the threshold."""
     for identity, events in _grouped(fold.slow, _call_identity, policy):
         slowest = max(events, key=_seconds)
         seconds = _seconds(slowest)
@@ -71,7 +69,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
 
 
 def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple[Alert, Sequence[RequestAnnounced]]]:
-    """One condition for each model that calls hang on, with its calls; ``calls`` are those nobody knew of before."""
+    """Yield one condition for each model with hanging calls, with those calls. ``calls`` are newly announced."""
     for identity, events in _grouped(calls, lambda event: {"model": model_of(event)}, policy):
         oldest = max(events, key=lambda event: event.age_seconds)
         alert = Alert(
@@ -96,8 +94,8 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
 def _grouped(
     events: Iterable[_E], identify: Callable[[_E], Mapping[str, str]], policy: Policy
 ) -> Iterable[tuple[Mapping[str, str], list[_E]]]:
-    """Group by identity and by who the calls were for where that matters, each group in the order of time."""
-    apart = [label for label in FOR_WHOM if label in policy.group_by]
+    """Group calls by identity and by those labels of `OWNER_LABELS` that `Policy.group_by` names, oldest call first."""
+    apart = [label for label in OWNER_LABELS if label in policy.group_by]
     groups: dict[tuple[tuple[str, str], ...], list[_E]] = {}
     for event in events:
         labels = call_labels(event) if apart else {}
@@ -125,20 +123,21 @@ def _failure_identity(event: RequestFailed) -> dict[str, str]:
 
 
 def _facts(event: CallEvent) -> dict[str, str]:
+    whose = event.attribution
     facts = {
         "Request Model": model_of(event),
         "API Base": event.api_base,
-        "Deployment": event.deployment_id,
-        "Provider": event.provider,
-        "Region": event.region,
-        "Key Name": event.key_alias,
-        "Team": event.team_alias or event.team_id,
+        "Deployment": whose.deployment,
+        "Provider": whose.provider,
+        "Region": whose.region,
+        "Key Name": whose.key_alias,
+        "Team": whose.name_of("team"),
     }
     return {name: value for name, value in facts.items() if value}
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:
-    return Counter(event.team_alias or event.team_id or event.key_alias or "no team" for event in events)
+    return Counter(event.attribution.team for event in events)
 
 
 def _excerpt(event: EndEvent) -> dict[str, str]:
@@ -146,6 +145,7 @@ def _excerpt(event: EndEvent) -> dict[str, str]:
 
 
 def _who(event: CallEvent) -> str:
-    """Name one call in a line: its id, for whom it ran, and what its caller asked to have shown."""
-    names = (event.call_id, event.team_alias or event.team_id, event.key_alias, event.user_id)
+    """Return the line that names one call: its id, team, key and user, and its metadata to show."""
+    whose = event.attribution
+    names = (event.call_id, whose.name_of("team"), whose.key_alias, whose.user_id)
     return name_call(*names, metadata=event.alerting_metadata)

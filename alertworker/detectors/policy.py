@@ -1,4 +1,4 @@
-"""The thresholds that detectors judge by, out of the settings."""
+"""The thresholds that detectors use, from the settings."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from alertworker.outages.windows import OutagePolicy
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: slower is too slow, longer without progress hangs.
+    """``threshold_seconds`` is LiteLLM's ``alerting_threshold``: a slower call is slow, a longer pause hangs.
 
-    Calls that differ in a label of ``group_by`` are different alerts: routes and silences ask about it, so that one
-    team's silence, or receiver, never decides for another team. ``outages`` says when failed attempts are an outage.
-    ``langfuse_host`` is where calls' traces are shown.
+    Calls that differ in a label of ``group_by`` are different alerts. These are the labels that routes and silences ask
+    about, so one team's silence or receiver never decides for another team. ``outages`` says when failed attempts are
+    an outage. ``langfuse_host`` is the address of the calls' traces.
     """
 
     threshold_seconds: float = 300.0

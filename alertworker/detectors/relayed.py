@@ -1,6 +1,6 @@
-"""What LiteLLM's own alerting said, as notices of ours: the same text from several processes is one alert, counted.
+"""Alerts of LiteLLM's own alerting as notices of ours. The same text from several processes is one alert, counted.
 
-LiteLLM never says that something is over, so what is a condition here is a notice when it is relayed.
+LiteLLM never reports that something is over, so a condition is a notice when it is relayed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from alertworker.events import AlertRelayed, BudgetScope
 from alertworker.folding import Fold
 from alertworker.text.shorten import shorten_id
 
-_KNOWN: Final = {kind.value: kind for kind in AlertType}
-#: What differs between two occurrences of the same trouble: numbers, ids, addresses in memory.
+_KNOWN: Final = {alert_type.value: alert_type for alert_type in AlertType}
+#: What differs between two occurrences of one alert: numbers, ids and memory addresses.
 _VARIABLE: Final = re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*\b|[0-9]+(?:\.[0-9]+)*")
-#: LiteLLM's labels, as ours.
+#: Our label for each of LiteLLM's.
 _LABELS: Final = {
     "Request Model": "model",
     "Model Name": "model",
@@ -39,9 +39,9 @@ _LABELS: Final = {
     "user_id": "user",
     "User": "user",
 }
-#: What of LiteLLM's facts tells one alert from another: who and where, never how much.
+#: The labels that identify a relayed alert: who and where, never how much.
 IDENTIFYING: Final = ("model", "provider", "region", "deployment", "team", "key", "user")
-#: The types that the callback carries by itself, so that a relayed copy would be told twice.
+#: The types that the callback publishes itself, so that a relayed alert would be sent twice.
 _BY_CALLBACK: Final = frozenset(
     (
         AlertType.LLM_EXCEPTIONS,
@@ -59,23 +59,23 @@ _BY_CALLBACK: Final = frozenset(
         AlertType.USER_SPEND_ANOMALIES,
     )
 )
-#: Types of which only some are copies; a digest names the first of its alerts, and nothing of the others.
+#: Types of which only some alerts are copies. A digest names only the first of its alerts.
 _IN_PART: Final = frozenset((AlertType.BUDGET_ALERTS, AlertType.USER_SPEND_THRESHOLDS))
-#: Budgets whose spend each call carries; of the others, customers' too, it is known once they refuse calls.
+#: Budgets whose spend each call reports. The spend of other budgets is known once they refuse calls.
 _CALLBACK_SCOPES: Final = frozenset((BudgetScope.KEY, BudgetScope.TEAM, BudgetScope.USER, BudgetScope.ORGANIZATION))
 
 
 def alerts(fold: Fold, raised_here: Iterable[AlertType], users: UserPolicy) -> Iterable[Alert]:
-    """One alert for each thing that was said.
+    """Yield one alert for each thing that LiteLLM's own alerting reported.
 
-    ``raised_here`` names what we raise by the events of a proxy's callback, and ``users`` what we tell of users' spend:
-    copies of those are alerts of their own, that name what covers them and reach nobody.
+    ``raised_here`` are the types that we raise from the events of a proxy's callback, and ``users`` says which alerts
+    of users' spend we raise. A copy of those is an alert of its own, which names what covers it and is sent to nobody.
     """
     ours = frozenset(raised_here) & _BY_CALLBACK
     groups: dict[str, list[Alert]] = {}
     for event in fold.relayed:
-        kind = _type_of(event)
-        alert = _relayed(event, covered=kind in ours and _is_copy(event, kind, users))
+        alert_type = _type_of(event)
+        alert = _relayed(event, covered=alert_type in ours and _is_copy(event, alert_type, users))
         groups.setdefault(alert.fingerprint, []).append(alert)
     for same in groups.values():
         yield _one(same)
@@ -85,18 +85,18 @@ def _type_of(event: AlertRelayed) -> AlertType:
     return _KNOWN.get(event.alert_type, AlertType.UNKNOWN)
 
 
-def _is_copy(event: AlertRelayed, kind: AlertType, users: UserPolicy) -> bool:
-    """Tell whether we tell what one of our types says, too: not of all budgets, and of users as we are configured."""
-    if kind in _IN_PART and event.digest_from is not None and event.count > 1:
+def _is_copy(event: AlertRelayed, alert_type: AlertType, users: UserPolicy) -> bool:
+    """Return whether we raise this alert ourselves. Not all budgets are ours, and users' thresholds are configured."""
+    if alert_type in _IN_PART and event.digest_from is not None and event.count > 1:
         return False
-    if kind is AlertType.BUDGET_ALERTS:
+    if alert_type is AlertType.BUDGET_ALERTS:
         return event.facts.get("event_group") in {scope.value for scope in _CALLBACK_SCOPES}
-    if kind is AlertType.USER_SPEND_THRESHOLDS:
+    if alert_type is AlertType.USER_SPEND_THRESHOLDS:
         limits = {"Daily": users.daily_nanos, "Monthly": users.monthly_nanos}
         labels = f"{', '.join(event.facts)}\n{event.text}"
         crossed = [limit for word, limit in limits.items() if f"{word} Threshold" in labels]
         return bool(crossed) and None not in crossed
-    return kind is not AlertType.USER_SPEND_ANOMALIES or users.anomalies
+    return alert_type is not AlertType.USER_SPEND_ANOMALIES or users.anomalies
 
 
 def _one(same: list[Alert]) -> Alert:
@@ -118,15 +118,15 @@ def _one(same: list[Alert]) -> Alert:
 
 
 def _relayed(event: AlertRelayed, *, covered: bool) -> Alert:
-    kind = _type_of(event)
+    alert_type = _type_of(event)
     labels = {ours: event.facts[theirs] for theirs, ours in reversed(_LABELS.items()) if _said(event.facts, theirs)}
     details = {"Details": event.text} if event.text else {}
     span = f"{event.digest_from:%Y-%m-%d %H:%M:%S} to {event.digest_until:%Y-%m-%d %H:%M:%S}" if _spans(event) else ""
     return Alert(
-        type=kind,
-        severity=Severity(event.level) if event.level else CATALOGUE[kind].severity,
+        type=alert_type,
+        severity=Severity(event.level) if event.level else CATALOGUE[alert_type].severity,
         identity=_identity(event.headline, labels, covered=covered)
-        | ({"said": event.alert_type} if kind is AlertType.UNKNOWN else {}),
+        | ({"said": event.alert_type} if alert_type is AlertType.UNKNOWN else {}),
         headline=event.headline,
         first_at=event.occurred_at,
         last_at=event.occurred_at,

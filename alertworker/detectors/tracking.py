@@ -1,11 +1,11 @@
-"""Calls whose cost nobody knows, although they used tokens: the books are short by them."""
+"""Calls that used tokens and have no known cost, so that the ledger is too low by it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.call_description import name_call, newest_metadata, trace_link
+from alertworker.alerts.call_description import model_of, name_call, newest_metadata, trace_link
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import RequestSucceeded
@@ -13,11 +13,10 @@ from alertworker.folding import Fold
 
 
 def failed_tracking(fold: Fold, policy: Policy) -> Iterable[Alert]:
-    """One alert for each model and provider that answered without a price."""
+    """Yield one alert for each model and provider whose calls have no price."""
     groups: dict[tuple[str, str], list[RequestSucceeded]] = {}
     for event in fold.unpriced:
-        model = event.model_group or event.model or "unknown model"
-        groups.setdefault((model, event.provider or ""), []).append(event)
+        groups.setdefault((model_of(event), event.provider or ""), []).append(event)
     for (model, provider), events in groups.items():
         tokens = sum(event.prompt_tokens + event.completion_tokens for event in events)
         first = min(events, key=lambda event: event.occurred_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import IO, Final
 
 from alertworker.errors import AlertWorkerError
 
+_log: Final = logging.getLogger("alertworker.supervisor")
 #: How long a child may take to end after SIGTERM before it is killed, in seconds.
 _PATIENCE: Final = 8.0
 #: The longest wait before a child that keeps dying is started again, in seconds.
@@ -81,7 +83,7 @@ class Supervisor:
             wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))
             child.not_before = time.monotonic() + wait
             child.process = None
-            print(f"alertworker: {child.name} ended with {code}; starting it again in {wait:g} s", file=sys.stderr)  # noqa: T201
+            _log.warning("%s ended with exit code %s; it starts again in %g s", child.name, code, wait)
         if child.process is None and time.monotonic() >= child.not_before:
             self._spawn(child)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, FailFast, Field, TypeAdapter
 
 from alertworker.events.admin import Action, AlertRelayed, Entity, EntityChanged
+from alertworker.events.attribution import Attribution
 from alertworker.events.base import MAX_EVENTS, Event
 from alertworker.events.llm import (
     AbandonReason,
@@ -61,6 +62,7 @@ __all__ = [
     "AlertRelayed",
     "AnyEvent",
     "AttemptFailed",
+    "Attribution",
     "Budget",
     "BudgetReported",
     "BudgetScope",

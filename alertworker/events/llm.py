@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from alertworker.events.attribution import Attribution
 from alertworker.events.base import (
     FIRST_FAULT,
     Cost,
@@ -89,6 +90,8 @@ class CallEvent(Event):
     trace_id: Name | None = None
     call_type: Name | None = None
     stream: bool = False
+    #: The proxy's own check of a deployment, not a client's call: it counts neither as a success nor as a failure.
+    health_check: bool = False
     started_at: Moment
 
     model: Name | None = None
@@ -114,6 +117,30 @@ class CallEvent(Event):
     #: The allow-listed part of the team's and the key's own metadata.
     team_metadata: Metadata = Field(default_factory=dict)
     key_metadata: Metadata = Field(default_factory=dict)
+
+    @property
+    def attribution(self) -> Attribution:
+        """Who the call is for and what it ran on."""
+        team_receiver = self.team_metadata.get("alert_receiver", "")
+        return Attribution(
+            team_id=self.team_id or "",
+            team_alias=self.team_alias or "",
+            key_hash=self.key_hash or "",
+            key_alias=self.key_alias or "",
+            user_id=self.user_id or "",
+            user_email=self.user_email or "",
+            customer_id=self.customer_id or "",
+            organization_id=self.organization_id or "",
+            organization_alias=self.organization_alias or "",
+            model=self.model_group or self.model or "",
+            provider=self.provider or "",
+            region=self.region or "",
+            deployment=self.deployment_id or "",
+            tags=self.tags,
+            alert_receiver=self.key_metadata.get("alert_receiver") or team_receiver,
+            team_receiver=team_receiver,
+            alert_emails=self.team_metadata.get("soft_budget_alerting_emails", ""),
+        )
 
 
 class RequestAnnounced(CallEvent):
@@ -213,6 +240,11 @@ class AttemptFailed(CallEvent):
     failure: Failure
     seconds: Seconds | None = None
     fallback_depth: Count = 0
+    #: Whether the call failed on this deployment for the first time. A call that is retried there is one failed call.
+    #: ``None`` where the producer does not say; each attempt counts then.
+    first_on_deployment: bool | None = None
+    #: The deployment's own API key: the first 12 hex digits of its SHA-256. ``None`` where a client brought the key.
+    credential: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")] | None = None
 
 
 class DeploymentCooledDown(Event):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from alertworker.events.admin import KeylessName, KeylessText
+from alertworker.events.attribution import Attribution
 from alertworker.events.base import FIRST_FAULT, Event, Nanos
 from alertworker.events.llm import BudgetScope
 
@@ -39,3 +40,18 @@ class BudgetReported(Event):
     organization_id: KeylessName | None = None
     alert_emails: Annotated[tuple[KeylessName, ...], FIRST_FAULT, Field(max_length=32)] = ()
     source_host: KeylessName | None = None
+
+    @property
+    def attribution(self) -> Attribution:
+        """Who the report names beside its entity."""
+        return Attribution(
+            team_id=self.team_id or "",
+            team_alias=self.team_alias or "",
+            key_hash=self.key_hash or "",
+            key_alias=self.key_alias or "",
+            user_id=self.user_id or "",
+            user_email=self.user_email or "",
+            customer_id=self.customer_id or "",
+            organization_id=self.organization_id or "",
+            alert_emails=",".join(self.alert_emails),
+        )

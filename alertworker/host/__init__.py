@@ -1,1 +1,1 @@
-"""This host: its folders and sockets, and secrets in its environment and files."""
+"""This host: its folders and sockets, secrets in its environment and files, and its log lines."""

@@ -1,4 +1,4 @@
-"""History in files: sums per day as CSV or NDJSON, a row of it one caller's day."""
+"""Spend history from files: CSV or NDJSON, with the sums of one day and attribution in each row."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from typing import Annotated, Any, Final, TextIO
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from alertworker.errors import AlertWorkerError
+from alertworker.events import Attribution
 from alertworker.events.base import FIRST_FAULT, MAX_ITEMS, Name
 from alertworker.imports.progress import Left, Page
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import SpendSums
 from alertworker.money import nanos_from_dollars
 
@@ -31,9 +32,9 @@ _Sum = Annotated[int, Field(ge=0, le=10**15)]
 
 
 class Row(BaseModel):
-    """What a row may hold; unknown names are refused, since a misspelt one would be spend of nobody.
+    """One row. An unknown column is refused: the spend of a misspelt one would belong to nobody.
 
-    ``spend`` is in dollars, and exact; in CSV several ``tags`` are parted by ";".
+    ``spend`` is in dollars and exact. In CSV, ";" separates several ``tags``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -61,33 +62,42 @@ class Row(BaseModel):
     def _parted(cls, value: Any) -> Any:
         return [tag for tag in value.split(";") if tag] if isinstance(value, str) else value
 
-    def caller(self) -> Caller:
-        """Give whose day it is."""
-        names = ("key", "user", "customer", "organization", "model", "provider", "deployment")
-        return Caller(self.day, self.team, tuple((name, getattr(self, name)) for name in names), self.tags)
+    def attribution(self) -> Attribution:
+        """Return who the row's calls were for and what they ran on."""
+        return Attribution(
+            team_id=self.team,
+            key_hash=self.key,
+            user_id=self.user,
+            customer_id=self.customer,
+            organization_id=self.organization,
+            model=self.model,
+            provider=self.provider,
+            deployment=self.deployment,
+            tags=self.tags,
+        )
 
     def sums(self) -> SpendSums:
-        """Give what was spent."""
+        """Return the row's sums; money in nano-dollars."""
         numbers = self.model_dump(include={"requests", "failures", "prompt_tokens", "completion_tokens"})
         more = self.model_dump(include={"cached_requests", "zero_priced"})
         return SpendSums(**numbers, **more, spend_nanos=nanos_from_dollars(self.spend))
 
 
 class SpendFile:
-    """A file's rows of days ``before`` the cut-over; a cursor is a number of rows, and a fingerprint of them."""
+    """A file's rows of days ``before`` the cut-over. A cursor is a number of rows and a fingerprint of those rows."""
 
     def __init__(self, path: Path, before: date) -> None:
         self._path = path
         self._before = before
-        #: A wrong row is never left out: it stops the import.
+        #: An invalid row is never skipped: it stops the import.
         self.refused = 0
 
     def pages(self, cursor: str) -> Iterator[Page]:
-        """Give the rows that were not taken yet.
+        """Yield the rows after the cursor, page by page.
 
         Raises:
-            AlertWorkerError: a row is not one of spend, nothing of its page was taken; or the rows before the cursor
-                are others than those that were taken.
+            AlertWorkerError: a row is invalid, and its page was not imported; or the rows before the cursor are not
+                those that were imported.
         """
         with self._rest(cursor) as (lines, rows):
             while chunk := list(islice(rows, PAGE)):
@@ -95,11 +105,15 @@ class SpendFile:
                 for number, values in chunk:
                     row = _read(self._path, number, values)
                     if row.day < self._before:
-                        ledger.enter(row.caller(), row.sums())
+                        ledger.enter(row.day, row.attribution(), row.sums())
                 yield Page(json.dumps([chunk[-1][0], lines.fingerprint()]), len(chunk), ledger)
 
     def left(self, cursor: str) -> Left:
-        """Give how many rows are left, and the first of their days before the cut-over; raises as `pages` does."""
+        """Return how many rows are left and the first of their days before the cut-over.
+
+        Raises:
+            AlertWorkerError: as `pages` does.
+        """
         with self._rest(cursor) as (_, rows):
             count, first = 0, self._before
             for number, values in rows:
@@ -108,7 +122,7 @@ class SpendFile:
 
     @contextmanager
     def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, Any]]]]:
-        """Open the file and give its rows after the cursor, numbered from 1 for the first of all."""
+        """Open the file and yield its rows after the cursor. The file's first row has number 1."""
         taken, fingerprint = json.loads(cursor) if cursor else (0, "")
         with self._path.open(encoding="utf-8", newline="") as file:
             lines = _Lines(self._path, file)
@@ -117,17 +131,17 @@ class SpendFile:
                 deque(islice(rows, taken), maxlen=0)
                 if taken and lines.fingerprint() != fingerprint:
                     raise AlertWorkerError(
-                        f"{self._path}: its first {taken:,} rows are not those that were taken under its name; "
-                        "where it is another file, give it a name of its own with --source"
+                        f"{self._path}: its first {taken:,} rows are not the rows that were imported under its name; "
+                        "if it is another file, name it with --source"
                     )
                 yield lines, rows
             except (UnicodeDecodeError, csv.Error) as error:
-                reason = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"is not CSV ({error})"
+                reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else f"not CSV ({error})"
                 raise AlertWorkerError(f"{self._path}: {reason}") from None
 
 
 class _Lines:
-    """A file's lines, and a fingerprint of those that were read, empty ones and the ends of lines left out."""
+    """A file's lines, and a fingerprint of those read so far, without empty lines and line ends."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
         self._path = path
@@ -137,7 +151,7 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise AlertWorkerError(f"{self._path}: has a line of more than {MAX_LINE} characters")
+                raise AlertWorkerError(f"{self._path}: a line has more than {MAX_LINE} characters")
             if line.strip():
                 self._read.update(line.rstrip("\r\n").encode() + b"\n")
             yield line
@@ -160,5 +174,9 @@ def _read(path: Path, number: int, values: Any) -> Row:
         name = ".".join(map(str, first["loc"])) or "row"
         raise AlertWorkerError(f"{path}, row {number}: {name}: {first['msg']}; see docs/spend.md") from None
     except (ValueError, RecursionError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "a number too long, or nested too deep"
-        raise AlertWorkerError(f"{path}, row {number}: is not JSON ({reason}); write one object a line") from None
+        reason = (
+            error.msg
+            if isinstance(error, json.JSONDecodeError)
+            else "a number is too long, or values are nested too deep"
+        )
+        raise AlertWorkerError(f"{path}, row {number}: not JSON ({reason}); expected one JSON object a line") from None

@@ -1,7 +1,7 @@
-"""LiteLLM's own books, read from its PostgreSQL database: its spend log page by page, and its daily sums.
+"""LiteLLM's own spend, read from its PostgreSQL database: its spend log page by page, and its daily sums.
 
-Tables and columns are those of ``schema.prisma`` in the package (1.106.2). Its times are UTC without a zone, its money
-is floating dollars, which are rounded to nano-dollars request by request.
+Tables and columns are those of ``schema.prisma`` in the package (1.106.2). Its times are UTC without a zone. Its money
+is floating-point dollars, which are rounded to nano-dollars for each request.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from alertworker.money import nanos_from_dollars
 
 #: How many requests are one page, and so one transaction.
 PAGE: Final = 2_000
-#: How long after its end a call may come into LiteLLM's books, which are written in batches, seconds to minutes apart.
+#: How long after its end a call may appear in LiteLLM's log, which it writes in batches, seconds to minutes apart.
 LAG: Final = timedelta(minutes=10)
 _FROM: Final = """FROM "LiteLLM_SpendLogs" WHERE "endTime" < :until AND ("startTime", request_id) > (:start, :id)"""
 _PAGE: Final = text(f"""
@@ -37,7 +37,7 @@ _PAGE: Final = text(f"""
            metadata->'error_information'->>'error_class' AS error_class
     {_FROM} ORDER BY "startTime", request_id LIMIT :size""")
 _LEFT: Final = text(f'SELECT count(*) AS rows, min("endTime") AS first {_FROM}')
-#: The daily table of each dimension, and its column; users' rows are of all requests, so that they give the total.
+#: The daily table of each dimension, and its column. The users' table has all requests, so it has the total.
 DAILY: Final = {
     "total": ("LiteLLM_DailyUserSpend", "''"),
     "user": ("LiteLLM_DailyUserSpend", "user_id"),
@@ -50,26 +50,26 @@ DAILY: Final = {
 
 
 class SpendLogs:
-    """LiteLLM's ``LiteLLM_SpendLogs``: what began at ``since`` or later and ended before ``until``, by its start.
+    """LiteLLM's ``LiteLLM_SpendLogs``: calls that began at ``since`` or later and ended before ``until``, by start.
 
-    ``until`` is to be `LAG` past: what is written later, and began before what was read last, is never read.
+    ``until`` must be at least `LAG` ago: a call that LiteLLM writes later than that is never read.
     """
 
     def __init__(self, engine: Engine, zone: ZoneInfo, since: datetime | None, until: datetime) -> None:
         self._engine = engine
         self._zone = zone
         self._since, self._until = since, until
-        #: Rows that are none of a call (impossible counts, times or names), left out.
+        #: How many rows were skipped because their counts, times or names are impossible.
         self.refused = 0
 
     def left(self, cursor: str) -> Left:
-        """Give how many requests are left before the cut-over, and the day of the first."""
+        """Return how many requests are left before the cut-over, and the day of the first."""
         with self._engine.connect() as connection:
             rows, first = connection.execute(_LEFT, self._place(cursor)).one()
         return Left(rows, first and first.replace(tzinfo=UTC).astimezone(self._zone).date())
 
     def pages(self, cursor: str) -> Iterator[Page]:
-        """Give what is left, page by page."""
+        """Yield the requests after the cursor, page by page."""
         while True:
             with self._engine.connect() as connection:
                 rows = connection.execute(_PAGE, self._place(cursor) | {"size": PAGE}).mappings().all()
@@ -93,9 +93,9 @@ class SpendLogs:
 
 
 def daily(engine: Engine, dimension: str, days: Days) -> dict[tuple[str, str], tuple[int, int]]:
-    """Give requests and nano-dollars by day ("2026-11-24", UTC) and entity, as LiteLLM has added them up.
+    """Return requests and nano-dollars by day ("2026-11-24", UTC) and entity, as LiteLLM added them up.
 
-    Calls without a team, or a user, are in the total alone.
+    Calls without a team or a user are in the total only.
     """
     table, column = DAILY[dimension]
     statement = text(
@@ -111,10 +111,10 @@ def daily(engine: Engine, dimension: str, days: Days) -> dict[tuple[str, str], t
 
 
 def event_of(row: dict[str, Any]) -> EndEvent:
-    """Give the call that a row of the spend log is about.
+    """Return the call of a row of the spend log.
 
     Raises:
-        ValidationError: the row cannot be one of a call.
+        ValidationError: the row cannot be that of a call.
     """
     tags = row["request_tags"] if isinstance(row["request_tags"], list) else []
     first, ended = row["completionStartTime"], row["endTime"]
@@ -142,7 +142,7 @@ def event_of(row: dict[str, Any]) -> EndEvent:
     if row["status"] == "failure":
         failure = Failure(error_class=row["error_class"] or "unknown", origin=Origin.PROVIDER)
         return RequestFailed.model_validate(leaving(facts) | {"failure": failure})
-    # LiteLLM writes the end where there was no first token to tell.
+    # LiteLLM writes the end of the call if there was no first token.
     early = first.replace(tzinfo=UTC) if first is not None and first < ended else None
     hit = str(row["cache_hit"]).lower() == "true"
     return RequestSucceeded.model_validate(leaving(facts) | {"cache_hit": hit, "first_token_at": early})

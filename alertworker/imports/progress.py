@@ -1,4 +1,4 @@
-"""Imports of spend from other ledgers: each row of a source counts once, however often an import is stopped."""
+"""Imports of spend history: each source is imported once, however often an import is stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alertworker.store.upsert import insert_or
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A part of a source, added up; ``cursor`` is where the next one begins."""
+    """A piece of a source, added up; ``cursor`` is where the next page begins."""
 
     cursor: str
     rows: int
@@ -29,7 +29,7 @@ class Page:
 
 
 class Left(NamedTuple):
-    """The rest of a source: the approximate count of rows, and the first day that would be imported, if any."""
+    """What is left of a source: about how many rows, and the first of their days that would be imported, if any."""
 
     rows: int
     first: date | None
@@ -37,7 +37,7 @@ class Left(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a source: imported up to ``cursor``, of the time from ``since`` until before ``until``."""
+    """How far a source was imported: up to ``cursor``, of calls from ``since`` until before ``until``."""
 
     source: str
     since: datetime | None
@@ -47,31 +47,31 @@ class Progress:
 
 
 class History(Database):
-    """The ledger, as imports write it: each page and its cursor in one transaction."""
+    """The ledger as imports write it: a page and its cursor in one transaction."""
 
     def begin(
         self, source: str, until: datetime | None, *, since: datetime | None = None, beside: str | None = None
     ) -> Progress:
-        """Return the progress of a source; a new one needs its cut-over, which never changes after its first page.
+        """Return how far a source was imported. A new source needs its cut-over, which never changes after a page.
 
-        ``beside`` is another source of the same calls, which must not have brought the same days.
+        ``beside`` is another source of the same calls. The days of the two must not overlap.
 
         Raises:
-            AlertWorkerError: A new source has no cut-over or brings days that exist already, or the days differ from
-                those of the first import.
+            AlertWorkerError: a new source has no cut-over or days that are imported already; or a known source is
+                given other days than before.
         """
         known = self._imported(source)
         if known is None:
             if until is None:
                 raise AlertWorkerError(
-                    f"{source} is new here: give --until, the moment from which the ledger has its own events"
+                    f"{source} was never imported: give --until, the time from which the ledger has its own events"
                 )
             self._apart(source, since, until, self._imported(beside) if beside else None)
             return Progress(source, since, until, "", 0)
         for option, given, first in (("until", until, known.until), ("since", since, known.since)):
             if given is not None and given != first:
                 raise AlertWorkerError(
-                    f"{source} was begun with {_spelt(option, first)}; another one would count twice, or skip"
+                    f"{source} was begun with {_spelt(option, first)}; another value would count twice or skip days"
                 )
         return known
 
@@ -84,17 +84,18 @@ class History(Database):
         if other is None or (since and since >= other.until) or (other.since and other.since >= until):
             return
         raise AlertWorkerError(
-            f"{other.source} has brought the same calls {_spelt('since', other.since)} {_spelt('until', other.until)}: "
-            f"give --since or --until so that {source} brings other days"
+            f"{other.source} has imported the same calls "
+            f"({_spelt('since', other.since)} {_spelt('until', other.until)}): "
+            f"give --since or --until so that {source} imports other days"
         )
 
     def take(
         self, begun: Progress, pages: Iterable[Page], *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
-        """Import page after page within the ledger's cap, and yield each page when it is committed.
+        """Add page after page to the ledger within its cap, and yield each page when it is committed.
 
         Raises:
-            AlertWorkerError: Another import of the same source runs.
+            AlertWorkerError: another import of the same source is running.
         """
         cursor = begun.cursor
         for page in pages:
@@ -123,7 +124,7 @@ def _entry(
         values = {"cursor": page.cursor, "rows": IMPORTS.c.rows + page.rows}
         if tx.connection.execute(moved.values(values)).rowcount != 1:
             raise AlertWorkerError(
-                f"another import of {begun.source} is running; this one has stopped, nothing was counted twice"
+                f"another import of {begun.source} is running; this one has stopped, and nothing was counted twice"
             )
         tx.add_ledger(page.ledger, max_entities=max_entities, exempt=exempt)
 

@@ -1,19 +1,17 @@
-"""The ledger's own arithmetic: whose books a call goes into, sums per day, and durations in logarithmic buckets.
+"""What calls add to the ledger: sums per day and entity, and durations in logarithmic buckets.
 
-Pure, and additive throughout: any cutting of the same calls into batches, in any order, adds up to the same rows.
-A request is in the dimension "team" exactly once, so that totals are sums of that dimension; tags are never summed up.
-One without a team, or without a tag, is under "" there.
+Pure and additive. The same calls add up to the same rows, however they are cut into batches and in whatever order.
+A request is in the dimension "team" exactly once, so that totals are sums of that dimension. Tags are never added up.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Final, NamedTuple
+from datetime import date, datetime, timedelta
+from typing import Final
 
-from alertworker.events import AttemptFailed, EndEvent, RequestFailed, RequestSucceeded
+from alertworker.events import AttemptFailed, Attribution, EndEvent, RequestFailed, RequestSucceeded
 from alertworker.events.base import MAX_SECONDS
 from alertworker.ledger.histogram import bucket_of
 from alertworker.ledger.rows import (
@@ -33,50 +31,39 @@ from alertworker.ledger.rows import (
 from alertworker.text.shorten import shorten_id
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: What is counted of a single duration, in microseconds: a producer's wrong clock must not fill a sum.
+#: The longest single duration that is added, in microseconds: a producer's wrong clock must not fill a sum.
 _LONGEST: Final = round(MAX_SECONDS * 1_000_000)
-
-
-class Caller(NamedTuple):
-    """All that decides which books a call goes into; calls that share it are added up before they are spread.
-
-    ``tags`` is empty for calls without any, and ``None`` where nobody can say.
-    """
-
-    day: date
-    team_id: str
-    named: tuple[tuple[str, str | None], ...]
-    tags: tuple[str, ...] | None
 
 
 @dataclass(slots=True)
 class Postings:
-    """What a batch adds to the books."""
+    """What a batch adds to the ledger."""
 
-    callers: dict[Caller, SpendSums] = field(default_factory=dict)
-    #: What belongs into a single book, and into no other.
+    #: Sums of calls by day and attribution. They are added up before they are spread over the ledger's dimensions.
+    calls: dict[tuple[date, Attribution], SpendSums] = field(default_factory=dict)
+    #: Sums that belong to a single row and to no other dimension.
     books: dict[SpendKey, SpendSums] = field(default_factory=dict)
     outcomes: dict[OutcomeKey, OutcomeSums] = field(default_factory=dict)
     latencies: dict[LatencyKey, LatencySums] = field(default_factory=dict)
     fallbacks: dict[FallbackKey, FallbackSums] = field(default_factory=dict)
     aliases: dict[AliasKey, AliasSpan] = field(default_factory=dict)
 
-    def enter(self, caller: Caller, sums: SpendSums) -> None:
-        """Enter what was summed elsewhere."""
-        self.callers.setdefault(caller, SpendSums()).add(sums)
+    def enter(self, day: date, whose: Attribution, sums: SpendSums) -> None:
+        """Add sums of calls of one day and attribution."""
+        self.calls.setdefault((day, whose), SpendSums()).add(sums)
 
     def book(self, key: SpendKey, sums: SpendSums) -> None:
-        """Enter what was summed elsewhere into one book alone."""
+        """Add sums to one row alone."""
         self.books.setdefault(key._replace(part=shorten_id(key.part, MAX_PART)), SpendSums()).add(sums)
 
     def end(self, event: EndEvent, day: date) -> None:
-        """Enter a call that ended on a day."""
-        caller = _caller(event, day)
-        sums = self.callers.get(caller)
+        """Add a call that ended on a day."""
+        whose = event.attribution
+        sums = self.calls.get((day, whose))
         if sums is None:
-            sums = self.callers[caller] = SpendSums()
+            sums = self.calls[day, whose] = SpendSums()
         _add(sums, event)
-        self._aliases(event)
+        self._aliases(event, whose)
         self._fallback(event, day)
         if isinstance(event, RequestFailed):
             self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).calls += 1
@@ -87,15 +74,15 @@ class Postings:
             self._latencies(event, event.deployment_id, day)
 
     def attempt(self, event: AttemptFailed, day: date) -> None:
-        """Enter an attempt that failed on a day."""
+        """Add an attempt that failed on a day."""
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
 
     def spend(self) -> dict[SpendKey, SpendSums]:
-        """Give what each book gets; a call counts once per tag, and in every dimension it names."""
+        """Return what each row of the ledger gets. A call counts once per tag and in every dimension that it names."""
         books = {key: copy(sums) for key, sums in self.books.items()}
-        for caller, sums in self.callers.items():
-            for dimension, entity, part in _books(caller):
-                key = SpendKey(caller.day, dimension, caller.team_id, entity, part)
+        for (day, whose), sums in self.calls.items():
+            for dimension, entity, part in whose.ledger_entities():
+                key = SpendKey(day, dimension, whose.team_id, entity, shorten_id(part, MAX_PART) if part else "")
                 book = books.get(key)
                 if book is None:
                     book = books[key] = SpendSums()
@@ -128,53 +115,21 @@ class Postings:
         sums.count += 1
         sums.microseconds += microseconds
 
-    def _aliases(self, event: EndEvent) -> None:
-        named = (
-            ("team", event.team_id, event.team_alias),
-            ("key", event.key_hash, event.key_alias),
-            ("user", event.user_id, event.user_email),
-            ("organization", event.organization_id, event.organization_alias),
-            ("deployment", event.deployment_id, event.model or event.model_group),
-        )
-        at = event.occurred_at
-        for dimension, entity, alias in named:
-            if entity and alias:
-                key = AliasKey(dimension, entity, alias)
-                span = self.aliases.get(key)
-                if span is None:
-                    self.aliases[key] = AliasSpan(at, at)
-                elif at > span.last_at:
-                    span.last_at = at
-                elif at < span.first_at:
-                    span.first_at = at
+    def _aliases(self, event: EndEvent, whose: Attribution) -> None:
+        at, served_by = event.occurred_at, event.model or event.model_group
+        for named in whose.aliases():
+            self._seen(AliasKey(*named), at)
+        if event.deployment_id and served_by:
+            self._seen(AliasKey("deployment", event.deployment_id, served_by), at)
 
-
-def _caller(event: EndEvent, day: date) -> Caller:
-    named = (
-        ("key", event.key_hash),
-        ("user", event.user_id),
-        ("customer", event.customer_id),
-        ("organization", event.organization_id),
-        ("model", event.model_group or event.model),
-        ("provider", event.provider),
-        ("deployment", event.deployment_id),
-    )
-    return Caller(day, event.team_id or "", named, event.tags)
-
-
-def _books(caller: Caller) -> Iterator[tuple[str, str, str]]:
-    yield "team", caller.team_id, ""
-    for dimension, entity in caller.named:
-        if entity:
-            yield dimension, entity, ""
-    if caller.tags is not None:
-        for tag in dict.fromkeys(caller.tags or ("",)):
-            yield "tag", tag, ""
-    named = dict(caller.named)
-    for whole, half in (("key", "model"), ("user", "model"), ("user", "key")):
-        entity, part = named.get(whole), named.get(half)
-        if entity and part:
-            yield f"{whole}/{half}", entity, shorten_id(part, MAX_PART)
+    def _seen(self, key: AliasKey, at: datetime) -> None:
+        span = self.aliases.get(key)
+        if span is None:
+            self.aliases[key] = AliasSpan(at, at)
+        elif at > span.last_at:
+            span.last_at = at
+        elif at < span.first_at:
+            span.first_at = at
 
 
 def _add(sums: SpendSums, event: EndEvent) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
@@ -20,7 +20,7 @@ from alertworker.outages.windows import (
     Limits,
     OutagePolicy,
     Target,
-    Verdict,
+    WindowVerdict,
     targets_of,
 )
 
@@ -29,7 +29,7 @@ _MAX_NAMES = 5
 
 
 def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]]:
-    """Give the deployments and regions that a batch's failed attempts are of, with these."""
+    """Return the deployments and regions of a batch's failed attempts, each with its attempts."""
     found: dict[Target, list[AttemptFailed]] = {}
     for event in blamed:
         for target in targets_of(event):
@@ -38,7 +38,7 @@ def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]
 
 
 def target_of(alert: OpenAlert) -> Target:
-    """Give what an outage that is told is of."""
+    """Return the deployment or region of an outage's alert."""
     labels = alert.labels
     if alert.type is AlertType.OUTAGE_ALERTS:
         return Target(deployment_id=labels["deployment"])
@@ -46,33 +46,36 @@ def target_of(alert: OpenAlert) -> Target:
 
 
 def limits_of(target: Target, policy: OutagePolicy) -> Limits:
-    """Give from when on it is an outage."""
+    """Return the limits from which failures of a target are an outage."""
     return policy.deployment if target.deployment_id else policy.region
 
 
 def fingerprint(target: Target) -> str:
-    """Give the identity of the condition that tells of a target's outage."""
-    return _bare(target, datetime.min.replace(tzinfo=UTC)).fingerprint
+    """Return the fingerprint of the condition of a target's outage."""
+    return fingerprint_of(*_identity(target))
 
 
 def describe(
     target: Target,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     calls: Calls,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
     *,
     kept: int | None,
 ) -> Alert:
-    """Give the condition that opens, or rises; ``events`` are the batch's own, ``calls`` those since it began.
+    """Return the condition that opens or rises. ``events`` are the batch's own, ``calls`` those since it began.
 
-    All are counted. ``kept`` is how many failures it has by name already, ``None`` where it opens; of these events as
-    many are named as the policy leaves room for.
+    All events are counted. ``kept`` is how many failures the condition names already, ``None`` if it opens now. Of the
+    events as many are named as the policy allows.
     """
     last = max(events, key=lambda event: event.occurred_at)
     level = "Major" if verdict.level is Level.MAJOR else "Minor"
-    return replace(
-        _bare(target, datetime.fromtimestamp(verdict.since, UTC)),
+    alert_type, identity = _identity(target)
+    return Alert(
+        type=alert_type,
+        identity=identity,
+        first_at=datetime.fromtimestamp(verdict.since, UTC),
         severity=Severity.HIGH if verdict.level is Level.MAJOR else Severity.MEDIUM,
         headline=f"{level} Service Outage: {_name(target, last)}",
         last_at=last.occurred_at,
@@ -85,23 +88,26 @@ def describe(
     )
 
 
-def goes_on(
+def ongoing(
     target: Target,
     standing: OpenAlert,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
     *,
     kept: int,
 ) -> Alert:
-    """Give what counts a batch in with an outage that is told already, in the words it was told in.
+    """Return the alert that adds a batch to an open outage, with that outage's headline and facts.
 
-    All are counted, and named while there are fewer than the policy allows; ``kept`` are there already.
+    All events are counted. As many are named as the policy allows, with the ``kept`` ones that are named already.
     """
-    since = datetime.fromtimestamp(verdict.since, UTC) if verdict.level else standing.first_at
-    return replace(
-        _bare(target, since),
+    alert_type, identity = _identity(target)
+    return Alert(
+        type=alert_type,
+        severity=Severity.MEDIUM,
+        identity=identity,
         headline=standing.headline,
+        first_at=datetime.fromtimestamp(verdict.since, UTC) if verdict.level else standing.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
         facts=standing.facts,
@@ -112,7 +118,7 @@ def goes_on(
 
 
 def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAlert:
-    """Give an outage with the totals of ``buckets`` and ``calls``, which are all since it began."""
+    """Return an outage with the totals of ``buckets`` and ``calls``, which are all since it began."""
     failed = sum(sum(row.causes.values()) for row in buckets)
     attempts = failed + sum(row.succeeded for row in buckets)
     kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls"}}
@@ -121,7 +127,7 @@ def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAler
 
 
 def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End) -> OpenAlert:
-    """Give an outage as its last message tells it."""
+    """Return an outage as its last message shows it."""
     last = total(alert, buckets, calls)
     facts = {label: text for label, text in last.facts.items() if label != "Error"}
     if end is End.UNKNOWN:
@@ -130,7 +136,7 @@ def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End)
 
 
 def spell_calls(calls: Calls) -> dict[str, str]:
-    """Say what became of the calls that were failed; nothing where there are none.
+    """Return the fact that says how the calls ended that the target failed; nothing if there are none.
 
     >>> spell_calls(Calls(by_fallback=28, lost={"billing": 1, "search": 2}))
     {'Calls': '28 saved by fallback, 3 failed for good (search ×2, billing)'}
@@ -145,12 +151,10 @@ def spell_calls(calls: Calls) -> dict[str, str]:
     return {"Calls": ", ".join(parts)} if parts else {}
 
 
-def _bare(target: Target, since: datetime) -> Alert:
+def _identity(target: Target) -> tuple[AlertType, dict[str, str]]:
     if target.deployment_id:
-        kind, identity = AlertType.OUTAGE_ALERTS, {"deployment": target.deployment_id}
-    else:
-        kind, identity = AlertType.REGION_OUTAGE_ALERTS, {"provider": target.provider, "region": target.region}
-    return Alert(kind, Severity.MEDIUM, identity, "", since, since)
+        return AlertType.OUTAGE_ALERTS, {"deployment": target.deployment_id}
+    return AlertType.REGION_OUTAGE_ALERTS, {"provider": target.provider, "region": target.region}
 
 
 def _name(target: Target, event: AttemptFailed) -> str:
@@ -167,7 +171,7 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _facts(target: Target, verdict: Verdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
+def _facts(target: Target, verdict: WindowVerdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
     threshold = limits.major if verdict.level is Level.MAJOR else limits.minor
     causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
     spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
@@ -195,4 +199,4 @@ def _details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -
 def _detail(event: AttemptFailed) -> str:
     failure = event.failure
     error = f"{failure.error_class} {failure.status_code}" if failure.status_code else failure.error_class
-    return name_call(event.call_id, error, event.team_alias or event.team_id, metadata=event.alerting_metadata)
+    return name_call(event.call_id, error, event.attribution.name_of("team"), metadata=event.alerting_metadata)

@@ -1,4 +1,4 @@
-"""The rows of windows: what attempts, their causes and the calls behind them are counted by, and what is counted."""
+"""The rows of windows: keys and sums of attempts, of their causes and of the calls behind them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class WindowKey(NamedTuple):
-    """One deployment's window: ``bucket`` is the epoch second at which it begins; what is unknown is empty."""
+    """One deployment's bucket, which begins at epoch second ``bucket``; an unknown field is empty."""
 
     deployment_id: str
     provider: str
@@ -16,7 +16,7 @@ class WindowKey(NamedTuple):
 
 
 class CallKey(NamedTuple):
-    """Whose calls ended in a bucket that a target had failed; the first three name the `windows.Target`."""
+    """The team of calls that a target failed and that ended in a bucket. The first three fields are the `Target`."""
 
     deployment_id: str
     provider: str
@@ -26,7 +26,7 @@ class CallKey(NamedTuple):
 
 
 class CauseKey(NamedTuple):
-    """One cause of failed attempts in one deployment's window, as `windows.cause` names it."""
+    """One cause, from `windows.cause`, of failed attempts in one deployment's bucket."""
 
     deployment_id: str
     provider: str
@@ -37,7 +37,7 @@ class CauseKey(NamedTuple):
 
 @dataclass(slots=True)
 class WindowSums:
-    """What is counted per window; durations in milliseconds.
+    """The sums of a bucket; durations in milliseconds.
 
     ``failed`` are all failed attempts; ``last_success`` is in epoch milliseconds, 0 for never.
     """
@@ -51,7 +51,7 @@ class WindowSums:
 
 @dataclass(slots=True)
 class CallSums:
-    """How many calls that a target had failed were answered by a fallback, or by a retry, and how many were lost."""
+    """How many calls that a target failed were answered by a fallback or by a retry, and how many were lost."""
 
     by_fallback: int = 0
     by_retry: int = 0
@@ -60,7 +60,7 @@ class CallSums:
 
 @dataclass(slots=True)
 class CauseSums:
-    """How many attempts failed of one cause; ``last_failure`` is in epoch milliseconds."""
+    """How many attempts failed by one cause; ``last_failure`` is in epoch milliseconds."""
 
     attempts: int = 0
     last_failure: int = 0

@@ -1,8 +1,8 @@
-"""Windows: how bad the attempts on a deployment, or in a region, were within a stretch of event time.
+"""Windows: whether failed attempts on a deployment, or in a region, are an outage, by event time.
 
-Pure. The verdict is a function of the sums alone, so neither the order in which batches came nor how they were cut
-can change it. Sums are kept in buckets of `WINDOW_SECONDS`; a window is as many buckets as a stretch of the configured
-length can touch (`Limits.span`), so that no burst that fits into it is missed, wherever it fell.
+Pure. The verdict is a function of the sums alone, so it does not depend on how events were cut into batches, nor on the
+order of batches. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can
+touch (`Limits.span`), so it misses no burst that fits into that time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from alertworker.events import AttemptFailed, FailedOn, Origin
 
 #: The length of a bucket, in seconds of event time.
 WINDOW_SECONDS: Final = 10
-#: After how many seconds without any attempt an outage is closed, its end unknown.
+#: An outage without any attempt for so many seconds is closed, and its end is unknown.
 NO_TRAFFIC_SECONDS: Final = 900
-#: What counts by its status alone, once the provider or our credentials caused it; 5xx come beside these.
+#: Statuses that count by themselves if the provider or our credentials caused them. So do all 5xx.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
 
@@ -35,10 +35,11 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From when on it is an outage: counts of failed attempts, and what traffic there must be for them to matter.
+    """When failed attempts are an outage: counts within ``seconds``, and the traffic that they need to matter.
 
-    ``share`` is the least part of all attempts that must have failed (0 to 1), ``traffic`` the least number of
-    attempts; 0 asks for nothing. ``deployments`` is how many distinct ones must fail: two for a region.
+    ``minor`` and ``major`` are counts of failed attempts. ``share`` is the least part of all attempts that must have
+    failed (0 to 1), ``traffic`` the least number of attempts; 0 requires nothing. ``deployments`` is how many distinct
+    deployments must fail: two for a region.
     """
 
     seconds: int
@@ -50,11 +51,11 @@ class Limits:
 
     @property
     def span(self) -> int:
-        """The window's length in whole buckets, as seconds: ``seconds`` rounded up, and one bucket more.
+        """The window's length in seconds: ``seconds`` rounded up to whole buckets, and one bucket more.
 
-        Failures within ``seconds`` of each other always count together; those that are ``span`` or more apart never do.
-        In between the edges of the buckets decide: the tolerance is less than `WINDOW_SECONDS` for whole tens, and less
-        than twice that for others.
+        Failures within ``seconds`` of each other always count together. Failures that are ``span`` or more apart never
+        do. In between, the edges of the buckets decide: the tolerance is less than `WINDOW_SECONDS` if ``seconds`` is
+        a multiple of it, else less than twice that.
 
         >>> Limits(seconds=60, minor=5, major=10).span, Limits(seconds=15, minor=5, major=10).span
         (70, 30)
@@ -64,7 +65,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class OutagePolicy:
-    """When failed attempts on a deployment, or in a region, are an outage; ``max_details`` of them are kept by name."""
+    """When failed attempts are an outage. An alert names at most ``max_details`` of them."""
 
     deployment: Limits = Limits(seconds=60, minor=5, major=10)
     region: Limits = Limits(seconds=60, minor=5, major=10, deployments=2)
@@ -72,7 +73,7 @@ class OutagePolicy:
 
 
 class Target(NamedTuple):
-    """What an outage is of: a deployment by its id alone, or a region by provider and name. Regions sort first."""
+    """What has an outage: a deployment by its id alone, or a region by provider and name. Regions sort first."""
 
     deployment_id: str = ""
     provider: str = ""
@@ -88,9 +89,9 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """How a target stands: its outage's level, and the epoch second before which all outages are over for good.
+    """The state of a target: its outage's level, and the epoch second before which all outages are over for good.
 
-    What is heard later of a time before ``over_until`` cannot open an outage again.
+    A late event from before ``over_until`` cannot open an outage again.
     """
 
     level: int = 0
@@ -114,7 +115,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How calls ended that a target had failed: answered by a fallback or a retry, or ``lost``, by team."""
+    """How the calls ended that a target failed: answered by a fallback or a retry, or ``lost``, by team."""
 
     by_fallback: int = 0
     by_retry: int = 0
@@ -122,8 +123,8 @@ class Calls:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The worst window: its level, and what was counted in it.
+class WindowVerdict:
+    """The worst window: its level and its counts.
 
     ``since`` is the first failing bucket of the earliest window that is an outage, an epoch second.
     """
@@ -140,13 +141,14 @@ class End(StrEnum):
     """How an outage ended."""
 
     RECOVERED = "recovered"
-    UNKNOWN = "unknown"  #: nobody has tried for `NO_TRAFFIC_SECONDS`
+    UNKNOWN = "unknown"  #: no attempts for `NO_TRAFFIC_SECONDS`
 
 
 def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
-    """Name the class of cause a failed attempt counts under; ``None`` where it says nothing of the deployment.
+    """Return the cause under which a failed attempt counts; ``None`` if the deployment is not to blame.
 
-    Origin goes first: a 401 of the provider counts though it comes as ``BadRequestError``, a caller's mistake does not.
+    The origin decides first: a provider's 401 counts although LiteLLM raises ``BadRequestError`` for it, and a caller's
+    mistake does not count.
     """
     if origin is not Origin.PROVIDER:
         return None
@@ -160,7 +162,7 @@ def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
 
 
 def bucket_of(second: float) -> int:
-    """Give the bucket that an epoch second falls into.
+    """Return the bucket of an epoch second.
 
     >>> bucket_of(19.5)
     10
@@ -168,11 +170,11 @@ def bucket_of(second: float) -> int:
     return int(second // WINDOW_SECONDS) * WINDOW_SECONDS
 
 
-def judge(buckets: Iterable[Bucket], limits: Limits) -> Verdict:
-    """Give the worst window; of two equally bad ones that with more failures, then the earlier."""
+def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
+    """Return the worst window; of two with the same level the one with more failures, then the earlier one."""
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     starts = [row.start for row in rows]
-    worst, since = Verdict(), 0
+    worst, since = WindowVerdict(), 0
     for start in sorted(set(starts)):
         window = rows[bisect_left(starts, start) : bisect_left(starts, start + limits.span)]
         found = _window(window, limits)
@@ -184,10 +186,10 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> Verdict:
 
 
 def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | None:
-    """Say whether an outage is over, where all is known of the time before ``until``, a bucket's start.
+    """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
 
-    ``buckets`` are those since `lookback`. It is over when a success followed the last failure and a whole window, and
-    what is known of the time after it, is no outage; without any attempt nobody can say.
+    ``buckets`` are those since `lookback`. An outage is over when a success followed the last failure, and the last
+    full window with what is known after it is below the limits. Without any attempt its end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - lookback(limits)]
     if not rows:
@@ -201,11 +203,11 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | Non
 
 
 def lookback(limits: Limits) -> int:
-    """Give how many seconds of attempts say whether an outage is over."""
+    """Return how many seconds of attempts decide whether an outage is over."""
     return max(NO_TRAFFIC_SECONDS, limits.span)
 
 
-def _window(rows: Sequence[Bucket], limits: Limits) -> Verdict:
+def _window(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
     causes: Counter[str] = Counter()
     for row in rows:
         causes.update(row.causes)
@@ -216,7 +218,7 @@ def _window(rows: Sequence[Bucket], limits: Limits) -> Verdict:
     matters = (
         attempts >= limits.traffic and failed >= limits.share * attempts and len(deployments) >= limits.deployments
     )
-    return Verdict(
+    return WindowVerdict(
         level=_level(failed, limits) if matters else Level.NONE,
         since=failing[0].start if failing else 0,
         failed=failed,

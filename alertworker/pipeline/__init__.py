@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, try_channels
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
-from alertworker.pipeline.ingest import BatchMessage, ingest
-from alertworker.pipeline.receive import BrokerMessage, arguments_of, park, receive
+from alertworker.pipeline.ingest import ingest
+from alertworker.pipeline.receive import BrokerMessage, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import Runtime, Verdict
@@ -27,6 +28,7 @@ __all__ = [
     "dry_run",
     "ingest",
     "kinds_of",
+    "log_ids",
     "park",
     "receive",
     "replay",

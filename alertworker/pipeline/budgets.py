@@ -10,24 +10,26 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
-from alertworker.budgets.readings import BudgetKey, Reading, owner
+from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import Standing, advance
 from alertworker.budgets.user_thresholds import explained
-from alertworker.events import BudgetScope
+from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
+from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.ports.ledger import LedgerPort
 
 
-def judge_budgets(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Tell limits that were reached, under the locks of the budgets' rows.
+def judge_budgets(context: BatchContext) -> None:
+    """Claim alerts of limits that were reached, under the locks of the budgets' rows.
 
-    What was spent of a budget of our own is summed up only then, with the rows of all that had the lock before.
+    The spend of a budget of our own is summed up under its lock, so it includes what earlier holders added.
     """
-    readings = dict(folded.budgets)
-    own = _own(tx, folded, runtime, now=now)
+    tx, runtime, now = context.tx, context.runtime, context.now
+    readings = dict(context.folded.budgets)
+    own = _own(tx, context.folded, runtime, now=now)
     known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
     spent = _spent(tx, own)
     for key, period in own.items():
@@ -96,8 +98,8 @@ def _own(tx: LedgerPort, folded: Fold, runtime: Runtime, *, now: datetime) -> di
         return {}
     limited = {budget.dimension for budget in runtime.budgets}
     touched = sorted({(key.dimension, key.entity) for key in folded.ledger.spend() if key.dimension in limited})
-    owners: dict[tuple[str, str], dict[str, str]] = {
-        one: owner(one[0], folded.callers[one]) for one in touched if one in folded.callers
+    owners: dict[tuple[str, str], Attribution] = {
+        one: owner_of(one[0], folded.callers[one]) for one in touched if one in folded.callers
     }
     return present(runtime.budgets, touched, tx.newest_names(touched), owners, zone=runtime.zone, now=now)
 
@@ -124,11 +126,11 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
 
 def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Return the alert with its top contributors: since the period's start, else for thirty days."""
-    dimension, part = budgets.scope_of(key), reading.who.get("part")
+    dimension, part = budgets.scope_of(key), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
-        alias = reading.who.get("key_alias")
-        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.who.get("key_hash", "")]
+        alias = reading.owner.key_alias
+        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
     return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))

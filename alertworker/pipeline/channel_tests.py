@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +11,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import TEST_RESOLVED, Message, Step
+from alertworker.delivery.channel import Channel
 from alertworker.events.base import new_id
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
@@ -18,9 +19,6 @@ from alertworker.ports import Fate, NotificationPort
 
 #: How long to wait for all answers: a lane that another worker has is leased for half of it.
 PATIENCE: Final = timedelta(seconds=60)
-#: Chats that LiteLLM's SLACK_WEBHOOK_URL may belong to.
-_CHATS: Final = frozenset({"slack", "ms_teams", "discord"})
-_WEBHOOKS: Final = frozenset({"webhook", "budget_webhook"})
 #: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
 _AGAIN: Final = 0.1
 
@@ -55,19 +53,18 @@ def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[t
         for name in runtime.router.reachable(alert_type)
         if name in runtime.channels
     ]
-    meant = kinds_of(service, {runtime.channels[name].kind for name, _ in found})
+    meant = kinds_of(service, [runtime.channels[name] for name, _ in found])
     return [(name, alert_type) for name, alert_type in found if runtime.channels[name].kind in meant]
 
 
-def kinds_of(service: str, present: Container[str]) -> frozenset[str]:
-    """Give the kinds of channel that LiteLLM's word for a service means, of those that are ``present``.
+def kinds_of(service: str, channels: Iterable[Channel]) -> frozenset[str]:
+    """Return the kinds that LiteLLM's name for a service means among these channels.
 
-    "slack" is the chat, whosever address it has: where none is Slack's, the others are meant. "webhook" is LiteLLM's
-    own, that of budgets, and ours.
+    LiteLLM's "slack" is any chat, because SLACK_WEBHOOK_URL may be the URL of another vendor. If there is a Slack
+    channel, only that is meant. LiteLLM's "webhook" is the budget webhook and our own webhook.
     """
-    if service == "webhook":
-        return _WEBHOOKS
-    return frozenset({service}) if service != "slack" or "slack" in present else _CHATS
+    kinds = frozenset(channel.kind for channel in channels if service in (channel.kind, channel.litellm_service))
+    return frozenset({"slack"}) if service == "slack" and "slack" in kinds else kinds
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[ChannelTest]:

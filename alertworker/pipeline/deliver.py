@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from alertworker.alerts.alert import Alert
+from alertworker.alerts.alert import Alert, fingerprint_of
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.delivery.channel import Answer, Channel, Pace
@@ -108,6 +108,7 @@ def _attempt(
     moment = clock()
     if not bodies or not runtime.store.begin(bodies, lease, until=moment + LEASE, pace=channel.pace, now=moment):
         return
+    _log_bodies(due, bodies, channel, runtime)
     answers = _send(bodies, channel, runtime)
     now = clock()  # an answer's waits count from when it came
     taken = {name: answer for name, answer in answers.items() if isinstance(answer, Answer)}
@@ -130,13 +131,19 @@ def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime
     return bodies
 
 
+def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> None:
+    """Log what is sent, where the operator asked for it (``log_to_console``)."""
+    for one in due if runtime.log_payloads else ():
+        if one.id in bodies:
+            ids = {"alert_id": one.message.alert_id, "channel": channel.name, "notification_id": one.id}
+            _log.warning("alert to %s: %s", channel.name, bodies[one.id], extra=ids)
+
+
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
     """Make one attempt for each body, at the same time, and give what came of it by the notification's id."""
 
     def one(item: tuple[str, str]) -> Answer | DeliveryError:
         notification_id, body = item
-        if runtime.log_payloads:
-            _log.warning("alert to %s: %s", channel.name, body)
         try:
             return Answer(SHADOWED) if runtime.shadow else channel.send(body, notification_id=notification_id)
         except DeliveryError as error:
@@ -180,12 +187,13 @@ def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime
 
 
 def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) -> None:
-    alert = tx.find_open(_broken(name, None, now=now).fingerprint) if tx.mark_well(name) else None
+    broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
+    alert = tx.find_open(broken) if tx.mark_well(name) else None
     if alert is not None:
         resolve(tx, alert, runtime, now=now)
 
 
-def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:
+def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
     return Alert(
         type=AlertType.CHANNEL_BROKEN,
         severity=Severity.HIGH,
@@ -193,7 +201,7 @@ def _broken(name: str, error: DeliveryError | None, *, now: datetime) -> Alert:
         headline=f"The channel {name} takes no messages",
         first_at=now,
         last_at=now,
-        facts={"Channel": name, "Last answer": str(error)} if error else {},
+        facts={"Channel": name, "Last answer": str(error)},
     )
 
 

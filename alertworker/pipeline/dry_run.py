@@ -9,7 +9,8 @@ from datetime import datetime
 from alertworker.events.base import new_id
 from alertworker.events.batch import decode, decode_items
 from alertworker.events.json_items import Item
-from alertworker.pipeline.ingest import BatchMessage, apply, fold_batch
+from alertworker.pipeline.batches import BatchMessage
+from alertworker.pipeline.ingest import apply, fold_batch
 from alertworker.pipeline.runtime import Runtime, Verdict
 from alertworker.ports import Transaction
 

@@ -1,4 +1,4 @@
-"""Calls that hang: announcements and ends of a batch, and the conditions they raise."""
+"""Hanging calls: announcements and ends in a batch, and the conditions that they raise."""
 
 from __future__ import annotations
 
@@ -8,22 +8,21 @@ from typing import Final
 
 from alertworker.detectors import Policy, llm
 from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
-from alertworker.folding import Fold
+from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
-from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
 from alertworker.ports.alerts import AlertPort
 
-#: From when on an announcement is late: it did not come by the straight way. Publishers announce a call again that
-#: still hangs.
+#: An announcement that is older than this is late: it waited somewhere, probably in a spool. Publishers announce a
+#: call that still hangs again.
 LATE: Final = timedelta(seconds=30)
 
 
-def judge_hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtime, *, now: datetime) -> None:
-    """Track announced calls and raise a condition for those that were not known; ends are recorded first.
+def judge_hanging(context: BatchContext) -> None:
+    """Record ends of announced calls, then track announced calls and claim a condition for the new ones.
 
     An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
     """
+    tx, folded, policy, now = context.tx, context.folded, context.policy, context.now
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
     hanging = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
     outdated = _outdated(tx, hanging, policy, now=now)
@@ -32,14 +31,14 @@ def judge_hanging(tx: Transaction, folded: Fold, policy: Policy, runtime: Runtim
     fresh = tx.announce_calls(old_enough)
     new = [call for call in old_enough if call.call_id in fresh]
     for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
-        raised = claim(tx, alert, runtime, now=now)
+        raised = claim(tx, alert, context.runtime, now=now)
         tx.attach_calls((call.call_id for call in calls), raised.id)
 
 
 def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
-    """Return the ids of calls that were announced late, and before their condition was last closed.
+    """Return the ids of calls that were announced late and before their condition was last closed.
 
-    It waited in a spool, and how the call went on is behind it: the end, or another announcement, which counts.
+    Such an announcement waited in a spool. The call's end, or another announcement that counts, follows behind it.
     """
     late = [call for call in calls if now - call.occurred_at > LATE]
     found: set[str] = set()

@@ -1,9 +1,11 @@
-"""Ingest: one batch, one transaction; the same batch again changes nothing."""
+"""Ingest: one batch is one transaction. A batch that comes again changes nothing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -12,52 +14,35 @@ from alertworker.budgets.configured import CapExemptions
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.folding import Fold, fold
+from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import judge_budgets
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.hanging import judge_hanging
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.outages import judge_outages
-from alertworker.pipeline.relayed import is_covered, judge_relayed
+from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
 from alertworker.ports import Transaction
+from alertworker.ports.batches import BatchClaim
 from alertworker.text.ids import safe_id
 
-#: How long batch ids are kept; an older batch cannot be told from one that was applied, so it is parked.
+#: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
-#: After how many deliveries without success a batch is parked: it keeps killing its worker.
+#: After so many redeliveries a batch is parked: it probably kills its worker each time.
 MAX_REDELIVERIES: Final = 5
-#: How many alerts one batch may raise: each takes milliseconds of a transaction that nothing else can pass.
+#: How many alerts one batch may raise. Each takes milliseconds of a transaction that others wait for.
 MAX_ALERTS: Final = 1_000
-#: How many budgets one batch may report, and how many rows of windows it may change: twice what 500 calls need.
+#: How many budgets one batch may report and how many window rows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
 MAX_ROWS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class BatchMessage:
-    """A batch as the broker gave it; ``redelivered`` says that somebody may have worked on it before."""
-
-    batch_id: str
-    events: object
-    encoding: str | None = None
-    producer: str = ""
-    sealed_at: datetime | None = None
-    redelivered: bool = False
-    #: Why the broker itself gave the batch up, if it did.
-    given_up: str | None = None
-
-    def __post_init__(self) -> None:
-        """Make both ids storable: a batch that cannot be parked would be redelivered without end."""
-        object.__setattr__(self, "batch_id", safe_id(self.batch_id))
-        object.__setattr__(self, "producer", safe_id(self.producer))
-
-
 def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
-    """Apply a batch once, however often it comes.
+    """Apply a batch once, however often it is delivered.
 
     Raises:
-        StoreUnavailable: the database cannot be asked; the batch must stay with the broker.
+        StoreUnavailable: the database cannot be reached; the batch must stay with the broker.
     """
     if batch.given_up is not None:
         _park(batch, batch.given_up, runtime, now=now)
@@ -84,68 +69,123 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
 
 
 def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
-    """Add a batch up, by the settings."""
+    """Fold a batch with the settings in force."""
     return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
 
 
 def _bound(folded: Fold) -> None:
-    """Refuse a batch whose sums take so many rows that its transaction would hold up all others.
+    """Refuse a batch that would change so many rows that its transaction would delay all others.
 
     Raises:
-        BatchError: more than `MAX_READINGS` budgets, or more than `MAX_ROWS` rows of windows.
+        BatchError: it has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
     rows = len(folded.windows) + len(folded.causes) + len(folded.calls)
     if len(folded.budgets) > MAX_READINGS:
-        raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; at most {MAX_READINGS:,} are taken")
+        raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
     if rows > MAX_ROWS:
-        raise BatchError(f"the batch changes {rows:,} rows of windows; at most {MAX_ROWS:,} are taken")
+        raise BatchError(f"the batch changes {rows:,} window rows; the limit is {MAX_ROWS:,}")
 
 
 def apply(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
-    """Do all that a batch changes, unless it was done before.
+    """Make every change that a batch causes, unless it was applied before.
 
     Raises:
-        BatchError: it would raise more than `MAX_ALERTS` alerts.
+        BatchError: the batch would raise more than `MAX_ALERTS` alerts.
     """
-    if not tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), now=now):
+    digest = _digest(batch)
+    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=digest, now=now)
+    if claim_of_id is BatchClaim.CONFLICT:
+        _park_conflict(tx, batch, digest, now=now)
+    if claim_of_id is not BatchClaim.NEW:
         return
+    _record(tx, batch, decoded, folded, runtime, now=now)
+    # A transaction reads silences once. They are read after the ledger's locks, so that a wait does not make them old.
+    asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
+    policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
+    context = BatchContext(tx, folded, runtime, policy, now)
+    for step in STEPS:
+        step(context)
+
+
+def _record(
+    tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
+) -> None:
+    """Add the batch to the ledger and the windows, and keep what publishers report and what cannot be read."""
     tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.mark_line("canary_arrived", folded.canary_sent_at)
     for bad in decoded.rejected:
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
-    asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
-    policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
-    judge_outages(tx, folded, runtime, now=now)
-    judge_hanging(tx, folded, policy, runtime, now=now)
-    alerts = [alert for detect in DETECTORS.values() for alert in detect(folded, policy)]
-    covered = is_covered(tx, folded, now=now)
-    alerts += judge_relayed(tx, folded, runtime.users, covered=covered, now=now)
+
+
+def _detect(context: BatchContext) -> None:
+    """Claim the alerts that detectors find in the batch, and those of LiteLLM's own alerting.
+
+    Raises:
+        BatchError: they are more than `MAX_ALERTS`.
+    """
+    alerts = [alert for detect in DETECTORS.values() for alert in detect(context.folded, context.policy)]
+    alerts += relayed_alerts(context)
     if len(alerts) > MAX_ALERTS:
-        raise BatchError(f"the batch would raise {len(alerts):,} alerts; at most {MAX_ALERTS:,} are taken")
+        raise BatchError(f"the batch would raise {len(alerts):,} alerts; the limit is {MAX_ALERTS:,}")
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
-        claim(tx, alert, runtime, now=now)
-    judge_budgets(tx, folded, runtime, now=now)
-    track_spend(tx, folded, runtime, covered=covered, now=now)
-    tx.count("clamped", "clock ahead", folded.clamped)
+        claim(context.tx, alert, context.runtime, now=context.now)
+
+
+def _count_clamped(context: BatchContext) -> None:
+    context.tx.count("clamped", "clock ahead", context.folded.clamped)
+
+
+#: What follows from a recorded batch, in order. Outages come first, because an open outage inhibits the alerts about
+#: calls that it explains, and those calls may be in the same batch. The order is also that of the tables' locks.
+STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
+    judge_outages,
+    judge_hanging,
+    _detect,
+    judge_budgets,
+    track_spend,
+    _count_clamped,
+)
 
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
-    """Put a whole batch with the dead letters, with its bytes; once, however often it comes."""
+    """Keep a whole batch as one dead letter with its bytes, however often it is delivered."""
+    digest = _digest(batch)
     payload = _bytes_of(batch.events)
 
     def work(tx: Transaction) -> None:
-        if tx.claim_batch(batch.batch_id, batch.producer, 0, now=now):
-            tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=digest, now=now):
+            case BatchClaim.NEW:
+                tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+            case BatchClaim.CONFLICT:
+                _park_conflict(tx, batch, digest, now=now)
 
     runtime.store.run(work)
 
 
+def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, now: datetime) -> None:
+    """Park a batch whose id another batch has used; once, under an id of its own, by which it can be replayed."""
+    own_id = safe_id(f"{batch.batch_id}~{digest}")
+    if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
+        reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
+        tx.dead_letter("batch", reason, _bytes_of(batch.events), batch_id=own_id, position=None, now=now)
+
+
+def _digest(batch: BatchMessage) -> str | None:
+    """Return a digest of the events as they came.
+
+    Ids of the HTTP endpoint stand for the client's body already; its events get a new time with every request.
+    """
+    if batch.batch_id.startswith("http:"):
+        return None
+    return blake2b(_bytes_of(batch.events), digest_size=16).hexdigest()
+
+
 def _bytes_of(events: object) -> bytes:
-    """Return what a dead letter keeps; parking must not fail, whatever the events are."""
+    """Return the bytes that a dead letter keeps. Parking must not fail, whatever the events are."""
     if isinstance(events, bytes):
         return events
     if isinstance(events, str):
@@ -153,4 +193,4 @@ def _bytes_of(events: object) -> bytes:
     try:
         return to_json(events, fallback=str, inf_nan_mode="constants")
     except (PydanticSerializationError, ValueError, RecursionError):
-        return f"({type(events).__name__} that is no JSON)".encode()
+        return f"({type(events).__name__} that is not JSON)".encode()

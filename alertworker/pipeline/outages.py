@@ -1,4 +1,4 @@
-"""Outages on the line: a batch's failed attempts are judged in its transaction; the sweep says when it is over."""
+"""Outages: a batch's failed attempts are judged in its transaction; the sweep decides when an outage is over."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
-from alertworker.folding import Fold
 from alertworker.outages import alert as outages
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, Verdict, bucket_of, ended, judge, lookback
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, WindowVerdict, bucket_of, ended, judge, lookback
+from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, resolve, tell
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import OutagePort, Transaction
 
 
-def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Tell outages of deployments and regions, under the locks of their rows; regions first, which mute deployments.
+def judge_outages(context: BatchContext) -> None:
+    """Claim outages of deployments and regions, under the locks of their rows; regions first: they mute deployments.
 
-    What failed before the end of an outage that is over is counted in the books and tells nobody.
+    A failure from before the end of an outage that is over is counted in the windows and raises nothing.
     """
-    found = outages.targets(folded.blamed)
+    tx, runtime = context.tx, context.runtime
+    found = outages.targets(context.folded.blamed)
     known = tx.lock_outages(found)
     levels: dict[Target, Outage] = {}
     for target in sorted(found):
@@ -34,13 +35,13 @@ def judge_outages(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datet
         verdict = _judge(tx, target, standing, events, runtime)
         alert = _alert(tx, target, standing, verdict, events, runtime)
         if alert is not None:
-            claim(tx, alert, runtime, now=now)
+            claim(tx, alert, runtime, now=context.now)
             levels[target] = Outage(alert.level, standing.over_until)
     tx.keep_outages({target: after for target, after in levels.items() if after != known[target]})
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
-    """Resolve what is over; only while a canary came round that was sent later, and no publisher has a backlog."""
+    """Resolve outages that are over, as far as a returned canary covers the time and no publisher has a backlog."""
     arrived = tx.line("canary_arrived")
     if arrived is None or tx.backlogged():
         return
@@ -61,7 +62,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Remind of an outage with the totals since it began."""
+    """Send a reminder of an outage with the totals since it began."""
     target = outages.target_of(alert)
     tell(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
@@ -73,8 +74,8 @@ def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucke
 
 def _judge(
     tx: OutagePort, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
-) -> Verdict:
-    """Judge every window that one of these attempts is in."""
+) -> WindowVerdict:
+    """Return the verdict on the windows that hold these attempts."""
     limits = outages.limits_of(target, runtime.policy.outages)
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
     start = max(standing.over_until, min(moments) - limits.span)
@@ -85,7 +86,7 @@ def _alert(
     tx: Transaction,
     target: Target,
     standing: Outage,
-    verdict: Verdict,
+    verdict: WindowVerdict,
     events: Sequence[AttemptFailed],
     runtime: Runtime,
 ) -> Alert | None:
@@ -96,4 +97,4 @@ def _alert(
         return outages.describe(target, verdict, calls, events, runtime.policy.outages, kept=kept)
     if told is None or kept is None:
         return None
-    return outages.goes_on(target, told, verdict, events, runtime.policy.outages, kept=kept)
+    return outages.ongoing(target, told, verdict, events, runtime.policy.outages, kept=kept)

@@ -56,5 +56,5 @@ def _lost(publisher: LostPublisher) -> Alert:
         headline=f"A proxy went silent without a goodbye: {publisher.host}, process {publisher.pid}{calls}",
         first_at=publisher.heard_at,
         last_at=publisher.heard_at,
-        facts={"Host": publisher.host, "Process": str(publisher.pid), "Last heard": publisher.heard_at.isoformat()},
+        facts={"Host": publisher.host, "Process": str(publisher.pid), "Last heard": spell_moment(publisher.heard_at)},
     )

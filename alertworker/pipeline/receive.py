@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from alertworker.events.batch import TASK
 from alertworker.events.message import Call, MessageError, read_message
-from alertworker.pipeline.ingest import BatchMessage, ingest
+from alertworker.pipeline.batches import BatchMessage
+from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Store
+from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 
 
@@ -66,6 +68,17 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
     store.run(lambda tx: tx.dead_message(letter_id, reason, message.body, message_id=key, now=now))
 
 
+def log_ids(message: BrokerMessage) -> dict[str, str]:
+    """Return the ids of a message that are fields of a log line: its batch's.
+
+    Only a UUID is one, as publishers of ours make them. Any other id is a producer's text, which no log line repeats.
+    """
+    try:
+        return {"batch_id": str(UUID(_batch(message).batch_id))}
+    except (MessageError, ValueError):
+        return {}
+
+
 def arguments_of(message: BrokerMessage) -> dict[str, object]:
     """Return the keyword arguments of one of our own tasks.
 
@@ -88,7 +101,7 @@ def _batch(message: BrokerMessage) -> BatchMessage:
         events=given["events"],
         encoding=encoding if encoding is None or isinstance(encoding, str) else "unknown",
         producer=safe_id(producer) if isinstance(producer, (str, float, int)) else "",
-        sealed_at=_moment(given.get("sealed_at")),
+        sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time says nothing about the age
         redelivered=message.redelivered,
         given_up=message.given_up,
     )
@@ -101,13 +114,3 @@ def _batch_id(message: BrokerMessage, call: Call) -> str:
         if found not in (None, ""):
             return safe_id(found)
     return message.key
-
-
-def _moment(value: object) -> datetime | None:
-    """Read a batch's time; one that cannot be read says nothing about its age."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        aware = moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-        return None if aware is None else aware.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -1,4 +1,4 @@
-"""What LiteLLM's own alerting said, beside what its callback tells: one alert, however many ways it comes."""
+"""LiteLLM's own alerting beside its callback: what both report is one alert."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import REPORTS, AlertType
-from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.detectors import DETECTORS, admin, relayed
-from alertworker.folding import Fold
+from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.publishers import SILENCE
-from alertworker.ports import PublisherPort, Transaction
+from alertworker.ports import PublisherPort
 
-#: How LiteLLM's callback names itself in its publisher's heartbeats.
+#: The integration that LiteLLM's callback names in its publisher's heartbeats.
 LITELLM: Final = "litellm"
-#: What is raised from events by steps of their own, which ask the store, or by the clock.
+#: Types that are raised not by `DETECTORS` but by steps that ask the store, or by the clock.
 BESIDE_DETECTORS: Final = (
     AlertType.LLM_REQUESTS_HANGING,
     AlertType.OUTAGE_ALERTS,
@@ -25,31 +24,35 @@ BESIDE_DETECTORS: Final = (
     AlertType.USER_SPEND_ANOMALIES,
     *sorted(REPORTS),
 )
-#: How long after a change LiteLLM's own alerting may speak of it: it sends every five seconds, one by one.
+#: How long after a change LiteLLM's own alerting may report it: it sends one alert every five seconds.
 _LATE: Final = timedelta(minutes=1)
 
 
-def is_covered(tx: PublisherPort, folded: Fold, *, now: datetime) -> bool:
-    """Tell whether a callback lives, and so tells by itself what a batch holds of LiteLLM's own alerting."""
-    return bool(folded.relayed or folded.tracked) and tx.is_live(LITELLM, since=now - SILENCE)
+def callback_is_live(tx: PublisherPort, *, now: datetime) -> bool:
+    """Return whether a LiteLLM callback publishes, and so covers what LiteLLM's own alerting says."""
+    return tx.is_live(LITELLM, since=now - SILENCE)
 
 
-def judge_relayed(tx: Transaction, folded: Fold, users: UserPolicy, *, covered: bool, now: datetime) -> list[Alert]:
-    """Give the alerts that LiteLLM's own alerting leads to; ``users`` is what we tell of users' spend ourselves.
+def relayed_alerts(context: BatchContext) -> list[Alert]:
+    """Return the alerts that LiteLLM's own alerting leads to.
 
-    A living callback covers what each call tells. Of changes it tells only where the proxy has audit logs on; so a
-    change covers the relayed ones of its type, for as long as its own copy may be on the way.
+    A live callback covers what each call tells. It publishes changes only where the proxy has audit logs on. So a
+    published change covers the relayed changes of its type, for as long as its own copy may be on the way.
     """
+    tx, folded, now = context.tx, context.folded, context.now
     for event in folded.changed:
-        if (kind := admin.type_of(event)) is not None:
-            tx.mark_line(_moment(kind), event.occurred_at)
+        if (alert_type := admin.type_of(event)) is not None:
+            tx.mark_line(_published(alert_type), event.occurred_at)
     if not folded.relayed and not folded.changed_relayed:
         return []
-    asked = {AlertType.NEW_MODEL_ADDED, *(kind for event in folded.changed_relayed if (kind := admin.type_of(event)))}
-    told = {kind for kind in asked if (at := tx.line(_moment(kind))) is not None and now - at < _LATE}
-    by_calls = {*DETECTORS, *BESIDE_DETECTORS} - {*admin.TYPES.values()} if covered else set()
-    return [*relayed.alerts(folded, by_calls | told, users), *admin.relayed(folded.changed_relayed, told)]
+    types = {admin.type_of(event) for event in folded.changed_relayed} | {AlertType.NEW_MODEL_ADDED}
+    published = {one for one in types if one and (at := tx.line(_published(one))) is not None and now - at < _LATE}
+    by_calls = {*DETECTORS, *BESIDE_DETECTORS} - {*admin.TYPES.values()}
+    covered = by_calls if folded.relayed and callback_is_live(tx, now=now) else set()
+    alerts = relayed.alerts(folded, covered | published, context.runtime.users)
+    return [*alerts, *admin.relayed(folded.changed_relayed, published)]
 
 
-def _moment(kind: AlertType) -> str:
-    return f"told {kind.value}"
+def _published(alert_type: AlertType) -> str:
+    """Return the name of the clock that holds when a callback last published a change of this type."""
+    return f"told {alert_type.value}"

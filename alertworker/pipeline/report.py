@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.alert import name, share
 from alertworker.budgets.readings import NEAR_LIMIT, BudgetKey
 from alertworker.budgets.state import Standing
@@ -74,27 +74,10 @@ class Reporter:
                 yield replace(report, notes={**report.notes, **near, **dropped, **late})
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
-        """Give the message that a report would be, and the channels it would go to."""
-        alert = report.alert()
-        opened = OpenAlert(
-            id="preview",
-            type=alert.type,
-            severity=alert.severity,
-            headline=alert.headline,
-            labels={**alert.identity, **alert.labels},
-            facts=alert.facts,
-            tables=alert.tables,
-            chart=alert.chart,
-            metadata={},
-            count=1,
-            told=0,
-            summaries=0,
-            first_at=alert.first_at,
-            last_at=alert.last_at,
-            fingerprint=alert.fingerprint,
-        )
-        message = compose(opened, Step.NOTICE, (), {}, at=now, proxy_url=self.runtime.proxy_url)
-        return message, self.runtime.router.decide(alert.type, opened.routing_labels, now=now).channels
+        """Return the message that a report would be, and the channels it would go to."""
+        subject = report.alert().subject("preview")
+        message = compose(subject, Step.NOTICE, at=now, proxy_url=self.runtime.proxy_url)
+        return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:
         return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))
@@ -129,10 +112,10 @@ def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: 
     """
     readings = {key: standing.reading for key, standing in budgets.items()}
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
-    own = {key: one for key, one in alive.items() if team_id in (None, one.who.get("team_id"))}
+    own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
     near = sorted((item for item in shares if item[0] >= NEAR_LIMIT), key=lambda item: (-item[0], item[1]))
-    parts = [f"{short(name(key, reading))} {used:.0f} %" for used, key, reading in near[:MAX_SHOWN]]
+    parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]
     if len(near) > MAX_SHOWN:
         parts.append(f"and {len(near) - MAX_SHOWN:,} more")
     return " · ".join(parts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.alert import Subject
 from alertworker.alerts.message import Message, Step
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.user_thresholds import UserPolicy
@@ -28,7 +28,7 @@ class Verdict:
     <id>", "alert <id>", "time"). Without a ``message`` nobody is told; with one, ``channels`` are.
     """
 
-    alert: OpenAlert
+    alert: Subject
     step: Step | None = None
     decision: Decision | None = None
     muted_by: str | None = None

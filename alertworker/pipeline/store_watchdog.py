@@ -113,7 +113,8 @@ class StoreWatchdog:
         try:
             channel.send(channel.render(message), notification_id=identity)
         except DeliveryError as error:
-            _log.warning("%s did not take %r: %s", name, message.headline, error)
+            ids = {"alert_id": message.alert_id, "channel": name, "notification_id": identity}
+            _log.warning("%s did not take %r: %s", name, message.headline, error, extra=ids)
             return False
         return True
 

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import Enum, auto
 from typing import Protocol
+
+
+class BatchClaim(Enum):
+    """What claiming a batch's id showed."""
+
+    NEW = auto()
+    #: The same batch was applied or parked before.
+    REPEATED = auto()
+    #: Another batch was applied or parked under this id.
+    CONFLICT = auto()
 
 
 class BatchPort(Protocol):
     """The batches that were applied."""
 
-    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
-        """Insert the batch's id; return false if it was applied before."""
+    def claim_batch(
+        self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
+    ) -> BatchClaim:
+        """Insert the batch's id with a digest of its content.
+
+        Without a digest, here or in the row that was inserted before, the same id is the same batch.
+        """
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a proxy installs: `publish` appends to a buffer and returns; a background thread does the rest."""
+"""The publisher that a proxy installs: `publish` appends to a buffer and returns. A thread does the rest."""
 
 from __future__ import annotations
 

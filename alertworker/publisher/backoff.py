@@ -1,16 +1,16 @@
-"""When to try again what just failed: ever later, up to a bound."""
+"""Exponential backoff: when to try again after a failure."""
 
 from __future__ import annotations
 
 import time
 from typing import Final
 
-#: The first wait, in seconds; each next one is twice as long.
+#: The first wait, in seconds. Each further wait is twice as long.
 _FIRST: Final = 0.1
 
 
 class Backoff:
-    """Waits of one party, in seconds of the monotonic clock, none longer than ``longest``."""
+    """The waits between tries. ``longest`` bounds each wait, in seconds."""
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
@@ -19,14 +19,14 @@ class Backoff:
 
     @property
     def over(self) -> bool:
-        """Whether it may be tried."""
+        """Whether the current wait is over."""
         return time.monotonic() >= self._until
 
     def failed(self) -> None:
-        """Wait, longer than the last time."""
+        """Start a wait that is twice as long as the last one."""
         self._wait = min(self._longest, self._wait * 2 or _FIRST)
         self._until = time.monotonic() + self._wait
 
     def succeeded(self) -> None:
-        """Begin anew with the first wait."""
+        """Let the next wait be the first one again."""
         self._wait = 0.0

@@ -1,4 +1,4 @@
-"""Calls that are still running: announced only when they have been without progress for the threshold."""
+"""Calls in flight. A call is announced only after it made no progress for the threshold."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-#: How many calls are watched at once; a proxy with more in flight has its oldest watched.
+#: How many calls are watched at once. Of a proxy with more calls in flight, the oldest are watched.
 MAX_CALLS: Final = 50_000
-#: After how many seconds a call is no longer watched: 24 h.
+#: The age from which a call is no longer watched, in seconds: 24 h.
 MAX_AGE: Final = 86_400.0
-#: No call is announced younger than this, in seconds, whatever the threshold: fast calls cost one event.
+#: The least age of an announced call, in seconds, whatever the threshold is. A fast call costs one event.
 MIN_AGE: Final = 1.0
 #: An announced call is announced again at most this often, in seconds.
 MIN_REPEAT: Final = 60.0
@@ -29,10 +29,10 @@ class _Call:
 
 
 class InFlight:
-    """The calls of one process. `start`, `progress` and `finish` are safe from any thread and take about a microsecond.
+    """The calls of one process. `start`, `progress` and `finish` are safe in any thread and take about a microsecond.
 
     ``threshold_seconds`` is LiteLLM's ``alerting_threshold``. ``on_start`` is called for each call that starts: the
-    first of a process may hang before anything was published, and somebody must then ask for `announcements`.
+    first call of a process may hang before any event was published, and a thread must then poll `announcements`.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class InFlight:
         self._due: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
-        """Give how many calls are watched."""
+        """Return the number of watched calls."""
         return len(self._calls)
 
     def start(self, call_id: str, describe: Callable[[], Mapping[str, Any]]) -> None:
-        """Watch a call; ``describe`` gives the fields of its events and is asked only when it is announced."""
+        """Watch a call. ``describe`` returns the fields of its events and is called only for an announcement."""
         if len(self._calls) >= MAX_CALLS:
             return
         now = self._clock()
@@ -62,24 +62,24 @@ class InFlight:
         self._on_start()
 
     def progress(self, call_id: str) -> None:
-        """Note that a chunk came: a stream is alive while chunks come."""
+        """Record a chunk: a stream is alive while chunks arrive."""
         call = self._calls.get(call_id)
         if call is not None:
             call.progress = self._clock()
             call.chunks += 1
 
     def finish(self, call_id: str) -> bool:
-        """Stop watching a call that ended; true when it had been announced, so that its end must say so."""
+        """Stop watching a call that ended; return whether it was announced, since its last event must say so."""
         call = self._calls.pop(call_id, None)
         return call is not None and call.announced
 
     def clear(self) -> None:
-        """Forget all: a forked child has no calls of its own yet."""
+        """Forget all calls: a forked child has none of its own yet."""
         self._calls.clear()
         self._due.clear()
 
     def announcements(self) -> Iterator[dict[str, Any]]:
-        """Give the fields of each announcement that is due, as mappings to publish."""
+        """Return the fields of each announcement that is due, as mappings to publish."""
         now = self._clock()
         while self._due and self._due[0][0] <= now:
             _, call_id = heapq.heappop(self._due)

@@ -1,9 +1,8 @@
-"""The publisher: a bounded buffer in front of one background thread. Nothing of ours ever reaches the host."""
+"""The publisher: a bounded buffer in front of one background thread. No exception of ours reaches the host."""
 
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import socket
 import threading
@@ -18,32 +17,26 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, cast
 
 from alertworker import __version__
-from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_EVENTS, SealedBatch, seal
-from alertworker.publisher.backoff import Backoff
 from alertworker.publisher.inflight import InFlight
+from alertworker.publisher.outbox import Outbox
+from alertworker.publisher.problems import Problems
 from alertworker.publisher.spool import Spool
 from alertworker.publisher.transports import Transport
 
-_log = logging.getLogger("alertworker.publisher")
-
-#: How often the thread looks for events while the host is about to end, in seconds.
+#: How often the thread looks for events once the host is about to end, in seconds.
 _HURRY: Final = 0.005
-#: How many events are encoded before the thread lets others run: keeps pauses of the host's event loop short.
+#: How many events are encoded before the thread lets other threads run. This keeps the host's event loop responsive.
 _SLICE: Final = 20
-#: How many sealed events wait in memory while neither the broker nor the disk takes them.
-_MAX_HELD: Final = 50_000
-#: The longest wait between two tries to reach the broker, in seconds.
-_MAX_BACKOFF: Final = 3.0
 
 
 class Publisher:
     """Takes events from any thread or event loop and sends them in sealed batches.
 
-    ``batch_seconds`` is how long an event waits for company; ``buffer_events`` bounds what waits in memory, the oldest
-    goes first; ``spool_bytes`` bounds the spool. The thread starts with the first event or call, also after a fork.
+    An event waits up to ``batch_seconds`` for others. ``buffer_events`` bounds the events in memory; the oldest is
+    dropped first. ``spool_bytes`` bounds the spool. The thread starts with the first event or call, also after a fork.
     """
 
     def __init__(
@@ -62,9 +55,9 @@ class Publisher:
         self._spool_bytes = spool_bytes
         self._batch_seconds = batch_seconds
         self._heartbeat_seconds = heartbeat_seconds
-        #: What publishes through it ("litellm"); said in every heartbeat.
+        #: The integration that publishes ("litellm"), as heartbeats report it.
         self.integration: str | None = None
-        #: Applied to each mapping before it is validated, in the publisher's thread. It must not raise.
+        #: Applied to each mapping before its validation, in the publisher's thread. It must not raise.
         self.prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
         self.inflight = InFlight(threshold_seconds, on_start=self._start)
         self._buffer: deque[Event | dict[str, Any]] = deque(maxlen=buffer_events)
@@ -76,7 +69,7 @@ class Publisher:
 
     @property
     def threshold_seconds(self) -> float:
-        """From which age on a call without progress is announced, in seconds."""
+        """The age from which a call without progress is announced, in seconds."""
         return self.inflight.threshold_seconds
 
     @threshold_seconds.setter
@@ -84,10 +77,10 @@ class Publisher:
         self.inflight.threshold_seconds = seconds
 
     def publish(self, event: Event | Mapping[str, Any]) -> None:
-        """Append and return.
+        """Append an event to the buffer.
 
-        A mapping is prepared and validated later, in the thread, and dropped with a count if it is invalid.
-        Without ``occurred_at`` a mapping happened now.
+        The thread prepares and validates a mapping later. It drops and counts an invalid one. Without ``occurred_at``
+        a mapping happened now.
         """
         if isinstance(event, Mapping):
             event = {"occurred_at": datetime.now(UTC), **event}
@@ -101,17 +94,17 @@ class Publisher:
             self._wake.put(None)
 
     def stats(self) -> PublisherCounters:
-        """Give what was published, sent, spooled, replayed and dropped so far."""
+        """Return how many events were published, sent, spooled, replayed and dropped so far."""
         return PublisherCounters(
             published=self._published,
-            sent=self._sent,
-            spooled=self._spooled,
-            replayed=self._replayed,
-            dropped=dict(self._dropped),
+            sent=self._outbox.sent,
+            spooled=self._outbox.spooled,
+            replayed=self._outbox.replayed,
+            dropped=dict(self._dropped) | dict(self._outbox.dropped),
         )
 
     def close(self, deadline: float = 3.0) -> None:
-        """Send what there is within ``deadline`` seconds, spool the rest, and say goodbye."""
+        """Send all events within ``deadline`` seconds, spool the rest, and say goodbye."""
         thread = self._thread
         if thread is None or self._closing:
             return
@@ -120,7 +113,7 @@ class Publisher:
         thread.join(deadline)
 
     def expect_end(self) -> None:
-        """Take notice that the host was told to end: send what still comes at once, and say goodbye when no call runs.
+        """Prepare for the end of the host: send further events at once, and say goodbye when no call runs.
 
         For hosts that end without running their exit handlers. Safe to call in a signal handler.
         """
@@ -128,24 +121,22 @@ class Publisher:
         self._wake.put(None)
 
     def _begin(self) -> None:
-        """Start afresh: at first, and in the child of a fork, which owns nothing of its parent's."""
+        """Reset all state: at first, and in a forked child, which owns nothing of its parent."""
         self.boot_id = str(new_id())
         self._started_at = datetime.now(UTC)
         self._buffer.clear()
         self.inflight.clear()
-        self._held: deque[SealedBatch] = deque()
-        self._wake: SimpleQueue[None] = SimpleQueue()  # reentrant, unlike an event: a signal handler may put
+        self._wake: SimpleQueue[None] = SimpleQueue()  # reentrant, unlike an Event: a signal handler may put
         self._starting = threading.Lock()
         self._thread = None
         self._closing = self._end_expected = False
         self._bade_farewell_at = -1
-        self._published = self._sent = self._spooled = self._replayed = 0
+        self._published = 0
         self._dropped: Counter[str] = Counter()
-        self._spool = Spool(self._spool_folder, self.boot_id, max_bytes=self._spool_bytes)
-        self._backoff = Backoff(_MAX_BACKOFF)
+        self._problems = Problems()
+        spool = Spool(self._spool_folder, self.boot_id, max_bytes=self._spool_bytes)
+        self._outbox = Outbox(self._transport, spool, self._problems)
         self._next_heartbeat = 0.0
-        self._next_adoption = 0.0
-        self._warned: set[str] = set()
 
     def _start(self) -> None:
         if self._thread is not None:
@@ -160,10 +151,10 @@ class Publisher:
             closing = self._closing
             try:
                 self._turn()
-            except Exception as error:  # noqa: BLE001 - the host's boundary: nothing may reach it or end the publishing
-                # Without the exception's own text, which may repeat an address with its password, or an event.
+            except Exception as error:  # noqa: BLE001 - the host's boundary: no exception may reach it or end the thread
+                # Without the exception's own text, which may contain a URL with its password, or an event.
                 where = "".join(traceback.format_tb(error.__traceback__))
-                self._warn(f"a turn of the publisher failed: {type(error).__name__}\n{where}")
+                self._problems.warn(f"a turn of the publisher failed: {type(error).__name__}\n{where}")
             if closing:
                 self._goodbye()
                 return
@@ -178,9 +169,8 @@ class Publisher:
         while self._buffer:
             batch = self._seal()
             if batch is not None:
-                self._held.append(batch)
-                self._drain()
-        self._drain()
+                self._outbox.put(batch)
+        self._outbox.drain()
         self._beat()
 
     def _seal(self) -> SealedBatch | None:
@@ -192,72 +182,13 @@ class Publisher:
                 encoded.append(valid.model_dump_json(exclude_none=True).encode())
             except ValueError as error:
                 self._dropped["invalid"] += 1
-                self._warn(f"an invalid event was dropped: {type(error).__name__}")
+                self._problems.warn(f"an invalid event was dropped: {type(error).__name__}")
                 continue
             if len(encoded) % _SLICE == 0:
                 time.sleep(0)  # lets the host's threads have the interpreter
         if not encoded:
             return None
         return seal(encoded, batch_id=str(new_id()), producer=self.boot_id, sealed_at=datetime.now(UTC))
-
-    def _drain(self) -> None:
-        """Send what was spooled, then what is held, in order; what cannot go now is spooled."""
-        now = time.monotonic()
-        if self._backoff.over and (self._held or len(self._spool) or now >= self._next_adoption):
-            try:
-                self._send_waiting(now)
-            except LineUnavailable as error:
-                self._backoff.failed()
-                self._warn(str(error))
-            else:
-                self._backoff.succeeded()
-                if not self._dropped["refused"]:
-                    self._warned.clear()
-            finally:  # whatever was raised, what is held must outlive this process
-                self._put_aside()
-        else:
-            self._put_aside()
-
-    def _send_waiting(self, now: float) -> None:
-        self._replay(now)
-        while self._held:
-            self._deliver(self._held[0])
-            self._held.popleft()
-
-    def _replay(self, now: float) -> None:
-        if now >= self._next_adoption:
-            self._next_adoption = now + 10.0
-            try:
-                self._spool.adopt()
-            except OSError as error:
-                self._warn(f"the spool cannot be looked through ({type(error).__name__})")
-        for path, batch in list(self._spool.batches()):
-            self._replayed += self._deliver(batch)
-            self._spool.remove(path)
-
-    def _deliver(self, batch: SealedBatch) -> int:
-        """Send a batch; gives how many events arrived: none where nobody will ever take it, so that others go on."""
-        try:
-            self._transport.send(batch)
-        except BatchRefused as error:
-            self._dropped["refused"] += batch.count
-            self._warn(str(error))
-            return 0
-        self._sent += batch.count
-        return batch.count
-
-    def _put_aside(self) -> None:
-        """Spool what the broker did not take; a disk that takes nothing leaves a bound in memory."""
-        try:
-            while self._held:
-                dropped = self._spool.add(self._held[0])
-                self._spooled += self._held.popleft().count
-                if dropped:
-                    self._dropped["spool_full"] += dropped
-        except OSError as error:
-            self._warn(f"the spool cannot be written ({type(error).__name__})")
-        while sum(batch.count for batch in self._held) > _MAX_HELD:
-            self._dropped["spool_unwritable"] += self._held.popleft().count
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -271,12 +202,12 @@ class Publisher:
         }
 
     def _backlog(self) -> int:
-        return len(self._buffer) + len(self._spool) + sum(batch.count for batch in self._held)
+        return len(self._buffer) + len(self._outbox)
 
     def _beat(self) -> None:
-        """Send a heartbeat past the spool: a stale one is worth nothing."""
+        """Send a heartbeat before all waiting batches: a late one has no use."""
         now = time.monotonic()
-        if now < self._next_heartbeat or not self._backoff.over:
+        if now < self._next_heartbeat or not self._outbox.may_try:
             return
         self._next_heartbeat = now + self._heartbeat_seconds
         beat = PublisherHeartbeat(
@@ -285,42 +216,20 @@ class Publisher:
             inflight=len(self.inflight),
             interval_seconds=self._heartbeat_seconds,
         )
-        self._say(self._alone(beat))
+        self._outbox.send_first(self._alone(beat))
 
     def _farewell(self) -> None:
-        """Say goodbye, again only when more was published since; it may wait in the spool like any event."""
+        """Say goodbye, again only if more was published since. The goodbye may wait in the spool like any event."""
         if self._bade_farewell_at != self._published:
             self._bade_farewell_at = self._published
             goodbye = self._alone(PublisherStopped(**self._facts(), unsent=self._backlog()))
-            if not self._say(goodbye):
-                self._held.append(goodbye)
-                self._put_aside()
+            if not self._outbox.send_first(goodbye):
+                self._outbox.keep(goodbye)
 
     def _goodbye(self) -> None:
         self._farewell()
-        try:
-            self._spool.close()
-        except OSError as error:
-            self._warn(f"the spool cannot be closed ({type(error).__name__})")
-        self._transport.close()
+        self._outbox.close()
 
     def _alone(self, event: Event) -> SealedBatch:
         body = event.model_dump_json(exclude_none=True).encode()
         return seal([body], batch_id=str(new_id()), producer=self.boot_id, sealed_at=datetime.now(UTC))
-
-    def _say(self, batch: SealedBatch) -> bool:
-        """Send past the spool; true when the broker has it."""
-        try:
-            with suppress(BatchRefused):
-                self._transport.send(batch)
-        except LineUnavailable as error:
-            self._backoff.failed()
-            self._warn(str(error))
-            return False
-        return True
-
-    def _warn(self, problem: str) -> None:
-        """Log a problem once: a publisher without a broker must not fill the host's log."""
-        if problem not in self._warned:
-            self._warned.add(problem)
-            _log.warning("alertworker: %s; see the publisher's counters", problem)

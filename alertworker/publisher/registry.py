@@ -1,4 +1,4 @@
-"""The one publisher of a process, whatever imported this package how often."""
+"""The one publisher of a process, even if the process imported this package twice."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from alertworker.host.secret_files import read_variable
 from alertworker.publisher.publisher import Publisher
 from alertworker.publisher.transports import BrokerTransport, Transport, UnusableTransport
 
-#: It hangs on a module that is only ever imported under one name.
+#: The attribute of `sys` that holds the publisher: `sys` is never imported twice.
 _REGISTRY: Final = "_alertworker_publisher"
 
 
 def get_publisher(*, threshold_seconds: float = 300.0) -> Publisher:
-    """Give the publisher of this process, whatever imported this module how often.
+    """Return the publisher of this process.
 
     It sends to ``ALERTWORKER_PUBLISH_URL`` over HTTPS with ``ALERTWORKER_PUBLISH_KEY``, else to the broker at
-    ``ALERTWORKER_BROKER_URL``, else to the embedded broker in the data folder. Each may stand in the file that the
-    variable with ``_FILE`` at its end names.
+    ``ALERTWORKER_BROKER_URL``, else to the embedded broker in the data folder. A variable with the suffix ``_FILE``
+    may name a file that contains the value.
 
     Raises:
-        VariableError: one of them is set twice, or its file cannot be read.
+        VariableError: a variable is set twice, or its file cannot be read.
     """
     existing = getattr(sys, _REGISTRY, None)
-    if existing is not None:  # its class may be a second copy of this one, so its type proves nothing
+    if existing is not None:  # the class may be a second copy of this one, so isinstance fails
         return cast("Publisher", existing)
     folder = data_dir()
     publisher = Publisher(_transport(folder), spool_dir(folder), threshold_seconds=threshold_seconds)
@@ -38,14 +38,14 @@ def get_publisher(*, threshold_seconds: float = 300.0) -> Publisher:
 
 def _transport(folder: Path) -> Transport:
     if url := _secret("ALERTWORKER_PUBLISH_URL"):
-        from alertworker.publisher.https import HttpTransport
+        from alertworker.publisher.https import HttpTransport  # loads urllib3, which a broker does not need
 
         return HttpTransport(url, _secret("ALERTWORKER_PUBLISH_KEY") or "")
     return broker_transport(_secret("ALERTWORKER_BROKER_URL") or default_broker_url(folder))
 
 
 def broker_transport(url: str) -> Transport:
-    """Return the transport to a broker; one that takes nothing where the URL cannot be used, so the host goes on."""
+    """Return the transport to a broker. If the URL cannot be used, return a transport that refuses all batches."""
     problem = address_problem(url, BROKER_SCHEMES)
     if problem is None:
         try:

@@ -1,8 +1,8 @@
 """The spool: sealed batches on disk while the broker is away, bounded, in order, each with its id.
 
-A file is written beside its final name and renamed, so that a reader never sees half of one. It is not flushed to the
-disk: it survives the death of any process, not of the machine. Each process locks a folder of its own; the folder of a
-process that died is adopted by the next one that looks.
+A file is written under a draft name and renamed, so that a reader never sees half of it. It is not flushed to the disk:
+it survives the end of any process, but not of the machine. Each process locks its own folder. When a process has died,
+another process adopts its folder.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LOCK: Final = "lock"
 
 
 class Spool:
-    """One process's folder below ``root``; ``max_bytes`` bounds what all of its files take.
+    """One process's folder below ``root``. ``max_bytes`` bounds the size of all of its files.
 
-    Every method may raise `OSError`: a full or read-only disk is the caller's to survive.
+    Every method may raise `OSError`, for example because the disk is full or read-only.
     """
 
     def __init__(self, root: Path, boot_id: str, *, max_bytes: int) -> None:
@@ -35,20 +35,22 @@ class Spool:
         self._max_bytes = max_bytes
         self._lock: IO[bytes] | None = None
         self._sequence = 0
-        self._sizes: dict[Path, tuple[int, int]] = {}
+        #: Bytes and events of each file, oldest first, and their sums.
+        self._files: dict[Path, tuple[int, int]] = {}
+        self._bytes = self._events = 0
 
     def __len__(self) -> int:
-        """Give the number of events in the own folder."""
-        return sum(events for _, events in self._sizes.values())
+        """Return the number of events in this process's folder."""
+        return self._events
 
     def add(self, batch: SealedBatch) -> int:
-        """Keep a batch; gives how many events of the oldest batches had to go for it."""
+        """Write a batch; return how many events of the oldest batches were dropped to make room."""
         self._open()
         body = msgpack.packb(batch.arguments() | {"count": batch.count})
         dropped = 0
-        while self._sizes and sum(size for size, _ in self._sizes.values()) + len(body) > self._max_bytes:
-            oldest = min(self._sizes)
-            dropped += self._sizes[oldest][1]
+        while self._files and self._bytes + len(body) > self._max_bytes:
+            oldest = next(iter(self._files))
+            dropped += self._files[oldest][1]
             self.remove(oldest)
         self._sequence += 1
         path = self._own / f"{self._sequence:012d}{_SUFFIX}"
@@ -56,25 +58,28 @@ class Spool:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(body)
         draft.rename(path)
-        self._sizes[path] = (len(body), batch.count)
+        self._note(path, len(body), batch.count)
         return dropped
 
     def batches(self) -> Iterator[tuple[Path, SealedBatch]]:
-        """Give the own batches, oldest first; a file that cannot be read is set aside as ``.bad``."""
-        for path in sorted(self._sizes):
+        """Return this process's batches, oldest first, and read each file only at its turn.
+
+        A file that cannot be read is renamed to ``.bad``.
+        """
+        for path in list(self._files):
             try:
                 yield path, _read(path)
             except (ValueError, KeyError, TypeError, msgpack.UnpackException):
                 path.rename(path.with_suffix(".bad"))
-                self._sizes.pop(path, None)
+                self._forget(path)
 
     def remove(self, path: Path) -> None:
-        """Forget a batch that the broker has confirmed."""
+        """Delete a batch."""
         path.unlink(missing_ok=True)
-        self._sizes.pop(path, None)
+        self._forget(path)
 
     def adopt(self) -> int:
-        """Take over the batches of processes that died; gives the number of events."""
+        """Take over the batches of processes that died; return the number of events."""
         adopted = 0
         for folder in sorted(self._root.iterdir()) if self._root.is_dir() else []:
             if folder == self._own or not folder.is_dir():
@@ -85,10 +90,10 @@ class Spool:
         return adopted
 
     def close(self) -> None:
-        """Let go of the lock; an empty folder goes with it."""
+        """Release the lock. Delete the folder if it is empty."""
         if self._lock is None:
             return
-        if not self._sizes:
+        if not self._files:
             with suppress(OSError):
                 (self._own / _LOCK).unlink(missing_ok=True)
                 self._own.rmdir()
@@ -104,7 +109,7 @@ class Spool:
         self._lock = lock
 
     def _take(self, folder: Path) -> int:
-        """Move a dead process's files in front of nothing: they are older, and order holds within one process."""
+        """Move a dead process's files behind this process's own: order holds within one process only."""
         self._open()
         events = 0
         for path in sorted(folder.glob(f"*{_SUFFIX}")):
@@ -117,13 +122,23 @@ class Spool:
                 path.rename(path.with_suffix(".bad"))
                 continue
             path.rename(target)
-            self._sizes[target] = (size, count)
+            self._note(target, size, count)
             events += count
         if not any(folder.glob("*.bad")):
             for rest in folder.iterdir():
                 rest.unlink()
             folder.rmdir()
         return events
+
+    def _note(self, path: Path, size: int, events: int) -> None:
+        self._files[path] = (size, events)
+        self._bytes += size
+        self._events += events
+
+    def _forget(self, path: Path) -> None:
+        size, events = self._files.pop(path, (0, 0))
+        self._bytes -= size
+        self._events -= events
 
 
 def _read(path: Path) -> SealedBatch:

@@ -1,4 +1,4 @@
-"""The broker's queue of batches, declared alike by those who publish and those who consume."""
+"""The broker's queues, declared in the same way by publishers and workers."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from kombu import Exchange, Queue
 
 from alertworker.events.batch import QUEUE, RESTORE_INTERVAL, VISIBILITY_TIMEOUT
 
-#: Where RabbitMQ puts a batch that was delivered too often; we park from there.
+#: Where RabbitMQ puts a batch that was delivered too often. The worker parks it from there.
 DEAD_EXCHANGE: Final = "alertworker.dead"
 DEAD_QUEUE: Final = "alertworker.events.dead"
-#: How often RabbitMQ delivers a batch before it counts as dead: restarts of workers are no fault of the batch.
+#: How often RabbitMQ delivers a batch before it dead-letters it. Restarts of workers also count as deliveries.
 DELIVERY_LIMIT: Final = 20
 
-#: Redis gives a batch of a dead worker to another worker after the timeout. The same batch twice is harmless.
+#: Redis delivers a batch of a dead worker to another worker after the timeout. The same batch twice is harmless.
 _REDIS: Final = {
     "visibility_timeout": VISIBILITY_TIMEOUT,
     "unacked_restore_interval": RESTORE_INTERVAL,
     "unacked_restore_throttle": 1,
-    # One list for each queue: with kombu's own steps, messages of another priority would lie in lists of their own.
+    # One list for each queue. With kombu's default steps, messages of other priorities would be in separate lists.
     "priority_steps": [0],
-    # Who looks for lost batches holds this lock for milliseconds. If he, or the broker, is killed with it, nobody else
-    # looks until it expires: by default for five minutes.
+    # A worker that looks for lost batches holds this mutex for milliseconds. If the worker or the broker is killed
+    # meanwhile, no other worker looks until the mutex expires. kombu's default is 5 minutes.
     "unacked_mutex_expire": 5,
     "socket_timeout": 10,
     "socket_connect_timeout": 5,
@@ -32,29 +32,29 @@ _AMQP: Final = {"confirm_publish": True, "read_timeout": 10, "write_timeout": 10
 
 
 def is_amqp(url: str) -> bool:
-    """Tell RabbitMQ from Redis and Valkey."""
+    """Return whether a URL is RabbitMQ's, not one of Redis or Valkey."""
     return url.startswith(("amqp://", "amqps://", "pyamqp://"))
 
 
 def transport_options(url: str) -> dict[str, Any]:
-    """Give kombu's transport options: bounded waits everywhere, confirms where the broker has them."""
+    """Return kombu's transport options: every wait is bounded, and RabbitMQ confirms what it stored."""
     return dict(_AMQP if is_amqp(url) else _REDIS)
 
 
 def events_queue(url: str) -> Queue:
-    """Give the queue of batches: on RabbitMQ a quorum queue on a topic exchange, else a plain one."""
+    """Return the queue of batches: on RabbitMQ a quorum queue on a topic exchange, else a plain queue."""
     return _queue(url, QUEUE, _dead_letter_arguments())
 
 
 def dead_queue(url: str) -> Queue:
-    """Give the queue in which RabbitMQ puts batches that were delivered too often."""
+    """Return the queue in which RabbitMQ puts batches that were delivered too often."""
     exchange = Exchange(DEAD_EXCHANGE, type="topic" if is_amqp(url) else "direct", durable=True)
     arguments = {"x-queue-type": "quorum"} if is_amqp(url) else None
     return Queue(DEAD_QUEUE, exchange, routing_key=DEAD_QUEUE, queue_arguments=arguments, durable=True)
 
 
 def task_queue(url: str, name: str) -> Queue:
-    """Give a queue for the worker's own tasks."""
+    """Return a queue for the worker's own tasks."""
     return _queue(url, name, {})
 
 

@@ -15,19 +15,19 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
-#: Why Redis and Valkey refuse what would write: by the exception's name, or by the code at the begin of their answer.
+#: Why Redis and Valkey refuse writes, by the exception's name or by the code at the start of their answer.
 _REFUSALS = {
     "OutOfMemoryError": "the broker is out of memory (OOM, see its maxmemory)",
-    "ReadOnlyError": "the broker takes no writes: it is a replica (READONLY)",
+    "ReadOnlyError": "the broker accepts no writes: it is a replica (READONLY)",
     "MISCONF": "the broker cannot write to its disk (MISCONF, see its log)",
-    "NOREPLICAS": "the broker takes no writes: it has too few replicas (NOREPLICAS)",
+    "NOREPLICAS": "the broker accepts no writes: it has too few replicas (NOREPLICAS)",
 }
-#: The code of an answer; in front of it a pipeline puts which of its commands was refused.
+#: The code of an answer. A pipeline puts the refused command in front of it.
 _CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 
 def unavailable(error: BaseException) -> LineUnavailable:
-    """Return what is wrong with the broker, in words without an address or a key."""
+    """Return an error that says what is wrong with the broker, without a URL or a key."""
     for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return LineUnavailable(_REFUSALS[code])
@@ -35,29 +35,30 @@ def unavailable(error: BaseException) -> LineUnavailable:
 
 
 class Transport(Protocol):
-    """Takes sealed batches to the line."""
+    """Sends sealed batches to the broker, or to a server that does so."""
 
     def send(self, batch: SealedBatch) -> None:
-        """Send one batch; when it returns, the broker has it.
+        """Send one batch. When this returns, the broker has it.
 
         Raises:
-            LineUnavailable: it may or may not have arrived; send the same batch again.
+            LineUnavailable: the batch may or may not have arrived; send the same batch again.
+            BatchRefused: the batch will never be accepted.
         """
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...
 
 
 class UnusableTransport:
-    """Stands where no transport can be built: it takes nothing, so that everything is spooled and counted."""
+    """Replaces a transport that cannot be built. It refuses all batches, so the publisher spools and counts them."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
     def send(self, batch: SealedBatch) -> None:  # noqa: ARG002 - a transport's signature
-        """Refuse a batch."""
+        """Raise `LineUnavailable`."""
         raise LineUnavailable(self._reason)
 
     def close(self) -> None:
@@ -65,31 +66,31 @@ class UnusableTransport:
 
 
 class BrokerTransport:
-    """Sends batches to Redis, Valkey or RabbitMQ; connects at the first send and again after a failure."""
+    """Sends batches to Redis, Valkey or RabbitMQ. It connects at the first send and again after a failure."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        # Imports the transport now: a program that publishes and ends at once can import nothing any more at its end.
+        # Imports kombu's transport now: a program that publishes and then ends can import no module while it ends.
         Connection(url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
         self._pid = os.getpid()
 
     def send(self, batch: SealedBatch) -> None:
-        """Send one batch; when it returns, the broker has it."""
+        """Send one batch. When this returns, the broker has it."""
         call = [[], batch.arguments(), {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
         self._send(batch.batch_id, call)
 
     def send_body(self, message_id: str, body: bytes) -> None:
-        """Send a message's body as it is; when it returns, the broker has it.
+        """Send a message's body unchanged. When this returns, the broker has it.
 
         Raises:
-            LineUnavailable: it may or may not have arrived.
+            LineUnavailable: the message may or may not have arrived.
         """
         self._send(message_id, body, content_type="application/octet-stream", content_encoding="binary")
 
     def _send(self, message_id: str, body: object, **kind: str) -> None:
-        if self._pid != os.getpid():  # a fork's child must not speak on its parent's connection, nor close it
+        if self._pid != os.getpid():  # a forked child must neither use nor close its parent's connection
             self._pid, self._connection, self._producer = os.getpid(), None, None
         try:
             self._publish(message_id, body, **kind)
@@ -98,12 +99,12 @@ class BrokerTransport:
             raise unavailable(error) from None
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         connection, self._connection, self._producer = self._connection, None, None
         if connection is not None:
             try:
                 connection.release()
-            except Exception:  # noqa: BLE001 - it is gone already, which is what was wanted
+            except Exception:  # noqa: BLE001 - the connection is closed already
                 return
 
     def _connect(self) -> Any:
@@ -118,7 +119,7 @@ class BrokerTransport:
         return self._producer
 
     def _is_declared(self, connection: Connection) -> bool:
-        """Ask RabbitMQ whether a worker has made the queue; unlike making it, this takes no right but to write."""
+        """Return whether the queue exists on RabbitMQ. Unlike a declaration, this needs only the right to write."""
         try:
             events_queue(self._url)(connection.channel()).queue_declare(passive=True)
         except NotFound:

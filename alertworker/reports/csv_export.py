@@ -1,42 +1,42 @@
-"""Rows as CSV: exact for machines, or made safe for spreadsheets."""
+"""Rows as CSV, for files that people open in a spreadsheet and for programs."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-#: What makes a spreadsheet take a cell for a formula (https://owasp.org/www-community/attacks/CSV_Injection).
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-#: So that Excel takes the file for UTF-8.
-_MARK: Final = "\ufeff"
+#: Excel reads a file as UTF-8 when it begins with this byte order mark.
+BOM: Final = "\ufeff"
+#: A spreadsheet runs a cell that begins with one of these (https://owasp.org/www-community/attacks/CSV_Injection).
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def csv_of(rows: Sequence[Mapping[str, Any]], *, for_spreadsheet: bool = False) -> str:
-    """Give rows as CSV with a line of names; a row that lacks a column leaves it empty. Of no rows there is no line.
+def csv_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
+    """Return rows as CSV below a line of names; a row that lacks a column leaves it empty.
 
-    ``for_spreadsheet`` puts a quote before text that would be taken for a formula: names of teams, tags and keys are
-    other people's text.
+    The columns are ``names``, or else those of all rows. Without either there is no line. A quote precedes a string
+    that a spreadsheet would run as a formula: names of teams, tags and keys are other people's text.
     """
-    if not rows:
-        return ""
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    kept = list(rows)
+    columns = names or list(dict.fromkeys(name for row in kept for name in row))
     text = io.StringIO()
-    writer = csv.DictWriter(text, names, restval="")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: _cell(value, guarded=for_spreadsheet) for name, value in row.items()})
-    return f"{_MARK}{text.getvalue()}" if for_spreadsheet else text.getvalue()
+    writer = csv.DictWriter(text, columns, restval="")
+    if columns:
+        writer.writeheader()
+    for row in kept:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue()
 
 
-def _cell(value: Any, *, guarded: bool) -> Any:
+def _cell(value: Any) -> Any:
     if isinstance(value, Mapping):
         return json.dumps(value, sort_keys=True)
-    if guarded and isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
         return f"'{value}"
-    return "" if value is None else value
+    return value
 
 
 def _is_number(text: str) -> bool:

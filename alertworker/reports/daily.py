@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.tables import Column, Unit
+from alertworker.alerts.tables import Column, Unit, show
 from alertworker.ledger.reader import DeploymentDays, LedgerReader
 from alertworker.reports.periods import Period
 from alertworker.reports.report import Report, ReportKind, Section, short
@@ -52,7 +52,8 @@ def _slowest(deployments: Sequence[DeploymentDays]) -> Section:
         for one in timed
     ]
     parts = [
-        f"{_name(one)} {one.per_token.mean:.3g} s, p95 {one.per_token.percentile(0.95):.3g} s"
+        f"{_name(one)} {show(one.per_token.mean, Unit.SECONDS)}, "
+        f"p95 {show(one.per_token.percentile(0.95), Unit.SECONDS)}"
         for one in timed[:MAX_DEPLOYMENTS]
     ]
     columns = (_NAME, Column(name="Mean", unit=Unit.SECONDS), Column(name="95 %", unit=Unit.SECONDS), _CALLS)
@@ -83,7 +84,7 @@ def _failing(deployments: Sequence[DeploymentDays]) -> Section:
 
 def _rate(one: DeploymentDays) -> str:
     attempts = sum(one.attempts.values())
-    return f"{_name(one)} {one.failed:,} of {attempts:,} ({one.failed * 100 / attempts:.1f} %)"
+    return f"{_name(one)} {one.failed:,} of {attempts:,} ({show(one.failed * 100 / attempts, Unit.PERCENT)})"
 
 
 def _name(one: DeploymentDays) -> str:

@@ -13,8 +13,8 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Attachment, Chart, Table, Unit, show
 from alertworker.ledger.rows import SpendSums
-from alertworker.money import dollars_from_nanos, spell_dollars
-from alertworker.reports.csv_export import csv_of
+from alertworker.money import exact_dollars, spell_dollars
+from alertworker.reports.csv_export import BOM, csv_of
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import change
 from alertworker.text.shorten import ELLIPSIS, shorten
@@ -97,7 +97,7 @@ class Report:
             advice = f"… and {left:,} more; `alertworker report {self.kind.value} --csv` prints them all"
             rows = [*rows[:MAX_ATTACHED], {"table": advice}]
         name = f"{self.kind.value}-{self.period.days.first}-{self.period.days.last}.csv"
-        content = csv_of(rows, for_spreadsheet=True)
+        content = f"{BOM}{csv_of(rows)}"
         return (Attachment(name=name, media_type="text/csv", content=content),) if rows else ()
 
     def rows(self) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ class Report:
 def plain_sums(sums: SpendSums) -> dict[str, Any]:
     """Give sums for machines."""
     values = asdict(sums)
-    values["spend"] = f"{dollars_from_nanos(values.pop('spend_nanos')):f}"
+    values["spend"] = exact_dollars(values.pop("spend_nanos"))
     return values
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.ledger.rows import SpendSums
-from alertworker.money import spell_dollars
+from alertworker.money import exact_dollars, spell_dollars
 from alertworker.reports.charts import chart_of
 from alertworker.reports.periods import Period
 from alertworker.reports.report import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
@@ -63,7 +63,12 @@ def section(dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: 
         sums = spell_dollars(sum(row.sums.spend_nanos for row in rest))
         parts.append(f"and {len(rest):,} more{'' if dimension == 'tag' else f' {sums}'}")
     plain = tuple(
-        {"entity": row.entity, "alias": row.alias, **plain_sums(row.sums), "spend_before": _exact(row.before)}
+        {
+            "entity": row.entity,
+            "alias": row.alias,
+            **plain_sums(row.sums),
+            "spend_before": exact_dollars(row.before.spend_nanos),
+        }
         for row in rows
     )
     table = spend_table(dimension, rows, total, before, compare=compare)
@@ -88,11 +93,6 @@ def _part(row: SpendRow, *, compare: bool) -> str:
     return " ".join(
         part for part in (short(row.alias or row.entity), spell_dollars(row.sums.spend_nanos), change) if part
     )
-
-
-def _exact(sums: SpendSums) -> str:
-    exact: str = plain_sums(sums)["spend"]
-    return exact
 
 
 def _team(book: LedgerReader, team_id: str, period: Period) -> str:

@@ -75,14 +75,14 @@ def read_times(start: object, end: object) -> tuple[time, time]:
     first, last = _read_time(start), _MIDNIGHT if end == "24:00" else _read_time(end)
     if last != _MIDNIGHT and last <= first:
         raise TimeIntervalError(
-            f'"{start}" to "{end}" ends before it starts; name two ranges, "{start}" to "24:00" and "00:00" to "{end}"'
+            f'"{start}" to "{end}" ends before it starts; write two ranges, "{start}" to "24:00" and "00:00" to "{end}"'
         )
     return first, last
 
 
 def _read_time(text: object) -> time:
     if not isinstance(text, str) or not _CLOCK.fullmatch(text):  # YAML makes a number of 20:00 without quotes
-        raise TimeIntervalError(f'{text!r} is no time of day; write it in quotes, like "09:00"')
+        raise TimeIntervalError(f'invalid time of day {text!r}; expected, in quotes, for example, "09:00"')
     return time.fromisoformat(text)
 
 
@@ -92,7 +92,7 @@ def read_weekdays(text: str) -> frozenset[int]:
     >>> sorted(read_weekdays("monday:wednesday"))
     [0, 1, 2]
     """
-    first, last = _range(text, DAYS, 'are no weekdays; write "saturday" or "monday:friday"')
+    first, last = _range(text, DAYS, "weekdays", '"saturday" or "monday:friday"')
     return frozenset(range(first - 1, last))
 
 
@@ -102,7 +102,7 @@ def read_months(text: str) -> frozenset[int]:
     >>> sorted(read_months("may:8"))
     [5, 6, 7, 8]
     """
-    first, last = _range(text, MONTHS, 'are no months; write "december" or "january:march"')
+    first, last = _range(text, MONTHS, "months", '"december" or "january:march"')
     return frozenset(range(first, last + 1))
 
 
@@ -112,21 +112,21 @@ def read_days_of_month(text: str) -> tuple[int, int]:
     >>> read_days_of_month("-3:-1")
     (-3, -1)
     """
-    first, last = _numbers(text, 'are no days of a month; write "1:5", or "-3:-1" for its last three')
+    first, last = _numbers(text, "days of the month", '"1:5", or "-3:-1" for the last three')
     if not all(1 <= abs(day) <= _MAX_DAY for day in (first, last)) or first < 0 < last:
-        raise TimeIntervalError(f"{text!r} are no days of a month; they go from 1 to 31, or from -31 to -1")
+        raise TimeIntervalError(f"invalid days of the month {text!r}; expected 1 to 31, or -31 to -1")
     return _in_order(text, first, last) if first * last > 0 else (first, last)
 
 
 def read_years(text: str) -> tuple[int, int]:
     """Read ``2026`` or ``2026:2028``."""
-    first, last = _numbers(text, 'are no years; write "2026" or "2026:2028"')
+    first, last = _numbers(text, "years", '"2026" or "2026:2028"')
     if not 1 <= first <= last <= _MAX_YEAR:
-        raise TimeIntervalError(f"{text!r} ends before it starts, or are no years")
+        raise TimeIntervalError(f'invalid years {text!r}; expected, for example, "2026:2028"')
     return first, last
 
 
-def _range(text: str, names: tuple[str, ...], problem: str) -> tuple[int, int]:
+def _range(text: str, names: tuple[str, ...], what: str, example: str) -> tuple[int, int]:
     """Read one or two names, or their numbers from 1 on."""
     numbered = {name: number for number, name in enumerate(names, 1)}
     if names is MONTHS:  # only these are also called by their numbers
@@ -135,19 +135,19 @@ def _range(text: str, names: tuple[str, ...], problem: str) -> tuple[int, int]:
     try:
         start, end = numbered[first], numbered[last or first]
     except KeyError:
-        raise TimeIntervalError(f"{text!r} {problem}") from None
+        raise TimeIntervalError(f"invalid {what} {text!r}; expected, for example, {example}") from None
     return _in_order(text, start, end)
 
 
-def _numbers(text: str, problem: str) -> tuple[int, int]:
+def _numbers(text: str, what: str, example: str) -> tuple[int, int]:
     first, _, last = text.partition(":")
     try:
         return int(first), int(last or first)
     except ValueError:
-        raise TimeIntervalError(f"{text!r} {problem}") from None
+        raise TimeIntervalError(f"invalid {what} {text!r}; expected, for example, {example}") from None
 
 
 def _in_order(text: str, first: int, last: int) -> tuple[int, int]:
     if last < first:
-        raise TimeIntervalError(f"{text!r} ends before it starts; name two ranges")
+        raise TimeIntervalError(f"{text!r} ends before it starts; write two ranges")
     return first, last

@@ -1,16 +1,13 @@
-"""Our own words for where alerts go: receivers, route, time intervals and inhibitions, in Alertmanager's form."""
+"""Our own receivers, routes, time intervals and inhibitions, compiled into what the router decides by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from alertworker.channels import KINDS, recognize
-from alertworker.errors import AlertWorkerError
 from alertworker.routing.impossible import doubt_label, doubts
-from alertworker.routing.inhibitions import Inhibition
+from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.router import Route
 from alertworker.routing.time_intervals import (
@@ -21,229 +18,113 @@ from alertworker.routing.time_intervals import (
     read_weekdays,
     read_years,
 )
-from alertworker.settings.litellm import Destinations, NameTaken, is_loop, resolve
-from alertworker.settings.sources import Sources, nearest
+from alertworker.settings.destinations import Destinations, NameTaken
+from alertworker.settings.file_config import FileConfig
+from alertworker.settings.problems import KeyPath, nearest
+from alertworker.settings.routing_config import (
+    InhibitionConfig,
+    IntervalConfig,
+    ReceiverConfig,
+    RouteConfig,
+    TimeIntervalConfig,
+)
+from alertworker.settings.sources import Sources
 
-_ROUTE: Final = (
-    "receiver", "matchers", "routes", "continue", "group_interval", "repeat_interval", "active_time_intervals",
-    "mute_time_intervals",
-)  # fmt: skip
-_INHIBITION: Final = ("source", "target", "equal")
-_INTERVAL: Final = ("times", "weekdays", "days_of_month", "months", "years", "location")
-_TIMES: Final = ("start_time", "end_time")
+
+def compile_routing(config: FileConfig, sources: Sources, found: Destinations) -> tuple[Inhibition, ...]:
+    """Add our receivers to those of LiteLLM's keys, replace the tree if we have one, and return the inhibitions."""
+    compiler = _Compiler(sources, found)
+    for index, receiver in enumerate(config.receivers):
+        compiler.receiver(receiver, ("receivers", index))
+    for index, interval in enumerate(config.time_intervals):
+        compiler.time_interval(interval, ("time_intervals", index))
+    if config.route is not None:
+        found.route = compiler.route(config.route, ("route",))
+    if "inhibitions" not in config.model_fields_set:
+        return DEFAULTS
+    return tuple(compiler.inhibition(rule, ("inhibitions", index)) for index, rule in enumerate(config.inhibitions))
 
 
 @dataclass(slots=True)
-class _Reader:
+class _Compiler:
     sources: Sources
     found: Destinations
+    names: set[str] = field(default_factory=set)
     intervals: dict[str, tuple[TimeInterval, ...]] = field(default_factory=dict)
 
-    def problem(self, where: str, text: str) -> None:
-        self.sources.problems.append(f"{where}: {text}")
+    def receiver(self, config: ReceiverConfig, path: KeyPath) -> None:
+        if config.name in self.names:
+            self._taken(config.name, path)
+            return
+        self.names.add(config.name)
+        channels = []
+        for index, channel in enumerate(config.channels):
+            try:
+                channels.append(self.found.add(channel))
+            except NameTaken as error:
+                self.sources.problem((*path, "channels", index, "name"), str(error))
+        self.found.receivers[config.name] = tuple(dict.fromkeys(channels))
 
-    def mapping(self, value: Any, where: str, words: tuple[str, ...] = ()) -> Mapping[str, Any]:
-        if not isinstance(value, Mapping):
-            self.problem(where, f"must be a mapping, not {type(value).__name__}")
-            return {}
-        for word in value if words else ():
-            if word not in words:
-                self.problem(where, f"unknown word {word}{nearest(str(word), words)}")
-        return value
+    def time_interval(self, config: TimeIntervalConfig, path: KeyPath) -> None:
+        if config.name in self.intervals:
+            self._taken(config.name, path)
+            return
+        self.intervals[config.name] = tuple(map(_interval, config.time_intervals))
 
-    def items(self, value: Any, where: str) -> list[tuple[Any, str]]:
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            self.problem(where, f"must be a list, not {type(value).__name__}")
-            return []
-        return [(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    def route(self, config: RouteConfig, path: KeyPath) -> Route:
+        if config.receiver:
+            self._known(config.receiver, self.found.receivers, (*path, "receiver"), "receivers")
+        return Route(
+            matchers=self._matchers(config.matchers, (*path, "matchers")),
+            receiver=config.receiver,
+            routes=tuple(self.route(child, (*path, "routes", index)) for index, child in enumerate(config.routes)),
+            goes_on=config.continue_,
+            group_interval=config.group_interval,
+            repeat_interval=config.repeat_interval,
+            active=self._intervals(config.active_time_intervals, (*path, "active_time_intervals")),
+            mute=self._intervals(config.mute_time_intervals, (*path, "mute_time_intervals")),
+        )
 
-    def named(
-        self, items: list[tuple[Any, str]], words: tuple[str, ...]
-    ) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-        """Give those that have a name of their own, with it; note a problem with all others."""
-        taken: set[str] = set()
-        for item, where in items:
-            fields = self.mapping(item, where, words)
-            name = fields.get("name")
-            if not isinstance(name, str) or not name:
-                self.problem(where, "needs a name")
-            elif name in taken:
-                self.problem(f"{where}.name", f"{name!r} comes twice; put both into one, or rename one of them")
-            else:
-                taken.add(name)
-                yield name, fields, where
+    def inhibition(self, config: InhibitionConfig, path: KeyPath) -> Inhibition:
+        source = self._matchers(config.source, (*path, "source"))
+        target = self._matchers(config.target, (*path, "target"))
+        for index, label in enumerate(config.equal):
+            self._doubt((doubt_label(label),), (*path, "equal", index))
+        return Inhibition(source, target, config.equal)
+
+    def _matchers(self, texts: Iterable[str], path: KeyPath) -> tuple[Matcher, ...]:
+        found: list[Matcher] = []
+        for index, text in enumerate(texts):
+            matchers = parse_list(text)
+            self._doubt(doubts(matchers), (*path, index))
+            found += matchers
+        return tuple(found)
+
+    def _intervals(self, names: Iterable[str], path: KeyPath) -> tuple[TimeInterval, ...]:
+        found: list[TimeInterval] = []
+        for index, name in enumerate(names):
+            self._known(name, self.intervals, (*path, index), "time_intervals")
+            found += self.intervals.get(name, ())
+        return tuple(found)
+
+    def _known(self, name: str, known: Mapping[str, object], path: KeyPath, key: str) -> None:
+        if name not in known and key not in self.sources.broken:
+            what = key.removesuffix("s").replace("_", " ")
+            self.sources.problem(path, f"unknown {what} {name!r}{nearest(name, known)}")
+
+    def _taken(self, name: str, path: KeyPath) -> None:
+        self.sources.problem((*path, "name"), f"there is another entry named {name!r}; merge both, or rename one")
+
+    def _doubt(self, texts: Iterable[str | None], path: KeyPath) -> None:
+        self.found.warnings += [f"{self.sources.where(*path)}: {text}" for text in texts if text is not None]
 
 
-def compile_own(sources: Sources, found: Destinations) -> tuple[Inhibition, ...] | None:
-    """Add our receivers to what LiteLLM's words gave, and put our tree, if there is one, in place of theirs.
-
-    Gives the inhibitions, or ``None`` where nobody named any and the built-in ones hold.
-    """
-    reader = _Reader(sources, found)
-    origin = sources.origins.get
-    receivers = reader.items(sources.values.get("receivers"), origin("receivers", "receivers"))
-    for name, fields, where in reader.named(receivers, ("name", "channels")):
-        found.receivers[name] = _receiver(fields, where, reader)
-    intervals = reader.items(sources.values.get("time_intervals"), origin("time_intervals", "time_intervals"))
-    for name, fields, where in reader.named(intervals, ("name", "time_intervals")):
-        parts = reader.items(fields.get("time_intervals"), f"{where}.time_intervals")
-        reader.intervals[name] = tuple(_interval(part, place, reader) for part, place in parts)
-    if "route" in sources.values:
-        found.route = _root(sources.values["route"], origin("route", "route"), reader)
-    if "inhibitions" not in sources.values:
-        return None
-    return tuple(
-        _inhibition(item, where, reader)
-        for item, where in reader.items(sources.values["inhibitions"], origin("inhibitions", "inhibitions"))
+def _interval(config: IntervalConfig) -> TimeInterval:
+    return TimeInterval(
+        times=tuple(read_times(times.start_time, times.end_time) for times in config.times),
+        weekdays=frozenset().union(*map(read_weekdays, config.weekdays)),
+        zone=ZoneInfo(config.location) if config.location else None,
+        days_of_month=tuple(map(read_days_of_month, config.days_of_month)),
+        months=frozenset().union(*map(read_months, config.months)),
+        years=tuple(map(read_years, config.years)),
     )
-
-
-def _receiver(fields: Mapping[str, Any], where: str, reader: _Reader) -> tuple[str, ...]:
-    channels = [
-        _channel(raw, place, reader) for raw, place in reader.items(fields.get("channels"), f"{where}.channels")
-    ]
-    return tuple(dict.fromkeys(name for name in channels if name is not None))
-
-
-def _channel(raw: Any, where: str, reader: _Reader) -> str | None:
-    fields = {
-        key: _resolved(value, f"{where}.{key}", reader.sources) for key, value in reader.mapping(raw, where).items()
-    }
-    if is_loop(fields.get("url"), f"{where}.url", reader.sources):
-        return None
-    kind = fields.get("kind") or recognize(str(fields.get("url", "")))
-    if kind not in KINDS:
-        known = ", ".join(sorted(KINDS))
-        reader.problem(
-            where, f"needs a kind, one of {known}" if kind is None else f"{kind!r} is no kind; known are {known}"
-        )
-        return None
-    if not isinstance(fields.get("name"), str | None):
-        reader.problem(f"{where}.name", "must be a text")
-        return None
-    try:
-        return reader.found.add({**fields, "kind": kind})
-    except NameTaken as error:
-        reader.problem(f"{where}.name", str(error))
-        return None
-
-
-def _resolved(value: Any, where: str, sources: Sources) -> Any:
-    if isinstance(value, str):
-        return resolve(value, where, sources)
-    if isinstance(value, list):
-        return [_resolved(item, where, sources) for item in value]
-    return value
-
-
-def _root(value: Any, where: str, reader: _Reader) -> Route:
-    """Read the tree. What no other node takes goes to its root, so that it is for every alert and for somebody."""
-    if isinstance(value, Mapping):
-        if value.get("matchers"):
-            reader.problem(f"{where}.matchers", "the root is for every alert; put them into a route under routes")
-        if value.get("receiver") is None:
-            reader.problem(
-                f"{where}.receiver",
-                "the root needs one, which gets what no route takes; write default for the chats of the environment, "
-                'or "" for nobody',
-            )
-    return _route(value, where, reader)
-
-
-def _route(value: Any, where: str, reader: _Reader) -> Route:
-    node = reader.mapping(value, where, _ROUTE)
-    receiver = node.get("receiver")
-    known = list(reader.found.receivers)
-    if receiver not in (None, "", *known):
-        reader.problem(f"{where}.receiver", f"{receiver!r} is no receiver{nearest(str(receiver), known)}")
-        receiver = None
-    return Route(
-        matchers=_matchers(node.get("matchers"), f"{where}.matchers", reader),
-        receiver=receiver,
-        routes=tuple(
-            _route(item, place, reader) for item, place in reader.items(node.get("routes"), f"{where}.routes")
-        ),
-        goes_on=node.get("continue") is True,
-        group_interval=_seconds(node.get("group_interval"), f"{where}.group_interval", reader),
-        repeat_interval=_seconds(node.get("repeat_interval"), f"{where}.repeat_interval", reader),
-        active=_intervals(node.get("active_time_intervals"), f"{where}.active_time_intervals", reader),
-        mute=_intervals(node.get("mute_time_intervals"), f"{where}.mute_time_intervals", reader),
-    )
-
-
-def _matchers(value: Any, where: str, reader: _Reader) -> tuple[Matcher, ...]:
-    """Read matchers; as in Alertmanager an item of the list may hold several, with commas between them."""
-    found: list[Matcher] = []
-    for item, place in reader.items(value, where):
-        if not isinstance(item, str):
-            reader.problem(place, "must be a string; put the matcher into single quotes, such as 'team=\"search\"'")
-            continue
-        try:
-            own = parse_list(item)
-        except AlertWorkerError as error:
-            reader.problem(place, str(error))
-            continue
-        reader.found.warnings += [f"{place}: {doubt}" for doubt in doubts(own)]
-        found += own
-    return tuple(found)
-
-
-def _seconds(value: Any, where: str, reader: _Reader) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        reader.problem(where, "must be seconds, more than 0")
-        return None
-    return float(value)
-
-
-def _intervals(value: Any, where: str, reader: _Reader) -> tuple[TimeInterval, ...]:
-    found: list[TimeInterval] = []
-    for name, place in reader.items(value, where):
-        if name not in reader.intervals:
-            reader.problem(place, f"{name!r} is no time interval{nearest(str(name), list(reader.intervals))}")
-        found += reader.intervals.get(str(name), ())
-    return tuple(found)
-
-
-def _interval(value: Any, where: str, reader: _Reader) -> TimeInterval:
-    fields = reader.mapping(value, where, _INTERVAL)
-    try:
-        times = tuple(
-            read_times(part.get("start_time"), part.get("end_time"))
-            for part in (
-                reader.mapping(item, place, _TIMES)
-                for item, place in reader.items(fields.get("times"), f"{where}.times")
-            )
-        )
-
-        def ranges(word: str) -> list[str]:
-            return [str(item) for item, _ in reader.items(fields.get(word), f"{where}.{word}")]
-
-        found = TimeInterval(
-            times=times,
-            weekdays=frozenset().union(*map(read_weekdays, ranges("weekdays"))),
-            zone=ZoneInfo(fields["location"]) if "location" in fields else None,
-            days_of_month=tuple(map(read_days_of_month, ranges("days_of_month"))),
-            months=frozenset().union(*map(read_months, ranges("months"))),
-            years=tuple(map(read_years, ranges("years"))),
-        )
-    except (AlertWorkerError, ZoneInfoNotFoundError, ValueError) as error:
-        reader.problem(where, str(error))
-        return TimeInterval()
-    return found
-
-
-def _inhibition(value: Any, where: str, reader: _Reader) -> Inhibition:
-    fields = reader.mapping(value, where, _INHIBITION)
-    source = _matchers(fields.get("source"), f"{where}.source", reader)
-    target = _matchers(fields.get("target"), f"{where}.target", reader)
-    if not fields.get("source") or not fields.get("target"):
-        reader.problem(where, "needs matchers for both source and target")
-    equal = [(str(item), place) for item, place in reader.items(fields.get("equal"), f"{where}.equal")]
-    for label, place in equal:
-        if (doubt := doubt_label(label)) is not None:
-            reader.found.warnings.append(f"{place}: {doubt}")
-    return Inhibition(source, target, tuple(label for label, _ in equal))

@@ -8,150 +8,115 @@ from pathlib import Path
 from typing import Any, Final
 
 from alertworker.host.secret_files import VariableError, read_variable
+from alertworker.settings.file_config import FileConfig, LiteLLMConfig
+from alertworker.settings.model import Settings
+from alertworker.settings.problems import KeyPath
+from alertworker.settings.values import ENVIRONMENT
 from alertworker.settings.yaml_files import Section, read_sections
 
-#: LiteLLM's words that we read, and where they stand in its file.
-GENERAL: Final = (
-    "alerting",
-    "alerting_threshold",
-    "alert_types",
-    "alert_to_webhook_url",
-    "alerting_args",
-    "alert_type_config",
-    "spend_report_frequency",
-)
-#: What LiteLLM has no word for, or what may be said apart from LiteLLM's own alerting, in the ``alertworker:`` section.
-OWN: Final = (
-    *GENERAL,
-    "allowed_hosts",
-    "allowed_networks",
-    "broker_url",
-    "budget_webhook",
-    "budgets",
-    "data_dir",
-    "database_url",
-    "group_interval",
-    "heartbeat_interval",
-    "heartbeat_url",
-    "http_host",
-    "http_port",
-    "inhibitions",
-    "langfuse_host",
-    "log_format",
-    "metadata_keys",
-    "outage_minimum_share",
-    "outage_minimum_traffic",
-    "public_url",
-    "receivers",
-    "repeat_interval",
-    "reports",
-    "retention_days",
-    "retry",
-    "route",
-    "shadow",
-    "show_messages",
-    "spend_max_entities",
-    "spend_retention_days",
-    "store_patience",
-    "time_intervals",
-    "time_zone",
-)
-#: What is compiled into channels, receivers and the routing tree; all else is used as it is.
-COMPILED: Final = frozenset(
-    (
-        "alerting", "alert_types", "alert_to_webhook_url", "budget_webhook", "inhibitions", "receivers", "route",
-        "time_intervals",
-    )
-)  # fmt: skip
+#: Keys that the environment has as ``ALERTWORKER_<KEY>``.
+VARIABLES: Final = tuple(name for name, key in Settings.model_fields.items() if ENVIRONMENT in key.metadata)
+_REFERENCE: Final = "os.environ/"
 
-#: What the environment may say, as ``ALERTWORKER_<NAME>``.
-VARIABLES: Final = (
-    "api_key",
-    "alerting_threshold",
-    "broker_url",
-    "data_dir",
-    "database_url",
-    "group_interval",
-    "heartbeat_url",
-    "http_host",
-    "http_port",
-    "log_format",
-    "public_url",
-    "publish_key",
-    "shadow",
-    "show_messages",
-    "time_zone",
-)
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A key of a section of the file, or a variable of the environment."""
+
+    name: str
+    section: Section | None = None
+
+    def at(self, *keys: str | int) -> str:
+        """Return the place of the value, or of a value in it, with file and line."""
+        return self.name if self.section is None else self.section.where(self.name, *keys)
 
 
 @dataclass(slots=True)
 class Sources:
     """Raw values with their origins, and what is wrong with them."""
 
+    #: Of the file's keys, the values that count.
     values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[str, str] = field(default_factory=dict)
+    #: Of the keys that only the environment has.
+    keys: dict[str, str] = field(default_factory=dict)
+    origins: dict[str, Origin] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    #: LiteLLM's, as the file has it.
+    #: LiteLLM's master key as the file has it.
     master_key: object = None
     #: Where LiteLLM is told to log no messages at all, if it is.
-    messages_off: str | None = None
+    messages_off: Origin | None = None
+    #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
+    broken: frozenset[str] = frozenset()
 
-    def put(self, name: str, value: Any, origin: str) -> None:
-        """Take a value; the last one put wins."""
+    def put(self, name: str, value: Any, origin: Origin) -> None:
+        """Set a value; the last one counts."""
         self.values[name] = value
         self.origins[name] = origin
 
+    def where(self, *path: str | int) -> str:
+        """Return the place of a value of the file, by its key and the keys below."""
+        name, *rest = path
+        origin = self.origins.get(str(name))
+        return str(name) if origin is None else origin.at(*rest)
+
+    def problem(self, path: KeyPath, text: str) -> None:
+        """Add what is wrong with a value of the file."""
+        self.problems.append(f"{self.where(*path)}: {text}")
+
 
 def read_file(path: Path, sources: Sources) -> None:
-    """Read LiteLLM's words, then our own section, whose same words win; from the file and what it includes."""
+    """Read LiteLLM's keys, then our own section, which overrides them; from the file and what it includes."""
     sections = read_sections(path, sources.problems)
     general, variables = sections.get("general_settings"), sections.get("environment_variables")
     if general is not None and isinstance(general.value, dict):
         sources.master_key = general.value.get("master_key")
-    if variables is not None:
-        _variables(variables.value, sources)
+    if variables is not None and isinstance(variables.value, dict):
+        sources.environ |= {str(name): str(value) for name, value in variables.value.items() if value is not None}
     _litellm(sections.get("litellm_settings"), sources)
-    _section(general, GENERAL, sources)
-    _section(sections.get("alertworker"), OWN, sources)
+    for name, value, origin in _keys(general, sources.problems):
+        if name in LiteLLMConfig.model_fields:  # the other keys are for LiteLLM alone
+            sources.put(name, value, origin)
+    for name, value, origin in _keys(sections.get("alertworker"), sources.problems):
+        sources.put(name, value, origin)
 
 
-def _section(section: Section | None, words: tuple[str, ...], sources: Sources) -> None:
+def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, Any, Origin]]:
     if section is None or section.value is None:
-        return
+        return []
     if not isinstance(section.value, dict):
-        sources.problems.append(f"{section.path}: {section.name} must be a mapping, not {type(section.value).__name__}")
-        return
-    for name, value in section.value.items():
-        if name in words:
-            sources.put(name, value, section.where(name))
-        elif words is OWN:  # what LiteLLM has beside is LiteLLM's business
-            sources.problems.append(f"{section.where(name)}: unknown setting{nearest(str(name), OWN)}")
+        problems.append(f"{section.where()}: must be a mapping, not {type(section.value).__name__}")
+        return []
+    return [(str(name), value, Origin(str(name), section)) for name, value in section.value.items()]
 
 
 def _litellm(section: Section | None, sources: Sources) -> None:
-    """Take the time zone in which LiteLLM resets budgets, for which it has another word; and its words on messages.
+    """Read LiteLLM's keys that we have under other names: the time zone of budgets, and two about messages.
 
-    Of these, one shows them where it is written down as false, one withholds them.
+    One of these shows messages if it is written down as false; the other one withholds them.
     """
     if section is None or not isinstance(section.value, dict):
         return
     settings = section.value
     if settings.get("timezone"):
-        sources.put("time_zone", settings["timezone"], section.where("timezone"))
+        sources.put("time_zone", settings["timezone"], Origin("timezone", section))
     if settings.get("redact_messages_in_exceptions") is False:
-        sources.put("show_messages", value=True, origin=section.where("redact_messages_in_exceptions"))
+        sources.put("show_messages", value=True, origin=Origin("redact_messages_in_exceptions", section))
     if settings.get("turn_off_message_logging") is True:
-        sources.messages_off = section.where("turn_off_message_logging")
+        sources.messages_off = Origin("turn_off_message_logging", section)
 
 
 def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
-    """Read what the environment says; it wins over every file."""
+    """Read the environment, which overrides every file."""
     for name in VARIABLES:
-        variable = f"ALERTWORKER_{name.upper()}"
-        value, origin = secret(variable, environ, sources.problems)
-        if value is not None:
-            sources.put(name, value, origin)
+        value, origin = secret(f"ALERTWORKER_{name.upper()}", environ, sources.problems)
+        if value is None:
+            continue
+        if name in FileConfig.model_fields:
+            sources.put(name, value, Origin(origin))
+        else:
+            sources.keys[name] = value
+            sources.origins.setdefault(name, Origin(origin))  # that of an unknown key of the file stays for its error
     if sources.messages_off is not None:
         sources.put("show_messages", value=False, origin=sources.messages_off)
     # The process's own environment beats the file's environment_variables, in whichever of its two forms.
@@ -161,7 +126,10 @@ def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
 
 
 def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
-    """Read a variable, or the file that ``<variable>_FILE`` names, with its origin; note what is wrong with it."""
+    """Return a variable, or the content of the file that ``<variable>_FILE`` names, and its origin.
+
+    What is wrong with the variable is added to the problems.
+    """
     try:
         return read_variable(variable, environ)
     except VariableError as error:
@@ -169,14 +137,13 @@ def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tu
         return None, ""
 
 
-def nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """Suggest what was probably meant."""
-    import difflib
-
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}"
-
-
-def _variables(values: Any, sources: Sources) -> None:
-    if isinstance(values, dict):
-        sources.environ |= {str(name): str(value) for name, value in values.items() if value is not None}
+def resolve(text: str, where: str, sources: Sources) -> str | None:
+    """Return a string that may be ``os.environ/NAME``; ``None`` and a problem if that variable is not set."""
+    if not text.startswith(_REFERENCE):
+        return text
+    variable = text.removeprefix(_REFERENCE)
+    known = len(sources.problems)
+    value, _ = secret(variable, sources.environ, sources.problems)
+    if value is None and len(sources.problems) == known:
+        sources.problems.append(f"{where}: the environment variable {variable} is not set; set it, or remove this line")
+    return value

@@ -1,42 +1,52 @@
-"""LiteLLM's config.yaml and the files that it includes, as one: merged by LiteLLM's rules, and never more than so many.
+"""LiteLLM's config.yaml and the files that it includes, merged by LiteLLM's rules, with the line of every key.
 
-A key of the top level that an included file has takes the place of the one before, whole; only lists are added up.
+A top-level key of an included file replaces the same key of the files before it. Only lists are concatenated.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
 _INCLUDE: Final = "include"
-#: More files, or larger ones (bytes), are somebody's mistake.
+#: Bounds on the number of files, and on the size of each in bytes.
 _MAX_FILES: Final = 100
 _MAX_BYTES: Final = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What stands under a key of the top level, with its file, and the lines on which its own keys stand, from 1."""
+    """The value of a top-level key, with the file and the line of the key, and the YAML nodes that know all lines."""
 
     name: str
     value: Any
     path: Path
-    lines: Mapping[str, int] = field(default_factory=dict)
+    line: int = 0
+    node: yaml.Node | None = None
 
-    def where(self, key: object) -> str:
-        """Say where one of its keys stands."""
-        return f"{self.path.name}:{self.lines.get(str(key), 0)} {self.name}.{key}"
+    def where(self, *keys: str | int) -> str:
+        """Return where a nested value stands; if a key is missing there, the line is that of its mapping.
+
+        The form is ``config.yaml:7 alertworker.route.routes[0].receiver``.
+        """
+        node, line = self.node, self.line
+        for key in keys:
+            found = _child(node, key)
+            if found is None:
+                break
+            line, node = found
+        path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+        return f"{self.path.name}:{line} {self.name}{path}"
 
 
 def read_sections(root: Path, problems: list[str]) -> dict[str, Section]:
-    """Read a file and what it includes, by the names of the top level; note what is wrong, with the file's name.
+    """Read a file and the files it includes, by top-level key; append what is wrong, with the file's name.
 
-    A file that is included twice, or includes itself, is read once, as LiteLLM does it.
+    A file that is included twice, or includes itself, is read once, as in LiteLLM.
     """
     found: dict[str, Section] = {}
     loaded: set[Path] = set()
@@ -46,7 +56,7 @@ def read_sections(root: Path, problems: list[str]) -> dict[str, Section]:
         if path in loaded:
             continue
         if len(loaded) == _MAX_FILES:
-            problems.append(f"{root}: includes more than {_MAX_FILES} files; put some of them into one")
+            problems.append(f"{root}: includes more than {_MAX_FILES} files; merge some of them")
             break
         loaded.add(path)
         sections = _read(path, remedy, problems)
@@ -59,25 +69,49 @@ def read_sections(root: Path, problems: list[str]) -> dict[str, Section]:
 def _read(path: Path, remedy: str, problems: list[str]) -> dict[str, Section]:
     try:
         if path.stat().st_size > _MAX_BYTES:
-            problems.append(f"{path}: has more than {_MAX_BYTES >> 20} MiB; {remedy}")
+            problems.append(f"{path}: the file is larger than {_MAX_BYTES >> 20} MiB; {remedy}")
             return {}
-        text = path.read_text()
-        content = yaml.safe_load(text)
-        lines = _lines(yaml.compose(text, Loader=yaml.SafeLoader))
+        content, node = _parse(path.read_text())
     except OSError as error:
-        problems.append(f"{path}: cannot be read ({error.strerror}); {remedy}")
+        problems.append(f"{path}: the file cannot be read ({error.strerror}); {remedy}")
     except UnicodeDecodeError:
-        problems.append(f"{path}: is no text; {remedy}")
+        problems.append(f"{path}: the file is not UTF-8 text; {remedy}")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problems.append(f"{where}: is not YAML: {getattr(error, 'problem', 'unreadable')}")
+        problems.append(f"{where}: invalid YAML: {getattr(error, 'problem', 'unreadable')}")
     else:
         if isinstance(content, dict):
-            return {str(name): Section(str(name), value, path, lines.get(name, {})) for name, value in content.items()}
+            return {str(name): _section(name, value, path, node) for name, value in content.items()}
         if content is not None:
-            problems.append(f"{path}: must be a mapping, not {type(content).__name__}")
+            problems.append(f"{path}: the file must be a mapping, not {type(content).__name__}")
     return {}
+
+
+def _parse(text: str) -> tuple[Any, yaml.Node | None]:
+    """Return the content of a file and its nodes, in which constructing the content has merged ``<<`` keys."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        return (loader.construct_document(node) if node is not None else None), node
+    finally:
+        loader.dispose()
+
+
+def _section(name: Any, value: Any, path: Path, root: yaml.Node | None) -> Section:
+    line, node = _child(root, str(name)) or (0, None)
+    return Section(str(name), value, path, line, node)
+
+
+def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
+    """Return the line of a key or an item, from 1, and the node of its value. Of equal keys the last one counts."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+        return node.value[key].start_mark.line + 1, node.value[key]
+    if isinstance(node, yaml.MappingNode):
+        for name, value in reversed(node.value):
+            if name.value == str(key):
+                return name.start_mark.line + 1, value
+    return None
 
 
 def _includes(section: Section | None, problems: list[str]) -> list[str]:
@@ -85,14 +119,14 @@ def _includes(section: Section | None, problems: list[str]) -> list[str]:
         return []
     if isinstance(section.value, list) and all(isinstance(entry, str) for entry in section.value):
         return section.value
-    problems.append(f"{section.path}: {_INCLUDE} must be a list of paths")
+    problems.append(f"{section.where()}: must be a list of paths; expected, for example, [alerting.yaml]")
     return []
 
 
 def _resolve(entry: str, declared_in: Path, root: Path) -> Path:
-    """Give a file beside the one that names it, else one beside the root, as LiteLLM looks for them.
+    """Return the path of a file beside the one that names it, else beside the root, as LiteLLM does.
 
-    What counts is where a link stands, and not where it leads.
+    The location of a symbolic link counts, not its target.
     """
     beside, beside_root = (Path(os.path.normpath(file.absolute().parent / entry)) for file in (declared_in, root))
     return beside_root if beside_root.exists() and not beside.exists() else beside
@@ -101,13 +135,4 @@ def _resolve(entry: str, declared_in: Path, root: Path) -> Path:
 def _merged(before: Section | None, after: Section) -> Section:
     if before is None or not isinstance(before.value, list) or not isinstance(after.value, list):
         return after
-    return Section(after.name, [*before.value, *after.value], after.path)
-
-
-def _lines(node: Any) -> dict[Any, dict[str, int]]:
-    """Map each section to the lines on which its keys stand."""
-    found: dict[Any, dict[str, int]] = {}
-    for section, body in node.value if isinstance(node, yaml.MappingNode) else []:
-        entries = body.value if isinstance(body, yaml.MappingNode) else []
-        found[str(section.value)] = {str(key.value): key.start_mark.line + 1 for key, _ in entries}
-    return found
+    return Section(after.name, [*before.value, *after.value], after.path, after.line)

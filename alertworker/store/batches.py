@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from typing_extensions import override
 
-from alertworker.ports.batches import BatchPort
+from alertworker.ports.batches import BatchClaim, BatchPort
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.upsert import Statements, insert_or
 
@@ -16,12 +16,17 @@ class BatchStatements(Statements, BatchPort):
     """Batches in SQL."""
 
     @override
-    def claim_batch(self, batch_id: str, producer: str, events: int, *, now: datetime) -> bool:
-        row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now}
+    def claim_batch(
+        self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
+    ) -> BatchClaim:
+        row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now, "digest": digest}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
-        return claimed
+        if claimed:
+            return BatchClaim.NEW
+        before = self.connection.execute(select(BATCHES.c.digest).where(BATCHES.c.batch_id == batch_id)).scalar()
+        return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
         """Count a redelivery of a batch; return how many there were."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, delete, select, tuple_, update
 from typing_extensions import override
 
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Standing
+from alertworker.events import Attribution
 from alertworker.ports.budgets import BudgetPort
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
+#: The fields of a budget's owner that its row keeps under their own names.
+_OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
 #: The level of a row that was inserted only to lock it: the budget was never judged.
 _UNHEARD = -1
 
@@ -101,10 +105,23 @@ def _standing(row: RowMapping) -> Standing:
         duration=row["duration"],
         reset_at=row["reset_at"],
         rejected_at=row["rejected_at"],
-        who=row["who"],
+        owner=_owner(row["who"]),
         shares=tuple(row["shares"]),
+        part=row["who"].get("part", ""),
     )
     return Standing(reading, row["told_nanos"], row["level"], row["closed"])
+
+
+def _owner(who: Mapping[str, str]) -> Attribution:
+    fields: dict[str, Any] = {name: who[name] for name in _OWNER_FIELDS if name in who}
+    return Attribution(**fields, tags=(who["tag"],) if "tag" in who else ())
+
+
+def _who(reading: Reading) -> dict[str, str]:
+    """Return the row's names of a budget's owner; a name that is unknown has no key."""
+    names = {name: getattr(reading.owner, name) for name in _OWNER_FIELDS}
+    names |= {"tag": ",".join(reading.owner.tags or ()), "part": reading.part}
+    return {name: value for name, value in names.items() if value}
 
 
 def _values(standing: Standing) -> dict[str, object]:
@@ -120,7 +137,7 @@ def _values(standing: Standing) -> dict[str, object]:
         "spent_at": reading.spent_at,
         "high_at": reading.high_at,
         "rejected_at": reading.rejected_at,
-        "who": dict(reading.who),
+        "who": _who(reading),
         "shares": list(reading.shares),
         "told_nanos": standing.told_nanos,
         "level": standing.level,

@@ -1,21 +1,49 @@
-"""Durations and moments as people read them."""
+"""Durations and moments as people read and write them."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+#: The units in which a duration is shown, in seconds.
+_SHOWN: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+#: The units in which a duration is written, in seconds; Alertmanager and LiteLLM have the same.
+_WRITTEN: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION: Final = re.compile(r"([0-9]{1,9})([smhdw])")
+#: A moment that is longer ago is before the first year. In seconds.
+_LONGEST: Final = 100_000 * 604_800
 
 
 def spell(duration: timedelta) -> str:
-    """Give a duration as a person says it.
+    """Return a duration as people read it: its largest unit and the next smaller one.
 
-    >>> spell(timedelta(seconds=400))
-    '6 min 40 s'
+    >>> [spell(timedelta(seconds=seconds)) for seconds in (-1, 59, 400, 11_000, 200_000)]
+    ['0 s', '59 s', '6 min 40 s', '3 h 3 min', '2 d 7 h']
     """
     seconds = max(0, round(duration.total_seconds()))
-    hours, rest = divmod(seconds, 3_600)
-    minutes, seconds = divmod(rest, 60)
-    parts = [(hours, "h"), (minutes, "min"), (seconds, "s")]
-    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
+    place = next((place for place, (_, size) in enumerate(_SHOWN) if seconds >= size), len(_SHOWN) - 1)
+    parts = []
+    for unit, size in _SHOWN[place : place + 2]:
+        count, seconds = divmod(seconds, size)
+        parts.append(f"{count} {unit}" if count else "")
+    return " ".join(filter(None, parts)) or "0 s"
+
+
+def read_duration(text: str) -> timedelta:
+    """Read a number with a unit: "90s", "30m", "2h", "1d" or "1w".
+
+    Raises:
+        ValueError: the text is not a duration, or the duration is 0 or over 100,000 weeks.
+
+    >>> read_duration("90s"), read_duration("1w")
+    (datetime.timedelta(seconds=90), datetime.timedelta(days=7))
+    """
+    match = _DURATION.fullmatch(text)
+    seconds = int(match[1]) * _WRITTEN[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST:
+        raise ValueError(f"invalid duration {text!r}: expected, for example, 30m, 2h or 1d")
+    return timedelta(seconds=seconds)
 
 
 def spell_moment(moment: datetime, zone: tzinfo | None = None) -> str:
@@ -25,3 +53,16 @@ def spell_moment(moment: datetime, zone: tzinfo | None = None) -> str:
     '2026-11-30T12:00:00+00:00'
     """
     return (moment if zone is None else moment.astimezone(zone)).isoformat(timespec="seconds")
+
+
+def parse_moment(value: object) -> datetime | None:
+    """Return an ISO 8601 time in UTC; a time without a zone is UTC. Return ``None`` for anything else.
+
+    >>> parse_moment("2026-11-30T13:00:00+01:00"), parse_moment("today")
+    (datetime.datetime(2026, 11, 30, 12, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,26 +1,26 @@
-"""Text from users, made harmless and cut to size."""
+"""Strings from users, sanitized and cut to size."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from wcwidth import iter_graphemes
 
 from alertworker.text.shorten import CUT
 
-#: What a terminal would obey: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
+#: What a terminal obeys: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
 
 
-#: What would end a line where nobody expects it: every form but a newline itself.
+#: Every line ending except a newline.
 _BREAKS: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 
 
-#: Control characters but newline and tab; what has no width; what turns the direction of text around; what hides a
-#: text within a text (tags); what is no character; halves of surrogate pairs, which cannot be encoded; and joiners, but
-#: those between the parts of an emoji.
+#: Control characters except newline and tab; characters without width; marks that change the direction of text; tags,
+#: which hide text in text; noncharacters; halves of surrogate pairs, which cannot be encoded; and joiners, except those
+#: between the parts of an emoji.
 _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200c\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -29,13 +29,13 @@ _UNSAFE: Final = re.compile(
 )
 
 
-#: What a reader sees as one character may consist of this many: more than any emoji or letter has, less than a flood of
-#: accents that covers the lines above.
+#: The largest number of code points in one grapheme. Every emoji and letter has fewer; a flood of accents, which covers
+#: the lines above, has more.
 _LONGEST_CHARACTER: Final = 12
 
 
 def clean(text: str) -> str:
-    """Take out what a reader cannot see, what would turn his text around or cover it, and what his terminal obeys."""
+    """Remove what a reader cannot see, what reverses or covers other text, and what a terminal obeys."""
     seen = _UNSAFE.sub("", _BREAKS.sub("\n", _TERMINAL.sub("", text)))
     if seen.isascii():
         return seen
@@ -43,19 +43,19 @@ def clean(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Clean, and put on one line."""
+    """Return a cleaned string on one line."""
     return " ".join(clean(text).split())
 
 
 def units(text: str) -> int:
-    """Give a text's length in UTF-16 code units: whatever a vendor counts as a character, it counts no more of them."""
+    """Return the length in UTF-16 code units. No vendor counts more characters than that."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
-    """Cut to ``limit`` UTF-16 units, visibly, and only between what a reader sees as two characters.
+    """Cut to ``limit`` UTF-16 units, visibly, and only between graphemes.
 
-    ``escape`` makes each character harmless; what it adds counts, and is never cut in two.
+    ``escape`` escapes each grapheme. What it adds counts, and is never cut in two.
     """
     whole = escape(text)
     if units(whole) <= limit:
@@ -71,8 +71,20 @@ def cut(text: str, limit: int, escape: Callable[[str], str] = str) -> str:
     return "".join(kept) + CUT
 
 
+def pack(lines: Iterable[str], limit: int) -> Iterator[str]:
+    """Join whole lines into texts of at most ``limit`` UTF-16 units. A longer line is a text by itself."""
+    packed: list[str] = []
+    for line in lines:
+        if packed and sum(map(units, packed)) + len(packed) + units(line) > limit:
+            yield "\n".join(packed)
+            packed = []
+        packed.append(line)
+    if packed:
+        yield "\n".join(packed)
+
+
 def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> list[str]:
-    """Leave out whole lines of the body, visibly, so that head and foot always fit into ``limit`` UTF-16 units."""
+    """Omit whole lines of the body, visibly, so that head and foot always fit into ``limit`` UTF-16 units."""
     room = limit - sum(units(line) + 1 for line in (*head, *foot)) - units(CUT) - 1
     kept: list[str] = []
     for line in body:

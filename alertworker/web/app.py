@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
@@ -82,5 +81,5 @@ def build_page_context(settings: Settings, broker: Broker) -> PageContext:
         broker=broker,
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
-        zone=ZoneInfo(settings.time_zone),
+        zone=settings.zone,
     )

@@ -12,14 +12,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from alertworker.channels import KINDS
+from alertworker.channels import CHANNELS
 from alertworker.errors import StoreUnavailable
 from alertworker.pipeline import ChannelTest
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 
-#: The kinds that reach somebody; the terminal is nobody's service.
-SERVICES: Final = tuple(sorted(set(KINDS) - {"console"}))
+#: The kinds with a remote receiver.
+SERVICES: Final = tuple(sorted(kind for kind, channel in CHANNELS.items() if channel.is_remote))
 
 
 async def services(request: Request) -> Response:
@@ -58,7 +58,7 @@ def explain(service: str, trials: Sequence[ChannelTest]) -> dict[str, Any]:
         "status": status,
         "alert_types": list(dict.fromkeys(trial.type.value for trial in trials)),
         "message": message,
-        "results": [_result(trial, is_json="webhook" in service) for trial in trials],
+        "results": [_result(trial, is_json=CHANNELS[service].for_programs) for trial in trials],
     }
     sent = (result.get("sent", {}) for result in answer["results"])
     return next((event for event in sent if "event_group" in event), {}) | answer

@@ -157,21 +157,9 @@ class Channel(redis.Channel):
         super()._do_restore_message(payload, exchange, routing_key, pipe, leftmost)  # type: ignore[misc]
 
 
-class SentinelChannel(Channel, redis.SentinelChannel):
-    """The same to the server that Sentinel names."""
-
-
 class Transport(redis.Transport):
     """kombu's transport with channels that seal; a server that became a replica ends the connection."""
 
     Channel = Channel
 
     connection_errors = (*redis.Transport.connection_errors, ReadOnlyError)
-
-
-class SentinelTransport(redis.SentinelTransport):
-    """The same with Sentinel."""
-
-    Channel = SentinelChannel
-
-    connection_errors = (*redis.SentinelTransport.connection_errors, ReadOnlyError)

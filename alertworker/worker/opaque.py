@@ -8,7 +8,6 @@ parks it when it cannot.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from kombu.utils.imports import symbol_by_name
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.pipeline import BrokerMessage
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
+from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 from alertworker.worker.queues import DELIVERIES, PERIODIC
 
@@ -54,7 +54,8 @@ class OpaqueMessage(Message):
         sealed: dict[str, Any] = {"task": task, "id": str(uuid4()), "lang": "py", "ignore_result": True}
         sealed |= {"argsrepr": "()", "kwargsrepr": "{}"}
         if queue not in _BATCHES:
-            sealed["expires"] = _moment(headers.get("expires"))  # a sweep that comes too late is worth nothing
+            expires = parse_moment(headers.get("expires"))  # a late sweep is useless: the next one does the same
+            sealed["expires"] = expires.isoformat() if expires else None
         Message.__init__(
             self,
             body,  # type: ignore[arg-type]
@@ -84,18 +85,9 @@ def _text(value: object) -> str:
     return safe_id(value) if isinstance(value, (str, int)) else ""
 
 
-def _moment(value: object) -> str | None:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return None if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        return None
-
-
 #: kombu's transports, and ours that seal what they take.
 _SEALING: Final = {
     "kombu.transport.redis:Transport": "alertworker.worker.redis_transport:Transport",
-    "kombu.transport.redis:SentinelTransport": "alertworker.worker.redis_transport:SentinelTransport",
     "kombu.transport.pyamqp:Transport": "alertworker.worker.from_rabbitmq:Transport",
     "kombu.transport.pyamqp:SSLTransport": "alertworker.worker.from_rabbitmq:SSLTransport",
 }

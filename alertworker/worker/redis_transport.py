@@ -47,7 +47,6 @@ _QoS: Any = redis.QoS
 _Channel: Any = from_redis.Channel
 _Poller: Any = redis.MultiChannelPoller
 _Transport: Any = from_redis.Transport
-_SentinelTransport: Any = from_redis.SentinelTransport
 
 
 class QoS(_QoS):  # type: ignore[misc]
@@ -252,20 +251,6 @@ class Transport(_Transport):  # type: ignore[misc]
     """kombu's Redis transport with channels that seal and take."""
 
     Channel = Channel
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.cycle = Poller()
-
-
-class SentinelChannel(Channel, redis.SentinelChannel):  # type: ignore[misc]
-    """The same to the server that Sentinel names."""
-
-
-class SentinelTransport(_SentinelTransport):  # type: ignore[misc]
-    """The same with Sentinel."""
-
-    Channel = SentinelChannel
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery.exceptions import Reject
-from celery.signals import after_setup_logger, worker_init, worker_process_init
+from celery.signals import after_setup_logger, after_setup_task_logger, worker_init, worker_process_init
 from kombu.exceptions import KombuError
-from pythonjsonlogger.json import JsonFormatter
 
 from alertworker import pipeline
 from alertworker.app import celery, get_reporter, get_runtime
@@ -22,6 +21,7 @@ from alertworker.embedded.child import end_with_parent
 from alertworker.errors import StoreUnavailable
 from alertworker.events.batch import TASK
 from alertworker.events.message import MessageError
+from alertworker.host.logs import formatter
 from alertworker.pipeline import BrokerMessage
 from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
@@ -108,7 +108,8 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], None]) -> None:
         except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
             # It comes again, and is parked when it keeps failing. The exception's own text may repeat the input.
             where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where)
+            ids = pipeline.log_ids(message)
+            _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where, extra=ids)
             time.sleep(1)
             raise Reject(type(error).__name__, requeue=True) from None
         else:
@@ -141,16 +142,14 @@ def _tune(**_: Any) -> None:
 
 
 @after_setup_logger.connect
+@after_setup_task_logger.connect
 def _set_up_log(logger: logging.Logger, **_: Any) -> None:
-    """Write JSON where it is wanted, and leave out Celery's two lines for every task: a sweep a second is too much."""
-    if load_settings().log_format == "json":
-        for handler in logger.handlers:
-            handler.setFormatter(
-                JsonFormatter(
-                    ("asctime", "levelname", "name", "processName", "message"),
-                    style=",",
-                    rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "processName": "process"},
-                )
-            )
+    """Format Celery's log, which it sets up itself, as that of every other process.
+
+    Celery's two lines for every task are left out: with a sweep each second they are too many.
+    """
+    shared = formatter(load_settings().log_format)
+    for handler in (*logger.handlers, *logging.getLogger("multiprocessing").handlers):
+        handler.setFormatter(shared)
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(name).setLevel(logging.WARNING)

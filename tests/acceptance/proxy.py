@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.acceptance.stack import free_port
 from tests.services import lacking
 
@@ -127,6 +129,11 @@ class Proxy:
             with error:
                 return error.code, error.read().decode(errors="replace")
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the proxy's process has used so far, all of its threads included."""
+        used = psutil.Process(self._processes[-1].pid).cpu_times()
+        return used.user + used.system
+
     def log(self) -> str:
         """Give what the proxy printed."""
         return (self.folder / "proxy.log").read_text(errors="replace")
@@ -147,7 +154,8 @@ class Proxy:
         }
 
     def _spawn(self, name: str, command: list[str], environ: Mapping[str, str]) -> None:
-        env = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "PYTHONUNBUFFERED": "1", **environ}
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
+        env = {"HOME": "/", **keep, "PYTHONUNBUFFERED": "1", **environ}
         with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, env=env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.contract.kinds import Sent
-from tests.contract.rules import slack
+from tests.contract.shape import Sent
+from tests.contract.vendors import slack
 
 #: Status (0: the message is taken, and the answer lost), headers, and the seconds to take for the answer.
 Answer = tuple[int, dict[str, str], float]

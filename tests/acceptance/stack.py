@@ -98,6 +98,14 @@ class Stack:
             process.send_signal(number)
         process.wait(30)
 
+    def pause(self, role: str) -> None:
+        """Stop a role's whole process group without ending it: its sockets stay open and nothing answers."""
+        os.killpg(self.processes[role].pid, signal.SIGSTOP)
+
+    def resume(self, role: str) -> None:
+        """Let a paused role continue."""
+        os.killpg(self.processes[role].pid, signal.SIGCONT)
+
     def down(self) -> None:
         """Stop what still runs, the broker last."""
         for role in reversed(list(self.processes)):

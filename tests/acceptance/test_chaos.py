@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ from tests.acceptance.test_faults import failed
 from tests.acceptance.told import Harm, occurrences, repeated, tellings, unexplained
 
 ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "1"))
+#: The brokers: the embedded Valkey, and where more rounds are asked for also Redis.
+SERVERS = (None, "redis-server") if "ALERTWORKER_CHAOS_ROUNDS" in os.environ else (None,)
 #: How long trouble lasts in a round, in seconds, and how many failures happen in it.
 SECONDS, FAILURES = 25.0, 150
 #: How many messages were written for each alert.
@@ -105,14 +108,15 @@ class Chaos:
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest, slack: Receiver, tmp_path: Path) -> Iterator[Chaos]:
     """Run an installation with two of everything."""
+    server, seed = request.param
     postgres = Postgres()
     config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET)
-    stack = Stack(tmp_path / "s", config, {"ALERTWORKER_DATABASE_URL": postgres.url})
+    stack = Stack(tmp_path / "s", config, {"ALERTWORKER_DATABASE_URL": postgres.url}, server=server)
     try:
         stack.up()
         for name in ("deliver-2", "beat-2"):
             stack.start(name.partition("-")[0], name)
-        yield Chaos(stack, postgres, slack, random.Random(request.param))
+        yield Chaos(stack, postgres, slack, random.Random(seed))
     finally:
         stack.down()
         postgres.remove()
@@ -140,8 +144,13 @@ def ask(chaos: Chaos, query: str) -> list[Any]:
         return database.execute(query.encode()).fetchall()
 
 
+def _name_of(round_: tuple[str | None, int]) -> str:
+    server, seed = round_
+    return f"{server or 'valkey'}-seed-{seed}"
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("chaos", range(1, ROUNDS + 1), indirect=True, ids="seed-{}".format)
+@pytest.mark.parametrize("chaos", list(product(SERVERS, range(1, ROUNDS + 1))), indirect=True, ids=_name_of)
 def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path) -> None:
     """None is lost, whatever the proxies' clocks say, and none is told twice.
 

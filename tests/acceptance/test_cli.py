@@ -16,12 +16,12 @@ from tests.acceptance.stack import Stack
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ("alertworker: [", "config.yaml:1: is not YAML"),
-        ("alertworker: {alert_treshold: 3}", "config.yaml:1 alertworker.alert_treshold: unknown setting; did you mean"),
+        ("alertworker: [", "config.yaml:1: invalid YAML"),
+        ("alertworker: {alert_treshold: 3}", "config.yaml:1 alertworker.alert_treshold: unknown key; did you mean"),
         ("general_settings: {alerting_threshold: soon}", "config.yaml:1 general_settings.alerting_threshold"),
         (
             "alertworker: {retry: {frist: 3}}",
-            "config.yaml:1 alertworker.retry: retry.frist: unknown setting; did you mean first",
+            "config.yaml:1 alertworker.retry.frist: unknown key; did you mean first",
         ),
         ("general_settings: {alert_types: [llm_exeptions]}", "did you mean llm_exceptions"),
         (
@@ -138,7 +138,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     slack.wait_for("Timeout 504", seconds=15)
 
     listed = alertworker(stack.folder, "alerts", environ=stack.env).stdout
-    assert re.search(r"^[0-9a-f-]{36}  open  High  llm_exceptions  1  ", listed, re.MULTILINE)
+    assert re.search(r"^[0-9a-f-]{36}  open   High      llm_exceptions      1  ", listed, re.MULTILINE)
     [row] = [
         json.loads(line)
         for line in alertworker(stack.folder, "alerts", "list", "--json", environ=stack.env).stdout.split("\n")

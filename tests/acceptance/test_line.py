@@ -26,7 +26,7 @@ from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_callback import post
 from tests.acceptance.test_redelivery import wait_for_rows
-from tests.contract.kinds import CHANNELS, sent, wants
+from tests.contract.kinds import KINDS, sent, wants
 
 MODELS = (
     "fast",
@@ -268,7 +268,7 @@ def test_no_secret_of_a_caller_leaves_the_proxy(fresh: tuple[Proxy, Receiver, St
         rows = database.execute("SELECT message FROM notifications").fetchall()
         names = database.execute("SELECT DISTINCT entity FROM spend WHERE entity LIKE '%secret-%'").fetchall()
     messages = [Message.model_validate_json(text) for (text,) in rows]
-    leaked += [sent(kind, message).body for message in messages for kind in CHANNELS if wants(kind, message)]
+    leaked += [sent(kind, message).body for message in messages for kind in KINDS if wants(kind, message)]
     leaked += [json.dumps(one.body) for one in slack.posts]
     assert [secret for secret in SECRETS for text in leaked if secret in text] == []
     assert len(names) == 2, "tags and customers that are secrets stay distinct"

@@ -1,4 +1,4 @@
-"""A ledger in memory, which answers as the one in SQL does: reports in the tests are built from it."""
+"""A ledger in memory, which answers as the one in SQL does. Reports in the tests are built from it."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from alertworker.events import Attribution
 from alertworker.ledger.histogram import Latency, bucket_of
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
 from alertworker.ledger.rows import FallbackSums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
 
 
 def latency(*milliseconds: int) -> Latency:
-    """Put durations into their buckets."""
+    """Return durations in their buckets."""
     buckets: dict[int, int] = {}
     for duration in milliseconds:
         buckets[bucket_of(duration * 1_000)] = buckets.get(bucket_of(duration * 1_000), 0) + 1
@@ -23,7 +24,7 @@ def latency(*milliseconds: int) -> Latency:
 
 @dataclass
 class Book:
-    """`LedgerReader` over what was spent with `spend`; all else is as it was set."""
+    """A `LedgerReader` of the calls that `spend` entered. Everything else is as it was set."""
 
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     slow: list[DeploymentDays] = field(default_factory=list)
@@ -36,22 +37,21 @@ class Book:
         self, day: date, dollars: float, team: str = "", tags: tuple[str, ...] = (), requests: int = 1, **sums: int
     ) -> None:
         """Enter calls of a team; each is of its one key, by one model."""
-        named = (("key", f"{team}-key" if team else None), ("model", "gpt-4o"))
-        rest = tuple((name, None) for name in ("user", "customer", "organization", "provider", "deployment"))
+        whose = Attribution(team_id=team, key_hash=f"{team}-key" if team else "", model="gpt-4o", tags=tags)
         values = {"prompt_tokens": 1_000 * requests, "completion_tokens": 100 * requests, **sums}
         spent = SpendSums(requests=requests, spend_nanos=round(dollars * NANOS_PER_DOLLAR), **values)
         self._booked.clear()
-        self.ledger.enter(Caller(day, team, named + rest, tags), spent)
+        self.ledger.enter(day, whose, spent)
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Add up all calls."""
+        """Return the sums of all calls."""
         sums = SpendSums()
         for one in self._found("team", days, team_id).values():
             sums.add(one)
         return sums
 
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Add up those of one entity."""
+        """Return the sums of one entity."""
         return self._found(dimension, days, team_id).get((entity, ""), SpendSums())
 
     def totals(
@@ -63,7 +63,7 @@ class Book:
         team_id: str | None = None,
         limit: int | None = None,
     ) -> list[SpendRow]:
-        """Give the entities, the highest first."""
+        """Return the entities, the highest first."""
         now = self._found(dimension, days, team_id)
         then = self._found(dimension, before, team_id) if before else {}
         places = sorted(now | then, key=lambda place: (-now.get(place, SpendSums()).spend_nanos, *place))[:limit]
@@ -78,7 +78,7 @@ class Book:
         ]
 
     def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
-        """Add up by day."""
+        """Return the sums by day."""
         found: dict[date, SpendSums] = {}
         for key, sums in self._books().items():
             if key.dimension == "team" and days.first <= key.day <= days.last and team_id in (None, key.team_id):
@@ -86,22 +86,22 @@ class Book:
         return found
 
     def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
-        """Say nothing of it."""
+        """Return nothing."""
         del dimension, entity, days, limit
         return {}
 
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
-        """Give what was set."""
+        """Return what was set."""
         del days
         return self.went
 
     def deployments(self, days: Days) -> list[DeploymentDays]:
-        """Give what was set."""
+        """Return what was set."""
         del days
         return self.slow
 
     def dropped(self, days: Days) -> dict[str, int]:
-        """Give what was set."""
+        """Return what was set."""
         del days
         return dict(self.lost)
 

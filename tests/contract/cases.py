@@ -1,4 +1,4 @@
-"""Messages as the line makes them, one for each thing there is to say: what the golden bodies are rendered from."""
+"""Messages as the pipeline makes them, one for each case. The golden bodies are rendered from them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _OUTAGE_FACTS: Final = {
 
 
 def message(**more: Any) -> Message:
-    """Make a notice of failed calls; a test changes what it is about."""
+    """Return a notice of failed calls. A test changes some of its fields."""
     fields: dict[str, Any] = {
         "alert_id": ID,
         "fingerprint": "f" * 32,
@@ -47,7 +47,7 @@ def message(**more: Any) -> Message:
 
 
 def outage(**more: Any) -> Message:
-    """Make an outage that fires; a test changes how far it is."""
+    """Return an outage that fires. A test changes its step."""
     fields: dict[str, Any] = {
         "type": AlertType.OUTAGE_ALERTS,
         "severity": Severity.HIGH,
@@ -66,7 +66,7 @@ def outage(**more: Any) -> Message:
 
 
 def budget(**more: Any) -> Message:
-    """Make a budget that is nearly used up."""
+    """Return a budget that is nearly used up."""
     figures = BudgetFigures(
         event=BudgetEvent.THRESHOLD_CROSSED,
         scope=BudgetScope.TEAM,
@@ -123,7 +123,7 @@ def _digest() -> Message:
     return compose_digest([*waiting, _resolved()], since=NOW - timedelta(minutes=3), alert_id=ID, now=NOW)
 
 
-#: Text from a caller; it stands wherever a caller's text may.
+#: A string from a caller. It is in every place where a caller's string may be.
 _HOSTILE: Final = (
     "<!channel> @everyone <@U123> [click](https://evil.example) <https://evil.example|bank> `x` ```y``` <script>1"
     "</script> <at>Ada</at> *bold* \u202egnp.exe\u202c zero\u200bwidth \x1b[31mred\r\nBcc: victim@example.com"

@@ -1,4 +1,4 @@
-"""What callers type, by accident or to do harm, for every channel; `test_escapes` says what must become of it."""
+"""Strings that callers type by accident or to do harm. `test_escapes` tests every channel with them."""
 
 from __future__ import annotations
 

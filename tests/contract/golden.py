@@ -1,6 +1,7 @@
 """Golden bodies: what every channel says in every case, in files that a person can read and review.
 
-`pytest tests/contract/test_golden.py --golden-update` writes them anew and prints what changed.
+There is one file for each kind, ``golden/<kind>.txt``, with a section for each case. A kind may have files of its own
+in ``golden/<kind>/`` instead, see `tests/contract/vendors/`.
 """
 
 from __future__ import annotations
@@ -11,50 +12,63 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from alertworker.alerts.message import Message
-from tests.contract.cases import CASES
-from tests.contract.kinds import CHANNELS, wants
+from tests.contract.kinds import KINDS, cases_of, channel_of, problem_of, vendor_of
 
-_LARGE: Final = 20_000
 FOLDER: Final = Path(__file__).parent / "golden"
-
-
-def _files(kind: str, case: str, message: Message) -> Mapping[Path, str]:
-    """Give the files that hold a body: JSON indented, a mail as its text (after its subject) and as its page."""
-    body = CHANNELS[kind].render(message)
-    path = FOLDER / kind / case
-    if kind == "console":
-        return {path.with_suffix(".txt"): body}
-    read = json.loads(body)
-    if kind == "email":
-        text = f"Subject: {read['subject']}\n\n{read['text']}"
-        found = {path.with_suffix(".txt"): text, path.with_suffix(".html"): read["html"]}
-        # A person reviews no thousands of lines.
-        tables = [file["content"] for file in read["files"] if len(file["content"]) < _LARGE]
-        return found | {path.with_suffix(".csv"): content for content in tables}
-    return {path.with_suffix(".json"): json.dumps(read, indent=1, ensure_ascii=False) + "\n"}
+UPDATE: Final = ".venv/bin/pytest tests/contract/test_golden.py --golden-update"
 
 
 def files_of(kind: str) -> dict[Path, str]:
-    """Give all that there must be of a kind: each case that it takes, with its content."""
-    wanted = [(case, message) for case, message in CASES.items() if wants(kind, message)]
-    return {path: content for case, message in wanted for path, content in _files(kind, case, message).items()}
+    """Return the files of a kind, with their content."""
+    bodies = {case: channel_of(kind).render(made) for case, made in cases_of(kind).items()}
+    split = getattr(vendor_of(kind), "golden", None)
+    if split is None:
+        text = "\n".join(f"=== {case} ===\n{_readable(body)}" for case, body in bodies.items())
+        return {FOLDER / f"{kind}.txt": text}
+    return {
+        (FOLDER / kind / case).with_suffix(suffix): content
+        for case, body in bodies.items()
+        for suffix, content in split(body).items()
+    }
 
 
-def renew(wanted: Mapping[Path, str]) -> str:
-    """Write what is wanted, remove what is not, and give the difference."""
+def _readable(body: str) -> str:
+    """Return a JSON body with one value on each line, and any other body as it is."""
+    try:
+        return json.dumps(json.loads(body), indent=1, ensure_ascii=False) + "\n"
+    except ValueError:
+        return body
+
+
+def present() -> set[Path]:
+    """Return the golden files that exist."""
+    return {path for path in FOLDER.glob("**/*") if path.is_file()}
+
+
+def read(path: Path) -> str:
+    """Return the content of a file, with its line ends as they are; "" if there is no file."""
+    return path.read_bytes().decode() if path.is_file() else ""
+
+
+def difference(path: Path, new: str) -> str:
+    """Return the changes from a file to its new content."""
+    name = str(path.relative_to(FOLDER))
+    return "\n".join(difflib.unified_diff(read(path).splitlines(), new.splitlines(), name, name, lineterm=""))
+
+
+def renew() -> str:
+    """Write the files of all kinds, remove others, and return the changes."""
+    wanted: Mapping[Path, str] = {
+        path: text for kind in KINDS if problem_of(kind) is None for path, text in files_of(kind).items()
+    }
     report: list[str] = []
-    present = {path for path in FOLDER.glob("*/*") if path.is_file()}
-    for path in sorted(present | wanted.keys()):
-        old = path.read_bytes().decode() if path in present else ""
-        new = wanted.get(path, "")
-        if path in present and path in wanted and old == new:
+    for path in sorted(present() | wanted.keys()):
+        if read(path) == wanted.get(path) and path.is_file():
             continue
-        name = str(path.relative_to(FOLDER))
-        report += difflib.unified_diff(old.splitlines(), new.splitlines(), name, name, lineterm="")
+        report.append(difference(path, wanted.get(path, "")))
         if path not in wanted:
             path.unlink()
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(new.encode())
+        path.write_bytes(wanted[path].encode())
     return "\n".join(report)

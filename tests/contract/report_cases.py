@@ -1,4 +1,4 @@
-"""Messages of reports, built as the line builds them: from a ledger, by period, late and on time."""
+"""Messages of reports, built as the pipeline builds them: from a ledger, by period, late and on time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
 from alertworker.ledger.reader import DeploymentDays
@@ -31,7 +30,7 @@ def report_of(
     team_id: str | None = None,
     notes: Mapping[str, str] | None = None,
 ) -> Report:
-    """Build the report of the period that ended before a day; one with ``notes`` is sent late."""
+    """Return the report of the period that ended before a day. A report with ``notes`` is sent late."""
     spec = REPORTS[kind]
     period = spec.ending(BERLIN, day)
     report = spec.build(book, period, "Europe/Berlin", team_id)
@@ -41,27 +40,10 @@ def report_of(
 
 
 def message_of(report: Report) -> Message:
-    """Give the message that it is."""
+    """Return the message of a report."""
     alert = report.alert()
-    opened = OpenAlert(
-        id=ID,
-        type=alert.type,
-        severity=alert.severity,
-        headline=alert.headline,
-        labels={**alert.identity, **alert.labels},
-        facts=alert.facts,
-        metadata={},
-        count=1,
-        told=0,
-        summaries=0,
-        first_at=alert.first_at,
-        last_at=alert.last_at,
-        fingerprint=alert.fingerprint,
-        tables=alert.tables,
-        chart=alert.chart,
-    )
     at = datetime(2026, 11, 23, 8, 0, 10, tzinfo=UTC)
-    message = compose(opened, Step.NOTICE, (), {}, at=at, public_url="https://alerts.example")
+    message = compose(alert.subject(ID), Step.NOTICE, at=at, public_url="https://alerts.example")
     return message.model_copy(update={"attachments": alert.attachments})
 
 
@@ -72,13 +54,13 @@ def _weeks(book: Book, spend: Callable[[date, int], None]) -> Book:
 
 
 def one_team() -> Book:
-    """Make a ledger of one team that was renamed in the week, and of nobody else."""
+    """Return a ledger of one team, which was renamed in the week."""
     book = Book(names={("team", "t1"): "Search & Ranking"})
     return _weeks(book, lambda day, number: book.spend(day, 12.5 + number, "t1", requests=40))
 
 
 def several() -> Book:
-    """Make a ledger with all there is to say."""
+    """Return a ledger with every kind of entry."""
     teams = ("search", "billing", "support", "ranking", "research", "mobile", "growth", "sales", "docs", "security")
     book = Book(names={("team", team): team.capitalize() for team in teams}, lost={"buffer_full": 1_203})
 
@@ -93,7 +75,7 @@ def several() -> Book:
 
 
 def thousands() -> Book:
-    """Make a ledger of 2,000 teams with tags of their own, some of whose names need escaping."""
+    """Return a ledger of 2,000 teams and their tags, some with names that need escaping."""
     book = Book(names={("team", "t1"): HOSTILE, ("team", "t2"): "x" * 200})
     for number in range(2_000):
         for day in (MONDAY - timedelta(days=2), MONDAY - timedelta(days=9)):
@@ -103,7 +85,7 @@ def thousands() -> Book:
 
 
 def deployments() -> list[DeploymentDays]:
-    """Make deployments, fast and slow ones."""
+    """Return fast and slow deployments."""
     names = {f"{number}f0c4a7e-0000": name for number, name in enumerate(("gpt-4o-eu", "gpt-4o-us", HOSTILE, "o3"))}
     found = [
         DeploymentDays(

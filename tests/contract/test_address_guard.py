@@ -1,4 +1,4 @@
-"""Which addresses a channel sends to: as they are written, and again as their names are answered."""
+"""The addresses that a channel sends to: as configured, and again as their names are resolved."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from alertworker.channels import EmailConfig, SlackConfig, address_guard, build_channel
+from alertworker.channels import address_guard, build_channel
+from alertworker.channels.email.channel import EmailConfig
+from alertworker.channels.slack import SlackConfig
 from alertworker.delivery.retry import DeliveryError, Reason
-from tests.contract.test_http_channels import HTTP_KINDS, Make, Server, server
-
-__all__ = ["server"]
+from tests.contract.kinds import channel_to, config_to, every_http_kind
+from tests.contract.receiver import Server
 
 PRIVATE = [
     "10.0.0.7",
     "172.16.3.4",
     "192.168.1.1",
-    "169.254.169.254",  # a cloud's metadata
-    "100.64.0.1",  # a carrier's own
+    "169.254.169.254",  # a cloud's metadata service
+    "100.64.0.1",  # a carrier's network
     "0.0.0.0",
     "224.0.0.1",
     "255.255.255.255",
@@ -41,7 +42,7 @@ TEN = (ip_network("10.0.0.0/8"),)
 
 
 def answers(*addresses: str) -> Callable[..., list[Any]]:
-    """Give a resolver that knows these."""
+    """Return a resolver that answers with these addresses."""
 
     def look_up(_host: object, port: int, **_: object) -> list[Any]:
         families = {True: socket.AF_INET6, False: socket.AF_INET}
@@ -54,18 +55,18 @@ def answers(*addresses: str) -> Callable[..., list[Any]]:
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-@pytest.mark.parametrize("make", HTTP_KINDS)
-def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(make: Make, address: str) -> None:
-    """The error says what to do, and not the address."""
+@every_http_kind
+def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(kind: str, address: str) -> None:
+    """The error says what to do, and does not repeat the address."""
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(ValidationError, match="allowed_networks") as caught:
-        make(f"https://{host}")
+        config_to(kind, f"https://{host}")
     assert address not in str(caught.value)
 
 
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "0x7f000001", "012.0.0.1", "8.8.2056", "10.0.0.07"])
 def test_an_address_in_another_form_is_refused(host: str) -> None:
-    """Which one it is, is the C library's to say; this machine, too, has its usual name."""
+    """Its meaning depends on the C library. This machine, too, has a usual name."""
     with pytest.raises(ValidationError, match="four numbers with dots"):
         SlackConfig(name="s", url=SecretStr(f"https://{host}/x"))
     with pytest.raises(ValidationError, match="four numbers with dots"):
@@ -73,12 +74,12 @@ def test_an_address_in_another_form_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", [*PRIVATE, "127.0.0.1", "::1", "::ffff:127.0.0.1"])
-@pytest.mark.parametrize("make", HTTP_KINDS)
+@every_http_kind
 def test_a_name_that_leads_to_a_neighbour_is_refused_when_it_is_connected(
-    make: Make, address: str, monkeypatch: pytest.MonkeyPatch
+    kind: str, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the name said before: what is connected to is judged, and this machine only under its own name."""
-    channel = build_channel(make("https://receiver.example"))
+    """The check is of the address that is connected to. This machine is allowed only under its own name."""
+    channel = channel_to(kind, "https://receiver.example")
     monkeypatch.setattr(socket, "getaddrinfo", answers(address))
     with pytest.raises(DeliveryError) as caught:
         channel.send("{}", notification_id="n1")
@@ -86,16 +87,16 @@ def test_a_name_that_leads_to_a_neighbour_is_refused_when_it_is_connected(
 
 
 def test_of_a_names_addresses_only_those_that_may_are_tried(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A neighbour among them is passed over."""
+    """A private address among them is skipped."""
     port = int(server.url.rpartition(":")[2])
     monkeypatch.setattr(socket, "getaddrinfo", answers("10.0.0.7", "127.0.0.1"))
     channel = build_channel(SlackConfig(name="s", url=SecretStr(f"http://localhost:{port}/x")))
     assert channel.send("{}", notification_id="n1").text == "200 ok"
 
 
-@pytest.mark.parametrize("make", HTTP_KINDS)
-def test_plain_http_leaves_the_machine_for_nobody(make: Make) -> None:
-    """Without TLS to this machine, and to networks that are ours."""
+@every_http_kind
+def test_plain_http_leaves_the_machine_for_nobody(kind: str) -> None:
+    """Without TLS a channel sends only to this machine and to allowed networks."""
     for address in (
         "http://receiver.example",
         "http://93.184.216.34",
@@ -104,11 +105,11 @@ def test_plain_http_leaves_the_machine_for_nobody(make: Make) -> None:
         "http://[",
     ):
         with pytest.raises(ValidationError, match="https://"):
-            make(address)
+            config_to(kind, address)
 
 
 def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With and without TLS, by address and by name, and no other network with it."""
+    """With and without TLS, by address and by name. Other networks stay forbidden."""
     for address in ("https://10.1.2.3", "http://10.1.2.3", "http://receiver.internal"):
         SlackConfig(name="s", url=SecretStr(address), allowed_networks=TEN)
     with pytest.raises(ValidationError):
@@ -131,7 +132,7 @@ def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.Mo
 def test_a_host_of_ours_may_have_a_private_address(
     pattern: str, host: str, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also in plain text, as there is no certificate for such names; the address itself is a network's business."""
+    """Also in plain text, since there is no certificate for such names. An address needs allowed_networks."""
     config = SlackConfig(name="s", url=SecretStr(f"http://{host}:9/x"), allowed_hosts=(pattern,))
     for address in ("10.1.2.3", "192.168.0.4", "fd12::1", "::ffff:10.1.2.3"):
         assert address_guard.admits(host, address, tls=False, allowed=config.allowed)
@@ -154,7 +155,7 @@ def test_a_host_of_ours_may_have_a_private_address(
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1"])
 @pytest.mark.parametrize("address_of_metadata", ["100.100.100.200", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"])
 def test_a_host_of_ours_does_not_lead_to_this_machine_or_to_metadata(address: str, address_of_metadata: str) -> None:
-    """Whoever answers for its name must not make us speak to our own services, or to the cloud's."""
+    """A DNS server must not make a worker connect to its own services, or to those of the cloud."""
     allowed = address_guard.Allowed(hosts=("chat.corp",))
 
     for found in (address, address_of_metadata):
@@ -165,7 +166,7 @@ def test_a_host_of_ours_does_not_lead_to_this_machine_or_to_metadata(address: st
 
 @pytest.mark.parametrize("host", ["other.corp", "chat.corp.evil.example", "evilchat.corp", "corp"])
 def test_a_host_that_is_not_named_is_not_ours(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is rebound to a neighbour is refused as ever."""
+    """A name that is rebound to a private address is refused."""
     config = SlackConfig(name="s", url=SecretStr(f"https://{host}"), allowed_hosts=("chat.corp", "*.chat.corp"))
     monkeypatch.setattr(socket, "getaddrinfo", answers("10.1.2.3"))
     with pytest.raises(DeliveryError) as caught:
@@ -175,20 +176,20 @@ def test_a_host_that_is_not_named_is_not_ours(host: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("name", ["10.0.0.1", "fd00::1", "https://chat.corp", "chat.corp:80", "*", "a.*.corp", ""])
 def test_only_names_are_hosts(name: str) -> None:
-    """An address is a network's business."""
+    """An address needs allowed_networks."""
     with pytest.raises(ValidationError):
         SlackConfig(name="s", url=SecretStr("https://receiver.example"), allowed_hosts=(name,))
 
 
 def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxy is a neighbour itself; the receiver's name is not even looked up here."""
+    """The proxy has a private address itself, and the receiver's name is not looked up here."""
     monkeypatch.setenv("http_proxy", server.url)
     channel = build_channel(SlackConfig(name="s", url=SecretStr("http://receiver.internal/x"), allowed_networks=TEN))
     assert channel.send("{}", notification_id="n1").text == "200 ok"
 
 
 def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By name; and without TLS it must be this machine or a network of ours."""
+    """By name. Without TLS it must be this machine or in an allowed network."""
     mail = {"name": "m", "sender": "a@b.example", "recipients": ("c@d.example",)}
     monkeypatch.setattr(socket, "getaddrinfo", answers("169.254.169.254"))
     with pytest.raises(DeliveryError) as caught:
@@ -204,5 +205,5 @@ MAIL = '{"subject": "s", "text": "t", "html": "h", "thread": "a"}'
 
 @pytest.mark.parametrize(("host", "mine"), [("localhost", True), ("127.0.0.5", True), ("::1", True), ("a.test", False)])
 def test_this_machine_is_known_by_its_own_names(host: str, mine: bool) -> None:
-    """No name of the DNS is."""
+    """No other name is."""
     assert address_guard.is_loopback(host) is mine

@@ -1,4 +1,4 @@
-"""Apprise, against one of its own generic services on loopback: what arrives, and that no address gets out."""
+"""Apprise, with one of its generic services on loopback: what arrives, and that no URL is shown."""
 
 from __future__ import annotations
 
@@ -9,24 +9,18 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from alertworker.alerts.message import Step
-from alertworker.channels import AppriseConfig, build_channel
+from alertworker.channels.apprise import AppriseConfig
 from alertworker.delivery.retry import DeliveryError, Reason
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
-from tests.contract.test_http_channels import SECRET, Server, server
-
-__all__ = ["server"]
-
-
-def channel_to(server: Server) -> AppriseConfig:
-    """Give Apprise's JSON service for a server."""
-    return AppriseConfig(name="a", url=SecretStr(f"json://{server.url.partition('//')[2]}/{SECRET}"))
+from tests.contract.kinds import SECRET, channel_to, config_to
+from tests.contract.receiver import Server
 
 
 @pytest.mark.parametrize("step", list(Step))
 def test_title_and_text_arrive(server: Server, step: Step) -> None:
-    """With what every message names."""
-    channel = build_channel(channel_to(server))
+    """With the parts that every message has."""
+    channel = channel_to("apprise", server.url)
     assert channel.send(channel.render(message(step=step)), notification_id="n1").text == "taken by Apprise"
 
     [body] = [json.loads(post) for post in server.received]
@@ -38,7 +32,7 @@ def test_title_and_text_arrive(server: Server, step: Step) -> None:
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> None:
     """Nothing invisible, nothing that a terminal obeys, and a title of one line."""
-    channel = build_channel(channel_to(server))
+    channel = channel_to("apprise", server.url)
     parts = json.loads(channel.render(message(headline=text, facts={text: text}, members=(text,))))
     assert "\n" not in parts["title"]
     assert not set("\x00\x07\x1b\u202e\u200b") & set(parts["title"] + parts["body"])
@@ -48,17 +42,17 @@ def test_whatever_users_type_stays_on_its_line(server: Server, text: str) -> Non
 def test_what_is_not_taken_is_tried_again_and_names_no_address(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither in the error nor in a log."""
+    """Neither the error nor the log contains it."""
     server.status = 500
     with caplog.at_level(logging.DEBUG), pytest.raises(DeliveryError) as caught:
-        build_channel(channel_to(server)).send('{"title": "t", "body": "b"}', notification_id="n1")
+        channel_to("apprise", server.url).send('{"title": "t", "body": "b"}', notification_id="n1")
 
     assert caught.value.reason is Reason.UNREACHABLE
-    assert SECRET not in f"{caught.value} {caplog.text} {channel_to(server)!r}"
+    assert SECRET not in f"{caught.value} {caplog.text} {config_to('apprise', server.url)!r}"
 
 
 def test_an_address_that_apprise_does_not_know_is_refused() -> None:
     """When it is configured."""
-    with pytest.raises(ValidationError, match="no address that Apprise knows") as caught:
+    with pytest.raises(ValidationError, match="Apprise does not know this URL") as caught:
         AppriseConfig(name="a", url=SecretStr(f"nosuch://{SECRET}"))
     assert SECRET not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The budget webhook: the fields and values of LiteLLM's alerting page, or what LiteLLM 1.106 really sends."""
+"""The budget webhook: the fields and values of LiteLLM's alerting page, or those that LiteLLM 1.106 sends."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from pydantic import SecretStr
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import BudgetWebhookConfig, PagerDutyConfig, SlackConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
+from alertworker.channels.pagerduty import PagerDutyConfig
+from alertworker.channels.slack import SlackConfig
 from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import DeliveryError
 from alertworker.events import BudgetScope
 from tests import seed_page
 from tests.contract.cases import message
 from tests.contract.corpus import CORPUS
-from tests.contract.kinds import URL
 
 DOLLAR = 1_000_000_000
-#: The page's specification; ``user_id`` stands only in its sample.
+URL = SecretStr("https://receiver.example/x")
+#: The fields of the page's specification. ``user_id`` is only in its sample.
 PAGE = {
     "spend", "max_budget", "token", "customer_id", "internal_user_id", "user_id", "team_id", "user_email", "key_alias",
     "projected_exceeded_date", "projected_spend", "event", "event_group", "event_message",
@@ -34,7 +37,7 @@ LITELLM = PAGE - {"internal_user_id"} | {
 
 
 def figures(**more: Any) -> BudgetFigures:
-    """Make a key's figures; a test changes what it is about."""
+    """Return a key's figures. A test changes some of them."""
     fields: dict[str, Any] = {
         "event": BudgetEvent.THRESHOLD_CROSSED,
         "scope": BudgetScope.KEY,
@@ -60,15 +63,15 @@ def channel(form: str = "page") -> Channel:
     return build_channel(BudgetWebhookConfig.model_validate({"name": "b", "url": URL, "format": form}))
 
 
-def told(form: str = "page", **more: Any) -> dict[str, Any]:
-    """Give the object that a receiver gets."""
+def posted(form: str = "page", **more: Any) -> dict[str, Any]:
+    """Return the object that a receiver gets."""
     about = message(type=AlertType.BUDGET_ALERTS, step=Step.FIRING, figures=figures(**more))
     return dict(json.loads(channel(form).render(about)))
 
 
 def test_the_pages_form() -> None:
-    """Each field of the specification, and no other; the user under both names."""
-    assert told() == {
+    """Each field of the specification, and no other. The user is there under both names."""
+    assert posted() == {
         "spend": 86.12,
         "max_budget": 100.0,
         "token": "hash-1",
@@ -84,12 +87,12 @@ def test_the_pages_form() -> None:
         "event_group": "key",
         "event_message": "Key Budget: 15% or less of budget remaining",
     }
-    assert set(told()) == PAGE
+    assert set(posted()) == PAGE
 
 
 def test_litellms_form() -> None:
-    """What 1.106 sends, with its own words in the message."""
-    crossed = told("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
+    """The fields of 1.106, with its own words in the message."""
+    crossed = posted("litellm", event=BudgetEvent.BUDGET_CROSSED, spend_nanos=100 * DOLLAR, crossed=100)
 
     assert set(crossed) == LITELLM
     assert crossed["event_message"] == "Key Budget: Budget Crossed\n Total Budget:`100.0`"
@@ -108,8 +111,8 @@ def test_litellms_form() -> None:
     ],
 )
 def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litellm: str) -> None:
-    """The page's five, LiteLLM's where they differ, and groups that the page does not know by their own name."""
-    assert (told(scope=scope)["event_group"], told("litellm", scope=scope)["event_group"]) == (page, litellm)
+    """The five of the page, LiteLLM's where they differ, and other groups by their own name."""
+    assert (posted(scope=scope)["event_group"], posted("litellm", scope=scope)["event_group"]) == (page, litellm)
 
 
 @pytest.mark.parametrize(
@@ -122,15 +125,15 @@ def test_groups_have_the_words_of_the_form(scope: BudgetScope, page: str, litell
     ],
 )
 def test_events_have_the_words_of_the_form(event: BudgetEvent, page: str, text: str) -> None:
-    """The page knows no event of a soft budget: crossing one is crossing a threshold."""
-    read = told(event=event)
+    """The page has no event of a soft budget. There, crossing one is crossing a threshold."""
+    read = posted(event=event)
 
     assert (read["event"], read["event_message"]) == (page, text)
-    assert told("litellm", event=event)["event"] == event.value
+    assert posted("litellm", event=event)["event"] == event.value
 
 
 def test_a_customers_call_is_an_event_of_its_own() -> None:
-    """Its spend is what the call has cost; with LiteLLM's words in both forms."""
+    """Its spend is the cost of the call. Both forms have LiteLLM's words."""
     call: dict[str, Any] = {
         "event": BudgetEvent.SPEND_TRACKED,
         "scope": BudgetScope.CUSTOMER,
@@ -142,7 +145,7 @@ def test_a_customers_call_is_an_event_of_its_own() -> None:
         "projected_nanos": None,
         "projected_exceeded_on": None,
     }
-    page, litellm = told(**call), told("litellm", **call)
+    page, litellm = posted(**call), posted("litellm", **call)
 
     assert {**page, **litellm} | {"event_group": "", "user_id": ""} == {
         "spend": 1.35e-05,
@@ -170,20 +173,20 @@ def test_a_customers_call_is_an_event_of_its_own() -> None:
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_names_arrive_as_they_are(text: str) -> None:
-    """It is a program that reads them; only halves of pairs cannot be sent."""
-    assert told(key_alias=text)["key_alias"] == text.encode(errors="replace").decode()
+    """A program reads them. Only halves of pairs cannot be sent."""
+    assert posted(key_alias=text)["key_alias"] == text.encode(errors="replace").decode()
 
 
 def test_amounts_of_a_nano_dollar_and_of_millions_are_exact_as_floats() -> None:
-    """What a receiver parses is the amount."""
-    assert told(spend_nanos=1)["spend"] == 1e-9
-    assert told(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
-    assert told(max_nanos=None)["max_budget"] is None
+    """A receiver parses the exact amount."""
+    assert posted(spend_nanos=1)["spend"] == 1e-9
+    assert posted(spend_nanos=12_345_678_123_456_789)["spend"] == 12345678.123456789
+    assert posted(max_nanos=None)["max_budget"] is None
 
 
 @pytest.mark.parametrize("step", list(Step))
 def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
-    """Each event once and its reminders; no end, no summary, and nothing that has no figures."""
+    """Each event once, and its reminders. No end, no summary, and no message without figures."""
     with_figures = message(step=step, type=AlertType.BUDGET_ALERTS, figures=figures())
 
     assert channel().takes(with_figures) == (step in (Step.NOTICE, Step.FIRING, Step.REMINDER, Step.TRACKED))
@@ -192,7 +195,7 @@ def test_it_takes_events_of_budgets_and_nothing_else(step: Step) -> None:
 
 
 def test_a_test_sends_the_pages_sample() -> None:
-    """So that a receiver sees every field."""
+    """A receiver sees every field."""
     sample = json.loads(channel().render(message(step=Step.TEST)))
 
     assert set(sample) == PAGE
@@ -204,24 +207,24 @@ def test_a_test_sends_the_pages_sample() -> None:
 @pytest.mark.parametrize("form", ["page", "litellm"])
 @pytest.mark.parametrize("step", [step for step in Step if step is not Step.TEST])
 def test_nothing_but_a_test_sends_the_sample(step: Step, form: str) -> None:
-    """What is no event of a budget is no body at all, whoever asks for one."""
-    with pytest.raises(DeliveryError, match="no event of a budget"):
+    """A message without figures has no body."""
+    with pytest.raises(DeliveryError, match="takes only budget events"):
         channel(form).render(message(step=step))
 
 
-def test_a_teams_soft_budget_names_whom_the_team_wants_told() -> None:
-    """In LiteLLM's form, as LiteLLM: a list, with this event alone."""
+def test_a_teams_soft_budget_names_the_addresses_of_the_team() -> None:
+    """LiteLLM's form has a list, as LiteLLM sends it, with this event alone."""
     emails = {"alert_emails": "lead@example.com, ops@example.com,"}
     soft = {"event": BudgetEvent.SOFT_BUDGET_CROSSED, "scope": BudgetScope.TEAM}
 
-    assert told("litellm", **soft, **emails)["alert_emails"] == ["lead@example.com", "ops@example.com"]
-    assert told("litellm", **soft, alert_emails=" ")["alert_emails"] is None
-    assert told("litellm", **soft | {"scope": BudgetScope.KEY}, **emails)["alert_emails"] is None
-    assert told("litellm", scope=BudgetScope.TEAM, **emails)["alert_emails"] is None
+    assert posted("litellm", **soft, **emails)["alert_emails"] == ["lead@example.com", "ops@example.com"]
+    assert posted("litellm", **soft, alert_emails=" ")["alert_emails"] is None
+    assert posted("litellm", **soft | {"scope": BudgetScope.KEY}, **emails)["alert_emails"] is None
+    assert posted("litellm", scope=BudgetScope.TEAM, **emails)["alert_emails"] is None
 
 
 def test_figures_travel_with_a_message() -> None:
-    """Through the row it waits in."""
+    """They survive the row that the message waits in."""
     sent = message(figures=figures())
 
     assert Message.model_validate_json(sent.model_dump_json()) == sent
@@ -229,7 +232,7 @@ def test_figures_travel_with_a_message() -> None:
 
 @pytest.mark.parametrize("kind", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
 def test_a_report_pages_nobody(kind: AlertType) -> None:
-    """Wherever it is routed; a chat takes it."""
+    """PagerDuty takes no report, wherever it is routed. A chat does."""
     pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
 
     assert not pager.takes(message(type=kind))

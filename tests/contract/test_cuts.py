@@ -1,4 +1,4 @@
-"""Whatever part of a message is too long for a receiver: where it ends, the receiver sees that it was cut."""
+"""If any part of a message is too long for a receiver, a reader sees where it was cut."""
 
 from __future__ import annotations
 
@@ -12,23 +12,20 @@ from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.text.shorten import CUT, ELLIPSIS
 from tests.contract.cases import message
-from tests.contract.kinds import CHANNELS, sent
-from tests.contract.rules import SHOWN
+from tests.contract.kinds import every_kind_for_alerts, sent, shown
 
-#: Words that are numbered, so that one can see where a text ends.
+#: Numbered words, which show where a text ends.
 LONG = " ".join(f"w{number:05d}w" for number in range(1_000, 3_000))
 WORD = re.compile(r"w(\d{5})w")
-#: Channels that never show a person the alert's own words.
-KINDS = [kind for kind in CHANNELS if kind != "budget_webhook"]
 
 
 def table(**fields: str) -> Table:
-    """Make a table with a long name in it."""
+    """Return a table with a long name in it."""
     columns = (Column(name=fields.get("column", "Team")), Column(name="Spend", unit=Unit.COUNT))
     return Table(title=fields.get("title", "By team"), columns=columns, rows=((fields.get("cell", "search"), 1),))
 
 
-#: Every string of a message that somebody else than us has chosen.
+#: Every string of a message that a caller chooses.
 FIELDS: Mapping[str, Callable[[str], Message]] = {
     "headline": lambda text: message(headline=text, facts={}, members=()),
     "fact": lambda text: message(facts={"Error": text}, members=()),
@@ -49,11 +46,11 @@ FIELDS: Mapping[str, Callable[[str], Message]] = {
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind_for_alerts
 def test_what_a_receiver_cannot_take_is_cut_visibly(kind: str, field: str) -> None:
-    """Either every word is there, or none, or where the words end there is a mark."""
+    """Either all words are there, or none, or a mark follows the last one."""
     made = FIELDS[field](LONG)
-    text = SHOWN[kind](sent(kind, made))
+    text = shown(kind, sent(kind, made))
     words = list(WORD.finditer(text))
     last = max((int(word[1]) for word in words), default=None)
 

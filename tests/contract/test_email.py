@@ -15,14 +15,19 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from html5lib import parse
 from PIL import Image
 from pydantic import SecretStr
 
-from alertworker.channels import EmailConfig, build_channel, http
+from alertworker.alerts.catalogue import TRACE
+from alertworker.channels import build_channel, http
+from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.email.chart import COLOURS, HEIGHT, WIDTH
 from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
 from tests.contract.cases import message
+from tests.contract.kinds import sent
 from tests.contract.report_cases import REPORT_CASES
+from tests.contract.vendors.email import read
 
 PASSWORD = "canaryMailPassword"
 
@@ -117,6 +122,16 @@ def test_a_mail_arrives_as_text_and_html_with_the_same_id_each_time(server: Emai
     assert "Bcc: victim@example.com <script>" in first["Subject"]
     assert "01a20a23-7752-7f27-b047-fa4b04cc253c" in first.get_body(("plain",)).get_content()
     assert "&lt;script&gt;" in first.get_body(("html",)).get_content()
+
+
+def test_a_link_ends_where_the_caller_would_end_its_attribute() -> None:
+    """A trace id is a caller's text, so a quote in it must stay within the address."""
+    page = read(sent("email", message(facts={TRACE: 'https://x/"style="color:red', "Team": "<b>"})).body)
+    html = page.get_body(("html",))
+    assert html is not None
+    (link,) = [found.attrib for found in parse(html.get_content()).iter() if found.tag.endswith("}a")]
+
+    assert link == {"href": 'https://x/"style="color:red'}
 
 
 def test_a_report_arrives_with_its_chart_and_every_row(server: EmailConfig, mailbox: Mailbox) -> None:

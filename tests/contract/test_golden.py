@@ -1,74 +1,73 @@
-"""What each channel says, in full, and that its vendor takes it."""
+"""What each channel says, in full, and that its vendor accepts it."""
 
 from __future__ import annotations
 
 import pytest
 
-from alertworker.channels import KINDS
 from tests.contract import golden
 from tests.contract.cases import CASES
-from tests.contract.kinds import CHANNELS, sent, wants
-from tests.contract.report_cases import REPORT_CASES
-from tests.contract.rules import RULES
-
-#: What a kind is never sent, and why: a page wakes people, a program wants single events, and a budget's only budgets.
-NOT_FOR = {
-    "pagerduty": {"report", "digest", "tracked", *REPORT_CASES},
-    "webhook": {"digest", "tracked"},
-    "console": {"digest", "tracked"},
-    "budget_webhook": CASES.keys() - {"budget", "test", "tracked"},
-}
+from tests.contract.kinds import (
+    KINDS,
+    cases_of,
+    channel_of,
+    complaints,
+    every_kind,
+    every_kind_for_alerts,
+    not_sent,
+    problem_of,
+    sent,
+)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _renewed(request: pytest.FixtureRequest) -> None:
-    """Write the files anew where that is asked for, and show what changed."""
+    """With ``--golden-update``, write the files and print the changes."""
     if not request.config.getoption("--golden-update"):
         return
-    changed = golden.renew({path: text for kind in CHANNELS for path, text in golden.files_of(kind).items()})
+    changed = golden.renew()
     capture = request.config.pluginmanager.get_plugin("capturemanager")
     assert capture is not None
     with capture.global_and_fixture_disabled():
         print(f"\n{changed or 'golden bodies: nothing changed'}")
 
 
-def test_every_kind_is_under_contract_in_every_case() -> None:
-    """A kind that is registered has rules and bodies; what it is not sent is written down."""
-    assert set(CHANNELS) == set(KINDS) == set(RULES)
-    for kind in CHANNELS:
-        assert CASES.keys() - _cases(kind) == NOT_FOR.get(kind, {"tracked"}), kind
+@every_kind
+def test_a_kind_gets_every_case_but_those_that_are_written_down(kind: str) -> None:
+    """A message that a channel silently stops taking is a mistake."""
+    assert CASES.keys() - cases_of(kind) == not_sent(kind)
 
 
-def test_there_is_a_file_for_each_body_and_no_other() -> None:
-    """None is missing, and none is left from a case that is no more."""
-    wanted = {path for kind in CHANNELS for path in golden.files_of(kind)}
-
-    assert {path for path in golden.FOLDER.glob("**/*") if path.is_file()} == wanted
-
-
-@pytest.mark.parametrize("kind", CHANNELS)
+@every_kind
 def test_each_body_is_the_golden_one(kind: str) -> None:
-    """To the letter; see CONTRIBUTING.md for how to renew them."""
+    """To the letter. CONTRIBUTING.md describes how to update the files."""
     for path, content in golden.files_of(kind).items():
-        assert path.read_bytes().decode() == content, path.name
+        name = path.relative_to(golden.FOLDER.parents[2])
+        if not path.is_file():
+            pytest.fail(f"{name} is missing. Write it with: {golden.UPDATE}", pytrace=False)
+        if golden.read(path) != content:
+            changes = golden.difference(path, content)
+            pytest.fail(f"{name} differs. If that is meant, write it with: {golden.UPDATE}\n{changes}", pytrace=False)
 
 
-@pytest.mark.parametrize("kind", CHANNELS)
-def test_its_vendor_takes_each(kind: str) -> None:
+def test_there_is_no_file_for_a_body_that_nobody_sends() -> None:
+    """A file may be left from a kind or a case that was removed."""
+    wanted = {path for kind in KINDS if problem_of(kind) is None for path in golden.files_of(kind)}
+
+    assert golden.present() - wanted == set()
+
+
+@every_kind
+def test_its_vendor_accepts_each(kind: str) -> None:
     """By the vendor's published rules."""
-    found = {case: RULES[kind](sent(kind, CASES[case])) for case in _cases(kind)}
+    found = {case: complaints(kind, sent(kind, made)) for case, made in cases_of(kind).items()}
 
-    assert {case: complaints for case, complaints in found.items() if complaints} == {}
+    assert {case: reasons for case, reasons in found.items() if reasons} == {}
 
 
-@pytest.mark.parametrize("kind", [kind for kind in CHANNELS if kind != "budget_webhook"])
+@every_kind_for_alerts
 def test_every_alert_is_named(kind: str) -> None:
     """Also the last one in a digest, and where much was cut."""
-    for case in _cases(kind):
-        body, message = CHANNELS[kind].render(CASES[case]), CASES[case]
-        for alert_id in (message.alert_id, *(entry.alert_id for entry in message.entries)):
+    for case, made in cases_of(kind).items():
+        body = channel_of(kind).render(made)
+        for alert_id in (made.alert_id, *(entry.alert_id for entry in made.entries)):
             assert alert_id in body, case
-
-
-def _cases(kind: str) -> list[str]:
-    return [case for case, message in CASES.items() if wants(kind, message)]

@@ -1,4 +1,4 @@
-"""Whatever there is to say and however much of it: nothing over a vendor's limit is sent, and what is cut is seen."""
+"""No message, however long, is over a vendor's limit, and a reader sees what was cut."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Entry, Message, Step
+from alertworker.channels import CHANNELS
+from alertworker.channels.plain_text import has_ended
 from alertworker.text.shorten import CUT
 from tests.contract.cases import NOW, message
 from tests.contract.corpus import CORPUS
-from tests.contract.kinds import CHANNELS, sent
-from tests.contract.rules import RULES, SHOWN
+from tests.contract.kinds import ALERT_KINDS, channel_of, complaints, every_kind_for_alerts, sent, shown
 
-KINDS = [kind for kind in CHANNELS if kind != "budget_webhook"]
-#: Short and ordinary, anything at all, or something from the corpus and much of it.
+#: Short and ordinary strings, any strings, and repeated strings from the corpus.
 TEXTS = st.one_of(
     st.text(max_size=40),
     st.text(max_size=400),
@@ -44,7 +44,7 @@ MESSAGES = st.builds(
 
 
 def entry(number: int, headline: str, count: int = 1_000_000) -> Entry:
-    """Make one of a digest's messages, with all that is longest."""
+    """Return one of a digest's messages, with the longest value of each field."""
     return Entry(
         alert_id=f"{number:08d}-0000-7000-8000-000000000000",
         type=AlertType.MCP_TOOL_DESCRIPTION_BLOCKED,
@@ -55,32 +55,32 @@ def entry(number: int, headline: str, count: int = 1_000_000) -> Entry:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind_for_alerts
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(made=MESSAGES)
 def test_any_message_is_taken(kind: str, made: Message) -> None:
-    """It names its alert, and each fact that it leaves out is owned up to."""
+    """The message names its alert, and shows that facts are left out."""
     posted = sent(kind, made)
 
-    assert RULES[kind](posted) == []
-    shown = SHOWN[kind](posted)
-    assert made.alert_id in shown
-    if made.step not in (Step.RESOLVED, Step.PASSED) or kind != "pagerduty":  # a resolve tells nothing
-        told = [name for name, value in made.facts.items() if name in shown or not value.strip()]
-        assert len(told) == len(made.facts) or CUT in shown
+    assert complaints(kind, posted) == []
+    text = shown(kind, posted)
+    assert made.alert_id in text
+    if not has_ended(made) or not channel_of(kind).keeps_open:  # what a receiver keeps open is closed without words
+        told = [name for name, value in made.facts.items() if name in text or not value.strip()]
+        assert len(told) == len(made.facts) or CUT in text
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if CHANNELS[kind].digest_size])
+@pytest.mark.parametrize("kind", [kind for kind in ALERT_KINDS if CHANNELS[kind].digest_size])
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(headline=TEXTS, count=st.integers(1, 1_000_000_000))
 def test_the_largest_digest_is_taken_and_names_every_alert(kind: str, headline: str, count: int) -> None:
-    """Cutting takes words, never an alert."""
-    size = CHANNELS[kind].digest_size
+    """Words are cut, but no alert is left out."""
+    size = channel_of(kind).digest_size
     entries = tuple(entry(number, headline, count) for number in range(size))
     about = ", ".join(f"{size} {alert_type.value}" for alert_type in AlertType)
     made = message(step=Step.DIGEST, entries=entries, facts={}, members=(), headline=f"{size} messages: {about}")
     posted = sent(kind, made)
 
-    assert RULES[kind](posted) == []
-    shown = SHOWN[kind](posted)
-    assert [one.alert_id for one in entries if one.alert_id not in shown] == []
+    assert complaints(kind, posted) == []
+    text = shown(kind, posted)
+    assert [one.alert_id for one in entries if one.alert_id not in text] == []

@@ -1,4 +1,4 @@
-"""Mail to owners of budgets: only to addresses that are ones, at domains that may be written to, one budget a mail."""
+"""Mail to owners of budgets: only to valid addresses at allowed domains, and one budget in each mail."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import EmailConfig, SlackConfig, build_owner_mail
-from alertworker.channels.owner_mail import OwnerMail
+from alertworker.channels.email.channel import EmailConfig
+from alertworker.channels.owner_mail import OwnerMail, build_owner_mail
+from alertworker.channels.slack import SlackConfig
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError
 
@@ -30,7 +31,7 @@ MAIL = EmailConfig(
 
 
 def message(**owners: str | None) -> Message:
-    """Make a message about a budget of these owners."""
+    """Return a message about a budget of these owners."""
     figures = BudgetFigures(
         event=BudgetEvent.BUDGET_CROSSED, scope="key", entity_id="app", spend_nanos=1, max_nanos=1, **owners
     )
@@ -47,7 +48,7 @@ def message(**owners: str | None) -> Message:
 
 
 def written_to(made: Message, config: EmailConfig = MAIL) -> list[str]:
-    """Give whom a message goes to."""
+    """Return the recipients of a message."""
     channel = OwnerMail(config)
     to: list[str] = json.loads(channel.render(made))["to"]
     assert channel.takes(made) == bool(to)
@@ -63,7 +64,7 @@ def written_to(made: Message, config: EmailConfig = MAIL) -> list[str]:
     ],
 )
 def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
-    """Each once, whatever stands between them, at the domains of the sender and the recipients."""
+    """Each address gets one mail, whatever separates the addresses, at the domains of the sender and the recipients."""
     made = message(alert_emails=text, user_email="lead@corp.example")
 
     assert written_to(made) == ["lead@corp.example", "cfo@ops.example"]
@@ -86,12 +87,12 @@ def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
     ],
 )
 def test_nobody_else_is(address: str | None) -> None:
-    """What is at another domain, or is no address."""
+    """Addresses at other domains, and strings that are no addresses, get nothing."""
     assert written_to(message(user_email=address)) == []
 
 
 def test_domains_are_a_setting() -> None:
-    """Others, any, or none."""
+    """The setting may name other domains, any, or none."""
     made = message(user_email="Ada@Partner.Example")
     of = {domains: MAIL.model_copy(update={"owner_domains": domains}) for domains in (("partner.example",), ("*",), ())}
 
@@ -105,21 +106,21 @@ def test_domains_are_a_setting() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_no_text_makes_another_header_or_recipient(left: str, right: str) -> None:
-    """Whatever stands around an address."""
+    """Whatever text surrounds an address."""
     for address in written_to(message(user_email=f"{left}ada@corp.example{right}")):
         assert not set(address) & set("\r\n ,;<>\"'()")
         assert address.count("@") == 1
 
 
 def test_a_message_without_a_budget_goes_to_no_owner() -> None:
-    """Nor does a test."""
+    """A message without figures has no owner."""
     plain = message().model_copy(update={"figures": None})
 
     assert not OwnerMail(MAIL).takes(plain)
 
 
 def test_check_says_who_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And that nobody does, where mail may go nowhere."""
+    """The output is null if no domain is allowed."""
     mail = "{kind: email, name: mail, host: 127.0.0.1, tls: none, sender: a@corp.example, recipients: [o@corp.example]"
     monkeypatch.chdir(tmp_path)
 
@@ -133,13 +134,13 @@ def test_check_says_who_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 class Mailbox:
-    """Keeps what it is given, with the envelope's recipients."""
+    """A mailbox that keeps mails with the recipients of their envelopes."""
 
     def __init__(self) -> None:
         self.mails: list[tuple[list[str], Any]] = []
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
-        """Take a mail."""
+        """Accept a mail."""
         self.mails.append((envelope.rcpt_tos, email.message_from_bytes(envelope.content)))
         return "250 OK"
 
@@ -158,7 +159,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
 
 
 def test_the_mail_goes_to_the_owners_alone(mailbox: tuple[Mailbox, int]) -> None:
-    """And to none of the channel's own recipients."""
+    """The channel's own recipients get nothing."""
     box, port = mailbox
     channel = OwnerMail(MAIL.model_copy(update={"port": port}))
     answer = channel.send(channel.render(message(user_email="ada@corp.example")), notification_id="n-1")

@@ -1,4 +1,4 @@
-"""PagerDuty's events: what each step of an alert's life becomes, and where links lead."""
+"""PagerDuty's events: the action of each step of an alert, and the targets of links."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from alertworker.alerts.catalogue import TRACE, Severity
 from alertworker.alerts.message import Message, Step
 from tests.contract.cases import ID, message, outage
-from tests.contract.kinds import ROUTING_KEY, sent
+from tests.contract.kinds import sent
+from tests.contract.vendors.pagerduty import ROUTING_KEY
 
 
 def event(made: Message) -> dict[str, Any]:
-    """Give what is posted."""
+    """Return the posted event."""
     posted: dict[str, Any] = json.loads(sent("pagerduty", made).body)
     return posted
 
@@ -32,7 +33,7 @@ def event(made: Message) -> dict[str, Any]:
     ],
 )
 def test_every_step_of_an_alert_is_about_one_incident(step: Step, action: str) -> None:
-    """The key is the alert's id: another generation is another incident."""
+    """The key is the alert's id. Another generation is another incident."""
     posted = event(outage(step=step))
 
     assert (posted["event_action"], posted["dedup_key"], posted["routing_key"]) == (action, ID, ROUTING_KEY)
@@ -40,13 +41,13 @@ def test_every_step_of_an_alert_is_about_one_incident(step: Step, action: str) -
 
 @pytest.mark.parametrize(("severity", "theirs"), list(zip(Severity, ["warning", "error", "critical"], strict=True)))
 def test_each_severity_has_its_own(severity: Severity, theirs: str) -> None:
-    """LiteLLM has three; "info", the lowest of PagerDuty's four, is for tests."""
+    """LiteLLM has three. "info", the lowest of PagerDuty's four, is for tests."""
     assert event(outage(severity=severity))["payload"]["severity"] == theirs
     assert event(outage(severity=severity, step=Step.TEST))["payload"]["severity"] == "info"
 
 
 def test_links_lead_to_the_proxy_and_to_the_trace_and_nowhere_else() -> None:
-    """A caller's text may be an address; it becomes no link, and there are no images from elsewhere."""
+    """A caller's string may be a URL. It becomes no link, and there are no images from elsewhere."""
     trace = "https://langfuse.example/trace/1"
     posted = event(message(facts={TRACE: trace, "Team": "https://evil.example"}, proxy_url="https://proxy.example"))
 
@@ -61,7 +62,7 @@ def test_links_lead_to_the_proxy_and_to_the_trace_and_nowhere_else() -> None:
 
 
 def test_nothing_of_a_callers_covers_what_is_ours() -> None:
-    """Facts, labels and metadata have rooms of their own, whatever they are called."""
+    """Facts, labels and metadata are separate objects, whatever their names are."""
     details = event(message(facts={"count": "f"}, labels={"count": "l"}, metadata={"count": "m"}, total=7))["payload"]
 
     assert details["custom_details"]["count"] == 7

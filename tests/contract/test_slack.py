@@ -1,4 +1,4 @@
-"""Slack's text, which is complete by itself: the lines that people filter by, and every alert's id."""
+"""Slack's ``text``, which is complete by itself: the lines that people filter by, and the id of every alert."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from alertworker.alerts.message import Step
 from alertworker.channels.slack import MAX_TEXT, escape, plain
 from tests.contract.cases import CASES, message
-from tests.contract.kinds import CHANNELS, sent
-from tests.contract.rules import RULES
+from tests.contract.corpus import CORPUS
+from tests.contract.kinds import channel_of, complaints, sent
 from tests.contract.test_limits import entry
 
 
 def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
-    """They are LiteLLM's, but for the date and the zone."""
+    """They are LiteLLM's, except the date and the zone."""
     text = plain(message(metadata={"hello": "world"}, proxy_url="https://proxy.example"))
 
     assert text.startswith(
@@ -42,12 +42,12 @@ def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
     ],
 )
 def test_litellms_words_stand_directly_behind_message(headline: str, line: str) -> None:
-    """Bare before a colon, where no chat could make anything else of them; all else is code."""
+    """Words before a colon are bare, where no chat has markup. The rest is code."""
     assert f"\nMessage: {line}\n" in plain(message(headline=headline)).replace("\u2060", "")
 
 
 def test_a_summary_says_how_often_and_how_often_in_all() -> None:
-    """Both numbers and the rest that is not named are in the text."""
+    """Both numbers, and the number of calls that are not named, are in the text."""
     text = plain(message(step=Step.SUMMARY, count=58, total=60, members_more=57))
 
     assert "58 more in 5 s; 60 in all" in text
@@ -55,7 +55,7 @@ def test_a_summary_says_how_often_and_how_often_in_all() -> None:
 
 
 def test_cutting_is_visible_and_keeps_the_id() -> None:
-    """A very long fact loses its end, not the message its foot."""
+    """A very long fact loses its end, but the message keeps its foot."""
     for made in (message(facts={f"Fact {number}": "x" * 2_000 for number in range(20)}), CASES["hostile"]):
         text = plain(made)
 
@@ -74,12 +74,21 @@ def test_no_entity_is_cut_in_two(text: str, limit: int) -> None:
 
 
 def test_the_text_of_a_digest_names_every_message() -> None:
-    """As many long headlines as one holds, in the text and in the blocks."""
-    entries = tuple(entry(number, "<!channel> & so on " * 40) for number in range(CHANNELS["slack"].digest_size))
+    """As many long headlines as a digest holds, in the text and in the blocks."""
+    entries = tuple(entry(number, "<!channel> & so on " * 40) for number in range(channel_of("slack").digest_size))
     posted = sent("slack", message(step=Step.DIGEST, entries=entries, facts={}, members=()))
     body = json.loads(posted.body)
 
-    assert RULES["slack"](posted) == []
+    assert complaints("slack", posted) == []
     for one in entries:
         assert one.alert_id in body["text"]
         assert one.alert_id in json.dumps(body["blocks"])
+
+
+def test_nobody_writes_a_line_that_looks_like_ours() -> None:
+    """In the text, as in the blocks."""
+    forged = CORPUS["forged message"]
+    text = plain(message(headline=forged, members=(forged,), facts={"Team": "search"}))
+
+    assert "x 🔴 *Major outage: everything*" in text
+    assert not re.search(r"^\s*(🔴 \*Major|Alert: `0000)", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The signed webhook: its signature is what the specification's own library takes, and its document what we publish."""
+"""The signed webhook: the specification's library verifies it, and the document is the published one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from standardwebhooks import Webhook as Verifier
 
 from alertworker.alerts.message import Step
 from alertworker.alerts.tables import Column, Table, Unit
-from alertworker.channels import WebhookConfig, build_channel, http
-from alertworker.channels.webhook import WebhookDocument
+from alertworker.channels import build_channel, http
+from alertworker.channels.webhook import WebhookConfig
+from alertworker.channels.webhook_document import WebhookDocument
 from alertworker.cli import cli
 from tests.contract.cases import message
 
@@ -22,7 +23,7 @@ SECRETS = ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2Vjb25kIHNlY3JldCBm
 
 @pytest.fixture
 def posts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
-    """Keep what is posted, bodies and headers."""
+    """Return the posted bodies and headers."""
     kept: list[tuple[str, dict[str, str]]] = []
 
     def post(_url: str, body: str, headers: Any) -> str:
@@ -34,7 +35,7 @@ def posts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
 
 
 def test_each_secret_verifies_and_a_changed_body_does_not(posts: list[tuple[str, dict[str, str]]]) -> None:
-    """While secrets are rotated a receiver may have either."""
+    """While secrets are rotated a receiver may have either one."""
     config = WebhookConfig(name="w", url=SecretStr("https://x.example"), secrets=tuple(map(SecretStr, SECRETS)))
     channel = build_channel(config)
     body = channel.render(message())
@@ -49,7 +50,7 @@ def test_each_secret_verifies_and_a_changed_body_does_not(posts: list[tuple[str,
 
 
 def test_the_document_is_the_published_one() -> None:
-    """It reads back as its own schema says, with what a program needs."""
+    """The body matches its schema and has the fields that a program needs."""
     body = build_channel(WebhookConfig(name="w", url=SecretStr("https://x.example"))).render(
         message(step=Step.RESOLVED, metadata={"run": "<7>"})
     )
@@ -61,7 +62,7 @@ def test_the_document_is_the_published_one() -> None:
 
 
 def test_a_report_has_its_tables_with_exact_amounts() -> None:
-    """As the schema publishes them: dollars as text, however many there are."""
+    """Dollars are strings, as in the schema, however large they are."""
     columns = (Column(name="Team"), Column(name="Spend", unit=Unit.DOLLARS))
     table = Table(title="By team", columns=columns, rows=(("a", 10**19 + 1),), sums=True, total=("All", 10**19 + 1))
     body = build_channel(WebhookConfig(name="w", url=SecretStr("https://x.example"))).render(
@@ -78,7 +79,7 @@ def test_a_report_has_its_tables_with_exact_amounts() -> None:
 
 
 def test_a_secret_that_is_none_is_refused_without_being_repeated() -> None:
-    """At configuration, not at the first alert."""
+    """The configuration is refused, not the first alert."""
     with pytest.raises(ValidationError) as caught:
         WebhookConfig(name="w", url=SecretStr("https://x.example"), secrets=(SecretStr("whsec_é-canary"),))
 

@@ -36,6 +36,7 @@ class Outbox:
 
     name = kind = "outbox"
     pace = Pace()
+    litellm_service: str | None = None
     digest_size = 0
     parallel = 1
     tracks_spend = False

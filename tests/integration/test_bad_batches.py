@@ -59,6 +59,56 @@ def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlS
     assert again == {letter.payload: ("event", letter.reason) for letter in letters}
 
 
+def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
+    store: SqlStore, runtime: Runtime
+) -> None:
+    """A producer that uses an id twice loses nothing; a batch that comes again is still acknowledged untouched."""
+    first, other = (b"[" + answered(call).model_dump_json(exclude_none=True).encode() + b"]" for call in ("1", "2"))
+    for events in (first, other, first, other):
+        ingest(BatchMessage("b1", events), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.payload) == ("batch", other)
+    assert "same id, b1" in letter.reason
+    assert spend_of(store, "team") == {"search": 13_500}
+
+    assert isinstance(runtime.line, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    ((batch_id, events, encoding),) = runtime.line.resent
+    ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 2 * 13_500}
+
+
+def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runtime: Runtime) -> None:
+    """Also where the id belongs to a batch that was parked itself."""
+    for events in (b"[" + GOOD + b"]", b"cut off", b"cut off", b"another", "[", ["not an event"]):
+        ingest(BatchMessage("b1", events), runtime, now=NOW)
+
+    batches = [letter.payload for letter in rows(store, DEAD_LETTERS) if letter.kind == "batch"]
+    assert sorted(batches) == sorted([b"cut off", b"another", b"[", b'["not an event"]'])
+
+
+def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlStore, runtime: Runtime) -> None:
+    """Its row has no digest, so the same id is the same batch."""
+    ingest(BatchMessage("b1", b"[" + GOOD + b"]"), runtime, now=NOW)
+    with store.engine.begin() as connection:
+        connection.execute(BATCHES.update().values(digest=None))
+    ingest(BatchMessage("b1", b"[" + GOOD + b"] "), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_the_http_endpoint_s_ids_stand_for_the_body(store: SqlStore, runtime: Runtime) -> None:
+    """The endpoint stamps events without a time anew, so a repeated request has the same id and other bytes."""
+    for space in (b"", b" "):
+        ingest(BatchMessage("http:0f3a", b"[" + GOOD + space + b"]"), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
 def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
     """Parked whole, with its bytes and a reason, in a handful of statements; replayed, it is parked again."""
     statements: list[str] = []
@@ -129,7 +179,7 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
 
     (letter,) = rows(store, DEAD_LETTERS)
     assert (letter.kind, letter.batch_id) == ("batch", "large")
-    assert "at most 3 are taken" in letter.reason
+    assert "the limit is 3" in letter.reason
     assert spend_of(store, "team") == {"search": 13_500}
 
 

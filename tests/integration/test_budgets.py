@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +17,9 @@ from alertworker import app
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
-from alertworker.channels import BudgetWebhookConfig, EmailConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
+from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import OwnerMail
 from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
@@ -264,9 +267,10 @@ def test_the_command_lists_the_fullest_first(
     lines = CliRunner().invoke(budgets, []).output.splitlines()
     (first, second) = [json.loads(line) for line in CliRunner().invoke(budgets, ["--json"]).output.splitlines()]
 
-    assert lines[0].split("  ")[:3] == ["user", "95 %", "never"]
-    assert lines[1].strip() == "User u1: $97 of $100 (97.0 %)"
-    assert lines[3].strip() == "Team search: $12.50 of $100 (12.5 %)"
+    shown = [re.split(" {2,}", line) for line in lines]
+    assert shown[0] == ["scope", "state", "spend", "resets", "reported", "budget"]
+    assert shown[1][:4] + shown[1][5:] == ["user", "95 %", "$97 of $100 (97.0 %)", "never", "User u1"]
+    assert (shown[2][2], shown[2][5]) == ("$12.50 of $100 (12.5 %)", "Team search")
     assert (first["entity"], first["spend_nanos"], first["share"], first["resets"]) == ("u1", 97 * DOLLAR, 97.0, None)
     assert (second["state"], second["resets"]) == ("open", RESET.isoformat(timespec="seconds"))
 

@@ -138,6 +138,7 @@ def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime,
 
     assert routed("outbox", types, only) == [EXCEPTIONS]
     assert routed("slack", types, only) == []
-    outbox.kind = "ms_teams"  # SLACK_WEBHOOK_URL may be theirs, and the page tests it as "slack"
+    # SLACK_WEBHOOK_URL may be the URL of Teams, and LiteLLM's page tests it as "slack".
+    outbox.kind, outbox.litellm_service = "ms_teams", "slack"
     assert routed("slack", types, only) == [EXCEPTIONS]
     assert routed("discord", types, only) == []

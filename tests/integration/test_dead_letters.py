@@ -43,11 +43,13 @@ def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
 
 
 def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
-    """Its id is not refused as applied, for it was not; whatever else still carries that id changes nothing more."""
+    """Its id is not refused as applied, for it was not; the same batch again changes nothing more."""
     letter_id = parked(runtime, desk)
+    letter = desk.dead_letter(letter_id)
+    assert letter is not None
     assert pipeline.replay(letter_id, desk, runtime.line, now=NOW)
     arrive(runtime)
-    ingest(batch(answered("a"), batch_id="b1"), runtime, now=NOW)
+    ingest(BatchMessage("b1", letter.payload, "zstd"), runtime, now=NOW)
 
     assert spend_of(store, "team") == {"search": 13_500}
     assert [(row.batch_id, row.events) for row in rows(store, BATCHES)] == [("b1", 1)]

@@ -37,22 +37,31 @@ CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend
 def litellm(postgresql_url: str) -> Iterator[Engine]:
     """Give LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_SpendLogs")
-        for number in range(252):
-            at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
-            ended = at + timedelta(seconds=2)
-            values = {"id": f"r{number:03}", "at": at, "ended": ended, "spend": 0.1, "tokens": 4, "tags": '["x", "y"]'}
-            values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
-            if number == 250:
-                values["ended"] = UNTIL.replace(tzinfo=None)
-            if number == 251:
-                values["tokens"] = -1
-            if number < 10:
-                values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
-            connection.execute(text(CALL), values)
-    yield engine
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_SpendLogs")
+            for number in range(252):
+                at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
+                ended = at + timedelta(seconds=2)
+                values = {
+                    "id": f"r{number:03}",
+                    "at": at,
+                    "ended": ended,
+                    "spend": 0.1,
+                    "tokens": 4,
+                    "tags": '["x", "y"]',
+                }
+                values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
+                if number == 250:
+                    values["ended"] = UNTIL.replace(tzinfo=None)
+                if number == 251:
+                    values["tokens"] = -1
+                if number < 10:
+                    values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
+                connection.execute(text(CALL), values)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.postgresql
@@ -202,7 +211,7 @@ def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
         (tmp_path / "feb" / name).write_text("\n".join([lines[0], *lines[2:]]))
         taken = len(lines[:4]) - name.endswith(".csv")
         assert f"{name}: {taken} rows read" in run(f"jan/{name}")
-        assert f"its first {taken} rows are not those that were taken" in run(f"feb/{name}")
+        assert f"its first {taken} rows are not the rows that were imported" in run(f"feb/{name}")
         assert f"feb {name}: 4 rows read" in run(f"feb/{name}", "--source", f"feb {name}")
         (tmp_path / "jan" / name).write_text("\r\n".join(lines) + "\r\n\r\n")
         assert f"{name}: {len(lines) - 4} rows read" in run(f"jan/{name}")
@@ -229,21 +238,21 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{", "row 2: is not JSON"),
+        ("{", "row 2: not JSON"),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "teem": "t"}', "row 2: teem: Extra inputs"),
         ('{"day": "2026-11-18", "requests": 0, "spend": 1}', "row 2: requests: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": -0.000000001}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": NaN}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": Infinity}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1e999999}', "row 2: spend: "),
-        ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: is not JSON"),
+        ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: not JSON"),
         ("[" * 30_000 + "]" * 30_000, "row 2: "),
-        ("[" * 60_000, "row 2: is not JSON"),
+        ("[" * 60_000, "row 2: not JSON"),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\ud800"}', "row 2: team: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "team": "\\u0000"}', "row 2: team: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": [' + "1," * 20_000 + "1]}", "row 2: tags.0: "),
-        (" " * files.MAX_LINE + "{}", "a line of more than"),
-        ("\udcff", "is not UTF-8"),
+        (" " * files.MAX_LINE + "{}", "a line has more than"),
+        ("\udcff", "not UTF-8"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
@@ -279,26 +288,28 @@ def test_reconcile_shows_where_days_differ(
     """What agrees is not shown to people; what floating dollars lose is no difference."""
     ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_DailyTeamSpend")
-        known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
-        for team, model, requests, spend in (
-            ("search", "a", 1, 0.1),
-            ("search", "b", 0, 0.2),
-            ("billing", "a", 2, 0.5),
-        ):
-            sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
-            add_daily(connection, "team", [known | sums])
-    assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
-        1,
-        300_000_000,
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
-    monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
-    days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
-    result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_DailyTeamSpend")
+            known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
+            for team, model, requests, spend in (
+                ("search", "a", 1, 0.1),
+                ("search", "b", 0, 0.2),
+                ("billing", "a", 2, 0.5),
+            ):
+                sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
+                add_daily(connection, "team", [known | sums])
+        assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
+            1,
+            300_000_000,
+        )
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
+        monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
+        days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
+        result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
+    finally:
+        engine.dispose()
 
     assert "2 compared, 1 differ." in result.output
     assert "billing" in result.output

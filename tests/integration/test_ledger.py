@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertworker.events import AttemptFailed, Event, Failure, Origin
+from alertworker.events import AttemptFailed, Attribution, Event, Failure, Origin
 from alertworker.folding import fold
 from alertworker.ledger.cardinality import MAX_OUTCOMES, OTHER
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.ledger.time_zone import ZoneChange
@@ -115,7 +115,7 @@ def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
 def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
     """Daily sums that were imported have spend without a request; a cap must not fill up by adding to one row."""
     ledger = Postings()
-    ledger.enter(Caller(TODAY, "t", (("user", "u"),), None), SpendSums(spend_nanos=5))
+    ledger.enter(TODAY, Attribution(team_id="t", user_id="u", tags=None), SpendSums(spend_nanos=5))
     for _ in range(3):
         store.run(lambda tx: tx.add_ledger(ledger, max_entities=9))
 

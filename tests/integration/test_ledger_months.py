@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.ledger.postings import Caller, Postings
+from alertworker.events import Attribution
+from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days
 from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.store import SqlLedgerReader, SqlStore
@@ -116,8 +117,9 @@ def some_days(chance: random.Random, days: int = 60) -> Postings:
     """Give what some calls of so many days out of 450 add up to."""
     ledger = Postings()
     for offset in chance.sample(range(450), days):
-        named = (("key", chance.choice("kl")), ("model", "gpt-4o"))
+        key = chance.choice("kl")
         tags = tuple(chance.sample("xyz", chance.randint(0, 3)))
-        caller = Caller(FIRST + timedelta(days=offset), chance.choice(["t1", "t2", ""]), named, tags)
-        ledger.enter(caller, SpendSums(requests=1, spend_nanos=chance.randrange(10**12)))
+        whose = Attribution(team_id=chance.choice(["t1", "t2", ""]), key_hash=key, model="gpt-4o", tags=tags)
+        sums = SpendSums(requests=1, spend_nanos=chance.randrange(10**12))
+        ledger.enter(FIRST + timedelta(days=offset), whose, sums)
     return ledger

@@ -370,3 +370,14 @@ def test_the_list_size_bounds_details_and_not_the_count(
 
     assert [(row.count, row.level) for row in rows(store, ALERTS)] == [(120, 2)]
     assert len(rows(store, MEMBERS)) == kept
+
+
+def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Outages are judged before single calls, whatever the order of the events."""
+    hear(runtime, lost(1), *(attempt(n) for n in range(10)))
+    run_until_quiet(runtime, after(10))
+
+    assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
+    assert {row.type for row in rows(store, ALERTS)} == {"outage_alerts", "llm_exceptions"}

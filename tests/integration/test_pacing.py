@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.channels import DiscordConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.discord import DiscordConfig
 from alertworker.delivery.channel import Answer
 from alertworker.pipeline import Runtime, deliver
 from alertworker.pipeline.notify import claim

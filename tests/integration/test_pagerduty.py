@@ -15,15 +15,16 @@ from pydantic import SecretStr
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.channels import PagerDutyConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.pagerduty import PagerDutyConfig
 from alertworker.delivery.retry import Reason
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.contract.kinds import Sent
-from tests.contract.rules import RULES
+from tests.contract.shape import Sent
+from tests.contract.vendors.pagerduty import complaints
 from tests.integration.line import FACTS, NOW, batch, failed, rows
 from tests.integration.test_outages import after, attempt, hear, pass_time, success
 
@@ -43,7 +44,7 @@ class Desk:
 
     def take(self, text: str) -> None:
         """Enter an event: a resolve of what is not open is dropped, as PagerDuty does."""
-        self.complaints += RULES["pagerduty"](Sent(text, {}))
+        self.complaints += complaints(Sent(text, {}))
         event = json.loads(text)
         key = (event.pop("routing_key"), event["dedup_key"])
         if event["event_action"] == "trigger" or key in self.alerts:

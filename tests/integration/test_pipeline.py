@@ -390,7 +390,9 @@ def test_alerts_about_calls_link_to_their_trace(runtime: Runtime, outbox: Outbox
     }
 
 
-def test_bodies_are_logged_where_that_is_wanted(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+def test_bodies_are_logged_where_that_is_wanted(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, caplog: pytest.LogCaptureFixture
+) -> None:
     """At warning, as LiteLLM does it, and not otherwise."""
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -401,6 +403,13 @@ def test_bodies_are_logged_where_that_is_wanted(runtime: Runtime, caplog: pytest
     [record] = [record for record in caplog.records if record.name == "alertworker.alerts"]
     assert record.levelname == "WARNING"
     assert "LLM API call failed: x" in record.getMessage()
+    fields = {name: getattr(record, name) for name in ("alert_id", "channel", "notification_id")}
+    [notification] = AdminStore(store.engine).notifications(alert_id=fields["alert_id"])
+    assert fields == {
+        "alert_id": outbox.sent[-1].alert_id,
+        "channel": notification.channel,
+        "notification_id": notification.id,
+    }
 
 
 def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, outbox: Outbox) -> None:

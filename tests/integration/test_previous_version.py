@@ -266,7 +266,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     own, teams = desk.budgets()
     assert (own[0], own[1].reading.spend_nanos, state_of(own[1])) == (("own tag day", "batch"), 60 * DOLLAR, "50 %")
     assert (teams[0], teams[1].reading.spend_nanos, state_of(teams[1])) == (("team", "search"), 86 * DOLLAR, "85 %")
-    assert teams[1].reading.who["team_alias"] == "Search"
+    assert teams[1].reading.owner.team_alias == "Search"
 
     lane = store.lane_states(now=NOW)["outbox"]
     assert (lane.waiting, lane.waiting_since, lane.paused_until) == (6, after(-8), after(22))

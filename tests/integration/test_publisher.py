@@ -1,4 +1,4 @@
-"""The publisher with real brokers: what is published arrives, in order, once, whatever the broker does meanwhile."""
+"""The publisher with real brokers: events arrive in order and once, whatever happens to the broker."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from tests.integration.broker import Broker, call, wait_for
 
 @contextmanager
 def publishing(broker: Broker, spool: Path, **more: Any) -> Iterator[Publisher]:
-    """Run a publisher, closed at the end."""
+    """Run a publisher and close it at the end."""
     publisher = Publisher(BrokerTransport(broker.url), spool, **more)
     yield publisher
     publisher.close()
 
 
 def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> None:
-    """Two thousand events are a few batches, with a heartbeat and a goodbye that count them."""
+    """2,000 events are a few batches. A heartbeat and a goodbye count them."""
     with publishing(broker, tmp_path / "spool") as publisher:
         for number in range(2_000):
             publisher.publish(call(number))
@@ -47,7 +47,7 @@ def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> No
 
 
 def test_a_call_that_hangs_is_announced_before_anything_was_published(broker: Broker, tmp_path: Path) -> None:
-    """The very first call of a process may be the one that hangs."""
+    """The first call of a process may be the one that hangs."""
     with publishing(broker, tmp_path / "spool", threshold_seconds=1.0) as publisher:
         publisher.inflight.start("00001", lambda: {"model": "gpt-4o"})
         wait_for(lambda: publisher.stats().sent >= 1)
@@ -58,7 +58,7 @@ def test_a_call_that_hangs_is_announced_before_anything_was_published(broker: Br
 
 
 def test_a_broker_that_is_away_gets_it_later_in_order_and_once(broker: Broker, tmp_path: Path) -> None:
-    """Events published before, during and after its absence arrive in their order, each batch once."""
+    """Events from before, during and after the outage arrive in order, and each batch arrives once."""
     with publishing(broker, tmp_path / "spool") as publisher:
         for number in range(300):
             if number == 100:
@@ -95,7 +95,7 @@ time.sleep(60)
 
 
 def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: Path) -> None:
-    """The next publisher on the folder sends it; while its owner lives nobody touches it."""
+    """The next publisher on the folder sends the batches. While their owner lives, no other publisher touches them."""
     broker.stop()
     spool = tmp_path / "spool"
     command = [sys.executable, "-c", PUBLISH_AND_HANG, broker.url, str(spool)]
@@ -118,7 +118,7 @@ def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: 
 
 
 def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_path: Path) -> None:
-    """Else the process would be taken for lost once the broker is back."""
+    """Otherwise the process would count as lost once the broker is back."""
     with publishing(broker, tmp_path / "spool") as publisher:
         publisher.publish(call(1))
         wait_for(lambda: publisher.stats().sent >= 1)
@@ -135,7 +135,7 @@ def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_p
 
 
 def test_a_host_that_is_told_to_end_hears_a_goodbye_at_once(broker: Broker, tmp_path: Path) -> None:
-    """It may never run an exit handler: the goodbye goes out when its last call has ended, and counts all."""
+    """The host may run no exit handler. The goodbye goes out when its last call has ended, and counts all events."""
     with publishing(broker, tmp_path / "spool") as publisher:
         publisher.inflight.start("00001", dict)
         publisher.expect_end()
@@ -150,7 +150,7 @@ def test_a_host_that_is_told_to_end_hears_a_goodbye_at_once(broker: Broker, tmp_
 
 
 def test_a_folder_that_cannot_be_written_is_survived(broker: Broker, tmp_path: Path) -> None:
-    """Without a spool events wait in memory."""
+    """Without a spool, events wait in memory."""
     (tmp_path / "file").write_text("in the way")
     broker.stop()
     with publishing(broker, tmp_path / "file" / "spool") as publisher:
@@ -164,7 +164,7 @@ def test_a_folder_that_cannot_be_written_is_survived(broker: Broker, tmp_path: P
 
 
 def test_a_forked_child_publishes_its_own_events_only(broker: Broker, tmp_path: Path) -> None:
-    """It has a boot id of its own, and sends nothing of its parent's a second time."""
+    """The child has its own boot id and sends none of its parent's events."""
     with publishing(broker, tmp_path / "spool") as publisher:
         publisher.publish(call(1))
         child = os.fork()
@@ -191,7 +191,7 @@ def test_what_is_still_buffered_at_the_end_of_a_program_is_sent(broker: Broker, 
 
 @pytest.mark.rabbitmq
 def test_credentials_that_may_only_write_to_the_queue_are_enough(rabbitmq_url: str, tmp_path: Path) -> None:
-    """Once a worker has made the queue a producer needs no other right; what it sends is confirmed and kept."""
+    """Once a worker has declared the queue, the right to write is enough. RabbitMQ confirms and keeps the batches."""
     with Connection(rabbitmq_url) as connection:
         for queue in (dead_queue(rabbitmq_url), events_queue(rabbitmq_url)):
             queue(connection.default_channel).declare()
@@ -214,5 +214,5 @@ def test_credentials_that_may_only_write_to_the_queue_are_enough(rabbitmq_url: s
 
 
 def rabbitmqctl(*arguments: str) -> None:
-    """Administer the broker."""
+    """Run an administration command of RabbitMQ."""
     subprocess.run(["rabbitmqctl", "-q", *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

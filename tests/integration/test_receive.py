@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from celery.exceptions import Reject
 
 from alertworker import pipeline
 from alertworker.events.batch import TASK
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, park, receive
 from alertworker.ports.dead_letters import LetterFilter
 from alertworker.store import AdminStore, SqlStore
+from alertworker.worker import tasks
 from tests.integration.line import NOW, Recorder, answered, batch
 from tests.integration.pages import Browser, context
 
@@ -53,6 +55,26 @@ def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -
     assert len(desk.dead_letters()) == 5 * len(texts)
     letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind="message"))]
     assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
+
+
+@pytest.mark.parametrize(
+    ("batch_id", "ids"),
+    [("01a20a23-7752-7f27-b047-fa4b04cc253c", {"batch_id": "01a20a23-7752-7f27-b047-fa4b04cc253c"}), ("canary", {})],
+)
+def test_a_batch_that_fails_is_logged_by_its_id_unless_that_is_a_producers_text(
+    batch_id: str, ids: dict[str, str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line then names the message by the id of its dead letter alone."""
+    monkeypatch.setattr(tasks, "get_runtime", lambda: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    message = message_of([[], {"events": [], "batch_id": batch_id}, {}])
+    with pytest.raises(Reject):
+        tasks.ingest.run(message=message)
+
+    [record] = [record for record in caplog.records if record.name == "alertworker.tasks"]
+    assert {name: value for name, value in vars(record).items() if name == "batch_id"} == ids
+    assert message.letter_id in record.getMessage()
+    assert "canary" not in record.getMessage()
 
 
 def deep(depth: int) -> list[Any]:

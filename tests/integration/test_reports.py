@@ -154,9 +154,9 @@ def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) ->
         return [report.facts.get("Budgets near their limit") for report in found]
 
     assert near(NOW.date()) == [
-        "Team Search 91 % · Team billing 80 %",
-        "Team Search 91 %",
-        "Team billing 80 %",
+        "Team Search 91.0 % · Team billing 80.0 %",
+        "Team Search 91.0 %",
+        "Team billing 80.0 %",
         None,
     ]
     assert near((NOW - week).date()) == [None, None, None]
@@ -180,8 +180,8 @@ def test_a_budget_that_never_resets_is_named_while_it_is_reported(reporter: Repo
         (report,) = reporter.build(ReportKind.SPEND, period, now=NOW)
         return report.facts.get("Budgets near their limit")
 
-    assert [near(days) for days in (1, 7, 30)] == ["User new 90 % · User resets 90 %"] * 2 + [
-        "User new 90 % · User old 90 % · User resets 90 %"
+    assert [near(days) for days in (1, 7, 30)] == ["User new 90.0 % · User resets 90.0 %"] * 2 + [
+        "User new 90.0 % · User old 90.0 % · User resets 90.0 %"
     ]
 
 

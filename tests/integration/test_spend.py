@@ -48,7 +48,7 @@ def test_machines_get_exact_dollars() -> None:
     first, second = (json.loads(line) for line in spend("--json").splitlines())
     assert (first["entity"], first["alias"], first["spend"]) == ("search", "[red]Search", "1234.567890123")
     assert (second["entity"], second["spend"], second["requests"]) == ("", "0.000000001", 1)
-    rows = list(csv.DictReader(io.StringIO(spend("--csv", "--by", "tag"))))
+    rows = list(csv.DictReader(io.StringIO(spend("--csv", "--by", "tag"), newline="")))
     assert [(row["entity"], row["spend"]) for row in rows] == [("x", "1234.567890124"), ("y", "1234.567890123")]
 
 
@@ -78,7 +78,7 @@ def test_next_to_nothing_before_is_no_number_to_print(
     monkeypatch.setenv("COLUMNS", "200")
 
     text = spend("--by", "user/key")
-    assert "> 9999 %" in text
+    assert "> 9,999 %" in text
     assert "u1 / app (h1)" in text
 
 

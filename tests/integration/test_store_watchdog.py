@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
-from alertworker.channels import BudgetWebhookConfig, build_channel
+from alertworker.channels import build_channel
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
 from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import StoreUnavailable

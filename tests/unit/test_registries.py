@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import get_args
+from typing import Final, get_args
 
 import click
+import pytest
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.alerts.labels import CLOSED, LABELS
@@ -14,10 +15,13 @@ from alertworker.app import celery
 from alertworker.channels import CHANNELS
 from alertworker.cli import COMMANDS
 from alertworker.detectors import DETECTORS
-from alertworker.events import AnyEvent, Event
+from alertworker.events import AnyEvent
 from alertworker.reports import ReportKind
-from alertworker.settings.sources import OWN, VARIABLES
+from alertworker.settings.file_config import FileConfig
+from alertworker.settings.sources import VARIABLES
 from alertworker.worker import celery_config, tasks
+
+EVENTS: Final = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]
 
 
 def test_every_task_has_a_route_and_every_route_a_task() -> None:
@@ -48,12 +52,16 @@ def test_every_label_of_few_values_is_known_with_all_of_them() -> None:
     assert set(CLOSED["report"]) == {kind.value for kind in ReportKind}
 
 
+def test_every_channel_is_registered_under_its_kind() -> None:
+    """A configuration names its channel by the kind."""
+    assert {kind: channel.config_class.model_fields["kind"].default for kind, channel in CHANNELS.items()} == {
+        kind: kind for kind in CHANNELS
+    }
+
+
 def test_every_event_has_a_type_of_its_own() -> None:
     """Types tell events apart on the wire."""
-    members: list[type[Event]] = list(get_args(get_args(AnyEvent)[0]))
-    types = [member.model_fields["type"].default for member in members]
-
-    assert len(types) == len(set(types))
+    assert len(EVENTS) == len(set(EVENTS))
 
 
 def test_every_command_is_there() -> None:
@@ -65,19 +73,23 @@ def test_every_command_is_there() -> None:
         assert line.endswith("."), name
 
 
-def test_every_name_that_people_use_is_documented() -> None:
-    """Settings, variables, event types, channel kinds and commands stand in the documents."""
-    docs = Path(__file__).parents[2] / "docs"
-    settings = (docs / "configuration.md").read_text()
-    events = (docs / "events.md").read_text()
-    channels = (docs / "channels.md").read_text()
+#: What must be documented: the names, the form in which a document has them, and the document.
+DOCUMENTED: Final = {
+    "setting": (FileConfig.model_fields, "`{}`", "docs/configuration.md"),
+    "label": (sorted(LABELS), "`{}`", "docs/configuration.md"),
+    "variable": ([f"ALERTWORKER_{name.upper()}" for name in VARIABLES], "{}", "docs/configuration.md"),
+    "event": ([name for name in EVENTS if not name.startswith("system.")], "`{}`", "docs/events.md"),
+    "channel": (CHANNELS, "| `{}` |", "docs/channels.md"),
+    "command": (COMMANDS, "`{}", "README.md"),
+}
 
-    assert [word for word in OWN if f"`{word}`" not in settings] == []
-    assert [name for name in sorted(LABELS) if f"`{name}`" not in settings] == []
-    assert [name for name in VARIABLES if f"ALERTWORKER_{name.upper()}" not in settings] == []
-    types = [member.model_fields["type"].default for member in get_args(get_args(AnyEvent)[0])]
-    assert [name for name in types if not name.startswith("system.") and f"`{name}`" not in events] == []
-    kinds = [config.model_fields["kind"].default for config in CHANNELS]
-    assert [kind for kind in kinds if f"`{kind}`" not in channels] == []
-    readme = (docs.parent / "README.md").read_text() + (docs.parent / "CHANGELOG.md").read_text()
-    assert [name for name in COMMANDS if f"`{name}" not in readme] == []
+
+@pytest.mark.parametrize("what", DOCUMENTED)
+def test_every_name_that_people_use_is_documented(what: str) -> None:
+    """Settings, variables, event types, channel kinds and commands stand in the documents."""
+    names, form, document = DOCUMENTED[what]
+    root = Path(__file__).parents[2]
+    text = (root / document).read_text() + ((root / "CHANGELOG.md").read_text() if what == "command" else "")
+    lacks = [form.format(name) for name in names if form.format(name) not in text]
+
+    assert lacks == [], f"add these to {document}"

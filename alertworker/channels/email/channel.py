@@ -20,8 +20,7 @@ from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import NetworkConfig
 from alertworker.channels.deadline import Deadline, Refused
 from alertworker.channels.email.body import page, text
-from alertworker.channels.email.chart import draw
-from alertworker.channels.email.tables import CHART
+from alertworker.channels.email.chart import CONTENT_ID, draw
 from alertworker.channels.plain_text import sign
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
@@ -36,19 +35,25 @@ Domain = Annotated[str, StringConstraints(to_lower=True, pattern=r"^(\*|[A-Za-z0
 
 
 class EmailConfig(NetworkConfig):
-    """A mail server, and who gets the mail."""
+    """A mail server, and the recipients."""
 
     kind: Literal["email"] = "email"
     host: str
+    """Host name of the mail server."""
     port: Annotated[int, Field(gt=0, lt=65_536)] = 587
+    """Port of the mail server."""
     username: str | None = None
+    """User name at the mail server."""
     password: SecretStr | None = None
+    """Password at the mail server. It is a secret; `os.environ/NAME` is the variable NAME."""
     sender: str
+    """Address of the sender."""
     recipients: Annotated[tuple[str, ...], Field(min_length=1, max_length=50)]
+    """Addresses of the recipients."""
     tls: Literal["starttls", "tls", "none"] = "starttls"
-    #: Where owners of budgets may be written to: domains, or "*" for any. Where it is not set, those of the sender and
-    #: the recipients.
+    """How the connection is encrypted. "none" is for loopback alone."""
     owner_domains: Annotated[tuple[Domain, ...], Field(max_length=100)] | None = None
+    """Domains of budget owners that can get mail, "*" for any. Those of the sender and the recipients if not set."""
 
     @model_validator(mode="after")
     def _admitted(self) -> Self:
@@ -58,20 +63,15 @@ class EmailConfig(NetworkConfig):
         return self
 
 
-class Email(BaseChannel):
+class Email(BaseChannel[EmailConfig]):
     """Sends one mail to all recipients."""
 
-    kind = "email"
+    config_class = EmailConfig
     pace = Pace(interval=1.0, burst=5)
     digest_size = MAX_ENTRIES
 
-    def __init__(self, config: EmailConfig) -> None:
-        self.name = config.name
-        self.pace = config.paced(self.pace)
-        self._config = config
-
     def render(self, message: Message) -> str:
-        """Give subject, text and HTML as JSON."""
+        """Return subject, text and HTML as JSON."""
         subject = cut(f"{sign(message)} [{message.severity.value}] {one_line(message.headline)}", _MAX_SUBJECT)
         parts = {
             "subject": subject,
@@ -84,7 +84,7 @@ class Email(BaseChannel):
         return json.dumps(parts, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Make one attempt; the Message-ID is that of every attempt, so that a mailbox knows a repeated one."""
+        """Make one attempt. Every attempt has the same Message-ID, so that a mailbox recognizes a repeated mail."""
         config = self._config
         mail = compose(body, notification_id, config)
         parts = json.loads(body)
@@ -119,7 +119,7 @@ class Email(BaseChannel):
 
 
 def _leave(server: smtplib.SMTP) -> None:
-    """End the session. Whether the server has the mail is known by now; nothing that it says or does changes it."""
+    """End the session. It is known by now whether the server took the mail, so errors are ignored."""
     with suppress(smtplib.SMTPException, OSError):
         server.quit()
     with suppress(OSError):
@@ -127,7 +127,7 @@ def _leave(server: smtplib.SMTP) -> None:
 
 
 def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessage:
-    """Give the mail; those about one alert are one thread, and no absence notice answers them (RFC 3834, section 5)."""
+    """Return the mail. Mails about one alert form a thread; no absence notice answers them (RFC 3834, section 5)."""
     mail = EmailMessage()
     parts = json.loads(body)
     to = parts.get("to", config.recipients)
@@ -142,17 +142,17 @@ def compose(body: str, notification_id: str, config: EmailConfig) -> EmailMessag
     mail.add_alternative(parts["html"], subtype="html")
     shown = mail.get_body(("html",))
     if parts.get("chart") and shown is not None:
-        shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CHART}>", disposition="inline")
+        shown.add_related(b64decode(parts["chart"]), "image", "png", cid=f"<{CONTENT_ID}>", disposition="inline")
     for file in parts.get("files", ()):
         maintype, subtype = file["media_type"].split("/")
-        # As bytes, since text would get other ends of lines.
+        # As bytes, because text would get other line endings.
         content, charset = file["content"].encode(), {"charset": "utf-8"}
         mail.add_attachment(content, maintype=maintype, subtype=subtype, filename=file["name"], params=charset)
     return mail
 
 
 class _Server(smtplib.SMTP):
-    """A connection to the mail server that the cutoff opens, in TLS from its start where there is a ``context``."""
+    """A connection to the mail server that the deadline opens; with a ``context`` it begins in TLS."""
 
     def __init__(self, cutoff: Deadline, config: EmailConfig, context: ssl.SSLContext | None) -> None:
         self._cutoff = cutoff
@@ -161,18 +161,18 @@ class _Server(smtplib.SMTP):
         super().__init__(config.host, config.port, timeout=http.DEADLINE)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        """Open the connection; the name is smtplib's own for it, which its SMTP_SSL overrides, too."""
+        """Open the connection. This method is smtplib's own, which its SMTP_SSL overrides, too."""
         connection = self._cutoff.connect(host, port, tls=self._tls)
         connection.settimeout(timeout)
         return self._context.wrap_socket(connection, server_hostname=host) if self._context else connection
 
 
 def _delivery_error(error: Exception, *, late: bool) -> DeliveryError:
-    """Say what an SMTP error means; the library's own text may hold addresses."""
+    """Return what an SMTP error means. The library's own text may hold addresses."""
     if isinstance(error, Refused):
         return DeliveryError(address_guard.NOT_PUBLIC, Reason.REFUSED)
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        # One who may take it later is reason enough to try again.
+        # If one recipient may take it later, the mail is tried again.
         return _refused(min((code for code, _ in error.recipients.values()), default=550))
     if isinstance(error, smtplib.SMTPResponseException):
         return _refused(error.smtp_code)

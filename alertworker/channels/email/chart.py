@@ -1,6 +1,6 @@
-"""A chart as PNG, for mail: bars by day, piled up. It holds no text from users, so that any name can stand beside it.
+"""A chart as PNG, for mail: stacked bars by day. The picture holds no text from users.
 
-Drawn by Pillow, without a background and in colours that can be read on white and on black.
+Pillow draws it without a background, in colours that can be read on white and on black.
 """
 
 from __future__ import annotations
@@ -12,28 +12,30 @@ from typing import Any, Final
 from alertworker.alerts.tables import Chart
 from alertworker.money import spell_dollars
 
-#: One for each series, told apart by colour-blind readers, too (https://jfly.uni-koeln.de/color/); the last of all
-#: is for all others.
+#: The picture's Content-ID, by which the page names it.
+CONTENT_ID: Final = "chart@alertworker"
+#: One for each series; colour-blind readers can tell them apart (https://jfly.uni-koeln.de/color/). The last one is
+#: for all others.
 COLOURS: Final = ("#3b8fd1", "#e69f00", "#00a57a", "#d9603b", "#c77ba8", "#9aa0a6")
 _LINES: Final = "#80808066"
 _TEXT: Final = "#7d7d7d"
-#: In pixels; twice what a mail shows, for sharp screens.
+#: In pixels: twice the size in the mail, for sharp screens.
 WIDTH: Final = 1_120
 HEIGHT: Final = 400
 _TOP, _BOTTOM, _GAP = 16, 52, 12
 _FONT_SIZE: Final = 24
-#: How many dates, and how many amounts, an axis names at the most.
+#: The largest number of dates, and of amounts, on an axis.
 _DATES: Final = 8
 _AMOUNTS: Final = 4
 
 
 def colour(chart: Chart, index: int) -> str:
-    """Give a series' colour."""
+    """Return the colour of a series."""
     return COLOURS[-1] if chart.others and index == len(chart.series) - 1 else COLOURS[index % len(COLOURS)]
 
 
 def draw(chart: Chart) -> bytes:
-    """Give the chart as PNG."""
+    """Return the chart as PNG."""
     from PIL import Image, ImageDraw, ImageFont
 
     image = Image.new("RGBA", (WIDTH, HEIGHT), (0, 0, 0, 0))
@@ -78,7 +80,7 @@ def _dates(chart: Chart, pen: Any, font: Any, start: int) -> None:
 
 
 def _heights(chart: Chart) -> list[list[int]]:
-    """Give the values to draw: what was paid back is not drawn."""
+    """Return the values to draw. A negative value, which is a refund, is drawn as 0."""
     return [[max(0, value) for value in series.values] for series in chart.series]
 
 
@@ -87,7 +89,7 @@ def _y(amount: int, ceiling: int) -> int:
 
 
 def _step(highest: int) -> int:
-    """Give a round distance between the axis's amounts, in nano-dollars.
+    """Return a round distance between the amounts of the axis, in nano-dollars.
 
     >>> _step(4_200_000_000_000), _step(0)
     (2000000000000, 1)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.coerce import key_hash, moment, name, tags
 from alertworker.integrations.litellm.deployments import TRACES, Deployments
 from alertworker.integrations.litellm.metadata import picked
 
+#: The tag of LiteLLM's own health checks.
+HEALTH_CHECK: Final = "litellm-internal-health-check"
 #: How many deployments that failed a call its end names.
 _MAX_FAILED_ON = 16
 
@@ -43,6 +45,8 @@ class Call:
     stream: bool
     alerting_metadata: object
     tags: object
+    #: The client sent an API key for the provider with its request.
+    brings_key: bool
     terms: Terms
     deployment: dict[str, Any] = field(default_factory=dict, repr=False)
     failed_on: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -86,11 +90,19 @@ class Call:
             "failed_on": tuple(self.failed_on.values()),
         }
 
-    def blame(self, deployment: Mapping[str, Any]) -> None:
-        """Note that a deployment failed this call by its own fault; ``deployment`` holds its fields as events do."""
+    def blame(self, deployment: Mapping[str, Any]) -> bool | None:
+        """Note that a deployment failed this call by its own fault; ``deployment`` holds its fields as events do.
+
+        Return whether it is the first time that this deployment failed this call, ``None`` where that is not known.
+        """
         deployment_id = deployment["deployment_id"]
-        if deployment_id is not None and len(self.failed_on) < _MAX_FAILED_ON:
+        if deployment_id is None:
+            return None
+        if deployment_id in self.failed_on:
+            return False
+        if len(self.failed_on) < _MAX_FAILED_ON:
             self.failed_on[deployment_id] = {key: deployment[key] for key in ("deployment_id", "provider", "region")}
+        return True
 
 
 def trace_of(metadata: Mapping[str, Any], *given: object) -> str | None:

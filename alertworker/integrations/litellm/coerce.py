@@ -78,6 +78,13 @@ def url(value: object) -> str | None:
     return clip(within(place, MAX_URL), MAX_URL)
 
 
+def credential(key: object) -> str | None:
+    """Return what events name a deployment's API key by: the first 12 hex digits of its SHA-256."""
+    if not isinstance(key, str) or not key:
+        return None
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
 def key_hash(value: object) -> str | None:
     """Give a key's hash as LiteLLM made it, and the SHA-256 of all else: custom authentication may give raw keys."""
     if not isinstance(value, str) or not value:

@@ -80,8 +80,8 @@ FIELDS: Final[Mapping[str, Field]] = {
     # Hashes, classes, processes and members of closed sets.
     **dict.fromkeys(
         (
-            "action", "boot_id", "call_type", "dropped", "entity", "error_class", "host", "integration", "key_hash",
-            "level", "origin", "reason", "scope", "type", "version",
+            "action", "boot_id", "call_type", "credential", "dropped", "entity", "error_class", "host", "integration",
+            "key_hash", "level", "origin", "reason", "scope", "type", "version",
         ),
         _OURS,
     ),

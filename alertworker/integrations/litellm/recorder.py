@@ -12,8 +12,8 @@ from typing import Any, Final, Protocol
 from alertworker.events import AbandonReason, Origin
 from alertworker.integrations.litellm.audit import entity_changed
 from alertworker.integrations.litellm.budgets import budgets, with_refusal
-from alertworker.integrations.litellm.call import Call, Terms, caller_facts, trace_of
-from alertworker.integrations.litellm.coerce import count, moment, name
+from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, Terms, caller_facts, trace_of
+from alertworker.integrations.litellm.coerce import count, credential, moment, name, tags
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
 from alertworker.integrations.litellm.excerpts import request_excerpt
@@ -29,6 +29,8 @@ GRACE_ANSWERED: Final = 60.0
 #: How often the threshold is read again, in seconds: LiteLLM may reload its configuration.
 _THRESHOLD_PERIOD: Final = 30.0
 _DEFAULT_THRESHOLD: Final = 300.0
+#: Statuses by which a provider refuses an API key.
+_REFUSED_KEY: Final = frozenset({401, 403})
 #: How many calls are remembered at once; more than a proxy process can run.
 _MAX_CALLS: Final = 100_000
 #: How many ended calls are remembered, so that an end told twice is published once.
@@ -106,6 +108,7 @@ class Recorder:
             stream=request.get("stream") is True,
             alerting_metadata=details.get("alerting_metadata"),
             tags=details.get("tags"),
+            brings_key=request.get("api_key") is not None,
             terms=self._terms,
         )
         self._calls[call_id] = call
@@ -131,8 +134,10 @@ class Recorder:
         if call_id is None or (call is not None and not call.trying):
             return
         shared = call.describe() if call is not None else self._unfollowed(call_id, attempt, None)
-        failure = describe(error, attempt, attempted=True, key=attempt.get("api_key"))
-        self._attempt_failed(call, shared | self._terms.deployments.facts(attempt), failure, fallback_depth or 0)
+        key = attempt.get("api_key")
+        failure = describe(error, attempt, attempted=True, key=key)
+        fields = shared | self._terms.deployments.facts(attempt)
+        self._attempt_failed(call, fields, failure, fallback_depth or 0, key)
 
     def succeeded(self, kwargs: Mapping[str, Any]) -> None:
         """Tell that a call was answered, from LiteLLM's success log."""
@@ -155,7 +160,7 @@ class Recorder:
         failure = describe(error, request, attempted=attempted, started=call is not None, key=key)
         if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:
             # A stream broke off: LiteLLM tells of no failed attempt then.
-            self._attempt_failed(call, call.describe(), failure, call.fallbacks)
+            self._attempt_failed(call, call.describe(), failure, call.fallbacks, key)
         fields = call.end() if call is not None else self._unfollowed(call_id, request, caller)
         if gone:
             self._abandon(fields, AbandonReason.DISCONNECTED, call.chunks if call is not None else 0)
@@ -196,14 +201,25 @@ class Recorder:
             call.announced = self._publisher.inflight.finish(call.call_id)
 
     def _attempt_failed(
-        self, call: Call | None, fields: dict[str, Any], failure: dict[str, Any], fallback_depth: int
+        self, call: Call | None, fields: dict[str, Any], failure: dict[str, Any], fallback_depth: int, key: object
     ) -> None:
+        first, brings_key = None, False
         if call is not None:
             call.trying = False
+            brings_key = call.brings_key
+            if brings_key and failure["status_code"] in _REFUSED_KEY:
+                failure["origin"] = Origin.CALLER
             if failure["origin"] is Origin.PROVIDER:
-                call.blame(fields)
-        end = {"type": "llm.attempt.failed", "occurred_at": moment(time.time()), "failure": failure}
-        self._publisher.publish(fields | end | {"fallback_depth": max(0, fallback_depth)})
+                first = call.blame(fields)
+        self._publisher.publish({
+            **fields,
+            "type": "llm.attempt.failed",
+            "occurred_at": moment(time.time()),
+            "failure": failure,
+            "fallback_depth": max(0, fallback_depth),
+            "first_on_deployment": first,
+            "credential": None if brings_key else credential(key),
+        })  # fmt: skip
         if self._cooldowns is not None:
             self._cooldowns.failed(fields, failure)
 
@@ -220,6 +236,7 @@ class Recorder:
             "model": name(request.get("model")),
             "model_group": name(request.get("model")),
             "stream": request.get("stream") is True,
+            "health_check": HEALTH_CHECK in tags(details.get("tags")),
             **caller_facts(caller, self._options.metadata_keys),
             "budgets": budgets(caller, {}, None),
         }

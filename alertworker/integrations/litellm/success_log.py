@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.budgets import budgets
-from alertworker.integrations.litellm.call import Call, caller_facts, trace_of
+from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, caller_facts, trace_of
 from alertworker.integrations.litellm.coerce import as_mapping, cost, count, key_hash, moment, name, tags, url
 from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
@@ -47,6 +47,8 @@ def answered(
         return None
     caller = call.caller if call is not None else request.get("user_api_key_auth")
     fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, request, call)}
+    # A client may write the tag, too, but then its call was followed.
+    fields["health_check"] = call is None and HEALTH_CHECK in fields["tags"]
     fields |= _when(log, call) | _how_much(log, kwargs, prices)
     fields["budgets"] = budgets(caller, request, fields["customer_id"])
     fields |= _detours(request, call, fields)

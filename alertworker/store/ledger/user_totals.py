@@ -10,8 +10,8 @@ from typing import Final
 from sqlalchemy import case, func, or_, select
 from typing_extensions import override
 
-from alertworker.alerts.call_description import NO_TEAM
 from alertworker.budgets.user_thresholds import UserSpend
+from alertworker.events.attribution import NO_TEAM
 from alertworker.ledger.cardinality import OTHER
 from alertworker.ledger.reader import Days
 from alertworker.ports.user_totals import UserTotalPort

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -16,7 +16,7 @@ from alertworker import __version__
 from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
-from alertworker.text.format import spell_moment
+from alertworker.text.format import spell, spell_moment
 from alertworker.text.redact import without_secrets
 from alertworker.text.sanitize import clean
 
@@ -45,21 +45,6 @@ def shorten(text: str) -> str:
     return _HASH.sub(r"\1…", text)
 
 
-def age(duration: timedelta) -> str:
-    """Return a duration, rounded, as lists show it.
-
-    >>> [age(timedelta(seconds=seconds)) for seconds in (0, 59, 400, 11_000, 200_000)]
-    ['0 s', '59 s', '6 min', '3 h 3 min', '2 d 7 h']
-    """
-    seconds = max(0, int(duration.total_seconds()))
-    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
-    if days:
-        return f"{days} d {hours} h" if hours else f"{days} d"
-    if hours:
-        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{minutes} min" if minutes else f"{seconds} s"
-
-
 @pass_context
 def _moment(names: Names, moment: datetime | None) -> Markup:
     """Return a moment in the configured zone."""
@@ -71,7 +56,7 @@ def _moment(names: Names, moment: datetime | None) -> Markup:
 
 @pass_context
 def _ago(names: Names, moment: datetime | None) -> str:
-    return "–" if moment is None else f"{age(names['now'] - moment)} ago"
+    return "–" if moment is None else f"{spell(names['now'] - moment)} ago"
 
 
 def _scrubbed(text: str) -> str:
@@ -92,6 +77,6 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
     finalize=_shown,
 )
-_ENVIRONMENT.filters |= {"moment": _moment, "ago": _ago, "dollars": spell_dollars, "scrubbed": _scrubbed, "age": age}
+_ENVIRONMENT.filters |= {"moment": _moment, "ago": _ago, "dollars": spell_dollars, "scrubbed": _scrubbed, "age": spell}
 del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
 _ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

@@ -16,6 +16,7 @@ from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import Standing, reached
 from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
+from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.detectors.admin import TYPES
 from alertworker.detectors.admin import relayed as relayed_changes
@@ -28,6 +29,7 @@ from alertworker.events import (
     Failure,
     Origin,
 )
+from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold, fold
 from alertworker.ledger.rows import SpendSums
 from alertworker.outages import alert as outages
@@ -37,14 +39,14 @@ from alertworker.pipeline.publishers import _lost, _silent
 from alertworker.ports.publishers import LostPublisher, SilentHost
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
 from alertworker.settings import Settings
-from alertworker.settings.model import AlertingArgs
+from alertworker.settings.values import AlertingArgs
 from tests.integration.line import NOW, announced, answered, failed
 from tests.integration.test_outages import attempt
 
 POLICY = Policy()
 #: What may stand beside what makes two alerts of a type the same: whom calls were for, where a route asks about it; a
 #: report's team; a change that names nothing; where LiteLLM says it was; and what covers a copy.
-BESIDE = {*llm.FOR_WHOM, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
+BESIDE = {*OWNER_LABELS, "team_id", "event", *relayed.IDENTIFYING, COVERED_BY}
 
 
 def folded(*events: Event) -> Fold:
@@ -101,7 +103,7 @@ def timed() -> Iterable[Alert]:
         yield replace(report, team_id="t1").alert()
     yield _lost(LostPublisher("b1", "h", 1, NOW, 0))
     yield _silent(SilentHost("h", "litellm", NOW))
-    yield _broken("slack", None, now=NOW)
+    yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 
 def said() -> Iterable[Alert]:
@@ -158,4 +160,5 @@ def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
     )
     text = (Path(__file__).parents[3] / "docs" / "configuration.md").read_text()
 
-    assert f"| {' | '.join(cells)} |" in text.splitlines()
+    row = f"| {' | '.join(cells)} |"
+    assert row in text.splitlines(), f"docs/configuration.md needs the row {row}"

@@ -15,7 +15,16 @@ from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budgets.alert import fingerprint, highest, judge
 from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
 from alertworker.budgets.state import STALE, Standing, advance, merge, reached
-from alertworker.events import Budget, BudgetReported, BudgetScope, Failure, Origin, RequestFailed, RequestSucceeded
+from alertworker.events import (
+    Attribution,
+    Budget,
+    BudgetReported,
+    BudgetScope,
+    Failure,
+    Origin,
+    RequestFailed,
+    RequestSucceeded,
+)
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 RESET = datetime(2026, 12, 1, tzinfo=UTC)
@@ -296,7 +305,7 @@ def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> No
 def test_programs_get_a_keys_projection_and_whom_the_budget_belongs_to() -> None:
     """In nano-dollars; only keys with a soft budget are projected, as LiteLLM has it."""
     half = RESET - timedelta(days=15)
-    paced = reading(60, None, soft=100, at=half, duration="30d", who={"key_hash": "hash-1", "team_id": "t1"})
+    paced = reading(60, None, soft=100, at=half, duration="30d", owner=Attribution(key_hash="hash-1", team_id="t1"))
     key = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
     team = judge(TEAM, None, advance(None, reading(86, at=half, duration="30d")), now=half, zone=ZONE).alert
 
@@ -330,7 +339,7 @@ def test_a_calls_own_cost_is_added_and_a_rotated_key_keeps_its_budget() -> None:
 
     assert list(found) == [KEY]
     assert found[KEY].spend_nanos == 85 * DOLLAR
-    assert found[KEY].who["team_alias"] == "search"
+    assert found[KEY].owner.team_alias == "search"
 
 
 def reported(event: str, **more: Any) -> list[tuple[BudgetKey, Reading]]:

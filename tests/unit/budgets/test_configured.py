@@ -129,7 +129,7 @@ def test_they_are_read_from_our_section_and_a_mistake_is_named(tmp_path: Path) -
     assert (budget.entity, budget.max, budget.period, budget.thresholds) == ("x", 12.5, "month", (50,))
 
     path.write_text("alertworker:\n  budgets:\n    - {dimension: tags, max: 12.5}\n")
-    with pytest.raises(ConfigurationError, match=r"config\.yaml:\d.*budgets\.0\.dimension"):
+    with pytest.raises(ConfigurationError, match=r"config\.yaml:3 alertworker\.budgets\[0\]\.dimension"):
         load_settings(environ={}, config=path)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
-from alertworker.settings.model import AlertingArgs, Settings
+from alertworker.settings import Settings
+from alertworker.settings.values import AlertingArgs
 
 DOLLAR = 1_000_000_000
 DAY = date(2026, 11, 23)

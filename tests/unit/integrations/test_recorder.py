@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -193,6 +194,72 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
     assert [failed.model_dump() for failed in publisher.events[-1].failed_on] == [
         {"deployment_id": "dep-1", "provider": "azure", "region": "eu"}
     ]
+
+
+def test_a_retry_on_the_same_deployment_is_no_second_failed_call(publisher: RecordingPublisher) -> None:
+    """An outage counts calls: of six attempts of two calls on one deployment, two are first failures."""
+    hooks = recorder(publisher)
+    other = attempt(model_info={"id": "dep-2"})
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        for tried in (attempt(), attempt(), other, other):
+            hooks.trying(tried)
+            hooks.attempt_failed(tried, ProviderError(500, "no"), None)
+        hooks.attempt_failed(attempt("health check"), ProviderError(500, "no"), None)
+
+    in_loop(act)
+    assert [event.first_on_deployment for event in publisher.events] == [True, False, True, False, None]
+
+
+def test_a_deployment_s_key_is_named_by_a_digest(publisher: RecordingPublisher) -> None:
+    """A revoked key is one incident, however many deployments use it."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(), caller(), "acompletion")
+        hooks.trying(attempt())
+        hooks.attempt_failed(attempt(), ProviderError(401, "Incorrect API key"), None)
+
+    in_loop(act)
+    (event,) = publisher.events
+    assert event.credential == hashlib.sha256(b"raw-provider-secret").hexdigest()[:12]
+    assert event.failure.origin is Origin.PROVIDER
+    assert "raw-provider-secret" not in event.model_dump_json()
+
+
+def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
+    """A provider that refuses it says nothing of the deployment; what else fails does."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(api_key="sk-the-client-s"), caller(), "acompletion")
+        for status in (401, 500):
+            hooks.trying(attempt(api_key="sk-the-client-s"))
+            hooks.attempt_failed(attempt(api_key="sk-the-client-s"), ProviderError(status, "no"), None)
+
+    in_loop(act)
+    assert [(event.credential, event.failure.origin) for event in publisher.events] == [
+        (None, Origin.CALLER),
+        (None, Origin.PROVIDER),
+    ]
+
+
+def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> None:
+    """By their tag, and by the absence of a client's request: a client that writes the tag makes no health check."""
+    hooks = recorder(publisher)
+    tagged = {"tags": ["litellm-internal-health-check"], "model_group": "gpt-4o"}
+
+    def act() -> None:
+        hooks.attempt_failed(attempt("check", metadata=tagged), ProviderError(500, "no"), None)
+        hooks.succeeded(success("check", request_tags=tagged["tags"]))
+        hooks.started(request(metadata=tagged), caller(), "acompletion")
+        hooks.trying(attempt(metadata=tagged))
+        hooks.attempt_failed(attempt(metadata=tagged), ProviderError(500, "no"), None)
+        hooks.succeeded(success(request_tags=tagged["tags"]))
+
+    in_loop(act)
+    assert [event.health_check for event in publisher.events] == [True, True, False, False]
 
 
 def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:

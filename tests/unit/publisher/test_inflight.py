@@ -1,4 +1,4 @@
-"""Calls that still run: who is announced, when, and how often."""
+"""Calls in flight: which are announced, when, and how often."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from alertworker.publisher.inflight import MAX_CALLS, InFlight
 
 
 class Clock:
-    """A clock that moves when it is told to."""
+    """A clock that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
 
     def __call__(self) -> float:
-        """Give the time in seconds."""
+        """Return the time in seconds."""
         return self.now
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock."""
+    """Return a clock."""
     return Clock()
 
 
 def announced(inflight: InFlight) -> list[str]:
-    """Name what is announced now."""
+    """Return the ids of the calls that are announced now."""
     return [fields["call_id"] for fields in inflight.announcements()]
 
 
 @pytest.mark.parametrize("threshold", [3.0, 300.0, 900.0, 3_600.0])
 def test_a_call_is_announced_at_the_threshold_and_not_before(clock: Clock, threshold: float) -> None:
-    """Whatever the threshold is, the announcement states an age that has reached it."""
+    """The announced age has reached the threshold."""
     inflight = InFlight(threshold, clock=clock)
     inflight.start("a", dict)
     clock.now += threshold - 0.01
@@ -44,7 +44,7 @@ def test_a_call_is_announced_at_the_threshold_and_not_before(clock: Clock, thres
 
 
 def test_a_fast_call_is_never_announced(clock: Clock) -> None:
-    """Its end says so, and nothing is left of it."""
+    """The call leaves nothing behind."""
     inflight = InFlight(3, clock=clock)
     inflight.start("a", dict)
     clock.now += 1
@@ -56,7 +56,7 @@ def test_a_fast_call_is_never_announced(clock: Clock) -> None:
 
 
 def test_no_call_younger_than_a_second_is_announced(clock: Clock) -> None:
-    """Also with the threshold of 0.0001 s that people test with."""
+    """This holds for a threshold of 0.0001 s, which operators set for a test."""
     inflight = InFlight(0.0001, clock=clock)
     inflight.start("a", dict)
     clock.now += 0.99
@@ -66,7 +66,7 @@ def test_no_call_younger_than_a_second_is_announced(clock: Clock) -> None:
 
 
 def test_an_announced_call_is_announced_again_each_interval(clock: Clock) -> None:
-    """A lost announcement is made up for, and a call of an hour is not sixty alerts a minute."""
+    """A second announcement replaces a lost one, and a call of an hour does not cause 60 alerts a minute."""
     inflight = InFlight(3, clock=clock)
     inflight.start("a", dict)
     times = 0
@@ -77,7 +77,7 @@ def test_an_announced_call_is_announced_again_each_interval(clock: Clock) -> Non
 
 
 def test_progress_keeps_a_stream_alive(clock: Clock) -> None:
-    """A stream with chunks is not announced; one that stalls is, with its chunks."""
+    """A stream with chunks is not announced. A stalled stream is announced with the number of its chunks."""
     inflight = InFlight(3, clock=clock)
     inflight.start("a", dict)
     for _ in range(30):
@@ -91,7 +91,7 @@ def test_progress_keeps_a_stream_alive(clock: Clock) -> None:
 
 
 def test_a_thousand_hung_calls_are_all_announced(clock: Clock) -> None:
-    """None is forgotten."""
+    """No call is forgotten."""
     inflight = InFlight(3, clock=clock)
     for number in range(1_000):
         inflight.start(str(number), dict)
@@ -100,7 +100,7 @@ def test_a_thousand_hung_calls_are_all_announced(clock: Clock) -> None:
 
 
 def test_what_is_watched_is_bounded(clock: Clock) -> None:
-    """More calls than the bound cost no more memory, and a day-old one is let go."""
+    """Calls above the bound cost no memory, and calls older than a day are dropped."""
     inflight = InFlight(3, clock=clock)
     for number in range(MAX_CALLS + 10):
         inflight.start(str(number), dict)

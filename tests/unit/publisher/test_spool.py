@@ -1,4 +1,4 @@
-"""The spool: batches on disk, bounded, in order, and nobody else's."""
+"""The spool: batches on disk, bounded, in order, and private to one process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 
 
 def sealed(number: int, events: int = 2) -> SealedBatch:
-    """Make a batch that takes about 250 bytes."""
+    """Return a batch of about 250 bytes."""
     return SealedBatch(f"id-{number}", "producer", NOW, events, b"x" * 150)
 
 
@@ -24,7 +24,7 @@ OpenSpool = Callable[..., Spool]
 
 @pytest.fixture
 def open_spool(tmp_path: Path) -> Iterator[OpenSpool]:
-    """Give a function that opens a spool below the test's folder; all are closed at the end."""
+    """Return a function that opens a spool below the test's folder. All spools are closed at the end."""
     opened: list[Spool] = []
 
     def open_one(boot_id: str = "boot", *, root: Path = tmp_path, max_bytes: int = 10_000) -> Spool:
@@ -37,12 +37,12 @@ def open_spool(tmp_path: Path) -> Iterator[OpenSpool]:
 
 
 def ids(spool: Spool) -> list[str]:
-    """Name the batches in order."""
+    """Return the ids of the batches in order."""
     return [batch.batch_id for _, batch in spool.batches()]
 
 
 def test_batches_come_back_as_they_were_and_in_order(open_spool: OpenSpool) -> None:
-    """Id, producer, time, count and bytes are kept: it is the same batch that is sent later."""
+    """Id, producer, time, count and bytes are unchanged: the same batch is sent later."""
     spool = open_spool()
     for number in range(12):
         assert spool.add(sealed(number)) == 0
@@ -52,7 +52,7 @@ def test_batches_come_back_as_they_were_and_in_order(open_spool: OpenSpool) -> N
 
 
 def test_a_full_spool_lets_the_oldest_go_and_says_how_many_events(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """What is on disk stays within the bound, and the newest batches stay."""
+    """The files stay within the bound, and the newest batches stay."""
     spool = open_spool(max_bytes=2_000)
     dropped = sum(spool.add(sealed(number)) for number in range(60))
 
@@ -63,7 +63,7 @@ def test_a_full_spool_lets_the_oldest_go_and_says_how_many_events(open_spool: Op
 
 
 def test_only_its_owner_can_read_it(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """Folder and files are closed to other users."""
+    """Other users can read neither the folder nor the files."""
     spool = open_spool(root=tmp_path / "spool")
     spool.add(sealed(1))
 
@@ -72,7 +72,7 @@ def test_only_its_owner_can_read_it(open_spool: OpenSpool, tmp_path: Path) -> No
 
 
 def test_a_living_owners_folder_is_not_adopted(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """Its lock protects it; when it lets go, its batches are taken over."""
+    """Its lock protects the folder. After the lock is released, another process adopts the batches."""
     owner = open_spool("owner")
     owner.add(sealed(1))
     heir = open_spool("heir")
@@ -85,7 +85,7 @@ def test_a_living_owners_folder_is_not_adopted(open_spool: OpenSpool, tmp_path: 
 
 
 def test_a_file_that_cannot_be_read_is_set_aside(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """It is kept for a person and does not stop the others."""
+    """The file is kept for an operator and does not block the others."""
     spool = open_spool()
     for number in range(3):
         spool.add(sealed(number))
@@ -96,7 +96,7 @@ def test_a_file_that_cannot_be_read_is_set_aside(open_spool: OpenSpool, tmp_path
 
 
 def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """It is an OSError, as of any file."""
+    """The error is an OSError."""
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(OSError, match="Not a directory"):

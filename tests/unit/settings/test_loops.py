@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.settings.litellm import channel_name
+from alertworker.settings.channel_config import channel_name
 from tests.unit.settings.test_settings import HOOK, load, problems, route
 
 RELAY = "http://127.0.0.1:4010/integrations/litellm/slack"
@@ -20,12 +20,12 @@ def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable
     relay = "http://127.0.0.1:4010/integrations/litellm/slack/db_exceptions?key=canary"
 
     text = problems(tmp_path, "", {variable: relay})
-    assert f"environment {variable}: is our own relay" in text
+    assert f"environment {variable}: the URL is our own relay" in text
     assert "canary" not in text
     mapped = f"general_settings: {{alert_to_webhook_url: {{db_exceptions: '{relay}'}}}}"
-    assert "alert_to_webhook_url.db_exceptions: is our own relay" in problems(tmp_path, mapped)
+    assert "alert_to_webhook_url.db_exceptions: the URL is our own relay" in problems(tmp_path, mapped)
     receiver = f"alertworker: {{receivers: [{{name: a, channels: [{{kind: slack, url: '{relay}'}}]}}]}}"
-    assert "channels[0].url: is our own relay" in problems(tmp_path, receiver)
+    assert "channels[0].url: the URL is our own relay" in problems(tmp_path, receiver)
 
 
 @pytest.mark.parametrize(
@@ -33,10 +33,10 @@ def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable
     [
         ("SLACK_WEBHOOK_URL", "{}", "leave it to the proxy and set ALERTWORKER_SLACK_WEBHOOK_URL", "{}"),
         ("ALERTING_WEBHOOK_URL", "{}", "leave it to the proxy and set ALERTWORKER_SLACK_WEBHOOK_URL", "{}"),
-        ("ALERTWORKER_SLACK_WEBHOOK_URL", "{}", "come back; name the chat itself", "{}"),
-        ("WEBHOOK_URL", "{alerting: [slack, webhook]}", 'alerting: ["slack"] under', '{alerting: ["slack"]}'),
-        ("DISCORD_WEBHOOK_URL", "{alerting: [slack, discord]}", 'alerting: ["slack"] under', '{alerting: ["slack"]}'),
-        ("MS_TEAMS_WEBHOOK_URL", "{}", 'alerting: ["slack", "discord"] under', '{alerting: ["slack", "discord"]}'),
+        ("ALERTWORKER_SLACK_WEBHOOK_URL", "{}", "come back; use the URL of the chat", "{}"),
+        ("WEBHOOK_URL", "{alerting: [slack, webhook]}", 'alerting: ["slack"]', '{alerting: ["slack"]}'),
+        ("DISCORD_WEBHOOK_URL", "{alerting: [slack, discord]}", 'alerting: ["slack"]', '{alerting: ["slack"]}'),
+        ("MS_TEAMS_WEBHOOK_URL", "{}", 'alerting: ["slack", "discord"]', '{alerting: ["slack", "discord"]}'),
     ],
 )
 def test_the_remedy_is_the_variables_own_and_works(
@@ -45,7 +45,7 @@ def test_the_remedy_is_the_variables_own_and_works(
     """One problem for one address; and done what it says, nothing goes round."""
     litellms = f"general_settings: {litellms}\n"
     (told,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
-    assert told.startswith(f"environment {variable}: is our own relay")
+    assert told.startswith(f"environment {variable}: the URL is our own relay")
     assert remedy in told
 
     settings = load(tmp_path, f"{litellms}alertworker: {own}\n", {variable: RELAY} | OURS)
@@ -67,7 +67,7 @@ def test_both_of_the_proxys_variables_may_point_at_the_relay(tmp_path: Path) -> 
 def test_addresses_per_type_can_be_ours_alone(tmp_path: Path) -> None:
     """LiteLLM's stay as they are."""
     litellms = f"general_settings: {{alert_to_webhook_url: {{db_exceptions: '{RELAY}'}}}}\n"
-    assert "name the chat itself, under alertworker:" in problems(tmp_path, litellms)
+    assert "use the URL of the chat, under alertworker:" in problems(tmp_path, litellms)
     own = f"alertworker: {{alert_to_webhook_url: {{db_exceptions: '{HOOK}'}}}}"
     assert route(load(tmp_path, litellms + own), AlertType.DB_EXCEPTIONS) == (channel_name("slack", HOOK),)
 

@@ -65,7 +65,7 @@ def test_every_kind_has_a_pace_to_set(kind: str) -> None:
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
-        ("{intervall: 1}", "", "pace.intervall: unknown setting; did you mean interval"),
+        ("{intervall: 1}", "", "pace.intervall: unknown key; did you mean interval"),
         ("{interval: -1}", "", "pace.interval: "),
         ("{interval: 3601}", "", "pace.interval: "),
         ("{interval: .nan}", "", "pace.interval: "),

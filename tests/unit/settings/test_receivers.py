@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.settings.litellm import channel_name
+from alertworker.settings.channel_config import channel_name
 from tests.unit.settings.test_settings import HOOK, OTHER, load, problems, route
 
 LITELLMS = f"""
@@ -26,8 +26,8 @@ alertworker:
   route: {receiver: x, routes: [{receiver: y}]}
 """
     told = problems(tmp_path, text % ("ms_teams", "canary2"))
-    assert "receivers[1].channels[0].name: there is a channel 'chat' already, with another kind and url" in told
-    assert "give one of them another name" in told
+    assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in told
+    assert "rename one of them" in told
     assert "canary" not in told
     assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
 
@@ -59,4 +59,4 @@ def test_what_litellms_words_had_can_be_named_in_a_tree(tmp_path: Path) -> None:
 
     taken = f"alertworker: {{receivers: [{{name: default, channels: [{{url: '{OTHER}'}}]}}]}}"
     (warning,) = load(tmp_path, taken, {"SLACK_WEBHOOK_URL": HOOK}).warnings
-    assert warning.endswith("a receiver of yours has taken its receiver's name; rename yours")
+    assert warning.endswith("one of your receivers has the name of its receiver; rename yours")

@@ -14,7 +14,7 @@ from alertworker.channels import build_channel
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.pipeline import Runtime, routed
 from alertworker.settings import Settings, load_settings
-from alertworker.settings.model import AlertingArgs
+from alertworker.settings.values import AlertingArgs
 from alertworker.web.services import SERVICES
 from tests import seed_page
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
-from alertworker.channels import BudgetWebhookConfig
+from alertworker.channels.budget_webhook import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
-from alertworker.settings.litellm import channel_name
+from alertworker.settings.channel_config import channel_name
 
 HOOK = "https://hooks.slack.com/services/T000/B000/canary"
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -144,7 +144,9 @@ def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
     without = load(tmp_path, 'general_settings: {alerting: ["slack", "webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
 
     assert [channel.kind for channel in unnamed.channels] == ["console"]
-    assert without.warnings == ("alerting names webhook but WEBHOOK_URL is not set; set it or take the word out",)
+    assert without.warnings == (
+        "alerting names webhook, but WEBHOOK_URL is not set; set it, or remove webhook from alerting",
+    )
 
 
 def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: Path) -> None:
@@ -243,12 +245,12 @@ general_settings:
         ("general_settings: {alerting_threshold: soon}", ["config.yaml:1 general_settings.alerting_threshold"]),
         ("general_settings: {alerting_threshold: -1}", ["greater than 0"]),
         ("general_settings: {spend_report_frequency: 7h}", ["spend_report_frequency"]),
-        ("alertworker: {time_zone: Europe/Atlantis}", ["is not a known time zone"]),
-        ("alertworker: [1]", ["alertworker must be a mapping"]),
-        ("general_settings: {alerting: [slack]\n", ["is not YAML"]),
+        ("alertworker: {time_zone: Europe/Atlantis}", ["unknown time zone 'Europe/Atlantis'", "Europe/Berlin"]),
+        ("alertworker: [1]", ["config.yaml:1 alertworker: must be a mapping, not list"]),
+        ("general_settings: {alerting: [slack]\n", ["invalid YAML"]),
         (
             "general_settings: {alerting: [slack], alert_to_webhook_url: {llm_exceptions: os.environ/NOT_THERE}}",
-            ["llm_exceptions", "NOT_THERE", "set it or take the line out"],
+            ["llm_exceptions", "NOT_THERE", "set it, or remove this line"],
         ),
         ("general_settings: {alerting: [slack], alert_to_webhook_url: {llm_exceptions: 7}}", ["not int"]),
     ],
@@ -321,8 +323,8 @@ def test_that_nobody_is_told_is_not_said_where_a_route_tells_somebody(tmp_path: 
     words = 'general_settings: {alerting: ["webhook"]}\n'
     own = f"alertworker: {{receivers: [{{name: r, channels: [{{url: '{HOOK}'}}]}}], route: {{receiver: r}}}}\n"
 
-    assert any("nobody is told" in warning for warning in load(tmp_path, words).warnings)
-    assert not any("nobody is told" in warning for warning in load(tmp_path, words + own).warnings)
+    assert any("no alert will be sent" in warning for warning in load(tmp_path, words).warnings)
+    assert not any("no alert will be sent" in warning for warning in load(tmp_path, words + own).warnings)
 
 
 def test_receivers_and_routes_of_our_own(tmp_path: Path) -> None:
@@ -352,37 +354,55 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("own", "words"),
     [
-        ("receivers: [{name: a, channels: [{kind: slak, url: x}]}]", ["receivers[0].channels[0]", "'slak' is no kind"]),
-        ("receivers: [{name: a, channels: [{kind: slack}]}]", ["channel slack-", "url: Field required"]),
-        ("receivers: [{channels: []}]", ["receivers[0]", "needs a name"]),
+        (
+            "receivers: [{name: a, channels: [{kind: slak, url: x}]}]",
+            ["receivers[0].channels[0]", "unknown kind 'slak'; did you mean slack"],
+        ),
+        ("receivers: [{name: a, channels: [{kind: slack}]}]", ["channels[0].url", "this key is required"]),
+        ("receivers: [{channels: []}]", ["receivers[0].name", "this key is required"]),
         ("receivers: {a: b}", ["must be a list, not dict"]),
-        ("route: {receiver: oncal}", ["route.receiver", "'oncal' is no receiver"]),
-        ("route: {recever: default}", ["unknown word recever", "did you mean receiver"]),
+        ("route: {receiver: oncal}", ["route.receiver", "unknown receiver 'oncal'"]),
+        ("route: {recever: default}", ["unknown key", "did you mean receiver"]),
         ("route: {receiver: default, routes: [{matchers: ['team']}]}", ["routes[0].matchers[0]", "invalid matcher"]),
-        ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be seconds"]),
-        ("route: {receiver: default, mute_time_intervals: [nights]}", ["'nights' is no time interval"]),
-        ("time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9, end_time: x}]}]}]", ["no time of day"]),
+        ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be a number, not str"]),
+        (
+            "route: {receiver: default, mute_time_intervals: [nights]}",
+            ["mute_time_intervals[0]", "unknown time interval 'nights'"],
+        ),
+        (
+            "time_intervals: [{name: n, time_intervals: [{times: [{start_time: 9, end_time: x}]}]}]",
+            ["start_time: must be a string, not int", '"09:00"'],
+        ),
         (
             'time_intervals: [{name: n, time_intervals: [{times: [{start_time: "20:00", end_time: "08:00"}]}]}]',
-            ["time_intervals[0]", "ends before it starts", "name two ranges"],
+            ["time_intervals[0]", "ends before it starts", "write two ranges"],
         ),
-        ("time_intervals: [{name: n, time_intervals: [{times: [{start: x}]}]}]", ["times[0]", "unknown word start"]),
-        ("time_intervals: [{name: n, time_intervals: [{weekdays: [funday]}]}]", ["no weekdays"]),
-        ("time_intervals: [{name: n}, {name: n}]", ["time_intervals[1].name", "'n' comes twice"]),
-        ("time_intervals: [{time_intervals: []}]", ["time_intervals[0]", "needs a name"]),
-        ("receivers: [{name: a}, {name: a}]", ["receivers[1].name", "'a' comes twice", "rename one"]),
+        (
+            "time_intervals: [{name: n, time_intervals: [{times: [{start: x}]}]}]",
+            ["times[0]", "unknown key; did you mean start_time"],
+        ),
+        (
+            "time_intervals: [{name: n, time_intervals: [{weekdays: [funday]}]}]",
+            ["weekdays[0]: invalid weekdays 'funday'", "monday:friday"],
+        ),
+        ("time_intervals: [{name: n}, {name: n}]", ["time_intervals[1].name", "another entry named 'n'"]),
+        ("time_intervals: [{time_intervals: []}]", ["time_intervals[0].name", "this key is required"]),
+        ("receivers: [{name: a}, {name: a}]", ["receivers[1].name", "another entry named 'a'", "rename one"]),
         (
             "receivers: [{name: a, channels: [{kind: console, name: [1]}]}]",
-            ["receivers[0].channels[0].name", "must be a text"],
+            ["receivers[0].channels[0].name", "must be a string, not list"],
         ),
-        ("route: {receiver: [default]}", ["route.receiver", "is no receiver"]),
+        ("route: {receiver: [default]}", ["route.receiver", "must be a string, not list"]),
         (
             "route: {receiver: default, matchers: ['team=\"a\"']}",
-            ["route.matchers", "the root is for every alert", "put them into a route"],
+            ["route.matchers", "the root route takes every alert", "move the matchers to a route"],
         ),
-        ("route: {routes: [{receiver: default}]}", ["route.receiver", "the root needs one"]),
+        (
+            "route: {routes: [{receiver: default}]}",
+            ["route.receiver", "this key is required", '"default" is the chats', '"" is nobody'],
+        ),
         ("time_intervals: [{name: n, time_intervals: [{location: Mars/Olympus}]}]", ["Mars/Olympus"]),
-        ("inhibitions: [{source: ['a=\"b\"']}]", ["needs matchers for both"]),
+        ("inhibitions: [{source: ['a=\"b\"']}]", ["inhibitions[0].target: this key is required"]),
     ],
 )
 def test_a_mistake_in_routes_is_named_with_its_place(tmp_path: Path, own: str, words: list[str]) -> None:

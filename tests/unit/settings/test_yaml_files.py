@@ -72,13 +72,13 @@ def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_
 @pytest.mark.parametrize(
     ("include", "more", "words"),
     [
-        ("[none.yaml]", "", ["none.yaml: cannot be read", "correct include in ", "config.yaml"]),
-        ("[more.yaml]", "[1]", ["more.yaml: must be a mapping, not list"]),
-        ("[more.yaml]", "a: [", ["more.yaml:1: is not YAML"]),
-        ("[more.yaml]", "alertworker: {shadwo: true}", ["more.yaml:1 alertworker.shadwo: unknown setting"]),
-        ("more.yaml", "", ["config.yaml: include must be a list of paths"]),
-        ("[1]", "", ["config.yaml: include must be a list of paths"]),
-        (".", "", ["config.yaml: include must be a list of paths"]),
+        ("[none.yaml]", "", ["none.yaml: the file cannot be read", "correct include in ", "config.yaml"]),
+        ("[more.yaml]", "[1]", ["more.yaml: the file must be a mapping, not list"]),
+        ("[more.yaml]", "a: [", ["more.yaml:1: invalid YAML"]),
+        ("[more.yaml]", "alertworker: {shadwo: true}", ["more.yaml:1 alertworker.shadwo: unknown key"]),
+        ("more.yaml", "", ["config.yaml:1 include: must be a list of paths"]),
+        ("[1]", "", ["config.yaml:1 include: must be a list of paths"]),
+        (".", "", ["config.yaml:1 include: must be a list of paths"]),
         ("[.]", "", ["cannot be read"]),
         (str([f"n{number}.yaml" for number in range(200)]), "", ["includes more than 100 files"]),
     ],
@@ -99,4 +99,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
     reported: list[str] = []
     read_sections(path, reported)
 
-    assert ["more.yaml: is no text" in reported[0], "large.yaml: has more than 16 MiB" in reported[1]] == [True, True]
+    assert [
+        "more.yaml: the file is not UTF-8 text" in reported[0],
+        "large.yaml: the file is larger than 16 MiB" in reported[1],
+    ] == [True, True]

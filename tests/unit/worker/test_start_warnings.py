@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -21,5 +22,7 @@ def test_a_worker_repeats_the_warnings_of_the_configuration(
     )
     monkeypatch.setenv("ALERTWORKER_CONFIG", str(config))
     monkeypatch.setattr(module, "_start", lambda _arguments: 0)
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging.root, "level", logging.WARNING)
 
     assert CliRunner().invoke(module.worker, ["--role", role]).output.count("did you mean team?") == said

@@ -1,0 +1,43 @@
+"""Evidence: whether failed calls prove that something is wrong, or are what a healthy deployment shows by chance.
+
+A healthy deployment fails a call with a probability of at most the tolerated error rate *p0*. The chance to see *k* or
+more failures among *n* independent calls is then at most ``exp(-n * D(k/n || p0))`` (Chernoff's bound), with the
+Kullback-Leibler divergence *D*. `MIN_EVIDENCE` of 18 bounds it by 1.5e-8 for one look at one window. docs/adr/0011 has
+the arithmetic for how many looks a year of traffic takes.
+
+The verdict depends on the sums alone: no baseline is learned, so the order in which batches arrive does not matter.
+"""
+
+from __future__ import annotations
+
+from math import log
+from typing import Final
+
+#: The least evidence, in nats, for an outage.
+MIN_EVIDENCE: Final = 18.0
+
+
+def evidence(failed: int, calls: int, tolerated: float) -> float:
+    """Return how strongly ``failed`` of ``calls`` speak against an error rate of at most ``tolerated``, in nats.
+
+    0 where the share of failures is not above ``tolerated``. ``tolerated`` is greater than 0 and less than 1.
+
+    >>> [round(evidence(failed, calls, 0.01), 1) for failed, calls in ((5, 5), (6, 10), (20, 200), (1, 100))]
+    [23.0, 20.9, 28.9, 0.0]
+    """
+    if not calls or failed <= tolerated * calls:
+        return 0.0
+    share = failed / calls
+    divergence = share * log(share / tolerated)
+    if failed < calls:
+        divergence += (1 - share) * log((1 - share) / (1 - tolerated))
+    return calls * divergence
+
+
+def is_evident(failed: int, calls: int, tolerated: float) -> bool:
+    """Return whether chance alone is ruled out.
+
+    >>> is_evident(5, 6, 0.01), is_evident(5, 10, 0.01), is_evident(9, 50, 0.01)
+    (True, False, True)
+    """
+    return evidence(failed, calls, tolerated) >= MIN_EVIDENCE

@@ -1,0 +1,45 @@
+"""A batch as ingest gets it from the broker, and what each step of ingest works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertworker.detectors import Policy
+from alertworker.folding import Fold
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+from alertworker.text.ids import safe_id
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMessage:
+    """A batch as the broker delivered it; ``redelivered`` means that a worker may have tried it before."""
+
+    batch_id: str
+    events: object
+    encoding: str | None = None
+    producer: str = ""
+    sealed_at: datetime | None = None
+    redelivered: bool = False
+    #: Why the broker itself gave the batch up, if it did.
+    given_up: str | None = None
+
+    def __post_init__(self) -> None:
+        """Make both ids storable: a batch that cannot be parked would be redelivered forever."""
+        object.__setattr__(self, "batch_id", safe_id(self.batch_id))
+        object.__setattr__(self, "producer", safe_id(self.producer))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchContext:
+    """One batch in its transaction, as every step of ingest gets it.
+
+    ``policy`` is the runtime's, with the labels that routes and present silences ask about.
+    """
+
+    tx: Transaction
+    folded: Fold
+    runtime: Runtime
+    policy: Policy
+    now: datetime

@@ -1,0 +1,76 @@
+"""From what is written in the file to what is in force."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from alertworker.alerts.catalogue import OURS
+from alertworker.channels import ChannelConfig
+from alertworker.channels.email.channel import EmailConfig
+from alertworker.channels.owner_mail import domains
+from alertworker.routing.router import reached_receivers
+from alertworker.settings.destinations import Destinations
+from alertworker.settings.file_config import FileConfig
+from alertworker.settings.litellm import compile_litellm
+from alertworker.settings.model import Settings
+from alertworker.settings.routing import compile_routing
+from alertworker.settings.sources import Sources, resolve
+from alertworker.settings.values import AlertingArgs, Values
+
+
+def compile_settings(config: FileConfig, sources: Sources) -> Settings:
+    """Return what is in force; what is wrong is added to the problems of the sources."""
+    found = compile_litellm(config, sources)
+    found.warnings += _misspelt(sources)
+    inhibitions = compile_routing(config, sources, found)
+    found.warnings += _unreached(found)
+    fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
+    if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
+        fields["alert_types"] = frozenset({*config.alert_types, *OURS})
+    return Settings(
+        **fields,
+        api_key=sources.keys.get("api_key") or _master_key(sources),
+        publish_key=sources.keys.get("publish_key"),
+        proxy_base_url=sources.environ.get("PROXY_BASE_URL"),
+        channels=tuple(found.channels.values()),
+        receivers=found.receivers,
+        tree=found.route,
+        inhibitions=inhibitions,
+        warnings=tuple(found.warnings),
+        origins={name: origin.at() for name, origin in sources.origins.items()},
+    )
+
+
+def _master_key(sources: Sources) -> str | None:
+    """Return LiteLLM's master key. A reference to a variable that is not set here is no problem of ours."""
+    key = sources.master_key
+    return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
+
+
+def _unreached(found: Destinations) -> Iterable[str]:
+    """Yield a warning for each channel that no route leads to: a tree of our own replaces that of LiteLLM's keys."""
+    reached = {name for receiver in reached_receivers(found.route) for name in found.receivers.get(receiver, ())}
+    for channel in found.channels.values():
+        if channel.name in reached or channel.kind == "console" or _writes_to_owners(channel):
+            continue
+        receivers = " or ".join(name for name, names in found.receivers.items() if channel.name in names)
+        if receivers:
+            remedy = f"name its receiver ({receivers}) there, or as alert_receiver in a team's or key's metadata"
+        else:
+            remedy = "one of your receivers has the name of its receiver; rename yours"
+        yield f"channel {channel.name}: no route leads to it; {remedy}"
+
+
+def _writes_to_owners(channel: ChannelConfig) -> bool:
+    return isinstance(channel, EmailConfig) and bool(domains(channel))
+
+
+def _misspelt(sources: Sources) -> Iterable[str]:
+    """Yield a warning for each key of ``alerting_args`` that looks like one that we read; the others are LiteLLM's."""
+    given, known = sources.values.get("alerting_args"), list(AlertingArgs.model_fields)
+    for key in map(str, given) if isinstance(given, Mapping) else ():
+        close = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
+        if close and key not in known:
+            yield f"{sources.where('alerting_args', key)}: this key is not read; did you mean {close[0]}?"

@@ -1,0 +1,50 @@
+"""Channels, receivers and the routing tree while they are compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from alertworker.channels import ChannelConfig
+from alertworker.channels.config import PacedConfig
+from alertworker.errors import AlertWorkerError
+from alertworker.routing.router import Route
+
+#: The receiver of what no route takes.
+DEFAULT: Final = "default"
+
+
+class NameTaken(AlertWorkerError):
+    """Another channel has the name. The error names the fields that differ, and no value."""
+
+
+@dataclass(slots=True)
+class Destinations:
+    """Channels by name, receivers with the names of their channels, the routing tree, and warnings."""
+
+    channels: dict[str, ChannelConfig] = field(default_factory=dict)
+    receivers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    route: Route = field(default_factory=lambda: Route(receiver=DEFAULT))
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, channel: ChannelConfig) -> str:
+        """Add a channel and return its name. Equal channels are one; a pace that is given once is the channel's.
+
+        Raises:
+            NameTaken: a channel with other fields has the name.
+        """
+        name = channel.name
+        known, new = self.channels.get(name, channel), channel
+        if isinstance(known, PacedConfig) and isinstance(new, PacedConfig):
+            if "pace" not in new.model_fields_set:
+                new = new.model_copy(update={"pace": known.pace}) if "pace" in known.model_fields_set else new
+            elif "pace" not in known.model_fields_set:
+                known = known.model_copy(update={"pace": new.pace})
+        fields = dict.fromkeys([*type(known).model_fields, *type(new).model_fields])
+        if other := [key for key in fields if getattr(known, key, None) != getattr(new, key, None)]:
+            raise NameTaken(
+                f"there is another channel {name!r}, with another {' and '.join(other)}; rename one of them, or give "
+                "both the same fields"
+            )
+        self.channels[name] = known
+        return name

@@ -1,0 +1,118 @@
+"""Errors of the file in plain English: the path of the value, what is wrong, the expected form and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from alertworker.channels import KINDS
+
+#: Keys and indexes that lead to a value of the file.
+KeyPath = tuple[str | int, ...]
+
+#: What a value must be, by pydantic's error type.
+_TYPES: Final = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "a string",
+    "tuple_type": "a list",
+}
+#: What is wrong with a value, by pydantic's error type.
+_TEXTS: Final = {
+    "bool_parsing": "must be true or false",
+    "float_parsing": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "string_pattern_mismatch": "the value has the wrong form",
+}
+_SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) (should|is) ")
+
+
+def key_error(key: str, problem: str) -> PydanticCustomError:
+    """Return an error about one key of a mapping, for a validator of the whole mapping."""
+    return PydanticCustomError("key_problem", "{problem}", {"key": key, "problem": problem})
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a suggestion of the known name that was probably meant, else of all of them."""
+    names = sorted(known)
+    if not names:
+        return "; none are configured"
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; expected one of {', '.join(names)}"
+
+
+def read_errors(error: ValidationError, model: type[BaseModel], values: Mapping[str, Any]) -> dict[KeyPath, str]:
+    """Return what is wrong, by the path of the value in ``values``; no text repeats a value that may be a secret.
+
+    A value of several possible types has one error for each of them, of which the first one is kept.
+    """
+    found: dict[KeyPath, str] = {}
+    for one in error.errors(include_url=False):
+        found.setdefault(_path(one, values), _text(one, model))
+    return found
+
+
+def _path(error: ErrorDetails, values: Any) -> KeyPath:
+    """Return the path without pydantic's own parts, such as the kind of a channel."""
+    path: list[str | int] = []
+    for part in error["loc"]:
+        items = dict(enumerate(values)) if isinstance(values, list) else values
+        if isinstance(items, Mapping) and part in items:
+            path.append(part)
+            values = items[part]
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
+    elif error["type"] == "key_problem":
+        path.append(str(error["ctx"]["key"]))
+    return tuple(path)
+
+
+def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
+    kind = error["type"]
+    models, field = _place([model], error["loc"])
+    if kind == "extra_forbidden":
+        return f"unknown key{nearest(str(error['loc'][-1]), (name for one in models for name in _names(one)))}"
+    if kind == "missing":
+        return f"this key is required. {field.description if field is not None else ''}".strip()
+    if kind == "value_error":
+        return error["msg"].removeprefix("Value error, ")
+    if kind in _TYPES:
+        text = f"must be {_TYPES[kind]}, not {type(error['input']).__name__}"
+    else:
+        text = _TEXTS.get(kind) or _SUBJECT.sub("must ", error["msg"]).replace(" after validation", "")
+    return f"{text}; expected, for example, {field.examples[0]}" if field is not None and field.examples else text
+
+
+def _place(models: list[type[BaseModel]], path: KeyPath) -> tuple[list[type[BaseModel]], FieldInfo | None]:
+    """Follow a path through the models; return those that read its last mapping, and its last field."""
+    field: FieldInfo | None = None
+    for part in map(str, path):
+        if (channel := KINDS.get(part)) in models and channel is not None:
+            models = [channel]
+        elif (known := next((_names(one)[part] for one in models if part in _names(one)), None)) is not None:
+            models, field = list(_models_in(known.annotation)) or models, known
+    return models, field
+
+
+def _names(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return a model's fields by the names that the file has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models that a field holds, by themselves, in a list, in a mapping or as alternatives."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)

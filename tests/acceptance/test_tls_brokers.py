@@ -1,0 +1,115 @@
+"""A broker behind TLS: the publisher and the worker verify its certificate, and batches arrive as without TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import trustme
+
+from alertworker.errors import LineUnavailable
+from alertworker.publisher import BrokerTransport
+from tests.acceptance.conftest import CONFIG
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.test_faults import failed
+from tests.acceptance.test_redelivery import batch_of, wait_for_rows
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while received := source.recv(65_536):
+            sink.sendall(received)
+    for end in (source, sink):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+
+
+def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
+    """Pass bytes both ways until one side closes; a client that does not trust the certificate ends it at once."""
+    with (
+        plain,
+        suppress(OSError),
+        context.wrap_socket(plain, server_side=True) as client,
+        socket.create_connection(("127.0.0.1", port)) as behind,
+    ):
+        back = threading.Thread(target=_pump, args=(behind, client), daemon=True)
+        back.start()
+        _pump(client, behind)
+        back.join()
+
+
+@contextmanager
+def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
+    """Listen with TLS on a new port, and pass everything on to a plain port of this machine; yield the new port."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):  # the listening socket was closed
+                while True:
+                    plain, _ = server.accept()
+                    threading.Thread(target=_join, args=(plain, context, port), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield int(server.getsockname()[1])
+        with suppress(OSError):
+            server.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def redis_port(tmp_path: Path) -> Iterator[int]:
+    """Run a Redis without TLS, which a terminator stands in front of."""
+    port = free_port()
+    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as server:
+        yield port
+        server.terminate()
+
+
+@pytest.fixture(params=[pytest.param("rediss"), pytest.param("amqps", marks=pytest.mark.rabbitmq)])
+def addresses(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, str]]:
+    """Yield the address of a broker behind TLS whose authority this process trusts, and of one that it does not."""
+    trusted, other = trustme.CA(), trustme.CA()
+    file = tmp_path / "authority.pem"
+    trusted.cert_pem.write_to_path(str(file))
+    if request.param == "rediss":
+        form = f"rediss://127.0.0.1:{{}}/0?ssl_cert_reqs=required&ssl_ca_certs={file}"
+        plain: int = request.getfixturevalue("redis_port")
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", str(file))
+        form = f"amqps://guest:guest@127.0.0.1:{{}}/{request.getfixturevalue('rabbitmq_url').rpartition('/')[2]}"
+        plain = 5672
+    with tls_terminator(plain, trusted) as port, tls_terminator(plain, other) as other_port:
+        yield form.format(port), form.format(other_port)
+
+
+def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tmp_path: Path) -> None:
+    """The worker takes them through its own transports, which exist in a form with TLS, too."""
+    environ = {"ALERTWORKER_BROKER_URL": addresses[0], "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+    stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ)
+    try:
+        stack.up("ingest")
+        transport = BrokerTransport(addresses[0])
+        transport.send(batch_of([failed(1)]))
+        transport.close()
+        wait_for_rows(stack, "SELECT count(*) FROM batches", [(1,)], 30)
+    finally:
+        stack.down()
+
+
+def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses: tuple[str, str]) -> None:
+    """The publisher spools, as if the broker were away."""
+    transport = BrokerTransport(addresses[1])
+    with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
+        transport.send(batch_of([failed(1)]))
+    transport.close()

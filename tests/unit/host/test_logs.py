@@ -1,0 +1,68 @@
+"""Log lines: one format, whichever process writes them and whichever library made the record."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from alertworker.host.logs import formatter
+
+SECRET = "canary-argument"
+IDS: dict[str, Any] = {"alert_id": "a-1", "batch_id": "b-1", "channel": "ops", "notification_id": "n-1"}
+
+
+def line(log_format: str, error: Exception | None = None, **extra: object) -> str:
+    """Return the line of one warning."""
+    record = logging.makeLogRecord(
+        {
+            "name": "alertworker.alerts",
+            "levelno": logging.WARNING,
+            "levelname": "WARNING",
+            "msg": "not sent: %s",
+            "args": ("503",),
+            "exc_info": (type(error), error, None) if error else None,
+            **extra,
+        }
+    )
+    return formatter(log_format).format(record)
+
+
+def test_a_line_of_json_has_its_ids_as_fields_and_a_time_with_its_zone() -> None:
+    """A log store can then filter by them, and sort the lines of several hosts."""
+    read = json.loads(line("json", **IDS))
+
+    assert datetime.fromisoformat(read.pop("time")).utcoffset() == timedelta()
+    assert read == {
+        "level": "WARNING",
+        "logger": "alertworker.alerts",
+        "process": "MainProcess",
+        "message": "not sent: 503",
+        **IDS,
+    }
+
+
+def test_a_line_of_text_ends_with_its_ids_and_begins_with_a_time_with_its_zone() -> None:
+    """In the order in which a person reads them."""
+    moment, rest = line("text", channel="ops", alert_id="a-1").split(" ", 1)
+
+    assert datetime.fromisoformat(moment).utcoffset() == timedelta()
+    assert rest == "WARNING alertworker.alerts MainProcess: not sent: 503 alert_id=a-1 channel=ops"
+
+
+def test_what_a_library_attaches_to_a_record_is_not_written() -> None:
+    """Celery attaches the arguments of a task, which can hold anything."""
+    for log_format in ("text", "json"):
+        assert SECRET not in line(log_format, data={"args": SECRET}, color_message=SECRET)
+
+
+def test_a_traceback_follows_its_line() -> None:
+    """In JSON it is a field of the same object, so that no line is torn."""
+    first, *more = line("text", RuntimeError("boom"), channel="ops").splitlines()
+    read = json.loads(line("json", RuntimeError("boom")))
+
+    assert first.endswith("not sent: 503 channel=ops")
+    assert more[-1] == "RuntimeError: boom"
+    assert read["message"] == "not sent: 503"
+    assert read["exc_info"].endswith("RuntimeError: boom")

@@ -1,0 +1,224 @@
+"""An error names the file and the line of the very value, what was expected, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from alertworker.settings import ConfigurationError, load_settings
+from alertworker.settings.file_config import FileConfig
+from alertworker.settings.model import Settings
+from alertworker.settings.values import Values
+from tests.unit.settings.test_settings import HOOK, load, problems
+
+NESTED = """\
+general_settings:
+  alert_types:
+    - llm_exceptions
+    - llm_to_slow
+  alert_to_webhook_url:
+    budget_alerts:
+      - os.environ/NOT_THERE
+  alerting_args:
+    outage_alert_ttl: 0
+alertworker:
+  reports:
+    weekday: monday
+    huor: 8
+  retry:
+    first: 1
+    factor: many
+  receivers:
+    - name: chat
+      channels:
+        - name: one
+          url: os.environ/ALSO_NOT_THERE
+        - name: two
+          kind: slakc
+        - kind: webhook
+          url: https://receiver.example/canary
+          secrets: [whsec_canaryé]
+        - kind: email
+          host: mail.example
+          sender: a@b.example
+          port: 70000
+  time_intervals:
+    - name: nights
+      time_intervals:
+        - times:
+            - start_time: "20:00"
+              end_time: "08:00"
+          months:
+            - maytember
+          location: Mars/Olympus
+  route:
+    receiver: chat
+    routes:
+      - matchers:
+          - team="a"
+          - team
+        routes:
+          - group_interval: 0
+            continue: maybe
+  inhibitions:
+    - source: [team="a"]
+      target: []
+  budgets:
+    - dimension: tag
+      max: 5
+      period: fortnight
+"""
+
+
+def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
+    """All of them are reported at once, each with the expected form, and no secret."""
+    reported = problems(tmp_path, NESTED)
+    places = {line.partition(": ")[0]: line.partition(": ")[2] for line in reported.splitlines()}
+
+    expected = {
+        "4 general_settings.alert_types[1]": "unknown alert type 'llm_to_slow'; did you mean llm_too_slow?",
+        "7 general_settings.alert_to_webhook_url.budget_alerts[0]": "the environment variable NOT_THERE is not set",
+        "9 general_settings.alerting_args.outage_alert_ttl": "must be greater than 0",
+        "13 alertworker.reports.huor": "unknown key; did you mean hour?",
+        "16 alertworker.retry.factor": "must be a number",
+        "21 alertworker.receivers[0].channels[0].url": "the environment variable ALSO_NOT_THERE is not set",
+        "23 alertworker.receivers[0].channels[1].kind": "unknown kind 'slakc'; did you mean slack?",
+        "26 alertworker.receivers[0].channels[2].secrets": "invalid secret; make one with",
+        "30 alertworker.receivers[0].channels[3].port": "must be less than 65536",
+        "27 alertworker.receivers[0].channels[3].recipients": "this key is required. Addresses of the recipients.",
+        "35 alertworker.time_intervals[0].time_intervals[0].times[0]": "ends before it starts; write two ranges",
+        "38 alertworker.time_intervals[0].time_intervals[0].months[0]": "invalid months 'maytember'; expected",
+        "39 alertworker.time_intervals[0].time_intervals[0].location": "unknown time zone 'Mars/Olympus'; expected",
+        "45 alertworker.route.routes[0].matchers[1]": "invalid matcher 'team': expected, for example",
+        "47 alertworker.route.routes[0].routes[0].group_interval": "must be greater than 0",
+        "48 alertworker.route.routes[0].routes[0].continue": "must be true or false, not str",
+        "51 alertworker.inhibitions[0].target": "needs at least one matcher; expected, for example",
+        "55 alertworker.budgets[0].period": "the value has the wrong form; expected, for example, month",
+    }
+    assert set(places) == {f"config.yaml:{place}" for place in expected}
+    for place, words in expected.items():
+        assert words in places[f"config.yaml:{place}"]
+    assert "canary" not in reported
+
+
+def test_names_are_checked_beside_other_mistakes(tmp_path: Path) -> None:
+    """What a valid part of the file refers to is reported in the same run as what is invalid elsewhere."""
+    text = """
+alertworker:
+  http_port: many
+  route:
+    receiver: default
+    routes:
+      - receiver: oncal
+        mute_time_intervals:
+          - n
+  receivers: [{name: oncall}]
+  time_intervals: [{name: ns}]
+"""
+    assert problems(tmp_path, text).splitlines() == [
+        "config.yaml:3 alertworker.http_port: must be a whole number",
+        "config.yaml:7 alertworker.route.routes[0].receiver: unknown receiver 'oncal'; did you mean oncall?",
+        "config.yaml:9 alertworker.route.routes[0].mute_time_intervals[0]: unknown time interval 'n'; did you mean ns?",
+    ]
+
+
+def test_a_name_is_not_unknown_only_because_its_list_is_invalid(tmp_path: Path) -> None:
+    """One mistake is one error."""
+    text = "alertworker: {receivers: [{name: oncall, chanels: []}], route: {receiver: oncall}}"
+
+    (line,) = problems(tmp_path, text).splitlines()
+    assert "receivers[0].chanels: unknown key; did you mean channels?" in line
+
+
+def test_lines_are_those_of_anchors_and_merged_keys(tmp_path: Path) -> None:
+    """Where the value itself is written."""
+    text = """
+alertworker:
+  receivers:
+    - name: one
+      channels:
+        - &chat
+          kind: slack
+          pace:
+            burst: 0
+          url: https://hooks.slack.com/services/T0/B0/canary
+    - name: two
+      channels:
+        - <<: *chat
+          name: other
+"""
+    assert [line.partition(": ")[0] for line in problems(tmp_path, text).splitlines()] == [
+        "config.yaml:9 alertworker.receivers[0].channels[0].pace.burst",
+        "config.yaml:9 alertworker.receivers[1].channels[0].pace.burst",
+    ]
+
+
+def test_a_nested_mistake_in_an_included_file_has_that_files_line(tmp_path: Path) -> None:
+    """And not the line of the file that includes it."""
+    (tmp_path / "more.yaml").write_text("\n\nalertworker:\n  retry:\n    deadline: never\n")
+
+    assert problems(tmp_path, "include: [more.yaml]\n").startswith("more.yaml:5 alertworker.retry.deadline: ")
+
+
+def test_a_mistake_in_the_environment_has_the_variables_name() -> None:
+    """Of the field in question, where several variables make one channel."""
+    mail = {
+        "SMTP_HOST": "mail.example",
+        "SMTP_SENDER_EMAIL": "a@b.example",
+        "ALERTWORKER_EMAIL_RECIPIENTS": "c@d.example",
+    }
+    environ = {"ALERTWORKER_HTTP_PORT": "http", "SLACK_WEBHOOK_URL": "ftp://canary", "SMTP_PORT": "0", **mail}
+    environ |= {"ALERTWORKER_CONFIG": "/dev/null"}
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(environ=environ)
+    assert [line.partition(": ")[0] for line in str(caught.value).splitlines()] == [
+        "environment ALERTWORKER_HTTP_PORT",
+        "environment SLACK_WEBHOOK_URL",
+    ]
+    assert "canary" not in str(caught.value)
+
+
+def test_a_mistake_in_one_of_mails_variables_has_its_name(tmp_path: Path) -> None:
+    """Several variables make one channel."""
+    mail = {
+        "SMTP_HOST": "mail.example",
+        "SMTP_SENDER_EMAIL": "a@b.example",
+        "ALERTWORKER_EMAIL_RECIPIENTS": "c@d.example",
+    }
+    reported = problems(tmp_path, "general_settings: {alerting: [email]}", {**mail, "SMTP_PORT": "0"})
+
+    assert reported == "environment SMTP_PORT: must be greater than 0"
+
+
+def test_a_key_without_a_value_is_as_if_left_out(tmp_path: Path) -> None:
+    """As when everything below it is commented out; only ``inhibitions`` then means that there are none."""
+    names = [name for name in FileConfig.model_fields if name != "inhibitions"]
+    text = "alertworker:\n" + "".join(f"  {name}:\n" for name in names)
+    unset, settings = load(tmp_path, "{}"), load(tmp_path, text)
+
+    assert settings.model_copy(update={"origins": {}, "warnings": ()}) == unset
+    assert unset.inhibitions
+    assert load(tmp_path, "alertworker:\n  inhibitions:\n").inhibitions == ()
+
+
+def test_what_litellm_does_not_read_is_not_read(tmp_path: Path) -> None:
+    """URLs by type without slack in ``alerting``; and a string in place of a list is taken as LiteLLM takes it."""
+    text = "general_settings: {alerting: webhook, alert_to_webhook_url: {no_type: os.environ/NOT_THERE}}"
+    settings = load(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/x", "SLACK_WEBHOOK_URL": HOOK})
+
+    assert [channel.kind for channel in settings.channels] == ["budget_webhook"]
+
+
+def test_a_yaml_list_within_itself_is_an_error(tmp_path: Path) -> None:
+    """And no endless loop."""
+    assert "receivers[0]" in problems(tmp_path, "alertworker: {receivers: &a [*a]}")
+
+
+def test_a_key_stands_once() -> None:
+    """What is in force as it is written is inherited, and the rest of the file's keys are compiled."""
+    own = {
+        name for name in FileConfig.model_fields if name in Settings.model_fields and name not in Values.model_fields
+    }
+
+    assert own == {"alert_types", "receivers", "inhibitions"}
