@@ -84,7 +84,7 @@ class Doctor:
         found.append(broker)
         try:
             snapshot = self.health.read(now=now)
-            lanes = self.store.lane_states(now=now)
+            lanes = self.store.lanes.states(now=now)
             dropped = self._dropped()
             zone, change = self.admin.ledger_zone()
             silences = self.admin.silences(now=now)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alertworker.alerts.budget_payload import BudgetFigures
 from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
+from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment, Chart, Table
 
 
@@ -50,7 +51,7 @@ class Alert:
 
     @property
     def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
+        """Whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     def subject(self, alert_id: str) -> Subject:
@@ -73,7 +74,7 @@ class Alert:
 
     @property
     def fingerprint(self) -> str:
-        """What makes it the same alert as another one."""
+        """The identity as 32 hex characters, see `fingerprint_of`."""
         return fingerprint_of(self.type, self.identity)
 
 
@@ -118,18 +119,20 @@ class OpenAlert(Subject):
     """An alert as its row stands after a claim.
 
     ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    ``summaries`` is the number of its next message.
     """
 
     summaries: int
     level: int = 1
     opened: bool = False
     rose: bool = False
-    muted_by: str | None = None
-    #: Channels that are still to be told that the condition fires.
+    #: What keeps back the message that it fires; ``None`` once that was written.
+    suppression: Suppression | None = None
+    #: Channels that are mute at this hour, and still to be notified that the condition fires.
     owed: tuple[str, ...] = ()
     repeat_at: datetime | None = None
 
     @property
     def kind(self) -> Kind:
-        """Whether it happens once or fires and resolves."""
+        """Whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind

@@ -57,10 +57,14 @@ def compose(
     )
 
 
-def passed(resolved: Message) -> Message:
-    """Return the one message for a condition that began and ended before its channel was notified."""
+def fired_and_resolved(resolved: Message) -> Message:
+    """Return the one message for a condition that began and ended before anybody was notified."""
     return resolved.model_copy(
-        update={"step": Step.PASSED, "headline": f"Fired and resolved: {resolved.headline}", "count": resolved.total}
+        update={
+            "step": Step.FIRED_AND_RESOLVED,
+            "headline": f"Fired and resolved: {resolved.headline}",
+            "count": resolved.total,
+        }
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,21 +14,58 @@ from alertworker.alerts.tables import Attachment, Chart, Table
 
 
 class Step(StrEnum):
-    """Which moment in an alert's life a message tells of."""
+    """Which moment in an alert's life a message is about."""
 
     NOTICE = "notice"  #: it happened; the first message about it
     FIRING = "firing"  #: a condition began or rose
     SUMMARY = "summary"  #: it happened again since the last message, so many times
     REMINDER = "reminder"  #: a condition still holds, and nobody has acknowledged it
     RESOLVED = "resolved"  #: a condition ended
-    PASSED = "passed"  #: a condition began and ended before anybody was told
+    FIRED_AND_RESOLVED = "passed"  #: a condition began and ended before anybody was notified
     DIGEST = "digest"  #: several messages that waited too long, as one
     TRACKED = "tracked"  #: a customer's call was paid for; for programs alone, and no part of any alert
     TEST = "test"  #: somebody asked for it
 
 
-#: The step of a notification that takes back what a test has opened with its receiver.
-TEST_RESOLVED: Final = f"{Step.TEST.value}:{Step.RESOLVED.value}"
+class StepKey(NamedTuple):
+    """Which message of an alert a notification carries: no alert has two with one key for one channel.
+
+    ``number`` counts the messages of an alert; what an alert has only once has none. ``of_test`` marks a test message,
+    and the message that takes back what a test has opened with its receiver. Rows hold a key as text, which older and
+    newer versions read, too.
+    """
+
+    step: Step
+    number: int | None = None
+    of_test: bool = False
+
+    def __str__(self) -> str:
+        """Return the text of a row.
+
+        >>> str(StepKey(Step.FIRING, 3)), str(StepKey(Step.DIGEST)), str(TEST), str(TEST_RESOLVED)
+        ('firing:3', 'digest', 'test', 'test:resolved')
+        """
+        if self.of_test and self.step is not Step.TEST:
+            return f"{Step.TEST}:{self.step}"
+        return str(self.step) if self.number is None else f"{self.step}:{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> StepKey | None:
+        """Read the text of a row; ``None`` where only a newer version knows the step.
+
+        >>> StepKey.parse("firing:3") == StepKey(Step.FIRING, 3), StepKey.parse("escalation:3")
+        (True, None)
+        """
+        name, _, more = text.partition(":")
+        of_test = name == Step.TEST
+        step = more if of_test and more else name
+        if step not in set(Step):
+            return None
+        return cls(Step(step), int(more) if more.isdecimal() else None, of_test)
+
+
+TEST: Final = StepKey(Step.TEST, of_test=True)
+TEST_RESOLVED: Final = StepKey(Step.RESOLVED, of_test=True)
 #: How many messages one digest names at the most, whatever its channel could take.
 MAX_ENTRIES: Final = 100
 

@@ -13,7 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.projection import Forecast, forecast, full_at, period_start
 from alertworker.budgets.readings import BudgetKey, Reading
-from alertworker.budgets.state import Limit, Standing, next_limit, reached
+from alertworker.budgets.state import BudgetState, Limit, next_limit, reached
 from alertworker.events import BudgetScope
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
@@ -26,12 +26,14 @@ _FRESH: Final = timedelta(minutes=1)
 class Judgement:
     """What follows from a reading: how the budget stands, the alert that is over, and the one to raise."""
 
-    standing: Standing
+    standing: BudgetState
     over: str | None = None
     alert: Alert | None = None
 
 
-def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: datetime, zone: ZoneInfo) -> Judgement:
+def judge(
+    key: BudgetKey, before: BudgetState | None, after: BudgetState, *, now: datetime, zone: ZoneInfo
+) -> Judgement:
     """Say what is to be told now that a budget stands so.
 
     A limit is told when it is higher than what was told in the period; a projection when nothing was. Where a limit was
@@ -55,7 +57,7 @@ def judge(key: BudgetKey, before: Standing | None, after: Standing, *, now: date
     return Judgement(after, over, describe(key, after, limit, now=now, zone=zone))
 
 
-def fingerprint(key: BudgetKey, standing: Standing) -> str:
+def fingerprint(key: BudgetKey, standing: BudgetState) -> str:
     """Return the fingerprint of a budget's alert in its period."""
     return fingerprint_of(AlertType.BUDGET_ALERTS, _identity(key, standing.reading))
 
@@ -84,7 +86,7 @@ def start_of(reading: Reading) -> datetime | None:
     return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
-def describe(key: BudgetKey, standing: Standing, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
+def describe(key: BudgetKey, standing: BudgetState, limit: Limit, *, now: datetime, zone: ZoneInfo) -> Alert:
     """Return the alert of a limit, with the present figures."""
     reading = standing.reading
     customer = reading.owner.customer_id
@@ -111,7 +113,7 @@ def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -
         full = full_at(soft, reading.spend_nanos, per_day_nanos=pace.per_day_nanos, now=reading.at)
     return BudgetFigures(
         event=limit.event,
-        scope=scope_of(key),
+        scope=str(key.scope),
         entity_id=key.entity,
         spend_nanos=reading.spend_nanos,
         max_nanos=reading.max_nanos,
@@ -134,29 +136,15 @@ def name(key: BudgetKey, reading: Reading) -> str:
     """
     if key.scope == BudgetScope.PROXY:
         return "The whole proxy"
-    scope = scope_of(key)
+    scope = str(key.scope)
     shown = reading.owner.name_of(scope)
     shown = f"{shown} ({reading.part})" if shown and reading.part else shown or key.entity
     return f"{scope.replace('_', ' ').capitalize()} {shown}"
 
 
-def is_own(key: BudgetKey) -> bool:
-    """Tell whether it is a budget of our own, which no proxy enforces."""
-    return key.scope.startswith("own ")
-
-
-def scope_of(key: BudgetKey) -> str:
-    """Give the scope, or the dimension of a budget of our own.
-
-    >>> scope_of(BudgetKey("own tag month", "x")), scope_of(BudgetKey(BudgetScope.TEAM, "t1"))
-    ('tag', 'team')
-    """
-    return key.scope.split()[1] if is_own(key) else str(key.scope)
-
-
 def _identity(key: BudgetKey, reading: Reading) -> dict[str, str]:
     period = reading.reset_at.isoformat() if reading.reset_at else "unlimited"
-    return {"budget": str(key.scope), "entity": key.entity, "period": period}
+    return {"budget": key.name, "entity": key.entity, "period": period}
 
 
 def _event(limit: Limit, reading: Reading) -> str:
@@ -177,14 +165,14 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
         facts["Resets"] = spell_moment(reading.reset_at, zone)
     if pace := _pace(limit, reading, zone):
         facts["Pace"] = pace
-    if is_own(key):
+    if key.is_own:
         facts["Requests"] = "pass; nothing enforces this budget"
     elif limit.event is BudgetEvent.BUDGET_CROSSED:
         refused = reading.rejected_at is not None
         facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
-    if now - reading.at > _FRESH and not is_own(key):  # the ledger's figure is that of the last call, however long ago
+    if now - reading.at > _FRESH and not key.is_own:  # the ledger's figure is that of the last call, however long ago
         facts["Figure"] = f"as the proxy reported it at {spell_moment(reading.at, zone)}"
     return facts
 

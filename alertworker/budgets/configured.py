@@ -49,7 +49,7 @@ class OwnBudget(BaseModel):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is of whatever fits, and not of one entity."""
+        """Whether it is for every entity that fits, and not for one."""
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:
@@ -114,14 +114,14 @@ def present(
 ) -> dict[BudgetKey, OwnPeriod]:
     """Return the budgets of these entities (dimension, id), of each period the first that matches, with no spend yet.
 
-    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` name whom an entity belongs to.
+    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
     """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:
         alias = aliases.get((dimension, entity), "")
         for budget in budgets if entity not in ("", OTHER) else ():
             if budget.dimension == dimension and budget.fits(entity, alias):
-                key = BudgetKey(f"own {dimension} {budget.period}", alias if dimension == "key" and alias else entity)
+                key = BudgetKey(dimension, alias if dimension == "key" and alias else entity, budget.period)
                 if key not in found:
                     period = _period(key, budget, entity, alias, (zone, now))
                     owner = owners.get((dimension, entity), UNATTRIBUTED).updated(period.reading.owner)

@@ -16,6 +16,8 @@ from alertworker.events.attribution import UNATTRIBUTED
 from alertworker.events.base import MAX_NAME
 from alertworker.text.shorten import shorten_id
 
+#: The first word of the name of a budget of our own.
+_OWN: Final = "own"
 #: Shares of a budget that raise an alert before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
 #: The share from which pages and reports list a budget as near its limit, in percent.
@@ -38,13 +40,43 @@ _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class BudgetKey(NamedTuple):
-    """Whose budget: a key's ``entity`` is its alias where it has one, so that a rotated key keeps its budget.
+    """Whose budget: a key's ``entity`` is its alias if it has one, so that a rotated key keeps its budget.
 
-    ``scope`` is a `BudgetScope`, or "own", a dimension of the ledger and a period, for a budget of our own.
+    ``scope`` is a `BudgetScope`. Of a budget of our own it is a dimension of the ledger, and ``period`` is set.
     """
 
     scope: str
     entity: str
+    period: str = ""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a budget of our own, which no proxy enforces."""
+        return bool(self.period)
+
+    @property
+    def name(self) -> str:
+        """The name that rows, alerts and the command line have for the scope.
+
+        >>> BudgetKey("tag", "nightly", "month").name, BudgetKey(BudgetScope.TEAM, "t1").name
+        ('own tag month', 'team')
+        """
+        return f"{_OWN} {self.scope} {self.period}" if self.is_own else str(self.scope)
+
+    @property
+    def stored(self) -> tuple[str, str]:
+        """What identifies its row, and the order in which rows are locked, by this version and the one before."""
+        return self.name, self.entity
+
+    @classmethod
+    def parse(cls, name: str, entity: str) -> BudgetKey:
+        """Read a key from `name` and entity.
+
+        >>> BudgetKey.parse("own tag month", "nightly") == BudgetKey("tag", "nightly", "month")
+        True
+        """
+        words = name.split()
+        return cls(words[1], entity, words[2]) if len(words) == 3 and words[0] == _OWN else cls(name, entity)
 
 
 @dataclass(frozen=True, slots=True)

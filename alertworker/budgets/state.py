@@ -1,6 +1,6 @@
-"""How budgets stand: readings put together, and which limits are reached. Pure; money in nano-dollars.
+"""The states of budgets: readings merged, and which limits are reached. Pure; money in nano-dollars.
 
-A proxy's figure is from when it let the caller in, and each of its processes has its own copy of it. So figures come
+A proxy's figure is from when it admitted the call, and each of its processes has its own copy of it. So figures come
 late and out of order, and within a period the highest spend counts. A period is named by the moment at which it ends.
 """
 
@@ -14,19 +14,19 @@ from typing import Final
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budgets.readings import Reading
 
-#: For how long after a limit, or a period's end, was last reported a lower or earlier one is taken for another
-#: process's old copy of it.
+#: How long after the last report of a limit, or of a period's end, a lower or earlier one counts as an old copy of
+#: another process.
 STALE: Final = timedelta(minutes=5)
-#: For how long a proxy may go on reporting an old figure: of a period that has ended, or from before it was set back.
+#: How long a proxy may go on reporting an old figure: of a period that has ended, or from before it was reset.
 _LATE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """A reading with what was concluded from it in its period.
+class BudgetState:
+    """A reading, and what was notified of it in its period.
 
-    ``told_nanos`` is the amount of the highest limit that was told (0: none), ``level`` how often that rose, and
-    ``closed`` says that the period is over and that nothing more is told of it.
+    ``told_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it rose.
+    ``closed`` says that the period is over, and that nobody is notified of it any more.
     """
 
     reading: Reading
@@ -37,7 +37,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One amount whose reaching is told; ``share`` in per cent of the maximum, where it is one."""
+    """An amount that people are notified of when it is reached; ``share`` in per cent, if it is one of the maximum."""
 
     event: BudgetEvent
     nanos: int
@@ -45,10 +45,10 @@ class Limit:
 
 
 def merge(known: Reading, new: Reading) -> Reading:
-    """Put two readings of one budget together; the order does not matter while limits do not sink.
+    """Merge two readings of one budget; the order does not matter while limits do not sink.
 
-    Of two periods the later one counts alone. Within one the highest spend counts, and the highest limits, until a
-    lower one is reported `STALE` after the higher was for the last time.
+    Of two periods only the later one counts. Within one period the highest spend and limits count, until a lower limit
+    is reported more than `STALE` after the last report of the higher one.
     """
     if _period(known) != _period(new):
         return max(known, new, key=_period)
@@ -73,21 +73,21 @@ def merge(known: Reading, new: Reading) -> Reading:
     )
 
 
-def advance(known: Standing | None, new: Reading) -> Standing:
-    """Give how a budget stands after a reading; a later period starts anew, an earlier one changes nothing.
+def advance(known: BudgetState | None, new: Reading) -> BudgetState:
+    """Return the state of a budget after a reading; a later period starts anew, an earlier one changes nothing.
 
-    A period that was cut short starts anew, too, once the later end is reported no more; and so does a spend that was
-    set back: a figure of less than half, long after the higher one came for the last time.
+    A period that was cut short starts anew, too, once the later end is not reported any more. So does a spend that was
+    reset: a figure of less than half, long after the last report of the higher one.
     """
     if known is None or _period(new) > _period(known.reading) or _undated(known, new):
-        return Standing(new)
+        return BudgetState(new)
     if _cut_short(known.reading, new) or _set_back(known.reading, new):
-        return Standing(new)
+        return BudgetState(new)
     return replace(known, reading=merge(known.reading, new))
 
 
 def _cut_short(known: Reading, new: Reading) -> bool:
-    """Tell whether the period ends earlier now: its end is still ahead, and the later one was not reported for long.
+    """Return whether the period ends earlier now: its end is still ahead, and the later end was not reported for long.
 
     So neither a period that has ended comes back, nor another process's old copy of one.
     """
@@ -96,8 +96,8 @@ def _cut_short(known: Reading, new: Reading) -> bool:
     return new.at < new.reset_at < known.reset_at and new.at > known.at + STALE
 
 
-def _undated(known: Standing, new: Reading) -> bool:
-    """Tell whether a budget has no periods any more: its last one ended long ago, and no other is named."""
+def _undated(known: BudgetState, new: Reading) -> bool:
+    """Return whether a budget has no periods any more: its last one ended long ago, and no other is reported."""
     end = known.reading.reset_at
     return known.closed and end is not None and new.reset_at is None and new.at > end + _LATE
 
@@ -108,12 +108,12 @@ def _set_back(known: Reading, new: Reading) -> bool:
 
 
 def reached(reading: Reading) -> Limit | None:
-    """Give the highest limit that the spend has reached."""
+    """Return the highest limit that the spend has reached; ``None`` if it has reached none."""
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
-def state_of(standing: Standing) -> str:
-    """Say in a word how far a budget is: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
+def state_of(standing: BudgetState) -> str:
+    """Return in a word how far a budget is: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
     limit = reached(standing.reading)
     if standing.closed:
         return "ended"
@@ -123,14 +123,14 @@ def state_of(standing: Standing) -> str:
 
 
 def next_limit(reading: Reading) -> Limit | None:
-    """Give the lowest limit that the spend has not reached."""
+    """Return the lowest limit that the spend has not reached; ``None`` if it has reached all."""
     return min((limit for limit in _amounts(reading) if reading.spend_nanos < limit.nanos), key=_rank, default=None)
 
 
 def _amounts(reading: Reading) -> Iterable[Limit]:
-    """Give the amounts to tell of; a budget of nothing is used up before the first call, and has no shares.
+    """Yield the amounts to notify of; a budget of 0 is used up before the first call, and has no shares.
 
-    A soft budget above the maximum is none: when it is reached, calls have long been refused.
+    A soft budget above the maximum is left out: calls are refused before it is reached.
     """
     if reading.soft_nanos is not None and (reading.max_nanos is None or reading.soft_nanos < reading.max_nanos):
         yield Limit(BudgetEvent.SOFT_BUDGET_CROSSED, reading.soft_nanos)
@@ -141,7 +141,7 @@ def _amounts(reading: Reading) -> Iterable[Limit]:
 
 
 def _rank(limit: Limit) -> tuple[int, int]:
-    """Order limits; of two equal amounts the maximum's speaks."""
+    """Order limits; of two equal amounts the maximum wins."""
     return limit.nanos, limit.share or 0
 
 
@@ -164,5 +164,5 @@ def _highest(one: int | None, other: int | None) -> int | None:
 
 
 def _period(reading: Reading) -> datetime:
-    """Name the period; one whose end is unknown is before all others."""
+    """Return the name of the period; a period whose end is unknown is before all others."""
     return reading.reset_at or datetime.min.replace(tzinfo=UTC)

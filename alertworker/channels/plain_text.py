@@ -10,7 +10,7 @@ from alertworker.alerts.message import Entry, Message, Step
 from alertworker.text.format import spell, spell_moment
 from alertworker.text.sanitize import cut, one_line
 
-_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.PASSED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
+_STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.FIRED_AND_RESOLVED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
 
 
@@ -21,7 +21,7 @@ def sign(message: Message | Entry) -> str:
 
 def has_ended(message: Message) -> bool:
     """Return whether the message says that its condition ended."""
-    return message.step in (Step.RESOLVED, Step.PASSED)
+    return message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
 
 
 def title(message: Message, headline: str) -> str:

@@ -17,7 +17,7 @@ _STATUS: Final = {
     Step.FIRING: "firing",
     Step.REMINDER: "firing",
     Step.RESOLVED: "resolved",
-    Step.PASSED: "resolved",
+    Step.FIRED_AND_RESOLVED: "resolved",
     Step.TEST: "test",
 }
 

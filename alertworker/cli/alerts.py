@@ -5,17 +5,26 @@ from __future__ import annotations
 import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.state import AlertState, state_of
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:
     from alertworker.ports.alert_search import AlertRow
+
+#: How the command line names each state.
+_STATES: Final = {
+    AlertState.FIRING: "open",
+    AlertState.ACKNOWLEDGED: "acked",
+    AlertState.SUPPRESSED: "muted",
+    AlertState.CLOSED: "closed",
+}
 
 
 @click.group(invoke_without_command=True)
@@ -112,6 +121,10 @@ def ack(alert_id: str, by: str, note: str) -> None:
 
 
 def _state(row: AlertRow) -> str:
-    if not row.open_fingerprint:
-        return "closed"
-    return "muted" if row.muted_by else "acked" if row.acked_at else "open"
+    return _STATES[
+        state_of(
+            is_open=row.open_fingerprint is not None,
+            is_suppressed=row.muted_by is not None,
+            is_acknowledged=row.acked_at is not None,
+        )
+    ]

@@ -27,11 +27,11 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
         reading = standing.reading
         resets, reported = _moment(reading.reset_at, zone), _moment(reading.at, zone)
         shown, spend = name(key, reading), spend_text(reading)
-        row: dict[str, object] = {"scope": str(key.scope), "state": state_of(standing), "spend": spend}
+        row: dict[str, object] = {"scope": key.name, "state": state_of(standing), "spend": spend}
         row |= {"resets": resets or "never", "reported": reported, "budget": shown}
         if as_json:
             row = {
-                "budget": str(key.scope),
+                "budget": key.name,
                 "state": state_of(standing),
                 "resets": resets,
                 "reported": reported,

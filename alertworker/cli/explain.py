@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from alertworker.alerts.message import Message
+from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 from alertworker.ports import LaneState
@@ -18,7 +19,7 @@ from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, one_line
 
 if TYPE_CHECKING:
-    from alertworker.pipeline import DryRunEvent, Runtime, Verdict
+    from alertworker.pipeline import DryRunEvent, NotifyOutcome, Runtime
 
 
 @click.command()
@@ -41,13 +42,13 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
     runtime = build_dry_run(load_settings(), fresh=fresh)
     found = pipeline.dry_run(items, runtime, now=now)
     silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
-    states = runtime.store.lane_states(now=now)
+    states = runtime.store.lanes.states(now=now)
 
     def lane(name: str) -> str:
         return describe_lane(states.get(name, LaneState(name)), runtime.zone, now=now)
 
     for event in found:
-        told = [_verdict(verdict, runtime, silences, lane) for verdict in event.verdicts]
+        told = [_described(outcome, runtime, silences, lane) for outcome in event.outcomes]
         if as_json:
             said = {"event": event.index, "type": event.type, "refused": event.refused, "alerts": told}
             click.echo(json.dumps(said, default=str))
@@ -57,10 +58,10 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
         raise AlertWorkerError(f"{refused} of {len(found)} events would be refused")
 
 
-def _verdict(
-    verdict: Verdict, runtime: Runtime, silences: Mapping[str, Silence], lane: Callable[[str], str]
+def _described(
+    outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence], lane: Callable[[str], str]
 ) -> dict[str, Any]:
-    alert, decision = verdict.alert, verdict.decision
+    alert, decision = outcome.alert, outcome.decision
     return {
         "detector": alert.type.value,
         "severity": alert.severity.value,
@@ -68,12 +69,12 @@ def _verdict(
         "fingerprint": alert.fingerprint,
         "labels": alert.routing_labels,
         "count": alert.count,
-        "step": verdict.step.value if verdict.step else None,
-        "outcome": _outcome(verdict, runtime, silences),
-        "muted_by": verdict.muted_by,
+        "step": outcome.step.value if outcome.step else None,
+        "outcome": _outcome(outcome, runtime, silences),
+        "muted_by": str(outcome.suppression) if outcome.suppression else None,
         "receivers": list(decision.receivers) if decision else [],
         "muted_now": list(decision.mute) if decision else [],
-        "channels": [_channel(name, verdict.message, runtime, lane) for name in verdict.channels if verdict.message],
+        "channels": [_channel(name, outcome.message, runtime, lane) for name in outcome.channels if outcome.message],
     }
 
 
@@ -87,30 +88,31 @@ def _channel(name: str, message: Message, runtime: Runtime, lane: Callable[[str]
     }
 
 
-def _outcome(verdict: Verdict, runtime: Runtime, silences: Mapping[str, Silence]) -> str:
-    alert, muted_by = verdict.alert, verdict.muted_by
-    if verdict.step is None:
+def _outcome(outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence]) -> str:
+    alert, suppression = outcome.alert, outcome.suppression
+    if outcome.step is None:
         return f"counted in the open alert {alert.id}, and told with its next summary"
-    if muted_by is not None:
-        return _muting(muted_by, silences)
-    if verdict.message is not None and verdict.channels:
+    if suppression is not None:
+        return _suppressed(suppression, silences)
+    if outcome.message is not None and outcome.channels:
         return "shadow: all but sent" if runtime.shadow else "sent"
-    if verdict.decision is not None and verdict.decision.channels:
+    if outcome.decision is not None and outcome.decision.channels:
         return "recorded only: none of its channels takes such a message"
     if alert.type not in runtime.router.types:
         return "recorded only: its type is not in alert_types"
     return "recorded only: no route leads to a channel"
 
 
-def _muting(muted_by: str, silences: Mapping[str, Silence]) -> str:
-    kind, _, identity = muted_by.partition(" ")
-    silence = silences.get(identity)
+def _suppressed(suppression: Suppression, silences: Mapping[str, Silence]) -> str:
+    silence = silences.get(suppression.by) if suppression.reason is SuppressionReason.SILENCE else None
     if silence is not None:
         until = spell_moment(silence.ends_at)
-        return f"muted until {until} by silence {identity} of {silence.author}: {silence.reason}"
-    if kind == "alert":
-        return f"muted by the open alert {identity}, which explains it"
-    return "muted by a time interval of its route" if kind == "time" else f"muted: {muted_by}"
+        return f"muted until {until} by silence {silence.id} of {silence.author}: {silence.reason}"
+    if suppression.reason is SuppressionReason.ALERT:
+        return f"muted by the open alert {suppression.by}, which explains it"
+    if suppression.reason is SuppressionReason.TIME:
+        return "muted by a time interval of its route"
+    return f"muted: {suppression}"
 
 
 def _print(event: DryRunEvent, told: list[dict[str, Any]]) -> None:

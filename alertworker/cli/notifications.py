@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.params import SINCE
+from alertworker.delivery.status import NotificationStatus
 from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:
     from alertworker.ports.admin import NotificationRow
-
-#: What a notification can be, as its row says it.
-_STATUSES: Final = ("pending", "sent", "dead", "merged", "dropped")
 
 
 @click.group(invoke_without_command=True)
@@ -31,7 +29,7 @@ def notifications(context: click.Context) -> None:
 @notifications.command("list")
 @click.option("--alert", "alert_id", help="Only those of one alert.")
 @click.option("--channel", help="Only those to this channel.")
-@click.option("--status", type=click.Choice(_STATUSES), help="Only these.")
+@click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only these.")
 @SINCE
 @LIMIT
 @AS_JSON

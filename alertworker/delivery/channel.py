@@ -10,7 +10,7 @@ from alertworker.alerts.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a receiver takes messages: one each ``interval`` seconds, after ``burst`` at once."""
+    """How fast a receiver takes messages: ``burst`` at once, then one every ``interval`` seconds."""
 
     interval: float = 0.0
     burst: int = 1
@@ -20,13 +20,13 @@ class Pace:
 class Answer:
     """The answer of a receiver that accepted a message, in a few words for people.
 
-    ``busy_for`` is the number of seconds for which the receiver wants no more messages. ``rest`` is the body for those
-    of several recipients that may accept it later. It is sent by itself from now on.
+    ``busy_for`` is the number of seconds for which the receiver wants no more messages. ``remainder`` is the body for
+    those of several recipients that may accept it later. It is sent by itself from now on.
     """
 
     text: str
     busy_for: float = 0.0
-    rest: str | None = None
+    remainder: str | None = None
 
 
 class Channel(Protocol):
@@ -49,7 +49,7 @@ class Channel(Protocol):
 
     @property
     def pace(self) -> Pace:
-        """How fast the vendor lets us send."""
+        """The pace that the vendor allows."""
         ...
 
     @property

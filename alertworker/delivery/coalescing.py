@@ -1,4 +1,4 @@
-"""What happens to messages that wait for a slow receiver: fewer are sent, and none is lost."""
+"""What becomes of messages that wait for a slow receiver: fewer are sent, and none is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.alerts.compose import passed
+from alertworker.alerts.compose import fired_and_resolved
 from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
 #: From how many waiting messages on they become one.
@@ -18,7 +18,7 @@ _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enu
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that was never attempted, with its notification's id, in the lane's order."""
+    """A message that was never attempted, with its notification's id."""
 
     id: str
     message: Message
@@ -29,8 +29,8 @@ class Waiting:
 class Plan:
     """What to do before the lane goes on.
 
-    ``dropped`` are reminders that are out of date. ``replaced`` gives a notification a new message, into which those
-    that ``absorbed`` maps to it go. ``digest`` is a new message for all of ``digested``.
+    ``dropped`` are reminders that are out of date. ``replaced`` maps a notification to its new message, and
+    ``absorbed`` maps the notifications that are merged into it. ``digest`` is a new message for all of ``digested``.
     """
 
     dropped: tuple[str, ...] = ()
@@ -40,12 +40,12 @@ class Plan:
     digested: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything to do."""
+        """Return whether there is anything to do."""
         return bool(self.dropped or self.replaced or self.digested)
 
 
 def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: datetime) -> Plan:
-    """Decide about what waits in one lane, oldest first; ``alert_id`` is the digest's own, if there is to be one."""
+    """Decide about what waits in one lane, oldest first; ``alert_id`` is for the digest, if there is to be one."""
     by_alert: dict[str, list[Waiting]] = {}
     for item in waiting:
         by_alert.setdefault(item.message.alert_id, []).append(item)
@@ -55,7 +55,7 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
     for items in by_alert.values():
         last = items[-1]
         if items[0].message.step is Step.FIRING and last.message.step is Step.RESOLVED:
-            replaced[last.id] = passed(last.message)
+            replaced[last.id] = fired_and_resolved(last.message)
             absorbed |= {item.id: last.id for item in items[:-1]}
             continue
         dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
@@ -71,7 +71,7 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
 
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
-    """Give one message that names all the others."""
+    """Return one message that names all the others."""
     worst = max(messages, key=lambda message: _RANK[message.severity])
     return Message(
         alert_id=alert_id,
@@ -99,17 +99,17 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
 
 
 def _stands_alone(message: Message) -> bool:
-    """Tell what goes into no digest: its headline does not say what is inside.
+    """Return whether a message goes into no digest, because its headline does not say what is inside.
 
-    That is a digest that was written and not yet sent, and a report with its tables; and a test is for whoever waits
-    for its answer.
+    That is a digest that was written and not yet sent, and a report with its tables. A person waits for the answer to a
+    test.
     """
     return message.step in (Step.DIGEST, Step.TEST) or bool(message.tables)
 
 
 def _breakdown(types: Iterable[AlertType]) -> str:
     counts: dict[str, int] = {}
-    for kind in types:
-        counts[kind.value] = counts.get(kind.value, 0) + 1
+    for alert_type in types:
+        counts[alert_type.value] = counts.get(alert_type.value, 0) + 1
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count} {name}" for name, count in ordered)

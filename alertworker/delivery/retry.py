@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 #: Reasons that a later attempt may overcome.
 TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})
-#: Reasons that the next message will meet, too: the channel itself is broken.
+#: Reasons for which every other message fails, too: the channel itself is broken.
 LASTING = frozenset({Reason.AUTH_ERROR, Reason.GONE, Reason.REDIRECTED, Reason.REFUSED})
 
 
@@ -65,14 +65,14 @@ class RetryPolicy:
     longest_retry_after: float = 3_600.0
 
     def wait(self, failures: int, jitter: random.Random) -> timedelta:
-        """Give how long to wait after one more failure than these ``failures``."""
+        """Return how long to wait after one more failure than these ``failures``."""
         ceiling = min(self.longest, self.first * self.factor ** min(failures, 32))
         return timedelta(seconds=max(self.first / 2, jitter.uniform(0, ceiling)))
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """Try again, not before ``at``. ``counts`` is false where the receiver only asked us to slow down."""
+    """Try again, not before ``at``. ``counts`` is false if the receiver only asked us to slow down."""
 
     at: datetime
     counts: bool
@@ -80,8 +80,8 @@ class RetryAt:
     pauses_lane: bool
     #: How many attempts on the lane failed in a row, with this one.
     in_a_row: int = 1
-    #: When one message may be tried for all, if it is another one that failed before: then it is the receiver that
-    #: fails, and not the message. ``None`` where something succeeded meanwhile.
+    #: When one message may be attempted as a probe, if another one failed before: then the receiver fails, and not the
+    #: message. ``None`` if a message succeeded meanwhile.
     probe_at: datetime | None = None
 
 

@@ -10,7 +10,7 @@ from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.receive import BrokerMessage, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
-from alertworker.pipeline.runtime import Runtime, Verdict
+from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.pipeline.store_watchdog import StoreWatchdog
 from alertworker.pipeline.sweep import sweep
 
@@ -19,10 +19,10 @@ __all__ = [
     "BrokerMessage",
     "ChannelTest",
     "DryRunEvent",
+    "NotifyOutcome",
     "Reporter",
     "Runtime",
     "StoreWatchdog",
-    "Verdict",
     "arguments_of",
     "deliver",
     "dry_run",

@@ -1,4 +1,4 @@
-"""Budgets on the line: what a batch reports of them is judged in its transaction; a period that ends resolves."""
+"""Budgets in the pipeline: a batch's readings are judged in its transaction, and the end of a period resolves."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
 from alertworker.budgets.readings import BudgetKey, Reading, owner_of
-from alertworker.budgets.state import Standing, advance
+from alertworker.budgets.state import BudgetState, advance
 from alertworker.budgets.user_thresholds import explained
 from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.notify import claim, resolve, tell
+from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.ports.ledger import LedgerPort
@@ -35,7 +35,7 @@ def judge_budgets(context: BatchContext) -> None:
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
     judged = []
-    for key in sorted(readings):
+    for key in sorted(readings, key=lambda key: key.stored):
         before = known.get(key)
         after = advance(before, readings[key])
         if after != before:
@@ -58,7 +58,9 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     Returns true if more such budgets may be left.
     """
     ended = tx.ended_budgets(limit=limit, now=now)
-    tx.keep_budgets({key: Standing(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()})
+    tx.keep_budgets(
+        {key: BudgetState(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()}
+    )
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
         _over(tx, fingerprint, runtime, now=now)
     return len(ended) == limit
@@ -67,7 +69,7 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
 def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Forget budgets that never reset and of which nobody has heard for as long as records are kept, at most ``limit``.
 
-    What was told of one is closed, its end unknown. True where these may not have been all.
+    Their open alerts are closed, with an unknown end. Return whether more may be left.
     """
     gone = tx.forget_budgets(before=now - runtime.record_retention, limit=limit)
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in gone.items() if old.level > 0):
@@ -81,7 +83,7 @@ def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
 def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Remind of a budget with its present figures, if money was spent since the last time."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
-    key = BudgetKey(alert.labels["budget"], alert.labels["entity"])
+    key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
     standing = tx.budget(key)
     limit = budgets.highest(key, standing.reading) if standing is not None else None
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
@@ -89,7 +91,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
         return
     plain = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
     present = _explained(tx, key, standing.reading, plain, runtime)
-    tell(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+    notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
 def _own(tx: LedgerPort, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
@@ -126,7 +128,7 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
 
 def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
     """Return the alert with its top contributors: since the period's start, else for thirty days."""
-    dimension, part = budgets.scope_of(key), reading.part
+    dimension, part = str(key.scope), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.owner.key_alias

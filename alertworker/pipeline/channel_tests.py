@@ -1,4 +1,4 @@
-"""Channel tests: test messages that go the whole way of any other message, and what each receiver answered."""
+"""Channel tests: test messages that go the whole way of any other message, and the receivers' answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.alerts.message import TEST_RESOLVED, Message, Step
+from alertworker.alerts.message import TEST, TEST_RESOLVED, Message, Step
 from alertworker.delivery.channel import Channel
+from alertworker.delivery.status import NotificationStatus
 from alertworker.events.base import new_id
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Fate, NotificationPort
+from alertworker.ports import DeliveryResult, NotificationPort
 
+#: The status of a test that was not sent, because ``shadow`` is on.
+SHADOW: Final = "shadow"
 #: How long to wait for all answers: a lane that another worker has is leased for half of it.
 PATIENCE: Final = timedelta(seconds=60)
 #: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
@@ -25,11 +28,11 @@ _AGAIN: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """What came of one test message.
+    """The result of one test message.
 
-    ``status`` is "sent", "dead" (refused, or failed: a test is attempted once), "dropped" (its turn did not come
-    within `PATIENCE`) or "shadow" (nothing is sent). ``answer`` is in the receiver's words, or says what went wrong,
-    with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
+    ``status`` is that of its notification, or `SHADOW`: dead means refused or failed, since a test is attempted once,
+    and dropped that its turn did not come within `PATIENCE`. ``answer`` is in the receiver's words, or says what went
+    wrong, with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
     """
 
     channel: str
@@ -42,11 +45,21 @@ class ChannelTest:
     @property
     def passed(self) -> bool:
         """Whether the receiver has it."""
-        return self.status == "sent"
+        return self.status == NotificationStatus.SENT
+
+    @property
+    def shadowed(self) -> bool:
+        """Whether it was not sent, because ``shadow`` is on."""
+        return self.status == SHADOW
+
+    @property
+    def failed(self) -> bool:
+        """Whether the receiver should have it, and has not."""
+        return not self.passed and not self.shadowed
 
 
 def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[tuple[str, AlertType]]:
-    """Give the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
+    """Return the channels of a service that alerts of each type can go to, as pairs for `try_channels`."""
     found = [
         (name, alert_type)
         for alert_type in types
@@ -68,17 +81,17 @@ def kinds_of(service: str, channels: Iterable[Channel]) -> frozenset[str]:
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[ChannelTest]:
-    """Send one test message for each pair of channel and alert type, and give what the receivers said, in that order.
+    """Send one test message for each pair of channel and alert type; return what the receivers answered, in that order.
 
-    No test is grouped with anything, silenced or merged, and it goes before what waits in its lane. It blocks until
-    all are settled, at the most `PATIENCE`.
+    A test is not grouped, silenced or merged, and goes before the messages that wait in its lane. This blocks until
+    all tests are settled, at most for `PATIENCE`.
 
     Raises:
         StoreUnavailable: the database cannot be asked; whether anything was sent is not known.
     """
     wanted = list(pairs)
     if runtime.shadow:
-        return [ChannelTest(name, alert_type, "shadow", "shadow: nothing is sent") for name, alert_type in wanted]
+        return [ChannelTest(name, alert_type, SHADOW, "shadow: nothing is sent") for name, alert_type in wanted]
     messages = [(name, _message(alert_type, runtime, now=now)) for name, alert_type in wanted]
     runtime.store.run(lambda tx: _write(tx, messages, runtime, now=now))
     started = time.monotonic()
@@ -90,9 +103,9 @@ def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, no
             done.result()
     ids = [message.alert_id for _, message in messages]
     over = now + timedelta(seconds=time.monotonic() - started)
-    fates = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
-    ends = runtime.store.run(lambda tx: tx.fates(ids, TEST_RESOLVED))
-    return [_trial(name, message, fates[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
+    results = runtime.store.run(lambda tx: tx.end_channel_tests(ids, now=over))
+    ends = runtime.store.run(lambda tx: tx.delivery_results(ids, TEST_RESOLVED))
+    return [_result(name, message, results[message.alert_id], ends.get(message.alert_id)) for name, message in messages]
 
 
 def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Message:
@@ -109,16 +122,16 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
 
 
 def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
-    """Write the tests, each with its end where the receiver would keep it open, whatever becomes of us meanwhile."""
+    """Write the tests, each with its end if the receiver keeps it open, so that this process may end meanwhile."""
     for name, message in messages:
-        tx.notify(message, Step.TEST.value, [name], now=now)
+        tx.enqueue(message, TEST, [name], now=now)
         if name in runtime.channels and runtime.channels[name].keeps_open:
             end = message.model_copy(update={"step": Step.RESOLVED, "headline": f"Over: {message.headline}"})
-            tx.notify(end, TEST_RESOLVED, [name], now=now)
+            tx.enqueue(end, TEST_RESOLVED, [name], now=now)
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
-    """Work on a lane, one message at a time, until these are settled; a worker may well be faster."""
+    """Serve a lane, one message at a time, until these are settled; a worker may be faster."""
     started = time.monotonic()
     while True:
         moment = now + timedelta(seconds=time.monotonic() - started)
@@ -129,14 +142,15 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
 
 
 def _settled(tx: NotificationPort, ids: Sequence[str]) -> bool:
-    """Tell whether all tests are, and the ends of those that were sent."""
-    tests, ends = tx.fates(ids, Step.TEST.value), tx.fates(ids, TEST_RESOLVED)
-    waited_for = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == "sent")]
-    return all(fate.status != "pending" for fate in waited_for)
+    """Return whether all tests are settled, and the ends of those that were sent."""
+    tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
+    awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]
+    return all(result.status != NotificationStatus.PENDING for result in awaited)
 
 
-def _trial(name: str, message: Message, fate: Fate, end: Fate | None) -> ChannelTest:
-    answer = fate.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
-    if end is not None and fate.status == "sent":
-        answer += "; resolved again" if end.status == "sent" else f"; not resolved yet: {end.answer or 'in its lane'}"
-    return ChannelTest(name, message.type, fate.status, answer, fate.reason, fate.body)
+def _result(name: str, message: Message, result: DeliveryResult, end: DeliveryResult | None) -> ChannelTest:
+    answer = result.answer or f"not attempted within {PATIENCE.seconds} s: its lane is paused, or busy"
+    if end is not None and result.status == NotificationStatus.SENT:
+        is_resolved = end.status == NotificationStatus.SENT
+        answer += "; resolved again" if is_resolved else f"; not resolved yet: {end.answer or 'in its lane'}"
+    return ChannelTest(name, message.type, result.status, answer, result.reason, result.body)

@@ -29,14 +29,14 @@ LEASE: Final = timedelta(seconds=30)
 #: How many turns of a lane one call takes before it gives the lane back: one message each, or as many as the channel
 #: takes at once.
 MAX_TURNS: Final = 20
-#: Where message after message fails, each of so many attempts is on a message that was never attempted before.
-UNTRIED_EVERY: Final = 4
+#: While message after message fails, every fourth probe is a message that was never attempted before.
+UNATTEMPTED_EVERY: Final = 4
 #: A channel that has taken nothing for so long is announced as broken.
 PATIENCE: Final = timedelta(minutes=10)
 
 
 def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS) -> bool:
-    """Work on a channel's lane, for ``most`` turns; true when there may be more to do at once.
+    """Serve a channel's lane for ``most`` turns; return whether more may be due now.
 
     ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed,
     whatever the clock on the wall does meanwhile.
@@ -52,7 +52,7 @@ def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS
     try:
         for _ in range(most):
             moment = clock()
-            turn = runtime.store.lease_lane(lease, until=moment + LEASE, pace=pace, now=moment)
+            turn = runtime.store.lanes.lease(lease, until=moment + LEASE, pace=pace, now=moment)
             if turn is None:
                 return False
             due = _next(name, channel, turn, runtime, now=moment)
@@ -61,34 +61,33 @@ def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS
             _attempt(due, lease, turn, channel, runtime, clock)
         return True
     finally:
-        runtime.store.release_lane(lease, now=clock())
+        runtime.store.lanes.release(lease, now=clock())
 
 
 def _next(name: str, channel: Channel | None, turn: Turn, runtime: Runtime, *, now: datetime) -> list[Due]:
-    """Give what to attempt now.
+    """Return what to attempt now.
 
-    While message after message fails, that is one that was attempted before, so that what waits stays untouched and
-    can become few messages. Each fourth time it is one that never was: those that were may be what the receiver does
-    not take.
+    While message after message fails, that is one that was attempted before, so that the others can become few
+    messages. Every fourth time it is one that was never attempted: the receiver may refuse only the attempted ones.
     """
-    tried = runtime.store.next_tried(name, now=now) if turn.probe else []
-    if tried and turn.failures % UNTRIED_EVERY:
-        return tried
+    attempted = runtime.store.queue.next_attempted(name, now=now) if turn.probe else []
+    if attempted and turn.failures % UNATTEMPTED_EVERY:
+        return attempted
     if channel is not None:
         _merge(channel, runtime, now=now)
-    if turn.probe and (due := runtime.store.next_due(name, limit=1, now=now, untried=True) or tried):
+    if turn.probe and (due := runtime.store.queue.next_due(name, limit=1, now=now, unattempted=True) or attempted):
         return due
-    return runtime.store.next_due(name, limit=channel.parallel if channel is not None else 1, now=now)
+    return runtime.store.queue.next_due(name, limit=channel.parallel if channel is not None else 1, now=now)
 
 
 def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
     """Make few messages of many that wait."""
     limit = max(channel.digest_size, MERGE_FROM + 1)
-    waiting = runtime.store.waiting(channel.name, limit=limit, now=now)
+    waiting = runtime.store.queue.waiting(channel.name, limit=limit, now=now)
     if len(waiting) > 1:
         todo = plan(waiting, digest_size=channel.digest_size, alert_id=str(new_id()), now=now)
         if todo:
-            runtime.store.merge(channel.name, todo, now=now)
+            runtime.store.queue.merge(channel.name, todo, now=now)
 
 
 def _attempt(
@@ -102,17 +101,19 @@ def _attempt(
     if channel is None:
         reason = Reason.UNKNOWN_CHANNEL
         for one in due:
-            runtime.store.settle_dead(one.id, lease, reason=reason, answer="is not configured any more", now=clock())
+            runtime.store.lanes.settle_dead(
+                one.id, lease, reason=reason, answer="is not configured any more", now=clock()
+            )
         return
     bodies = _bodies(due, lease, channel, runtime, now=clock())
     moment = clock()
-    if not bodies or not runtime.store.begin(bodies, lease, until=moment + LEASE, pace=channel.pace, now=moment):
+    if not bodies or not runtime.store.lanes.begin(bodies, lease, until=moment + LEASE, pace=channel.pace, now=moment):
         return
     _log_bodies(due, bodies, channel, runtime)
     answers = _send(bodies, channel, runtime)
     now = clock()  # an answer's waits count from when it came
     taken = {name: answer for name, answer in answers.items() if isinstance(answer, Answer)}
-    if taken and runtime.store.settle_sent(taken, lease, longest=runtime.retry.longest_retry_after, now=now):
+    if taken and runtime.store.lanes.settle_sent(taken, lease, longest=runtime.retry.longest_retry_after, now=now):
         runtime.store.run(lambda tx: _well_again(tx, lease.channel, runtime, now=now))
     for one in due:
         answer = answers.get(one.id)
@@ -121,13 +122,13 @@ def _attempt(
 
 
 def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime, *, now: datetime) -> dict[str, str]:
-    """Give each message's body by its notification's id; what was written for a channel of another kind is dead."""
+    """Return the bodies by notification; a message that was written for a channel of another kind becomes dead."""
     bodies = {}
     for one in due:
         try:
             bodies[one.id] = one.body if one.body is not None else channel.render(one.message)
         except DeliveryError as error:
-            runtime.store.settle_dead(one.id, lease, reason=error.reason, answer=str(error), now=now)
+            runtime.store.lanes.settle_dead(one.id, lease, reason=error.reason, answer=str(error), now=now)
     return bodies
 
 
@@ -140,7 +141,7 @@ def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel,
 
 
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
-    """Make one attempt for each body, at the same time, and give what came of it by the notification's id."""
+    """Make one attempt for each body, at the same time; return the answers and errors by notification."""
 
     def one(item: tuple[str, str]) -> Answer | DeliveryError:
         notification_id, body = item
@@ -166,22 +167,22 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
         jitter=random.Random(),
     )
     if due.message.step is Step.TEST:
-        verdict = Dead(error.reason)  # who asked waits for the answer, and not for tomorrow's
+        verdict = Dead(error.reason)  # a person waits for the answer to this attempt
     if isinstance(verdict, Dead):
-        runtime.store.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
+        runtime.store.lanes.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING
     else:
-        since = runtime.store.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
-        if in_a_row:  # what waits behind is not attempted, and has its deadline all the same
+        since = runtime.store.lanes.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
+        if in_a_row:  # the messages behind are not attempted, and still have a deadline
             late = now - timedelta(seconds=runtime.retry.deadline)
-            runtime.store.expire(lease, before=late, answer=str(error), now=now)
+            runtime.store.lanes.expire(lease, before=late, answer=str(error), now=now)
         lasting = now - since > PATIENCE
     if lasting and due.message.type is not AlertType.CHANNEL_BROKEN:
         runtime.store.run(lambda tx: _announce(tx, lease.channel, error, runtime, now=now))
 
 
 def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
-    """Tell once, over the other channels, that this one is broken."""
+    """Report once, over the other channels, that this one is broken."""
     if tx.mark_broken(name, now=now):
         claim(tx, _broken(name, error, now=now), runtime, now=now)
 
@@ -206,8 +207,8 @@ def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
 
 
 def wake(runtime: Runtime, *, now: datetime) -> None:
-    """Have due lanes looked at; when the broker is away the next tick does it."""
-    channels = runtime.store.due_channels(now=now)
+    """Have due lanes served; if the broker is away, the next tick does it."""
+    channels = runtime.store.lanes.due_channels(now=now)
     if channels:
         try:
             runtime.line.wake(channels)

@@ -1,4 +1,4 @@
-"""Dry run: what events would lead to, by really applying them and then rolling back."""
+"""Dry run: what events would lead to, found by applying them and rolling back."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from alertworker.events.batch import decode, decode_items
 from alertworker.events.json_items import Item
 from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.ingest import apply, fold_batch
-from alertworker.pipeline.runtime import Runtime, Verdict
+from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunEvent:
-    """What one event would lead to: its place, its type, and either why it is ``refused`` or the verdicts."""
+    """What one event would lead to: its place, its type, and either why it is ``refused`` or the outcomes."""
 
     index: int
     type: str | None
     refused: str | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    outcomes: tuple[NotifyOutcome, ...] = ()
 
 
 def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[DryRunEvent]:
-    """Apply events one after the other, each upon those before it, and take everything back; nothing is sent.
+    """Apply events one after the other, each upon those before it, and roll everything back; nothing is sent.
 
-    What the clock alone decides (ends of conditions, summaries, reminders) is not part of it. The transaction is open
-    while all of them are applied, and others wait for the rows it touches: give at most a batch's worth.
+    Ends of conditions, summaries and reminders come from the clock, and are not part of it. Other workers wait for the
+    rows that the transaction touches, so ``items`` should be no more than a batch.
     """
-    verdicts: list[Verdict] = []
-    watched = replace(runtime, watch=verdicts.append)
+    outcomes: list[NotifyOutcome] = []
+    watched = replace(runtime, watch=outcomes.append)
 
     def one(tx: Transaction, index: int, item: object) -> DryRunEvent:
-        verdicts.clear()
+        outcomes.clear()
         decoded = decode_items([item]) if isinstance(item, Item) else decode([item], None)
         if decoded.rejected:
             return DryRunEvent(index, None, decoded.rejected[0].reason)
         folded = fold_batch(decoded, watched, now=now)
         apply(tx, BatchMessage(str(new_id()), b""), decoded, folded, watched, now=now)
-        return DryRunEvent(index, decoded.events[0].model_dump()["type"], verdicts=tuple(verdicts))
+        return DryRunEvent(index, decoded.events[0].model_dump()["type"], outcomes=tuple(outcomes))
 
     return runtime.store.dry_run(lambda tx: [one(tx, index, item) for index, item in enumerate(items)])

@@ -11,6 +11,7 @@ from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, Req
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alerts import AlertPort
+from alertworker.ports.hanging import CallOutcome
 
 #: An announcement that is older than this is late: it waited somewhere, probably in a spool. Publishers announce a
 #: call that still hangs again.
@@ -48,7 +49,7 @@ def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, 
     return found
 
 
-def _outcome(event: EndEvent) -> str:
+def _outcome(event: EndEvent) -> CallOutcome:
     if isinstance(event, RequestFailed):
-        return "failed"
-    return "abandoned" if isinstance(event, RequestAbandoned) else "finished"
+        return CallOutcome.FAILED
+    return CallOutcome.ABANDONED if isinstance(event, RequestAbandoned) else CallOutcome.FINISHED

@@ -23,7 +23,7 @@ from alertworker.pipeline.outages import judge_outages
 from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
-from alertworker.ports import Transaction
+from alertworker.ports import Clock, Transaction
 from alertworker.ports.batches import BatchClaim
 from alertworker.text.ids import safe_id
 
@@ -116,7 +116,7 @@ def _record(
     tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
-        tx.mark_line("canary_arrived", folded.canary_sent_at)
+        tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
 

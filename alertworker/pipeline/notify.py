@@ -1,4 +1,4 @@
-"""Claim, mute and route: an alert becomes or joins a row, and its message is written in the same transaction."""
+"""Claim, suppress and route: an alert becomes or joins a row, and its message is written in the same transaction."""
 
 from __future__ import annotations
 
@@ -11,117 +11,118 @@ from typing import Final
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
-from alertworker.alerts.message import Message, Step
-from alertworker.pipeline.runtime import Runtime, Verdict
+from alertworker.alerts.message import Message, Step, StepKey
+from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 
-#: How soon it is noticed that nothing mutes a condition any more.
-LOOK_AGAIN: Final = timedelta(seconds=2)
+#: How soon the sweep notices that nothing suppresses a condition any more.
+CHECK_AGAIN: Final = timedelta(seconds=2)
 
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
-    """Raise the alert; a claim that opens it, or makes it rise, also writes a message, all others are counted."""
+    """Raise the alert. A claim that opens it, or makes it rise, also writes a message; all others are counted."""
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened:
         tx.attach(claimed.id, alert.attachments)
     if claimed.opened or claimed.rose:
-        tell(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
+        notify(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     else:
-        runtime.watch(Verdict(claimed))
+        runtime.watch(NotifyOutcome(claimed))
     return claimed
 
 
-def tell(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
-    """Write the notifications of one step, unless something mutes the alert: muting withholds messages, never alerts.
+def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
+    """Write the notifications of one step, unless something suppresses the alert.
 
-    A condition that is muted stays untold until nothing mutes it any more, also where only some of its channels are, at
-    this hour; a notice that is muted is counted.
+    Suppression keeps messages back, never alerts. A suppressed condition is notified when its suppression ends. A
+    channel that is mute at this hour is notified when the hour ends. A suppressed notice is only counted.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    muted_by = _muted_by(tx, alert, decision, runtime, now=now)
+    suppression = _find_suppression(tx, alert, decision, runtime, now=now)
     channels = _channels(alert, decision, runtime)
-    if muted_by is None and not channels:
+    if suppression is None and not channels:
         tx.count("no_route", alert.type.value)
-        tx.withhold(alert.id, "no route")
-    if muted_by is not None and muted_by != alert.muted_by:
-        tx.count("muted", muted_by.split()[0])
-        tx.withhold(alert.id, muted_by)
-    verdict = Verdict(alert, step, decision, muted_by, channels)
-    if muted_by is not None and step is Step.FIRING:
-        tx.mute(alert.id, muted_by, look_again_at=now + LOOK_AGAIN)
-        runtime.watch(verdict)
+        tx.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
+    if suppression is not None and suppression != alert.suppression:
+        tx.count("muted", suppression.reason.value)
+        tx.record_suppressed(alert.id, suppression)
+    outcome = NotifyOutcome(alert, step, decision, suppression, channels)
+    if suppression is not None and step is Step.FIRING:
+        tx.suppress(alert.id, suppression, check_again_at=now + CHECK_AGAIN)
+        runtime.watch(outcome)
         return
-    if muted_by is None:
-        message, wanted = write(tx, alert, step, channels, runtime, now=now)
-        verdict = replace(verdict, channels=wanted, message=message)
-        tx.count("muted", "time", len(decision.mute))
+    if suppression is None:
+        message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
+        outcome = replace(outcome, channels=takers, message=message)
+        tx.count("muted", SuppressionReason.TIME.value, len(decision.mute))
     else:
-        tx.take_parts(alert.id)  # what is counted as told is divided as told
-    runtime.watch(verdict)
+        tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
+    runtime.watch(outcome)
     if step is Step.FIRING and decision.mute != alert.owed:
-        tx.owe(alert.id, decision.mute)
+        tx.defer_channels(alert.id, decision.mute)
     _record(tx, alert, decision, now=now)
 
 
-def is_still_muted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
-    """Return whether a condition is muted by what muted it before, so that nothing changes but when to look again."""
-    if alert.muted_by is None:
+def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether the same suppression still applies to a condition, so that only the next check changes."""
+    if alert.suppression is None:
         return False
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    return _muted_by(tx, alert, decision, runtime, now=now) == alert.muted_by
+    return _find_suppression(tx, alert, decision, runtime, now=now) == alert.suppression
 
 
-def catch_up(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
-    """Tell those channels of a condition that were mute when it fired and speak now; others have heard of it.
+def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Notify the channels of a condition that were mute when it fired, and are not mute now.
 
-    One that the alert's route no longer leads to is owed nothing. False where they speak, and something else mutes the
-    condition.
+    A channel that the alert's route no longer leads to is forgotten. False if such channels are there, and something
+    else suppresses the condition.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    late = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
-    if late and _muted_by(tx, alert, decision, runtime, now=now) is not None:
+    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
+    if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
-    if late:
+    if unmuted:
         message = _compose(tx, replace(alert, told=0), Step.FIRING, {}, runtime, now=now)
-        wanted = _takers(message, late, runtime)
-        tx.notify(message, f"{Step.FIRING.value}:{alert.summaries}", wanted, now=now)
-        runtime.watch(Verdict(alert, Step.FIRING, decision, channels=wanted, message=message))
-    owed = tuple(name for name in alert.owed if name in decision.mute)
-    if owed != alert.owed:
-        tx.owe(alert.id, owed)
+        takers = _takers(message, unmuted, runtime)
+        tx.enqueue(message, StepKey(Step.FIRING, alert.summaries), takers, now=now)
+        runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
+    deferred = tuple(name for name in alert.owed if name in decision.mute)
+    if deferred != alert.owed:
+        tx.defer_channels(alert.id, deferred)
     return True
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Close a condition and tell those who were told of it, and nobody else, whatever mutes it now."""
-    channels = tx.told_channels(alert.id, shadow=runtime.shadow)
-    verdict = Verdict(alert, Step.RESOLVED)
+    """Close a condition and notify the channels that were notified of it, and no others, whatever suppresses it now."""
+    channels = tx.notified_channels(alert.id, shadow=runtime.shadow)
+    outcome = NotifyOutcome(alert, Step.RESOLVED)
     if channels:
-        message, wanted = write(tx, alert, Step.RESOLVED, channels, runtime, now=now)
-        verdict = replace(verdict, channels=wanted, message=message)
-    runtime.watch(verdict)
+        message, takers = enqueue(tx, alert, Step.RESOLVED, channels, runtime, now=now)
+        outcome = replace(outcome, channels=takers, message=message)
+    runtime.watch(outcome)
     tx.close(alert.id, count=alert.count, now=now)
 
 
-def write(
+def enqueue(
     tx: Transaction, alert: OpenAlert, step: Step, channels: tuple[str, ...], runtime: Runtime, *, now: datetime
 ) -> tuple[Message, tuple[str, ...]]:
-    """Write one message to those of these channels that take it, and give it with their names.
+    """Write one message to those of these channels that take it; return the message and their names.
 
-    It counts what no message before it has counted.
+    It counts the occurrences that no message before it has counted.
     """
     message = _compose(tx, alert, step, tx.take_parts(alert.id), runtime, now=now)
-    wanted = _takers(message, channels, runtime)
-    if channels and not wanted and step is not Step.RESOLVED:  # an end goes to those alone who took the beginning
+    takers = _takers(message, channels, runtime)
+    if channels and not takers and step is not Step.RESOLVED:  # only those who took the beginning get the end
         tx.count("not_taken", alert.type.value)
-        tx.withhold(alert.id, "not taken by its channels")
-    tx.notify(message, f"{step.value}:{alert.summaries}", wanted, now=now)
-    return message, wanted
+        tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
+    tx.enqueue(message, StepKey(step, alert.summaries), takers, now=now)
+    return message, takers
 
 
 def _compose(
@@ -136,9 +137,10 @@ def _takers(message: Message, channels: tuple[str, ...], runtime: Runtime) -> tu
 
 
 def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[str, ...]:
-    """Give where it goes. A channel's own trouble is told over others: where none is routed, over those for people.
+    """Return the channels that an alert goes to.
 
-    A budget's owners are told whenever somebody else is.
+    A broken channel is reported by the other channels of its route. If there are none, all channels for people report
+    it. A budget's owners are notified whenever another channel is.
     """
     broken = alert.labels.get("channel")
     if broken is None:
@@ -152,26 +154,28 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
     next_summary_at = now + timedelta(seconds=decision.group_interval)
-    tx.told(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
+    tx.record_notified(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
     if alert.kind is Kind.CONDITION:
         tx.remind_at(alert.id, now + timedelta(seconds=decision.repeat_interval))
 
 
-def _muted_by(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> str | None:
+def _find_suppression(
+    tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime
+) -> Suppression | None:
     labels = alert.routing_labels
     if COVERED_BY in labels:
-        return f"covered by {labels[COVERED_BY]}"
+        return Suppression(SuppressionReason.COVERED, labels[COVERED_BY])
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
-        return f"silence {silence.id}"
+        return Suppression(SuppressionReason.SILENCE, silence.id)
     inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, now))
     if inhibitor is not None:
-        return f"alert {inhibitor.id}"
-    return "time" if decision.mute and not decision.channels else None
+        return Suppression(SuppressionReason.ALERT, inhibitor.id)
+    return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 
 def _routed(tx: Transaction, runtime: Runtime, now: datetime, wanted: SourceFilter) -> Iterator[OpenCondition]:
-    """Give the open conditions that go to somebody, if not at this hour: one that nobody hears of explains nothing."""
+    """Yield the open conditions that are routed to a channel, now or at another hour; nobody knows of the others."""
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
     for one in tx.open_conditions(on) if on.types else ():
         decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)

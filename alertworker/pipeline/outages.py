@@ -12,9 +12,9 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, WindowVerdict, bucket_of, ended, judge, lookback
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.notify import claim, resolve, tell
+from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import OutagePort, Transaction
+from alertworker.ports import Clock, OutagePort, Transaction
 
 
 def judge_outages(context: BatchContext) -> None:
@@ -42,7 +42,7 @@ def judge_outages(context: BatchContext) -> None:
 
 def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Resolve outages that are over, as far as a returned canary covers the time and no publisher has a backlog."""
-    arrived = tx.line("canary_arrived")
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.backlogged():
         return
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
@@ -64,7 +64,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of an outage with the totals since it began."""
     target = outages.target_of(alert)
-    tell(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
+    notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
 def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:

@@ -1,4 +1,4 @@
-"""Publishers that went silent: lost ones, and hosts whose callback lives and delivers nothing while its siblings do."""
+"""Lost publishers, and hosts whose callback lives and publishes nothing while other hosts do."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import LostPublisher, SilentHost, Transaction
 from alertworker.text.format import spell_moment
 
-#: How long a publisher may be silent, while the line flows, before it is lost: four and a half heartbeats.
+#: How long a publisher may be silent, while canaries come back, before it is lost: four and a half heartbeats.
 SILENCE: Final = timedelta(seconds=45)
-#: For how long a host delivers nothing, and a sibling without a pause, before it is announced.
+#: How long a host publishes nothing, while another one publishes without a pause, before an alert is raised.
 PATIENCE: Final = timedelta(minutes=30)
 
 
 def announce_lost(tx: Transaction, runtime: Runtime, *, canary_arrived: datetime, now: datetime) -> None:
-    """Tell of every publisher that has been silent, while a canary that was sent later has come round."""
+    """Raise an alert for every publisher that was silent, while a canary that was sent later came back."""
     lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=canary_arrived - SILENCE, now=now)
     for publisher in lost:
         claim(tx, _lost(publisher), runtime, now=now)
 
 
 def announce_silent(tx: Transaction, runtime: Runtime, *, heard_since: datetime, now: datetime) -> None:
-    """Tell once of every host that delivers nothing; again only after it had delivered something."""
+    """Raise one alert for every host that publishes nothing; another one only after it published something."""
     for host in tx.silent_hosts(heard_since=heard_since, quiet_since=now - PATIENCE, now=now):
         claim(tx, _silent(host), runtime, now=now)
 

@@ -11,6 +11,7 @@ from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.publishers import SILENCE
 from alertworker.ports import PublisherPort
+from alertworker.ports.clock import last_change
 
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
 LITELLM: Final = "litellm"
@@ -42,17 +43,14 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
     tx, folded, now = context.tx, context.folded, context.now
     for event in folded.changed:
         if (alert_type := admin.type_of(event)) is not None:
-            tx.mark_line(_published(alert_type), event.occurred_at)
+            tx.clock.advance(last_change(alert_type), event.occurred_at)
     if not folded.relayed and not folded.changed_relayed:
         return []
     types = {admin.type_of(event) for event in folded.changed_relayed} | {AlertType.NEW_MODEL_ADDED}
-    published = {one for one in types if one and (at := tx.line(_published(one))) is not None and now - at < _LATE}
+    published = {
+        one for one in types if one and (at := tx.clock.read(last_change(one))) is not None and now - at < _LATE
+    }
     by_calls = {*DETECTORS, *BESIDE_DETECTORS} - {*admin.TYPES.values()}
     covered = by_calls if folded.relayed and callback_is_live(tx, now=now) else set()
     alerts = relayed.alerts(folded, covered | published, context.runtime.users)
     return [*alerts, *admin.relayed(folded.changed_relayed, published)]
-
-
-def _published(alert_type: AlertType) -> str:
-    """Return the name of the clock that holds when a callback last published a change of this type."""
-    return f"told {alert_type.value}"

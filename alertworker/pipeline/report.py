@@ -12,12 +12,13 @@ from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.alert import name, share
 from alertworker.budgets.readings import NEAR_LIMIT, BudgetKey
-from alertworker.budgets.state import Standing
+from alertworker.budgets.state import BudgetState
 from alertworker.ledger.reader import LedgerReader
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.clock import reported
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
 from alertworker.reports.report import MAX_SHOWN, short
 
@@ -50,7 +51,7 @@ class Reporter:
         reports = list(self.build(kind, period, now=now))
 
         def work(tx: Transaction) -> bool:
-            if not tx.claim_moment(_moment(kind), period.until):
+            if not tx.clock.claim_later(reported(kind), period.until):
                 return False
             for alert in sorted((report.alert() for report in reports), key=lambda alert: alert.fingerprint):
                 claim(tx, alert, self.runtime, now=now)
@@ -80,12 +81,7 @@ class Reporter:
         return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:
-        return self.runtime.store.run(lambda tx: tx.line(_moment(kind)))
-
-
-def _moment(kind: ReportKind) -> str:
-    """Name the moment of the line up to which a kind is reported."""
-    return f"reported_{kind.value}"
+        return self.runtime.store.run(lambda tx: tx.clock.read(reported(kind)))
 
 
 def _dropped(events: Mapping[str, int]) -> str:
@@ -105,7 +101,7 @@ def _known_since(period: Period) -> datetime:
     return period.until - max(_WEEK, period.days.last - period.days.first + timedelta(days=1))
 
 
-def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: datetime) -> str:
+def _near(budgets: Mapping[BudgetKey, BudgetState], team_id: str | None, *, since: datetime) -> str:
     """Name the budgets that are nearly used up, of all or of one team, the fullest first.
 
     One that never resets and was not reported ``since`` then is nobody's any more.
@@ -114,7 +110,7 @@ def _near(budgets: Mapping[BudgetKey, Standing], team_id: str | None, *, since: 
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
     own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
-    near = sorted((item for item in shares if item[0] >= NEAR_LIMIT), key=lambda item: (-item[0], item[1]))
+    near = sorted((item for item in shares if item[0] >= NEAR_LIMIT), key=lambda item: (-item[0], item[1].stored))
     parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]
     if len(near) > MAX_SHOWN:
         parts.append(f"and {len(near) - MAX_SHOWN:,} more")

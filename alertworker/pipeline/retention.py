@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.pipeline.budgets import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import RetentionPort
+from alertworker.ports import Clock, RetentionPort
 
 #: How often old things are looked for.
 EVERY: Final = timedelta(hours=1)
@@ -21,7 +21,7 @@ MOST: Final = 500
 
 def forget(runtime: Runtime, *, now: datetime) -> None:
     """Forget what is old, if nobody did so within the hour."""
-    if not runtime.store.run(lambda tx: tx.claim_tick("pruned", every=EVERY, now=now)):
+    if not runtime.store.run(lambda tx: tx.clock.claim_every(Clock.PRUNED, every=EVERY, now=now)):
         return
     day = (now - runtime.retention).astimezone(runtime.zone).date()
     for piece in (

@@ -1,4 +1,4 @@
-"""Everything the line works with, put together once by the composition root."""
+"""Everything the pipeline works with, put together once by the composition root."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.message import Message, Step
+from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.user_thresholds import UserPolicy
 from alertworker.delivery.channel import Channel
@@ -21,26 +22,26 @@ from alertworker.routing.router import Decision, Router
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was decided about one alert, for whoever watches.
+class NotifyOutcome:
+    """What was decided about one alert, for `Runtime.watch`.
 
-    Without a ``step`` it was only counted, in its open generation. ``muted_by`` is as in the alert's row ("silence
-    <id>", "alert <id>", "time"). Without a ``message`` nobody is told; with one, ``channels`` are.
+    Without a ``step`` the alert was only counted, in its open generation. Without a ``message`` nobody is notified;
+    with one, ``channels`` are.
     """
 
     alert: Subject
     step: Step | None = None
     decision: Decision | None = None
-    muted_by: str | None = None
+    suppression: Suppression | None = None
     channels: tuple[str, ...] = ()
     message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """``heartbeat`` pings the dead man's switch, each ``heartbeat_seconds``; ``shadow`` does everything but send.
+    """``heartbeat`` pings the dead man's switch each ``heartbeat_seconds``; ``shadow`` does everything but send.
 
-    ``watch`` is told of every verdict, inside its transaction.
+    ``watch`` is called with every outcome, inside its transaction.
     """
 
     store: Store
@@ -54,9 +55,9 @@ class Runtime:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None
-    #: Where people reach our own pages; messages link there.
+    #: The address of our own pages; messages link there.
     public_url: str | None = None
-    #: The channel that also tells a budget's owners.
+    #: The channel that also notifies a budget's owners.
     owner_mail: str | None = None
     heartbeat: Callable[[], None] | None = None
     heartbeat_seconds: float = 60.0
@@ -67,6 +68,6 @@ class Runtime:
     max_entities: int = 20_000
     #: How long the ledger is kept.
     retention: timedelta = timedelta(days=400)
-    #: How long what is over is kept: alerts, notifications, dead letters, silences and publishers.
+    #: How long closed alerts, settled notifications, dead letters, ended silences and lost publishers are kept.
     record_retention: timedelta = timedelta(days=90)
-    watch: Callable[[Verdict], None] = lambda _verdict: None
+    watch: Callable[[NotifyOutcome], None] = lambda _outcome: None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
+from alertworker.alerts.suppression import SuppressionReason
 from alertworker.budgets.spend_tracked import tracked
 from alertworker.events import BudgetReported
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.relayed import callback_is_live
-from alertworker.pipeline.runtime import Verdict
+from alertworker.pipeline.runtime import NotifyOutcome
 
 
 def track_spend(context: BatchContext) -> None:
@@ -24,14 +25,14 @@ def track_spend(context: BatchContext) -> None:
     reported = any(isinstance(event, BudgetReported) for event in folded.tracked)
     covered = reported and callback_is_live(tx, now=context.now)
     events = [event for event in folded.tracked if not (covered and isinstance(event, BudgetReported))]
-    tx.count("muted", "covered", len(folded.tracked) - len(events))
-    told: list[tuple[Message, tuple[str, ...]]] = []
+    tx.count("muted", SuppressionReason.COVERED.value, len(folded.tracked) - len(events))
+    messages: list[tuple[Message, tuple[str, ...]]] = []
     for call in tracked(events):
         decision = runtime.router.decide(call.type, call.routing_labels, now=context.now)
         channels = tuple(name for name in decision.channels if name in wanting)
         message = compose(call, Step.TRACKED, at=call.last_at)
-        runtime.watch(Verdict(call, Step.TRACKED, decision, None, channels, message))
+        runtime.watch(NotifyOutcome(call, Step.TRACKED, decision, None, channels, message))
         if channels:
-            told.append((message, channels))
-        tx.count("muted", "time", sum(name in wanting for name in decision.mute))
-    tx.track(told, now=context.now)
+            messages.append((message, channels))
+        tx.count("muted", SuppressionReason.TIME.value, sum(name in wanting for name in decision.mute))
+    tx.enqueue_tracked(messages, now=context.now)

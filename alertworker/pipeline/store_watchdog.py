@@ -13,7 +13,7 @@ from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Marker, OutageMarker
+from alertworker.ports import Clock, Marker, OutageMarker
 from alertworker.text.format import spell
 
 _log = logging.getLogger("alertworker.watch")
@@ -47,7 +47,7 @@ class StoreWatchdog:
         What no channel took, and what some did not take, is tried again each minute, for as long as any message is.
         """
         try:
-            self._runtime.store.run(lambda tx: tx.line("canary_sent"))
+            self._runtime.store.run(lambda tx: tx.clock.read(Clock.CANARY_SENT))
         except StoreUnavailable as error:
             if self._away is None:
                 self._away, self._back_at, self._not_before = Marker(now, str(new_id())), None, None

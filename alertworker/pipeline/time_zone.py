@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
+from alertworker.ports import Clock, Transaction
 
 _log: Final = logging.getLogger("alertworker.ledger")
 #: How often it is looked at, so that workers that disagree do not fill the log.
@@ -16,7 +16,7 @@ _EVERY: Final = timedelta(minutes=1)
 
 def look_at_zone(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Note in which zone days are cut, and warn where that has changed."""
-    if tx.claim_tick("zone_looked_at", every=_EVERY, now=now):
+    if tx.clock.claim_every(Clock.ZONE_CHECKED, every=_EVERY, now=now):
         change = tx.keep_zone(runtime.zone.key, now=now)
         if change is not None:
             _log.warning("%s", change)

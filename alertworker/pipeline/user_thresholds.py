@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.user_thresholds import Look, explained, judge_users
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
-
-#: Under which name the last look is kept.
-_LOOKED: Final = "users_looked_at"
+from alertworker.ports import Clock, Transaction
 
 
 def look_at_users(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     """Look at today, and at yesterday as long as it may have been spent on since the look before."""
     policy = runtime.users
-    least, before = policy.least_nanos, tx.line(_LOOKED)
-    if least is None or not tx.claim_tick(_LOOKED, every=policy.every, now=now):
+    least, before = policy.least_nanos, tx.clock.read(Clock.USERS_CHECKED)
+    if least is None or not tx.clock.claim_every(Clock.USERS_CHECKED, every=policy.every, now=now):
         return
     for day in sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()}):
         _look(tx, runtime, Look(day, now, before, runtime.zone), least)

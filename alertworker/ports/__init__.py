@@ -5,9 +5,10 @@ from __future__ import annotations
 from alertworker.ports.aliases import AliasPort
 from alertworker.ports.batches import CounterPort
 from alertworker.ports.broker import Broker
+from alertworker.ports.clock import Clock
 from alertworker.ports.dead_letters import DeadLetter, Letters
-from alertworker.ports.lanes import Due, LaneState, Lease, Turn
-from alertworker.ports.notifications import Fate, NotificationPort
+from alertworker.ports.lanes import Due, LanePort, LaneState, Lease, QueuePort, Turn
+from alertworker.ports.notifications import DeliveryResult, NotificationPort
 from alertworker.ports.outage_marker import Marker, OutageMarker
 from alertworker.ports.outages import OutagePort
 from alertworker.ports.publishers import LostPublisher, PublisherPort, SilentHost
@@ -17,10 +18,12 @@ from alertworker.ports.store import Store, Transaction
 __all__ = [
     "AliasPort",
     "Broker",
+    "Clock",
     "CounterPort",
     "DeadLetter",
+    "DeliveryResult",
     "Due",
-    "Fate",
+    "LanePort",
     "LaneState",
     "Lease",
     "Letters",
@@ -30,6 +33,7 @@ __all__ = [
     "OutageMarker",
     "OutagePort",
     "PublisherPort",
+    "QueuePort",
     "RetentionPort",
     "SilentHost",
     "Store",

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment
 
 
@@ -14,7 +15,7 @@ class AlertPort(Protocol):
     """Alerts: their generations, and up to where channels were notified of them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands."""
+        """Open the alert, or add to its open generation, in one statement; return the row as it then stands."""
         ...
 
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
@@ -22,7 +23,7 @@ class AlertPort(Protocol):
         ...
 
     def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
-        """Give the first members that no message has named yet."""
+        """Return the first members that no message has named yet."""
         ...
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
@@ -34,34 +35,34 @@ class AlertPort(Protocol):
         ...
 
     def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Give how the occurrences divide that no message has divided yet, and count them as told."""
+        """Return how the occurrences divide that no message has counted yet, and count them."""
         ...
 
-    def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
-        """Record what mutes a condition of which nobody was told; `told` ends it."""
+    def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
+        """Record what keeps back the message that a condition fires, until `record_notified`."""
         ...
 
-    def look_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
-        """Set when to look again at conditions that something still mutes."""
+    def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
+        """Set when to check again whether these conditions are still suppressed."""
         ...
 
-    def owe(self, alert_id: str, channels: Sequence[str]) -> None:
-        """Record which channels are still to be told of an open condition, since they are mute at this hour."""
+    def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
+        """Record which channels are mute at this hour, and are still to be notified of an open condition."""
         ...
 
-    def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
-        """Return open conditions that some were told of, and channels that are owed are not; locked.
+    def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
+        """Return open conditions that have deferred channels and are not suppressed, locked.
 
         They are in the order of their fingerprints, from the one after ``after`` on, at most ``limit``.
         """
         ...
 
-    def withhold(self, alert_id: str, reason: str) -> None:
+    def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
         """Record why a message reached nobody."""
         ...
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        """Set when to remind of an open condition, unless it was acknowledged."""
+        """Set when to remind people of an open condition, unless it was acknowledged."""
         ...
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
@@ -69,28 +70,33 @@ class AlertPort(Protocol):
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        """Give the open generation of an alert, locked."""
+        """Return the open generation of an alert, locked; ``None`` if none is open."""
         ...
 
     def last_closed(self, fingerprint: str) -> datetime | None:
-        """Give when the newest generation that is over was closed; ``None`` where none is."""
+        """Return when the newest closed generation was closed; ``None`` if none was."""
         ...
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
-        """Record up to which count the alert was told, and when to look at it again."""
+    def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
+        """Record that messages have counted so many occurrences, and when to look at the alert again."""
         ...
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, told up to this count."""
+        """Close the alert, with so many occurrences counted; its fingerprint may open again."""
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked.
+        """Return open alerts that are due (summary, reminder, suppressed), and hanging ones that are over; locked.
 
-        At most ``limit`` for each of these reasons, those that are due for longest first.
+        At most ``limit`` for each of these reasons, those that are due for longest first. Alerts of types that only a
+        newer version knows are left to it.
         """
         ...
 
+    def report_unknown_types(self) -> None:
+        """Count the open alerts whose type only a newer version knows, and warn of them."""
+        ...
+
     def count_members(self, alert_id: str) -> int:
-        """Give how many of an alert's occurrences are kept by name."""
+        """Return how many of an alert's occurrences are kept by name."""
         ...

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from alertworker.events import RequestAnnounced
+
+
+class CallOutcome(StrEnum):
+    """How a call ended that was announced as hanging, as messages say it."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+    PROXY_GONE = "proxy gone"
 
 
 class HangingPort(Protocol):
     """Calls that were announced as still running, and how they ended."""
 
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; gives the ids of those that are new and have not ended."""
+        """Track announced calls; return the ids of those that are new and have not ended."""
         ...
 
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        """Say which alert speaks for these calls."""
+        """Record which alert is about these calls."""
         ...
 
-    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
+    def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
         """Record outcome and end per call id; also for calls whose announcement is still on its way."""
         ...

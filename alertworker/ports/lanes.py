@@ -1,4 +1,4 @@
-"""Lanes: the notifications of one channel in their order, and who works on them."""
+"""Lanes: the notifications of one channel in their order, and which worker serves them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lane that one worker has; whoever takes it over after the lease's end has another ``token``."""
+    """A lane that one worker has. A worker that takes it over after the lease's end has another ``token``."""
 
     channel: str
     token: str
@@ -34,9 +34,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A turn of a lane that a worker has: attempts that failed in a row before it, and whether it is but a probe.
+    """A turn of a worker on its lane: attempts that failed in a row before it, and whether it is a probe.
 
-    With a ``probe`` one message is tried for all: message after message failed.
+    A ``probe`` attempts one message to find out whether the receiver works again: message after message failed.
     """
 
     failures: int
@@ -45,10 +45,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class LaneState:
-    """How one lane is: messages that wait and since when; when it may go on; since when it fails or is broken.
+    """The state of one lane: messages that wait and since when, and since when it fails or is broken.
 
-    ``paused_until`` is what its receiver asked for, ``probe_at`` when one message is tried for all, since message after
-    message failed; ``busy`` says that a worker has it now.
+    ``paused_until`` is what its receiver asked for. ``probe_at`` is when one message is attempted after message after
+    message failed. ``busy`` says that a worker has the lane now.
     """
 
     channel: str
@@ -62,71 +62,49 @@ class LaneState:
 
 
 class LanePort(Protocol):
-    """Every method is one short transaction. A `StoreUnavailable` that it raises decides nothing."""
+    """Who serves a lane, and what came of an attempt.
+
+    Every method is one short transaction. A `StoreUnavailable` that it raises decides nothing.
+    """
 
     def due_channels(self, *, now: datetime) -> list[str]:
-        """Name the channels with something due whose lane is free."""
+        """Return the channels that have something due and whose lane is free."""
         ...
 
-    def lane_states(self, *, now: datetime) -> dict[str, LaneState]:
-        """Give how each lane is that ever had a message."""
+    def states(self, *, now: datetime) -> dict[str, LaneState]:
+        """Return the state of each lane that ever had a message."""
         ...
 
-    def lease_lane(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
+    def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
         """Take a channel's lane in one statement; ``None`` while another worker has it or it must pause.
 
-        What goes before all that waits goes also while the lane pauses for its failures.
+        Urgent messages are also served while the lane pauses for its failures.
         """
-        ...
-
-    def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Give what is due in a lane and was never attempted, in the lane's order."""
-        ...
-
-    def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
-        """Carry out a plan, for those notifications that are still as they were."""
-        ...
-
-    def next_due(self, channel: str, *, limit: int, now: datetime, untried: bool = False) -> list[Due]:
-        """Give the lane's next notifications in order, messages of one alert one after the other.
-
-        With ``untried`` those that were never attempted.
-        """
-        ...
-
-    def next_tried(self, channel: str, *, now: datetime) -> list[Due]:
-        """Give the notification that was attempted before and has waited longest to be so again, if there is one."""
         ...
 
     def begin(self, bodies: Mapping[str, str], lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
-        """Keep the bodies of these notifications before an attempt, and count it against the lane's pace.
+        """Seal the bodies of these notifications before an attempt, and count it against the lane's pace.
 
-        From the first one on the message is what it is. The lease is renewed, so that it outlasts the attempt; false
-        where it is over, or the lane another worker's.
+        From the first attempt on a body never changes. The lease is renewed, so that it outlasts the attempt. False if
+        the lease is over, or another worker has the lane.
         """
         ...
 
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
-        """Record that the receiver has these; true while the channel is announced as broken, though it is well again.
+        """Record that the receiver has these; true while the channel is announced as broken, though it works again.
 
-        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds. What is left of a
-        message for some of its recipients becomes a notification of its own.
+        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds. The remainder of a
+        message, for some of its recipients, becomes a notification of its own.
         """
         ...
 
     def settle_retry(
-        self,
-        notification_id: str,
-        lease: Lease,
-        *,
-        error: DeliveryError,
-        verdict: RetryAt,
-        now: datetime,
+        self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
-        """Record when to try again; gives since when every attempt on this channel has failed.
+        """Record when to try again; return since when every attempt on this channel has failed.
 
-        Where other messages fail, too, the lane pauses, and then tries one for all.
-        Where the lane is another worker's by now, that one decides; the attempt is recorded all the same.
+        If other messages fail, too, the lane pauses, and then tries one of them.
+        If another worker has the lane by now, that worker decides; the attempt is recorded all the same.
         """
         ...
 
@@ -135,9 +113,32 @@ class LanePort(Protocol):
         ...
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up what has waited in a lane since ``before``, attempted or not; some of it where it is much."""
+        """Give up what has waited in a lane since ``before``, attempted or not; a part of it at a time."""
         ...
 
-    def release_lane(self, lease: Lease, *, now: datetime) -> None:
+    def release(self, lease: Lease, *, now: datetime) -> None:
         """Give the lane back."""
+        ...
+
+
+class QueuePort(Protocol):
+    """What waits in the lanes. Every method is one short transaction."""
+
+    def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
+        """Return what is due in a lane and was never attempted, in the lane's order."""
+        ...
+
+    def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
+        """Carry out a plan, for those notifications that are still as they were."""
+        ...
+
+    def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
+        """Return the lane's next notifications in order, messages of one alert one after the other.
+
+        With ``unattempted`` those that were never attempted.
+        """
+        ...
+
+    def next_attempted(self, channel: str, *, now: datetime) -> list[Due]:
+        """Return the notification that was attempted before and is due for longest, if there is one."""
         ...

@@ -7,50 +7,53 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from alertworker.alerts.message import Message
+from alertworker.alerts.message import Message, StepKey
 
 
 class NotificationPort(Protocol):
-    """Notifications, and which channels were told of what."""
+    """Notifications, and which channels were notified of what."""
 
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Note that a channel's trouble is announced; false when it was before."""
+        """Record that a channel is announced as broken; false if it was before."""
         ...
 
     def mark_well(self, channel: str) -> bool:
-        """Note that a channel's trouble is over; false when none was announced."""
+        """Record that a channel works again; false if it was not announced as broken."""
         ...
 
-    def told_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
-        """Name the channels that were, or will be, told of an alert.
+    def notified_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
+        """Return the channels that were, or will be, notified of an alert.
 
-        What was only told in shadow counts while everything is in ``shadow``.
+        Messages that ``shadow`` kept back count only while it is on.
         """
         ...
 
-    def notify(self, message: Message, step: str, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification per channel; one that is there already stays as it is."""
+    def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
+        """Write a notification for each channel; one that is there already stays as it is."""
         ...
 
-    def track(self, told: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
-        """Write notifications that belong to no alert, each message to its channels; they are forgotten when sent."""
+    def enqueue_tracked(self, messages: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
+        """Write notifications that belong to no alert, each message to its channels; they are deleted when sent."""
         ...
 
-    def fates(self, alert_ids: Sequence[str], step: str) -> dict[str, Fate]:
-        """Give what became of the notification of one step that each of these ids has, where it has one."""
+    def delivery_results(self, alert_ids: Sequence[str], key: StepKey) -> dict[str, DeliveryResult]:
+        """Return what became of the notification with this key, for each of these ids that has one."""
         ...
 
-    def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, Fate]:
-        """Drop those of these tests that are not settled yet, and ends of what never began.
+    def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, DeliveryResult]:
+        """Drop those of these tests that are not settled yet, and the ends of tests that the receiver refused.
 
-        Gives what became of each test.
+        Return what became of each test.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a notification: its status, the last answer with its reason, and the body that was sealed."""
+class DeliveryResult:
+    """What became of a notification: its status, the last answer with its reason, and the body that was sealed.
+
+    ``status`` is a `NotificationStatus`, or one that only a newer version knows.
+    """
 
     status: str
     reason: str | None

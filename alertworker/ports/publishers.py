@@ -38,7 +38,7 @@ class PublisherPort(Protocol):
         ...
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
-        """Tell whether a publisher of this integration lives and was heard since then."""
+        """Return whether a publisher of this integration lives and was heard since then."""
         ...
 
     def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
@@ -49,7 +49,7 @@ class PublisherPort(Protocol):
         ...
 
     def backlogged(self) -> bool:
-        """Tell whether a publisher that lives has events that it could not send yet."""
+        """Return whether a publisher that lives has events that it could not send yet."""
         ...
 
     def lost_publishers(

@@ -13,7 +13,7 @@ from alertworker.ports.clock import ClockPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort
 from alertworker.ports.inhibitions import InhibitionPort
-from alertworker.ports.lanes import LanePort
+from alertworker.ports.lanes import LanePort, QueuePort
 from alertworker.ports.ledger import LedgerPort
 from alertworker.ports.notifications import NotificationPort
 from alertworker.ports.outages import OutagePort
@@ -30,7 +30,6 @@ class Transaction(
     LedgerPort,
     PublisherPort,
     HangingPort,
-    ClockPort,
     OutagePort,
     BudgetPort,
     AlertPort,
@@ -43,9 +42,24 @@ class Transaction(
 ):
     """One SQL transaction with the operations of every concept. It changes everything or nothing."""
 
+    @property
+    def clock(self) -> ClockPort:
+        """The pipeline's own moments."""
+        ...
 
-class Store(LanePort, Protocol):
+
+class Store(Protocol):
     """The store. Every method raises `StoreUnavailable` if the database does not answer; that decides nothing."""
+
+    @property
+    def lanes(self) -> LanePort:
+        """The lanes of the channels."""
+        ...
+
+    @property
+    def queue(self) -> QueuePort:
+        """What waits in the lanes."""
+        ...
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         """Return the result of the work, done in one transaction and from the start again after a deadlock."""

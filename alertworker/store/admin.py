@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, select, update
 
 from alertworker.budgets.readings import BudgetKey
-from alertworker.budgets.state import Standing
+from alertworker.budgets.state import BudgetState
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports.admin import AttemptRow, NotificationRow, Occurrences, PublisherRow
 from alertworker.routing.silences import Silence
@@ -55,7 +55,7 @@ class AdminStore(AlertSearch, DeadLetters):
         columns = columns_of(PublisherRow, PUBLISHERS)
         return self.rows(PublisherRow, select(*columns).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid))
 
-    def budgets(self) -> list[tuple[BudgetKey, Standing]]:
+    def budgets(self) -> list[tuple[BudgetKey, BudgetState]]:
         """Return budgets by scope and entity."""
         statement = select(BUDGETS).order_by(BUDGETS.c.scope, BUDGETS.c.entity)
         return self.on_connection(

@@ -1,34 +1,38 @@
-"""Alerts: generations, members, and up to where they were told."""
+"""Alerts in SQL: generations, members, and how many of their occurrences messages have counted."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import case, func, select, union_all, update
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.budget_payload import BudgetFigures
-from alertworker.alerts.catalogue import AlertType, Kind, Severity
-from alertworker.alerts.tables import Attachment, Chart, Table
+from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.stored import StoredReader
+from alertworker.alerts.suppression import Suppression
+from alertworker.alerts.tables import Attachment
 from alertworker.events.base import new_id
 from alertworker.store.inhibitions import InhibitionStatements
-from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, OPEN, PARTS
+from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, KNOWN_TYPE, MEMBERS, OPEN, PARTS
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import insert_or
+
+_log: Final = logging.getLogger("alertworker.alerts")
 
 
 class AlertStatements(SilenceStatements, InhibitionStatements):
     """Claims, each one statement, and what they lead to."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement; gives the row as it then stands.
+        """Open the alert, or add to its open generation, in one statement; return the row as it then stands.
 
-        What is said on a lower level than the row's is counted and does not replace the row's own words; metadata is
-        replaced by newer metadata only, never by none.
+        An alert on a lower level than the row's is counted, and does not replace the row's words. Newer metadata
+        replaces the row's metadata; no metadata does not.
         """
         own_id = str(new_id())
         row: dict[str, Any] = {
@@ -66,7 +70,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
                 **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in words},
             },
         ).returning(ALERTS)
-        raised = _open_alert(self.connection.execute(counted).one(), opened_as=own_id)
+        raised = self._open_alert(self.connection.execute(counted).one(), opened_as=own_id)
         if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
             self.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
@@ -74,7 +78,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
         """Bring an alert to a higher level; its row is locked by the statement that counted.
 
-        Who acknowledged it acknowledged something smaller.
+        An acknowledgement was of the lower level, so it ends.
         """
         self.forget_sources()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
@@ -90,7 +94,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
 
     def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
-        """Give the first members that no message has named yet."""
+        """Return the first members that no message has named yet."""
         statement = (
             select(MEMBERS.c.member)
             .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= told)
@@ -111,84 +115,95 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
 
     def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Give how the occurrences divide that no message has divided yet, and count them as told."""
+        """Return how the occurrences divide that no message has counted yet, and count them."""
         own = PARTS.c.alert_id == alert_id
-        untold = select(PARTS.c.part, PARTS.c.count - PARTS.c.told).where(own, PARTS.c.count > PARTS.c.told)
-        parts = {row[0]: row[1] for row in self.connection.execute(untold)}
+        uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.told).where(own, PARTS.c.count > PARTS.c.told)
+        parts = {row[0]: row[1] for row in self.connection.execute(uncounted)}
         if parts:
             self.connection.execute(update(PARTS).where(own).values(told=PARTS.c.count))
         return parts
 
-    def mute(self, alert_id: str, muted_by: str, *, look_again_at: datetime) -> None:
-        """Record what mutes a condition of which nobody was told; `told` ends it."""
-        values = {"muted_by": muted_by, "next_summary_at": look_again_at}
+    def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
+        """Record what keeps back the message that a condition fires, until `record_notified`."""
+        values = {"muted_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
-    def look_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
-        """Set when to look again at conditions that something still mutes."""
+    def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
+        """Set when to check again whether these conditions are still suppressed."""
         if alert_ids:
             statement = update(ALERTS).where(ALERTS.c.id.in_(alert_ids))
             self.connection.execute(statement.values(next_summary_at=at))
 
-    def owe(self, alert_id: str, channels: Sequence[str]) -> None:
-        """Record which channels are still to be told of an open condition, since they are mute at this hour."""
+    def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
+        """Record which channels are mute at this hour, and are still to be notified of an open condition."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
 
-    def owing_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
-        """Return open conditions that some were told of, and channels that are owed are not; locked."""
-        owing = OPEN & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None) & (ALERTS.c.fingerprint > after)
-        statement = select(ALERTS).where(owing).order_by(ALERTS.c.fingerprint).limit(limit)
+    def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
+        """Return open conditions that have deferred channels and are not suppressed, locked, by fingerprint."""
+        deferred = OPEN & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None) & (ALERTS.c.fingerprint > after)
+        statement = select(ALERTS).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
-        return [_open_alert(row) for row in rows]
+        return [self._open_alert(row) for row in rows]
 
-    def withhold(self, alert_id: str, reason: str) -> None:
+    def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
         """Record why a message reached nobody."""
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=reason))
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=str(suppression)))
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        """Set when to remind of an open condition, unless it was acknowledged."""
+        """Set when to remind people of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        """Give the open generation of an alert, locked."""
+        """Return the open generation of an alert, locked; ``None`` if none is open."""
         statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
         row = self.connection.execute(statement).first()
-        return _open_alert(row) if row is not None else None
+        return self._open_alert(row) if row is not None else None
 
     def last_closed(self, fingerprint: str) -> datetime | None:
-        """Give when the newest generation that is over was closed; ``None`` where none is."""
+        """Return when the newest closed generation was closed; ``None`` if none was."""
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
-    def told(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
-        """Record up to which count the alert was told, and when to look at it again."""
-        self._told(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
+    def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
+        """Record that messages have counted so many occurrences, and when to look at the alert again."""
+        self._record(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, told up to this count; its fingerprint may open again."""
+        """Close the alert, with so many occurrences counted; its fingerprint may open again."""
         self.forget_sources()
-        self._told(alert_id, count, {"open_fingerprint": None, "closed_at": now})
+        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
-    def _told(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
+    def _record(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
         values = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Give open alerts that are due (summary, reminder, muted), and hanging ones that are over; locked."""
-        # By the outcome, and not by the end: a planner without statistics would take that one's index for every alert.
+        """Return open alerts that are due, and hanging ones that are over; locked.
+
+        Alerts of unknown types are left to the newer version that has raised them.
+        """
+        # By the outcome, and not by the end: a planner without statistics would take the end's index for every alert.
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.outcome.is_(None)).exists()
         hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
-        # One by one, so that each is found by its own index of what is open.
+        due, known = select(ALERTS.c.id), OPEN & KNOWN_TYPE
+        # One by one, so that each is found by its own index of open alerts.
         reasons = (
-            select(ALERTS.c.id).where(OPEN, ALERTS.c.next_summary_at <= now).order_by(ALERTS.c.next_summary_at),
-            select(ALERTS.c.id).where(OPEN, ALERTS.c.repeat_at <= now).order_by(ALERTS.c.repeat_at),
-            select(ALERTS.c.id).where(OPEN, hanging, ~running),
+            due.where(known, ALERTS.c.next_summary_at <= now).order_by(ALERTS.c.next_summary_at),
+            due.where(known, ALERTS.c.repeat_at <= now).order_by(ALERTS.c.repeat_at),
+            due.where(OPEN, hanging, ~running),
         )
         found = [reason.limit(limit) for reason in reasons]
         ids = union_all(*(select(one.subquery().c.id) for one in found))
         statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
+
+    def report_unknown_types(self) -> None:
+        """Count the open alerts whose type only a newer version knows, and warn of them."""
+        unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
+        for name, count in self.connection.execute(unknown).all():
+            _log.warning("%s open alerts of the unknown type %s are left to a newer version", count, name)
+            self.count("unknown_values", f"alert type {name}", count)
 
     def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
         """Return alerts with the calls of those that hang."""
@@ -201,7 +216,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
                 calls.setdefault(row.alert_id, []).append(row)
         return [
             replace(
-                _open_alert(row),
+                self._open_alert(row),
                 running=sum(one.calls for one in calls.get(row.id, ()) if one.outcome is None),
                 outcomes={one.outcome: one.calls for one in calls.get(row.id, ()) if one.outcome is not None},
                 ended_at=max((one.ended_at for one in calls.get(row.id, ()) if one.ended_at is not None), default=None),
@@ -210,7 +225,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         ]
 
     def count_members(self, alert_id: str) -> int:
-        """Give how many of an alert's occurrences are kept by name."""
+        """Return how many of an alert's occurrences are kept by name."""
         statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
         return self.connection.execute(statement).scalar_one()
 
@@ -219,29 +234,32 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
         return set(self.connection.execute(statement).scalars())
 
-
-def _open_alert(row: Any, *, opened_as: str | None = None) -> OpenAlert:
-    return OpenAlert(
-        id=row.id,
-        type=AlertType(row.type),
-        severity=Severity(row.severity),
-        headline=row.headline,
-        labels=row.labels,
-        facts=row.facts,
-        metadata=row.metadata,
-        figures=BudgetFigures.model_validate(row.figures) if row.figures else None,
-        tables=tuple(Table.model_validate(table) for table in row.tables or ()),
-        chart=Chart.model_validate(row.chart) if row.chart else None,
-        count=row.count,
-        told=row.told,
-        told_at=row.told_at,
-        summaries=row.summaries,
-        first_at=row.first_at,
-        last_at=row.last_at,
-        fingerprint=row.fingerprint,
-        muted_by=row.muted_by,
-        owed=tuple(row.owed or ()),
-        repeat_at=row.repeat_at,
-        level=row.level,
-        opened=row.id == opened_as,
-    )
+    def _open_alert(self, row: Any, *, opened_as: str | None = None) -> OpenAlert:
+        """Read an alert of a known type. Values that only a newer version knows are counted, and read as others."""
+        stored = StoredReader()
+        alert = OpenAlert(
+            id=row.id,
+            type=AlertType(row.type),
+            severity=stored.severity(row.severity),
+            headline=row.headline,
+            labels=row.labels,
+            facts=row.facts,
+            metadata=row.metadata,
+            figures=stored.figures(row.figures),
+            tables=stored.tables(row.tables),
+            chart=stored.chart(row.chart),
+            count=row.count,
+            told=row.told,
+            told_at=row.told_at,
+            summaries=row.summaries,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            fingerprint=row.fingerprint,
+            suppression=Suppression.parse(row.muted_by) if row.muted_by is not None else None,
+            owed=tuple(row.owed or ()),
+            repeat_at=row.repeat_at,
+            level=row.level,
+            opened=row.id == opened_as,
+        )
+        self.count_unknown(stored)
+        return alert

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping, bindparam, delete, select, tuple_, update
 from typing_extensions import override
 
 from alertworker.budgets.readings import BudgetKey, Reading
-from alertworker.budgets.state import Standing
+from alertworker.budgets.state import BudgetState
 from alertworker.events import Attribution
 from alertworker.ports.budgets import BudgetPort
 from alertworker.store.schema.budgets import BUDGETS
@@ -20,53 +20,52 @@ _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindpa
 #: The fields of a budget's owner that its row keeps under their own names.
 _OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
 #: The level of a row that was inserted only to lock it: the budget was never judged.
-_UNHEARD = -1
+_UNJUDGED = -1
 
 
 class BudgetStatements(Statements, BudgetPort):
     """Budgets in SQL, by scope and entity."""
 
     @override
-    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, Standing]:
+    def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, BudgetState]:
         # Inserting first makes one of two workers with a new budget wait for the other.
-        keys = sorted(readings)
+        keys = _in_order(readings)
         if not keys:
             return {}
         rows = [
-            {"scope": str(key.scope), "entity": key.entity} | _values(Standing(readings[key], level=_UNHEARD))
+            {"scope": key.name, "entity": key.entity} | _values(BudgetState(readings[key], level=_UNJUDGED))
             for key in keys
         ]
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
-        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([(str(key.scope), key.entity) for key in keys])
+        own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([key.stored for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
         return {
             _key(row): _standing(row)
             for row in self.connection.execute(statement).mappings()
-            if row["level"] != _UNHEARD
+            if row["level"] != _UNJUDGED
         }
 
     @override
-    def keep_budgets(self, standings: Mapping[BudgetKey, Standing]) -> None:
+    def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
         rows = [
-            _values(standings[key]) | {"own_scope": str(key.scope), "own_entity": key.entity}
-            for key in sorted(standings)
+            _values(standings[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(standings)
         ]
         if rows:
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
     @override
-    def budget(self, key: BudgetKey) -> Standing | None:
-        statement = select(BUDGETS).where(BUDGETS.c.scope == str(key.scope), BUDGETS.c.entity == key.entity)
+    def budget(self, key: BudgetKey) -> BudgetState | None:
+        statement = select(BUDGETS).where(BUDGETS.c.scope == key.name, BUDGETS.c.entity == key.entity)
         row = self.connection.execute(statement).mappings().first()
         return _standing(row) if row is not None else None
 
     @override
-    def live_budgets(self) -> dict[BudgetKey, Standing]:
-        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNHEARD)
+    def live_budgets(self) -> dict[BudgetKey, BudgetState]:
+        statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNJUDGED)
         return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
     @override
-    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, Standing]:
+    def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
         statement = (
             select(BUDGETS)
             .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
@@ -77,23 +76,27 @@ class BudgetStatements(Statements, BudgetPort):
         return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
     @override
-    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, Standing]:
+    def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
         return {_key(row): _standing(row) for row in self.connection.execute(piece).mappings()}
 
 
-def read_budget(row: RowMapping) -> tuple[BudgetKey, Standing]:
+def read_budget(row: RowMapping) -> tuple[BudgetKey, BudgetState]:
     """Return the budget of a row."""
     return _key(row), _standing(row)
 
 
+def _in_order(keys: Iterable[BudgetKey]) -> list[BudgetKey]:
+    return sorted(keys, key=lambda key: key.stored)
+
+
 def _key(row: RowMapping) -> BudgetKey:
-    return BudgetKey(row["scope"], row["entity"])
+    return BudgetKey.parse(row["scope"], row["entity"])
 
 
-def _standing(row: RowMapping) -> Standing:
+def _standing(row: RowMapping) -> BudgetState:
     reading = Reading(
         at=row["at"],
         limits_at=row["limits_at"],
@@ -109,7 +112,7 @@ def _standing(row: RowMapping) -> Standing:
         shares=tuple(row["shares"]),
         part=row["who"].get("part", ""),
     )
-    return Standing(reading, row["told_nanos"], row["level"], row["closed"])
+    return BudgetState(reading, row["told_nanos"], row["level"], row["closed"])
 
 
 def _owner(who: Mapping[str, str]) -> Attribution:
@@ -124,7 +127,7 @@ def _who(reading: Reading) -> dict[str, str]:
     return {name: value for name, value in names.items() if value}
 
 
-def _values(standing: Standing) -> dict[str, object]:
+def _values(standing: BudgetState) -> dict[str, object]:
     reading = standing.reading
     return {
         "reset_at": reading.reset_at,

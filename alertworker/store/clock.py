@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Connection, select
 
-from alertworker.store.schema.publishers import LINE
-from alertworker.store.upsert import Statements, insert_or
+from alertworker.store.schema.publishers import CLOCKS
+from alertworker.store.upsert import insert_or
 
 
-class ClockStatements(Statements):
-    """Named moments that several workers share."""
+class SqlClock:
+    """Named moments that several workers share, in one transaction."""
 
-    def mark_line(self, name: str, at: datetime) -> None:
-        """Move a named moment of the line forward, never back."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=at)
-        self.connection.execute(
-            statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=LINE.c.at < at)
-        )
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
-    def claim_moment(self, name: str, at: datetime) -> bool:
-        """Move a named moment forward, in one statement; false where it is as late already."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=at)
-        moved = statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=LINE.c.at < at)
-        return self.connection.execute(moved.returning(LINE.c.name)).first() is not None
+    def advance(self, name: str, at: datetime) -> None:
+        """Move a moment forward."""
+        self._connection.execute(self._set(name, at, CLOCKS.c.at < at))
 
-    def claim_tick(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a named moment to now, if it is as long ago as that; false where another did so within that time."""
-        statement = insert_or(self.connection, LINE).values(name=name, at=now)
-        claimed = statement.on_conflict_do_update(
-            index_elements=["name"], set_={"at": now}, where=LINE.c.at <= now - every
-        )
-        return self.connection.execute(claimed.returning(LINE.c.name)).first() is not None
+    def read(self, name: str) -> datetime | None:
+        """Return a moment; ``None`` if it was never set."""
+        return self._connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == name)).scalar()
 
-    def line(self, name: str) -> datetime | None:
-        """Give a named moment of the line."""
-        return self.connection.execute(select(LINE.c.at).where(LINE.c.name == name)).scalar()
+    def claim_every(self, name: str, *, every: timedelta, now: datetime) -> bool:
+        """Move a moment to now if it is at least ``every`` ago; false where another worker did so since."""
+        return self._is_set(name, now, CLOCKS.c.at <= now - every)
+
+    def claim_later(self, name: str, at: datetime) -> bool:
+        """Move a moment forward, in one statement; false where it is as late already."""
+        return self._is_set(name, at, CLOCKS.c.at < at)
+
+    def _is_set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> bool:
+        claimed = self._set(name, at, earlier).returning(CLOCKS.c.name)
+        return self._connection.execute(claimed).first() is not None
+
+    def _set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> Any:
+        statement = insert_or(self._connection, CLOCKS).values(name=name, at=at)
+        return statement.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=earlier)

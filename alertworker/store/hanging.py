@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import update
 
 from alertworker.events import RequestAnnounced
+from alertworker.ports.hanging import CallOutcome
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -16,7 +17,7 @@ class HangingStatements(Statements):
     """Calls that were announced, and how they ended."""
 
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; gives the ids of those that are new and have not ended."""
+        """Track announced calls; return the ids of those that are new and have not ended."""
         fresh: set[str] = set()
         for call in sorted(calls, key=lambda call: call.call_id):
             row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
@@ -26,11 +27,11 @@ class HangingStatements(Statements):
         return fresh
 
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        """Say which alert speaks for these calls."""
+        """Record which alert is about these calls."""
         ids = sorted(call_ids)
         self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
 
-    def end_calls(self, calls: Mapping[str, tuple[str, datetime]]) -> None:
+    def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
         """Record outcome and end per call id; also for calls whose announcement is still on its way."""
         for call_id, (outcome, ended_at) in sorted(calls.items()):
             values = {"outcome": outcome, "ended_at": ended_at}

@@ -8,12 +8,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Executable, case, func, select
 
+from alertworker.delivery.status import NotificationStatus
+from alertworker.ports import Clock
 from alertworker.ports.admin import PublisherRow
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
-from alertworker.store.schema.publishers import LINE, PUBLISHERS
+from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
 #: The pipeline counts as standing still if the newest canary that came back is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
@@ -62,12 +64,12 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     state = case((ALERTS.c.open_fingerprint.is_not(None), "open"), else_="closed")
     waiting = (
         select(NOTIFICATIONS.c.channel, func.min(NOTIFICATIONS.c.created_at))
-        .where(NOTIFICATIONS.c.status == "pending")
+        .where(NOTIFICATIONS.c.status == NotificationStatus.PENDING)
         .group_by(NOTIFICATIONS.c.channel)
     )
     dead = select(DEAD_LETTERS.c.kind, func.count()).group_by(DEAD_LETTERS.c.kind)
     publishers, backlog = _publishers(connection, now)
-    arrived = connection.execute(select(LINE.c.at).where(LINE.c.name == "canary_arrived")).scalar()
+    arrived = connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == Clock.CANARY_ARRIVED)).scalar()
     return HealthSnapshot(
         alerts=_pairs(connection, select(ALERTS.c.type, state, func.count()).group_by(ALERTS.c.type, state)),
         notifications=_pairs(

@@ -1,4 +1,4 @@
-"""Publishers in SQL: what they report, and which of them went silent."""
+"""Publishers in SQL: what they report, and which of them stopped reporting."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from sqlalchemy import case, func, literal, null, select, update
 
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped
 from alertworker.ports import LostPublisher, SilentHost
+from alertworker.ports.hanging import CallOutcome
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
 from alertworker.store.upsert import Statements, insert_or
 
-#: A publisher that publishes nothing for so long has paused.
+#: A publisher that publishes nothing for longer than this has paused.
 _PAUSE: Final = timedelta(minutes=5)
 
 
@@ -21,9 +22,9 @@ class PublisherStatements(Statements):
     """Publishers and the calls they have announced."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Keep what publishers said of themselves, the newest; a late heartbeat does not undo a goodbye.
+        """Keep the newest report of each publisher; a late heartbeat does not undo a clean shutdown.
 
-        One that was lost and speaks again is lost no more.
+        A lost publisher that reports again is not lost any more.
         """
         for event in sorted(events, key=lambda event: event.boot_id):
             beat = event if isinstance(event, PublisherHeartbeat) else None
@@ -59,7 +60,7 @@ class PublisherStatements(Statements):
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
-        """Tell whether a publisher of this integration lives and was heard since then."""
+        """Return whether a publisher of this integration lives and was heard since then."""
         statement = select(PUBLISHERS.c.boot_id).where(
             PUBLISHERS.c.integration == integration,
             PUBLISHERS.c.arrived_at >= since,
@@ -110,13 +111,13 @@ class PublisherStatements(Statements):
             ended = self.connection.execute(
                 update(CALLS)
                 .where(CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None))
-                .values(ended_at=now, outcome="proxy gone")
+                .values(ended_at=now, outcome=CallOutcome.PROXY_GONE)
             )
             lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.heard_at, ended.rowcount))
         return lost
 
     def backlogged(self) -> bool:
-        """Tell whether a publisher that lives has events that it could not send yet."""
+        """Return whether a publisher that lives has events that it could not send yet."""
         living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
         statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
         return self.connection.execute(statement.limit(1)).first() is not None

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Delete, Table, and_, delete, func, select, tuple_
 from typing_extensions import override
 
+from alertworker.delivery.status import NotificationStatus
 from alertworker.ledger.rows import DIMENSIONS
 from alertworker.ports import RetentionPort
 from alertworker.store.ledger.months import month_of
@@ -56,7 +57,7 @@ class RetentionStatements(Statements, RetentionPort):
         # An open alert resolves on the channels that were notified of it.
         open_ids = select(ALERTS.c.id).where(ALERTS.c.open_fingerprint.is_not(None))
         settled = and_(
-            NOTIFICATIONS.c.status != "pending",
+            NOTIFICATIONS.c.status != NotificationStatus.PENDING,
             NOTIFICATIONS.c.settled_at < before,
             NOTIFICATIONS.c.alert_id.not_in(open_ids),
         )

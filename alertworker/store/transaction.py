@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from alertworker.store.alerts import AlertStatements
 from alertworker.store.batches import BatchStatements
 from alertworker.store.budgets import BudgetStatements
-from alertworker.store.clock import ClockStatements
+from alertworker.store.clock import SqlClock
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.hanging import HangingStatements
 from alertworker.store.ledger.postings import PostingStatements
@@ -23,11 +25,14 @@ class SqlTransaction(
     TimeZoneStatements,
     PublisherStatements,
     HangingStatements,
-    ClockStatements,
     OutageStatements,
     BudgetStatements,
     UserTotalStatements,
     AlertStatements,
     NotificationStatements,
 ):
-    """One open transaction on SQLite or PostgreSQL, with the statements of every concept."""
+    """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.clock = SqlClock(connection)

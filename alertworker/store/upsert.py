@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
+from alertworker.alerts.stored import StoredReader
 from alertworker.events.base import new_id
 from alertworker.ports import CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
@@ -19,12 +22,15 @@ from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
+_log: Final = logging.getLogger("alertworker.alerts")
 #: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
 #: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
 #: The longest reason of a dead letter, in characters.
 _MAX_REASON: Final = 2_000
+#: The longest label of a counter, in characters.
+_MAX_LABEL: Final = 256
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
@@ -53,6 +59,12 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
         "payload": payload[:_MAX_PAYLOAD],
         "created_at": now,
     }
+
+
+@lru_cache(maxsize=1_000)
+def _warn_of_unknown(value: str) -> None:
+    """Log once in each process; the counter says how often it happened."""
+    _log.warning("a newer version has stored %s, which this version does not know", value)
 
 
 class Statements(CounterPort, DeadLetterPort):
@@ -95,6 +107,12 @@ class Statements(CounterPort, DeadLetterPort):
     def count(self, name: str, label: str, by: int = 1) -> None:
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
+
+    def count_unknown(self, stored: StoredReader) -> None:
+        """Count the values that were read as others, since only a newer version knows them, and warn of them."""
+        for value in stored.unknown:
+            _warn_of_unknown(value)
+            self.count("unknown_values", shorten(value, _MAX_LABEL))
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
         """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import TRACE, AlertType, Severity
-from alertworker.alerts.compose import passed
+from alertworker.alerts.compose import fired_and_resolved
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery.coalescing import compose_digest
 from alertworker.events import BudgetScope
@@ -162,7 +162,7 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
         total=1_831,
     ),
     "resolved": _resolved(),
-    "passed": passed(_resolved()),
+    "passed": fired_and_resolved(_resolved()),
     "budget": budget(),
     "tracked": budget(
         step=Step.TRACKED,

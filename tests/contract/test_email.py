@@ -205,11 +205,11 @@ def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbo
     channel = build_channel(server)
     answer = channel.send(channel.render(message()), notification_id="n-1")
     assert answer.text == "250 accepted for 1 of 2, 1 tried again alone"
-    assert answer.rest is not None
-    assert attempt(server, answer.rest).reason is Reason.SERVER_ERROR
+    assert answer.remainder is not None
+    assert attempt(server, answer.remainder).reason is Reason.SERVER_ERROR
     mailbox.refusals.clear()
 
-    assert channel.send(answer.rest, notification_id="n-2").rest is None
+    assert channel.send(answer.remainder, notification_id="n-2").remainder is None
     assert mailbox.to == [[ops], [team]]
     assert {mail["To"] for mail in mailbox.mails} == {f"{ops}, {team}"}
 
@@ -220,7 +220,7 @@ def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, m
     channel = build_channel(server)
     answer = channel.send(channel.render(message()), notification_id="n-1")
 
-    assert (answer.text, answer.rest) == ("250 accepted for 1 of 2", None)
+    assert (answer.text, answer.remainder) == ("250 accepted for 1 of 2", None)
 
 
 def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:

@@ -28,7 +28,7 @@ def event(made: Message) -> dict[str, Any]:
         (Step.SUMMARY, "trigger"),
         (Step.REMINDER, "trigger"),
         (Step.RESOLVED, "resolve"),
-        (Step.PASSED, "resolve"),
+        (Step.FIRED_AND_RESOLVED, "resolve"),
         (Step.TEST, "trigger"),
     ],
 )

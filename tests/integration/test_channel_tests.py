@@ -83,12 +83,12 @@ def test_a_test_whose_turn_does_not_come_is_withdrawn(
     """The answer says that its lane is busy, and nothing is sent later."""
     monkeypatch.setattr(channel_tests, "PATIENCE", timedelta(seconds=0.3))
     other = Lease("outbox", "another worker")
-    assert store.lease_lane(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
+    assert store.lanes.lease(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
     [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
     assert (trial.status, trial.reason) == ("dropped", "withdrawn")
     assert "paused, or busy" in trial.answer
-    store.release_lane(other, now=NOW)
+    store.lanes.release(other, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(minutes=1))
     assert outbox.sent == []
 

@@ -30,6 +30,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore, make_engine
+from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
@@ -67,13 +68,13 @@ class Receiver(Outbox):
         return answer
 
 
-class Forgetful(SqlStore):
+class Forgetful(SqlLanes):
     """A process that dies gives nothing back: its lane stays leased."""
 
-    def release_lane(self, lease: Lease, *, now: datetime) -> None:
+    def release(self, lease: Lease, *, now: datetime) -> None:
         """Give the lane back, unless its worker has just died."""
         if not isinstance(sys.exception(), Died):
-            super().release_lane(lease, now=now)
+            super().release(lease, now=now)
 
 
 class Line(RuleBasedStateMachine):
@@ -83,7 +84,8 @@ class Line(RuleBasedStateMachine):
     def start(self, digest_size: int) -> None:
         """Set up an installation of one channel."""
         self.folder = tempfile.TemporaryDirectory()
-        self.store = Forgetful(make_engine(f"sqlite:///{Path(self.folder.name) / 'line.db'}"))
+        self.store = SqlStore(make_engine(f"sqlite:///{Path(self.folder.name) / 'line.db'}"))
+        self.store.lanes = Forgetful(self.store)
         upgrade(self.store.engine)
         self.receiver = Receiver(digest_size)
         router = Router(Route(receiver="all"), {"all": ("outbox",)}, frozenset(AlertType), 10.0, 60.0)
@@ -216,7 +218,7 @@ class Line(RuleBasedStateMachine):
                 continue
             own = [step for step in dict.fromkeys(steps.get(row.id, [])) if step not in (Step.SUMMARY, Step.REMINDER)]
             assert row.open_fingerprint is None
-            assert own in ([], [Step.FIRING, Step.RESOLVED], [Step.PASSED])
+            assert own in ([], [Step.FIRING, Step.RESOLVED], [Step.FIRED_AND_RESOLVED])
             assert own or row.labels["model"] in self.silenced
 
 

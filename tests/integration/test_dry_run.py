@@ -1,4 +1,4 @@
-"""A rehearsal says what ingest would do, by its own code, and leaves no trace."""
+"""A dry run shows what ingest would do, by its own code, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
+from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.events import Event, Origin
 from alertworker.pipeline import Runtime, dry_run, ingest
 from alertworker.routing.matchers import parse
@@ -28,7 +29,7 @@ def items(*events: Event) -> list[object]:
     return [json.loads(event.model_dump_json(exclude_none=True)) for event in events]
 
 
-def test_a_rehearsal_tells_what_ingest_then_does_and_changes_nothing(
+def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A first failure is told, a second counted; neither is in any table afterwards, nor sent."""
@@ -36,19 +37,19 @@ def test_a_rehearsal_tells_what_ingest_then_does_and_changes_nothing(
     before = everything(store)
     found = dry_run(items(failed("a"), failed("b")), runtime, now=NOW)
 
-    assert [[verdict.step for verdict in event.verdicts] for event in found] == [[Step.NOTICE], [None]]
+    assert [[outcome.step for outcome in event.outcomes] for event in found] == [[Step.NOTICE], [None]]
     assert found[0].type == "llm.request.failed"
     assert everything(store) == before
 
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    told = found[0].verdicts[0].message
+    told = found[0].outcomes[0].message
     assert told is not None
     assert outbox.sent[-1] == told.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
 
 
-def test_a_rehearsal_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
-    """The silence with its id; a type that is off goes nowhere; what rings nobody has no verdict; bad is named."""
+def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
+    """The silence with its id; a type that is off goes nowhere; what rings nobody has no outcome; bad is named."""
     silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
     AdminStore(store.engine).add_silence(silence, now=NOW)
     other = failed("b").model_copy(update={"team_id": "billing"})
@@ -57,18 +58,20 @@ def test_a_rehearsal_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, s
     muted, caller, bad = dry_run(given, runtime, now=NOW)
     [nowhere] = dry_run(items(other), off, now=NOW)
 
-    assert [(verdict.muted_by, verdict.message) for verdict in muted.verdicts] == [("silence s1", None)]
-    assert (caller.verdicts, caller.refused) == ((), None)
+    assert [(outcome.suppression, outcome.message) for outcome in muted.outcomes] == [
+        (Suppression(SuppressionReason.SILENCE, "s1"), None)
+    ]
+    assert (caller.outcomes, caller.refused) == ((), None)
     assert bad.refused is not None
     assert bad.refused.startswith("event: ")
-    assert [verdict.channels for verdict in nowhere.verdicts] == [()]
+    assert [outcome.channels for outcome in nowhere.outcomes] == [()]
 
 
 def test_lanes_tell_what_keeps_messages_waiting(runtime: Runtime, store: SqlStore) -> None:
     """How many wait and since when; a lane that nobody works on is not busy."""
     ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
-    [state] = store.lane_states(now=NOW).values()
+    [state] = store.lanes.states(now=NOW).values()
 
     assert (state.channel, state.waiting, state.waiting_since, state.busy) == ("outbox", 2, NOW, False)
     run_until_quiet(runtime, NOW)
-    assert store.lane_states(now=NOW)["outbox"].waiting == 0
+    assert store.lanes.states(now=NOW)["outbox"].waiting == 0

@@ -130,7 +130,7 @@ def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime
     sweep(runtime, now=after(-20))
     run_until_quiet(runtime, after(1))
 
-    assert [message.step for message in outbox.sent] == [Step.PASSED]
+    assert [message.step for message in outbox.sent] == [Step.FIRED_AND_RESOLVED]
 
 
 def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
@@ -141,7 +141,7 @@ def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: 
     run_until_quiet(runtime, after(2))
 
     told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.PASSED]
+    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
     assert told[0].headline.startswith("Fired and resolved")
 
 
@@ -182,13 +182,13 @@ def test_a_lease_is_renewed_for_the_attempt(runtime: Runtime, store: SqlStore) -
     """What a worker did before it, with the lease all but over, leaves no other one time to send the same."""
     raise_alerts(runtime, 1)
     slow, other = Lease("outbox", "slow"), Lease("outbox", "other")
-    assert store.lease_lane(slow, until=NOW + LEASE, pace=Pace(), now=NOW)
-    [due] = store.next_due("outbox", limit=1, now=NOW)
+    assert store.lanes.lease(slow, until=NOW + LEASE, pace=Pace(), now=NOW)
+    [due] = store.queue.next_due("outbox", limit=1, now=NOW)
     begun = NOW + LEASE - timedelta(seconds=0.1)
-    assert store.begin({due.id: "body"}, slow, until=begun + LEASE, pace=Pace(), now=begun)
+    assert store.lanes.begin({due.id: "body"}, slow, until=begun + LEASE, pace=Pace(), now=begun)
 
-    assert not store.lease_lane(other, until=after(90), pace=Pace(), now=begun + timedelta(seconds=http.DEADLINE))
-    assert store.lease_lane(other, until=after(90), pace=Pace(), now=begun + LEASE)
+    assert not store.lanes.lease(other, until=after(90), pace=Pace(), now=begun + timedelta(seconds=http.DEADLINE))
+    assert store.lanes.lease(other, until=after(90), pace=Pace(), now=begun + LEASE)
 
 
 def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> None:
@@ -300,7 +300,7 @@ def test_an_end_says_all_where_the_beginning_is_never_told(
     run_until_quiet(runtime, after(5))
 
     told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.PASSED]
+    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
     assert told[0].headline.startswith("Fired and resolved: Resolved after")
     [end] = [row for row in rows(store, NOTIFICATIONS) if row.step.startswith("resolved")]
     assert "Fired and resolved" in end.message
@@ -363,8 +363,8 @@ def test_a_digest_that_was_never_attempted_is_not_made_part_of_another(
     """Its worker died before the first attempt; what it names is told all the same."""
     outbox.digest_size = 15
     ids = raise_alerts(runtime, 30)
-    waiting = store.waiting("outbox", limit=20, now=NOW)
-    store.merge("outbox", plan(waiting, digest_size=15, alert_id=str(new_id()), now=NOW), now=NOW)
+    waiting = store.queue.waiting("outbox", limit=20, now=NOW)
+    store.queue.merge("outbox", plan(waiting, digest_size=15, alert_id=str(new_id()), now=NOW), now=NOW)
     run_until_quiet(runtime, after(1))
 
     assert sorted(named(outbox)) == sorted(ids)
@@ -390,17 +390,17 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
     raise_alerts(runtime, 1)
     old, new = Lease("outbox", "old"), Lease("outbox", "new")
     until = after(30)
-    assert store.lease_lane(old, until=until, pace=Pace(), now=NOW)
-    [due] = store.next_due("outbox", limit=2, now=NOW)
-    assert store.begin({due.id: "body"}, old, until=until, pace=Pace(), now=NOW)
-    assert not store.begin({due.id: "body"}, old, until=after(60), pace=Pace(), now=until)
-    assert store.lease_lane(new, until=after(60), pace=Pace(), now=until)
-    store.settle_dead(due.id, old, reason="client_error", answer="no", now=until)
+    assert store.lanes.lease(old, until=until, pace=Pace(), now=NOW)
+    [due] = store.queue.next_due("outbox", limit=2, now=NOW)
+    assert store.lanes.begin({due.id: "body"}, old, until=until, pace=Pace(), now=NOW)
+    assert not store.lanes.begin({due.id: "body"}, old, until=after(60), pace=Pace(), now=until)
+    assert store.lanes.lease(new, until=after(60), pace=Pace(), now=until)
+    store.lanes.settle_dead(due.id, old, reason="client_error", answer="no", now=until)
     error = DeliveryError("down", Reason.SERVER_ERROR)
-    store.settle_retry(
+    store.lanes.settle_retry(
         due.id, old, error=error, verdict=RetryAt(after(90), counts=True, pauses_lane=True), now=after(30.5)
     )
-    store.settle_sent({due.id: Answer("200")}, new, longest=60, now=after(31))
+    store.lanes.settle_sent({due.id: Answer("200")}, new, longest=60, now=after(31))
 
     [row] = rows(store, NOTIFICATIONS)
     assert (row.status, row.attempts) == ("sent", 0)

@@ -30,7 +30,7 @@ class Mailboxes(Outbox):
         elif self.full:
             raise DeliveryError("answered 452", Reason.SERVER_ERROR, status=452)
         if self.full:
-            return Answer("1 of 2", rest=f"left {notification_id}")
+            return Answer("1 of 2", remainder=f"left {notification_id}")
         self.second.append(body.removeprefix("left "))
         return Answer("all")
 

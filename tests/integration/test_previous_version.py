@@ -32,6 +32,7 @@ from alertworker import pipeline
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import state_of
 from alertworker.delivery.channel import Answer
 from alertworker.events import (
@@ -59,7 +60,7 @@ from alertworker.store.schema import METADATA
 from alertworker.store.schema.batches import BATCHES, COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import DROPS, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS
-from alertworker.store.schema.publishers import LINE
+from alertworker.store.schema.publishers import CLOCKS
 from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
 from tests.integration import still_worker
@@ -264,11 +265,19 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     assert list(map(str, second.matchers)) == ['alert_type=~"llm_.*"', 'deployment!="d1"', 'team!~"ops|dev"']
 
     own, teams = desk.budgets()
-    assert (own[0], own[1].reading.spend_nanos, state_of(own[1])) == (("own tag day", "batch"), 60 * DOLLAR, "50 %")
-    assert (teams[0], teams[1].reading.spend_nanos, state_of(teams[1])) == (("team", "search"), 86 * DOLLAR, "85 %")
+    assert (own[0], own[1].reading.spend_nanos, state_of(own[1])) == (
+        BudgetKey("tag", "batch", "day"),
+        60 * DOLLAR,
+        "50 %",
+    )
+    assert (teams[0], teams[1].reading.spend_nanos, state_of(teams[1])) == (
+        BudgetKey("team", "search"),
+        86 * DOLLAR,
+        "85 %",
+    )
     assert teams[1].reading.owner.team_alias == "Search"
 
-    lane = store.lane_states(now=NOW)["outbox"]
+    lane = store.lanes.states(now=NOW)["outbox"]
     assert (lane.waiting, lane.waiting_since, lane.paused_until) == (6, after(-8), after(22))
     assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {
         ("dead_letters", "notification"): 1,
@@ -277,7 +286,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
         ("muted", "silence"): 1,
         ("delivery_retries", "rate_limited"): 1,
     }
-    assert {row.name: row.at for row in rows(store, LINE)} == {
+    assert {row.name: row.at for row in rows(store, CLOCKS)} == {
         "canary_arrived": NOW,
         "canary_sent": NOW,
         "pruned": NOW,
@@ -325,7 +334,7 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     runtime: Runtime, outbox: Posted, store: SqlStore
 ) -> None:
     """A report that waits still has what it shows, and a budget what programs read of it."""
-    due = {one.message.headline: one.message for one in store.next_due("outbox", limit=10, now=LATER)}
+    due = {one.message.headline: one.message for one in store.queue.next_due("outbox", limit=10, now=LATER)}
     weekly = due["Spend 16 to 22 Nov 2026 (UTC): $4 (new)"]
     assert weekly.tables[0].total == ("All", 4 * DOLLAR, "new", 1)
     assert weekly.tables[0].rows == (("Search", 4 * DOLLAR, "new", 1),)

@@ -168,4 +168,4 @@ def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
     [trial] = try_channels([("outbox", AlertType.LLM_EXCEPTIONS)], runtime, now=moment)
 
     assert trial.passed
-    assert runtime.store.due_channels(now=moment) == ["outbox"]
+    assert runtime.store.lanes.due_channels(now=moment) == ["outbox"]

@@ -82,7 +82,7 @@ def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -
 
 def waiting_files(reporter: Reporter) -> list[str]:
     """Name the files of the message whose turn it is: they are read beside it, and are no part of its row."""
-    (due,) = reporter.runtime.store.next_due("outbox", limit=1, now=MONDAY)
+    (due,) = reporter.runtime.store.queue.next_due("outbox", limit=1, now=MONDAY)
     assert "attachments" not in due.message.model_dump_json()
     return [file.name for file in due.message.attachments]
 

@@ -27,6 +27,7 @@ import zstandard
 from alertworker.errors import BatchRefused, LineUnavailable
 from alertworker.events.batch import SealedBatch, seal
 from alertworker.host.paths import default_database_url, socket_path
+from alertworker.ports import Clock
 from alertworker.publisher import Publisher
 from alertworker.publisher.https import HttpTransport
 from alertworker.store import SqlStore, make_engine
@@ -311,7 +312,7 @@ def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -
         503,
         ["nothing has come round the line yet: a worker and beat must run"],
     )
-    store.run(lambda tx: tx.mark_line("canary_arrived", datetime.now(UTC)))
+    store.run(lambda tx: tx.clock.advance(Clock.CANARY_ARRIVED, datetime.now(UTC)))
     wait_for(lambda: web.get("/health/readiness")[0] == 200)
     assert "alertworker_canary_age_seconds" in web.get("/metrics")[1]
 

@@ -18,6 +18,7 @@ from alertworker.outages.windows import Target
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.sweep import PIECE
+from alertworker.ports import Clock
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
@@ -239,7 +240,7 @@ def test_open_outages_are_looked_at_by_few_statements(runtime: Runtime, store: S
             connection.execute(OUTAGES.insert(), [name | {"level": 1, "over_until": 0} for name in names])
             connection.execute(WINDOWS.insert(), [name | {"bucket": bucket, **sums} for name in names])
 
-    store.run(lambda tx: tx.mark_line("canary_arrived", NOW))
+    store.run(lambda tx: tx.clock.advance(Clock.CANARY_ARRIVED, NOW))
     outages(range(3))
     swept(runtime, store, 0)
     few = swept(runtime, store, 1)

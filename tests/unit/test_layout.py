@@ -54,7 +54,7 @@ STORE = {
 }
 #: What the store's two folders hold beside what their concept's other floors name.
 LEDGER = {"contributors", "months"}
-DELIVERY = {"delivered", "partial", "queue"}
+DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {"test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
 #: Words that say nothing about what is in a file.

@@ -38,7 +38,7 @@ _STEPS: Final = {
     Step.SUMMARY: "again",
     Step.REMINDER: "still firing",
     Step.RESOLVED: "resolved",
-    Step.PASSED: "fired and resolved",
+    Step.FIRED_AND_RESOLVED: "fired and resolved",
     Step.DIGEST: "digest",
     Step.TRACKED: "spend",
     Step.TEST: "test",
@@ -66,7 +66,7 @@ def text(message: Message) -> str:
 
 def page(message: Message) -> str:
     """Return the mail as HTML."""
-    green = message.step in (Step.RESOLVED, Step.PASSED)
+    green = message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
     return (
         _environment()
         .get_template("mail.html")

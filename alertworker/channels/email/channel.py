@@ -102,7 +102,7 @@ class Email(BaseChannel[EmailConfig]):
         said = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
         if not left:
             return Answer(said)
-        return Answer(f"{said}, {len(left)} tried again alone", rest=json.dumps({**parts, "left": left}))
+        return Answer(f"{said}, {len(left)} tried again alone", remainder=json.dumps({**parts, "left": left}))
 
     def _connect(self, cutoff: Deadline) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()

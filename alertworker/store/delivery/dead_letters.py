@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from typing_extensions import override
 
+from alertworker.delivery.status import StatusChange
 from alertworker.ports import DeadLetter, Letters
 from alertworker.ports.dead_letters import DeadLetterRow, LetterFilter
 from alertworker.store.connection import ConnectionRunner, columns_of
+from alertworker.store.delivery.changes import change
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 
@@ -51,9 +53,9 @@ class DeadLetters(ConnectionRunner, Letters):
     @override
     def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
         def work(connection: Connection) -> bool:
-            own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == letter.batch_id, NOTIFICATIONS.c.status == "dead")
-            values = {"status": "pending", "attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
-            done = connection.execute(own.values(values)).rowcount == 1
+            values = {"attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
+            replayed = change(StatusChange.REPLAY, NOTIFICATIONS.c.id == letter.batch_id).values(values)
+            done = connection.execute(replayed).rowcount == 1
             if done:
                 connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
             return done

@@ -1,24 +1,24 @@
-"""Whether a receiver was told of an alert, and what its end must say where it was not."""
+"""Whether a receiver gets to know of an alert, and what its end must say if not."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, not_, select, update
 
-from alertworker.alerts.compose import passed
-from alertworker.alerts.message import Message, Step
+from alertworker.alerts.compose import fired_and_resolved
+from alertworker.alerts.message import Step
+from alertworker.alerts.stored import StoredReader
 from alertworker.delivery.retry import SHADOWED
+from alertworker.delivery.status import UNDELIVERED, NotificationStatus
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.upsert import Statements
 
-_LOST: Final = ("dead", "dropped")
 
+def delivered(*, shadow: bool = False) -> ColumnElement[bool]:
+    """Select notifications that a receiver gets or has, by themselves or in the digest that has them.
 
-def told(*, shadow: bool = False) -> ColumnElement[bool]:
-    """Select notifications that a receiver was, or will be, told, by themselves or in the digest that has them.
-
-    What ``shadow`` kept back was told to nobody, except while everything is in it.
+    Nobody gets what ``shadow`` kept back, except while it is on.
     """
     digest = NOTIFICATIONS.alias("digest")
     own = _kept_back(NOTIFICATIONS, shadow=shadow)
@@ -27,18 +27,18 @@ def told(*, shadow: bool = False) -> ColumnElement[bool]:
 
 
 def _kept_back(table: FromClause, *, shadow: bool) -> ColumnElement[bool]:
-    lost: ColumnElement[bool] = table.c.status.in_(_LOST)
+    lost: ColumnElement[bool] = table.c.status.in_(UNDELIVERED)
     return lost if shadow else lost | table.c.answer.is_not_distinct_from(SHADOWED)
 
 
-def tell_whole(tx: Statements, dead: Any) -> None:
-    """Let an end that waits say that its condition began, too, where the message that says so is never sent."""
+def fold_into_resolve(tx: Statements, dead: Any) -> None:
+    """Let an end that waits say that its condition began, too, if the message that says so is never sent."""
     merged = select(NOTIFICATIONS.c.alert_id).where(NOTIFICATIONS.c.merged_into == dead.id)
     waiting = select(NOTIFICATIONS).where(
         NOTIFICATIONS.c.channel == dead.channel,
-        NOTIFICATIONS.c.status == "pending",
+        NOTIFICATIONS.c.status == NotificationStatus.PENDING,
         NOTIFICATIONS.c.body.is_(None),
-        NOTIFICATIONS.c.step.startswith(f"{Step.RESOLVED.value}:"),
+        NOTIFICATIONS.c.step.startswith(f"{Step.RESOLVED}:"),
         (NOTIFICATIONS.c.alert_id == dead.alert_id) | NOTIFICATIONS.c.alert_id.in_(merged),
     )
     for end in tx.connection.execute(waiting).all():
@@ -46,9 +46,9 @@ def tell_whole(tx: Statements, dead: Any) -> None:
             NOTIFICATIONS.c.alert_id == end.alert_id,
             NOTIFICATIONS.c.channel == end.channel,
             NOTIFICATIONS.c.id != end.id,
-            told(),
+            delivered(),
         )
         if tx.connection.execute(others.limit(1)).first() is None:
-            message = passed(Message.model_validate_json(end.message))
+            message = fired_and_resolved(StoredReader().message(end.message))
             own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == end.id)
             tx.connection.execute(own.values(message=message.model_dump_json()))

@@ -1,4 +1,4 @@
-"""What waits in lanes: what is next, and what is made of many messages."""
+"""What waits in lanes: what is next, and how many messages become few."""
 
 from __future__ import annotations
 
@@ -8,68 +8,76 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
 
-from alertworker.alerts.message import Message, Step
+from alertworker.alerts.message import Step, StepKey
+from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.tables import Attachment
 from alertworker.delivery.coalescing import Plan, Waiting
+from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus, StatusChange
+from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
 from alertworker.store.database import Database
-from alertworker.store.delivery.partial import REST
+from alertworker.store.delivery.changes import PENDING, change
 from alertworker.store.schema.alerts import ATTACHMENTS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 
 #: The order of a lane, as its index has it.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
-_SETTLED: Final = ("sent", "dead", "dropped", "merged")
 
 
-class QueueStore(Database):
+class SqlQueue:
     """What a lane's worker asks before an attempt. Every method is one short transaction."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Give what is due in a lane and was never attempted, in the lane's order."""
+        """Return what is due in a lane and was never attempted, in the lane's order."""
         statement = (
             select(NOTIFICATIONS)
-            .where(_untouched(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
+            .where(_unattempted(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
             .order_by(*_ORDER)
             .limit(limit)
         )
-        rows = self.run(lambda tx: tx.connection.execute(statement).all())
-        return [Waiting(row.id, Message.model_validate_json(row.message), row.created_at) for row in rows]
+        rows = self._database.run(lambda tx: tx.connection.execute(statement).all())
+        stored = StoredReader()  # what is unknown is counted when it is attempted
+        return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
     def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
         """Carry out a plan, for those notifications that are still as they were."""
-        self.run(lambda tx: merge(tx, channel, plan, now=now))
+        self._database.run(lambda tx: merge(tx, channel, plan, now=now))
 
-    def next_due(self, channel: str, *, limit: int, now: datetime, untried: bool = False) -> list[Due]:
-        """Give the lane's next notifications in order, messages of one alert one after the other.
+    def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
+        """Return the lane's next notifications in order, messages of one alert one after the other.
 
-        With ``untried`` those that were never attempted.
+        With ``unattempted`` those that were never attempted.
         """
         statement = _next(channel, now).order_by(*_ORDER).limit(limit)
-        return self._dues(statement.where(NOTIFICATIONS.c.body.is_(None)) if untried else statement)
+        return self._dues(statement.where(NOTIFICATIONS.c.body.is_(None)) if unattempted else statement)
 
-    def next_tried(self, channel: str, *, now: datetime) -> list[Due]:
-        """Give the notification that was attempted before and has waited longest to be so again, if there is one."""
-        tried = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < REST)
-        return self._dues(tried.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
+    def next_attempted(self, channel: str, *, now: datetime) -> list[Due]:
+        """Return the notification that was attempted before and is due for longest, if there is one."""
+        attempted = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < PARTIAL_TURN)
+        return self._dues(attempted.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
     def _dues(self, statement: Select[Any]) -> list[Due]:
-        return self.run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
+        return self._database.run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
 
 
 def _next(channel: str, now: datetime) -> Select[Any]:
     return select(NOTIFICATIONS).where(
         NOTIFICATIONS.c.channel == channel,
-        NOTIFICATIONS.c.status == "pending",
+        PENDING,
         NOTIFICATIONS.c.next_attempt_at <= now,
         ~_behind(channel),
     )
 
 
 def _due(tx: SqlTransaction, row: Any) -> Due:
-    """Give a notification whose turn it is, with the files that it has and that no row of a message carries."""
-    message = Message.model_validate_json(row.message)
+    """Return a notification whose turn it is, with its files, which no row of a message carries."""
+    stored = StoredReader()
+    message = stored.message(row.message)
+    tx.count_unknown(stored)
     if message.tables and row.body is None:
         message = message.model_copy(update={"attachments": _attachments(tx, row.alert_id)})
     return Due(row.id, message, row.body, row.attempts, row.created_at)
@@ -81,21 +89,27 @@ def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
     return tuple(Attachment.model_validate(row._asdict()) for row in tx.connection.execute(own))
 
 
-def _untouched(channel: str) -> ColumnElement[bool]:
+def _unattempted(channel: str) -> ColumnElement[bool]:
     """Select what was never attempted: only that may still be merged."""
-    return and_(NOTIFICATIONS.c.channel == channel, NOTIFICATIONS.c.status == "pending", NOTIFICATIONS.c.body.is_(None))
+    return and_(NOTIFICATIONS.c.channel == channel, PENDING, NOTIFICATIONS.c.body.is_(None))
 
 
 def _behind(channel: str, *, attempted: bool = False) -> Exists:
     """Select what must wait for an earlier message of its alert; with ``attempted`` only for one that is sealed.
 
-    A message that was merged waits with the digest that tells it.
+    A merged message waits with the digest that has it.
     """
     earlier, digest = NOTIFICATIONS.alias("earlier"), NOTIFICATIONS.alias("digest")
-    unsent = select(digest.c.id).where(digest.c.id == earlier.c.merged_into, digest.c.status == "pending").exists()
-    in_a_digest = and_(earlier.c.status == "merged", earlier.c.merged_into != NOTIFICATIONS.c.id, unsent)
+    unsent = (
+        select(digest.c.id)
+        .where(digest.c.id == earlier.c.merged_into, digest.c.status == NotificationStatus.PENDING)
+        .exists()
+    )
+    in_a_digest = and_(
+        earlier.c.status == NotificationStatus.MERGED, earlier.c.merged_into != NOTIFICATIONS.c.id, unsent
+    )
     # Not by equality: the only index for this is the alert's, and a planner without statistics would take the lane's.
-    pending = earlier.c.status.not_in(_SETTLED)
+    pending = earlier.c.status.not_in(SETTLED)
     return (
         select(earlier.c.id)
         .where(
@@ -109,22 +123,26 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
 
 
 def merge(tx: SqlTransaction, channel: str, plan: Plan, *, now: datetime) -> None:
-    """Carry out a plan; its lane is leased, so nobody else attempts what it names."""
+    """Carry out a plan; its lane is leased, so no other worker attempts what it names."""
 
-    def change(ids: Iterable[str], **values: Any) -> None:
-        where = and_(NOTIFICATIONS.c.id.in_(sorted(ids)), _untouched(channel))
-        tx.connection.execute(update(NOTIFICATIONS).where(where).values(values))
+    def those(ids: Iterable[str]) -> ColumnElement[bool]:
+        return and_(NOTIFICATIONS.c.id.in_(sorted(ids)), _unattempted(channel))
 
-    change(plan.dropped, status="dropped", settled_at=now, reason="stale")
+    def merge_into(notification_id: str, ids: Iterable[str]) -> None:
+        merged = change(StatusChange.MERGE, those(ids)).values(settled_at=now, merged_into=notification_id)
+        tx.connection.execute(merged)
+
+    dropped = change(StatusChange.DROP, those(plan.dropped)).values(settled_at=now, reason=DropReason.STALE)
+    tx.connection.execute(dropped)
     tx.count("dropped", "stale_reminder", len(plan.dropped))
     for notification_id, message in plan.replaced.items():
-        change([notification_id], message=message.model_dump_json())
-        into = [own for own, other in plan.absorbed.items() if other == notification_id]
-        change(into, status="merged", settled_at=now, merged_into=notification_id)
+        replaced = update(NOTIFICATIONS).where(those([notification_id])).values(message=message.model_dump_json())
+        tx.connection.execute(replaced)
+        merge_into(notification_id, [own for own, other in plan.absorbed.items() if other == notification_id])
     tx.count("merged", "passed", len(plan.absorbed))
     if plan.digest is not None:
         # It goes before everything that is left: it is older than that.
-        tx.notify(plan.digest, Step.DIGEST.value, [channel], now=plan.digest.since - timedelta(microseconds=1))
+        tx.enqueue(plan.digest, StepKey(Step.DIGEST), [channel], now=plan.digest.since - timedelta(microseconds=1))
         own = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == plan.digest.alert_id)
-        change(plan.digested, status="merged", settled_at=now, merged_into=tx.connection.execute(own).scalar_one())
+        merge_into(tx.connection.execute(own).scalar_one(), plan.digested)
         tx.count("merged", "digest", len(plan.digested))

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
+from alertworker.alerts.catalogue import AlertType
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
 #: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
@@ -24,27 +25,28 @@ ALERTS = Table(
     Column("labels", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
-    #: A budget's, as they were when it last spoke.
+    #: A budget's, as they were when it was last reported.
     Column("figures", JSON),
     #: A report's.
     Column("tables", JSON),
     Column("chart", JSON),
     Column("count", BigInteger, nullable=False),
+    #: How many of its occurrences messages have counted.
     Column("told", BigInteger, nullable=False),
-    #: When that was.
+    #: When the latest of them was counted.
     Column("told_at", UtcDateTime),
     Column("summaries", Integer, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("next_summary_at", UtcDateTime, nullable=False, index=True),
-    #: When to remind of an open condition; NULL once somebody has acknowledged it.
+    #: When to remind of an open condition; NULL once a person has acknowledged it.
     Column("repeat_at", UtcDateTime),
-    #: What mutes it ("silence <id>", "alert <id>", "time"), while it is muted and nobody was told.
+    #: The text of the `Suppression` that keeps back the message that it fires; NULL once that was written.
     Column("muted_by", NAME),
-    #: Channels that were mute at that hour when others were told of the condition, and are still to be told.
+    #: Channels that were mute at the hour when others were notified that it fires, and are still to be notified.
     Column("owed", JSON(none_as_null=True)),
-    #: As ``muted_by``, or "no route", for the latest of its messages that reached nobody; kept, unlike ``muted_by``.
+    #: The text of the `Suppression` of the latest of its messages that reached nobody; kept, unlike ``muted_by``.
     Column("withheld_by", NAME),
     Column("acked_at", UtcDateTime),
     Column("acked_by", NAME),
@@ -52,9 +54,12 @@ ALERTS = Table(
     Column("closed_at", UtcDateTime, index=True),
 )
 
-#: What is open is little, what was is much: indexes of what is open leave the rest out.
+#: Few alerts are open, and many are closed: indexes of open alerts leave the others out.
 OPEN: Final = ALERTS.c.open_fingerprint.is_not(None)
-#: What the sweep looks for each second, among what is open.
+#: Of a type that this version knows. Alerts of other types belong to the newer version that has raised them. The column
+#: stands in an expression, or a database would take an index of labels for it, which begins with the type.
+KNOWN_TYPE: Final = ALERTS.c.type.concat("").in_(sorted(AlertType))
+#: What the sweep looks for each second, among open alerts.
 for _moment in ("next_summary_at", "repeat_at"):
     Index(f"alerts_open_by_{_moment}", ALERTS.c[_moment], sqlite_where=OPEN, postgresql_where=OPEN)
 _OWING: Final = OPEN & ALERTS.c.owed.is_not(None)

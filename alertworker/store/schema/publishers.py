@@ -41,5 +41,7 @@ PUBLISHERS = Table(
     Column("lost_at", UtcDateTime),
 )
 
-#: Named moments of the line itself: when the last canary was sent, and when the last that arrived had been sent.
-LINE = Table("line", METADATA, Column("name", String(64), primary_key=True), Column("at", UtcDateTime, nullable=False))
+#: The pipeline's own moments, by name: when the newest canary was sent, say.
+CLOCKS = Table(
+    "line", METADATA, Column("name", String(64), primary_key=True), Column("at", UtcDateTime, nullable=False)
+)

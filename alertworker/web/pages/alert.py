@@ -8,8 +8,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from alertworker.alerts.message import Message
-from alertworker.alerts.tables import Table
+from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
 from alertworker.ports.admin import AttemptRow, NotificationRow
 from alertworker.ports.alert_search import AlertFilter, AlertRow
@@ -30,9 +29,10 @@ def alert(visit: Visit) -> Response:
     attempts = admin.attempts_of(row.id)
     notifications = admin.notifications(alert_id=row.id, limit=_MESSAGES)
     history = admin.search_alerts(AlertFilter(fingerprint=row.fingerprint), limit=_HISTORY + 1).alerts
-    tables = [Table.model_validate(table) for table in row.tables or ()]
+    stored = StoredReader()
+    tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
-    notified = [_notified(visit, found, attempts.get(found.id, ())) for found in notifications]
+    notified = [_notified(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
@@ -64,9 +64,9 @@ def _row(visit: Visit) -> AlertRow:
     return row
 
 
-def _notified(visit: Visit, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
+def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
     sent_as = visit.context.admin.notification(row.merged_into) if row.merged_into else None
-    return Notified(row, Message.model_validate_json(row.message), attempts, pretty(row.body), sent_as)
+    return Notified(row, stored.message(row.message), attempts, pretty(row.body), sent_as)
 
 
 def pretty(body: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from alertworker.budgets.alert import is_own, name, pace_of, scope_of, share, spend_text
+from alertworker.budgets.alert import name, pace_of, share, spend_text
 from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import state_of
 from alertworker.web.pages.views import Visit, page
@@ -42,11 +42,11 @@ def standings(visit: Visit) -> list[Budget]:
         found.append(
             Budget(
                 name(key, reading),
-                scope_of(key),
+                key.scope,
                 spend_text(reading),
                 None if standing.closed else share(reading),
                 state_of(standing),
-                is_own(key),
+                key.is_own,
                 reading,
                 pace.per_day_nanos if pace else None,
                 pace.at_end_nanos if pace else None,

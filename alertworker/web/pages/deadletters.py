@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from alertworker import pipeline
 from alertworker.alerts.message import Message
+from alertworker.alerts.stored import StoredReader
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import readable
 from alertworker.ports import DeadLetter
@@ -91,8 +91,8 @@ def _message(letter: DeadLetter) -> Message | None:
     if letter.kind != "notification":
         return None
     try:
-        return Message.model_validate_json(letter.payload)
-    except ValidationError:
+        return StoredReader().message(letter.payload)
+    except ValueError:
         return None
 
 

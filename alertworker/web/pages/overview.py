@@ -22,6 +22,7 @@ COUNTERS: Final = {
     "not_taken": "Messages that none of their channels takes, by type",
     "delivery_retries": "Attempts that failed and were tried again",
     "dead_letters": "Dead letters ever written, by kind",
+    "unknown_values": "Stored values that only a newer version knows",
     "clamped": "Events whose clock was ahead",
     "late_attempts": "Attempts that came too late for an outage",
     "dropped by publishers": "Events that publishers dropped before they reached the broker",

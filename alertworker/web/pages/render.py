@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from alertworker import __version__
+from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
@@ -77,6 +78,13 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
     finalize=_shown,
 )
-_ENVIRONMENT.filters |= {"moment": _moment, "ago": _ago, "dollars": spell_dollars, "scrubbed": _scrubbed, "age": spell}
+_ENVIRONMENT.filters |= {
+    "moment": _moment,
+    "ago": _ago,
+    "dollars": spell_dollars,
+    "scrubbed": _scrubbed,
+    "age": spell,
+    "suppression": Suppression.parse,
+}
 del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
 _ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

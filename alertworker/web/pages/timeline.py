@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from alertworker.alerts.message import Message, Step
+from alertworker.alerts.message import Message, Step, StepKey
+from alertworker.delivery.status import NotificationStatus
 from alertworker.ports.admin import AttemptRow, NotificationRow
 from alertworker.ports.alert_search import AlertRow
 
@@ -17,7 +18,7 @@ _STEPS: Final[Mapping[str, str]] = {
     Step.SUMMARY: "told how often it happened since",
     Step.REMINDER: "reminded that it still fires",
     Step.RESOLVED: "told that it is over",
-    Step.PASSED: "told that it came and went",
+    Step.FIRED_AND_RESOLVED: "told that it came and went",
     Step.DIGEST: "told with others",
     Step.TRACKED: "told what a call cost",
     Step.TEST: "tested",
@@ -61,8 +62,10 @@ def spell_step(step: str) -> str:
     >>> spell_step("firing:0")
     'told that it fires'
     """
-    name = step.partition(":")[0]
-    return _STEPS.get(name, name)
+    key = StepKey.parse(step)
+    if key is None:
+        return step
+    return _STEPS[Step.TEST if key.of_test else key.step]
 
 
 def _own(alert: AlertRow) -> Iterator[Moment]:
@@ -85,11 +88,11 @@ def _settled(notified: Notified) -> Iterator[Moment]:
         return
     step = spell_step(row.step)
     said = (notified.message.headline, row.answer or "")
-    if row.status == "sent":
+    if row.status == NotificationStatus.SENT:
         yield Moment(row.settled_at, "told", f"{row.channel} {step}", said)
-    elif row.status == "dead":
+    elif row.status == NotificationStatus.DEAD:
         yield Moment(row.settled_at, "dead", f"{row.channel} could not be {step}: nobody tries again", said)
-    elif row.status == "merged":
+    elif row.status == NotificationStatus.MERGED:
         yield Moment(row.settled_at, "told", f"{row.channel} {step} within one message with others", said[:1])
     else:
         yield Moment(row.settled_at, "dead", f"{row.channel} was not {step}", (row.reason or "",))
@@ -97,7 +100,7 @@ def _settled(notified: Notified) -> Iterator[Moment]:
 
 def _failures(notified: Notified) -> Iterator[Moment]:
     """Yield the attempts that failed, without the last one of a dead notification, which `_settled` yields."""
-    failed = [attempt for attempt in notified.attempts if attempt.outcome != "sent"]
-    for attempt in failed[:-1] if notified.row.status == "dead" else failed:
+    failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
+    for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
         what = f"{notified.row.channel} did not take it ({attempt.outcome})"
         yield Moment(attempt.at, "failed", what, (attempt.answer,))

@@ -13,7 +13,7 @@ from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
-from alertworker.budgets.state import Standing, reached
+from alertworker.budgets.state import BudgetState, reached
 from alertworker.events import AttemptFailed, BudgetScope, Failure, Origin
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Calls, Level, OutagePolicy, Target, WindowVerdict
@@ -48,9 +48,9 @@ def test_a_budgets_alert_is_found_by_its_key_and_period() -> None:
     limit = reached(reading)
     assert limit is not None
 
-    raised = budgets.describe(key, Standing(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
+    raised = budgets.describe(key, BudgetState(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
 
-    assert budgets.fingerprint(key, Standing(reading)) == raised.fingerprint
+    assert budgets.fingerprint(key, BudgetState(reading)) == raised.fingerprint
 
 
 def test_an_alert_that_no_store_has_can_be_composed() -> None:

@@ -14,7 +14,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
-from alertworker.budgets.state import Standing, reached
+from alertworker.budgets.state import BudgetState, reached
 from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
@@ -87,7 +87,7 @@ def judged() -> Iterable[Alert]:
     limit = reached(reading)
     assert limit is not None
     key = BudgetKey(BudgetScope.TEAM, "t1")
-    yield budgets.describe(key, Standing(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
+    yield budgets.describe(key, BudgetState(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
     user = UserSpend("u1", "ann", 100_000_000_000, 100_000_000_000, 0)
     look = Look(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
     yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), look)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budgets.alert import fingerprint, highest, judge
 from alertworker.budgets.readings import BudgetKey, Reading, read, read_report
-from alertworker.budgets.state import STALE, Standing, advance, merge, reached
+from alertworker.budgets.state import STALE, BudgetState, advance, merge, reached
 from alertworker.events import (
     Attribution,
     Budget,
@@ -137,7 +137,7 @@ def test_a_period_that_was_cut_short_counts_once_the_later_end_is_reported_no_mo
 
 def test_a_period_that_has_ended_or_was_forgotten_is_none_that_was_cut_short() -> None:
     """However long the later one was not reported."""
-    later = Standing(reading(10, at=NOW, reset_at=RESET + timedelta(days=30)))
+    later = BudgetState(reading(10, at=NOW, reset_at=RESET + timedelta(days=30)))
     late = reading(99, at=RESET + timedelta(minutes=1))
     undated = reading(99, at=NOW + timedelta(days=3), reset_at=None)
     backlog = reading(99, at=NOW - timedelta(days=3))
@@ -193,12 +193,12 @@ def test_a_period_that_has_ended_tells_nothing() -> None:
 
 def test_a_budget_that_lost_its_periods_is_judged_again() -> None:
     """Its last period ended long ago, and figures name no other."""
-    closed = Standing(reading(90), told_nanos=85 * DOLLAR, level=1, closed=True)
+    closed = BudgetState(reading(90), told_nanos=85 * DOLLAR, level=1, closed=True)
     soon = reading(99, at=RESET + timedelta(minutes=5), reset_at=None)
     later = reading(99, at=RESET + timedelta(hours=2), reset_at=None)
 
     assert advance(closed, soon).closed
-    assert advance(closed, later) == Standing(later)
+    assert advance(closed, later) == BudgetState(later)
 
 
 def test_a_spend_that_was_set_back_begins_anew_once_the_old_one_is_reported_no_more() -> None:

@@ -45,7 +45,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
     ]
     entities = [("team", "t1"), ("team", "t2"), ("team", ""), ("tag", "batch-7"), ("tag", "other"), ("tag", "(other)")]
     found = present(budgets, entities, {("team", "t1"): "search"}, {}, zone=BERLIN, now=NOW)
-    limits = {tuple(key): period.reading.max_nanos for key, period in found.items()}
+    limits = {key.stored: period.reading.max_nanos for key, period in found.items()}
 
     assert limits == {
         ("own team month", "t1"): 500_000_000_000,
@@ -54,7 +54,7 @@ def test_of_each_period_the_first_that_fits_by_id_or_name_is_an_entitys() -> Non
         ("own team day", "t2"): 9_000_000_000,
         ("own tag month", "batch-7"): 5_000_000_000,
     }
-    shares = {key.scope: period.reading.shares for key, period in found.items()}
+    shares = {key.name: period.reading.shares for key, period in found.items()}
     assert (shares["own team day"], shares["own team month"]) == ((50, 90), SHARES)
 
 

@@ -63,7 +63,7 @@ LONGEST_PREFIX = 16
 #: Slices that nobody reads, or whose result is never cut.
 HARMLESS = {
     "alertworker/integrations/litellm/admin_alerts.py": ["tuple(sorted(given))[:64]"],  # a list of names
-    "alertworker/publisher/https.py": ["said.decode(errors='replace')[:200]"],  # a server's words, in a log line
+    "alertworker/publisher/https.py": ["answer.decode(errors='replace')[:200]"],  # a server's words, in a log line
     "alertworker/publisher/publisher.py": ["socket.gethostname()[:256]"],  # a host's name has at most 255 characters
     "alertworker/text/secret_formats.py": ["text[:200]"],  # what is counted in it is compared with 4
     "alertworker/web/throttle.py": ["parsed.exploded[:19]"],  # the network of an IPv6 address

@@ -1,0 +1,54 @@
+"""What the sweep does with an alert that is due: pure, from the alert and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import AlertType, Kind
+
+
+class NextStep(StrEnum):
+    """What to do with an alert that is due."""
+
+    RESOLVE = "resolve"  #: a condition is over: notify those who were notified of it, and close it
+    NOTIFY_FIRING = "notify firing"  #: it was suppressed: notify that it fires, unless it still is
+    SUMMARIZE = "summarize"  #: it happened again since the last message
+    CLOSE = "close"  #: a notice that did not happen again: nobody needs to know
+    REMIND = "remind"
+    REMIND_OF_BUDGET = "remind of budget"  #: with the budget's figures of now
+    REMIND_OF_OUTAGE = "remind of outage"  #: with the totals since the outage began
+    CHECK_LATER = "check later"  #: nothing to do before another group interval has passed
+
+
+#: How people are reminded of conditions whose figures change meanwhile; of all others their alert says all.
+_REMINDERS: Final[Mapping[AlertType, NextStep]] = {
+    AlertType.BUDGET_ALERTS: NextStep.REMIND_OF_BUDGET,
+    AlertType.OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
+    AlertType.REGION_OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
+}
+#: Conditions that rise when they grow worse. Their reminders say how often they happened, so they have no summaries.
+_WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
+
+
+def next_step(alert: OpenAlert, now: datetime) -> NextStep:
+    """Return what to do with an open alert that is due. The first rule that applies wins."""
+    if is_over(alert):
+        return NextStep.RESOLVE
+    if alert.suppression is not None:
+        return NextStep.NOTIFY_FIRING
+    if alert.count > alert.told and alert.type not in _WITHOUT_SUMMARIES:
+        return NextStep.SUMMARIZE
+    if alert.kind is Kind.NOTICE:
+        return NextStep.CLOSE
+    if alert.repeat_at is not None and alert.repeat_at <= now:
+        return _REMINDERS.get(alert.type, NextStep.REMIND)
+    return NextStep.CHECK_LATER
+
+
+def is_over(alert: OpenAlert) -> bool:
+    """Return whether all calls of a condition that hung have ended. Other conditions are closed by what ends them."""
+    return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is Kind.CONDITION and not alert.running

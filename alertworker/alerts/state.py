@@ -1,0 +1,61 @@
+"""The states of an alert, and every change that leads from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+
+class AlertState(StrEnum):
+    """What an alert is now. A notice fires, too, until nothing more happens."""
+
+    FIRING = "firing"
+    ACKNOWLEDGED = "acknowledged"  #: firing, and a person takes care of it: there are no reminders
+    SUPPRESSED = "muted"  #: something keeps its first message back, so nobody is notified yet
+    CLOSED = "closed"
+
+
+class AlertChange(StrEnum):
+    """What can happen to an alert."""
+
+    RAISED = "raised"  #: opens a generation
+    COUNTED = "counted"  #: it happened again
+    ROSE = "rose"  #: it is worse: people are notified again, and must acknowledge it again
+    SUPPRESSED = "suppressed"  #: a silence, another alert or the hour keeps the message that it fires
+    NOTIFIED = "notified"  #: a message about it was written: firing, summary or reminder
+    ACKNOWLEDGED = "acknowledged"
+    CLOSED = "closed"
+
+
+_FIRING, _ACKNOWLEDGED, _SUPPRESSED = AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.SUPPRESSED
+_SAME: Final[Mapping[AlertState | None, AlertState]] = {state: state for state in (_FIRING, _ACKNOWLEDGED, _SUPPRESSED)}
+#: What each change makes of an alert, by the state before it; ``None`` is an alert that is not there. A change that has
+#: no entry for a state does not happen in it. Nothing leads out of `CLOSED`: the next time is a new generation.
+TRANSITIONS: Final[Mapping[AlertChange, Mapping[AlertState | None, AlertState]]] = {
+    AlertChange.RAISED: {None: _FIRING},
+    AlertChange.COUNTED: _SAME,
+    AlertChange.ROSE: {**_SAME, _ACKNOWLEDGED: _FIRING},
+    AlertChange.SUPPRESSED: {_FIRING: _SUPPRESSED, _SUPPRESSED: _SUPPRESSED},
+    AlertChange.NOTIFIED: {**_SAME, _SUPPRESSED: _FIRING},
+    AlertChange.ACKNOWLEDGED: {**_SAME, _FIRING: _ACKNOWLEDGED},
+    AlertChange.CLOSED: dict.fromkeys(_SAME, AlertState.CLOSED),
+}
+
+
+def state_after(state: AlertState | None, change: AlertChange, *, acknowledged: bool = False) -> AlertState | None:
+    """Return the state after a change; ``None`` where the change does not happen in this state.
+
+    An acknowledgement outlasts a suppression: ``acknowledged`` says that the alert has one after the change.
+    """
+    after = TRANSITIONS[change].get(state)
+    return _ACKNOWLEDGED if acknowledged and after is _FIRING else after
+
+
+def state_of(*, is_open: bool, is_suppressed: bool, is_acknowledged: bool) -> AlertState:
+    """Return the state that the columns of an alert's row stand for."""
+    if not is_open:
+        return AlertState.CLOSED
+    if is_suppressed:
+        return _SUPPRESSED
+    return _ACKNOWLEDGED if is_acknowledged else _FIRING

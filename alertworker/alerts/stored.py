@@ -1,0 +1,85 @@
+"""What rows hold of alerts and messages, read even where a newer version wrote it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from alertworker.alerts.budget_payload import BudgetFigures
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
+from alertworker.alerts.tables import Chart, Table
+
+_M = TypeVar("_M", bound=BaseModel)
+#: An unknown severity is read as the highest, so that nothing is missed for it.
+_SEVERITY: Final = Severity.HIGH
+
+
+@dataclass(slots=True)
+class StoredReader:
+    """Reads stored values; ``unknown`` names those that only a newer version knows, and that were read as others.
+
+    While versions overlap, a value that this version does not know must neither stop a worker nor park a batch.
+    """
+
+    unknown: list[str] = field(default_factory=list)
+
+    def severity(self, stored: object) -> Severity:
+        """Return a severity."""
+        if isinstance(stored, str) and stored in set(Severity):
+            return Severity(stored)
+        self.unknown.append(f"severity {stored}")
+        return _SEVERITY
+
+    def figures(self, stored: Any) -> BudgetFigures | None:
+        """Return a budget's figures; ``None`` where there are none that this version can read."""
+        return self._part(BudgetFigures, stored) if stored else None
+
+    def tables(self, stored: Any) -> tuple[Table, ...]:
+        """Return those of a report's tables that this version can read."""
+        return tuple(table for one in stored or () if (table := self._part(Table, one)) is not None)
+
+    def chart(self, stored: Any) -> Chart | None:
+        """Return a report's chart; ``None`` where there is none that this version can read."""
+        return self._part(Chart, stored) if stored else None
+
+    def message(self, stored: str | bytes) -> Message:
+        """Return a message.
+
+        Raises:
+            ValueError: it is not a message of any version.
+        """
+        try:
+            return Message.model_validate_json(stored)
+        except ValidationError:
+            fields = json.loads(stored)
+            if not isinstance(fields, dict):
+                raise
+        for entry in (fields, *(one for one in fields.get("entries", ()) if isinstance(one, dict))):
+            self._replace_unknown(entry)
+        parts: dict[str, object] = {
+            "figures": self.figures(fields.get("figures")),
+            "tables": self.tables(fields.get("tables")),
+            "chart": self.chart(fields.get("chart")),
+        }
+        return Message.model_validate(fields | parts)
+
+    def _replace_unknown(self, fields: dict[str, Any]) -> None:
+        """Replace the type, severity and step of a message, or of an entry in a digest, where they are unknown."""
+        if (stored := fields.get("type")) not in set(AlertType):
+            self.unknown.append(f"alert type {stored}")
+            fields["type"] = AlertType.UNKNOWN
+        if (stored := fields.get("step")) not in set(Step):
+            self.unknown.append(f"step {stored}")
+            fields["step"] = Step.NOTICE
+        fields["severity"] = self.severity(fields.get("severity"))
+
+    def _part(self, model: type[_M], stored: Any) -> _M | None:
+        try:
+            return model.model_validate(stored)
+        except ValidationError:
+            self.unknown.append(model.__name__)
+            return None

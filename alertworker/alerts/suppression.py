@@ -1,0 +1,68 @@
+"""Why an alert, or a message about it, reached nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class SuppressionReason(StrEnum):
+    """What kept a message from every receiver; a closed set, used as a metric's label."""
+
+    SILENCE = "silence"  #: a person's silence
+    ALERT = "alert"  #: an open alert that explains this one
+    TIME = "time"  #: the time intervals of its routes
+    COVERED = "covered"  #: something else reports the same
+    NO_ROUTE = "no route"  #: no route leads to a channel
+    NOT_TAKEN = "not taken"  #: none of its channels takes such a message
+    OTHER = "other"  #: a reason that only a newer version knows
+
+
+#: How a row begins with each reason; what follows the space names what suppresses.
+_NAMING: Final = {
+    SuppressionReason.SILENCE: "silence ",
+    SuppressionReason.ALERT: "alert ",
+    SuppressionReason.COVERED: "covered by ",
+}
+#: The whole text of a row with each of the other reasons.
+_PLAIN: Final = {
+    SuppressionReason.TIME: "time",
+    SuppressionReason.NO_ROUTE: "no route",
+    SuppressionReason.NOT_TAKEN: "not taken by its channels",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """What suppresses an alert: ``by`` is the id of the silence or the alert, or names what covers it.
+
+    Rows hold it as text, which older and newer versions read, too. ``by`` is the whole text where the reason is
+    unknown, so that such a row is never changed by reading and writing it.
+    """
+
+    reason: SuppressionReason
+    by: str = ""
+
+    def __str__(self) -> str:
+        """Return the text of a row.
+
+        >>> str(Suppression(SuppressionReason.SILENCE, "7")), str(Suppression(SuppressionReason.TIME))
+        ('silence 7', 'time')
+        """
+        if self.reason is SuppressionReason.OTHER:
+            return self.by
+        return _PLAIN.get(self.reason) or f"{_NAMING[self.reason]}{self.by}"
+
+    @classmethod
+    def parse(cls, text: str) -> Suppression:
+        """Read the text of a row.
+
+        >>> Suppression.parse("alert 7").reason, Suppression.parse("quota 7").by
+        (<SuppressionReason.ALERT: 'alert'>, 'quota 7')
+        """
+        for reason, start in _NAMING.items():
+            if text.startswith(start):
+                return cls(reason, text.removeprefix(start))
+        reason = next((reason for reason, whole in _PLAIN.items() if whole == text), SuppressionReason.OTHER)
+        return cls(reason, text if reason is SuppressionReason.OTHER else "")

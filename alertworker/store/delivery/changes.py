@@ -1,0 +1,64 @@
+"""Changes of notifications in SQL. Every change of a status follows the table in `alertworker.delivery.status`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Update, update
+
+from alertworker.alerts.message import StepKey
+from alertworker.delivery.status import TRANSITIONS, NotificationStatus, StatusChange
+from alertworker.delivery.turns import spell_dead_letter
+from alertworker.store.delivery.delivered import fold_into_resolve
+from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
+from alertworker.store.upsert import Statements, insert_or
+from alertworker.text.shorten import shorten
+
+#: How much of a receiver's answer is kept, in characters.
+_MAX_ANSWER: Final = 500
+PENDING: Final = NOTIFICATIONS.c.status == NotificationStatus.PENDING
+
+
+def change(what: StatusChange, *where: ColumnElement[bool]) -> Update:
+    """Return the statement that makes a change, for those notifications in whose status it can happen."""
+    before, after = TRANSITIONS[what]
+    return update(NOTIFICATIONS).where(*where, NOTIFICATIONS.c.status == before).values(status=after)
+
+
+def change_one(what: StatusChange, notification_id: str) -> Update:
+    """Return the statement that makes a change of one notification."""
+    return change(what, NOTIFICATIONS.c.id == notification_id)
+
+
+def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datetime) -> Any:
+    """Record that the receiver has a notification; return its row, ``None`` if it was settled before."""
+    values = {"settled_at": now, "answer": shorten(answer, _MAX_ANSWER), "reason": None}
+    sent = change_one(StatusChange.DELIVER, notification_id).values(values)
+    return tx.connection.execute(sent.returning(NOTIFICATIONS)).first()
+
+
+def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
+    """Give up a notification that is not settled, and keep it as a dead letter; a test leaves none."""
+    values = {"settled_at": now, "reason": reason, "answer": shorten(answer, _MAX_ANSWER)}
+    dead = change_one(StatusChange.GIVE_UP, notification_id).values(values)
+    row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()
+    key = StepKey.parse(row.step) if row is not None else None
+    if row is None or (key is not None and key.of_test):
+        return
+    tx.dead_letter(
+        "notification",
+        spell_dead_letter(reason, channel, answer),
+        row.message.encode(),
+        batch_id=notification_id,
+        position=None,
+        channel=channel,
+        now=now,
+    )
+    fold_into_resolve(tx, row)
+
+
+def record_attempt(tx: Statements, notification_id: str, outcome: str, answer: str, *, now: datetime) -> None:
+    """Record an attempt with its outcome: `NotificationStatus.SENT`, or the reason why it failed."""
+    row = {"notification_id": notification_id, "at": now, "outcome": outcome, "answer": shorten(answer, _MAX_ANSWER)}
+    tx.connection.execute(insert_or(tx.connection, ATTEMPTS).values(row).on_conflict_do_nothing())

@@ -1,0 +1,268 @@
+"""Two versions on one database: what a newer one has stored stops no worker, parks no batch and is not lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
+from alertworker.alerts.state import AlertChange, AlertState, state_after, state_of
+from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.readings import BudgetKey
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.ports import Clock
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
+from alertworker.store import AdminStore, SqlStore
+from alertworker.store.migrations import upgrade
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import COUNTERS
+from alertworker.store.schema.budgets import BUDGETS
+from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.publishers import CLOCKS
+from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+from tests.integration.pages import signed_in
+from tests.integration.test_schema import _migrate, _row
+from tests.integration.test_work_per_alert import open_conditions
+
+LATER = NOW + timedelta(seconds=20)
+#: An open alert of a type that this version does not know, and that has been due for long.
+NEWER: dict[str, Any] = {"type": "quota_alerts", "next_summary_at": NOW - timedelta(days=1), "count": 2}
+
+
+def unknown_values(store: SqlStore) -> dict[str, int]:
+    """Return how often a value was read that only a newer version knows."""
+    return {row.label: row.value for row in rows(store, COUNTERS) if row.name == "unknown_values"}
+
+
+def change_alerts(store: SqlStore, **values: Any) -> None:
+    """Write to the open alerts, as a newer version would."""
+    with store.engine.begin() as connection:
+        connection.execute(update(ALERTS).where(ALERTS.c.open_fingerprint.is_not(None)).values(values))
+
+
+def test_alerts_of_unknown_types_are_left_as_they_are_and_hold_nothing_up(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """However many there are, and for however long they have been due; they are counted each minute."""
+    open_conditions(store, range(300), **NEWER)
+    open_conditions(store, range(300, 301), **NEWER | {"owed": ["outbox"]})
+    before = rows(store, ALERTS)
+    ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
+    for seconds in (0, 11, 30):
+        sweep(runtime, now=NOW + timedelta(seconds=seconds))
+        run_until_quiet(runtime, NOW + timedelta(seconds=seconds))
+
+    assert sorted(message.step for message in outbox.sent) == [Step.FIRING, Step.NOTICE]
+    assert sorted(row for row in rows(store, ALERTS) if row.type == "quota_alerts") == sorted(before)
+    assert unknown_values(store) == {"alert type quota_alerts": 301}
+    sweep(runtime, now=NOW + timedelta(seconds=61))
+    assert unknown_values(store) == {"alert type quota_alerts": 602}
+    assert rows(store, DEAD_LETTERS) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "unknown"),
+    [
+        ({"severity": "Critical"}, "severity Critical"),
+        ({"figures": {"event": "quota_crossed", "scope": "team", "entity_id": "t", "spend_nanos": 1}}, "BudgetFigures"),
+        ({"tables": [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]}, "Table"),
+        ({"muted_by": "quota 7", "withheld_by": "quota 7"}, None),
+    ],
+)
+def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, values: dict[str, Any], unknown: str | None
+) -> None:
+    """Further occurrences are counted, and their summary is sent."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(failed("b")), runtime, now=NOW)
+    change_alerts(store, **values)
+    sweep(runtime, now=LATER)
+    run_until_quiet(runtime, LATER)
+    change_alerts(store, **values)
+    ingest(batch(failed("c")), runtime, now=LATER)
+
+    assert [(message.count, message.total) for message in outbox.sent] == [(1, 1), (1, 2)]
+    assert [row.count for row in rows(store, ALERTS)] == [3]
+    assert set(unknown_values(store)) == ({unknown} if unknown else set())
+    assert rows(store, DEAD_LETTERS) == []
+
+
+@pytest.mark.parametrize("attempted", [True, False])
+def test_a_message_of_an_unknown_type_is_sent_and_the_lane_goes_on(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, attempted: bool
+) -> None:
+    """Sealed or not; what waits behind it is sent, too."""
+    ingest(batch(failed("a"), failed("b").model_copy(update={"model_group": "m2"})), runtime, now=NOW)
+    first = min(rows(store, NOTIFICATIONS), key=lambda row: (row.created_at, str(row.id)))
+    stored = {**json.loads(first.message), "type": "quota_alerts", "severity": "Critical", "step": "escalation"}
+    body = first.message if attempted else None
+    with store.engine.begin() as connection:
+        own = update(NOTIFICATIONS).where(NOTIFICATIONS.c.id == first.id)
+        connection.execute(own.values(message=json.dumps(stored), step="escalation:0", body=body))
+    run_until_quiet(runtime, NOW)
+
+    assert len(outbox.sent) == 2
+    assert {row.status for row in rows(store, NOTIFICATIONS)} == {"sent"}
+    assert {name.split()[0] for name in unknown_values(store)} == {"alert", "severity", "step"}
+
+
+def test_pages_show_what_only_a_newer_version_knows(runtime: Runtime, store: SqlStore) -> None:
+    """As it is stored."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    [alert] = rows(store, ALERTS)
+    tables = [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]
+    change_alerts(store, type="quota_alerts", severity="Critical", muted_by="quota 7", tables=tables)
+    with store.engine.begin() as connection:
+        connection.execute(update(NOTIFICATIONS).values(status="escalated", step="escalation:1"))
+    shown = signed_in(store, runtime).get(f"/alerts/{alert.id}")
+
+    assert shown.status == 200
+    assert "quota 7" in shown.text
+    assert "escalated" in shown.text
+
+
+def test_every_text_of_a_row_is_one_that_the_version_before_reads(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Written out here as that version writes them: both have the same rows for the same things."""
+    desk = AdminStore(store.engine)
+    silenced = Silence("s1", (parse('model="quiet"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
+    desk.add_silence(silenced, now=NOW)
+    runtime = replace(runtime, budgets=(OwnBudget(dimension="tag", max=1, thresholds=(50,)),))
+    quiet = announced("b").model_copy(update={"model_group": "quiet"})
+    ingest(batch(failed("a"), quiet, answered("c", tags=("nightly",), cost_nanos=6 * 10**8)), runtime, now=NOW)
+    sweep(runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    ingest(batch(failed("d")), runtime, now=NOW)
+    sweep(runtime, now=LATER)
+    run_until_quiet(runtime, LATER)
+
+    assert {row.muted_by for row in rows(store, ALERTS)} == {None, "silence s1"}
+    assert {row.withheld_by for row in rows(store, ALERTS)} == {None, "silence s1"}
+    assert {(row.step, row.status) for row in rows(store, NOTIFICATIONS)} == {
+        ("notice:0", "sent"),
+        ("firing:0", "sent"),
+        ("summary:1", "sent"),
+    }
+    assert [(row.scope, row.entity) for row in rows(store, BUDGETS)] == [("own tag month", "nightly")]
+    budget = next(row for row in rows(store, ALERTS) if row.type == "budget_alerts")
+    assert budget.labels["budget"] == "own tag month"
+    assert {row.name for row in rows(store, CLOCKS)} >= {"canary_sent", "owed_looked_at", "pruned", "zone_looked_at"}
+    assert {row.label for row in rows(store, COUNTERS) if row.name == "muted"} == {"silence"}
+    assert outbox.sent != []
+
+
+def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """A suppressed condition, a budget of our own, and a message that waits, in the texts of that version."""
+    ingest(batch(failed("a")), runtime, now=NOW)  # its message waits as "notice:0"
+    _migrate(store.engine, "downgrade", "0001")
+    broken = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {"channel": "mail"}, "h", NOW, NOW)
+    identity = {"fingerprint": broken.fingerprint, "open_fingerprint": broken.fingerprint, "labels": broken.identity}
+    suppressed = {"type": "channel_broken", "muted_by": "silence gone", "next_summary_at": NOW}
+    moments = dict.fromkeys(("at", "limits_at", "spent_at", "high_at"), NOW)
+    sums = {"spend_nanos": 60, "max_nanos": 100, "told_nanos": 50, "level": 1, "closed": False}
+    budget = {"scope": "own tag month", "entity": "nightly", "who": {}, "shares": [50], **sums, **moments}
+    with store.engine.begin() as connection:
+        connection.execute(ALERTS.insert(), _row("1", **identity, **suppressed))
+        connection.execute(BUDGETS.insert(), budget)
+    upgrade(store.engine)
+
+    opened = store.run(lambda tx: tx.find_open(broken.fingerprint))
+    assert opened is not None
+    assert opened.suppression == Suppression(SuppressionReason.SILENCE, "gone")
+    key = BudgetKey("tag", "nightly", "month")
+    assert list(store.run(lambda tx: tx.live_budgets())) == [key]
+    assert store.run(lambda tx: tx.budget(key)) is not None
+    sweep(runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.FIRING]
+    assert {row.step for row in rows(store, NOTIFICATIONS)} == {"notice:0", "firing:0"}
+
+
+def test_the_moments_have_the_names_of_the_version_before() -> None:
+    """Workers of both versions share them."""
+    assert [clock.value for clock in Clock] == [
+        "canary_sent",
+        "canary_arrived",
+        "heartbeat_pinged",
+        "owed_looked_at",
+        "pruned",
+        "users_looked_at",
+        "zone_looked_at",
+        "unknown_types_looked_at",
+    ]
+
+
+class Life:
+    """One alert in the store, changed as workers and people change it."""
+
+    def __init__(self, store: SqlStore, name: str) -> None:
+        self.store = store
+        self.alert = Alert(AlertType.BUDGET_ALERTS, Severity.LOW, {"team": name}, "h", NOW, NOW)
+        self.level = 1
+        self.id = ""
+
+    def make(self, change: AlertChange) -> None:
+        """Make a change by the statements that make it in the pipeline."""
+        if change is AlertChange.ROSE:
+            self.level += 1
+        alert = replace(self.alert, level=self.level)
+        suppression = Suppression(SuppressionReason.TIME)
+
+        def work(tx: Any) -> None:
+            if change in (AlertChange.RAISED, AlertChange.COUNTED, AlertChange.ROSE):
+                self.id = tx.raise_alert(alert, next_summary_at=NOW, now=NOW).id
+            elif change is AlertChange.SUPPRESSED:
+                tx.suppress(self.id, suppression, check_again_at=NOW)
+            elif change is AlertChange.NOTIFIED:
+                tx.record_notified(self.id, count=1, next_summary_at=NOW, now=NOW)
+            elif change is AlertChange.CLOSED:
+                tx.close(self.id, count=1, now=NOW)
+
+        self.store.run(work)
+        if change is AlertChange.ACKNOWLEDGED:
+            assert AdminStore(self.store.engine).acknowledge(self.id, by="ops", note="", now=NOW)
+
+    def state(self) -> tuple[AlertState, bool]:
+        """Return the state by the row's columns, and whether the alert is acknowledged."""
+        [row] = [row for row in rows(self.store, ALERTS) if row.id == self.id]
+        columns = {"is_open": row.open_fingerprint is not None, "is_suppressed": row.muted_by is not None}
+        return state_of(**columns, is_acknowledged=row.acked_at is not None), row.acked_at is not None
+
+
+def paths(state: AlertState | None, length: int) -> list[list[AlertChange]]:
+    """Return every sequence of so many changes that can happen to an alert in this state."""
+    if length == 0:
+        return [[]]
+    found = []
+    for change in AlertChange:
+        after = state_after(state, change)
+        if after is not None:
+            found += [[change, *more] for more in paths(after, length - 1)] or [[change]]
+    return found
+
+
+def test_the_store_changes_alerts_as_the_table_says(store: SqlStore) -> None:
+    """Every sequence of four changes from an alert that is not there."""
+    wrong: list[Sequence[AlertChange]] = []
+    for number, changes in enumerate(paths(None, 4)):
+        life, expected = Life(store, f"team{number}"), None
+        for change in changes:
+            life.make(change)
+            found, acknowledged = life.state()
+            expected = state_after(expected, change, acknowledged=acknowledged)
+            if found is not expected:
+                wrong.append(changes)
+
+    assert wrong == []

@@ -1,0 +1,58 @@
+"""What the sweep does with an alert that is due: the first rule that applies."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import RELAYED, AlertType, Severity
+from alertworker.alerts.next_step import NextStep, next_step
+from alertworker.alerts.suppression import Suppression, SuppressionReason
+
+NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
+SILENCED = Suppression(SuppressionReason.SILENCE, "s1")
+HANGING, NOTICE, BUDGET = AlertType.LLM_REQUESTS_HANGING, AlertType.LLM_EXCEPTIONS, AlertType.BUDGET_ALERTS
+OUTAGE, REGION, BROKEN = AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.CHANNEL_BROKEN
+#: More came since the last message; a reminder is due; it is due a second later.
+MORE: dict[str, Any] = {"count": 3}
+DUE: dict[str, Any] = {"repeat_at": NOW}
+LATER: dict[str, Any] = {"repeat_at": NOW + timedelta(seconds=1)}
+
+
+def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
+    """Make an alert of which messages have counted all two occurrences."""
+    own = {"id": "1", "severity": Severity.HIGH, "headline": "h", "labels": {}, "facts": {}, "metadata": {}}
+    moments = {"first_at": NOW, "last_at": NOW}
+    return OpenAlert(type=alert_type, **{**own, "count": 2, "told": 2, "summaries": 1, **moments, **other})
+
+
+@pytest.mark.parametrize(
+    ("due", "step"),
+    [
+        (alert(HANGING, running=0), NextStep.RESOLVE),
+        (alert(HANGING, running=0, suppression=SILENCED, **MORE), NextStep.RESOLVE),
+        (alert(HANGING, running=1, suppression=SILENCED, **MORE), NextStep.NOTIFY_FIRING),
+        (alert(OUTAGE, suppression=SILENCED, **DUE), NextStep.NOTIFY_FIRING),
+        (alert(HANGING, running=1, **MORE, **DUE), NextStep.SUMMARIZE),
+        (alert(NOTICE, **MORE), NextStep.SUMMARIZE),
+        (alert(BUDGET, **MORE, **DUE), NextStep.SUMMARIZE),
+        (alert(NOTICE), NextStep.CLOSE),
+        (alert(NOTICE, **DUE), NextStep.CLOSE),
+        (alert(HANGING, labels={RELAYED: "litellm"}), NextStep.CLOSE),
+        (alert(OUTAGE, labels={RELAYED: "litellm"}, **MORE), NextStep.CLOSE),
+        (alert(BUDGET, **DUE), NextStep.REMIND_OF_BUDGET),
+        (alert(OUTAGE, **MORE, **DUE), NextStep.REMIND_OF_OUTAGE),
+        (alert(REGION, **DUE), NextStep.REMIND_OF_OUTAGE),
+        (alert(BROKEN, **DUE), NextStep.REMIND),
+        (alert(HANGING, running=1, **DUE), NextStep.REMIND),
+        (alert(OUTAGE, **MORE, **LATER), NextStep.CHECK_LATER),
+        (alert(BUDGET, **LATER), NextStep.CHECK_LATER),
+        (alert(BROKEN), NextStep.CHECK_LATER),
+    ],
+)
+def test_the_first_rule_that_applies_names_the_step(due: OpenAlert, step: NextStep) -> None:
+    """The executor of the sweep only looks it up."""
+    assert next_step(due, NOW) is step
