@@ -18,7 +18,7 @@ from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, Transaction
+from alertworker.ports import Clock, OutagePort, Transaction
 
 #: After so long without a call the end of a dead target's outage is unknown.
 _DEAD_LASTS: Final = timedelta(hours=24)
@@ -78,7 +78,7 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
-def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
     return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
 
@@ -92,7 +92,7 @@ class _Judged:
     grade: Grade | None
 
 
-def _judge(tx: Transaction, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
+def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
     """Judge the windows that hold the buckets from ``first`` to ``last``."""
     limits = outages.limits_of(target, runtime.policy.outages)
     start = max(standing.over_until, first - limits.reach)
@@ -111,20 +111,18 @@ def _raise(
     tx, policy = context.tx, context.runtime.policy.outages
     opened = tx.find_open(outages.fingerprint(target)) if standing.level else None
     kept = tx.count_members(opened.id) if opened is not None else None
-    grade = judged.grade.worst(standing.rank) if judged.grade is not None else None
-    if grade is not None and grade.rank > standing.rank:
-        if events:
-            alert = outages.describe(target, judged.verdict, grade, judged.calls, events, policy, kept=kept)
-        elif opened is not None:
-            alert = outages.risen(target, opened, grade, judged.calls)
-        else:
-            return
+    worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
+    rises = worst is not None and worst.rank > standing.rank
+    if worst is not None and rises and events:
+        alert = outages.describe(target, judged.verdict, worst, judged.calls, events, policy, kept=kept)
+    elif worst is not None and rises and opened is not None:
+        alert = outages.risen(target, opened, worst, judged.calls)
     elif events and opened is not None and kept is not None:
         alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
     else:
         return
     claim(tx, alert, context.runtime, now=context.now)
-    is_dead = standing.is_dead or judged.verdict.is_dead
-    after = Outage.of(max(alert.level, standing.rank), is_dead=is_dead, over_until=standing.over_until)
+    dead = standing.is_dead or judged.verdict.is_dead
+    after = Outage.of(max(alert.level, standing.rank), is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_outages({target: after})

@@ -9,12 +9,10 @@ from typing import Protocol
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter
-from alertworker.routing.silences import Silence
 
 
 class AlertPort(Protocol):
-    """Alerts, and what suppresses them."""
+    """Alerts: their generations, and up to where channels were notified of them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement; return the row as it then stands."""
@@ -65,14 +63,6 @@ class AlertPort(Protocol):
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
         """Set when to remind people of an open condition, unless it was acknowledged."""
-        ...
-
-    def silences(self, *, now: datetime) -> list[Silence]:
-        """Return the silences that are in force."""
-        ...
-
-    def open_conditions(self, wanted: SourceFilter) -> Iterable[OpenCondition]:
-        """Yield the open conditions that may mute an alert, in pages: the search ends with the first that does."""
         ...
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:

@@ -43,7 +43,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def is_made(engine: Engine) -> bool:
-    """Tell whether the database was ever given a schema."""
+    """Return whether the database has a schema."""
     return inspect(engine).has_table("alembic_version")
 
 
