@@ -404,9 +404,9 @@ def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outb
     run_until_quiet(runtime, LATER)
 
     worse = outbox.sent[-1]
-    assert (worse.type, worse.step, worse.severity) == (AlertType.OUTAGE_ALERTS, Step.FIRING, Severity.HIGH)
+    assert (worse.type, worse.step, worse.severity) == (AlertType.OUTAGE_ALERTS, Step.FIRING, Severity.MEDIUM)
     assert worse.headline == "Major Service Outage: d2 (gpt-4o)"
-    assert worse.facts["Attempts"].startswith("10 of 10 failed in 70 s (503 ×10)")
+    assert worse.facts["Attempts"].startswith("10 of 10 failed in 1 min 10 s (503 ×10)")
     assert (worse.count, worse.total) == (5, 10)
 
 
