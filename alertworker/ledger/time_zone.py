@@ -1,4 +1,4 @@
-"""What it means that the ledger's days are cut in another time zone than before. Pure."""
+"""The consequences when the ledger's days are cut in another time zone than before. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from alertworker.text.format import spell_moment
 
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
-    """From ``at`` on days are cut in the zone ``after``; those that were entered until then in ``before``."""
+    """Days are cut in the zone ``after`` from ``at`` on. Earlier entries were cut in the zone ``before``."""
 
     before: str
     after: str
     at: datetime
 
     def __str__(self) -> str:
-        """Say what it means for figures.
+        """Return what the change means for figures.
 
         >>> from datetime import UTC
         >>> str(ZoneChange("UTC", "Asia/Tokyo", datetime(2026, 11, 23, 14, tzinfo=UTC)))[:75]
