@@ -1,4 +1,4 @@
-"""Where decisions live: SQLite or PostgreSQL through SQLAlchemy Core."""
+"""The store: SQLite or PostgreSQL through SQLAlchemy Core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which batches were applied."""
+"""The batches that were applied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alertworker.store.upsert import Statements, insert_or
 
 
 class BatchStatements(Statements):
-    """Which batches were applied, once."""
+    """The batches that were applied, each once."""
 
     def claim_batch(
         self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
@@ -28,7 +28,7 @@ class BatchStatements(Statements):
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; gives how often it did by now."""
+        """Count a redelivery of a batch. Return how many there are by now."""
         statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}

@@ -1,4 +1,4 @@
-"""The states of budgets in SQL, under their rows' locks, so that no two workers report one limit."""
+"""The states of budgets in SQL, under their rows' locks, so that no two workers report the same limit."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
-#: The fields of a budget's owner that its row keeps under their own names.
+#: The fields of a budget's owner that its row stores under their own names.
 _OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
-#: The level of a budget that nobody has judged yet: its row was inserted to lock it.
+#: The level of a budget that was not judged yet: its row was inserted to lock it.
 _UNJUDGED = -1
 
 
@@ -27,7 +27,7 @@ class BudgetStatements(Statements):
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, BudgetState]:
         """Return the states of these budgets, locked. A new budget is locked, too, and has no state yet.
 
-        Inserting first means that of two workers with a new budget one waits for the other.
+        Inserting first makes one of two workers with the same new budget wait for the other.
         """
         keys = _in_order(readings)
         if not keys:
@@ -42,7 +42,7 @@ class BudgetStatements(Statements):
         return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNJUDGED}
 
     def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
-        """Keep the states of budgets."""
+        """Store the states of budgets."""
         rows = [
             _values(standings[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(standings)
         ]
@@ -50,7 +50,7 @@ class BudgetStatements(Statements):
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
     def budget(self, key: BudgetKey) -> BudgetState | None:
-        """Return the state of one budget; ``None`` if it is not known."""
+        """Return the state of one budget, or ``None`` if it is not known."""
         statement = select(BUDGETS).where(BUDGETS.c.scope == key.name, BUDGETS.c.entity == key.entity)
         row = self.connection.execute(statement).first()
         return _standing(row) if row is not None else None
@@ -72,7 +72,7 @@ class BudgetStatements(Statements):
         return {_key(row): _standing(row) for row in self.connection.execute(statement)}
 
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
-        """Delete budgets without periods that nobody reported since then, at most ``limit``; return their states."""
+        """Delete at most ``limit`` budgets without periods that were not reported since then. Return their states."""
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
@@ -117,7 +117,7 @@ def _owner(who: Mapping[str, str]) -> Attribution:
 
 
 def _who(reading: Reading) -> dict[str, str]:
-    """Return the row's names of a budget's owner; a name that is unknown has no key."""
+    """Return the row's names of a budget's owner. Unknown names are left out."""
     names = {name: getattr(reading.owner, name) for name in _OWNER_FIELDS}
     names |= {"tag": ",".join(reading.owner.tags or ()), "part": reading.part}
     return {name: value for name, value in names.items() if value}

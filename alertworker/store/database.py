@@ -1,4 +1,4 @@
-"""One database: transactions that are rerun where the database made them give way."""
+"""One database: its transactions, and the retry of those that lost a deadlock."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from alertworker.store.transaction import SqlTransaction
 
 _T = TypeVar("_T")
 
-#: How often a transaction that lost a deadlock is run again before the store counts as unavailable.
+#: How often a transaction that lost a deadlock is rerun before the store counts as unavailable.
 _RERUNS = 5
 
 
 class Rerun(Exception):
-    """The database chose this transaction to give way."""
+    """The database rolled this transaction back because of a deadlock. It can be rerun."""
 
 
 class Database:
@@ -31,7 +31,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
-        """Open a transaction; database errors leave as `StoreUnavailable` or `Rerun`, all else as it is."""
+        """Open a transaction.
+
+        Temporary database errors are raised as `StoreUnavailable` or `Rerun`, others unchanged.
+        """
         try:
             with self.engine.begin() as connection:
                 yield SqlTransaction(connection)
@@ -44,17 +47,17 @@ class Database:
             raise
 
     def run(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Do the work in one transaction, again from the start where a deadlock took it."""
+        """Do the work in one transaction, and rerun it from the start after a deadlock."""
         for _ in range(_RERUNS):
             try:
                 with self.transaction() as tx:
                     return work(tx)
             except Rerun:
                 continue
-        raise StoreUnavailable("the database kept choosing this transaction to give way")
+        raise StoreUnavailable(f"transaction still deadlocked after {_RERUNS} attempts")
 
     def dry_run(self, work: Callable[[SqlTransaction], _T]) -> _T:
-        """Do the work in one transaction, give its result, and take back everything it did."""
+        """Do the work in one transaction, return its result, and roll everything back."""
 
         def undone(tx: SqlTransaction) -> _T:
             result = work(tx)

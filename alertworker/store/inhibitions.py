@@ -1,4 +1,4 @@
-"""What inhibits an alert, in SQL: open conditions by the labels that an inhibition's rule asks for."""
+"""Sources of inhibitions in SQL: open conditions by the labels in an inhibition's rule."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.inhibitions import LabelValue, is_indexable
 from alertworker.store.upsert import Statements
 
-#: How many open conditions are read at once.
+#: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
 
@@ -22,11 +22,11 @@ class InhibitionStatements(Statements):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        #: What was read by filter and by the id after which it comes.
+        #: The conditions read so far, by filter and by the id after which they come.
         self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
 
     def forget_sources(self) -> None:
-        """Read again: a condition has opened, risen or closed."""
+        """Forget what was read: a condition has opened, risen or closed."""
         self._sources.clear()
 
     def open_conditions(self, wanted: SourceFilter) -> Iterator[OpenCondition]:
@@ -55,12 +55,12 @@ class InhibitionStatements(Statements):
 
 
 def labels_of(row: Any) -> dict[str, str]:
-    """Return what routes, silences and inhibitions ask about, of an alert's row."""
+    """Return the labels that routes, silences and inhibitions match, from an alert's row."""
     return {**row.labels, "alert_type": row.type, "severity": row.severity}
 
 
 def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:
-    """Select alerts with these labels; what cannot be said in SQL is left to the rule that asks."""
+    """Select alerts with these labels. Conditions that SQL cannot express are left to the rule."""
     for name, value in sorted(labels):
         if name == "severity":
             yield ALERTS.c.severity == value

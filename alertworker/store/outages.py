@@ -1,4 +1,4 @@
-"""Attempts on deployments and how these stand: read under their rows' locks, so that no two workers miss an outage."""
+"""Attempts on deployments and their outages: read under row locks, so that no two workers miss an outage."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provi
 
 
 class OutageStatements(Statements):
-    """Deployments and regions, by their attempts."""
+    """The outages of deployments and regions, and the attempts on them."""
 
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
-        """Give how these stand, locked; of two workers that know different failures one waits for the other."""
+        """Return the states of these targets, locked.
+
+        One of two workers with different failures waits for the other.
+        """
         keys = sorted(targets)
         if not keys:
             return {}
@@ -28,11 +31,11 @@ class OutageStatements(Statements):
         return self._standings(tuple_(*_KEY).in_(keys))
 
     def open_outages(self) -> dict[Target, Outage]:
-        """Give those that have an outage, locked; what another worker has is left to it."""
+        """Return the targets with an outage, locked. Targets that another worker has locked are left to it."""
         return self._standings(OUTAGES.c.level > 0, skip_locked=True)
 
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
-        """Keep how targets stand."""
+        """Store the states of targets."""
         rows = [
             {
                 "own_deployment": key.deployment_id,
@@ -47,11 +50,14 @@ class OutageStatements(Statements):
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
 
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
-        """Give a target's buckets from one epoch second until before another."""
+        """Return a target's buckets from one epoch second until before another."""
         return self.attempts_of({target: start}, end=end)[target]
 
     def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
-        """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
+        """Return each target's buckets from its own epoch second on.
+
+        The number of statements does not grow with the targets.
+        """
         causes: dict[tuple[Any, ...], dict[str, Any]] = {}
         for key, row in self._range(CAUSES, starts, end):
             causes.setdefault(key, {})[row.cause] = row
@@ -68,7 +74,7 @@ class OutageStatements(Statements):
         return found
 
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:
-        """Give how calls ended from an epoch second on that a target had failed."""
+        """Return how calls ended that a target had failed, from an epoch second on."""
         table = OUTAGE_CALLS.c
         columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
         own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
@@ -87,7 +93,7 @@ class OutageStatements(Statements):
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
     ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield the rows of these targets with their keys; one of a deployment and of its region comes twice."""
+        """Yield the rows of these targets with their keys. A row of a deployment and of its region is yielded twice."""
         deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
         regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
         within = [table.c.bucket >= min(starts.values(), default=0)] + (

@@ -18,14 +18,14 @@ _log: Final = logging.getLogger("alertworker.alerts")
 
 
 class SilenceStatements(Statements):
-    """The silences in force, as one transaction sees them."""
+    """The active silences, as one transaction sees them."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._silences: dict[datetime, list[Silence]] = {}
 
     def silences(self, *, now: datetime) -> list[Silence]:
-        """Return the silences that are in force; they are read once in a transaction."""
+        """Return the active silences. They are read once in a transaction."""
         if now not in self._silences:
             statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > now)
             self._silences[now] = [read_silence(row) for row in self.connection.execute(statement)]
@@ -33,7 +33,10 @@ class SilenceStatements(Statements):
 
 
 def read_silence(row: Any) -> Silence:
-    """Read a silence from its row; one whose matchers this version refuses matches nothing and says so."""
+    """Read a silence from its row.
+
+    One with matchers that this version refuses matches nothing, and has a ``problem``.
+    """
     matchers: tuple[Matcher, ...] = ()
     problem = None
     try:
@@ -46,5 +49,5 @@ def read_silence(row: Any) -> Silence:
 
 @lru_cache(maxsize=1_000)
 def _warn_of_silence(silence_id: str, problem: str) -> None:
-    """Log once in each process; every transaction reads the silences again."""
+    """Log once in each process, because every transaction reads the silences again."""
     _log.warning("silence %s is not applied: %s", silence_id, problem)

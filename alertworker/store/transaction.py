@@ -1,4 +1,7 @@
-"""What one transaction can do. Tables are written in one global order, keys sorted, so that workers rarely deadlock."""
+"""What one transaction can do.
+
+Tables are written in one global order with sorted keys, so that workers rarely deadlock.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class SqlTransaction(
     AlertStatements,
     NotificationStatements,
 ):
-    """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""
+    """One open transaction on SQLite or PostgreSQL, with the statements of every concept."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)

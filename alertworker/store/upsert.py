@@ -1,4 +1,4 @@
-"""What every subject's statements share: a connection, upserts, counters and dead letters."""
+"""What the statements of all concepts share: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
 _log: Final = logging.getLogger("alertworker.alerts")
-#: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
+#: The largest payload that a dead letter stores whole, in bytes. Every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
-#: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
+#: The largest payload that is parsed for its type, in bytes: a parser may need a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
-#: The longest reason of a dead letter, in characters.
+#: The maximum length of a dead letter's reason, in characters.
 _MAX_REASON: Final = 2_000
-#: The longest label of a counter, in characters.
+#: The maximum length of a counter's label, in characters.
 _MAX_LABEL: Final = 256
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
-    """Return the dialect's INSERT, which knows ON CONFLICT."""
+    """Return the dialect's INSERT, which supports ON CONFLICT."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def _type(payload: bytes) -> str | None:
-    """Return what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
+    """Return the type that an event or a message states, unless it is too long to be parsed for that."""
     if len(payload) > _MAX_TYPED:
         return None
     try:
@@ -47,7 +47,7 @@ def _type(payload: bytes) -> str | None:
 
 
 def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
-    """Return the columns that every dead letter has; no value of them can fail to be stored."""
+    """Return the columns that every dead letter has. Every value of them can be stored."""
     if len(payload) > _MAX_PAYLOAD:
         reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
     return {
@@ -60,8 +60,8 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
 
 @lru_cache(maxsize=1_000)
 def _warn_of_unknown(value: str) -> None:
-    """Log once in each process; the counter says how often it happened."""
-    _log.warning("a newer version has stored %s, which this version does not know", value)
+    """Log once in each process; the counter has the number of occurrences."""
+    _log.warning("unknown value %s in the database, written by a newer version", value)
 
 
 class Statements:
@@ -81,7 +81,7 @@ class Statements:
         now: datetime,
         channel: str | None = None,
     ) -> None:
-        """Keep what nobody will retry."""
+        """Store what will not be retried."""
         row = _letter(kind, reason, payload, now) | {
             "id": str(new_id()),
             "batch_id": batch_id,
@@ -93,26 +93,26 @@ class Statements:
         self.count("dead_letters", kind)
 
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        """Keep a message that cannot be read; once, as long as its letter is there."""
+        """Store a message that cannot be read, once, as long as its dead letter exists."""
         row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
-        # The newer time tells a replay, which is about to discard the letter, that the message was parked again.
+        # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
         self.count("dead_letters", "message")
 
     def count(self, name: str, label: str, by: int = 1) -> None:
-        """Count something dropped, parked, clamped or muted, with its reason."""
+        """Count something that was dropped, parked, clamped or muted, with its reason."""
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
     def count_unknown(self, stored: StoredReader) -> None:
-        """Count the values that were read as others, since only a newer version knows them, and warn of them."""
+        """Count the values that were replaced because only a newer version knows them, and warn about them."""
         for value in stored.unknown:
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
-        """Insert rows, adding the sums to those that are there; of the column ``latest`` the greater stays."""
+        """Insert rows, or add the sums to existing ones. Of the column ``latest`` the greater value is stored."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]

@@ -81,12 +81,12 @@ def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> 
     assert "the broker cannot be reached" in browser.get("/").text
 
     def gone(_now: datetime) -> HealthReport:
-        raise StoreUnavailable("the database cannot be asked now")
+        raise StoreUnavailable("the database is unavailable")
 
     broken = replace(context(store, runtime.line).office, examine=gone)
     browser = Browser(replace(context(store, runtime.line), office=broken))
     page = browser.log_in()
-    assert (page.status, "the database cannot be asked now" in page.text) == (503, True)
+    assert (page.status, "the database is unavailable" in page.text) == (503, True)
 
 
 def test_alerts_are_found_by_state_severity_type_labels_and_time(

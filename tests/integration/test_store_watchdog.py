@@ -38,7 +38,7 @@ class Switched(SqlStore):
     def run(self, work: Callable[[Any], Any]) -> Any:
         """Refuse, or do it."""
         if self.away:
-            raise StoreUnavailable("the database cannot be asked now")
+            raise StoreUnavailable("the database is unavailable")
         return super().run(work)
 
 

@@ -126,7 +126,7 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
             problem = f"{act.__name__}: {told}"
             if problem not in self._warned:
                 self._warned.add(problem)
-                _log.warning("a call could not be recorded (%s)", problem)
+                _log.warning("call not recorded (%s)", problem)
 
 
 def expect_end_on_sigterm(publisher: Publisher) -> None:

@@ -182,7 +182,7 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
 
 def _object(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY:
-        raise RelayError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY}")
+        raise RelayError(f"the body has {len(body)} bytes; the limit is {MAX_BODY}")
     try:
         fields = json.loads(body)  # accepts lone surrogates, which Python's own encoder writes
     except (ValueError, RecursionError):
