@@ -49,9 +49,7 @@ def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
 
 
 def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
-    """A silence is named by its id, a disabled type has no channels, an unnotified event has no outcome, a bad one is
-    named.
-    """
+    """The report has a silence by its id, a disabled type without channels, and a bad event by name."""
     silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
     AdminStore(store.engine).add_silence(silence, now=NOW)
     other = failed("b").model_copy(update={"team_id": "billing"})

@@ -226,9 +226,7 @@ def test_a_change_that_the_callback_tells_covers_litellms_copy(
 
 
 def test_a_digest_of_changes_is_an_alert_of_its_own_that_counts_them_all(runtime: Runtime, outbox: Outbox) -> None:
-    """It names the first change and their number, and is sent although the callback has just reported a change of its
-    type.
-    """
+    """It names the first change and counts all. It is sent although the callback has just reported such a change."""
     ingest(batch(changed(entity_id="a" * 64)), runtime, now=NOW)
     digest = changed(
         entity_id="a" * 64,
