@@ -53,7 +53,7 @@ class Alert:
 
     @property
     def kind(self) -> Kind:
-        """Whether the alert happens once, or fires and resolves."""
+        """Return whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     def subject(self, alert_id: str) -> Subject:
@@ -136,5 +136,5 @@ class OpenAlert(Subject):
 
     @property
     def kind(self) -> Kind:
-        """Whether the alert happens once, or fires and resolves."""
+        """Return whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind

@@ -12,7 +12,7 @@ from alertworker.events import Attribution
 
 
 class BudgetEvent(StrEnum):
-    """What happened to a budget, by LiteLLM's names."""
+    """The changes of a budget, by LiteLLM's names."""
 
     PROJECTED_LIMIT_EXCEEDED = "projected_limit_exceeded"
     SOFT_BUDGET_CROSSED = "soft_budget_crossed"

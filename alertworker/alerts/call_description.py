@@ -1,4 +1,4 @@
-"""What alerts about calls share: labels, the lines that name calls, metadata to show and links to traces."""
+"""The parts that alerts about calls share: labels, the lines that name calls, metadata to show and links to traces."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from alertworker.alerts.tables import Attachment, Chart, Table
 
 
 class Step(StrEnum):
-    """The moment in an alert's life that a message is about."""
+    """The step in an alert's life that a message is about."""
 
     NOTICE = "notice"  # it happened; the first message about it
     FIRING = "firing"  #: a condition began or rose
@@ -28,7 +28,7 @@ class Step(StrEnum):
 
 
 class StepKey(NamedTuple):
-    """Which message of an alert a notification carries. It is unique per alert and channel.
+    """The key of a message of an alert. It is unique per alert and channel.
 
     ``number`` counts the messages of an alert. A message that an alert has only once has no number. ``of_test``
     marks a test message, and the message that resolves at the receiver what a test opened. Rows hold a key as a

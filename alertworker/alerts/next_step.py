@@ -1,4 +1,4 @@
-"""What the sweep does with an alert that is due. Pure: from the alert and the time."""
+"""The sweep's decision about an alert that is due. Pure: from the alert and the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import AlertType, Kind
 
 
 class NextStep(StrEnum):
-    """What to do with an alert that is due."""
+    """The decision about an alert that is due."""
 
     RESOLVE = "resolve"  # a condition is over: send its resolution to everybody who was notified, and close it
     NOTIFY_FIRING = "notify firing"  # it was suppressed: notify that it fires, unless it is still suppressed

@@ -50,7 +50,7 @@ class OwnBudget(BaseModel):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether the budget is for every matching entity, and not for one."""
+        """Return whether the budget is for every matching entity, and not for one."""
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:

@@ -49,7 +49,7 @@ class BudgetKey(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a budget of our own, which no proxy enforces."""
+        """Return whether it is a budget of our own, which no proxy enforces."""
         return bool(self.period)
 
     @property
@@ -63,7 +63,7 @@ class BudgetKey(NamedTuple):
 
     @property
     def stored(self) -> tuple[str, str]:
-        """What identifies its row, and the order in which rows are locked, by this version and the one before."""
+        """Return the key of its row. Rows are locked in this order, by this version and the previous one."""
         return self.name, self.entity
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What calls add to the ledger: sums per day and entity, and durations in logarithmic buckets.
+"""The additions of calls to the ledger: sums per day and entity, and durations in logarithmic buckets.
 
 Pure and additive. The same calls add up to the same rows, in whatever order and batches they arrive. A request is in
 the dimension "team" exactly once, so totals are sums of that dimension. Tags are never added up.
@@ -37,7 +37,7 @@ _LONGEST: Final = round(MAX_SECONDS * 1_000_000)
 
 @dataclass(slots=True)
 class Postings:
-    """What a batch adds to the ledger."""
+    """The additions of a batch to the ledger."""
 
     #: Sums of calls by day and attribution. They are added up before they are spread over the ledger's dimensions.
     calls: dict[tuple[date, Attribution], SpendSums] = field(default_factory=dict)

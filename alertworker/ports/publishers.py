@@ -31,7 +31,7 @@ class SilentHost:
 
 
 class PublisherPort(Protocol):
-    """What publishers report of themselves, and which of them are lost or silent."""
+    """The publishers' own reports, and the publishers that are lost or silent."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Store what publishers report of themselves."""

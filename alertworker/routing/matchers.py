@@ -48,12 +48,12 @@ class Matcher:
 
     @property
     def is_expression(self) -> bool:
-        """Whether the value is a regular expression."""
+        """Return whether the value is a regular expression."""
         return self.operator.endswith("~")
 
     @property
     def is_exact(self) -> bool:
-        """Whether only this exact value matches, so that a store can look alerts up by it."""
+        """Return whether only this exact value matches, so that a store can look alerts up by it."""
         return self.operator == "=" and self.value != "" and self.label not in _MULTIPLE
 
     def __str__(self) -> str:

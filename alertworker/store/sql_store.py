@@ -12,7 +12,7 @@ from alertworker.store.delivery.queue import SqlQueue
 
 
 class SqlStore(Database):
-    """What the pipeline needs: transactions, the lanes and the messages in them."""
+    """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)

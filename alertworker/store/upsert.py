@@ -1,4 +1,4 @@
-"""What the statements of all concepts share: a connection, upserts, counters and dead letters."""
+"""The shared parts of all statements: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a receiver is notified of an alert, and what its resolving message must contain if not."""
+"""The delivery of an alert to a receiver, and the content of its resolving message if the firing one is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every table shares: the metadata, and the types of names and times."""
+"""The shared parts of all tables: the metadata, and the types of names and times."""
 
 from __future__ import annotations
 
