@@ -1,4 +1,4 @@
-"""How the line is, and what does not go as it should; for the command line and pages, which only print it."""
+"""Checks of the whole pipeline, for `doctor` and the pages, which only print them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
 
-#: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
+#: How long a message may wait, or a channel may fail, before that is a problem.
 _PATIENCE: Final = timedelta(minutes=10)
 
 
 class State(StrEnum):
-    """What a finding means: all is well; worth a look; somebody must do something."""
+    """The result of a check: all is well; worth a look; somebody must act."""
 
     OK = "ok"
     NOTE = "note"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check: its subject, its state and an explanation."""
 
     about: str
     state: State
@@ -42,41 +42,40 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The findings; counters by name and reason; lanes by channel; dead letters by kind.
+    """All checks; counters by name and reason; lanes by channel; dead letters by kind.
 
-    ``lanes`` are those that are configured or have a message to send, each with what was found of it. All but the
-    findings are empty where no database answers.
+    ``lanes`` are configured or have a message to send. All but the checks are empty if the database does not answer.
     """
 
-    findings: tuple[Check, ...]
+    checks: tuple[Check, ...]
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     lanes: Mapping[str, tuple[LaneState, Check]] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
-        """The worst that was found."""
-        found = {finding.state for finding in self.findings}
+        """The worst state of all checks."""
+        found = {check.state for check in self.checks}
         return next((state for state in (State.PROBLEM, State.NOTE) if state in found), State.OK)
 
     @property
     def healthy(self) -> bool:
-        """Whether nobody must do anything."""
+        """Whether nobody must act."""
         return self.state is not State.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Whom to ask; ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
+    """Runs the checks; ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
 
     settings: Settings
     ask_broker: Callable[[], int]
-    gauges: HealthStore
+    health: HealthStore
     store: Store
-    desk: AdminStore
+    admin: AdminStore
 
     def examine(self, *, now: datetime) -> HealthReport:
-        """Look at everything."""
+        """Run every check."""
         settings = self.settings
         found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
@@ -84,27 +83,27 @@ class Doctor:
         broker, queued = self._broker()
         found.append(broker)
         try:
-            readings = self.gauges.read(now=now)
+            snapshot = self.health.read(now=now)
             lanes = self.store.lanes.states(now=now)
             dropped = self._dropped()
-            zone, change = self.desk.ledger_zone()
-            silences = self.desk.silences(now=now)
+            zone, change = self.admin.ledger_zone()
+            silences = self.admin.silences(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
         found += [
-            _line(readings),
-            *_queue(queued, readings),
-            _publishers(readings),
-            _alerts(readings),
-            _letters(readings),
+            _line(snapshot),
+            *_queue(queued, snapshot),
+            _publishers(snapshot),
+            _alerts(snapshot),
+            _letters(snapshot),
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
         known = {config.name for config in settings.channels}
-        looked_at = dict(_lanes(lanes, known, now=now, zone=settings.zone))
-        found += [finding for _, finding in looked_at.values()]
-        return HealthReport(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
+        lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
+        found += [check for _, check in lane_checks.values()]
+        return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 
     def _broker(self) -> tuple[Check, int | None]:
         try:
@@ -115,63 +114,63 @@ class Doctor:
 
     def _dropped(self) -> Counter[str]:
         dropped = Counter[str]()
-        for row in self.desk.publishers():
-            dropped.update(row.counters.get("dropped", {}))
+        for row in self.admin.publishers():
+            dropped.update(row.dropped)
         return dropped
 
 
-def _counters(readings: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
     counters: dict[str, dict[str, int]] = {}
-    for (name, reason), value in readings.counters.items():
+    for (name, reason), value in snapshot.counters.items():
         counters.setdefault(name, {})[reason] = value
     if dropped:
         counters["dropped by publishers"] = dict(dropped)
     return counters
 
 
-def _line(readings: HealthSnapshot) -> Check:
-    """Judge by the canary, which goes the way of every event."""
-    lag = readings.canary_seconds
+def _line(snapshot: HealthSnapshot) -> Check:
+    """Check the pipeline by the canary, which takes the way of every event."""
+    lag = snapshot.canary_seconds
     if lag is None:
         return Check("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
     age = spell(timedelta(seconds=lag))
-    if readings.stands_still:
+    if snapshot.stands_still:
         return Check("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
     return Check("line", State.OK, f"flows; the last canary came round {age} ago")
 
 
-def _queue(queued: int | None, readings: HealthSnapshot) -> Iterator[Check]:
-    """Return how many batches wait and how old they are, if the broker answers."""
+def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
+    """Yield how many batches wait and how old they are, if the broker answers."""
     if queued is None:
         return
-    oldest = readings.oldest_seconds(queued)
+    oldest = snapshot.oldest_seconds(queued)
     age = f", the oldest for {spell(timedelta(seconds=oldest))} at most" if queued and oldest is not None else ""
     state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
     yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
-def _publishers(readings: HealthSnapshot) -> Check:
-    states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
-    text = f"{states}; {readings.backlog} events not handed over yet"
-    troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
+def _publishers(snapshot: HealthSnapshot) -> Check:
+    states = ", ".join(f"{count} {state}" for state, count in snapshot.publishers.items())
+    text = f"{states}; {snapshot.backlog} events not handed over yet"
+    troubled = snapshot.publishers["silent"] or snapshot.publishers["lost"] or snapshot.backlog
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
 
-def _alerts(readings: HealthSnapshot) -> Check:
-    opened = {kind: count for (kind, state), count in readings.alerts.items() if state == "open"}
+def _alerts(snapshot: HealthSnapshot) -> Check:
+    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == "open"}
     named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
     return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 
-def _letters(readings: HealthSnapshot) -> Check:
-    named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
+def _letters(snapshot: HealthSnapshot) -> Check:
+    named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(snapshot.dead_letters.items()))
     if not named:
         return Check("dead letters", State.OK, "none")
     return Check("dead letters", State.NOTE, f"{named}; replay or discard them")
 
 
 def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Check:
-    """Compare the zone that days are cut in with the one that is configured, and with the one before."""
+    """Compare the zone that days are cut in with the configured one and with the one before."""
     if zone is not None and zone != settings.time_zone:
         text = f"workers cut days in {zone}, and time_zone is {settings.time_zone} here; restart them, or set it back"
         return Check("ledger", State.NOTE, text)
@@ -181,7 +180,7 @@ def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, 
 
 
 def _silences(silences: Iterable[Silence]) -> list[Check]:
-    """Name those that an earlier version stored and this one cannot apply."""
+    """Return the silences that an earlier version stored and this version cannot apply."""
     remedy = "end it and add it anew"
     return [
         Check(f"silence {one.id}", State.NOTE, f"is not applied: {one.problem}; {remedy}")
@@ -190,25 +189,33 @@ def _silences(silences: Iterable[Silence]) -> list[Check]:
     ]
 
 
+def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
+    """Return the state of a lane in words: what waits in it, and what it waits for."""
+    parts = [f"{state.waiting} waiting"]
+    if state.waiting and state.waiting_since:
+        parts = [f"{state.waiting} waiting, the oldest for {spell(now - state.waiting_since)}"]
+    if state.paused_until:
+        parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
+    if state.failing_since:
+        parts.append(f"every attempt fails since {spell_moment(state.failing_since, zone)}")
+    if state.probe_at:
+        parts.append(f"the next one is at {spell_moment(state.probe_at, zone)}")
+    if state.broken_since:
+        parts.append(f"announced as broken since {spell_moment(state.broken_since, zone)}")
+    return "; ".join(parts)
+
+
 def _lanes(
     lanes: Mapping[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
     for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
-        parts = [f"{state.waiting} waiting" + (f", the oldest for {spell(waits)}" if state.waiting else "")]
+        text = describe_lane(state, zone, now=now)
         if name not in known:
-            parts.append("not configured any more: what waits becomes dead letters")
-        if state.paused_until:
-            parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
-        if state.failing_since:
-            parts.append(f"every attempt fails since {spell_moment(state.failing_since, zone)}")
-        if state.probe_at:
-            parts.append(f"the next one is at {spell_moment(state.probe_at, zone)}")
-        if state.broken_since:
-            parts.append(f"announced as broken since {spell_moment(state.broken_since, zone)}")
+            text = f"{text}; not configured any more: what waits becomes dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
-        yield name, (state, Check(f"lane {name}", verdict, "; ".join(parts)))
+        yield name, (state, Check(f"lane {name}", verdict, text))

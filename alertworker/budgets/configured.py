@@ -44,7 +44,7 @@ class OwnBudget(BaseModel):
     """Percentages of `max` at which there is an alert, besides `max` itself."""
 
     def fits(self, *names: str) -> bool:
-        """Return whether the pattern matches an id or a name. Only ``*`` and ``?`` are wildcards."""
+        """Return whether the pattern matches an id or a name; only ``*`` and ``?`` are special."""
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
 
@@ -79,19 +79,19 @@ class OwnPeriod:
 
 @dataclass(frozen=True, slots=True)
 class CapExemptions:
-    """Entities that are exempt from the ledger's cap: invented tags must not hide an entity that has a budget."""
+    """The entities that the ledger keeps beyond its cap, so that invented tags cannot hide what has a budget."""
 
     budgets: Sequence[OwnBudget] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """The dimensions that have exempt entities."""
+        """The dimensions that have an exempt entity."""
         return frozenset(budget.dimension for budget in self.budgets)
 
     def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
-        """Return whether an entity is exempt: a budget names its id, or matches one of its names.
+        """Return whether a budget names this entity by its id or by one of its ``names``.
 
-        A pattern applies to names only: proxies assign names, but callers choose ids, and could invent many.
+        A pattern matches names only: the proxy assigns names, but callers choose ids and could invent many.
         """
         return any(
             budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
@@ -100,6 +100,7 @@ class CapExemptions:
         )
 
 
+#: No entity is exempt.
 NO_EXEMPTIONS: Final = CapExemptions()
 
 
@@ -112,7 +113,7 @@ def present(
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Return the budgets of these entities (dimension, id), for each period the first match, with nothing spent.
+    """Return the budgets of these entities (dimension, id), of each period the first that matches, with no spend yet.
 
     A key's budget is found by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
     """

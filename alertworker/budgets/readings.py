@@ -20,6 +20,8 @@ from alertworker.text.shorten import shorten_id
 _OWN: Final = "own"
 #: Shares of a budget that raise an alert before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
+#: The share from which pages and reports list a budget as near its limit, in percent.
+NEAR_LIMIT: Final = 80.0
 #: LiteLLM's error for a call that a budget refused.
 _REFUSED: Final = "BudgetExceededError"
 #: LiteLLM's reports that carry a budget's spend. `spend_tracked` carries one call's cost; others carry no figures.

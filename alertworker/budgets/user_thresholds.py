@@ -79,8 +79,8 @@ class Look:
         return f"between {first} and {last}"
 
 
-#: The breakdown of a user's spend: models and keys, by name, with nano-dollars.
-Behind = Mapping[str, Sequence[tuple[str, int]]]
+#: Who spent the most of an entity's spend, by dimension: names with nano-dollars.
+Contributors = Mapping[str, Sequence[tuple[str, int]]]
 
 
 def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> Iterable[Alert]:
@@ -100,11 +100,11 @@ def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
     return user.day_nanos >= policy.anomaly_floor_nanos and unusual
 
 
-def explained(alert: Alert, behind: Behind) -> dict[str, str]:
+def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
     """Return the alert's facts with the models and keys that spent the most."""
     named = {
         f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
-        for dimension, spent in behind.items()
+        for dimension, spent in contributors.items()
         if spent
     }
     return {**alert.facts, **named}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +54,7 @@ def deadletters() -> None:
 def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
     from alertworker.app import build_admin_store
-    from alertworker.store import LetterFilter
+    from alertworker.ports.dead_letters import LetterFilter
 
     names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
     found = build_admin_store().dead_letters(LetterFilter(**filters), limit=limit)
@@ -68,23 +69,23 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     """Print one dead letter as JSON: its facts, its reason, what it holds, and every attempt to send it."""
     from alertworker.app import build_admin_store
 
-    desk = build_admin_store()
-    letter = desk.dead_letter(letter_id)
+    admin = build_admin_store()
+    letter = admin.dead_letter(letter_id)
     if letter is None:
         raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` names them")
     if payload:
         sys.stdout.buffer.write(letter.payload + b"\n")
         return
-    show_whole(_facts(letter, desk))
+    show_whole(_facts(letter, admin))
 
 
-def _facts(letter: DeadLetter, desk: AdminStore) -> dict[str, Any]:
+def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
     from alertworker.events.batch import readable
 
-    facts: dict[str, Any] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
+    facts: dict[str, object] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
     facts["at"] = letter.created_at
     if letter.kind == "notification":
-        attempts = [row._asdict() for row in desk.attempts(letter.batch_id or "")]
+        attempts = [asdict(row) for row in admin.attempts(letter.batch_id or "")]
         facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
     else:
         facts |= {"batch": letter.batch_id, "position": letter.position}
@@ -102,8 +103,8 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
     from alertworker import pipeline
     from alertworker.app import build_admin_store, build_broker
 
-    desk, line, now = build_admin_store(), build_broker(), datetime.now(UTC)
-    _each(desk, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, desk, line, now=now), "replayed")
+    admin, line, now = build_admin_store(), build_broker(), datetime.now(UTC)
+    _each(admin, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, admin, line, now=now), "replayed")
 
 
 @deadletters.command()
@@ -113,20 +114,20 @@ def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
     """Throw these dead letters away, or all that the filters name."""
     from alertworker.app import build_admin_store
 
-    desk = build_admin_store()
-    _each(desk, letter_ids, filters, desk.discard, "discarded")
+    admin = build_admin_store()
+    _each(admin, letter_ids, filters, admin.discard, "discarded")
 
 
 def _each(
-    desk: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
+    admin: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
 ) -> None:
     """Act on each dead letter, and name at the end those that are missing or could not be processed."""
-    from alertworker.store import LetterFilter
+    from alertworker.ports.dead_letters import LetterFilter
 
     wanted = LetterFilter(**filters)
     if bool(letter_ids) == bool(wanted):
         raise AlertWorkerError("name dead letters, or filter them with --kind, --reason, --channel, --type or --since")
-    ids = letter_ids or [row.id for row in desk.dead_letters(wanted, limit=_MOST)]
+    ids = letter_ids or [row.id for row in admin.dead_letters(wanted, limit=_MOST)]
     missed = []
     for count, letter_id in enumerate(ids):
         try:

@@ -1,7 +1,4 @@
-"""The queries of the ledger, for reports, budgets and people, as a Protocol.
-
-`app` names the class that implements it.
-"""
+"""Questions to the ledger, for reports, budgets and people, as a Protocol; `app` names the class that answers them."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from alertworker.ledger.rows import SUCCEEDED, FallbackSums, SpendSums
 
 @dataclass(frozen=True, slots=True)
 class SpendRow:
-    """The spend of one entity of a dimension. ``alias`` is its last known name, or "".
+    """The spend of one entity of a dimension; ``alias`` is its current name, "" if none is known.
 
     ``part`` is the second half of a pair ("key/model"), or "". ``before`` are the sums of the earlier period in the
     query, or zeros if the query has none.
@@ -57,10 +54,10 @@ class Days:
 
 
 class LedgerReader(Protocol):
-    """The queries of the ledger. Days are in the configured zone. Every method can raise `StoreUnavailable`."""
+    """Questions to the ledger. Days are those of the configured zone; every method may raise `StoreUnavailable`."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Return the sums of all requests, or of a team's ("" is no team). Each request counts once, never per tag."""
+        """Return the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""
         ...
 
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
@@ -76,9 +73,9 @@ class LedgerReader(Protocol):
         team_id: str | None = None,
         limit: int | None = None,
     ) -> list[SpendRow]:
-        """Return the entities of a dimension, highest spend first, each with its spend in the days ``before``.
+        """Return the entities of a dimension, by spend in descending order, beside their spend in the days ``before``.
 
-        An entity with spend only ``before`` is in the list, too. Ties are in the order of the entities.
+        An entity that spent only ``before`` is included. Ties are in the order of the entities.
         """
         ...
 
@@ -86,16 +83,15 @@ class LedgerReader(Protocol):
         """Return the sums of all requests, or of a team's, for each day that has any."""
         ...
 
-    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
-        """Return the breakdown of an entity's spend by dimension: a team's keys and models, a key's models, a user's
-        both.
+    def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+        """Return who spent the most of what an entity spent, by dimension: a team's keys and models, for example.
 
-        It is empty for a dimension without pairs.
+        A dimension without contributors is left out.
         """
         ...
 
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
-        """Return how calls with a fallback ended, by the requested model group and the one that was used last."""
+        """Return how calls with a fallback ended, by the model group that was asked for and the one used last."""
         ...
 
     def dropped(self, days: Days) -> dict[str, int]:
@@ -103,5 +99,5 @@ class LedgerReader(Protocol):
         ...
 
     def deployments(self, days: Days) -> list[DeploymentDays]:
-        """Return the outcomes and latencies of each deployment. "" stands for calls that reached no deployment."""
+        """Return each deployment's attempts and latencies; "" stands for calls that reached no deployment."""
         ...

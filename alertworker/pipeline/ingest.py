@@ -113,7 +113,7 @@ def _record(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
     """Add the batch to the ledger and the windows, and keep what publishers report and what cannot be read."""
-    tx.add_fold(folded, max_entities=runtime.max_entities, kept=CapExemptions(runtime.budgets))
+    tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)

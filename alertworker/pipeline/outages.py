@@ -14,7 +14,7 @@ from alertworker.outages.windows import Bucket, Calls, Outage, Target, WindowVer
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, Transaction
+from alertworker.ports import Clock, OutagePort, Transaction
 
 
 def judge_outages(context: BatchContext) -> None:
@@ -67,13 +67,13 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
-def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
     return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 def _judge(
-    tx: Transaction, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
+    tx: OutagePort, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
 ) -> WindowVerdict:
     """Return the verdict on the windows that hold these attempts."""
     limits = outages.limits_of(target, runtime.policy.outages)

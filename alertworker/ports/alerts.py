@@ -9,12 +9,10 @@ from typing import Protocol
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter
-from alertworker.routing.silences import Silence
 
 
 class AlertPort(Protocol):
-    """Alerts, and what suppresses them."""
+    """Alerts: their generations, and up to where channels were notified of them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement. Return the row after that."""
@@ -65,14 +63,6 @@ class AlertPort(Protocol):
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
         """Set the time of the next reminder of an open condition, unless it was acknowledged."""
-        ...
-
-    def silences(self, *, now: datetime) -> list[Silence]:
-        """Return the active silences."""
-        ...
-
-    def open_conditions(self, wanted: SourceFilter) -> Iterable[OpenCondition]:
-        """Yield the open conditions that may mute an alert, in pages: the search ends at the first one that does."""
         ...
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:

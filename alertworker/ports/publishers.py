@@ -49,7 +49,7 @@ class PublisherPort(Protocol):
         ...
 
     def backlogged(self) -> bool:
-        """Return whether a running publisher has events that it could not send yet."""
+        """Return whether a publisher that lives has events that it could not send yet."""
         ...
 
     def lost_publishers(

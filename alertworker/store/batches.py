@@ -1,23 +1,24 @@
-"""The batches that were applied."""
+"""The batches that were applied, and how often others were redelivered."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sqlalchemy import delete, select
+from typing_extensions import override
 
-from alertworker.ports.batches import BatchClaim
+from alertworker.ports.batches import BatchClaim, BatchPort
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.upsert import Statements, insert_or
 
 
-class BatchStatements(Statements):
-    """The batches that were applied, each once."""
+class BatchStatements(Statements, BatchPort):
+    """Batches in SQL."""
 
+    @override
     def claim_batch(
         self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
     ) -> BatchClaim:
-        """Insert the batch's id with a digest of its content."""
         row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now, "digest": digest}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
@@ -28,7 +29,7 @@ class BatchStatements(Statements):
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count a redelivery of a batch. Return how many there are by now."""
+        """Count a redelivery of a batch; return how many there were."""
         statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}

@@ -1,7 +1,4 @@
-"""What one transaction can do.
-
-Tables are written in one global order with sorted keys, so that workers rarely deadlock.
-"""
+"""One transaction. Tables are written in one global order, keys sorted, so that workers rarely deadlock."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from alertworker.store.budgets import BudgetStatements
 from alertworker.store.clock import SqlClock
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.hanging import HangingStatements
-from alertworker.store.ledger.postings import LedgerStatements
+from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.ledger.user_totals import UserTotalStatements
 from alertworker.store.outages import OutageStatements
@@ -24,7 +21,7 @@ from alertworker.store.retention import RetentionStatements
 class SqlTransaction(
     BatchStatements,
     RetentionStatements,
-    LedgerStatements,
+    PostingStatements,
     TimeZoneStatements,
     PublisherStatements,
     HangingStatements,

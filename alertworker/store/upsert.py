@@ -1,4 +1,4 @@
-"""The shared parts of all statements: a connection, upserts, counters and dead letters."""
+"""The base of every concept's statements: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from alertworker.alerts.stored import StoredReader
 from alertworker.events.base import new_id
+from alertworker.ports import CounterPort
+from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id, storable
@@ -46,8 +49,8 @@ def _type(payload: bytes) -> str | None:
     return safe_id(named) if isinstance(named, str) else None
 
 
-def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
-    """Return the columns that every dead letter has. Every value of them can be stored."""
+def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, object]:
+    """Return the columns that every dead letter has; no value of them can fail to be stored."""
     if len(payload) > _MAX_PAYLOAD:
         reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
     return {
@@ -64,12 +67,13 @@ def _warn_of_unknown(value: str) -> None:
     _log.warning("unknown value %s in the database, written by a newer version", value)
 
 
-class Statements:
+class Statements(CounterPort, DeadLetterPort):
     """One open transaction on SQLite or PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    @override
     def dead_letter(
         self,
         kind: str,
@@ -81,7 +85,6 @@ class Statements:
         now: datetime,
         channel: str | None = None,
     ) -> None:
-        """Store what will not be retried."""
         row = _letter(kind, reason, payload, now) | {
             "id": str(new_id()),
             "batch_id": batch_id,
@@ -92,16 +95,16 @@ class Statements:
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
         self.count("dead_letters", kind)
 
+    @override
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        """Store a message that cannot be read, once, as long as its dead letter exists."""
         row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
         # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
         self.count("dead_letters", "message")
 
+    @override
     def count(self, name: str, label: str, by: int = 1) -> None:
-        """Count something that was dropped, parked, clamped or muted, with its reason."""
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
@@ -111,14 +114,14 @@ class Statements:
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
-        """Insert rows, or add the sums to existing ones. Of the column ``latest`` the greater value is stored."""
+    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
+        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = insert_or(self.connection, table)
         added = [column for column in table.c if column.name not in keys]
-        sums: dict[str, Any] = {column.name: column + statement.excluded[column.name] for column in added}
+        sums: dict[str, object] = {column.name: column + statement.excluded[column.name] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
             sums[latest] = greatest(table.c[latest], statement.excluded[latest])

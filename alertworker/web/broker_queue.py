@@ -1,4 +1,4 @@
-"""From the event loop to the broker: sent in a thread, bounded in number and time, and confirmed or not promised."""
+"""From the event loop to the broker: batches are sent in a thread, bounded in number and time, and confirmed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _REST: Final = 0.5
 
 
 class BrokerQueue:
-    """``send`` gives one batch to the broker, and returns when the broker has it; it is called in one thread only."""
+    """``send`` sends one batch and returns when the broker has it; it is called in one thread only."""
 
     def __init__(self, send: Callable[[SealedBatch], None]) -> None:
         self._send = send
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alertworker-outbox")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alertworker-broker")
         self._waiting = 0
         self._away_until = 0.0
         self._problem = ""
@@ -51,7 +51,7 @@ class BrokerQueue:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Take nothing more; what was given to the broker's thread is finished."""
+        """Accept no more batches; finish those that the thread has."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _put(self, batch: SealedBatch) -> None:

@@ -1,4 +1,4 @@
-"""What the routes share: put together once, found on every request."""
+"""The context that all routes share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ from alertworker.web.throttle import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``outbox`` takes batches to the broker, ``look`` asks how the line is, ``room`` bounds what is received, and
-    ``decoders`` how much of it is decoded at once.
+    """``room`` bounds what is received, ``decoders`` what is decoded at once.
 
-    ``office`` is what the pages work with, ``throttle`` bounds the keys that may be tried at their door. With
-    ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
+    ``throttle`` bounds the attempts to log in. With ``show_messages`` excerpts of calls' messages stay in what
+    LiteLLM's own alerting says.
     """
 
     keys: Keys
-    outbox: BrokerQueue
-    look: CachedHealth
+    broker_queue: BrokerQueue
+    health: CachedHealth
     try_service: Callable[[str, datetime], Sequence[ChannelTest]]
-    office: PageContext
+    pages: PageContext
     show_messages: bool = False
     room: Room = field(default_factory=Room)
     decoders: Decoders = field(default_factory=Decoders)
@@ -40,5 +39,5 @@ class Context:
 
 
 def context_of(request: Request) -> Context:
-    """Give what the application was made with."""
+    """Return the context of the application that serves a request."""
     return cast("Context", request.app.state.context)

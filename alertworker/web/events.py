@@ -54,7 +54,7 @@ async def post_events(request: Request) -> Response:
         received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
         if received.batch is None:
             return JSONResponse({"error": "no event can be read", "errors": received.errors}, 422)
-        await context.outbox.put(received.batch)
+        await context.broker_queue.put(received.batch)
     accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
     return JSONResponse(accepted, 202)
 
@@ -100,7 +100,7 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
             raise Refusal(422, "the sealed batch is empty")
-        await context.outbox.put(SealedBatch(batch_id, producer, sealed_at, count, body))
+        await context.broker_queue.put(SealedBatch(batch_id, producer, sealed_at, count, body))
     return JSONResponse({"batch_id": batch_id, "accepted": count, "errors": []}, 202)
 
 

@@ -10,44 +10,44 @@ from prometheus_client.registry import Collector
 from alertworker.store import HealthSnapshot
 
 
-class ReadingsCollector(Collector):
-    """Gives one moment's readings as metrics."""
+class SnapshotCollector(Collector):
+    """Converts one snapshot into metrics."""
 
-    def __init__(self, readings: HealthSnapshot, queued: int | None) -> None:
-        self._readings = readings
+    def __init__(self, snapshot: HealthSnapshot, queued: int | None) -> None:
+        self._snapshot = snapshot
         self._queued = queued
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics."""
-        readings = self._readings
-        yield _by_two("alertworker_alerts", "Alerts kept, by type and state", ("type", "state"), readings.alerts)
+        """Yield the metrics."""
+        snapshot = self._snapshot
+        yield _by_two("alertworker_alerts", "Alerts kept, by type and state", ("type", "state"), snapshot.alerts)
         yield _by_two(
             "alertworker_notifications",
             "Notifications kept, by status and channel",
             ("status", "channel"),
-            readings.notifications,
+            snapshot.notifications,
         )
-        yield _by_one("alertworker_lane_wait_seconds", "Age of a lane's oldest unsent", "channel", readings.lanes)
-        yield _by_one("alertworker_publishers", "Publishers that have not said goodbye", "state", readings.publishers)
+        yield _by_one("alertworker_lane_wait_seconds", "Age of a lane's oldest unsent", "channel", snapshot.lanes)
+        yield _by_one("alertworker_publishers", "Publishers that have not said goodbye", "state", snapshot.publishers)
         yield GaugeMetricFamily(
-            "alertworker_publisher_backlog_events", "Events live publishers hold", value=readings.backlog
+            "alertworker_publisher_backlog_events", "Events live publishers hold", value=snapshot.backlog
         )
-        yield _by_one("alertworker_dead_letters", "What nobody will retry", "kind", readings.dead_letters)
+        yield _by_one("alertworker_dead_letters", "What nobody will retry", "kind", snapshot.dead_letters)
         counted = CounterMetricFamily(
             "alertworker_counted", "Dropped, muted, merged, parked, clamped …", labels=("what", "reason")
         )
-        for labels, value in sorted(readings.counters.items()):
+        for labels, value in sorted(snapshot.counters.items()):
             counted.add_metric(labels, value)
         yield counted
         if self._queued is not None:
             yield GaugeMetricFamily("alertworker_queue_messages", "Batches in the broker's queue", value=self._queued)
-            if (oldest := readings.oldest_seconds(self._queued)) is not None:
+            if (oldest := snapshot.oldest_seconds(self._queued)) is not None:
                 yield GaugeMetricFamily(
                     "alertworker_queue_oldest_seconds", "Age of the oldest of them, at most", value=oldest
                 )
-        if readings.canary_seconds is not None:
+        if snapshot.canary_seconds is not None:
             yield GaugeMetricFamily(
-                "alertworker_canary_age_seconds", "Age of the newest canary round", value=readings.canary_seconds
+                "alertworker_canary_age_seconds", "Age of the newest canary round", value=snapshot.canary_seconds
             )
 
 

@@ -1,4 +1,4 @@
-"""What the pages work with: the admin store, the ledger reader and the broker."""
+"""The context of the pages: the admin store, the ledger reader and the broker."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from alertworker.store import AdminStore
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` says how the line is, ``channels`` of which kind each channel is; times are shown in ``zone``."""
+    """``examine`` returns the health report, ``channels`` are kinds by channel; times are shown in ``zone``."""
 
-    desk: AdminStore
-    book: LedgerReader
-    line: Broker
+    admin: AdminStore
+    ledger: LedgerReader
+    broker: Broker
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
     zone: ZoneInfo

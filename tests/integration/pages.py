@@ -39,20 +39,20 @@ def nothing(_batch: SealedBatch) -> None:
 
 
 def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], int] = lambda: 0) -> Context:
-    """Return the application's context on this store."""
-    desk, gauges = AdminStore(store.engine), HealthStore(store.engine)
+    """Put together what the application needs on this store."""
+    admin_store, health = AdminStore(store.engine), HealthStore(store.engine)
     settings = Settings(time_zone=ZONE.key)
-    examiner = Doctor(settings, ask, gauges, store, desk)
+    doctor = Doctor(settings, ask, health, store, admin_store)
     return Context(
         keys=Keys(publish="publish-key", admin=admin),
-        outbox=BrokerQueue(nothing),
-        look=CachedHealth(lambda now: gauges.read(now=now), ask),
+        broker_queue=BrokerQueue(nothing),
+        health=CachedHealth(lambda now: health.read(now=now), ask),
         try_service=no_trials,
-        office=PageContext(
-            desk=desk,
-            book=SqlLedgerReader(store.engine),
-            line=line,
-            examine=lambda now: examiner.examine(now=now),
+        pages=PageContext(
+            admin=admin_store,
+            ledger=SqlLedgerReader(store.engine),
+            broker=line,
+            examine=lambda now: doctor.examine(now=now),
             channels={"outbox": "webhook"},
             zone=ZONE,
         ),

@@ -25,6 +25,7 @@ from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
@@ -313,7 +314,7 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
 
     assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
     assert [(row.withheld_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
-    assert AdminStore(store.engine).alerts(muted_only=True) == []
+    assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
 
 
 def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:

@@ -254,21 +254,21 @@ def test_a_budget_of_our_own_says_whose_it_is(
 
 
 def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
-    """A budget by name adds no query to a batch until a day is full."""
-    kept = CapExemptions((OwnBudget(dimension="user", entity="*@example.com", max=100),))
+    """A budget by a name costs a batch nothing until a day is full."""
+    exempt = CapExemptions((OwnBudget(dimension="user", entity="*@example.com", max=100),))
     asked: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
 
-    def asks(number: int, kept: CapExemptions, most: int) -> int:
+    def asks(number: int, exempt: CapExemptions, most: int) -> int:
         asked.clear()
         ledger = Postings()
         ledger.end(answered("c", user_id=f"u{number}", user_email=f"{number}@example.com"), NOW.date())
-        store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, kept=kept))
+        store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, exempt=exempt))
         return sum("aliases" in statement.lower() for statement in asked)
 
     without = asks(1, CapExemptions(), 100)
-    assert asks(2, kept, 100) == without
-    assert asks(3, kept, 1) == without + 1
+    assert asks(2, exempt, 100) == without
+    assert asks(3, exempt, 1) == without + 1
 
 
 def test_many_keys_of_one_batch_are_asked_for_at_once(runtime: Runtime, store: SqlStore) -> None:

@@ -37,22 +37,31 @@ CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend
 def litellm(postgresql_url: str) -> Iterator[Engine]:
     """Return LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_SpendLogs")
-        for number in range(252):
-            at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
-            ended = at + timedelta(seconds=2)
-            values = {"id": f"r{number:03}", "at": at, "ended": ended, "spend": 0.1, "tokens": 4, "tags": '["x", "y"]'}
-            values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
-            if number == 250:
-                values["ended"] = UNTIL.replace(tzinfo=None)
-            if number == 251:
-                values["tokens"] = -1
-            if number < 10:
-                values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
-            connection.execute(text(CALL), values)
-    yield engine
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_SpendLogs")
+            for number in range(252):
+                at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
+                ended = at + timedelta(seconds=2)
+                values = {
+                    "id": f"r{number:03}",
+                    "at": at,
+                    "ended": ended,
+                    "spend": 0.1,
+                    "tokens": 4,
+                    "tags": '["x", "y"]',
+                }
+                values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
+                if number == 250:
+                    values["ended"] = UNTIL.replace(tzinfo=None)
+                if number == 251:
+                    values["tokens"] = -1
+                if number < 10:
+                    values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
+                connection.execute(text(CALL), values)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.postgresql
@@ -113,9 +122,9 @@ def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_p
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
     path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
-    progress, kept = History(store.engine), CapExemptions((OwnBudget(dimension="tag", entity="named", max=1),))
+    progress, exempt = History(store.engine), CapExemptions((OwnBudget(dimension="tag", entity="named", max=1),))
     pages = files.SpendFile(path, UNTIL.date()).pages("")
-    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, kept=kept))
+    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, exempt=exempt))
 
     tags = {row.entity for row in SqlLedgerReader(store.engine).totals("tag", DAYS)}
     assert tags == {"a", "named", "(other)"}
@@ -279,26 +288,28 @@ def test_reconcile_shows_where_days_differ(
     """Equal days are not shown to people. Rounding of floating-point dollars is not a difference."""
     ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_DailyTeamSpend")
-        known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
-        for team, model, requests, spend in (
-            ("search", "a", 1, 0.1),
-            ("search", "b", 0, 0.2),
-            ("billing", "a", 2, 0.5),
-        ):
-            sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
-            add_daily(connection, "team", [known | sums])
-    assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
-        1,
-        300_000_000,
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
-    monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
-    days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
-    result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_DailyTeamSpend")
+            known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
+            for team, model, requests, spend in (
+                ("search", "a", 1, 0.1),
+                ("search", "b", 0, 0.2),
+                ("billing", "a", 2, 0.5),
+            ):
+                sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
+                add_daily(connection, "team", [known | sums])
+        assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
+            1,
+            300_000_000,
+        )
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
+        monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
+        days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
+        result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
+    finally:
+        engine.dispose()
 
     assert "2 compared, 1 differ." in result.output
     assert "billing" in result.output

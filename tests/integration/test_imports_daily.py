@@ -94,21 +94,29 @@ def transaction(call: RequestSucceeded | RequestFailed) -> dict[str, Any]:
 def litellm(postgresql_url: str) -> Iterator[Engine]:
     """Return LiteLLM's daily tables as its proxy writes them, with two names."""
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, *(f"LiteLLM_Daily{table}Spend" for table in TABLES), "LiteLLM_TeamTable")
-        for start in range(0, 400, 100):  # four flushes
-            flushed = [(call, transaction(call)) for call in calls()[start : start + 100]]
-            add_daily(connection, "user", [row | {"user_id": call.user_id} for call, row in flushed])
-            add_daily(connection, "team", [row | {"team_id": call.team_id} for call, row in flushed if call.team_id])
-            add_daily(connection, "tag", [row | {"tag": tag} for call, row in flushed for tag in call.tags])
-            ends = [row | {"end_user_id": call.customer_id} for call, row in flushed if call.customer_id]
-            add_daily(connection, "end_user", ends)
-            orgs = [row | {"organization_id": call.organization_id} for call, row in flushed if call.organization_id]
-            add_daily(connection, "org", orgs)
-        team = "INSERT INTO \"LiteLLM_TeamTable\" (team_id, team_alias, updated_at) VALUES ('search', 'Search', now())"
-        connection.execute(text(team))
-    yield engine
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, *(f"LiteLLM_Daily{table}Spend" for table in TABLES), "LiteLLM_TeamTable")
+            for start in range(0, 400, 100):  # four flushes
+                flushed = [(call, transaction(call)) for call in calls()[start : start + 100]]
+                add_daily(connection, "user", [row | {"user_id": call.user_id} for call, row in flushed])
+                add_daily(
+                    connection, "team", [row | {"team_id": call.team_id} for call, row in flushed if call.team_id]
+                )
+                add_daily(connection, "tag", [row | {"tag": tag} for call, row in flushed for tag in call.tags])
+                ends = [row | {"end_user_id": call.customer_id} for call, row in flushed if call.customer_id]
+                add_daily(connection, "end_user", ends)
+                orgs = [
+                    row | {"organization_id": call.organization_id} for call, row in flushed if call.organization_id
+                ]
+                add_daily(connection, "org", orgs)
+            team = (
+                "INSERT INTO \"LiteLLM_TeamTable\" (team_id, team_alias, updated_at) VALUES ('search', 'Search', now())"
+            )
+            connection.execute(text(team))
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def ours(calls: list[RequestSucceeded | RequestFailed], runtime: Runtime) -> dict[SpendKey, SpendSums]:

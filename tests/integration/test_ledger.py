@@ -173,7 +173,9 @@ def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlLedgerRea
     }
 
 
-def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) -> None:
+def test_the_contributors_of_an_entity_are_the_same_for_pages_and_alerts(
+    runtime: Runtime, book: SqlLedgerReader, store: SqlStore
+) -> None:
     """A team's keys and models, a key's models, a user's models and keys, each with its name."""
     ingest(
         batch(
@@ -185,7 +187,7 @@ def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) ->
     )
 
     def names(dimension: str, entity: str) -> dict[str, list[tuple[str, str, int]]]:
-        behind = book.behind(dimension, entity, DAYS, limit=5)
+        behind = book.top_contributors(dimension, entity, DAYS, limit=5)
         return {
             named: [(row.part or row.entity, row.alias, row.sums.spend_nanos) for row in found]
             for named, found in behind.items()
@@ -197,6 +199,17 @@ def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) ->
     assert names("user", "u") == {"key": keys, "model": models}
     assert names("key", "k2") == {"model": models[:1]}
     assert names("tag", "x") == {}
+
+    day = DAYS.first
+    assert store.run(lambda tx: tx.top_contributors("team", ["search"], day, day)) == {
+        "key": [("batch job", 9), ("app", 3)],
+        "model": [("opus", 9), ("gpt", 3)],
+    }
+    assert store.run(lambda tx: tx.top_contributors("model", ["opus"], day, day)) == {
+        "team": [("search", 9)],
+        "key": [("batch job", 9)],
+        "user": [("u", 9)],
+    }
 
 
 def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlLedgerReader) -> None:

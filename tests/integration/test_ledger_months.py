@@ -78,7 +78,7 @@ def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
         assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", days, team_id="t1")} == of_team
         assert book.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
         named = added(days, "tag", lambda key: key.entity in ("x", "y"))
-        assert store.run(lambda tx, days=days: tx.spent_in("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
+        assert store.run(lambda tx, days=days: tx.spend_by_entity("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
 
 
 def test_months_are_forgotten_whole(store: SqlStore) -> None:
@@ -92,8 +92,8 @@ def test_months_are_forgotten_whole(store: SqlStore) -> None:
 
 
 def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each piece of the deletion, neither its own rows nor any of its days are read."""
-    monkeypatch.setattr("alertworker.store.ledger.postings._PIECE", 7)
+    """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
+    monkeypatch.setattr("alertworker.store.retention._LEDGER_PIECE", 7)
     store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
     book, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
     kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)

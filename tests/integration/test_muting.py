@@ -13,6 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim, resolve
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.routing.inhibitions import Inhibition
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
@@ -85,7 +86,8 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     assert [message.labels["team"] for message in outbox.sent] == ["billing"]
     assert len(rows(store, ALERTS)) == 2
     assert counters(store)["muted", "silence"] >= 1
-    assert [row.labels["team"] for row in AdminStore(store.engine).alerts(muted_only=True)] == ["search"]
+    found = AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True))
+    assert [row.labels["team"] for row in found.alerts] == ["search"]
     assert {row.withheld_by for row in rows(store, ALERTS)} == {"silence s1", None}
 
 

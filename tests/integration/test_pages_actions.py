@@ -10,6 +10,7 @@ import pytest
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.schema.delivery import NOTIFICATIONS
@@ -37,7 +38,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
 ) -> None:
     """The form has the alert's labels. A label that is cut on the page is whole in the matcher."""
     ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
-    [alert] = desk.alerts()
+    [alert] = desk.search_alerts(AlertFilter()).alerts
     assert browser.get(f"/alerts/{alert.id}").links("/silences/new") == [f"/silences/new?alert={alert.id}"]
     form = browser.get(f"/silences/new?alert={alert.id}")
     assert HASH not in form.html
@@ -58,7 +59,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="Low"']
     assert (silence.author, silence.reason) == ("Ada", "<b>load</b>")
     assert silence.ends_at - silence.starts_at == timedelta(hours=4)
-    assert silence.mutes(desk.alert(alert.id).labels | {"severity": "High"}, now=datetime.now(UTC))
+    assert silence.mutes({**alert.labels, "severity": "High"}, now=datetime.now(UTC))
 
     path = f"/silences/{silence.id}/expire"
     assert browser.client.post(path, data={}).status_code == 403
@@ -75,7 +76,7 @@ def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
     now = datetime.now(UTC)
     old = {"starts_at": now, "ends_at": now + timedelta(hours=1), "author": "ops", "reason": "old", "created_at": now}
     row = {"id": "old1", "matchers": ['user=~"(?!x).*"'], **old}
-    desk.run(lambda tx: tx.connection.execute(SILENCES.insert(), row))
+    desk.on_connection(lambda connection: connection.execute(SILENCES.insert(), row))
 
     assert "Not applied: invalid regular expression" in browser.get("/silences").text
     assert "is not applied: invalid regular expression" in browser.get("/").text
@@ -149,7 +150,8 @@ def test_dead_letters_are_found_read_and_replayed(
     assert "sk-abcdefghijklmnop" not in shown.html
     shown = browser.get(f"/deadletters/{notification}")
     assert "404 no_service" in shown.text
-    assert shown.links("/alerts/") == [f"/alerts/{desk.alerts(kind='llm_exceptions')[0].id}"]
+    [raised] = desk.search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    assert shown.links("/alerts/") == [f"/alerts/{raised.id}"]
 
     assert browser.send(page, "/deadletters", do="replay").status == 422
     assert browser.client.post("/deadletters", data={"id": event, "do": "discard"}).status_code == 403

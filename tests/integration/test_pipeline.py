@@ -23,7 +23,8 @@ from alertworker.events import (
 from alertworker.pipeline import BatchMessage, Runtime, ingest, sweep
 from alertworker.pipeline.notify import claim
 from alertworker.ports import Lease
-from alertworker.store import AdminStore, LetterFilter, SqlStore
+from alertworker.ports.dead_letters import LetterFilter
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
@@ -230,7 +231,7 @@ def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store
     ingest(message, runtime, now=NOW)
 
     letters = AdminStore(store.engine).dead_letters()
-    assert sorted(letter.position for letter in letters) == [1, 2]
+    assert sorted(letter.position or 0 for letter in letters) == [1, 2]
     assert spend_of(store, "team") == {"search": 13_500}
     assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {("dead_letters", "event"): 2}
 

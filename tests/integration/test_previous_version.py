@@ -50,6 +50,8 @@ from alertworker.events.batch import decode, readable
 from alertworker.events.system import PublisherCounters
 from alertworker.host.paths import database_path, default_database_url
 from alertworker.pipeline import BatchMessage, Reporter, Runtime, ingest, sweep
+from alertworker.ports.admin import Occurrences
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.publisher import BrokerTransport, Publisher, Spool
 from alertworker.reports import Calendar
 from alertworker.store import AdminStore, SqlLedgerReader, SqlStore, make_engine
@@ -219,8 +221,8 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
 
 
 def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
-    """Conditions, the notice, suppressions, notified channels, and occurrences by name."""
-    opened = sorted(desk.alerts(open_only=True), key=lambda row: (row.opened_at, row.headline))
+    """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
+    opened = sorted(desk.search_alerts(AlertFilter(state="open")).alerts, key=lambda row: (row.opened_at, row.headline))
     assert [(row.type, row.kind, row.severity, row.count, row.told, row.muted_by, row.acked_by) for row in opened] == [
         ("outage_alerts", "condition", "Medium", 5, 5, None, None),
         ("llm_requests_hanging", "condition", "Medium", 1, 0, "silence silence-1", None),
@@ -237,7 +239,7 @@ def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore
     assert outage.first_at == datetime(2026, 11, 23, 14, 1, 10, tzinfo=UTC)
     assert outage.facts["Attempts"] == "5 of 5 failed in 70 s (503 ×5); threshold 5"
     assert (hanging.ack_note, hanging.repeat_at) == ("looking", None)
-    assert desk.occurrences(failing.id) == ([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
+    assert desk.occurrences(failing.id) == Occurrences([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
 
     due = {alert.id: alert for alert in store.run(lambda tx: tx.due_alerts(limit=100, now=LATER))}
     assert (due[hanging.id].running, due[hanging.id].outcomes) == (2, {})
@@ -375,12 +377,12 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
 
 
 def test_an_end_that_it_has_heard_of_is_not_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A later announcement of the ended call, or of known calls, fires nothing."""
-    before = len(AdminStore(store.engine).alerts())
+    """The announcement that comes after it, and those of calls that are known, fire nothing."""
+    before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]
     hear(runtime, 1, *(one.model_copy(update={"model_group": "another"}) for one in calls))
 
-    assert len(AdminStore(store.engine).alerts()) == before
+    assert len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts) == before
 
 
 def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox: Outbox) -> None:
@@ -449,7 +451,8 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert contents["notification"]["headline"].startswith("Responses are slow - 9.00s")
 
     before = spend_of(store, "team")["search"]
-    refused = desk.notification(letters["notification"].batch_id)
+    refused = desk.notification(letters["notification"].batch_id or "")
+    assert refused is not None
     for row in letters.values():
         assert pipeline.replay(row.id, desk, runtime.line, now=LATER)
     assert isinstance(runtime.line, Recorder)
@@ -742,8 +745,8 @@ def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver,
     assert {row.batch_id: row.events for row in rows(store, BATCHES) if row.batch_id in ids} == {
         batch_id: 2 if batch_id == "queued-sealed" else 1 for batch_id in ids
     }
-    [failing] = AdminStore(engine).alerts(kind="llm_exceptions")
-    assert (failing.count, failing.told) == (4, 1)  # one more, in the open alert
+    [failing] = AdminStore(engine).search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    assert (failing.count, failing.told) == (4, 1)  # one more, in the alert that is open
     assert len(AdminStore(engine).dead_letters()) == 3
     assert len(chat.posts) == len(WAITING)
     assert queues.left() == 0

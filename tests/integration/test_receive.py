@@ -12,7 +12,8 @@ from celery.exceptions import Reject
 from alertworker import pipeline
 from alertworker.events.batch import TASK
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, park, receive
-from alertworker.store import AdminStore, LetterFilter, SqlStore
+from alertworker.ports.dead_letters import LetterFilter
+from alertworker.store import AdminStore, SqlStore
 from alertworker.worker import tasks
 from tests.integration.line import NOW, Recorder, answered, batch
 from tests.integration.pages import Browser, context

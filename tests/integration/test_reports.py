@@ -137,13 +137,14 @@ def beat(boot_id: str, at: datetime, **dropped: int) -> PublisherHeartbeat:
 def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) -> None:
     """A team's budgets are in its own report. The report of an earlier period has none."""
     budgets = (OwnBudget(dimension="team", entity="*", max=100),)
-    own = replace(reporter, runtime=replace(reporter.runtime, budgets=budgets), teams=("search", "billing"))
+    own = replace(reporter, runtime=replace(reporter.runtime, budgets=budgets), teams=("search", "billing", "ops"))
     week = timedelta(days=7)
     events = [
         spent("a", 90, team_alias="Search"),
-        spent("b", 10, team_id="billing"),
+        spent("b", 79, team_id="billing"),
         spent("c", 1, at=NOW - week),
         spent("d", 1, at=NOW - week, team_id="billing"),
+        spent("e", 79, team_id="ops"),
     ]
     ingest(batch(*events), own.runtime, now=NOW)
 
@@ -152,7 +153,12 @@ def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) ->
         found = own.build(ReportKind.SPEND, period, now=MONDAY)
         return [report.facts.get("Budgets near their limit") for report in found]
 
-    assert near(NOW.date()) == ["Team Search 91.0 %", "Team Search 91.0 %", None]
+    assert near(NOW.date()) == [
+        "Team Search 91.0 % · Team billing 80.0 %",
+        "Team Search 91.0 %",
+        "Team billing 80.0 %",
+        None,
+    ]
     assert near((NOW - week).date()) == [None, None, None]
 
 

@@ -108,9 +108,9 @@ def app(runtime: Runtime, receivers: Receivers) -> Any:
     runtime = replace(runtime, channels=channels, router=router)
     context = Context(
         keys=Keys(publish=None, admin="admin"),
-        outbox=cast("BrokerQueue", None),
-        look=cast("CachedHealth", None),
-        office=cast("PageContext", None),
+        broker_queue=cast("BrokerQueue", None),
+        health=cast("CachedHealth", None),
+        pages=cast("PageContext", None),
         try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
     )
     return build_app(context)

@@ -1,4 +1,4 @@
-"""``/budgets``: how every budget stands, the fullest first."""
+"""``/budgets``: the state of every budget, the fullest first."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import state_of
 from alertworker.web.pages.views import Visit, page
 
-#: From which share on a budget is near its limit, in per cent.
-NEAR: Final = 80.0
-
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget: whose, how it stands in words and in per cent, and where its pace leads (nano-dollars)."""
+    """One budget: its owner, its state in words and in percent, and its spend at the present pace, in nano-dollars."""
 
     name: str
     scope: str
@@ -37,9 +34,9 @@ def budgets(visit: Visit) -> Response:
 
 
 def standings(visit: Visit) -> list[Budget]:
-    """Give all budgets, the fullest first; those whose period has ended come last."""
+    """Return all budgets, the fullest first; those whose period has ended come last."""
     found = []
-    for key, standing in visit.office.desk.budgets():
+    for key, standing in visit.context.admin.budgets():
         reading = standing.reading
         pace = None if standing.closed else pace_of(reading)
         found.append(

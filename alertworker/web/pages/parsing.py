@@ -1,4 +1,4 @@
-"""What people type into forms and addresses: moments and days."""
+"""Reads the moments and days that people type into forms and addresses."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _YEARS: Final = (2000, 2999)
 
 
 class TypedError(AlertWorkerError):
-    """What was typed cannot be read; says how it is written."""
+    """The input cannot be read; the message shows the expected form."""
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """Read a moment as a browser's field gives it, in this zone unless it names one; ``None`` where there is none.
+    """Return a moment from a browser's field, in this zone unless it names one; ``None`` if it is empty.
 
     >>> read_moment("2026-11-25T09:00", ZoneInfo("Europe/Berlin")).isoformat()
     '2026-11-25T08:00:00+00:00'
@@ -33,7 +33,7 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def read_day(text: str) -> date | None:
-    """Read a day; ``None`` where there is none."""
+    """Return a day, ``None`` if the text is empty."""
     if not text.strip():
         return None
     try:

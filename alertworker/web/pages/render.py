@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as Names
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from alertworker import __version__
 from alertworker.alerts.suppression import Suppression
+from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell, spell_moment
@@ -35,8 +36,8 @@ _HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 _MARKS: Final = {"High": "▲", "Medium": "◆", "Low": "●"}
 
 
-def render(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """Give a page."""
+def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page."""
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
 
 
@@ -47,7 +48,7 @@ def shorten(text: str) -> str:
 
 @pass_context
 def _moment(names: Names, moment: datetime | None) -> Markup:
-    """Give a moment with its zone, in the configured one."""
+    """Return a moment in the configured zone."""
     if moment is None:
         return Markup("–")
     text = spell_moment(moment, names["zone"])
@@ -60,12 +61,12 @@ def _ago(names: Names, moment: datetime | None) -> str:
 
 
 def _scrubbed(text: str) -> str:
-    """Give a text that may be from anywhere without what is a secret by its form."""
+    """Return a text of any origin without what has the form of a secret."""
     return without_secrets(clean(text), sure=True)
 
 
-def _shown(value: Any) -> Any:
-    """Take from every text what a reader cannot see and what turns it around, and shorten key hashes."""
+def _shown(value: object) -> object:
+    """Remove invisible and direction-changing characters from every string, and shorten key hashes."""
     return shorten(clean(value)) if type(value) is str else value
 
 
@@ -86,4 +87,4 @@ _ENVIRONMENT.filters |= {
     "suppression": Suppression.parse,
 }
 del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
-_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS}
+_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

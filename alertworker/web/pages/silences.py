@@ -1,19 +1,19 @@
-"""``/silences``: what is muted, by whom, why and until when; and muting more."""
+"""``/silences``: the silences, with author, reason and end, and the form for a new one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
+from alertworker.ports.alert_search import AlertLabels, AlertRow
 from alertworker.routing.impossible import doubts
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.silences import Silence
-from alertworker.store.inhibitions import labels_of
 from alertworker.web.pages.form import Form
 from alertworker.web.pages.parsing import read_moment
 from alertworker.web.pages.views import Visit, action, page
@@ -36,12 +36,12 @@ _CHOSEN: Final = frozenset({"alert_type", "model", "deployment", "team", "region
 
 
 class SilenceError(AlertWorkerError):
-    """What was typed makes no silence; says why."""
+    """The form does not describe a silence; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A silence with its state, how many open alerts it matches, and what no alert can have of what it names."""
+    """A silence with its state, how many open alerts it matches, and why its matchers may never match."""
 
     silence: Silence
     state: str
@@ -50,20 +50,20 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What a silence would mute: open alerts, and what no alert can have of what it names."""
+class Preview:
+    """The open alerts that a silence would mute, and what no alert can have of what it names."""
 
-    matching: list[Any]
+    matching: list[AlertLabels]
     doubts: tuple[str, ...]
 
 
 def silences(visit: Visit) -> Response:
-    """List those that have not ended; all that are kept, if asked."""
-    desk, ended = visit.office.desk, bool(visit.asked("ended"))
-    labels = [labels_of(row) for row in desk.open_alerts()]
+    """List the silences that have not ended, or all that are stored."""
+    admin, ended = visit.context.admin, bool(visit.asked("ended"))
+    labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
         Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
-        for one in desk.silences(now=None if ended else visit.now)
+        for one in admin.silences(now=None if ended else visit.now)
     ]
     return visit.show("silences.html", rows=rows, ended=ended)
 
@@ -74,33 +74,33 @@ def new(visit: Visit) -> Response:
 
 
 def add(visit: Visit) -> Response:
-    """Silence what is meant, or look first what that would be."""
-    form, desk = visit.form, visit.office.desk
+    """Add the silence, or only show which alerts it would match."""
+    form, admin = visit.form, visit.context.admin
     alert_id = form.line("alert")
     try:
-        silence = _read(visit, desk.alert(alert_id) if alert_id else None)
+        silence = _read(visit, admin.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "look":
-        matching = [row for row in desk.open_alerts() if silence.matches(labels_of(row))]
-        return _form(visit, form, alert_id=alert_id, look=Look(matching, doubts(silence.matchers)))
-    desk.add_silence(silence, now=visit.now)
+        matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
+        return _form(visit, form, alert_id=alert_id, preview=Preview(matching, doubts(silence.matchers)))
+    admin.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
 
 
 def expire(visit: Visit) -> Response:
     """End a silence now."""
-    done = visit.office.desk.expire_silence(visit.id, now=visit.now)
+    done = visit.context.admin.expire_silence(visit.id, now=visit.now)
     return visit.go("/silences", done="expired" if done else "ended")
 
 
-def _read(visit: Visit, alert: Any) -> Silence:
-    """Make the silence that the form says.
+def _read(visit: Visit, alert: AlertRow | None) -> Silence:
+    """Return the silence that the form describes.
 
     Raises:
-        AlertWorkerError: with what is wrong.
+        AlertWorkerError: The form has an error, which the message names.
     """
-    form, zone = visit.form, visit.office.zone
+    form, zone = visit.form, visit.context.zone
     matchers = (*_chosen(form, alert), *parse_list(form.text("matchers")))
     if not matchers:
         raise SilenceError("Name at least one label: a silence without any would mute everything.")
@@ -114,8 +114,8 @@ def _read(visit: Visit, alert: Any) -> Silence:
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)
 
 
-def _chosen(form: Form, alert: Any) -> list[Matcher]:
-    """Give the labels of the alert that were chosen; one that is left out would make the silence wider."""
+def _chosen(form: Form, alert: AlertRow | None) -> list[Matcher]:
+    """Return the chosen labels of the alert; raise if one is gone, because the silence would match more without it."""
     labels = _labels(alert)
     for name in form.every("label"):
         if name not in labels:
@@ -130,8 +130,10 @@ def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
         raise SilenceError(f"A silence may last {_LONGEST.days} days; give an earlier end.")
 
 
-def _form(visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, look: Look | None = None) -> Response:
-    alert = visit.office.desk.alert(alert_id) if alert_id else None
+def _form(
+    visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, preview: Preview | None = None
+) -> Response:
+    alert = visit.context.admin.alert(alert_id) if alert_id else None
     chosen = form.every("label") if form.fields else _CHOSEN
     return visit.show(
         "silence.html",
@@ -142,14 +144,14 @@ def _form(visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, 
         durations=list(DURATIONS),
         duration=form.raw("duration") or _DEFAULT,
         wrong=wrong,
-        look=look,
+        preview=preview,
         status=422 if wrong else 200,
     )
 
 
-def _labels(alert: Any) -> dict[str, str]:
-    """Give the labels of an alert by which others can be found."""
-    return dict(sorted(labels_of(alert).items())) if alert is not None else {}
+def _labels(alert: AlertRow | None) -> dict[str, str]:
+    """Return the labels of an alert by which others can be found."""
+    return dict(sorted(alert.matched.items())) if alert is not None else {}
 
 
 ROUTES: Final = (

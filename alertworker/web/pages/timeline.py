@@ -1,14 +1,16 @@
-"""An alert's life as one list of moments: pure, from its rows."""
+"""An alert's history as one list of moments: pure, from its rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.delivery.status import NotificationStatus
+from alertworker.ports.admin import AttemptRow, NotificationRow
+from alertworker.ports.alert_search import AlertRow
 
 _STEPS: Final[Mapping[str, str]] = {
     Step.NOTICE: "told of it",
@@ -24,14 +26,14 @@ _STEPS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A notification with its attempts; ``sent_as`` is the one that tells it, where it was merged."""
+class Notified:
+    """A notification with its attempts; ``sent_as`` is the notification that it was merged into."""
 
-    row: Any
+    row: NotificationRow
     message: Message
-    attempts: Sequence[Any]
+    attempts: Sequence[AttemptRow]
     body: str | None
-    sent_as: Any
+    sent_as: NotificationRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,18 @@ class Moment:
     details: tuple[str, ...] = ()
 
 
-def timeline(alert: Any, told: Sequence[Told]) -> list[Moment]:
-    """Give what happened to an alert, in order."""
+def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[Moment]:
+    """Return what happened to an alert, in order."""
     moments = [
         *_own(alert),
-        *(moment for one in told for moment in _settled(one)),
-        *(moment for one in told for moment in _failures(one)),
+        *(moment for one in notified for moment in _settled(one)),
+        *(moment for one in notified for moment in _failures(one)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
 
 
 def spell_step(step: str) -> str:
-    """Say what a notification's step is ("firing:0") in a person's words.
+    """Return a notification's step ("firing:0") in words for people.
 
     >>> spell_step("firing:0")
     'told that it fires'
@@ -66,7 +68,7 @@ def spell_step(step: str) -> str:
     return _STEPS[Step.TEST if key.of_test else key.step]
 
 
-def _own(alert: Any) -> Iterator[Moment]:
+def _own(alert: AlertRow) -> Iterator[Moment]:
     yield Moment(alert.first_at, "begin", "Happened for the first time")
     yield Moment(alert.opened_at, "begin", "Alert opened")
     if alert.count > 1:
@@ -79,13 +81,13 @@ def _own(alert: Any) -> Iterator[Moment]:
         )
 
 
-def _settled(told: Told) -> Iterator[Moment]:
-    """Say how a notification ended; one that waits has not."""
-    row = told.row
+def _settled(notified: Notified) -> Iterator[Moment]:
+    """Yield how a notification ended; nothing while it is pending."""
+    row = notified.row
     if row.settled_at is None:
         return
     step = spell_step(row.step)
-    said = (told.message.headline, row.answer or "")
+    said = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
         yield Moment(row.settled_at, "told", f"{row.channel} {step}", said)
     elif row.status == NotificationStatus.DEAD:
@@ -96,9 +98,9 @@ def _settled(told: Told) -> Iterator[Moment]:
         yield Moment(row.settled_at, "dead", f"{row.channel} was not {step}", (row.reason or "",))
 
 
-def _failures(told: Told) -> Iterator[Moment]:
-    """Say which attempts failed; the last one of a dead notification is said already."""
-    failed = [attempt for attempt in told.attempts if attempt.outcome != NotificationStatus.SENT]
-    for attempt in failed[:-1] if told.row.status == NotificationStatus.DEAD else failed:
-        what = f"{told.row.channel} did not take it ({attempt.outcome})"
+def _failures(notified: Notified) -> Iterator[Moment]:
+    """Yield the attempts that failed, without the last one of a dead notification, which `_settled` yields."""
+    failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
+    for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
+        what = f"{notified.row.channel} did not take it ({attempt.outcome})"
         yield Moment(attempt.at, "failed", what, (attempt.answer,))

@@ -1,4 +1,4 @@
-"""What every page shares: who may see it, what its forms must carry, and what is shown when it cannot be made."""
+"""The parts that every page shares: the session check, the token of its forms, and the error pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -23,7 +23,7 @@ from alertworker.web.pages.form import Form, is_ours, read_form
 from alertworker.web.pages.render import HEADERS, render
 from alertworker.web.pages.session import COOKIE, Session
 
-#: What a page says after something was done; ``{n}`` of ``{of}`` things.
+#: The message of a page after an action on ``{n}`` of ``{of}`` things.
 DONE: Final = {
     "acknowledged": "Acknowledged: there will be no more reminders.",
     "closed": "It is closed already: there was nothing to acknowledge.",
@@ -36,7 +36,7 @@ DONE: Final = {
 
 
 class Trouble(Exception):
-    """There is no such page, or it cannot be made; ``text`` says why and what to do."""
+    """The page does not exist or cannot be shown; ``text`` says why and what to do."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
         super().__init__(text)
@@ -47,30 +47,30 @@ class Trouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request of somebody who is logged in. ``form`` is what was posted."""
+    """One request with a valid session. ``form`` has the posted fields."""
 
     request: Request
-    office: PageContext
+    context: PageContext
     session: Session
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
 
     @property
     def id(self) -> str:
-        """Give the id that the address names."""
+        """Return the id in the path."""
         return one_line(self.request.path_params["id"])
 
     def asked(self, name: str) -> str:
-        """Give a parameter of the address on one line, "" where there is none."""
+        """Return a parameter of the query as one line, "" if it is missing."""
         return one_line(self.request.query_params.get(name, ""))
 
-    def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """Give a page."""
-        shared = {"visit": self, "zone": self.office.zone, "now": self.now, "done": _done(self)}
+    def show(self, template: str, *, status: int = 200, **values: object) -> Response:
+        """Return a page."""
+        shared = {"visit": self, "zone": self.context.zone, "now": self.now, "done": _done(self)}
         return render(template, status=status, **shared, **values)
 
     def go(self, path: str, **query: object) -> Response:
-        """Send the browser on after something was done, so that loading anew does not do it again."""
+        """Redirect after an action, so that a reload does not repeat it."""
         return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303, HEADERS)
 
 
@@ -78,7 +78,7 @@ View = Callable[[Visit], Response]
 
 
 def page(path: str, view: View) -> Route:
-    """Give the route of a page."""
+    """Return the route of a page."""
 
     async def shown(request: Request) -> Response:
         return await _answered(request, view)
@@ -87,7 +87,7 @@ def page(path: str, view: View) -> Route:
 
 
 def action(path: str, view: View) -> Route:
-    """Give the route of a form that does something."""
+    """Return the route of a form."""
 
     async def done(request: Request) -> Response:
         return await _answered(request, view)
@@ -103,7 +103,7 @@ async def _answered(request: Request, view: View) -> Response:
     session = sessions.read(request, key)
     if session is None:
         return _to_login(request)
-    visit = Visit(request, context.office, session, datetime.now(UTC))
+    visit = Visit(request, context.pages, session, datetime.now(UTC))
     try:
         if request.method == "POST":
             visit = replace(visit, form=await _own_form(request, session))
