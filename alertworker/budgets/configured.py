@@ -22,9 +22,10 @@ _DURATIONS: Final = {"day": "1d", "week": "7d", "month": "1mo"}
 
 
 class OwnBudget(BaseModel):
-    """A budget of each entity of a dimension whose id or name the pattern ``entity`` fits; ``max`` in dollars.
+    """A budget of each entity of a dimension whose id or name matches the pattern ``entity``. ``max`` is in dollars.
 
-    ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from ``anchor``.
+    ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from
+    ``anchor``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
@@ -49,11 +50,11 @@ class OwnBudget(BaseModel):
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is for every entity that fits, and not for one."""
+        """Return whether the budget is for every matching entity, and not for one."""
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:
-        """Return the first day of the period that a day is in, and the first day after it."""
+        """Return the first day of the period that contains a day, and the first day after it."""
         if self.period == "month":
             first = day.replace(day=1)
             return first, (first + timedelta(days=32)).replace(day=1)
@@ -114,7 +115,7 @@ def present(
 ) -> dict[BudgetKey, OwnPeriod]:
     """Return the budgets of these entities (dimension, id), of each period the first that matches, with no spend yet.
 
-    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
+    A key's budget is found by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
     """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:

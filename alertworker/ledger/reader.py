@@ -15,8 +15,8 @@ from alertworker.ledger.rows import SUCCEEDED, FallbackSums, SpendSums
 class SpendRow:
     """The spend of one entity of a dimension; ``alias`` is its current name, "" if none is known.
 
-    ``part`` is the second half of a pair ("key/model"), else "". ``before`` are the sums of the earlier period that was
-    asked for beside it, zeros where none was.
+    ``part`` is the second half of a pair ("key/model"), or "". ``before`` are the sums of the earlier period in the
+    query, or zeros if the query has none.
     """
 
     entity: str
@@ -28,9 +28,9 @@ class SpendRow:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentDays:
-    """How a deployment did over some days: attempts by outcome ("succeeded", classes of errors), and its latency.
+    """A deployment over some days: its attempts by outcome ("succeeded", classes of errors), and its latency.
 
-    ``per_token`` are seconds per output token, ``first_token`` seconds until the first one.
+    ``per_token`` is in seconds per output token, ``first_token`` in seconds until the first one.
     """
 
     deployment_id: str
@@ -41,13 +41,13 @@ class DeploymentDays:
 
     @property
     def failed(self) -> int:
-        """Attempts that failed."""
+        """The number of attempts that failed."""
         return sum(count for outcome, count in self.attempts.items() if outcome != SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """A stretch of days in the configured zone, both ends included."""
+    """A range of days in the configured zone, both ends included."""
 
     first: date
     last: date

@@ -17,7 +17,7 @@ from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
-#: The fields of a budget's owner that its row keeps under their own names.
+#: The fields of a budget's owner that its row stores under their own names.
 _OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
 #: The level of a row that was inserted only to lock it: the budget was never judged.
 _UNJUDGED = -1
@@ -121,7 +121,7 @@ def _owner(who: Mapping[str, str]) -> Attribution:
 
 
 def _who(reading: Reading) -> dict[str, str]:
-    """Return the row's names of a budget's owner; a name that is unknown has no key."""
+    """Return the row's names of a budget's owner. Unknown names are left out."""
     names = {name: getattr(reading.owner, name) for name in _OWNER_FIELDS}
     names |= {"tag": ",".join(reading.owner.tags or ()), "part": reading.part}
     return {name: value for name, value in names.items() if value}

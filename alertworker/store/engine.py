@@ -57,7 +57,7 @@ def classify(error: DBAPIError) -> Literal["unavailable", "rerun", "broken"]:
         return "rerun"
     if error.connection_invalidated or isinstance(error, InterfaceError) or _lacks_schema(error):
         return "unavailable"
-    if code is None and error.statement is None:  # it could not connect: an option of the address is wrong, say
+    if code is None and error.statement is None:  # no connection, for example a wrong option
         return "unavailable"
     if code is None:
         return "unavailable" if isinstance(error, OperationalError) else "broken"
@@ -67,8 +67,8 @@ def classify(error: DBAPIError) -> Literal["unavailable", "rerun", "broken"]:
 def explain(error: DBAPIError) -> str:
     """Return why the database does not answer, without its address and without the statement."""
     if _lacks_schema(error):
-        return "the database lacks tables of this version; run `alertworker db upgrade`"
-    return f"the database cannot be asked now ({type(error.orig).__name__})"
+        return "the database's schema is older than this version; run `alertworker db upgrade`"
+    return f"the database is unavailable ({type(error.orig).__name__})"
 
 
 def _lacks_schema(error: DBAPIError) -> bool:

@@ -17,7 +17,7 @@ from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.inhibitions import LabelValue, is_indexable
 from alertworker.store.upsert import Statements
 
-#: How many open conditions are read at once.
+#: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
 

@@ -48,5 +48,5 @@ def read_silence(row: RowMapping) -> Silence:
 
 @lru_cache(maxsize=1_000)
 def _warn_of_silence(silence_id: str, problem: str) -> None:
-    """Log once in each process; every transaction reads the silences again."""
+    """Log once in each process, because every transaction reads the silences again."""
     _log.warning("silence %s is not applied: %s", silence_id, problem)

@@ -12,7 +12,7 @@ from alertworker.store.delivery.queue import SqlQueue
 
 
 class SqlStore(Database):
-    """What the pipeline needs: transactions, the lanes and what waits in them."""
+    """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
@@ -20,5 +20,5 @@ class SqlStore(Database):
         self.queue = SqlQueue(self)
 
     def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; return how often it did by now."""
+        """Count a redelivery of a batch. Return how many there are by now."""
         return self.run(lambda tx: tx.count_redelivery(batch_id, now=now))

@@ -31,7 +31,7 @@ class SqlTransaction(
     AlertStatements,
     NotificationStatements,
 ):
-    """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""
+    """One open transaction on SQLite or PostgreSQL, with the statements of every concept."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)

@@ -23,13 +23,13 @@ from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
 _log: Final = logging.getLogger("alertworker.alerts")
-#: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
+#: The largest payload that a dead letter stores whole, in bytes. Every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
-#: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
+#: The largest payload that is parsed for its type, in bytes: a parser may need a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
-#: The longest reason of a dead letter, in characters.
+#: The maximum length of a dead letter's reason, in characters.
 _MAX_REASON: Final = 2_000
-#: The longest label of a counter, in characters.
+#: The maximum length of a counter's label, in characters.
 _MAX_LABEL: Final = 256
 
 
@@ -39,7 +39,7 @@ def insert_or(connection: Connection, table: Table) -> Any:
 
 
 def _type(payload: bytes) -> str | None:
-    """Return what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
+    """Return the type that an event or a message states, unless it is too long to be parsed for that."""
     if len(payload) > _MAX_TYPED:
         return None
     try:
@@ -63,8 +63,8 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
 
 @lru_cache(maxsize=1_000)
 def _warn_of_unknown(value: str) -> None:
-    """Log once in each process; the counter says how often it happened."""
-    _log.warning("a newer version has stored %s, which this version does not know", value)
+    """Log once in each process; the counter has the number of occurrences."""
+    _log.warning("unknown value %s in the database, written by a newer version", value)
 
 
 class Statements(CounterPort, DeadLetterPort):
@@ -99,7 +99,7 @@ class Statements(CounterPort, DeadLetterPort):
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
         row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
-        # The newer time tells a replay, which is about to discard the letter, that the message was parked again.
+        # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
         self.count("dead_letters", "message")
 
@@ -109,7 +109,7 @@ class Statements(CounterPort, DeadLetterPort):
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
     def count_unknown(self, stored: StoredReader) -> None:
-        """Count the values that were read as others, since only a newer version knows them, and warn of them."""
+        """Count the values that were replaced because only a newer version knows them, and warn about them."""
         for value in stored.unknown:
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))

@@ -32,7 +32,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    """Pass bytes both ways until one side closes; a client that does not trust the certificate ends it at once."""
+    """Forward bytes both ways until one side closes. A client that does not trust the certificate closes at once."""
     with (
         plain,
         suppress(OSError),
@@ -47,7 +47,7 @@ def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 @contextmanager
 def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
-    """Listen with TLS on a new port, and pass everything on to a plain port of this machine; yield the new port."""
+    """Listen with TLS on a new port, and forward everything to a plain port of this machine. Yield the new port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -66,7 +66,7 @@ def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
 
 @pytest.fixture
 def redis_port(tmp_path: Path) -> Iterator[int]:
-    """Run a Redis without TLS, which a terminator stands in front of."""
+    """Run a Redis without TLS, for use behind a terminator."""
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as server:
@@ -78,7 +78,7 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
 def addresses(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, str]]:
-    """Yield the address of a broker behind TLS whose authority this process trusts, and of one that it does not."""
+    """Yield the address of a broker behind TLS with a trusted authority, and of one with an untrusted one."""
     trusted, other = trustme.CA(), trustme.CA()
     file = tmp_path / "authority.pem"
     trusted.cert_pem.write_to_path(str(file))
@@ -94,7 +94,7 @@ def addresses(
 
 
 def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tmp_path: Path) -> None:
-    """The worker takes them through its own transports, which exist in a form with TLS, too."""
+    """The worker takes them through its own transports, which also have TLS variants."""
     environ = {"ALERTWORKER_BROKER_URL": addresses[0], "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
     stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ)
     try:
@@ -108,7 +108,7 @@ def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tm
 
 
 def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses: tuple[str, str]) -> None:
-    """The publisher spools, as if the broker were away."""
+    """The publisher spools, as if the broker were down."""
     transport = BrokerTransport(addresses[1])
     with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
         transport.send(batch_of([failed(1)]))

@@ -1,4 +1,4 @@
-"""Alerts as people look for them, on both databases."""
+"""The search for alerts, on both databases."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.pages import signed_in
 def test_alerts_are_found_page_by_page_counted_and_ranked(
     store: SqlStore, runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than one transaction reads, and several of one moment: each is on one page."""
+    """Several transactions read, and several alerts have the same time: each alert is on exactly one page."""
     monkeypatch.setattr(alert_search, "_CHUNK", 8)
     desk = AdminStore(store.engine)
     quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
@@ -67,7 +67,7 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
 
 
 def test_an_address_that_no_database_takes_leads_to_nothing(store: SqlStore, runtime: Runtime) -> None:
-    """PostgreSQL refuses text with a zero byte."""
+    """PostgreSQL rejects strings with a zero byte."""
     browser = signed_in(store, runtime)
     for path in ("/alerts/%00", "/deadletters/%00"):
         assert browser.get(path).status == 404

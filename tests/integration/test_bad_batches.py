@@ -1,4 +1,4 @@
-"""Batches that are bad in part, or would cost much: the good events are applied, and few rows are kept of the rest."""
+"""Batches with bad events, or with a high cost: good events are applied, and few rows are kept of the rest."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BOMBS = {
 
 
 def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlStore, runtime: Runtime) -> None:
-    """With its bytes and its place; replayed, it is a dead letter again."""
+    """The dead letter has the event's bytes and place. A replay makes it a dead letter again."""
     items = [item for bad in BAD.values() for item in (GOOD, bad)]
     ingest(BatchMessage("b1", compress(b"[" + b",".join(items) + b"]"), "zstd"), runtime, now=NOW)
 
@@ -62,7 +62,7 @@ def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlS
 def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     store: SqlStore, runtime: Runtime
 ) -> None:
-    """A producer that uses an id twice loses nothing; a batch that comes again is still acknowledged untouched."""
+    """A producer that uses an id twice loses nothing. A redelivered batch is still acknowledged without a change."""
     first, other = (b"[" + answered(call).model_dump_json(exclude_none=True).encode() + b"]" for call in ("1", "2"))
     for events in (first, other, first, other):
         ingest(BatchMessage("b1", events), runtime, now=NOW)
@@ -81,7 +81,7 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
 
 
 def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runtime: Runtime) -> None:
-    """Also where the id belongs to a batch that was parked itself."""
+    """This includes the id of a batch that was itself parked."""
     for events in (b"[" + GOOD + b"]", b"cut off", b"cut off", b"another", "[", ["not an event"]):
         ingest(BatchMessage("b1", events), runtime, now=NOW)
 
@@ -90,7 +90,7 @@ def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runt
 
 
 def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlStore, runtime: Runtime) -> None:
-    """Its row has no digest, so the same id is the same batch."""
+    """Its row has no digest, so an equal id means the same batch."""
     ingest(BatchMessage("b1", b"[" + GOOD + b"]"), runtime, now=NOW)
     with store.engine.begin() as connection:
         connection.execute(BATCHES.update().values(digest=None))
@@ -101,7 +101,7 @@ def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlSto
 
 
 def test_the_http_endpoint_s_ids_stand_for_the_body(store: SqlStore, runtime: Runtime) -> None:
-    """The endpoint stamps events without a time anew, so a repeated request has the same id and other bytes."""
+    """The endpoint sets the time of events without one, so a repeated request has the same id and other bytes."""
     for space in (b"", b" "):
         ingest(BatchMessage("http:0f3a", b"[" + GOOD + space + b"]"), runtime, now=NOW)
 
@@ -110,7 +110,7 @@ def test_the_http_endpoint_s_ids_stand_for_the_body(store: SqlStore, runtime: Ru
 
 
 def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
-    """Parked whole, with its bytes and a reason, in a handful of statements; replayed, it is parked again."""
+    """The batch is parked whole, with its bytes and a reason, in a few statements. A replay parks it again."""
     statements: list[str] = []
     sqlalchemy_event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     for batch_id, bomb in BOMBS.items():
@@ -129,7 +129,7 @@ def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
 
 
 def test_a_batch_of_bad_events_alone_is_judged_event_by_event_up_to_a_bound(store: SqlStore, runtime: Runtime) -> None:
-    """As many as our publisher seals into one batch: an old worker must not park what it knows of a newer proxy's."""
+    """The bound is the size of our publisher's batches: an old worker must not park a newer proxy's known events."""
     newer = b'{"type":"llm.request.of_tomorrow"}'
     ingest(BatchMessage("b1", b"[" + b",".join([newer] * (MAX_REJECTED - 1) + [GOOD]) + b"]"), runtime, now=NOW)
 
@@ -138,7 +138,7 @@ def test_a_batch_of_bad_events_alone_is_judged_event_by_event_up_to_a_bound(stor
 
 
 def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtime: Runtime) -> None:
-    """As Celery's JSON serializer hands it over: what cannot be encoded costs its own event."""
+    """Celery's JSON serializer passes such lists. An event that cannot be encoded is rejected alone."""
     good: dict[str, Any] = json.loads(GOOD)
     deep: list[Any] = []
     for _ in range(900):
@@ -151,7 +151,7 @@ def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtim
 
 
 def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) -> None:
-    """What people read is not lost for one character; a caller's metadata does not take the call's spend along."""
+    """One character must not lose a message to people, and a caller's metadata must not lose the call's spend."""
     call = GOOD[:-1] + b',"alerting_metadata":{"a\\u0000":"b\\u0000"},"cost_failure":"\\u0000"}'
     ingest(BatchMessage("b1", b"[" + call + b"]"), runtime, now=NOW)
 
@@ -163,7 +163,7 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
 def test_a_batch_that_would_hold_the_database_for_long_is_parked(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Few bytes can mean many alerts, budgets or windows, each of which takes its time in one transaction."""
+    """Few bytes can mean many alerts, budgets or windows, each of which takes time in one transaction."""
     bound = {"alerts": "MAX_ALERTS", "budgets": "MAX_READINGS", "windows": "MAX_ROWS"}[kind]
     monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, 3)  # the package exports its function
     budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
@@ -184,7 +184,7 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
 
 
 def test_a_row_that_is_full_fails_no_batch(store: SqlStore, runtime: Runtime) -> None:
-    """Its sum stops; the other teams' calls in the same batch are counted as ever."""
+    """The sum stops growing. The other teams' calls in the same batch are counted."""
     for number in range(12):
         calls = [answered(f"call-{number}-{n}", team_id="rich", cost_nanos=MAX_COST) for n in range(100)]
         ingest(batch(*calls, answered(f"other-{number}", team_id="other")), runtime, now=NOW)

@@ -1,4 +1,4 @@
-"""What health and metrics say is what is in the store."""
+"""Health and metrics show what is in the store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.line import NOW, Outbox, batch, failed
 
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """One alert waits, then it is sent; a canary and a publisher are as old as they are."""
+    """One alert waits, then it is sent. The ages of a canary and a publisher are right."""
     gauges = HealthStore(store.engine)
     assert gauges.read(now=NOW).canary_seconds is None
     beat = PublisherHeartbeat(

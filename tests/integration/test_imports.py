@@ -1,4 +1,4 @@
-"""Books that were kept elsewhere: taken once, up to their cut-over, however often the import is stopped."""
+"""Imports from other ledgers: everything is taken once, up to the cut-over, however often the import is interrupted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend
 
 @pytest.fixture
 def litellm(postgresql_url: str) -> Iterator[Engine]:
-    """Give LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
+    """Return LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
     engine = make_engine(postgresql_url)
     try:
         with engine.begin() as connection:
@@ -68,7 +68,7 @@ def litellm(postgresql_url: str) -> Iterator[Engine]:
 def test_a_spend_log_is_taken_once_up_to_its_cutover(
     store: SqlStore, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
+    """The import is interrupted, resumed, and started again: every call before the cut-over counts once."""
     monkeypatch.setattr(litellm_logs, "PAGE", 100)
     progress, logs = History(store.engine), litellm_logs.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
     next(iter(progress.take(progress.begin("litellm", UNTIL), logs.pages(""), max_entities=100)))
@@ -96,7 +96,7 @@ def keep_spend(folder: Path, days: int) -> None:
 
 
 def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command import into the test's store, whatever the day of the test is."""
+    """Let the command import into the test's store, whatever today's date is."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ALERTWORKER_CONFIG", str(folder / "config.yaml"))
     keep_spend(folder, 10_000)
@@ -104,7 +104,7 @@ def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path: Path) -> None:
-    """The second one finds the cursor moved, and stops."""
+    """The second import finds the cursor moved, and stops."""
     path = tmp_path / "old.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
     progress = History(store.engine)
@@ -118,7 +118,7 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
 
 
 def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
-    """As the line does."""
+    """The exemption is the same as for batches."""
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
     path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
@@ -133,7 +133,7 @@ def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_p
 def test_files_are_exact_and_end_at_the_cutover(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same rows as CSV and NDJSON by the command; a later cut-over is refused."""
+    """The same rows as CSV and NDJSON, by the command. A later cut-over is refused."""
     importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text(
         "day,team,model,tags,requests,spend\n"
@@ -159,7 +159,7 @@ def test_files_are_exact_and_end_at_the_cutover(
 def test_a_cut_over_within_a_day_is_for_logs_alone(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sums of days cannot be cut; a spend log can, at the moment from which our own events are there."""
+    """Daily sums cannot be split. A spend log can, at the time of our own first event."""
     importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text("day,requests,spend\n")
     moment = ["--until", "2025-11-20T15:04:00+01:00"]
@@ -179,7 +179,7 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
 def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its books get calls late, and in any order, and what is behind the last page is never read again."""
+    """LiteLLM writes calls late and in any order, and rows before the last page are never read again."""
     importing(store, tmp_path, monkeypatch)
     just_now = (datetime.now(UTC) - timedelta(minutes=9)).isoformat(timespec="seconds")
     tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
@@ -192,7 +192,7 @@ def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
 def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows that were taken are known by a fingerprint, whatever ends their lines."""
+    """A fingerprint identifies the rows that were taken, whatever their line endings."""
     importing(store, tmp_path, monkeypatch)
     row = '{{"day": "2025-11-1{}", "requests": 1, "spend": {}}}'
     contents = {
@@ -221,7 +221,7 @@ def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
 def test_days_that_would_be_forgotten_at_once_are_refused(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is taken, with the setting to change; what is past the cut-over does not matter."""
+    """The refusal comes before anything is taken, and names the setting. Days past the cut-over do not matter."""
     importing(store, tmp_path, monkeypatch)
     keep_spend(tmp_path, 400)
     (tmp_path / "old.csv").write_text("day,requests,spend\n2022-03-01,1,1\n2021-02-01,1,1\n")
@@ -256,7 +256,7 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
-    """With its number and field, and nothing of its page is taken."""
+    """The error has its number and field, and nothing of its page is taken."""
     path = tmp_path / "f.ndjson"
     text = '{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -268,7 +268,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
     "line", ["2026-11-18,1," + "9" * 140_000, '2026-11-18,1,"' + "a\n" * 100_000, "2026-11-18,1,1,,,9"]
 )
 def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
-    """A field without an end is not read without one."""
+    """A field without a closing quote is not guessed."""
     path = tmp_path / "f.csv"
     path.write_text(f"day,requests,spend\n{line}")
     with pytest.raises(AlertWorkerError, match=r"f\.csv"):
@@ -276,7 +276,7 @@ def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
-    """Nobody can guess from when on the ledger has its own events."""
+    """The start of the ledger's own events cannot be guessed."""
     with pytest.raises(AlertWorkerError, match="give --until"):
         History(store.engine).begin("new", None)
 
@@ -285,7 +285,7 @@ def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
 def test_reconcile_shows_where_days_differ(
     store: SqlStore, runtime: Runtime, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What agrees is not shown to people; what floating dollars lose is no difference."""
+    """Equal days are not shown to people. Rounding of floating-point dollars is not a difference."""
     ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
     engine = make_engine(postgresql_url)
     try:
@@ -318,7 +318,7 @@ def test_reconcile_shows_where_days_differ(
 
 
 def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Runtime) -> None:
-    """A month that ended before the retention leaves every table of the ledger; the days after it stay."""
+    """A month that ended before the retention leaves every table of the ledger. Later days stay."""
     kept = (NOW - timedelta(days=400)).replace(day=1)
     old = kept - timedelta(days=1)
     for at in (old, kept):

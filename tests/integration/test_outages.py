@@ -1,4 +1,4 @@
-"""Outages over a real database: counted by attempt and event time, told once, and over only when that is known."""
+"""Outages on a real database: counted by attempt and event time, notified once, and resolved only with certainty."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ START = NOW.replace(second=10)
 
 @pytest.fixture
 def runtime(runtime: Runtime) -> Runtime:
-    """Give a runtime that reminds of outages each four hours."""
+    """Return a runtime with reminders of outages every 4 hours."""
     return replace(runtime, router=replace(runtime.router, repeat_interval=14_400.0))
 
 
 def after(seconds: float) -> datetime:
-    """Give a moment after the start."""
     return START + timedelta(seconds=seconds)
 
 
@@ -56,7 +55,7 @@ def attempt(
     first: bool | None = None,
     health_check: bool = False,
 ) -> AttemptFailed:
-    """Make an attempt that failed so long after the start."""
+    """Return an attempt that failed this long after the start."""
     return AttemptFailed(
         first_on_deployment=first,
         health_check=health_check,
@@ -73,7 +72,6 @@ def attempt(
 
 
 def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = None, **more: Any) -> RequestSucceeded:
-    """Make a call that was answered."""
     return RequestSucceeded(
         call_id=f"good-{seconds}",
         started_at=after(seconds),
@@ -88,7 +86,7 @@ def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = 
 
 
 def lost(seconds: float = 0, **more: Any) -> RequestFailed:
-    """Make a call that failed for good."""
+    """Return a call whose every attempt failed."""
     one = attempt(seconds).model_copy(update=more)
     return RequestFailed(
         ended_at=after(seconds),
@@ -101,24 +99,24 @@ def lost(seconds: float = 0, **more: Any) -> RequestFailed:
 
 
 def hear(runtime: Runtime, *events: Event, at: float = 0) -> None:
-    """Take a batch in."""
+    """Ingest a batch."""
     ingest(batch(*events), runtime, now=after(at))
 
 
 def pass_time(runtime: Runtime, at: float) -> None:
-    """Let a canary come round that makes certain what happened until 5 s before ``at``, and sweep."""
+    """Return a canary that confirms everything until 5 s before ``at``, and sweep."""
     hear(runtime, Canary(occurred_at=after(at - 5) + REDELIVERED_WITHIN), at=at)
     sweep(runtime, now=after(at))
     run_until_quiet(runtime, after(at))
 
 
 def told(outbox: Outbox, kind: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
-    """Give what was said of outages."""
+    """Return what was sent about outages."""
     return [(message.step, message.headline) for message in outbox.sent if message.type is kind]
 
 
 def at_once(works: Sequence[Callable[[], None]]) -> None:
-    """Run them in threads that start together."""
+    """Run the work in threads that start together."""
     gate, errors = threading.Barrier(len(works)), []
 
     def one(work: Callable[[], None]) -> None:
@@ -203,7 +201,7 @@ def test_what_is_no_outage(runtime: Runtime, outbox: Outbox, events: list[Attemp
 
 
 def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) -> None:
-    """A busy deployment with stray errors need not ring."""
+    """A busy deployment with few errors need not be an outage."""
     policy = runtime.policy
     limits = replace(policy.outages.deployment, share=0.1, traffic=20)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
@@ -221,7 +219,7 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
 def test_two_workers_with_half_of_the_failures_each_do_not_both_miss_it(
     runtime: Runtime, store: SqlStore, attempt_number: int
 ) -> None:
-    """The halves fall into different buckets, so that no other row makes one worker wait for the other."""
+    """The halves are in different buckets, so no other row makes one worker wait for the other."""
     first, second = batch(*(attempt(n) for n in range(2))), batch(*(attempt(10 + n) for n in range(3)))
     at_once([lambda: ingest(first, runtime, now=NOW), lambda: ingest(second, runtime, now=NOW)])
 
@@ -230,7 +228,7 @@ def test_two_workers_with_half_of_the_failures_each_do_not_both_miss_it(
 
 
 def test_any_order_cutting_and_redelivery_tells_the_same(runtime: Runtime, store: SqlStore) -> None:
-    """Eight workers, each batch twice."""
+    """Eight workers apply each batch twice."""
     events = [*(attempt(n * 2) for n in range(12)), *(success(n) for n in range(40))]
     Random(7).shuffle(events)
     batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)] * 2
@@ -242,7 +240,7 @@ def test_any_order_cutting_and_redelivery_tells_the_same(runtime: Runtime, store
 
 
 def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """What failed before the last resolve is counted; what fails after it is a new outage."""
+    """Failures before the last resolution are counted. A later one opens a new outage."""
     hear(runtime, *(attempt(n) for n in range(10)))
     run_until_quiet(runtime, after(10))
     hear(runtime, success(70), at=70)
@@ -260,7 +258,7 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
-    """Five more of a minute before are counted in, and may move its beginning."""
+    """Five earlier failures are counted, and may move its start."""
     hear(runtime, *(attempt(n) for n in range(60, 70)), at=70)
     (before,) = rows(store, ALERTS)
     hear(runtime, *(attempt(n) for n in range(3)), at=75)
@@ -270,10 +268,10 @@ def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: Sq
 
 
 def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runtime, outbox: Outbox) -> None:
-    """A batch of a worker that died comes again within 30 s, behind the canary."""
+    """A dead worker's batch is redelivered within 30 s, behind the canary."""
     hear(runtime, *(attempt(n) for n in range(10)), success(65))
     run_until_quiet(runtime, after(66))
-    over = 80  # the last failure, and a whole window behind it
+    over = 80  # the last failure, and a whole window after it
     for at, steps in ((over + 25, 1), (over + 35, 2)):
         hear(runtime, Canary(occurred_at=after(at)), at=at)
         sweep(runtime, now=after(at))
@@ -282,7 +280,7 @@ def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runt
 
 
 def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> None:
-    """No canary, or a publisher with a backlog: nobody can say."""
+    """Without a canary, or with a publisher's backlog, the state is unknown."""
     beat = PublisherHeartbeat(
         boot_id="b", host="h", pid=1, version="1", started_at=START, occurred_at=START, interval_seconds=10, backlog=3
     )
@@ -298,7 +296,7 @@ def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> 
 
 
 def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -> None:
-    """Failures alone, then nothing: after a quarter of an hour nobody knows."""
+    """There are failures alone, then nothing. After 15 minutes the state is unknown."""
     hear(runtime, *(attempt(n) for n in range(10)))
     pass_time(runtime, 600)
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
@@ -375,7 +373,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
-    """Its deployments' outages are recorded, and told when the region's is over and theirs is not."""
+    """Its deployments' outages are recorded. They are notified if they outlast the region's."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
     hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
@@ -393,7 +391,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
-    """Wherever they ended; once for each target that failed them, in the beginning, in reminders and at the end."""
+    """Each call counts once for each target that failed it, in the first message, in reminders and at the end."""
     first = FailedOn(deployment_id="d1", provider="azure", region="eu")
     both = (first, FailedOn(deployment_id="d2", provider="azure", region="eu"))
     attempts = [attempt(n, deployment=name, region="eu") for n in range(5) for name in ("d1", "d2")]
@@ -418,7 +416,7 @@ def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbo
 
 
 def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:
-    """Also those of the batch that raises it."""
+    """This includes the failures in the batch that raises it."""
     hear(runtime, *(attempt(n) for n in range(5)), lost(1))
     run_until_quiet(runtime, after(5))
 
@@ -432,7 +430,7 @@ def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, ou
 def test_the_list_size_bounds_details_and_not_the_count(
     runtime: Runtime, store: SqlStore, size: int, cut: int, kept: int
 ) -> None:
-    """However batches are cut; what failed in batches before the one that opens is in the sums alone."""
+    """The number is independent of the batches. Failures in batches before the opening one are only in the sums."""
     runtime = replace(
         runtime, policy=replace(runtime.policy, outages=replace(runtime.policy.outages, max_details=size))
     )

@@ -1,4 +1,4 @@
-"""Messages that cannot be applied are parked, on every database, whatever their ids and their events are."""
+"""Messages that cannot be applied are parked, on every database, whatever their ids and events."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def desk(store: SqlStore) -> AdminStore:
 
 
 def message_of(call: Any, **facts: Any) -> BrokerMessage:
-    """Make a message as a broker gives it."""
+    """Return a message as a broker delivers it."""
     return BrokerMessage("alertworker.events", call if isinstance(call, bytes) else json.dumps(call).encode(), **facts)
 
 
 def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) -> None:
-    """Each is applied or parked, and the same one again changes nothing."""
+    """Each message is applied or parked, and the same one again changes nothing."""
     for field in ("batch_id", "producer", "sealed_at", "encoding"):
         for odd in ODD:
             message = message_of([[], {"events": [], field: odd}, {}], message_id=f"{field} {odd!r}"[:300])
@@ -44,7 +44,7 @@ def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) 
 
 
 def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -> None:
-    """Parking is the last resort: it takes what made everything before it fail."""
+    """Parking must accept whatever made everything before it fail."""
     texts = [odd for odd in ODD if isinstance(odd, str)]
     for odd in texts:
         for number, events in enumerate((b"\xff\0", f"\ud800{odd}", [odd, float("nan"), object()], deep(400))):
@@ -78,7 +78,7 @@ def test_a_batch_that_fails_is_logged_by_its_id_unless_that_is_a_producers_text(
 
 
 def deep(depth: int) -> list[Any]:
-    """Nest lists."""
+    """Return nested lists."""
     value: list[Any] = []
     for _ in range(depth):
         value = [value]
@@ -86,7 +86,7 @@ def deep(depth: int) -> list[Any]:
 
 
 def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: Runtime, desk: AdminStore) -> None:
-    """Known by its id and its bytes. A letter that was discarded hides nothing that comes later."""
+    """A message is identified by its id and bytes. A discarded letter hides no later message."""
     for name, body in (("a", b"["), ("b", b"["), ("a", b"{"), ("a", b"[")):
         receive(message_of(body, message_id=name), runtime, now=NOW)
     assert len(desk.dead_letters()) == 3
@@ -115,7 +115,7 @@ def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
 
 
 def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
-    """By kind, with its content as text, and with the buttons to replay and to discard it."""
+    """The page has each kind, its content as text, and buttons to replay and to discard it."""
     bodies = [
         b"",
         b"\0\xff<b>",
@@ -142,7 +142,7 @@ def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminSto
 def test_a_letter_that_is_too_large_says_so(
     runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is cut in silence."""
+    """Nothing is cut without a notice."""
     monkeypatch.setattr("alertworker.store.upsert._MAX_PAYLOAD", 10)
     receive(message_of(b"[" * 11), runtime, now=NOW)
     [row] = desk.dead_letters()
@@ -151,7 +151,7 @@ def test_a_letter_that_is_too_large_says_so(
 
 
 def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, desk: AdminStore) -> None:
-    """A repeat is harmless under each of them."""
+    """A repeated message is harmless under each of them."""
     events = [json.loads(answered("a").model_dump_json())]
     for call, facts in (
         ([[], {"events": events, "batch_id": "own"}, {}], {"message_id": "x"}),
@@ -169,7 +169,7 @@ def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtim
 
 
 def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, desk: AdminStore) -> None:
-    """Its type is what people filter by, and is made safe."""
+    """People filter by the type, so it is replaced by a safe string."""
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
     assert len(desk.dead_letters()) == 2

@@ -153,7 +153,7 @@ def identity(name: str) -> str:
 
 
 def _metadata(value: object, redact: Callable[[str], str]) -> dict[str, str]:
-    """Return metadata as strings; nothing of a mapping that raises or changes while it is read."""
+    """Return metadata as strings, or nothing for a mapping that raises or changes while it is read."""
     try:
         return printed(value, redact)
     except Exception:  # noqa: BLE001 - a caller's object may raise anything, and must not cost the event
