@@ -123,7 +123,7 @@ _CHANGED: Final = AlertSpec(_OFF, _HIGH, _NOTICE, ("entity", "by"), _QUIET)
 
 #: Defaults and levels are those of LiteLLM's alerting page. A type takes effect only if something raises it.
 CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
-    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, _HIGH, _NOTICE, (*_CALL, "error", "status", "origin"), _QUIET),
+    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, _LOW, _NOTICE, (*_CALL, "error", "status", "origin"), _QUIET),
     AlertType.LLM_TOO_SLOW: AlertSpec(_ON, _LOW, _NOTICE, _CALL, _QUIET),
     AlertType.LLM_REQUESTS_HANGING: AlertSpec(_ON, _MEDIUM, _CONDITION, ("model",), "alerting_threshold"),
     AlertType.OUTAGE_ALERTS: AlertSpec(_ON, _MEDIUM, _CONDITION, ("deployment",), "outage_alert_ttl"),

@@ -89,16 +89,19 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 
 
 #: A region's outage mutes those of its deployments. An outage mutes the failures and slow calls of its deployment.
+#: What an outage explains.
+_EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
+
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(
         _type("=", AlertType.OUTAGE_ALERTS),
-        _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}"),
+        _EXPLAINED,
         ("deployment",),
     ),
     Inhibition(
         _type("=", AlertType.REGION_OUTAGE_ALERTS),
-        _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}"),
+        _EXPLAINED,
         ("provider", "region"),
     ),
 )

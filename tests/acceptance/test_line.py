@@ -132,7 +132,7 @@ def test_failures_are_one_alert_that_counts(fresh: tuple[Proxy, Receiver, Stack]
 
     assert sum(post.count for post in slack.posts) == 10
     assert len(slack.posts) <= 3
-    assert "Level: `High`" in slack.posts[0].text
+    assert "Level: `Low`" in slack.posts[0].text
 
 
 def test_only_what_we_or_the_provider_caused_rings(fresh: tuple[Proxy, Receiver, Stack]) -> None:

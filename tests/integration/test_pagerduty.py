@@ -18,6 +18,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import build_channel
 from alertworker.channels.pagerduty import PagerDutyConfig
 from alertworker.delivery.retry import Reason
+from alertworker.events import Origin
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
@@ -26,7 +27,7 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.shape import Sent
 from tests.contract.vendors.pagerduty import complaints
 from tests.integration.line import FACTS, NOW, batch, failed, rows
-from tests.integration.test_outages import after, attempt, hear, pass_time, success
+from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
 
 #: This behaviour is the same on every database.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -122,15 +123,15 @@ def quiet(runtime: Runtime, at: float) -> None:
     deliver_all(runtime, after(at))
 
 
-def test_an_outage_pages_when_it_is_major_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
-    """A minor outage pages nobody. The resolution is sent to the paged receivers only."""
+def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
+    """An outage whose calls are saved pages nobody. The resolution is sent to the paged receivers only."""
     for second in range(5):
         hear(runtime, attempt(second), at=second)
     deliver_all(runtime, after(5))
     assert desk.alerts == {}
 
     for second in range(5, 10):
-        hear(runtime, attempt(second), at=second)
+        hear(runtime, attempt(second), lost(second), at=second)
     deliver_all(runtime, after(10))
     assert desk.history("ops") == [["critical"]]
 
@@ -143,11 +144,11 @@ def test_an_outage_pages_when_it_is_major_and_is_resolved_under_one_key(runtime:
 
 
 def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: Desk) -> None:
-    """Minor outages page, too: the key stays, the severity rises."""
+    """Outages that hurt no user page, too: the key stays, the severity rises."""
     root = Route(receiver="ops")
     runtime = replace(runtime, router=replace(runtime.router, root=root))
-    for second in range(10):
-        hear(runtime, attempt(second), at=second)
+    for second in range(9):
+        hear(runtime, attempt(second), *([lost(second)] if second > 3 else []), at=second)
         deliver_all(runtime, after(second))
     for at in (30, 60, 85):
         quiet(runtime, at)
@@ -156,8 +157,8 @@ def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: D
 
 
 def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None:
-    ingest(batch(failed("call-1")), runtime, now=NOW)
-    ingest(batch(failed("call-2").model_copy(update=FACTS | {"team_id": "billing"})), runtime, now=NOW)
+    ingest(batch(failed("call-1", Origin.PROXY)), runtime, now=NOW)
+    ingest(batch(failed("call-2", Origin.PROXY).model_copy(update=FACTS | {"team_id": "billing"})), runtime, now=NOW)
     deliver_all(runtime, NOW)
 
     assert (desk.history("search"), desk.history("ops")) == ([["critical"]], [["critical"]])
@@ -180,7 +181,7 @@ def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -
 def test_too_many_events_are_sent_later_and_an_invalid_one_never(runtime: Runtime, desk: Desk) -> None:
     """PagerDuty's 429 has no Retry-After and costs no attempt. A 400 is a dead letter without the key."""
     desk.answers = [(429, b""), (202, b"")]
-    ingest(batch(failed("call-1")), runtime, now=NOW)
+    ingest(batch(failed("call-1", Origin.PROXY)), runtime, now=NOW)
     deliver_all(runtime, NOW)
     assert desk.alerts == {}
     for minute in range(1, 8):
@@ -188,7 +189,7 @@ def test_too_many_events_are_sent_later_and_an_invalid_one_never(runtime: Runtim
     assert desk.history("search") == [["critical"]]
 
     desk.answers = [(400, b'{"status": "invalid event", "errors": ["Length of \'routing_key\' is incorrect"]}')]
-    ingest(batch(failed("call-2").model_copy(update=FACTS | {"deployment_id": "d2"})), runtime, now=NOW)
+    ingest(batch(failed("call-2", Origin.PROXY).model_copy(update=FACTS | {"deployment_id": "d2"})), runtime, now=NOW)
     deliver_all(runtime, NOW + timedelta(minutes=10))
     [dead] = [row for row in rows(runtime.store, NOTIFICATIONS) if row.status == "dead"]  # type: ignore[arg-type]
     assert (dead.channel, dead.reason) == ("search", Reason.CLIENT_ERROR)
