@@ -77,7 +77,7 @@ def describe(
         facts=_facts(target, verdict, grade, calls, last, limits_of(target, policy)),
         members=_details(events, policy, kept or 0),
         metadata=newest_metadata(events),
-        level=grade.rank,
+        level=grade.level,
     )
 
 
@@ -124,7 +124,7 @@ def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Al
         count=0,
         labels={name: value for name, value in standing.labels.items() if name not in identity},
         facts=facts | spell_calls(calls),
-        level=grade.rank,
+        level=grade.level,
     )
 
 

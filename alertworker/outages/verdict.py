@@ -76,8 +76,13 @@ class Grade(NamedTuple):
 
     @property
     def rank(self) -> int:
-        """The grade as an alert's level, 1 to 4: a higher one is worth a message."""
+        """The grade as a target's row keeps it, 1 to 4."""
         return 1 + self.is_major + 2 * self.is_high
+
+    @property
+    def level(self) -> int:
+        """The level of the alert. Only harm to users raises it, and so is worth another message."""
+        return 1 + self.is_high
 
     @property
     def severity(self) -> Severity:

@@ -122,7 +122,8 @@ def _raise(
     else:
         return
     claim(tx, alert, context.runtime, now=context.now)
+    rank = worst.rank if worst is not None else standing.rank
     dead = standing.is_dead or judged.verdict.is_dead
-    after = Outage.of(max(alert.level, standing.rank), is_dead=dead, over_until=standing.over_until)
+    after = Outage.of(rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_outages({target: after})

@@ -88,10 +88,10 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
     return (Matcher("alert_type", operator, value),)
 
 
-#: A region's outage mutes those of its deployments. An outage mutes the failures and slow calls of its deployment.
-#: What an outage explains.
+#: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
-
+#: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
+#: deployment.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(

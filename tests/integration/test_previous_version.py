@@ -400,12 +400,24 @@ def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox
 
 
 def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outbox) -> None:
-    """Five attempts are in the database, and five more follow within the same minute."""
-    hear(runtime, 5, *(attempt(number) for number in range(5)))
+    """The previous version counted five attempts. Five more follow within the same minute, and their calls are lost."""
+    attempts = [attempt(number) for number in range(5)]
+    lost = [
+        RequestFailed(
+            call_id=one.call_id,
+            started_at=one.started_at,
+            ended_at=one.occurred_at,
+            occurred_at=one.occurred_at,
+            deployment_id=one.deployment_id,
+            failure=one.failure,
+        )
+        for one in attempts
+    ]
+    hear(runtime, 5, *attempts, *lost)
     run_until_quiet(runtime, LATER)
 
-    worse = outbox.sent[-1]
-    assert (worse.type, worse.step, worse.severity) == (AlertType.OUTAGE_ALERTS, Step.FIRING, Severity.MEDIUM)
+    worse = next(message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS and message.total == 10)
+    assert (worse.step, worse.severity) == (Step.FIRING, Severity.HIGH)
     assert worse.headline == "Major Service Outage: d2 (gpt-4o)"
     assert worse.facts["Attempts"].startswith("10 of 10 failed in 1 min 10 s (503 ×10)")
     assert (worse.count, worse.total) == (5, 10)
