@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.publisher import BrokerTransport
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
-from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.stack import ROLES, Stack, free_port
 from tests.acceptance.test_faults import failed
 from tests.acceptance.test_redelivery import batch_of, wait_for_rows
 
@@ -64,6 +65,14 @@ def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
             server.shutdown(socket.SHUT_RDWR)
 
 
+def wait_for_log(stack: Stack, text: str) -> None:
+    """Wait until the worker that takes batches has logged this."""
+    ends = time.monotonic() + 30
+    while text not in stack.log("ingest"):
+        assert time.monotonic() < ends, stack.logs()[-3000:]
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def redis_port(tmp_path: Path) -> Iterator[int]:
     """Run a Redis without TLS, for use behind a terminator."""
@@ -83,7 +92,7 @@ def addresses(
     file = tmp_path / "authority.pem"
     trusted.cert_pem.write_to_path(str(file))
     if request.param == "rediss":
-        form = f"rediss://127.0.0.1:{{}}/0?ssl_cert_reqs=required&ssl_ca_certs={file}"
+        form = f"rediss://127.0.0.1:{{}}/0?ssl_ca_certs={file}"
         plain: int = request.getfixturevalue("redis_port")
     else:
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -113,3 +122,37 @@ def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses
     with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
         transport.send(batch_of([failed(1)]))
     transport.close()
+
+
+def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int) -> None:
+    """Only ``ssl_cert_reqs=none`` accepts a certificate that nobody vouches for."""
+    with tls_terminator(redis_port, trustme.CA()) as port:
+        transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0")
+        with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
+            transport.send(batch_of([failed(1)]))
+        transport.close()
+        transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")
+        transport.send(batch_of([failed(1)]))
+        transport.close()
+
+
+def test_a_worker_does_not_read_from_a_redis_whose_certificate_nobody_vouches_for(
+    redis_port: int, slack: Receiver, tmp_path: Path
+) -> None:
+    """It logs why, and reads as soon as the address says that it may."""
+    with tls_terminator(redis_port, trustme.CA()) as port:
+        transport = BrokerTransport(f"redis://127.0.0.1:{redis_port}/0")
+        transport.send(batch_of([failed(1)]))
+        transport.close()
+        for option, fails in (("", True), ("?ssl_cert_reqs=none", False)):
+            environ = {"ALERTWORKER_BROKER_URL": f"rediss://127.0.0.1:{port}/0{option}"}
+            stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ)
+            try:
+                if fails:
+                    stack._spawn("ingest", ROLES["ingest"])
+                    wait_for_log(stack, "CERTIFICATE_VERIFY_FAILED")
+                else:
+                    stack.up("ingest")
+                    wait_for_rows(stack, "SELECT count(*) FROM batches", [(1,)], 30)
+            finally:
+                stack.down()
