@@ -29,6 +29,10 @@ class BatchPort(Protocol):
         """
         ...
 
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied or parked."""
+        ...
+
     def count(self, name: str, label: str, by: int = 1) -> None:
         """Count something dropped, parked, clamped or muted, with its reason."""
         ...

@@ -64,6 +64,10 @@ class Store(Protocol):
         """Do the work in one transaction, return its result, and roll back everything it did."""
         ...
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; return how often it did by now."""
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        ...
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied."""
         ...
