@@ -82,7 +82,7 @@ def _body(envelope: dict[str, Any]) -> bytes | None:
     body, encoding = envelope["body"], envelope["properties"].get("body_encoding")
     try:
         if encoding == "base64":
-            return b64decode("".join(body.split()), validate=True)
+            return b64decode(body.encode().translate(None, b" \t\r\n"), validate=True)
         return body.encode() if encoding in (None, "", "utf-8") else None
     except ValueError:
         return None

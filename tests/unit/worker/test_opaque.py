@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -160,6 +161,19 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
         {"body": f"{wrapped[:4]}\n{wrapped[4:]}", "headers": None, "properties": {"body_encoding": "base64"}}
     )
     assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
+
+
+def test_an_envelope_of_many_words_is_read_in_proportion() -> None:
+    """The worker's main process reads it, which nothing restarts message by message."""
+    item = json.dumps(
+        {"body": "QUJD QUJD\n" * 200_000, "headers": {}, "properties": {"body_encoding": "base64"}}
+    ).encode()
+    tracemalloc.start()
+    try:
+        assert _of(RedisMessage(envelope_of(item, QUEUE))).body == b"ABC" * 400_000
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(item)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_message_of_a_queue_that_is_not_ours_stays_kombus() -> None:
