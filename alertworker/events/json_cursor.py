@@ -1,7 +1,7 @@
 """A cursor over JSON that skips values instead of building them.
 
 Only the values that a caller asks for become Python objects. A skipped value costs no memory, however many values it
-holds. It is not checked either, except that its brackets and quotes close.
+holds. It is not checked either, except that its brackets and quotes close, and that it is not deep.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from alertworker.errors import AlertWorkerError
-from alertworker.events.json_items import TO_BRACKET, skip_space
+from alertworker.events.json_items import MAX_DEPTH, TO_BRACKET, skip_space
 
 #: How many arrays and objects a body may hold. Each bracket is one step of a loop, also when it is skipped.
 MAX_CONTAINERS: Final = 1_000_000
@@ -99,7 +99,7 @@ class JsonCursor:
             return self._text(*self._string())
         if not self.is_array():
             raise CursorError("events must be a JSON array, as a list, a string or bytes")
-        start, end = self._span()
+        start, end = self._span(most=MAX_CONTAINERS)  # an event that is too deep is rejected alone
         found = self._body[start:end]
         if b'"__type__"' not in found:
             return found
@@ -153,11 +153,11 @@ class JsonCursor:
                 return
             self._expect(b",")
 
-    def _span(self) -> tuple[int, int]:
-        """Skip one value; return where it begins and ends."""
+    def _span(self, most: int = MAX_DEPTH) -> tuple[int, int]:
+        """Skip one value of at most so many levels; return where it begins and ends."""
         start = self._at
         if self._next() in (b"[", b"{"):
-            end = self._close(start)
+            end = self._close(start, most)
         elif self._next() == b'"':
             return self._string()
         else:
@@ -175,8 +175,8 @@ class JsonCursor:
         self._move(found.end())
         return found.span()
 
-    def _close(self, at: int) -> int:
-        """Return where the array or the object at ``at`` ends, whatever it holds and however deep."""
+    def _close(self, at: int, most: int) -> int:
+        """Return where the array or the object at ``at`` ends, whatever it holds."""
         body, depth = self._body, 0
         while True:
             mark = body[at : at + 1]
@@ -186,6 +186,8 @@ class JsonCursor:
             at += 1
             if depth == 0:
                 return at
+            if depth > most:
+                raise CursorError(f"the message nests deeper than {most} levels")
             found = TO_BRACKET.match(body, at)
             at = found.end() if found else at
 
