@@ -29,6 +29,10 @@ class BatchPort(Protocol):
         """
         ...
 
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied or parked."""
+        ...
+
 
 class CounterPort(Protocol):
     """Counters of what batches bring and of what becomes of it."""

@@ -69,6 +69,10 @@ class Store(Protocol):
         """Return the result of the work and roll back everything that it did."""
         ...
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count a redelivery of a batch; return how many there were."""
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        ...
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied."""
         ...

@@ -22,16 +22,19 @@ class BatchStatements(Statements, BatchPort):
         row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now, "digest": digest}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
-        self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
         if claimed:
             return BatchClaim.NEW
         before = self.connection.execute(select(BATCHES.c.digest).where(BATCHES.c.batch_id == batch_id)).scalar()
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count a redelivery of a batch; return how many there were."""
-        statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        statement = insert_or(self.connection, REDELIVERIES).values(batch_id=message_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
         ).returning(REDELIVERIES.c.times)
         return int(self.connection.execute(counted).scalar_one())
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again."""
+        self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == message_id))

@@ -19,6 +19,10 @@ class SqlStore(Database):
         self.lanes = SqlLanes(self)
         self.queue = SqlQueue(self)
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count a redelivery of a batch. Return how many there are by now."""
-        return self.run(lambda tx: tx.count_redelivery(batch_id, now=now))
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        return self.run(lambda tx: tx.count_redelivery(message_id, now=now))
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied."""
+        self.run(lambda tx: tx.forget_redeliveries(message_id))

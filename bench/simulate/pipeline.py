@@ -139,7 +139,7 @@ class Pipeline:
         batch = BatchMessage(f"batch-{self._batches}", body, None, "proxy", moment)
         ingest(batch, self.runtime, now=moment)
         if self._rng.random() < _REDELIVERED:
-            ingest(replace(batch, redelivered=True), self.runtime, now=moment)
+            ingest(batch, self.runtime, now=moment)
 
     def close(self) -> None:
         """Forget everything."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from kombu import Connection, Exchange
 from kombu.pools import producers
@@ -95,8 +96,8 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
     slack.wait_for(FAILED, seconds=15)
     wait_for_rows(
         stack,
-        "SELECT kind, reason, batch_id, payload FROM dead_letters",
-        [("batch", "not applied after 5 redeliveries", poison.batch_id, poison.body)],
+        "SELECT kind, reason, payload FROM dead_letters",
+        [("message", "not applied after 5 redeliveries", msgpack.packb([[], poison.arguments(), {}]))],
         60,
     )
     wait_for_count(slack, 1, 5)
@@ -111,8 +112,8 @@ def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
 
     wait_for_rows(
         stack,
-        "SELECT batch_id, payload FROM dead_letters WHERE reason LIKE 'delivered more%'",
-        [(batch.batch_id, batch.body)],
+        "SELECT kind, payload FROM dead_letters WHERE reason LIKE 'delivered more%'",
+        [("message", msgpack.packb([[], batch.arguments(), {}]))],
         15,
     )
 

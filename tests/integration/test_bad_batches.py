@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import random
+from base64 import b64encode
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
+import msgpack
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
 from alertworker.events import Budget, BudgetScope, Event
 from alertworker.events.base import MAX_COST, MAX_EVENTS
-from alertworker.events.batch import MAX_REJECTED
-from alertworker.events.compression import compress
-from alertworker.pipeline import BatchMessage, Runtime, ingest, replay
+from alertworker.events.batch import MAX_BATCH_BYTES, MAX_REJECTED, QUEUE, readable
+from alertworker.events.compression import compress, decompress
+from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, receive, replay
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
@@ -103,8 +107,74 @@ def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlSto
 def test_the_http_endpoint_s_ids_stand_for_the_body(store: SqlStore, runtime: Runtime) -> None:
     """The endpoint sets the time of events without one, so a repeated request has the same id and other bytes."""
     for space in (b"", b" "):
-        ingest(BatchMessage("http:0f3a", b"[" + GOOD + space + b"]"), runtime, now=NOW)
+        ingest(BatchMessage(f"http:{'0f' * 20}", b"[" + GOOD + space + b"]", producer="http"), runtime, now=NOW)
 
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+@pytest.mark.parametrize(
+    ("batch_id", "producer"),
+    [
+        ("http://checkout.internal/2026-11-30/1", "checkout"),
+        ("http://checkout.internal/2026-11-30/1", "http"),
+        (f"http:{'0f' * 20}", "checkout"),
+        (f"http:{'0f' * 20}0", "http"),
+        (f"http:{'0F' * 20}", "http"),
+    ],
+)
+def test_any_other_id_stands_for_the_events_alone(
+    store: SqlStore, runtime: Runtime, batch_id: str, producer: str
+) -> None:
+    """A producer's own ids may be URLs; another batch under the same one is parked, not lost."""
+    for space in (b"", b" "):
+        ingest(BatchMessage(batch_id, b"[" + GOOD + space + b"]", producer=producer), runtime, now=NOW)
+
+    assert [letter.payload for letter in rows(store, DEAD_LETTERS)] == [b"[" + GOOD + b" ]"]
+
+
+def test_few_bytes_sent_are_few_bytes_stored(store: SqlStore, runtime: Runtime) -> None:
+    """Invalid events that were compressed, in their message or as a batch, are parked as small as they came."""
+    large = b'{"type":"llm.request.succeeded","call_id":"' + b"x" * 1_900_000 + b'"}'
+    plain = b"[" + b",".join([large] * 16) + b"]"
+    json_in_zstd = compress(b'[[], {"batch_id": "b2", "events": ' + plain + b"}, {}]")
+    text_in_zstd = compress(b'[[], {"batch_id": "b3", "events": ' + json.dumps(plain.decode()).encode() + b"}, {}]")
+    sealed = msgpack.packb([[], {"batch_id": "b1", "events": compress(plain), "encoding": "zstd"}, {}])
+    for body in (sealed, json_in_zstd, text_in_zstd):
+        receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    letters = rows(store, DEAD_LETTERS)
+    assert [letter.kind for letter in letters] == ["batch"] * 3
+    assert all(len(letter.payload) < 10_000 for letter in letters)
+    assert all(decompress(letter.payload, MAX_BATCH_BYTES) == plain for letter in letters)
+
+
+def test_what_was_sent_in_full_is_rejected_event_by_event(store: SqlStore, runtime: Runtime) -> None:
+    """One large event, or many small ones of a newer producer, cost no good event beside them."""
+    noise = random.Random(7)
+    texts = [b64encode(noise.randbytes(3_000)) for _ in range(MAX_REJECTED - 1)] + [
+        b64encode(noise.randbytes(1_600_000))
+    ]
+    newer = [b'{"type":"llm.request.of_tomorrow","text":"' + text + b'"}' for text in texts]
+    body = msgpack.packb([[], {"encoding": "zstd", "events": compress(b"[" + b",".join([*newer, GOOD]) + b"]")}, {}])
+    receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    assert [letter.kind for letter in rows(store, DEAD_LETTERS)] == ["event"] * MAX_REJECTED
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_a_large_parked_batch_is_shown_and_replayed(store: SqlStore, runtime: Runtime) -> None:
+    """It is kept compressed."""
+    events = b"[" + GOOD + b" " * 100_000 + b"]"
+    ingest(BatchMessage("b1", events, sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert len(letter.payload) < 1_000
+    assert readable(letter.payload) == json.loads(events)
+    assert isinstance(runtime.line, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    ((batch_id, kept, encoding),) = runtime.line.resent
+    ingest(BatchMessage(batch_id, kept, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 13_500}
 

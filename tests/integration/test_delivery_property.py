@@ -119,7 +119,7 @@ class Line(RuleBasedStateMachine):
         """The broker redelivers a batch."""
         if self.batches:
             again = data.draw(st.sampled_from(self.batches))
-            ingest(replace(again, redelivered=True), self.runtime, now=self.now)
+            ingest(again, self.runtime, now=self.now)
 
     @rule(model=MODELS)
     def hang(self, model: str) -> None:

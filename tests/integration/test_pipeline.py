@@ -236,22 +236,6 @@ def test_bad_events_are_dead_letters_and_good_ones_go_on(runtime: Runtime, store
     assert {(row.name, row.label): row.value for row in rows(store, COUNTERS)} == {("dead_letters", "event"): 2}
 
 
-def test_a_batch_that_keeps_killing_its_worker_is_parked_with_its_bytes(runtime: Runtime, store: SqlStore) -> None:
-    """After a few deliveries it is not tried again. It is parked once, however often it is redelivered."""
-    poison = replace(batch(answered("a"), batch_id="poison"), redelivered=True)
-    for _ in range(5):
-        assert store.count_redelivery("poison", now=NOW) <= 5
-    for _ in range(2):
-        ingest(poison, runtime, now=NOW)
-
-    letters = AdminStore(store.engine).dead_letters(LetterFilter(kind="batch"))
-    assert [letter.batch_id for letter in letters] == ["poison"]
-    letter = AdminStore(store.engine).dead_letter(letters[0].id)
-    assert letter is not None
-    assert letter.payload == poison.events
-    assert spend_of(store, "team") == {}
-
-
 def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: SqlStore) -> None:
     """It might have been applied before, so it must not be applied now."""
     ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)

@@ -382,3 +382,35 @@ def test_a_key_of_another_type_loses_nothing(
     broker.delete(key)
 
     assert start().work_off(1) == ["b1"]
+
+
+@pytest.mark.parametrize("key", [QUEUE, TAKING, "alertworker.periodic"])
+def test_a_list_of_another_type_is_waited_for_on_the_same_connection(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    """A new connection would be refused, too, several times a second. The log says so once a minute."""
+    url = default_broker_url(tmp_path)
+    queues = [task_queue(url, "alertworker.periodic")] if key == "alertworker.periodic" else None
+    worker = start(queues=queues)
+    broker.set(key, "x")
+    if key == TAKING:
+        publish(tmp_path, "b1")
+    before = broker.info("commandstats").get("cmdstat_blmove", {}).get("calls", 0)
+    assert worker.work(1, seconds=3) == []
+    assert broker.info("commandstats").get("cmdstat_blmove", {}).get("calls", 0) - before <= 5
+    assert ["WRONGTYPE" in record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [True]
+    broker.delete(key)
+
+    if key == QUEUE:
+        publish(tmp_path, "b1")
+    elif queues is not None:
+        broker.lpush(key, json.dumps({"body": "", "headers": {"id": "b1"}, "properties": {}}))
+    assert worker.work_off(1) == ["b1"]
+    assert caplog.records[-1].getMessage() == "the database and the broker are back"
+
+
+def test_an_index_of_another_type_is_found_when_a_worker_connects(broker: redis.Redis, tmp_path: Path) -> None:
+    """Connecting is tried again with growing waits."""
+    broker.set("unacked_index", "x")
+    with pytest.raises(redis.exceptions.ResponseError):
+        Worker(tmp_path)

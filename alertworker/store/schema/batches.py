@@ -18,10 +18,11 @@ BATCHES = Table(
     Column("digest", String(32)),
 )
 
-#: How often a batch was redelivered without being applied. One that keeps killing its worker is parked.
+#: How often a message came again without being applied: one that keeps ending its worker is parked.
 REDELIVERIES = Table(
     "redeliveries",
     METADATA,
+    #: The id of the dead letter that the message would be.
     Column("batch_id", NAME, primary_key=True),
     Column("times", Integer, nullable=False),
     #: The time of the last redelivery.
