@@ -18,7 +18,8 @@ class PublisherCounters(BaseModel):
     sent: Count = 0
     spooled: Count = 0
     replayed: Count = 0
-    #: Events that are gone, by reason ("buffer_full", "spool_full", "spool_unwritable", "invalid", "refused").
+    #: Events that are gone, by reason: "buffer_full", "spool_full", "spool_lost", "spool_unwritable", "invalid" or
+    #: "refused".
     dropped: Annotated[dict[Name, Count], Field(max_length=16, json_schema_extra=NAMED), FEW] = Field(
         default_factory=dict
     )

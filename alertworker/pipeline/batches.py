@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alertworker.alerts.alert import Alert
 from alertworker.detectors import Policy
 from alertworker.folding import Fold
 from alertworker.pipeline.runtime import Runtime
@@ -33,7 +35,8 @@ class BatchMessage:
 class BatchContext:
     """One batch in its transaction, as every step of ingest gets it.
 
-    ``policy`` is the runtime's, with the labels that routes and present silences ask about.
+    ``policy`` is the runtime's, with the labels that routes and present silences ask about. ``detected`` are the alerts
+    of the detectors and of LiteLLM's own alerting, found before the steps so that they can be counted.
     """
 
     tx: Transaction
@@ -41,3 +44,4 @@ class BatchContext:
     runtime: Runtime
     policy: Policy
     now: datetime
+    detected: Sequence[Alert] = ()

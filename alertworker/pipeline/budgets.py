@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
@@ -21,15 +22,49 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.ports.ledger import LedgerPort
 
+#: How many budgets that proxies report, and how many entities that have budgets of our own, one transaction judges.
+#: Each may raise or resolve an alert, which takes about 10 ms of a transaction that others wait for.
+PIECE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPiece:
+    """Some of a batch's readings, and some of the entities (dimension, id) that it has spent on."""
+
+    readings: Mapping[BudgetKey, Reading]
+    touched: Sequence[tuple[str, str]]
+
+
+def budget_pieces(folded: Fold, runtime: Runtime) -> list[BudgetPiece]:
+    """Return what a batch says of budgets, in pieces; nearly always one, or none.
+
+    A batch may well report 2,000 budgets that are used up, such as the first one after an installation. So this is not
+    a bound above which it is parked: what is beyond a piece is judged in a later transaction. A batch that comes again
+    has the same pieces, because they depend on its events alone.
+    """
+    limited = {budget.dimension for budget in runtime.budgets}
+    spent_on = folded.ledger.spend() if limited else ()
+    touched = sorted({(key.dimension, key.entity) for key in spent_on if key.dimension in limited})
+    readings = sorted(folded.budgets.items(), key=lambda item: item[0].stored)
+    return [
+        BudgetPiece(dict(readings[start : start + PIECE]), touched[start : start + PIECE])
+        for start in range(0, max(len(readings), len(touched)), PIECE)
+    ]
+
 
 def judge_budgets(context: BatchContext) -> None:
+    """Judge the first piece of a batch's budgets. `ingest` judges the others in transactions of their own."""
+    for piece in budget_pieces(context.folded, context.runtime)[:1]:
+        judge_piece(context.tx, piece, context.folded, context.runtime, now=context.now)
+
+
+def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
     """Claim alerts of limits that were reached, under the locks of the budgets' rows.
 
     The spend of a budget of our own is summed up under its lock, so it includes what earlier holders added.
     """
-    tx, runtime, now = context.tx, context.runtime, context.now
-    readings = dict(context.folded.budgets)
-    own = _own(tx, context.folded, runtime, now=now)
+    readings = dict(piece.readings)
+    own = _own(tx, piece.touched, folded, runtime, now=now)
     known = tx.lock_budgets(readings | {key: period.reading for key, period in own.items()})
     spent = _spent(tx, own)
     for key, period in own.items():
@@ -94,12 +129,12 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
-def _own(tx: LedgerPort, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
-    """Return the configured budgets that a batch has spent on; names are those that the ledger knows."""
-    if not runtime.budgets:
+def _own(
+    tx: LedgerPort, touched: Sequence[tuple[str, str]], folded: Fold, runtime: Runtime, *, now: datetime
+) -> dict[BudgetKey, OwnPeriod]:
+    """Return the budgets of our own of entities that a batch has spent on, by the names that the ledger knows."""
+    if not touched:
         return {}
-    limited = {budget.dimension for budget in runtime.budgets}
-    touched = sorted({(key.dimension, key.entity) for key in folded.ledger.spend() if key.dimension in limited})
     owners: dict[tuple[str, str], Attribution] = {
         one: owner_of(one[0], folded.callers[one]) for one in touched if one in folded.callers
     }

@@ -25,7 +25,7 @@ def judge_hanging(context: BatchContext) -> None:
     """
     tx, folded, policy, now = context.tx, context.folded, context.policy, context.now
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
-    hanging = [call for call in folded.announced.values() if call.age_seconds >= policy.threshold_seconds]
+    hanging = _hanging(context)
     outdated = _outdated(tx, hanging, policy, now=now)
     tx.count("dropped", "outdated_announcement", len(outdated))
     old_enough = [call for call in hanging if call.call_id not in outdated]
@@ -34,6 +34,16 @@ def judge_hanging(context: BatchContext) -> None:
     for alert, calls in sorted(llm.hanging(new, policy), key=lambda pair: pair[0].fingerprint):
         raised = claim(tx, alert, context.runtime, now=now)
         tx.attach_calls((call.call_id for call in calls), raised.id)
+
+
+def count_hanging(context: BatchContext) -> int:
+    """Return how many conditions a batch's announcements can raise."""
+    return sum(1 for _ in llm.hanging(_hanging(context), context.policy))
+
+
+def _hanging(context: BatchContext) -> list[RequestAnnounced]:
+    calls = context.folded.announced.values()
+    return [call for call in calls if call.age_seconds >= context.policy.threshold_seconds]
 
 
 def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:

@@ -11,17 +11,18 @@ from typing import Final
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, compress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
-from alertworker.pipeline.budgets import judge_budgets
+from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
 from alertworker.pipeline.deliver import wake
-from alertworker.pipeline.hanging import judge_hanging
+from alertworker.pipeline.hanging import count_hanging, judge_hanging
 from alertworker.pipeline.notify import claim
-from alertworker.pipeline.outages import judge_outages
+from alertworker.pipeline.outages import count_outages, judge_outages
 from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
@@ -36,7 +37,9 @@ MAX_REJECTED_BYTES: Final = 1024 * 1024
 REJECTED_PER_BYTE: Final = 16
 #: A parked batch that is larger than this, in bytes, is kept compressed; it may have come so, as part of its message.
 _MAX_PLAIN: Final = 64 * 1024
-#: How many alerts one batch may raise. Each takes milliseconds of a transaction that others wait for.
+#: How many alerts one batch may raise, those of budgets apart. Each takes milliseconds of a transaction that others
+#: wait for. An event can raise two at most, so a publisher's batch, of 500 events, is never above the bound: not in an
+#: outage of 300 deployments, nor when each call hangs. Budgets are judged in pieces instead (`budget_pieces`).
 MAX_ALERTS: Final = 1_000
 #: How many budgets one batch may report and how many window rows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
@@ -63,10 +66,12 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     folded = fold_batch(decoded, runtime, now=now)
     try:
         _bound(folded)
-        runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
+        applied = runtime.store.run(lambda tx: apply(tx, batch, decoded, folded, runtime, now=now))
     except BatchError as error:
         _park(batch, str(error), runtime, now=now)
         return
+    if applied:
+        _judge_rest(batch, folded, runtime, now=now)
     wake(runtime, now=now)
 
 
@@ -90,25 +95,31 @@ def _bound(folded: Fold) -> None:
 
 def apply(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
-) -> None:
+) -> bool:
     """Make every change that a batch causes, unless it was applied before.
 
+    Return false if it is parked because another batch has its id. Only the first piece of its budgets is judged.
+
     Raises:
-        BatchError: the batch would raise more than `MAX_ALERTS` alerts.
+        BatchError: the batch could raise more than `MAX_ALERTS` alerts.
     """
     digest = _digest(batch)
     claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=digest, now=now)
     if claim_of_id is BatchClaim.CONFLICT:
         _park_conflict(tx, batch, digest, now=now)
-    if claim_of_id is not BatchClaim.NEW:
-        return
+        return False
+    if claim_of_id is BatchClaim.REPEATED:
+        return True
     _record(tx, batch, decoded, folded, runtime, now=now)
     # A transaction reads silences once. They are read after the ledger's locks, so that a wait does not make them old.
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
     context = BatchContext(tx, folded, runtime, policy, now)
+    context = replace(context, detected=_detected(context))
+    _bound_alerts(context)
     for step in STEPS:
         step(context)
+    return True
 
 
 def _record(
@@ -123,17 +134,41 @@ def _record(
         tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
 
 
-def _detect(context: BatchContext) -> None:
-    """Claim the alerts that detectors find in the batch, and those of LiteLLM's own alerting.
+def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
+    """Judge all pieces of a batch's budgets but the first, each once, in a transaction of its own.
+
+    A worker that dies between two of them has not acknowledged the batch. The batch comes again, its own id is known,
+    and the pieces whose ids are not known yet are judged then.
+    """
+    for number, piece in enumerate(budget_pieces(folded, runtime)[1:], 1):
+        own_id = safe_id(f"{batch.batch_id}~budgets-{number}")
+
+        def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id) -> None:
+            if tx.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:
+                judge_piece(tx, piece, folded, runtime, now=now)
+
+        runtime.store.run(judge)
+
+
+def _detected(context: BatchContext) -> list[Alert]:
+    """Return the alerts that detectors find in the batch, and those of LiteLLM's own alerting."""
+    alerts = [alert for detect in DETECTORS.values() for alert in detect(context.folded, context.policy)]
+    return alerts + relayed_alerts(context)
+
+
+def _bound_alerts(context: BatchContext) -> None:
+    """Refuse a batch before any step claims an alert, if all steps but the budgets' could claim too many.
 
     Raises:
-        BatchError: they are more than `MAX_ALERTS`.
+        BatchError: they could claim more than `MAX_ALERTS`.
     """
-    alerts = [alert for detect in DETECTORS.values() for alert in detect(context.folded, context.policy)]
-    alerts += relayed_alerts(context)
-    if len(alerts) > MAX_ALERTS:
-        raise BatchError(f"the batch would raise {len(alerts):,} alerts; the limit is {MAX_ALERTS:,}")
-    for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
+    alerts = len(context.detected) + count_hanging(context) + count_outages(context)
+    if alerts > MAX_ALERTS:
+        raise BatchError(f"the batch could raise {alerts:,} alerts; the limit is {MAX_ALERTS:,}")
+
+
+def _claim_detected(context: BatchContext) -> None:
+    for alert in sorted(context.detected, key=lambda alert: alert.fingerprint):
         claim(context.tx, alert, context.runtime, now=context.now)
 
 
@@ -146,7 +181,7 @@ def _count_clamped(context: BatchContext) -> None:
 STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
     judge_outages,
     judge_hanging,
-    _detect,
+    _claim_detected,
     judge_budgets,
     track_spend,
     _count_clamped,

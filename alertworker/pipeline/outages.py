@@ -48,17 +48,28 @@ def judge_outages(context: BatchContext) -> None:
             _raise(context, target, standing, judged, ())
 
 
-def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
-    """Resolve outages that are over, as far as a returned canary covers the time and no publisher has a backlog."""
+def count_outages(context: BatchContext) -> int:
+    """Return of how many deployments and regions a batch may raise an outage: those with a failed attempt in it."""
+    return len(outages.targets(context.folded.blamed))
+
+
+def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Resolve outages that are over, as far as a returned canary covers the time and no publisher has a backlog.
+
+    Resolve at most ``limit`` outages; return whether more may be left.
+    """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.backlogged():
-        return
+        return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     attempts = tx.attempts_of(starts)
+    resolved = 0
     for target, standing in opened.items():
+        if resolved == limit:
+            return True
         alert = tx.find_open(outages.fingerprint(target))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
         end = ended(attempts[target], limits[target], since=since, until=until)
@@ -70,6 +81,8 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
             closed = outages.closing(alert, *_since(tx, target, alert), end)
             resolve(tx, closed, runtime, now=now)
         tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
+        resolved += 1
+    return False
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

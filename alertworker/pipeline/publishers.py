@@ -9,7 +9,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import LostPublisher, SilentHost, Transaction
+from alertworker.ports import Clock, LostPublisher, SilentHost, Transaction
 from alertworker.text.format import spell_moment
 
 #: How long a publisher may be silent, while canaries come back, before it is lost: four and a half heartbeats.
@@ -18,17 +18,32 @@ SILENCE: Final = timedelta(seconds=45)
 PATIENCE: Final = timedelta(minutes=30)
 
 
-def announce_lost(tx: Transaction, runtime: Runtime, *, canary_arrived: datetime, now: datetime) -> None:
-    """Raise an alert for every publisher that was silent, while a canary that was sent later came back."""
-    lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=canary_arrived - SILENCE, now=now)
+def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Raise an alert for each publisher that was silent, while a canary that was sent later came back.
+
+    Raise at most ``limit`` alerts; return whether more may be left.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    if arrived is None:
+        return False
+    lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, limit=limit, now=now)
     for publisher in lost:
         claim(tx, _lost(publisher), runtime, now=now)
+    return len(lost) == limit
 
 
-def announce_silent(tx: Transaction, runtime: Runtime, *, heard_since: datetime, now: datetime) -> None:
-    """Raise one alert for every host that publishes nothing; another one only after it published something."""
-    for host in tx.silent_hosts(heard_since=heard_since, quiet_since=now - PATIENCE, now=now):
+def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Raise one alert for each host that publishes nothing; another one only after it published something.
+
+    Raise at most ``limit`` alerts; return whether more may be left. Conclude nothing while no canary comes back.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    if arrived is None or now - arrived >= SILENCE:
+        return False
+    silent = tx.silent_hosts(heard_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
+    for host in silent:
         claim(tx, _silent(host), runtime, now=now)
+    return len(silent) == limit
 
 
 def _silent(host: SilentHost) -> Alert:

@@ -18,7 +18,7 @@ from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.outages import end_outages, remind_of_outage
-from alertworker.pipeline.publishers import SILENCE, announce_lost, announce_silent
+from alertworker.pipeline.publishers import announce_lost, announce_silent
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.time_zone import look_at_zone
@@ -27,7 +27,7 @@ from alertworker.ports import Clock, Transaction
 
 #: How often a canary is sent round the pipeline.
 CANARY_EVERY: Final = timedelta(seconds=5)
-#: How many alerts or budgets one transaction settles, and how many transactions of a kind one sweep makes at the most.
+#: How many alerts or budgets one transaction raises or settles, and how many transactions of a kind a sweep makes.
 PIECE: Final = 100
 _MOST_PIECES: Final = 20
 #: How often open alerts of types that only a newer version knows are reported.
@@ -39,10 +39,13 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
 
     However much is due, no transaction holds more than a piece of it. The rest of very much waits for the next sweep.
     """
-    runtime.store.run(lambda tx: end_outages(tx, runtime, now=now))
+    _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))
     _notify_unmuted(runtime, now=now)
     _in_pieces(runtime, lambda tx: _settle_due(tx, runtime, now=now))
     _in_pieces(runtime, lambda tx: end_budgets(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: look_at_users(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: announce_lost(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: announce_silent(tx, runtime, limit=PIECE, now=now))
     if runtime.store.run(lambda tx: _sweep(tx, runtime, now=now)):
         # A canary that cannot be sent does not arrive, so nothing is concluded from silence.
         with suppress(LineUnavailable):
@@ -74,15 +77,9 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
 
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     """Look at what is not due by an alert's own clock; return whether a canary is due."""
-    look_at_users(tx, runtime, now=now)
     look_at_zone(tx, runtime, now=now)
     if tx.clock.claim_every(Clock.UNKNOWN_TYPES_CHECKED, every=_UNKNOWN_EVERY, now=now):
         tx.report_unknown_types()
-    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    if arrived is not None:
-        announce_lost(tx, runtime, canary_arrived=arrived, now=now)
-        if now - arrived < SILENCE:
-            announce_silent(tx, runtime, heard_since=now - SILENCE, now=now)
     sent = tx.clock.read(Clock.CANARY_SENT)
     if sent is not None and now - sent < CANARY_EVERY:
         return False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.user_thresholds import Look, explained, judge_users
 from alertworker.pipeline.notify import claim
@@ -12,24 +13,43 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
 
-def look_at_users(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
-    """Look at today, and at yesterday as long as it may have been spent on since the look before."""
+def look_at_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Look at today, and at yesterday as long as it may have been spent on since the look before.
+
+    Raise at most ``limit`` alerts; return whether more are left. The look is over, and its moment moves, with the last.
+    """
     policy = runtime.users
     least, before = policy.least_nanos, tx.clock.read(Clock.USERS_CHECKED)
-    if least is None or not tx.clock.claim_every(Clock.USERS_CHECKED, every=policy.every, now=now):
-        return
-    for day in sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()}):
-        _look(tx, runtime, Look(day, now, before, runtime.zone), least)
+    if least is None or (before is not None and now - before < policy.every):
+        return False
+    # Another worker may look now, too. This row's lock makes one wait for the other, and then see what that one raised.
+    if not tx.clock.claim_every(Clock.USERS_PIECE, every=timedelta(0), now=now):
+        return False
+    days = sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()})
+    for day in days:
+        look = Look(day, now, before, runtime.zone)
+        new = _new(tx, runtime, look, least)
+        for alert in new[:limit]:
+            _claim(tx, runtime, look, alert)
+        if len(new) > limit:
+            return True
+        limit -= len(new)
+    tx.clock.claim_every(Clock.USERS_CHECKED, every=policy.every, now=now)
+    return False
 
 
-def _look(tx: Transaction, runtime: Runtime, look: Look, least_nanos: int) -> None:
+def _new(tx: Transaction, runtime: Runtime, look: Look, least_nanos: int) -> list[Alert]:
+    """Return the alerts of a day that were never raised, in order."""
     users = tx.user_spend(look.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
     alerts = list(judge_users(users, runtime.users, look))
     told = tx.raised(alert.fingerprint for alert in alerts)
-    for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
-        if alert.fingerprint in told:
-            continue
-        monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
-        first = look.day.replace(day=1) if monthly else look.day
-        contributors = tx.top_contributors("user", [alert.identity["user"]], first, look.day)
-        claim(tx, replace(alert, facts=explained(alert, contributors)), runtime, now=look.now)
+    return sorted((one for one in alerts if one.fingerprint not in told), key=lambda alert: alert.fingerprint)
+
+
+def _claim(tx: Transaction, runtime: Runtime, look: Look, alert: Alert) -> None:
+    """Claim an alert, with who is behind the spend."""
+    monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
+    behind = tx.top_contributors(
+        "user", [alert.identity["user"]], look.day.replace(day=1) if monthly else look.day, look.day
+    )
+    claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=look.now)

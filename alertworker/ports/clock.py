@@ -19,6 +19,7 @@ class Clock(StrEnum):
     DEFERRED_CHECKED = "owed_looked_at"  # the minute in which deferred channels were last checked
     PRUNED = "pruned"
     USERS_CHECKED = "users_looked_at"
+    USERS_PIECE = "users_piece"  #: when a piece of a look at users was last begun
     ZONE_CHECKED = "zone_looked_at"
     UNKNOWN_TYPES_CHECKED = "unknown_types_looked_at"
 

@@ -41,8 +41,10 @@ class PublisherPort(Protocol):
         """Return whether a publisher of this integration is running and has reported since then."""
         ...
 
-    def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
-        """Mark the hosts that are running and published nothing since ``quiet_since``, while another one never paused.
+    def silent_hosts(
+        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+    ) -> list[SilentHost]:
+        """Mark at most ``limit`` hosts that live and published nothing since ``quiet_since``, while another did.
 
         Only integrations whose publishers have no backlog count. A host is returned once, until it publishes.
         """
@@ -53,7 +55,10 @@ class PublisherPort(Protocol):
         ...
 
     def lost_publishers(
-        self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
+        self, *, silent_since: datetime, canary_sent_at: datetime, limit: int, now: datetime
     ) -> list[LostPublisher]:
-        """Mark publishers lost that last reported before ``silent_since``, and end their announced calls."""
+        """Mark at most ``limit`` publishers lost that were last heard before ``silent_since``.
+
+        Their announced calls end.
+        """
         ...

@@ -108,9 +108,14 @@ class Outbox:
                 self._spool.adopt()
             except OSError as error:
                 self._problems.warn(f"the spool cannot be read ({type(error).__name__})")
-        for path, batch in self._spool.batches():
-            self.replayed += self._send(batch)
-            self._spool.remove(path)
+        try:
+            for path, batch in self._spool.batches():
+                self.replayed += self._send(batch)
+                self._spool.remove(path)
+        finally:
+            if self._spool.lost > self.dropped["spool_lost"]:
+                self.dropped["spool_lost"] = self._spool.lost
+                self._problems.warn("a spooled batch is gone or cannot be read")
 
     def _send(self, batch: SealedBatch) -> int:
         """Send a batch; return how many events arrived: 0 if no one will ever accept it, so that others go on."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from alertworker import __version__
 from alertworker.events import EVENT, Event, PublisherCounters, PublisherHeartbeat, PublisherStopped
@@ -60,7 +60,7 @@ class Publisher:
         #: Applied to each mapping before its validation, in the publisher's thread. It must not raise.
         self.prepare: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
         self.inflight = InFlight(threshold_seconds, on_start=self._start)
-        self._buffer: deque[Event | dict[str, Any]] = deque(maxlen=buffer_events)
+        self._buffer: deque[Event | Mapping[str, Any]] = deque(maxlen=buffer_events)
         self._closing = False
         self._thread: threading.Thread | None = None
         self._begin()
@@ -80,10 +80,11 @@ class Publisher:
         """Append an event to the buffer.
 
         The thread prepares and validates a mapping later. It drops and counts an invalid one. Without ``occurred_at``
-        a mapping happened now.
+        a mapping happened now. Anything else than an event or a mapping is dropped and counted, too.
         """
         if isinstance(event, Mapping):
-            event = {"occurred_at": datetime.now(UTC), **event}
+            with suppress(Exception):  # a mapping that cannot be read stays as it is, and is invalid
+                event = {"occurred_at": datetime.now(UTC), **event}
         buffer = self._buffer
         if len(buffer) == buffer.maxlen:
             self._dropped["buffer_full"] += 1
@@ -178,9 +179,8 @@ class Publisher:
         while self._buffer and len(encoded) < MAX_BATCH_EVENTS:
             event = self._buffer.popleft()
             try:
-                valid = cast("Event", EVENT.validate_python(self.prepare(event))) if isinstance(event, dict) else event
-                encoded.append(valid.model_dump_json(exclude_none=True).encode())
-            except ValueError as error:
+                encoded.append(self._encode(event))
+            except Exception as error:  # noqa: BLE001 - whatever one event does, the others of its batch are sent
                 self._dropped["invalid"] += 1
                 self._problems.warn(f"an invalid event was dropped: {type(error).__name__}")
                 continue
@@ -189,6 +189,14 @@ class Publisher:
         if not encoded:
             return None
         return seal(encoded, batch_id=str(new_id()), producer=self.boot_id, sealed_at=datetime.now(UTC))
+
+    def _encode(self, event: object) -> bytes:
+        """Return the JSON of an event. A producer may have published anything: no event, or a mapping without end."""
+        if isinstance(event, dict):
+            event = EVENT.validate_python(self.prepare(event))
+        if not isinstance(event, Event):
+            raise TypeError
+        return event.model_dump_json(exclude_none=True).encode()
 
     def _facts(self) -> dict[str, Any]:
         return {

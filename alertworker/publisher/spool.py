@@ -38,6 +38,8 @@ class Spool:
         #: Bytes and events of each file, oldest first, and their sums.
         self._files: dict[Path, tuple[int, int]] = {}
         self._bytes = self._events = 0
+        #: Events of files that were gone or could not be read at their turn.
+        self.lost = 0
 
     def __len__(self) -> int:
         """Return the number of events in this process's folder."""
@@ -64,14 +66,19 @@ class Spool:
     def batches(self) -> Iterator[tuple[Path, SealedBatch]]:
         """Return this process's batches, oldest first, and read each file only at its turn.
 
-        A file that cannot be read is renamed to ``.bad``.
+        A file that holds no batch is renamed to ``.bad``. Its events are lost, as are those of a file that somebody has
+        deleted: neither may hold up the files behind it.
         """
         for path in list(self._files):
             try:
-                yield path, _read(path)
+                batch = _read(path)
+            except FileNotFoundError:
+                self._lose(path)
             except (ValueError, KeyError, TypeError, msgpack.UnpackException):
                 path.rename(path.with_suffix(".bad"))
-                self._forget(path)
+                self._lose(path)
+            else:
+                yield path, batch
 
     def remove(self, path: Path) -> None:
         """Delete a batch."""
@@ -102,7 +109,10 @@ class Spool:
 
     def _open(self) -> None:
         if self._lock is not None:
-            return
+            if self._own.is_dir():
+                return
+            self._lock.close()  # somebody has deleted the folder, and the lock with it
+            self._lock = None
         self._own.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (self._own / _LOCK).open("ab")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -134,6 +144,10 @@ class Spool:
         self._files[path] = (size, events)
         self._bytes += size
         self._events += events
+
+    def _lose(self, path: Path) -> None:
+        self.lost += self._files.get(path, (0, 0))[1]
+        self._forget(path)
 
     def _forget(self, path: Path) -> None:
         size, events = self._files.pop(path, (0, 0))

@@ -69,8 +69,10 @@ class PublisherStatements(Statements):
         )
         return self.connection.execute(statement.limit(1)).first() is not None
 
-    def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
-        """Mark the running hosts that published nothing since ``quiet_since``, while another one never paused."""
+    def silent_hosts(
+        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+    ) -> list[SilentHost]:
+        """Mark at most ``limit`` hosts that live and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
         lives = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
         moved_at = func.max(table.moved_at).label("moved_at")
@@ -83,8 +85,10 @@ class PublisherStatements(Statements):
         )
         hosts = self.connection.execute(statement).all()
         busy = {row.integration for row in hosts if row.moved_at >= now - _PAUSE and row.busy_since <= quiet_since}
-        silent = []
+        silent: list[SilentHost] = []
         for row in hosts:
+            if len(silent) == limit:
+                break
             if row.integration in busy and row.moved_at <= quiet_since:
                 marked = update(PUBLISHERS).where(lives, table.integration == row.integration, table.host == row.host)
                 if self.connection.execute(marked.where(table.silent_at.is_(None)).values(silent_at=now)).rowcount:
@@ -92,17 +96,23 @@ class PublisherStatements(Statements):
         return silent
 
     def lost_publishers(
-        self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
+        self, *, silent_since: datetime, canary_sent_at: datetime, limit: int, now: datetime
     ) -> list[LostPublisher]:
-        """Mark publishers lost that last reported before ``silent_since``, and end their announced calls."""
+        """Mark at most ``limit`` publishers lost that were last heard before ``silent_since``.
+
+        Their announced calls end.
+        """
+        silent = (
+            PUBLISHERS.c.arrived_at < silent_since,
+            PUBLISHERS.c.arrived_at < canary_sent_at,
+            PUBLISHERS.c.stopped_at.is_(None),
+            PUBLISHERS.c.lost_at.is_(None),
+        )
+        some = select(PUBLISHERS.c.boot_id).where(*silent).order_by(PUBLISHERS.c.boot_id).limit(limit)
         statement = (
             update(PUBLISHERS)
-            .where(
-                PUBLISHERS.c.arrived_at < silent_since,
-                PUBLISHERS.c.arrived_at < canary_sent_at,
-                PUBLISHERS.c.stopped_at.is_(None),
-                PUBLISHERS.c.lost_at.is_(None),
-            )
+            # Repeated, because another sweep may have marked some of them while this one waited for their locks.
+            .where(PUBLISHERS.c.boot_id.in_(some.scalar_subquery()), *silent)
             .values(lost_at=now)
             .returning(PUBLISHERS.c.boot_id, PUBLISHERS.c.host, PUBLISHERS.c.pid, PUBLISHERS.c.heard_at)
         )

@@ -1,4 +1,4 @@
-"""What beat does beside its schedule: it looks after the database, which it does not need itself."""
+"""Beat: its scheduler, and what it does beside its schedule, which is to look after the database."""
 
 from __future__ import annotations
 
@@ -8,13 +8,36 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from celery import beat
 from celery.signals import beat_init
 
 from alertworker.app import store_watchdog
+from alertworker.worker.away_log import AwayLog
 
 _log = logging.getLogger("alertworker.tasks")
 #: How often beat looks whether the database answers, in seconds.
 _WATCH_PERIOD = 5.0
+
+
+class Scheduler(beat.Scheduler):
+    """Celery's scheduler, which logs one line a minute while the broker takes no task.
+
+    Celery's own logs a stack and chained tracebacks for each task, each second. No task is sent twice or later: the
+    next one finds the same things due.
+    """
+
+    _away = AwayLog("the broker")
+
+    def apply_entry(self, entry: Any, producer: Any = None) -> None:
+        """Send a task that is due."""
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except Exception as error:  # noqa: BLE001 - beat's boundary: a task that cannot be sent must not end it
+            # `SchedulingError` repeats the text of the exception that it comes from.
+            cause = error.__context__ if isinstance(error.__context__, Exception) else error
+            self._away.away("beat", cause)
+        else:
+            self._away.back()
 
 
 @beat_init.connect

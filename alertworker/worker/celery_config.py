@@ -49,7 +49,7 @@ task_routes: dict[str, dict[str, str]] = {
 }
 # Beat keeps no file: the default one is torn by a kill and by a second beat, and then beat never starts again. What was
 # done when is in SQL.
-beat_scheduler = "celery.beat:Scheduler"
+beat_scheduler = "alertworker.worker.beat:Scheduler"
 beat_schedule: dict[str, dict[str, Any]] = {
     # A sweep that could not run in time is worth nothing: the next one finds the same things due.
     "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},

@@ -25,12 +25,13 @@ from alertworker.host.logs import formatter
 from alertworker.pipeline import BrokerMessage
 from alertworker.settings import load_settings
 from alertworker.text.ids import safe_id
-from alertworker.worker.away_log import AwayLog
+from alertworker.worker.away_log import AwayLog, LibraryFilter
 from alertworker.worker.opaque import PARK
 
 _T = TypeVar("_T")
 _log = logging.getLogger("alertworker.tasks")
 _away = AwayLog()
+_library_filter = LibraryFilter()
 #: The longest wait between two questions to a database that is away, in seconds.
 _MAX_WAIT = 5.0
 
@@ -173,5 +174,7 @@ def _set_up_log(logger: logging.Logger, **_: Any) -> None:
     shared = formatter(load_settings().log_format)
     for handler in (*logger.handlers, *logging.getLogger("multiprocessing").handlers):
         handler.setFormatter(shared)
+        if _library_filter not in handler.filters:
+            handler.addFilter(_library_filter)
     for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -262,3 +262,18 @@ def test_an_unexpected_error_spools_what_is_in_memory(
         outbox.put(sealed(0))
 
     assert outbox.spooled == 2
+
+
+def test_a_spooled_file_that_somebody_has_deleted_is_counted_and_the_next_is_sent(
+    outbox: Outbox, transport: FakeTransport, clock: Clock, tmp_path: Path
+) -> None:
+    """It must not hold up the batches behind it until the host starts again."""
+    transport.away = True
+    for number in range(3):
+        outbox.put(sealed(number))
+    next(iter(sorted(tmp_path.rglob("*.batch")))).unlink()
+    reconnect(outbox, transport, clock)
+
+    assert transport.accepted == ["id-1", "id-2"]
+    assert outbox.dropped == {"spool_lost": 2}
+    assert len(outbox) == 0

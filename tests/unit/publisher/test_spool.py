@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,3 +102,29 @@ def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: Open
 
     with pytest.raises(OSError, match="Not a directory"):
         open_spool(root=tmp_path / "file").add(sealed(1))
+
+
+def test_a_file_that_somebody_has_deleted_blocks_none_and_is_counted(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """As is one that holds no batch. The bytes of both are free again."""
+    spool = open_spool()
+    for number in range(4):
+        spool.add(sealed(number))
+    files = sorted(tmp_path.rglob("*.batch"))
+    files[1].unlink()
+    files[2].write_bytes(b"\xc1 garbage")
+
+    assert ids(spool) == ["id-0", "id-3"]
+    assert spool.lost == 4
+    assert len(spool) == 4
+
+
+def test_a_folder_that_somebody_has_deleted_is_made_again(open_spool: OpenSpool, tmp_path: Path) -> None:
+    """It is locked anew, so that no other process adopts it."""
+    spool = open_spool()
+    spool.add(sealed(1))
+    shutil.rmtree(tmp_path / "boot")
+    spool.add(sealed(2))
+
+    assert open_spool("heir").adopt() == 0
+    assert ids(spool) == ["id-2"]
+    assert spool.lost == 2

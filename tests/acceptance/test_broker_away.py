@@ -1,0 +1,103 @@
+"""The broker refuses or is gone: each process says so in a few lines, and nothing that was queued is lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from alertworker.host.paths import database_path, socket_path
+from alertworker.publisher import BrokerTransport, Publisher
+from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
+from tests.acceptance.receiver import Receiver
+from tests.acceptance.stack import Stack
+from tests.acceptance.test_faults import failed, wait_for_count
+
+ROLES = ("ingest", "deliver", "beat")
+#: How long the broker is away, in seconds, and how many lines a process may log meanwhile and when it is back.
+AWAY = 15.0
+MOST_LINES = 5
+
+
+def ask(stack: Stack, *command: str) -> None:
+    """Give the broker a command."""
+    with redis.Redis(unix_socket_path=str(socket_path(stack.folder))) as client:
+        client.execute_command(*command)
+
+
+def out_of_memory(stack: Stack) -> Callable[[], None]:
+    """Let the broker refuse writes; return what ends it."""
+    ask(stack, "CONFIG", "SET", "maxmemory", "1")
+    return lambda: ask(stack, "CONFIG", "SET", "maxmemory", "0")
+
+
+def read_only(stack: Stack) -> Callable[[], None]:
+    """Demote the broker to a replica of nobody."""
+    ask(stack, "REPLICAOF", "127.0.0.1", "1")
+    return lambda: ask(stack, "REPLICAOF", "NO", "ONE")
+
+
+def stopped(stack: Stack) -> Callable[[], None]:
+    """Let the broker answer nothing."""
+    stack.pause("broker")
+    return lambda: stack.resume("broker")
+
+
+def killed(stack: Stack) -> Callable[[], None]:
+    """Kill the broker, which keeps what it has written."""
+    time.sleep(1.5)
+    stack.kill("broker")
+    return stack.start_broker
+
+
+def wait_for_beat(stack: Stack) -> None:
+    """Wait until a sweep that beat asked for has run."""
+    ends = time.monotonic() + 30
+    while time.monotonic() < ends:
+        with closing(sqlite3.connect(database_path(stack.folder))) as connection:
+            if connection.execute("SELECT 1 FROM line WHERE name = 'canary_sent'").fetchone():
+                return
+        time.sleep(0.1)
+    raise AssertionError("no sweep has run")
+
+
+@contextmanager
+def few_lines(stack: Stack, what: str) -> Iterator[None]:
+    """Expect few lines of each process, and no traceback."""
+    starts = {role: len(stack.log(role)) for role in ROLES}
+    yield
+    for role in ROLES:
+        said = stack.log(role)[starts[role] :]
+        assert "Traceback" not in said, f"{what}, {role}:\n{said}"
+        assert len(said.splitlines()) <= MOST_LINES, f"{what}, {role}:\n{said}"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("fault", [out_of_memory, read_only, stopped, killed], ids=lambda fault: fault.__name__)
+def test_a_broker_that_is_away_is_said_in_few_lines(
+    fault: Callable[[Stack], Callable[[], None]], slack: Receiver, tmp_path: Path
+) -> None:
+    """It was a hundred lines a second of beat, and tracebacks of workers."""
+    stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
+    try:
+        stack.up(*ROLES)
+        publisher = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool")
+        publisher.publish(failed(1))
+        wait_for_count(slack, 1, 30)
+        wait_for_beat(stack)
+        with few_lines(stack, fault.__name__):
+            end = fault(stack)
+            publisher.publish(failed(2))
+            time.sleep(AWAY)
+            end()
+            wait_for_count(slack, 2, 60)
+        publisher.close()
+        if fault is not stopped:  # beat waits for the answer of one that is stopped
+            assert "beat waits: " in stack.log("beat")
+    finally:
+        stack.down()

@@ -1,0 +1,261 @@
+"""However many alerts a batch or the clock leads to, one transaction raises or ends a bounded number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+
+from alertworker.alerts.catalogue import AlertType
+from alertworker.budgets.configured import OwnBudget
+from alertworker.budgets.user_thresholds import UserPolicy
+from alertworker.events import (
+    AttemptFailed,
+    Budget,
+    BudgetScope,
+    Canary,
+    Event,
+    Failure,
+    Origin,
+    PublisherCounters,
+    PublisherHeartbeat,
+    RequestAnnounced,
+)
+from alertworker.events.batch import MAX_BATCH_EVENTS
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.delivery import DEAD_LETTERS
+from tests.integration.line import NOW, announced, answered, batch, failed, rows, spend_of
+
+DOLLAR = 1_000_000_000
+LATER = NOW + timedelta(minutes=2)
+
+
+@contextmanager
+def claims(store: SqlStore) -> Iterator[list[int]]:
+    """Yield how many alerts each transaction has claimed or closed; those without are left out."""
+    found: list[int] = []
+    open_ones = [0]
+
+    def execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        open_ones[0] += statement.startswith("INSERT INTO alerts ") or "closed_at=" in statement
+
+    def commit(_connection: Any) -> None:
+        if open_ones[0]:
+            found.append(open_ones[0])
+        open_ones[0] = 0
+
+    sqlalchemy_event.listen(store.engine, "before_cursor_execute", execute)
+    sqlalchemy_event.listen(store.engine, "commit", commit)
+    yield found
+    sqlalchemy_event.remove(store.engine, "before_cursor_execute", execute)
+    sqlalchemy_event.remove(store.engine, "commit", commit)
+
+
+def raised(store: SqlStore, kind: AlertType) -> list[Any]:
+    """Return the rows of the alerts of a type."""
+    return [row for row in rows(store, ALERTS) if row.type == kind.value]
+
+
+def attempt(number: int, *, deployment: str, region: str) -> AttemptFailed:
+    """Make a failed attempt."""
+    failure = Failure(error_class="Timeout", status_code=504, origin=Origin.PROVIDER)
+    return AttemptFailed(
+        call_id=f"a{number}",
+        started_at=NOW,
+        occurred_at=NOW,
+        deployment_id=deployment,
+        provider="p",
+        region=region,
+        model="m",
+        failure=failure,
+    )
+
+
+def hanging(number: int) -> RequestAnnounced:
+    """Make an announcement of a call to a model of its own."""
+    return announced(f"h{number}").model_copy(update={"model_group": f"m{number}"})
+
+
+def spent(entity: str) -> Budget:
+    """Make a budget that is used up."""
+    return Budget(scope=BudgetScope.TEAM, entity_id=entity, spend_nanos=2, max_nanos=1)
+
+
+def beat(number: int) -> PublisherHeartbeat:
+    """Make a heartbeat of a process of its own."""
+    return PublisherHeartbeat(
+        boot_id=f"b{number}",
+        host=f"h{number}",
+        pid=number,
+        version="1",
+        started_at=NOW,
+        occurred_at=NOW,
+        counters=PublisherCounters(published=1),
+    )
+
+
+#: What each step of ingest can make alerts of, four of each kind at a bound of three.
+LARGE: dict[str, list[Event]] = {
+    "hanging models": [hanging(n) for n in range(4)],
+    "deployments": [attempt(n, deployment=f"d{n}", region="r") for n in range(4)],
+    "regions": [attempt(n, deployment="d", region=f"r{n}") for n in range(4)],
+    "a bit of each": [hanging(1), attempt(1, deployment="d", region="r"), failed("f1")],
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_every_step_of_ingest_counts_towards_the_bound(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Parked before anything is claimed, with the reason; the next batch is applied."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), "MAX_ALERTS", 3)
+    ingest(batch(*LARGE[kind], batch_id="large"), runtime, now=NOW)
+    ingest(batch(answered("good")), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.batch_id) == ("batch", "large")
+    assert "the limit is 3" in letter.reason
+    assert rows(store, ALERTS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+@pytest.mark.parametrize("kind", ["hanging models", "deployments"])
+def test_a_publisher_s_batch_is_never_above_the_bound(store: SqlStore, runtime: Runtime, kind: str) -> None:
+    """A large incident is no reason to park: every call hangs, or each attempt is on a deployment and region anew."""
+    many: dict[str, list[Event]] = {
+        "hanging models": [hanging(n) for n in range(MAX_BATCH_EVENTS)],
+        "deployments": [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_BATCH_EVENTS)],
+    }
+    ingest(batch(*many[kind]), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+
+
+def test_many_budgets_are_judged_in_pieces_and_none_is_lost(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that proxies report and those of our own; the batch that comes again changes nothing."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
+    runtime = replace(runtime, budgets=[OwnBudget(dimension="user", max=0.000001)])
+    calls = [answered(f"c{n}", user_id=f"u{n}", budgets=(spent(f"t{n}"),)) for n in range(10)]
+    again = batch(*calls)
+    with claims(store) as found:
+        ingest(again, runtime, now=NOW)
+        assert found == [6, 6, 6, 2]  # three that are reported and three of our own
+        assert len(raised(store, AlertType.BUDGET_ALERTS)) == 20
+        before = rows(store, ALERTS)
+        ingest(again, runtime, now=NOW)
+
+    assert rows(store, ALERTS) == before
+    assert rows(store, DEAD_LETTERS) == []
+
+
+def test_a_worker_that_dies_between_two_pieces_judges_the_rest_when_the_batch_comes_again(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each budget raises one alert, counted once, and the calls are in the ledger once."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
+    calls = [answered(f"c{n}", budgets=(spent(f"t{n}"),)) for n in range(10)]
+    again = batch(*calls)
+    run, left = store.run, 2
+
+    def dies(work: Any) -> Any:
+        nonlocal left
+        if not left:
+            raise SystemExit
+        left -= 1
+        return run(work)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(store, "run", dies)
+        with pytest.raises(SystemExit):
+            ingest(again, runtime, now=NOW)
+    assert len(raised(store, AlertType.BUDGET_ALERTS)) == 6
+
+    ingest(replace(again, redelivered=True), runtime, now=NOW)
+    assert [row.count for row in raised(store, AlertType.BUDGET_ALERTS)] == [1] * 10
+    assert spend_of(store, "team") == {"search": 10 * 13_500}
+
+
+def test_budgets_of_another_batch_under_the_same_id_are_not_judged(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is parked whole, and replayed under an id of its own."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
+    ingest(batch(answered("c"), batch_id="b1"), runtime, now=NOW)
+    calls = [answered(f"c{n}", budgets=(spent(f"t{n}"),)) for n in range(10)]
+    ingest(batch(*calls, batch_id="b1"), runtime, now=NOW)
+
+    assert rows(store, ALERTS) == []
+    assert len(rows(store, DEAD_LETTERS)) == 1
+
+
+@pytest.fixture
+def piece(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Make the sweep's pieces small."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.sweep"), "PIECE", 3)
+    return 3
+
+
+def test_many_lost_publishers_are_announced_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+    """The end of a cluster's network must not hold the database up."""
+    ingest(batch(*(beat(n) for n in range(10))), runtime, now=NOW)
+    ingest(batch(Canary(occurred_at=LATER)), runtime, now=LATER)
+    with claims(store) as found:
+        sweep(runtime, now=LATER)
+        sweep(runtime, now=LATER)
+
+    assert max(found) == piece
+    assert [row.count for row in raised(store, AlertType.PUBLISHER_LOST)] == [1] * 10
+
+
+def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+    """All hosts but one publish nothing for half an hour."""
+    beats = [beat(n).model_copy(update={"integration": "litellm"}) for n in range(11)]
+    for minute in range(36):
+        now = NOW + timedelta(minutes=minute)
+        busy = {"counters": PublisherCounters(published=2 + minute)}
+        heard = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
+        ingest(batch(Canary(occurred_at=now), *heard), runtime, now=now)
+    with claims(store) as found:
+        sweep(runtime, now=now)
+        sweep(runtime, now=now)
+
+    assert max(found) == piece
+    assert [row.count for row in raised(store, AlertType.PUBLISHER_SILENT)] == [1] * 10
+
+
+def test_many_users_over_their_threshold_are_told_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+    """The look ends with its last piece; the next one is an hour later."""
+    runtime = replace(runtime, users=UserPolicy(daily_nanos=DOLLAR, monthly_nanos=DOLLAR))
+    ingest(batch(*(answered(f"c{n}", user_id=f"u{n}", cost_nanos=2 * DOLLAR) for n in range(10))), runtime, now=NOW)
+    with claims(store) as found:
+        sweep(runtime, now=NOW)
+        sweep(runtime, now=NOW)
+
+    assert max(found) == piece
+    assert [row.count for row in raised(store, AlertType.USER_SPEND_THRESHOLDS)] == [1] * 20
+
+
+def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+    """As when a provider is back."""
+    for number in range(10):
+        attempts = [attempt(100 * number + n, deployment=f"d{number}", region=f"r{number}") for n in range(20)]
+        ingest(batch(*attempts), runtime, now=NOW)
+    opened = len(raised(store, AlertType.OUTAGE_ALERTS))
+    assert opened == 10
+    end = NOW + timedelta(hours=1)
+    ingest(batch(Canary(occurred_at=end)), runtime, now=end)
+    with claims(store) as found:
+        sweep(runtime, now=end)
+
+    assert max(found) == piece
+    assert all(row.closed_at is not None for row in raised(store, AlertType.OUTAGE_ALERTS))

@@ -1,0 +1,83 @@
+"""What libraries log while the broker is away is limited; what else they and we log is not."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import pytest
+from kombu.exceptions import OperationalError
+from redis.exceptions import ResponseError
+
+from alertworker.worker.away_log import LibraryFilter
+
+CONSUMER = "celery.worker.consumer.consumer"
+
+
+@pytest.fixture
+def moments() -> list[float]:
+    """Return the present, in seconds."""
+    return [100.0]
+
+
+@pytest.fixture
+def limit(moments: list[float]) -> LibraryFilter:
+    """Return a filter whose time is that of the test."""
+    return LibraryFilter(lambda: moments[0])
+
+
+def record(name: str, text: str, *arguments: object, error: Exception | None = None) -> logging.LogRecord:
+    """Return what a logger makes of an error."""
+    exc_info = None
+    if error is not None:
+        try:
+            raise error
+        except type(error):
+            exc_info = sys.exc_info()
+    return logging.LogRecord(name, logging.ERROR, "", 1, text, arguments, exc_info)
+
+
+def test_each_kind_of_line_comes_once_a_minute_on_one_line(limit: LibraryFilter, moments: list[float]) -> None:
+    """The kind is the text before its arguments, so that growing waits are no new kind."""
+    first = record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 2)
+    assert limit.filter(first)
+    assert first.getMessage() == "Cannot connect to redis. Trying again in 2"
+    assert not limit.filter(record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 4))
+    assert limit.filter(record(CONSUMER, "Connected to %s", "redis"))
+    moments[0] += 60
+    assert limit.filter(record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 32))
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), OperationalError("gone"), ResponseError("OOM")])
+def test_an_error_of_the_broker_has_no_traceback(limit: LibraryFilter, error: Exception) -> None:
+    """Nor has one that was raised from it."""
+    outer = ValueError("cannot send")
+    outer.__context__ = error
+    for number, raised in enumerate((error, outer)):
+        line = record(CONSUMER, f"failed {number}", error=raised)
+        assert limit.filter(line)
+        assert line.exc_info is None
+
+
+def test_other_errors_keep_theirs(limit: LibraryFilter) -> None:
+    """They are faults of the program."""
+    line = record(CONSUMER, "failed", error=ValueError("bug"))
+    assert limit.filter(line)
+    assert line.exc_info is not None
+
+
+def test_our_own_lines_are_left_alone(limit: LibraryFilter) -> None:
+    """As are those of libraries that have nothing to do with the broker."""
+    for name in ("alertworker.tasks", "celery_exporter", "root"):
+        for _ in range(2):
+            line = record(name, "failed\n%s", "x", error=ConnectionRefusedError())
+            assert limit.filter(line)
+            assert line.exc_info is not None
+            assert line.getMessage() == "failed\nx"
+
+
+def test_celery_s_warning_about_a_setting_that_is_set_is_left_out(limit: LibraryFilter) -> None:
+    """It came with each connection that was lost, on eight lines."""
+    warned = record("py.warnings", "%s", "consumer.py:427: CPendingDeprecationWarning: In Celery 5.1 we")
+    assert not limit.filter(warned)
+    assert limit.filter(record("py.warnings", "%s", "x.py:1: UserWarning: other"))
