@@ -180,7 +180,7 @@ def test_a_worker_that_dies_between_two_pieces_judges_the_rest_when_the_batch_co
             ingest(again, runtime, now=NOW)
     assert len(raised(store, AlertType.BUDGET_ALERTS)) == 6
 
-    ingest(replace(again, redelivered=True), runtime, now=NOW)
+    ingest(again, runtime, now=NOW)
     assert [row.count for row in raised(store, AlertType.BUDGET_ALERTS)] == [1] * 10
     assert spend_of(store, "team") == {"search": 10 * 13_500}
 
