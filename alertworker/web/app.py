@@ -23,7 +23,7 @@ from alertworker.web.errors import Refusal, refused
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 
-#: Every route for programs; a new file of routes is a line here.
+#: Every route for programs. Add one line for each new file of routes.
 ROUTES: Final[tuple[Route, ...]] = (
     *events.ROUTES,
     *health.ROUTES,
@@ -31,12 +31,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *openapi.ROUTES,
     *litellm_relay.ROUTES,
 )
-#: How long what was found about the line is shown again, in seconds: the broker must not be asked with each page.
+#: How long a health report is reused, in seconds, so that each page does not query the broker.
 _EXAMINED: Final = 5.0
 
 
 def build_app(context: Context) -> Starlette:
-    """Give the application that serves with this context."""
+    """Return the application that serves this context."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -57,29 +57,29 @@ def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
 
 
 def build_context(settings: Settings) -> Context:
-    """Put together what the routes share."""
-    line, gauges = build_broker(), build_health_store(settings)
+    """Return the context that the routes share."""
+    broker, health_store = build_broker(), build_health_store(settings)
     publish, admin = settings.publish_key, settings.api_key
     return Context(
         keys=Keys(
             publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
         ),
-        outbox=BrokerQueue(line.send),
+        outbox=BrokerQueue(broker.send),
         try_service=_try_service,
-        look=CachedHealth(lambda now: gauges.read(now=now), line.ask),
-        office=build_office(settings, line),
+        look=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
+        office=build_office(settings, broker),
         show_messages=settings.show_messages,
     )
 
 
-def build_office(settings: Settings, line: Broker) -> PageContext:
-    """Put together what the pages work with."""
-    examiner = build_doctor(settings)
+def build_office(settings: Settings, broker: Broker) -> PageContext:
+    """Return the context that the pages share."""
+    doctor = build_doctor(settings)
     return PageContext(
-        desk=examiner.desk,
+        desk=doctor.desk,
         book=build_ledger_reader(),
-        line=line,
-        examine=TtlCache(lambda now: examiner.examine(now=now), seconds=_EXAMINED).read,
+        line=broker,
+        examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
         zone=settings.zone,
     )

@@ -1,4 +1,4 @@
-"""What the routes share: put together once, found on every request."""
+"""The context that all routes share. It is built once and attached to the application."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from alertworker.web.throttle import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``outbox`` takes batches to the broker, ``look`` asks how the line is, ``room`` bounds what is received, and
-    ``decoders`` how much of it is decoded at once.
+    """``outbox`` sends batches to the broker, and ``look`` returns the health of the pipeline.
 
-    ``office`` is what the pages work with, ``throttle`` bounds the keys that may be tried at their door. With
-    ``show_messages`` excerpts of calls' messages stay in what LiteLLM's own alerting says.
+    ``room`` bounds the memory of request bodies, ``decoders`` the number that are decoded at once, and ``throttle``
+    the login attempts. ``office`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of
+    calls' messages in LiteLLM's alerts.
     """
 
     keys: Keys
@@ -40,5 +40,5 @@ class Context:
 
 
 def context_of(request: Request) -> Context:
-    """Give what the application was made with."""
+    """Return the context of the application that serves this request."""
     return cast("Context", request.app.state.context)

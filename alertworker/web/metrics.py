@@ -1,4 +1,4 @@
-"""A health snapshot in Prometheus' terms."""
+"""A health snapshot as Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -11,30 +11,36 @@ from alertworker.store import HealthSnapshot
 
 
 class ReadingsCollector(Collector):
-    """Gives one moment's readings as metrics."""
+    """Collects the metrics of one health snapshot."""
 
     def __init__(self, readings: HealthSnapshot, queued: int | None) -> None:
         self._readings = readings
         self._queued = queued
 
     def collect(self) -> Iterator[Metric]:
-        """Give the metrics."""
+        """Yield the metrics."""
         readings = self._readings
-        yield _by_two("alertworker_alerts", "Alerts kept, by type and state", ("type", "state"), readings.alerts)
+        yield _by_two("alertworker_alerts", "Stored alerts, by type and state", ("type", "state"), readings.alerts)
         yield _by_two(
             "alertworker_notifications",
-            "Notifications kept, by status and channel",
+            "Stored notifications, by status and channel",
             ("status", "channel"),
             readings.notifications,
         )
-        yield _by_one("alertworker_lane_wait_seconds", "Age of a lane's oldest unsent", "channel", readings.lanes)
-        yield _by_one("alertworker_publishers", "Publishers that have not said goodbye", "state", readings.publishers)
-        yield GaugeMetricFamily(
-            "alertworker_publisher_backlog_events", "Events live publishers hold", value=readings.backlog
+        yield _by_one("alertworker_lane_wait_seconds", "Age of the oldest unsent message", "channel", readings.lanes)
+        yield _by_one(
+            "alertworker_publishers", "Publishers that have not shut down cleanly", "state", readings.publishers
         )
-        yield _by_one("alertworker_dead_letters", "What nobody will retry", "kind", readings.dead_letters)
+        yield GaugeMetricFamily(
+            "alertworker_publisher_backlog_events",
+            "Events that live publishers have not sent yet",
+            value=readings.backlog,
+        )
+        yield _by_one("alertworker_dead_letters", "Dead letters, by kind", "kind", readings.dead_letters)
         counted = CounterMetricFamily(
-            "alertworker_counted", "Dropped, muted, merged, parked, clamped …", labels=("what", "reason")
+            "alertworker_counted",
+            "Dropped, suppressed, merged, parked and clamped, by reason",
+            labels=("what", "reason"),
         )
         for labels, value in sorted(readings.counters.items()):
             counted.add_metric(labels, value)
@@ -43,11 +49,15 @@ class ReadingsCollector(Collector):
             yield GaugeMetricFamily("alertworker_queue_messages", "Batches in the broker's queue", value=self._queued)
             if (oldest := readings.oldest_seconds(self._queued)) is not None:
                 yield GaugeMetricFamily(
-                    "alertworker_queue_oldest_seconds", "Age of the oldest of them, at most", value=oldest
+                    "alertworker_queue_oldest_seconds",
+                    "Upper bound of the age of the oldest batch in the queue",
+                    value=oldest,
                 )
         if readings.canary_seconds is not None:
             yield GaugeMetricFamily(
-                "alertworker_canary_age_seconds", "Age of the newest canary round", value=readings.canary_seconds
+                "alertworker_canary_age_seconds",
+                "Age of the newest canary that returned",
+                value=readings.canary_seconds,
             )
 
 

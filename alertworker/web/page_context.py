@@ -1,4 +1,4 @@
-"""What the pages work with: the admin store, the ledger reader and the broker."""
+"""The context that the pages share: the admin store, the ledger reader and the broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.store import AdminStore
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` says how the line is, ``channels`` of which kind each channel is; times are shown in ``zone``."""
+    """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times."""
 
     desk: AdminStore
     book: LedgerReader

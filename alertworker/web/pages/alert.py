@@ -1,4 +1,4 @@
-"""``/alerts/ID``: one alert with everything that is known of it, and its acknowledgement."""
+"""``/alerts/ID``: one alert with its details, its notifications and the form to acknowledge it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from alertworker.channels.text_tables import cells
 from alertworker.web.pages.timeline import Told, timeline
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
-#: How many other times of the same alert are shown.
+#: How many earlier and later alerts with the same fingerprint are shown.
 _HISTORY: Final = 10
-#: How many of its messages are shown, the newest first.
+#: How many notifications are shown, newest first.
 _MESSAGES: Final = 100
 
 
@@ -29,7 +29,7 @@ def alert(visit: Visit) -> Response:
     stored = StoredReader()
     tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
-    told = [_told(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
+    sent = [_told(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
@@ -38,16 +38,16 @@ def alert(visit: Visit) -> Response:
         cells=cells,
         members=members,
         parts=parts,
-        told=told,
-        more=len(told) == _MESSAGES,
-        timeline=timeline(row, told),
+        told=sent,
+        more=len(sent) == _MESSAGES,
+        timeline=timeline(row, sent),
         history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
         channels=visit.office.channels,
     )
 
 
 def acknowledge(visit: Visit) -> Response:
-    """Take an open alert on: no more reminders."""
+    """Acknowledge an open alert, which stops its reminders."""
     row = _row(visit)
     by = visit.form.line("by") or visit.session.name
     done = visit.office.desk.acknowledge(row.id, by=by, note=visit.form.note("note"), now=visit.now)
@@ -57,7 +57,7 @@ def acknowledge(visit: Visit) -> Response:
 def _row(visit: Visit) -> Any:
     row = visit.office.desk.alert(visit.id)
     if row is None:
-        raise Trouble(404, "No such alert", "There is none with that id; what is over is kept for retention_days.")
+        raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
 
 
@@ -67,7 +67,7 @@ def _told(visit: Visit, stored: StoredReader, row: Any, attempts: Sequence[Any])
 
 
 def pretty(body: str | None) -> str | None:
-    """Give a body as a person reads it: JSON with its lines, all else as it is."""
+    """Return a body for display: JSON indented, any other text unchanged."""
     if body is None:
         return None
     try:

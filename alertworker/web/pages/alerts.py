@@ -1,4 +1,4 @@
-"""``/alerts``: what was judged, looked for by state, severity, type and labels."""
+"""``/alerts``: search alerts by state, severity, type, time and labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alertworker.web.pages.views import Visit, page
 
 #: How many alerts one page shows.
 PER_PAGE: Final = 50
-#: Since when, by the word in the address.
+#: The length of each period that the page offers, by its name in the URL.
 _SINCE: Final = {
     "1h": timedelta(hours=1),
     "24h": timedelta(days=1),

@@ -1,4 +1,4 @@
-"""``/budgets``: how every budget stands, the fullest first."""
+"""``/budgets``: all budgets, the highest share used first."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import state_of
 from alertworker.web.pages.views import Visit, page
 
-#: From which share on a budget is near its limit, in per cent.
+#: The share of a limit from which a budget is near it, in percent.
 NEAR: Final = 80.0
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget: whose, how it stands in words and in per cent, and where its pace leads (nano-dollars)."""
+    """One budget: its name, its spend as text and as a share in percent, and its projection in nano-dollars."""
 
     name: str
     scope: str
@@ -37,7 +37,7 @@ def budgets(visit: Visit) -> Response:
 
 
 def standings(visit: Visit) -> list[Budget]:
-    """Give all budgets, the fullest first; those whose period has ended come last."""
+    """Return all budgets, the highest share used first, and budgets whose period has ended last."""
     found = []
     for key, standing in visit.office.desk.budgets():
         reading = standing.reading

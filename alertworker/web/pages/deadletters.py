@@ -1,4 +1,4 @@
-"""``/deadletters``: what nobody will retry by itself, with its reason; given back to the line, or discarded."""
+"""``/deadletters``: dead letters with their reasons, and the forms to replay or discard them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alertworker.ports import DeadLetter
 from alertworker.store import LetterFilter
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
-#: How many letters one page shows, and how much of what one holds, in characters.
+#: How many dead letters one page shows, and how many characters of a payload.
 PER_PAGE: Final = 50
 _MAX_SHOWN: Final = 100_000
 _KINDS: Final = ("event", "batch", "message", "notification")
@@ -44,15 +44,19 @@ def deadletters(visit: Visit) -> Response:
 
 
 def deadletter(visit: Visit) -> Response:
-    """Show one with what it holds and every attempt."""
+    """Show one dead letter with its payload and its attempts."""
     letter = visit.office.desk.dead_letter(visit.id)
     if letter is None:
-        raise Trouble(404, "No such dead letter", "There is none with that id; it was replayed or discarded.")
+        raise Trouble(
+            404,
+            "No such dead letter",
+            "No dead letter has this id. It was replayed or discarded, or retention_days have passed.",
+        )
     return visit.show("deadletter.html", letter=letter, **_contents(visit, letter))
 
 
 def act(visit: Visit) -> Response:
-    """Give those that were chosen back to the line, or discard them."""
+    """Replay or discard the selected dead letters."""
     office = visit.office
     acts: dict[str, tuple[str, Callable[[str], bool]]] = {
         "replay": ("replayed", lambda one: pipeline.replay(one, office.desk, office.line, now=visit.now)),
@@ -61,19 +65,19 @@ def act(visit: Visit) -> Response:
     what, _, shown = visit.form.raw("do").partition("-")
     ids = list(dict.fromkeys(visit.form.every(shown or "id")))[:PER_PAGE]
     if what not in acts or not ids:
-        raise Trouble(422, "Not done", "Choose dead letters, and whether to replay or to discard them.")
+        raise Trouble(422, "Not done", "Select one or more dead letters, then choose Replay or Discard.")
     done, do = acts[what]
     count = 0
     for one in ids:
         try:
             count += do(one)
         except AlertWorkerError as error:
-            raise Trouble(503, "Not now", f"{error}; {count} of {len(ids)} were {done} before.") from None
+            raise Trouble(503, "Unavailable", f"{error}; {count} of {len(ids)} were {done} before the error.") from None
     return visit.go("/deadletters", done=done, n=count, of=len(ids))
 
 
 def _contents(visit: Visit, letter: DeadLetter) -> dict[str, Any]:
-    """Give what a letter holds: a notification's message, or text."""
+    """Return the payload of a dead letter for the template: a notification's message, or text."""
     text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
     attempts = visit.office.desk.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
     return {

@@ -1,4 +1,4 @@
-"""``/proxies``: who publishes, and how the deployments behind them do."""
+"""``/proxies``: publishers with their states, and deployments with their failures and latency."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from alertworker.store.health import publisher_state
 from alertworker.web.pages.views import Visit, page
 
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
-#: How many days deployments are shown for, by the word in the address.
+#: The number of days of each period that the page offers, by its name in the URL.
 _PERIODS: Final = {"today": 1, "7 days": 7, "30 days": 30}
 _STATES: Final = ("lost", "silent", "live", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A process that publishes, with its state and what it dropped, by reason."""
+    """A publisher with its state, and the number of events that it dropped, by reason."""
 
     row: Any
     state: str
@@ -32,7 +32,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment over some days, and the open alerts about it."""
+    """A deployment's figures over a period, and its open alerts."""
 
     days: DeploymentDays
     attempts: int
@@ -42,7 +42,7 @@ class Deployment:
 
 
 def proxies(visit: Visit) -> Response:
-    """Show publishers, those in trouble first, and deployments, those that fail most first."""
+    """Show publishers, lost and silent ones first, and deployments, the most failures first."""
     period = visit.asked("days") if visit.asked("days") in _PERIODS else "today"
     return visit.show(
         "proxies.html",
