@@ -1,4 +1,4 @@
-"""``alertworker notifications``: what was, or is to be, sent where."""
+"""``alertworker notifications``: list and show notifications."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from alertworker.errors import AlertWorkerError
 @click.group(invoke_without_command=True)
 @click.pass_context
 def notifications(context: click.Context) -> None:
-    """Look at what was, or is to be, sent where; without a command, list it."""
+    """List and show sent and pending notifications. Without a command: list them."""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
 
 @notifications.command("list")
-@click.option("--alert", "alert_id", help="Only those of one alert.")
-@click.option("--channel", help="Only those to this channel.")
-@click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only these.")
+@click.option("--alert", "alert_id", help="Only notifications of this alert.")
+@click.option("--channel", help="Only notifications to this channel.")
+@click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only this status.")
 @SINCE
 @LIMIT
 @AS_JSON
@@ -38,7 +38,7 @@ def list_(
     status: str | None = None,
     since: datetime | None = None,
 ) -> None:
-    """List notifications, newest first. One that is merged is told by the one that it names."""
+    """List notifications, newest first. A merged notification names the notification that it was merged into."""
     from alertworker.app import build_admin_store
 
     found = build_admin_store().notifications(
@@ -63,21 +63,21 @@ def list_(
 @notifications.command()
 @click.argument("notification_id")
 def show(notification_id: str) -> None:
-    """Print one notification as JSON: its message, the body that was sent, every attempt, and what it tells besides."""
+    """Print one notification as JSON: message, body, attempts, and the notifications that were merged into it."""
     from alertworker.app import build_admin_store
 
     desk = build_admin_store()
     row = desk.notification(notification_id)
     if row is None:
-        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` names them")
+        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` lists the ids")
     attempts = [attempt._asdict() for attempt in desk.attempts(row.id)]
-    tells = [other.id for other in desk.notifications(merged_into=row.id, limit=10_000)]
+    merged = [other.id for other in desk.notifications(merged_into=row.id, limit=10_000)]
     show_whole(
-        row._asdict() | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": sorted(tells)}
+        row._asdict() | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": sorted(merged)}
     )
 
 
 def _said(row: Any) -> str:
     if row.merged_into:
-        return f"told by {row.merged_into}"
+        return f"merged into {row.merged_into}"
     return str(row.answer or row.reason or "")
