@@ -1,4 +1,4 @@
-"""How the line is, and what does not go as it should; for the command line and pages, which only print it."""
+"""Health checks of the whole pipeline. The command line and the pages print their results."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
 
-#: From when on a message that waits, or a channel that fails, is a problem and not a moment's trouble.
+#: How long a message may wait, or a channel may fail, before the check is a problem.
 _PATIENCE: Final = timedelta(minutes=10)
 
 
 class State(StrEnum):
-    """What a finding means: all is well; worth a look; somebody must do something."""
+    """The result of a check: healthy, worth a look, or action required."""
 
     OK = "ok"
     NOTE = "note"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check. ``about`` names what was checked, and ``text`` says what was found."""
 
     about: str
     state: State
@@ -42,10 +42,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """The findings; counters by name and reason; lanes by channel; dead letters by kind.
+    """The results of all checks, counters by name and reason, lanes by channel, and dead letters by kind.
 
-    ``lanes`` are those that are configured or have a message to send, each with what was found of it. All but the
-    findings are empty where no database answers.
+    ``lanes`` has each lane that is configured or has a message to send, with its state and its check. If the database
+    does not answer, everything except ``findings`` is empty.
     """
 
     findings: tuple[Check, ...]
@@ -55,19 +55,19 @@ class HealthReport:
 
     @property
     def state(self) -> State:
-        """The worst that was found."""
+        """The worst state of all checks."""
         found = {finding.state for finding in self.findings}
         return next((state for state in (State.PROBLEM, State.NOTE) if state in found), State.OK)
 
     @property
     def healthy(self) -> bool:
-        """Whether nobody must do anything."""
+        """Whether no check requires action."""
         return self.state is not State.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Whom to ask; ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
+    """Runs the health checks. ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
 
     settings: Settings
     ask_broker: Callable[[], int]
@@ -76,11 +76,11 @@ class Doctor:
     desk: AdminStore
 
     def examine(self, *, now: datetime) -> HealthReport:
-        """Look at everything."""
+        """Run all checks."""
         settings = self.settings
         found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
-            found.append(Check("shadow", State.NOTE, "everything is done but sending"))
+            found.append(Check("shadow", State.NOTE, "no message is sent; everything else runs"))
         broker, queued = self._broker()
         found.append(broker)
         try:
@@ -93,7 +93,7 @@ class Doctor:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
         found += [
-            _line(readings),
+            _pipeline(readings),
             *_queue(queued, readings),
             _publishers(readings),
             _alerts(readings),
@@ -129,30 +129,32 @@ def _counters(readings: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str,
     return counters
 
 
-def _line(readings: HealthSnapshot) -> Check:
-    """Judge by the canary, which goes the way of every event."""
+def _pipeline(readings: HealthSnapshot) -> Check:
+    """Check the age of the canary, which passes through the same pipeline as every event."""
     lag = readings.canary_seconds
     if lag is None:
-        return Check("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
+        return Check("pipeline", State.PROBLEM, "no canary has returned yet; start a worker and beat")
     age = spell(timedelta(seconds=lag))
     if readings.stands_still:
-        return Check("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
-    return Check("line", State.OK, f"flows; the last canary came round {age} ago")
+        return Check(
+            "pipeline", State.PROBLEM, f"no canary has returned for {age}; check that a worker and beat are running"
+        )
+    return Check("pipeline", State.OK, f"the last canary returned {age} ago")
 
 
 def _queue(queued: int | None, readings: HealthSnapshot) -> Iterator[Check]:
-    """Return how many batches wait and how old they are, if the broker answers."""
+    """Check how many batches wait and how old they are, if the broker answers."""
     if queued is None:
         return
     oldest = readings.oldest_seconds(queued)
-    age = f", the oldest for {spell(timedelta(seconds=oldest))} at most" if queued and oldest is not None else ""
+    age = f", the oldest for at most {spell(timedelta(seconds=oldest))}" if queued and oldest is not None else ""
     state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
     yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
 def _publishers(readings: HealthSnapshot) -> Check:
     states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
-    text = f"{states}; {readings.backlog} events not handed over yet"
+    text = f"{states}; a backlog of {readings.backlog} events"
     troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
@@ -171,18 +173,18 @@ def _letters(readings: HealthSnapshot) -> Check:
 
 
 def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Check:
-    """Compare the zone that days are cut in with the one that is configured, and with the one before."""
+    """Compare the time zone of the ledger's days with the configured one and with the one before."""
     if zone is not None and zone != settings.time_zone:
-        text = f"workers cut days in {zone}, and time_zone is {settings.time_zone} here; restart them, or set it back"
+        text = f"workers use days in {zone}, but time_zone is {settings.time_zone}; restart them or revert time_zone"
         return Check("ledger", State.NOTE, text)
     if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
         return Check("ledger", State.NOTE, str(change))
-    return Check("ledger", State.OK, f"days are cut in {settings.time_zone}")
+    return Check("ledger", State.OK, f"days are in {settings.time_zone}")
 
 
 def _silences(silences: Iterable[Silence]) -> list[Check]:
-    """Name those that an earlier version stored and this one cannot apply."""
-    remedy = "end it and add it anew"
+    """Report silences that an earlier version stored and this version cannot apply."""
+    remedy = "end it and add it again"
     return [
         Check(f"silence {one.id}", State.NOTE, f"is not applied: {one.problem}; {remedy}")
         for one in silences
@@ -198,15 +200,15 @@ def _lanes(
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
         parts = [f"{state.waiting} waiting" + (f", the oldest for {spell(waits)}" if state.waiting else "")]
         if name not in known:
-            parts.append("not configured any more: what waits becomes dead letters")
+            parts.append("no longer configured; its waiting messages become dead letters")
         if state.paused_until:
             parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
         if state.failing_since:
-            parts.append(f"every attempt fails since {spell_moment(state.failing_since, zone)}")
+            parts.append(f"every attempt has failed since {spell_moment(state.failing_since, zone)}")
         if state.probe_at:
-            parts.append(f"the next one is at {spell_moment(state.probe_at, zone)}")
+            parts.append(f"the next attempt is at {spell_moment(state.probe_at, zone)}")
         if state.broken_since:
-            parts.append(f"announced as broken since {spell_moment(state.broken_since, zone)}")
+            parts.append(f"reported as broken since {spell_moment(state.broken_since, zone)}")
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known

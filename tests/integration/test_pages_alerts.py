@@ -63,7 +63,7 @@ def test_the_first_page_says_what_is_open_and_how_the_line_is(
     page = browser.get("/")
 
     assert "Action required" in page.text
-    assert "nothing has come round it yet" in page.text
+    assert "no canary has returned yet" in page.text
     assert page.links("/alerts/")[0] == f"/alerts/{high}"
     assert page.text.index("Trouble 0") < page.text.index("Trouble 1")
     assert "2026-11-23T15:02:11+01:00" in page.text
