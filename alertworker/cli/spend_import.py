@@ -50,7 +50,7 @@ _Days = dict[tuple[str, str], tuple[int, int]]
 @click.option(
     "--until",
     type=_MOMENT,
-    help="Cut-over: the first day, or the time, that is not imported. In the configured zone; with --daily in UTC.",
+    help="Cut-over: first day that is not imported, in the configured zone (UTC with --daily), or a time.",
 )
 @click.option("--daily", is_flag=True, help="Import LiteLLM's daily sums, for days that its spend log no longer has.")
 def import_(

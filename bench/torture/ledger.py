@@ -67,6 +67,6 @@ def occurrences(raised: int, posts: list[Post]) -> Side:
     return Side(ledger, f"{reported} of {raised} reported, in {plural(len(posts), 'message')}")
 
 
-def plural(count: int, word: str) -> str:
+def plural(count: int, noun: str) -> str:
     """Return a count with its noun."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    return f"{count} {noun}{'' if count == 1 else 's'}"

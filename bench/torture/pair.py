@@ -46,7 +46,7 @@ class Setup:
     worker: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def words(self) -> dict[str, Any]:
+    def litellm_keys(self) -> dict[str, Any]:
         """Return LiteLLM's keys for alerting, as both sides read them."""
         return {
             "alerting": ["slack"],
@@ -130,7 +130,7 @@ def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair
             folder / "p",
             stack.broker_url,
             (CONTROL, *setup.models),
-            setup.words | ({"alerting": []} if alone else {}),
+            setup.litellm_keys | ({"alerting": []} if alone else {}),
             environ={"SLACK_WEBHOOK_URL": f"{theirs.url}/slack", "WEBHOOK_URL": f"{theirs.url}/budgets"},
             arguments=setup.arguments,
             adapt=setup.adapt,
@@ -151,7 +151,7 @@ def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair
 def _worker(setup: Setup, url: str) -> dict[str, Any]:
     """Return our configuration: the proxy's keys, and summaries as often as LiteLLM sends."""
     return {
-        "general_settings": setup.words | {"master_key": MASTER_KEY},
+        "general_settings": setup.litellm_keys | {"master_key": MASTER_KEY},
         "environment_variables": {"SLACK_WEBHOOK_URL": f"{url}/slack", "WEBHOOK_URL": f"{url}/budgets"},
         "alertworker": {"group_interval": FLUSH_SECONDS, **setup.worker},
     }

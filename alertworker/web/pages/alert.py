@@ -25,11 +25,11 @@ def alert(visit: Visit) -> Response:
     row = _row(visit)
     members, parts = desk.occurrences(row.id)
     attempts = desk.attempts_of(row.id)
-    notifications = desk.notifications(alert_id=row.id, limit=_MESSAGES)
+    rows = desk.notifications(alert_id=row.id, limit=_MESSAGES)
     stored = StoredReader()
     tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
-    sent = [_told(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
+    notifications = [_told(visit, stored, found, attempts.get(found.id, ())) for found in rows]
     return visit.show(
         "alert.html",
         alert=row,
@@ -38,9 +38,9 @@ def alert(visit: Visit) -> Response:
         cells=cells,
         members=members,
         parts=parts,
-        told=sent,
-        more=len(sent) == _MESSAGES,
-        timeline=timeline(row, sent),
+        notifications=notifications,
+        more=len(notifications) == _MESSAGES,
+        timeline=timeline(row, notifications),
         history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
         channels=visit.office.channels,
     )

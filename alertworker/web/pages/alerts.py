@@ -61,8 +61,8 @@ def alerts(visit: Visit) -> Response:
     )
 
 
-def _known(word: str, known: Container[str]) -> str | None:
-    return word if word in known else None
+def _known(value: str, known: Container[str]) -> str | None:
+    return value if value in known else None
 
 
 ROUTES: Final = (page("/alerts", alerts),)

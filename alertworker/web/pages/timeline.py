@@ -44,12 +44,12 @@ class Moment:
     details: tuple[str, ...] = ()
 
 
-def timeline(alert: Any, told: Sequence[Told]) -> list[Moment]:
+def timeline(alert: Any, notifications: Sequence[Told]) -> list[Moment]:
     """Return the history of an alert, oldest entry first."""
     moments = [
         *_own(alert),
-        *(moment for one in told for moment in _settled(one)),
-        *(moment for one in told for moment in _failures(one)),
+        *(moment for one in notifications for moment in _settled(one)),
+        *(moment for one in notifications for moment in _failures(one)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
 
@@ -79,26 +79,26 @@ def _own(alert: Any) -> Iterator[Moment]:
         )
 
 
-def _settled(told: Told) -> Iterator[Moment]:
+def _settled(notification: Told) -> Iterator[Moment]:
     """Yield how a notification was settled, if it was."""
-    row = told.row
+    row = notification.row
     if row.settled_at is None:
         return
     step = spell_step(row.step)
-    said = (told.message.headline, row.answer or "")
+    details = (notification.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
-        yield Moment(row.settled_at, "told", f"Notified {row.channel}: {step}", said)
+        yield Moment(row.settled_at, "told", f"Notified {row.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
-        yield Moment(row.settled_at, "dead", f"Could not notify {row.channel}: {step}; not retried", said)
+        yield Moment(row.settled_at, "dead", f"Could not notify {row.channel}: {step}; not retried", details)
     elif row.status == NotificationStatus.MERGED:
-        yield Moment(row.settled_at, "told", f"Notified {row.channel} in a merged message: {step}", said[:1])
+        yield Moment(row.settled_at, "told", f"Notified {row.channel} in a merged message: {step}", details[:1])
     else:
         yield Moment(row.settled_at, "dead", f"Did not notify {row.channel}: {step}", (row.reason or "",))
 
 
-def _failures(told: Told) -> Iterator[Moment]:
+def _failures(notification: Told) -> Iterator[Moment]:
     """Yield the failed attempts. The last attempt of a dead notification is its settlement, which `_settled` yields."""
-    failed = [attempt for attempt in told.attempts if attempt.outcome != NotificationStatus.SENT]
-    for attempt in failed[:-1] if told.row.status == NotificationStatus.DEAD else failed:
-        what = f"Attempt to notify {told.row.channel} failed: {attempt.outcome}"
+    failed = [attempt for attempt in notification.attempts if attempt.outcome != NotificationStatus.SENT]
+    for attempt in failed[:-1] if notification.row.status == NotificationStatus.DEAD else failed:
+        what = f"Attempt to notify {notification.row.channel} failed: {attempt.outcome}"
         yield Moment(attempt.at, "failed", what, (attempt.answer,))
