@@ -164,7 +164,7 @@ def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict
     return done.returncode, {finding["about"]: finding for finding in document["findings"]}
 
 
-def test_the_doctor_finds_a_line_that_flows_well_and_a_broken_lane_not(stack: Stack, slack: Receiver) -> None:
+def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, slack: Receiver) -> None:
     """Exit code 0, until a receiver's address is gone; then the lane and the dead letter are named."""
     ends = time.monotonic() + 30
     code, found = examined(stack.folder, stack.env)
@@ -178,7 +178,7 @@ def test_the_doctor_finds_a_line_that_flows_well_and_a_broken_lane_not(stack: St
     while not code and time.monotonic() < ends:
         code, found = examined(stack.folder, stack.env)
     [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]
-    assert (lane["state"], "announced as broken" in lane["text"]) == ("PROBLEM", True)
+    assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
     assert found["dead letters"]["text"].startswith("1 of kind notification")
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
     assert re.search(r"^dead_letters +notification +1$", text, re.MULTILINE)

@@ -268,7 +268,7 @@ def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
     """Nobody can guess from when on the ledger has its own events."""
-    with pytest.raises(AlertWorkerError, match="give --until"):
+    with pytest.raises(AlertWorkerError, match="pass --until"):
         History(store.engine).begin("new", None)
 
 
