@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture bench clean
+.PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture simulate simulate-days bench clean
 
 help: ## Print what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
 
 install: $(STAMP) ## Create .venv and install everything into it
 
@@ -70,6 +70,13 @@ fuzz: $(STAMP) ## Fuzz what reads other people's bytes, each reader for TIME=60 
 
 torture: $(STAMP) litellm ## LiteLLM's own alerting and ours on the same faults; ROWS=name,… for some only
 	$(BIN)/python -m bench.torture $(ROWS)
+
+simulate: $(STAMP) ## Labelled incidents through the pipeline, with scores; SCENARIO=name,… SEEDS=1,2 TRAFFIC=low JSON=file
+	$(BIN)/python -m bench.simulate $(SCENARIO) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(TRAFFIC),--traffic $(TRAFFIC)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
+simulate-days: $(STAMP) ## DAYS=30 healthy days through the functions that judge
+	$(BIN)/python -m bench.simulate.healthy --days $(or $(DAYS),30)
 
 bench: $(STAMP) litellm ## Measure, beside LiteLLM's own alerting and plain Celery
 	$(BIN)/python -m bench

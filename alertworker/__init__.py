@@ -1,6 +1,6 @@
-"""Typed events from an LLM proxy in, the few messages a person should read out.
+"""Takes typed events from an LLM proxy, and sends the few messages that a person should read.
 
-Importing this package is cheap on purpose: a proxy that only publishes must not load the worker.
+Importing this package is deliberately cheap: a proxy that only publishes must not load the worker.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Give ``celery -A alertworker`` its application, built on first use."""
+    """Return the Celery application for ``celery -A alertworker``, built on first use."""
     if name == "celery":
         from alertworker.app import celery
 

@@ -1,19 +1,19 @@
-"""The base of every error this project raises on purpose."""
+"""The base class of all errors that alertworker raises deliberately."""
 
 from __future__ import annotations
 
 
 class AlertWorkerError(Exception):
-    """Something alertworker reports about itself; its text is safe to show (no secret, no prompt)."""
+    """An error of alertworker. Its text is safe to show: it holds no secret and no prompt."""
 
 
 class StoreUnavailable(AlertWorkerError):
-    """The database cannot be asked now. Nothing was decided; ask again later."""
+    """The database is unavailable. Nothing was decided; the caller can retry later."""
 
 
 class BatchRefused(AlertWorkerError):
-    """Who takes batches will never take this one; sending it again is of no use."""
+    """The receiver of batches rejects this one permanently. The caller must not send it again."""
 
 
 class LineUnavailable(AlertWorkerError):
-    """The broker cannot be reached now. Nothing was promised; send again later."""
+    """The broker is unavailable. The message was not accepted; the caller can send it again later."""

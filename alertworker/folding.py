@@ -102,7 +102,6 @@ def fold(events: Iterable[Event], *, slow_seconds: float, zone: ZoneInfo, now: d
 
 def _other_event(result: Fold, event: Event, zone: ZoneInfo) -> None:
     if isinstance(event, AttemptFailed):
-        _window(result, event).failed += 1
         _blame(result, event)
         result.ledger.attempt(event, event.occurred_at.astimezone(zone).date())
     elif isinstance(event, RequestAnnounced):
@@ -163,15 +162,8 @@ def _publisher(result: Fold, event: PublisherEvent, zone: ZoneInfo) -> None:
 def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
     if event.announced:
         result.ended[event.call_id] = event
-    if isinstance(event, RequestFailed):
-        result.failed.append(event)
-    elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
-        window = _window(result, event)
-        window.succeeded += 1
-        window.milliseconds += max(0, round(_seconds(event) * 1_000))
-        window.completion_tokens += event.completion_tokens
-        window.last_success = max(window.last_success, _milliseconds(event))
-    _saved_or_lost(result, event)
+    if not event.health_check:  # the proxy's own checks say nothing about clients' calls
+        _outcome(result, event)
     result.ledger.end(event, event.occurred_at.astimezone(zone).date())
     if event.customer_id and event.cost_nanos is not None:
         result.tracked.append(event)
@@ -181,6 +173,19 @@ def _end(result: Fold, event: EndEvent, zone: ZoneInfo) -> None:
         result.callers["key", event.key_hash] = event
     if event.team_id:
         result.callers["team", event.team_id] = event
+
+
+def _outcome(result: Fold, event: EndEvent) -> None:
+    if isinstance(event, RequestFailed):
+        result.failed.append(event)
+    elif isinstance(event, RequestSucceeded) and event.deployment_id and not event.cache_hit:
+        window = _window(result, event)
+        # A call counts once on a deployment. One that failed there before it succeeded is a failed one.
+        window.succeeded += event.deployment_id not in {failed.deployment_id for failed in event.failed_on}
+        window.milliseconds += max(0, round(_seconds(event) * 1_000))
+        window.completion_tokens += event.completion_tokens
+        window.last_success = max(window.last_success, _milliseconds(event))
+    _saved_or_lost(result, event)
 
 
 def _saved_or_lost(result: Fold, event: EndEvent) -> None:
@@ -211,10 +216,13 @@ def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> Non
 
 
 def _blame(result: Fold, event: AttemptFailed) -> None:
-    """Count a failed attempt under its cause, if the deployment is to blame."""
-    named = _cause(event)
-    if named is None:
+    """Count a failed call under its cause, if the deployment is to blame."""
+    if event.health_check:
         return
+    _window(result, event).failed += 1
+    named = _cause(event)
+    if named is None or event.first_on_deployment is False:
+        return  # a call that is retried on a deployment is one failed call
     key = CauseKey(*_window_key(event), named)
     sums = result.causes.setdefault(key, CauseSums())
     sums.attempts += 1

@@ -45,10 +45,10 @@ class HealthReport:
     """The results of all checks, counters by name and reason, lanes by channel, and dead letters by kind.
 
     ``lanes`` has each lane that is configured or has a message to send, with its state and its check. If the database
-    does not answer, everything except ``findings`` is empty.
+    does not answer, everything except ``checks`` is empty.
     """
 
-    findings: tuple[Check, ...]
+    checks: tuple[Check, ...]
     counters: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     lanes: Mapping[str, tuple[LaneState, Check]] = field(default_factory=dict)
     dead_letters: Mapping[str, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class HealthReport:
     @property
     def state(self) -> State:
         """The worst state of all checks."""
-        found = {finding.state for finding in self.findings}
+        found = {check.state for check in self.checks}
         return next((state for state in (State.PROBLEM, State.NOTE) if state in found), State.OK)
 
     @property
@@ -71,9 +71,9 @@ class Doctor:
 
     settings: Settings
     ask_broker: Callable[[], int]
-    gauges: HealthStore
+    health: HealthStore
     store: Store
-    desk: AdminStore
+    admin: AdminStore
 
     def examine(self, *, now: datetime) -> HealthReport:
         """Run all checks."""
@@ -84,27 +84,27 @@ class Doctor:
         broker, queued = self._broker()
         found.append(broker)
         try:
-            readings = self.gauges.read(now=now)
+            snapshot = self.health.read(now=now)
             lanes = self.store.lanes.states(now=now)
             dropped = self._dropped()
-            zone, change = self.desk.ledger_zone()
-            silences = self.desk.silences(now=now)
+            zone, change = self.admin.ledger_zone()
+            silences = self.admin.silences(now=now)
         except AlertWorkerError as error:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
         found += [
-            _pipeline(readings),
-            *_queue(queued, readings),
-            _publishers(readings),
-            _alerts(readings),
-            _letters(readings),
+            _pipeline(snapshot),
+            *_queue(queued, snapshot),
+            _publishers(snapshot),
+            _alerts(snapshot),
+            _letters(snapshot),
         ]
         found.append(_ledger(settings, zone, change, now=now))
         found += _silences(silences)
         known = {config.name for config in settings.channels}
-        looked_at = dict(_lanes(lanes, known, now=now, zone=settings.zone))
-        found += [finding for _, finding in looked_at.values()]
-        return HealthReport(tuple(found), _counters(readings, dropped), looked_at, readings.dead_letters)
+        lane_checks = dict(_lanes(lanes, known, now=now, zone=settings.zone))
+        found += [check for _, check in lane_checks.values()]
+        return HealthReport(tuple(found), _counters(snapshot, dropped), lane_checks, snapshot.dead_letters)
 
     def _broker(self) -> tuple[Check, int | None]:
         try:
@@ -115,58 +115,58 @@ class Doctor:
 
     def _dropped(self) -> Counter[str]:
         dropped = Counter[str]()
-        for row in self.desk.publishers():
-            dropped.update(row.counters.get("dropped", {}))
+        for row in self.admin.publishers():
+            dropped.update(row.dropped)
         return dropped
 
 
-def _counters(readings: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str, dict[str, int]]:
     counters: dict[str, dict[str, int]] = {}
-    for (name, reason), value in readings.counters.items():
+    for (name, reason), value in snapshot.counters.items():
         counters.setdefault(name, {})[reason] = value
     if dropped:
         counters["dropped by publishers"] = dict(dropped)
     return counters
 
 
-def _pipeline(readings: HealthSnapshot) -> Check:
+def _pipeline(snapshot: HealthSnapshot) -> Check:
     """Check the age of the canary, which passes through the same pipeline as every event."""
-    lag = readings.canary_seconds
+    lag = snapshot.canary_seconds
     if lag is None:
         return Check("pipeline", State.PROBLEM, "no canary has returned yet; start a worker and beat")
     age = spell(timedelta(seconds=lag))
-    if readings.stands_still:
+    if snapshot.stands_still:
         return Check(
             "pipeline", State.PROBLEM, f"no canary has returned for {age}; check that a worker and beat are running"
         )
     return Check("pipeline", State.OK, f"the last canary returned {age} ago")
 
 
-def _queue(queued: int | None, readings: HealthSnapshot) -> Iterator[Check]:
+def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
     """Check how many batches wait and how old they are, if the broker answers."""
     if queued is None:
         return
-    oldest = readings.oldest_seconds(queued)
+    oldest = snapshot.oldest_seconds(queued)
     age = f", the oldest for at most {spell(timedelta(seconds=oldest))}" if queued and oldest is not None else ""
     state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
     yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
-def _publishers(readings: HealthSnapshot) -> Check:
-    states = ", ".join(f"{count} {state}" for state, count in readings.publishers.items())
-    text = f"{states}; a backlog of {readings.backlog} events"
-    troubled = readings.publishers["silent"] or readings.publishers["lost"] or readings.backlog
+def _publishers(snapshot: HealthSnapshot) -> Check:
+    states = ", ".join(f"{count} {state}" for state, count in snapshot.publishers.items())
+    text = f"{states}; a backlog of {snapshot.backlog} events"
+    troubled = snapshot.publishers["silent"] or snapshot.publishers["lost"] or snapshot.backlog
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
 
-def _alerts(readings: HealthSnapshot) -> Check:
-    opened = {kind: count for (kind, state), count in readings.alerts.items() if state == "open"}
+def _alerts(snapshot: HealthSnapshot) -> Check:
+    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == "open"}
     named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
     return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 
-def _letters(readings: HealthSnapshot) -> Check:
-    named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(readings.dead_letters.items()))
+def _letters(snapshot: HealthSnapshot) -> Check:
+    named = ", ".join(f"{count} of kind {kind}" for kind, count in sorted(snapshot.dead_letters.items()))
     if not named:
         return Check("dead letters", State.OK, "none")
     return Check("dead letters", State.NOTE, f"{named}; replay or discard them")
@@ -192,25 +192,33 @@ def _silences(silences: Iterable[Silence]) -> list[Check]:
     ]
 
 
+def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
+    """Return the state of a lane in words: what waits in it, and what it waits for."""
+    parts = [f"{state.waiting} waiting"]
+    if state.waiting and state.waiting_since:
+        parts = [f"{state.waiting} waiting, the oldest for {spell(now - state.waiting_since)}"]
+    if state.paused_until:
+        parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
+    if state.failing_since:
+        parts.append(f"every attempt has failed since {spell_moment(state.failing_since, zone)}")
+    if state.probe_at:
+        parts.append(f"the next attempt is at {spell_moment(state.probe_at, zone)}")
+    if state.broken_since:
+        parts.append(f"reported as broken since {spell_moment(state.broken_since, zone)}")
+    return "; ".join(parts)
+
+
 def _lanes(
     lanes: Mapping[str, LaneState], known: set[str], *, now: datetime, zone: ZoneInfo
 ) -> Iterator[tuple[str, tuple[LaneState, Check]]]:
     for name in sorted(known | {name for name, state in lanes.items() if state.waiting}):
         state = lanes.get(name, LaneState(name))
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
-        parts = [f"{state.waiting} waiting" + (f", the oldest for {spell(waits)}" if state.waiting else "")]
+        text = describe_lane(state, zone, now=now)
         if name not in known:
-            parts.append("no longer configured; its waiting messages become dead letters")
-        if state.paused_until:
-            parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
-        if state.failing_since:
-            parts.append(f"every attempt has failed since {spell_moment(state.failing_since, zone)}")
-        if state.probe_at:
-            parts.append(f"the next attempt is at {spell_moment(state.probe_at, zone)}")
-        if state.broken_since:
-            parts.append(f"reported as broken since {spell_moment(state.broken_since, zone)}")
+            text = f"{text}; no longer configured; its waiting messages become dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known
         verdict = State.PROBLEM if bad else State.NOTE if note else State.OK
-        yield name, (state, Check(f"lane {name}", verdict, "; ".join(parts)))
+        yield name, (state, Check(f"lane {name}", verdict, text))

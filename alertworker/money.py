@@ -8,7 +8,7 @@ NANOS_PER_DOLLAR = 1_000_000_000
 
 
 def nanos_from_dollars(dollars: float | Decimal) -> int:
-    """Return an amount in USD as nano-dollars, rounded to the nearest: at most half a nano-dollar off.
+    """Return an amount in USD as nano-dollars, rounded to the nearest one.
 
     Raises:
         ValueError, OverflowError: NaN, or infinity.
@@ -29,7 +29,7 @@ def dollars_from_nanos(nanos: int) -> Decimal:
 
 
 def exact_dollars(nanos: int) -> str:
-    """Return the exact amount in USD as text for programs.
+    """Return the exact amount in USD as a string for programs.
 
     >>> exact_dollars(1_234_567_890_123), exact_dollars(-1)
     ('1234.567890123', '-0.000000001')
@@ -38,7 +38,7 @@ def exact_dollars(nanos: int) -> str:
 
 
 def spell_dollars(nanos: int) -> str:
-    """Return an amount as people write it: in cents, or with more digits when it is less than a dollar.
+    """Return an amount as people write it: in cents, or with more digits if it is less than a dollar.
 
     >>> [spell_dollars(nanos) for nanos in (1_000_000_000_000, 850_124_000_000, 1_500_000, 0, -2_500_000_000)]
     ['$1,000', '$850.12', '$0.0015', '$0', '-$2.50']

@@ -28,7 +28,7 @@ from alertworker.folding import fold
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore
-from alertworker.store.ledger.postings import LedgerStatements
+from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from bench.worker_cost import make_events
@@ -96,7 +96,7 @@ def worker_share(engine: Engine) -> dict[str, str]:
 
     rounds = range(60)
     _, with_books = _run(one, rounds)
-    with patch.object(LedgerStatements, "add_ledger", return_value={}):
+    with patch.object(PostingStatements, "add_ledger", return_value={}):
         _, without = _run(one, rounds)
     figures = {"with the books": with_books, "without": without}
     return {name: f"{cpu / (len(rounds) * BATCH) * 1e6:.1f} us" for name, cpu in figures.items()}

@@ -1,1 +1,1 @@
-"""The alert: what it is, its types, and what people read about it. Pure; no vendor, no database, no clock."""
+"""The alert: its data, its types, and the message that people read about it. Pure; no vendor, no database, no clock."""

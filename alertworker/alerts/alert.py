@@ -1,4 +1,4 @@
-"""The alert: a judgement that a person may have to read, and what makes two of them the same."""
+"""The alert: a judgement that a person may have to read, and the identity by which occurrences are counted together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from alertworker.alerts.tables import Attachment, Chart, Table
 
 
 def fingerprint_of(alert_type: AlertType, identity: Mapping[str, str]) -> str:
-    """Return 32 hexadecimal digits for a type and its identifying labels; each part has its length in front."""
+    """Return 32 hexadecimal digits for a type and its identifying labels.
+
+    The length of each part is hashed before it.
+    """
     parts = [alert_type.value, *(part for item in sorted(identity.items()) for part in item)]
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -22,13 +25,12 @@ def fingerprint_of(alert_type: AlertType, identity: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A judgement over one batch or one sweep: equal fingerprints are the same alert and add up.
+    """A judgement over one batch or one sweep. Alerts with equal fingerprints are the same alert and add up.
 
-    ``identity`` are the labels that make it this alert and no other; ``facts`` are what a person reads, in order, as
-    label and value; ``members`` name some of the ``count`` occurrences, and ``parts`` say how many of
-    them each team had. Text in it is raw: each channel escapes it for its receiver. ``level`` counts from 1; a
-    condition that is raised on a higher level than it has, rises. ``figures`` are a budget's; ``tables``, ``chart`` and
-    ``attachments`` are a report's.
+    ``identity`` are the labels that identify the alert. ``facts`` are pairs of label and value to show, in order.
+    ``members`` name some of the ``count`` occurrences, and ``parts`` count them by team. Its strings are raw: each
+    channel escapes them for its receiver. ``level`` counts from 1. A condition rises when it is raised on a higher
+    level than its present one. ``figures`` are a budget's. ``tables``, ``chart`` and ``attachments`` are a report's.
     """
 
     type: AlertType
@@ -51,11 +53,11 @@ class Alert:
 
     @property
     def kind(self) -> Kind:
-        """Whether the alert happens once, or fires and resolves."""
+        """Return whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.identity else CATALOGUE[self.type].kind
 
     def subject(self, alert_id: str) -> Subject:
-        """Return what a message about this alert alone is about, under an id."""
+        """Return the subject of a message about this alert alone, under an id."""
         return Subject(
             id=alert_id,
             type=self.type,
@@ -82,9 +84,9 @@ class Alert:
 class Subject:
     """What a message is about.
 
-    ``told`` is how many of ``count`` occurrences earlier messages have counted, until ``told_at``. The last four fields
-    are of a condition that ends: hanging calls that still run, how the others ended, when the last one did, and whether
-    it was closed without news of its end.
+    ``told`` is the number of the ``count`` occurrences that earlier messages have counted, until ``told_at``. The
+    last four fields describe a condition that ends: hanging calls that still run, how the others ended, when the
+    last one did, and whether it was closed without news of its end.
     """
 
     id: str
@@ -116,9 +118,9 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAlert(Subject):
-    """An alert as its row stands after a claim.
+    """An alert's row after a claim.
 
-    ``opened`` is true for the one claim that opened this generation, ``rose`` for one that raised its level.
+    ``opened`` is true for the only claim that opened this generation, and ``rose`` for one that raised its level.
     ``summaries`` is the number of its next message.
     """
 
@@ -126,13 +128,13 @@ class OpenAlert(Subject):
     level: int = 1
     opened: bool = False
     rose: bool = False
-    #: What keeps back the message that it fires; ``None`` once that was written.
+    #: What suppresses the firing message; ``None`` once that message is written.
     suppression: Suppression | None = None
-    #: Channels that are mute at this hour, and still to be notified that the condition fires.
+    #: Channels that are mute at this hour and still have to be notified that the condition fires.
     owed: tuple[str, ...] = ()
     repeat_at: datetime | None = None
 
     @property
     def kind(self) -> Kind:
-        """Whether the alert happens once, or fires and resolves."""
+        """Return whether the alert happens once, or fires and resolves."""
         return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind

@@ -1,4 +1,4 @@
-"""What a budget alert says to programs: whose budget, and every figure as an integer of nano-dollars (1e-9 USD)."""
+"""A budget alert for programs: the budget's owner, and every figure as an integer of nano-dollars (1e-9 USD)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from alertworker.events import Attribution
 
 
 class BudgetEvent(StrEnum):
-    """What happened to a budget, in LiteLLM's words."""
+    """The changes of a budget, by LiteLLM's names."""
 
     PROJECTED_LIMIT_EXCEEDED = "projected_limit_exceeded"
     SOFT_BUDGET_CROSSED = "soft_budget_crossed"
     THRESHOLD_CROSSED = "threshold_crossed"
     BUDGET_CROSSED = "budget_crossed"
-    #: A call of a customer: its cost is the spend.
+    #: A call of a customer. Its cost is the spend.
     SPEND_TRACKED = "spend_tracked"
 
 
 class BudgetFigures(BaseModel):
-    """One budget at one moment.
+    """One budget at one time.
 
-    ``scope`` is a `BudgetScope`, or a dimension of the ledger for a budget of our own; ``entity_id`` a key's alias or
-    hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was crossed, in per cent, where a share
-    was told. The projection is a key's with a soft budget: the spend at the end of the period and the day on which the
-    soft budget is full. The names say whom it is about, as far as that is known.
+    ``scope`` is a `BudgetScope`, or a dimension of the ledger for a budget of our own. ``entity_id`` is a key's
+    alias or hash, a team's id and so on. ``crossed`` is the share of ``max_nanos`` that was crossed, in per cent, if
+    the alert is about a share. Only a key with a soft budget has a projection: the spend at the end of the period,
+    and the day on which the soft budget is used up. The names identify the owner, as far as it is known.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -51,7 +51,7 @@ class BudgetFigures(BaseModel):
     user_email: str | None = None
     customer_id: str | None = None
     organization_id: str | None = None
-    #: Whom the team's metadata names for it (``soft_budget_alerting_emails``), with something between them.
+    #: The addresses in the team's metadata (``soft_budget_alerting_emails``), with any separator.
     alert_emails: str | None = None
 
 

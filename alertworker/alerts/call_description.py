@@ -1,4 +1,4 @@
-"""What alerts about calls share: labels, the lines that name calls, metadata to show and links to traces."""
+"""The parts that alerts about calls share: labels, the lines that name calls, metadata to show and links to traces."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from alertworker.alerts.catalogue import TRACE
 from alertworker.events import CallEvent, DeploymentCooledDown
 from alertworker.text.shorten import ELLIPSIS, shorten
 
-#: The model of calls that name none.
+#: The model of calls without one.
 UNKNOWN_MODEL: Final = "unknown model"
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
-#: How much of a call's metadata the line that names it shows: pairs, and characters of each name and value.
+#: How much of a call's metadata its line shows: pairs, and characters of each name and value.
 _MAX_PAIRS: Final = 3
 _MAX_PAIR: Final = 40
 
 
 def newest_metadata(events: Iterable[CallEvent | DeploymentCooledDown]) -> Mapping[str, str]:
-    """Return the metadata to show of the newest call that has any."""
+    """Return the metadata of the newest call that has any."""
     asking = [event for event in events if event.alerting_metadata]
     return max(asking, key=lambda event: event.occurred_at).alerting_metadata if asking else {}
 
@@ -37,7 +37,7 @@ def name_call(*names: str | None, metadata: Mapping[str, str]) -> str:
 
 
 def trace_link(trace_id: str | None, langfuse_host: str | None) -> dict[str, str]:
-    """Return the fact that links to a call's trace, under LiteLLM's label. Langfuse finds the project by the id."""
+    """Return the fact that links to a call's trace, with LiteLLM's label. Langfuse finds the project by the id."""
     if not langfuse_host or not trace_id:
         return {}
     return {TRACE: f"{langfuse_host.rstrip('/')}/trace/{_langfuse_id(trace_id)}"}
@@ -63,5 +63,5 @@ def model_of(event: CallEvent) -> str:
 
 
 def call_labels(event: CallEvent) -> dict[str, str]:
-    """Return the labels of an alert about a call; there is always a model."""
+    """Return the labels of an alert about a call. They always include a model."""
     return {"model": UNKNOWN_MODEL} | event.attribution.labels()

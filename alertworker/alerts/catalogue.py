@@ -1,4 +1,4 @@
-"""The types of alert, and what holds for every alert of a type: its default, severity, kind, identity and window."""
+"""The types of alert, and what all alerts of a type share: default, severity, kind, identity and window."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Severity(StrEnum):
-    """How bad it is; the values are the levels that LiteLLM prints, so that filters on them keep working."""
+    """The severity. The values are the levels that LiteLLM prints, so that filters on them keep working."""
 
     LOW = "Low"
     MEDIUM = "Medium"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class AlertType(StrEnum):
-    """The names people write into ``alert_types`` and ``alert_to_webhook_url``."""
+    """The names that people write into ``alert_types`` and ``alert_to_webhook_url``."""
 
     LLM_EXCEPTIONS = "llm_exceptions"
     LLM_TOO_SLOW = "llm_too_slow"
@@ -61,30 +61,31 @@ class AlertType(StrEnum):
     TEAM_UNBLOCKED = "team_unblocked"
     TEAM_MEMBER_ADDED = "team_member_added"
     TEAM_MEMBER_REMOVED = "team_member_removed"
-    #: Ours: LiteLLM's own alerting said something of a type that nobody knows.
+    #: Ours: LiteLLM's own alerting sent an alert of an unknown type.
     UNKNOWN = "unknown"
-    #: Ours: a proxy process went silent without a goodbye, with the calls it had announced.
+    #: Ours: a proxy process stopped sending heartbeats without a clean shutdown, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
-    #: Ours: a proxy lives and publishes nothing, while its siblings do.
+    #: Ours: a proxy is running and publishes nothing, while other proxies do.
     PUBLISHER_SILENT = "publisher_silent"
-    #: Ours: a receiver refuses our messages for good, or has not taken any for a while.
+    #: Ours: a receiver rejects our messages permanently, or has not accepted any for a while.
     CHANNEL_BROKEN = "channel_broken"
-    #: Ours: the database cannot be asked; sent past it.
+    #: Ours: the database is unreachable. This alert is sent without it.
     STORE_AWAY = "store_away"
 
 
-#: The label of an alert that LiteLLM's own alerting raised; whatever its type, it is a notice.
+#: The label of an alert that LiteLLM's own alerting raised. Such an alert is a notice, whatever its type.
 RELAYED: Final = "relayed_from"
 
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
-    """What holds for every alert of a type that we raise ourselves.
+    """What all alerts of a type that we raise ourselves share.
 
-    ``severity`` is the one it begins with. ``identity`` names the labels that make two of them the same alert: none of
-    one that is told past the store, once a host. What LiteLLM's own alerting says has those of `_RELAYED` instead, and
-    where it happened, whatever its type. ``window`` is the setting that says over how long a time one is judged, or
-    after which time without another one a notice is over; ``None`` where no setting does.
+    ``severity`` is the initial one. ``identity`` names the identifying labels. An alert that is sent without the
+    store has none, and is sent once a host. An alert of LiteLLM's own alerting is identified by the labels in
+    `_RELAYED` and its host instead, whatever its type. ``window`` is the setting for the time over which an alert of
+    this type is judged, or after which a notice without another occurrence is over. It is ``None`` if there is no
+    such setting.
     """
 
     on_by_default: bool
@@ -103,7 +104,7 @@ _LOW, _MEDIUM, _HIGH = Severity.LOW, Severity.MEDIUM, Severity.HIGH
 _NOTICE, _CONDITION = Kind.NOTICE, Kind.CONDITION
 
 
-#: A notice is over after so long without another occurrence.
+#: A notice is over after this time without another occurrence.
 _QUIET: Final = "group_interval"
 
 
@@ -116,13 +117,13 @@ _REPORT: Final = ("report", "period", "until")
 _RELAYED: Final = (RELAYED, "what")
 
 
-#: A change of something, by somebody.
+#: Somebody changed something.
 _CHANGED: Final = AlertSpec(_OFF, _HIGH, _NOTICE, ("entity", "by"), _QUIET)
 
 
-#: Defaults and levels are those of LiteLLM's alerting page; a type is in force only once something raises it.
+#: Defaults and levels are those of LiteLLM's alerting page. A type takes effect only if something raises it.
 CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
-    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, _HIGH, _NOTICE, (*_CALL, "error", "status", "origin"), _QUIET),
+    AlertType.LLM_EXCEPTIONS: AlertSpec(_ON, _LOW, _NOTICE, (*_CALL, "error", "status", "origin"), _QUIET),
     AlertType.LLM_TOO_SLOW: AlertSpec(_ON, _LOW, _NOTICE, _CALL, _QUIET),
     AlertType.LLM_REQUESTS_HANGING: AlertSpec(_ON, _MEDIUM, _CONDITION, ("model",), "alerting_threshold"),
     AlertType.OUTAGE_ALERTS: AlertSpec(_ON, _MEDIUM, _CONDITION, ("deployment",), "outage_alert_ttl"),
@@ -166,7 +167,7 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
 }
 
 
-#: Types that LiteLLM's ``alert_types`` cannot name, so that its list does not turn them off.
+#: Types that LiteLLM's ``alert_types`` cannot name, so its list does not disable them.
 OURS: Final = frozenset(
     {
         AlertType.PUBLISHER_LOST,
@@ -178,18 +179,18 @@ OURS: Final = frozenset(
 )
 
 
-#: The label of a relayed alert that something else tells already; it reaches nobody.
+#: The label of a relayed alert that another alert already reports. It is sent to no receiver.
 COVERED_BY: Final = "covered_by"
 
 
-#: The fact that is the address of a call's trace, in LiteLLM's words.
+#: The label of the fact with the address of a call's trace, in LiteLLM's words.
 TRACE: Final = "🪢 Langfuse Trace"
 
 
-#: Types that come by the calendar: nobody is woken for them.
+#: Types that are sent by the calendar. They page nobody.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
 
 
-#: How many members (single calls, failures) a message names, and a batch adds to an alert; the rest is counted. Of an
-#: outage, ``max_outage_alert_list_size`` says how many are kept.
+#: The number of members (single calls, failures) in a message, and that a batch adds to an alert. The rest is counted.
+#: For an outage, ``max_outage_alert_list_size`` applies.
 MAX_MEMBERS: Final = 10

@@ -1,4 +1,4 @@
-"""The next message about a subject, which is in most cases an alert's row. Pure."""
+"""Composes the next message about a subject, in most cases an alert's row. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.text.format import spell
 
-#: How many teams a message names. The others are one sum.
+#: The number of teams in a message. The others are one sum.
 MAX_PARTS: Final = 8
 NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -58,7 +58,7 @@ def compose(
 
 
 def fired_and_resolved(resolved: Message) -> Message:
-    """Return the one message for a condition that began and ended before anybody was notified."""
+    """Return the only message for a condition that began and ended before anybody was notified."""
     return resolved.model_copy(
         update={
             "step": Step.FIRED_AND_RESOLVED,
@@ -82,7 +82,7 @@ def _headline(subject: Subject, step: Step, at: datetime) -> str:
 
 
 def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:
-    """Return how many occurrences each team had, the highest number first; nothing for a single occurrence.
+    """Return how many occurrences each team had, the highest number first, or nothing for a single occurrence.
 
     >>> _breakdown({"search": 20, "billing": 3})
     {'By team': 'search ×20, billing ×3'}
@@ -97,7 +97,7 @@ def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:
 
 
 def _ends(subject: Subject) -> dict[str, str]:
-    """Return how hanging calls ended and how many still run."""
+    """Return how hanging calls ended and how many are still running."""
     parts = [f"{count} {outcome}" for outcome, count in sorted(subject.outcomes.items())]
     if parts and subject.running:
         parts.append(f"{subject.running} still running")

@@ -11,9 +11,10 @@ from alertworker.events.attribution import OWNER_LABELS, TARGET_LABELS
 
 #: Labels that every alert has.
 ALWAYS: Final = frozenset({"alert_type", "severity"})
-#: Labels of calls and budgets: who they are for and what calls ran on.
+#: Labels of calls and budgets: their owner, and what calls ran on.
 _CALLS: Final = frozenset({*TARGET_LABELS, *OWNER_LABELS})
-#: Labels of few alerts: a budget's customer, one team's report, a change without a name, a digest, a copy.
+#: Labels of few alerts: a budget's customer, a single team's report, a change without a name, a digest, a covered
+#: alert.
 _SOME: Final = frozenset({"customer", "team_id", "event", "digest", COVERED_BY})
 #: Every label that an alert can have. `alerting_metadata` is shown in messages and is not among them.
 LABELS: Final = ALWAYS | _CALLS | _SOME | {name for spec in CATALOGUE.values() for name in spec.identity}

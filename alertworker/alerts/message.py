@@ -1,4 +1,4 @@
-"""What a person reads, before any vendor's form: one step of one alert, complete with its numbers."""
+"""One step of one alert as a person reads it, complete with its numbers, before any vendor's form."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from alertworker.alerts.tables import Attachment, Chart, Table
 
 
 class Step(StrEnum):
-    """Which moment in an alert's life a message is about."""
+    """The step in an alert's life that a message is about."""
 
-    NOTICE = "notice"  #: it happened; the first message about it
+    NOTICE = "notice"  # it happened; the first message about it
     FIRING = "firing"  #: a condition began or rose
-    SUMMARY = "summary"  #: it happened again since the last message, so many times
+    SUMMARY = "summary"  # it happened again since the last message, with the number of occurrences
     REMINDER = "reminder"  #: a condition still holds, and nobody has acknowledged it
     RESOLVED = "resolved"  #: a condition ended
     FIRED_AND_RESOLVED = "passed"  #: a condition began and ended before anybody was notified
     DIGEST = "digest"  #: several messages that waited too long, as one
-    TRACKED = "tracked"  #: a customer's call was paid for; for programs alone, and no part of any alert
-    TEST = "test"  #: somebody asked for it
+    TRACKED = "tracked"  # a customer's call was paid for; for programs only, without an alert
+    TEST = "test"  # a person requested it
 
 
 class StepKey(NamedTuple):
-    """Which message of an alert a notification carries: no alert has two with one key for one channel.
+    """The key of a message of an alert. It is unique per alert and channel.
 
-    ``number`` counts the messages of an alert; what an alert has only once has none. ``of_test`` marks a test message,
-    and the message that takes back what a test has opened with its receiver. Rows hold a key as text, which older and
-    newer versions read, too.
+    ``number`` counts the messages of an alert. A message that an alert has only once has no number. ``of_test``
+    marks a test message, and the message that resolves at the receiver what a test opened. Rows hold a key as a
+    string, which older and newer versions read, too.
     """
 
     step: Step
@@ -40,7 +40,7 @@ class StepKey(NamedTuple):
     of_test: bool = False
 
     def __str__(self) -> str:
-        """Return the text of a row.
+        """Return the string of a row.
 
         >>> str(StepKey(Step.FIRING, 3)), str(StepKey(Step.DIGEST)), str(TEST), str(TEST_RESOLVED)
         ('firing:3', 'digest', 'test', 'test:resolved')
@@ -51,7 +51,7 @@ class StepKey(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> StepKey | None:
-        """Read the text of a row; ``None`` where only a newer version knows the step.
+        """Return the key for the string of a row, or ``None`` if only a newer version knows the step.
 
         >>> StepKey.parse("firing:3") == StepKey(Step.FIRING, 3), StepKey.parse("escalation:3")
         (True, None)
@@ -66,12 +66,12 @@ class StepKey(NamedTuple):
 
 TEST: Final = StepKey(Step.TEST, of_test=True)
 TEST_RESOLVED: Final = StepKey(Step.RESOLVED, of_test=True)
-#: How many messages one digest names at the most, whatever its channel could take.
+#: The maximum number of messages in one digest, for every channel.
 MAX_ENTRIES: Final = 100
 
 
 class Entry(BaseModel):
-    """One message in a digest: its headline, and the id to look the alert up."""
+    """One message in a digest: its headline, and the id by which to look the alert up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -86,14 +86,15 @@ class Entry(BaseModel):
 class Message(BaseModel):
     """One message, vendor-neutral: channels only escape, arrange and cut it.
 
-    ``headline`` is one line; ``text`` the seed page's ``Message:`` line or lines; ``facts`` are label and value in the
-    order to show; ``members`` name occurrences, of which ``members_more`` are left out; ``count`` is what this message
-    counts, since ``counted_since`` if there was one before it, and ``total`` what the alert counts since ``since``;
-    ``metadata`` is what the caller asked to have shown. ``at`` is when this step happened. ``fingerprint``, ``labels``
-    and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the messages of a digest.
-    ``tables`` and ``chart`` are a report's, for receivers that can show them, and ``attachments`` its files, which are
-    read beside the message and never kept in it. ``page_url`` is where to read on. Every string is raw: it may contain
-    anything a caller typed.
+    ``headline`` is one line. ``text`` is the seed page's ``Message:`` line or lines. ``facts`` are label and value
+    in the order to show. ``members`` name occurrences, and ``members_more`` is the number of further ones. ``count``
+    is what this message counts, since ``counted_since`` if there was an earlier message, and ``total`` what the
+    alert counts since ``since``. ``metadata`` is the caller's own, to be shown. ``at`` is when this step happened.
+
+    ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the
+    messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that can show them. ``attachments``
+    are its files, which are read beside the message and never stored in it. ``page_url`` links to the details. Every
+    string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)

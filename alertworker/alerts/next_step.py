@@ -1,4 +1,4 @@
-"""What the sweep does with an alert that is due: pure, from the alert and the time."""
+"""The sweep's decision about an alert that is due. Pure: from the alert and the time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ from alertworker.alerts.catalogue import AlertType, Kind
 
 
 class NextStep(StrEnum):
-    """What to do with an alert that is due."""
+    """The decision about an alert that is due."""
 
-    RESOLVE = "resolve"  #: a condition is over: notify those who were notified of it, and close it
-    NOTIFY_FIRING = "notify firing"  #: it was suppressed: notify that it fires, unless it still is
+    RESOLVE = "resolve"  # a condition is over: send its resolution to everybody who was notified, and close it
+    NOTIFY_FIRING = "notify firing"  # it was suppressed: notify that it fires, unless it is still suppressed
     SUMMARIZE = "summarize"  #: it happened again since the last message
-    CLOSE = "close"  #: a notice that did not happen again: nobody needs to know
+    CLOSE = "close"  # a notice without another occurrence: no message
     REMIND = "remind"
-    REMIND_OF_BUDGET = "remind of budget"  #: with the budget's figures of now
+    REMIND_OF_BUDGET = "remind of budget"  # with the budget's current figures
     REMIND_OF_OUTAGE = "remind of outage"  #: with the totals since the outage began
-    CHECK_LATER = "check later"  #: nothing to do before another group interval has passed
+    CHECK_LATER = "check later"  # nothing to do for another group interval
 
 
-#: How people are reminded of conditions whose figures change meanwhile; of all others their alert says all.
+#: The reminders of conditions whose figures change while they fire. The others' alerts hold everything.
 _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
     AlertType.BUDGET_ALERTS: NextStep.REMIND_OF_BUDGET,
     AlertType.OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
     AlertType.REGION_OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
 }
-#: Conditions that rise when they grow worse. Their reminders say how often they happened, so they have no summaries.
+#: Conditions that rise when they become worse. Their reminders show the number of occurrences, so they have no
+#: summaries.
 _WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
@@ -50,5 +51,5 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
 
 
 def is_over(alert: OpenAlert) -> bool:
-    """Return whether all calls of a condition that hung have ended. Other conditions are closed by what ends them."""
+    """Return whether all calls of a hanging condition have ended. Other conditions are closed by what ends them."""
     return alert.type is AlertType.LLM_REQUESTS_HANGING and alert.kind is Kind.CONDITION and not alert.running

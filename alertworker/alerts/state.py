@@ -1,4 +1,4 @@
-"""The states of an alert, and every change that leads from one to another."""
+"""The states of an alert, and every transition between them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 
 
 class AlertState(StrEnum):
-    """What an alert is now. A notice fires, too, until nothing more happens."""
+    """The state of an alert. A notice is firing, too, until it has no more occurrences."""
 
     FIRING = "firing"
-    ACKNOWLEDGED = "acknowledged"  #: firing, and a person takes care of it: there are no reminders
-    SUPPRESSED = "muted"  #: something keeps its first message back, so nobody is notified yet
+    ACKNOWLEDGED = "acknowledged"  # firing, and a person is handling it: there are no reminders
+    SUPPRESSED = "muted"  # its first message is suppressed, so nobody is notified yet
     CLOSED = "closed"
 
 
 class AlertChange(StrEnum):
-    """What can happen to an alert."""
+    """The changes that can happen to an alert."""
 
     RAISED = "raised"  #: opens a generation
     COUNTED = "counted"  #: it happened again
-    ROSE = "rose"  #: it is worse: people are notified again, and must acknowledge it again
-    SUPPRESSED = "suppressed"  #: a silence, another alert or the hour keeps the message that it fires
+    ROSE = "rose"  # it became worse: people are notified again, and must acknowledge it again
+    SUPPRESSED = "suppressed"  # a silence, another alert or the hour suppresses the firing message
     NOTIFIED = "notified"  #: a message about it was written: firing, summary or reminder
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
@@ -30,8 +30,8 @@ class AlertChange(StrEnum):
 
 _FIRING, _ACKNOWLEDGED, _SUPPRESSED = AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.SUPPRESSED
 _SAME: Final[Mapping[AlertState | None, AlertState]] = {state: state for state in (_FIRING, _ACKNOWLEDGED, _SUPPRESSED)}
-#: What each change makes of an alert, by the state before it; ``None`` is an alert that is not there. A change that has
-#: no entry for a state does not happen in it. Nothing leads out of `CLOSED`: the next time is a new generation.
+#: The state after each change, by the state before it. ``None`` means that there is no alert. A change without an entry
+#: for a state cannot happen in it. No change leads out of `CLOSED`: the next occurrence opens a new generation.
 TRANSITIONS: Final[Mapping[AlertChange, Mapping[AlertState | None, AlertState]]] = {
     AlertChange.RAISED: {None: _FIRING},
     AlertChange.COUNTED: _SAME,
@@ -44,9 +44,9 @@ TRANSITIONS: Final[Mapping[AlertChange, Mapping[AlertState | None, AlertState]]]
 
 
 def state_after(state: AlertState | None, change: AlertChange, *, acknowledged: bool = False) -> AlertState | None:
-    """Return the state after a change; ``None`` where the change does not happen in this state.
+    """Return the state after a change, or ``None`` if the change cannot happen in this state.
 
-    An acknowledgement outlasts a suppression: ``acknowledged`` says that the alert has one after the change.
+    An acknowledgement outlasts a suppression: ``acknowledged`` is true if the alert has one after the change.
     """
     after = TRANSITIONS[change].get(state)
     return _ACKNOWLEDGED if acknowledged and after is _FIRING else after

@@ -1,4 +1,4 @@
-"""What rows hold of alerts and messages, read even where a newer version wrote it."""
+"""Reads alerts and messages from rows, also from those that a newer version wrote."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Chart, Table
 
 _M = TypeVar("_M", bound=BaseModel)
-#: An unknown severity is read as the highest, so that nothing is missed for it.
+#: An unknown severity is read as the highest, so that no alert is missed.
 _SEVERITY: Final = Severity.HIGH
 
 
 @dataclass(slots=True)
 class StoredReader:
-    """Reads stored values; ``unknown`` names those that only a newer version knows, and that were read as others.
+    """Reads stored values. ``unknown`` lists the values that only a newer version knows and that were replaced.
 
     While versions overlap, a value that this version does not know must neither stop a worker nor park a batch.
     """
@@ -35,15 +35,15 @@ class StoredReader:
         return _SEVERITY
 
     def figures(self, stored: Any) -> BudgetFigures | None:
-        """Return a budget's figures; ``None`` where there are none that this version can read."""
+        """Return a budget's figures, or ``None`` if there are none that this version can read."""
         return self._part(BudgetFigures, stored) if stored else None
 
     def tables(self, stored: Any) -> tuple[Table, ...]:
-        """Return those of a report's tables that this version can read."""
+        """Return the tables of a report that this version can read."""
         return tuple(table for one in stored or () if (table := self._part(Table, one)) is not None)
 
     def chart(self, stored: Any) -> Chart | None:
-        """Return a report's chart; ``None`` where there is none that this version can read."""
+        """Return a report's chart, or ``None`` if there is none that this version can read."""
         return self._part(Chart, stored) if stored else None
 
     def message(self, stored: str | bytes) -> Message:
@@ -68,7 +68,7 @@ class StoredReader:
         return Message.model_validate(fields | parts)
 
     def _replace_unknown(self, fields: dict[str, Any]) -> None:
-        """Replace the type, severity and step of a message, or of an entry in a digest, where they are unknown."""
+        """Replace unknown types, severities and steps of a message, and of the entries in a digest."""
         if (stored := fields.get("type")) not in set(AlertType):
             self.unknown.append(f"alert type {stored}")
             fields["type"] = AlertType.UNKNOWN

@@ -1,4 +1,4 @@
-"""Why an alert, or a message about it, reached nobody."""
+"""Why an alert, or a message about it, was sent to no receiver."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Final
 
 
 class SuppressionReason(StrEnum):
-    """What kept a message from every receiver; a closed set, used as a metric's label."""
+    """Why a message was suppressed. The set is closed, because it is a metric's label."""
 
-    SILENCE = "silence"  #: a person's silence
-    ALERT = "alert"  #: an open alert that explains this one
+    SILENCE = "silence"  # a silence
+    ALERT = "alert"  # an open alert that inhibits this one
     TIME = "time"  #: the time intervals of its routes
-    COVERED = "covered"  #: something else reports the same
+    COVERED = "covered"  # another alert reports the same
     NO_ROUTE = "no route"  #: no route leads to a channel
-    NOT_TAKEN = "not taken"  #: none of its channels takes such a message
+    NOT_TAKEN = "not taken"  # none of its channels accepts such a message
     OTHER = "other"  #: a reason that only a newer version knows
 
 
-#: How a row begins with each reason; what follows the space names what suppresses.
+#: The first word of a row with each reason. The rest names what suppresses.
 _NAMING: Final = {
     SuppressionReason.SILENCE: "silence ",
     SuppressionReason.ALERT: "alert ",
     SuppressionReason.COVERED: "covered by ",
 }
-#: The whole text of a row with each of the other reasons.
+#: The whole string of a row with each of the other reasons.
 _PLAIN: Final = {
     SuppressionReason.TIME: "time",
     SuppressionReason.NO_ROUTE: "no route",
@@ -35,17 +35,17 @@ _PLAIN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What suppresses an alert: ``by`` is the id of the silence or the alert, or names what covers it.
+    """What suppresses an alert. ``by`` is the id of the silence or the alert, or the name of the covering alert.
 
-    Rows hold it as text, which older and newer versions read, too. ``by`` is the whole text where the reason is
-    unknown, so that such a row is never changed by reading and writing it.
+    Rows hold it as a string, which older and newer versions read, too. ``by`` is the whole string if the reason is
+    unknown, so reading and writing never changes such a row.
     """
 
     reason: SuppressionReason
     by: str = ""
 
     def __str__(self) -> str:
-        """Return the text of a row.
+        """Return the string of a row.
 
         >>> str(Suppression(SuppressionReason.SILENCE, "7")), str(Suppression(SuppressionReason.TIME))
         ('silence 7', 'time')
@@ -56,7 +56,7 @@ class Suppression:
 
     @classmethod
     def parse(cls, text: str) -> Suppression:
-        """Read the text of a row.
+        """Read the string of a row.
 
         >>> Suppression.parse("alert 7").reason, Suppression.parse("quota 7").by
         (<SuppressionReason.ALERT: 'alert'>, 'quota 7')

@@ -1,4 +1,4 @@
-"""Tables and a chart as data: what a report shows, before any receiver's form. No logic but adding up, no IO."""
+"""Tables and a chart as data: what a report shows, before any receiver's form. No logic except sums, no I/O."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from alertworker.money import spell_dollars
 
-#: How many rows of a table a message carries; each receiver's form may show fewer of them.
+#: The maximum number of table rows in a message. A receiver's form may show fewer.
 MAX_ROWS: Final = 20
-#: A change of more per cent says only that there was next to nothing before.
+#: A larger change, in per cent, is not shown as a number: there was next to nothing before.
 _MUCH: Final = 9_999
 
 _FROZEN: Final = ConfigDict(frozen=True)
@@ -22,18 +22,18 @@ Row = tuple[Cell, ...]
 
 
 class Unit(StrEnum):
-    """What the cells of a column are, and so how a person reads them."""
+    """The unit of a column's cells, and so how they are shown."""
 
     TEXT = "text"
     COUNT = "count"
     DOLLARS = "dollars"  #: whole nano-dollars
-    CHANGE = "change"  #: per cent more or less than before; "new" where there was nothing before
+    CHANGE = "change"  # per cent more or less than before; "new" if there was nothing before
     PERCENT = "percent"
     SECONDS = "seconds"
 
 
 class Column(BaseModel):
-    """A column's name and what is in it."""
+    """A column's name and unit."""
 
     model_config = _FROZEN
 
@@ -44,9 +44,9 @@ class Column(BaseModel):
 class Table(BaseModel):
     """The highest rows of a table, in order.
 
-    ``more`` are left out; ``rest`` is what they add up to, where rows add up (``sums``). ``apart`` are rows that are
-    always shown after them ("no team"), and ``total`` is of everything. ``instead_of`` names the facts of the message
-    that say the same in a line. Every text is raw.
+    ``more`` is the number of rows left out. ``rest`` is their sum, if rows have a sum (``sums``). ``apart`` are rows
+    that are always shown after the others ("no team"), and ``total`` is the sum of all. ``instead_of`` names the
+    message's facts that hold the same in one line. Every string is raw.
     """
 
     model_config = _FROZEN
@@ -62,7 +62,7 @@ class Table(BaseModel):
     instead_of: tuple[str, ...] = ()
 
     def head(self, size: int) -> Table:
-        """Give the table with at most ``size`` rows; what else it had is counted and added up with the rest."""
+        """Return the table with at most ``size`` rows. The others are counted and added to the rest."""
         left = self.rows[size:]
         if not left:
             return self
@@ -70,14 +70,17 @@ class Table(BaseModel):
         return self.model_copy(update={"rows": self.rows[:size], "more": self.more + len(left), "rest": rest})
 
     def added(self, rows: Sequence[Row]) -> Row:
-        """Add rows up, in the columns in which that says something."""
+        """Return the sum of rows, in the columns in which a sum has a meaning."""
         return tuple(
             sum(int(row[index] or 0) for row in rows) if column.unit in (Unit.COUNT, Unit.DOLLARS) else None
             for index, column in enumerate(self.columns)
         )
 
     def lines(self) -> list[tuple[Row, bool]]:
-        """Give every row to show in order, with the words for what is left out; true for what is no single entity."""
+        """Return every row to show in order, and a row for those left out.
+
+        The flag is true for a row that is not one entity.
+        """
         shown = [(row, False) for row in self.rows]
         if self.more:
             rest = self.rest or (None,) * len(self.columns)
@@ -87,7 +90,7 @@ class Table(BaseModel):
 
 
 class Series(BaseModel):
-    """What one entity has for each day, in nano-dollars."""
+    """One entity's amount for each day, in nano-dollars."""
 
     model_config = _FROZEN
 
@@ -96,7 +99,7 @@ class Series(BaseModel):
 
 
 class Chart(BaseModel):
-    """Spend by day, piled up: the highest entities and, where there are ``others``, those together as the last."""
+    """Spend by day, stacked: the highest entities and, if ``others`` is true, the sum of all others as the last."""
 
     model_config = _FROZEN
 
@@ -107,7 +110,7 @@ class Chart(BaseModel):
 
 
 class Attachment(BaseModel):
-    """A text file that goes with a message where a receiver takes files."""
+    """A text file that goes with a message if the receiver accepts files."""
 
     model_config = _FROZEN
 

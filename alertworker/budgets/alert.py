@@ -18,13 +18,13 @@ from alertworker.events import BudgetScope
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
 
-#: A proxy's figure that is older than this when it is told says how old it is.
+#: A proxy's figure shows its age if it is older than this when people are notified.
 _FRESH: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What follows from a reading: how the budget stands, the alert that is over, and the one to raise."""
+    """The result of a reading: the budget's state, the alert to close, and the alert to raise."""
 
     standing: BudgetState
     over: str | None = None
@@ -34,13 +34,14 @@ class Judgement:
 def judge(
     key: BudgetKey, before: BudgetState | None, after: BudgetState, *, now: datetime, zone: ZoneInfo
 ) -> Judgement:
-    """Say what is to be told now that a budget stands so.
+    """Return the judgement on a budget's new state.
 
-    A limit is told when it is higher than what was told in the period; a projection when nothing was. Where a limit was
-    raised past what was told, or a later period began, what was told is over. Of a period that ended nothing is told.
+    A limit is notified if it is higher than the last notified one in the period. A projection is notified if nothing
+    was. The last alert is over if the limit was raised past it, or if a later period began. A period that has ended
+    notifies nobody.
     """
     over = None
-    if before is not None and before.level and not before.closed and not after.level:  # it begins anew
+    if before is not None and before.level and not before.closed and not after.level:  # the budget starts anew
         over = fingerprint(key, before)
     if after.closed:
         return Judgement(after, over)
@@ -82,7 +83,7 @@ def pace_of(reading: Reading) -> Forecast | None:
 
 
 def start_of(reading: Reading) -> datetime | None:
-    """Return when the budget's period began; ``None`` if that is unknown."""
+    """Return when the budget's period began, or ``None`` if that is unknown."""
     return period_start(reading.duration, reading.reset_at) if reading.reset_at is not None else None
 
 
@@ -127,7 +128,7 @@ def figures(key: BudgetKey, limit: Limit, reading: Reading, *, zone: ZoneInfo) -
 
 
 def name(key: BudgetKey, reading: Reading) -> str:
-    """Name a budget for a person.
+    """Return a budget's name for people.
 
     >>> from alertworker.events import Attribution
     >>> at = datetime(2026, 11, 23)
@@ -172,13 +173,13 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
         facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
-    if now - reading.at > _FRESH and not key.is_own:  # the ledger's figure is that of the last call, however long ago
+    if now - reading.at > _FRESH and not key.is_own:  # the ledger's figure is that of the last call, whatever its age
         facts["Figure"] = f"as the proxy reported it at {spell_moment(reading.at, zone)}"
     return facts
 
 
 def spend_text(reading: Reading) -> str:
-    """Return spend, budget and share in words.
+    """Return spend, budget and share as a string.
 
     >>> at = datetime(2026, 11, 23)
     >>> spend_text(Reading(at, at, at, at, spend_nanos=850_120_000_000, max_nanos=1_000_000_000_000))

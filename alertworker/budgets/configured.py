@@ -22,9 +22,10 @@ _DURATIONS: Final = {"day": "1d", "week": "7d", "month": "1mo"}
 
 
 class OwnBudget(BaseModel):
-    """A budget of each entity of a dimension whose id or name the pattern ``entity`` fits; ``max`` in dollars.
+    """A budget of each entity of a dimension whose id or name matches the pattern ``entity``. ``max`` is in dollars.
 
-    ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from ``anchor``.
+    ``period`` is a calendar day, week (from Monday) or month in the configured zone, or "30d", counted from
+    ``anchor``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
@@ -43,17 +44,17 @@ class OwnBudget(BaseModel):
     """Percentages of `max` at which there is an alert, besides `max` itself."""
 
     def fits(self, *names: str) -> bool:
-        """Return whether the pattern fits an id or a name: only ``*`` and ``?`` are wildcards."""
+        """Return whether the pattern matches an id or a name; only ``*`` and ``?`` are special."""
         pattern = self.entity.replace("[", "[[]")
         return any(name and fnmatchcase(name, pattern) for name in names)
 
     @property
     def is_pattern(self) -> bool:
-        """Whether it is for every entity that fits, and not for one."""
+        """Return whether the budget is for every matching entity, and not for one."""
         return not {"*", "?"}.isdisjoint(self.entity)
 
     def days(self, day: date) -> tuple[date, date]:
-        """Return the first day of the period that a day is in, and the first day after it."""
+        """Return the first day of the period that contains a day, and the first day after it."""
         if self.period == "month":
             first = day.replace(day=1)
             return first, (first + timedelta(days=32)).replace(day=1)
@@ -78,19 +79,19 @@ class OwnPeriod:
 
 @dataclass(frozen=True, slots=True)
 class CapExemptions:
-    """Entities that the ledger's cap does not apply to: made-up tags must not hide an entity that has a budget."""
+    """The entities that the ledger keeps beyond its cap, so that invented tags cannot hide what has a budget."""
 
     budgets: Sequence[OwnBudget] = ()
 
     @property
     def dimensions(self) -> frozenset[str]:
-        """The dimensions that have exempt entities."""
+        """The dimensions that have an exempt entity."""
         return frozenset(budget.dimension for budget in self.budgets)
 
     def holds(self, dimension: str, entity: str, names: Iterable[str]) -> bool:
-        """Return whether an entity is exempt: a budget names its id, or fits one of its names.
+        """Return whether a budget names this entity by its id or by one of its ``names``.
 
-        A pattern applies to names only: proxies give names, but callers choose ids, and could make up many.
+        A pattern matches names only: the proxy assigns names, but callers choose ids and could invent many.
         """
         return any(
             budget.fits(*names) or (entity == budget.entity and not budget.is_pattern)
@@ -99,6 +100,7 @@ class CapExemptions:
         )
 
 
+#: No entity is exempt.
 NO_EXEMPTIONS: Final = CapExemptions()
 
 
@@ -111,9 +113,9 @@ def present(
     zone: ZoneInfo,
     now: datetime,
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Return the budgets of these entities (dimension, id), of each period the first that fits, with nothing spent.
+    """Return the budgets of these entities (dimension, id), of each period the first that matches, with no spend yet.
 
-    A key's budget goes by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
+    A key's budget is found by its name, so that a rotated key keeps it. ``owners`` are the owners of an entity.
     """
     found: dict[BudgetKey, OwnPeriod] = {}
     for dimension, entity in entities:

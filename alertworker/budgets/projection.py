@@ -1,4 +1,4 @@
-"""Where a spend leads: LiteLLM's projection, for a period whose beginning and end are known. Pure."""
+"""LiteLLM's projection of a spend, for a period whose start and end are known. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 
 from alertworker.text.format import read_duration
 
-#: The share of a period that must have passed before its pace says anything: a tenth, so three days of thirty.
+#: The part of a period that must have passed before its pace is meaningful: a tenth, so 3 days of 30.
 YOUNG: Final = 10
 #: Calendar months, of which a period has at most 120.
 _MONTHS: Final = re.compile(r"([1-9][0-9]{0,2})mo")
@@ -19,7 +19,7 @@ _LONGEST: Final = timedelta(days=3_660)
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """``at_end_nanos`` is the spend at the period's end if the pace stays; ``per_day_nanos`` that pace."""
+    """The projected spend. ``at_end_nanos`` is the spend at the period's end at the pace ``per_day_nanos``."""
 
     at_end_nanos: int
     per_day_nanos: int
@@ -43,7 +43,7 @@ def period_start(duration: str | None, reset_at: datetime) -> datetime | None:
 
 
 def forecast(spend_nanos: int, *, start: datetime, end: datetime, now: datetime) -> Forecast | None:
-    """Project a spend to the end of its period, as LiteLLM does: what is left at the pace so far.
+    """Return the spend at the end of its period, as LiteLLM projects it: the remaining time at the pace so far.
 
     ``None`` outside the period, and in its first tenth, when one busy hour would look like a month's pace.
     """
@@ -57,7 +57,7 @@ def forecast(spend_nanos: int, *, start: datetime, end: datetime, now: datetime)
 
 
 def full_at(limit_nanos: int, spend_nanos: int, *, per_day_nanos: int, now: datetime) -> datetime | None:
-    """Give when a limit is reached at that pace; ``None`` where it is reached already, or never."""
+    """Return when a limit is reached at that pace, or ``None`` if it is already reached, or never will be."""
     if spend_nanos >= limit_nanos or per_day_nanos <= 0:
         return None
     days = (limit_nanos - spend_nanos) / per_day_nanos

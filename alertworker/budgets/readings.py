@@ -20,13 +20,15 @@ from alertworker.text.shorten import shorten_id
 _OWN: Final = "own"
 #: Shares of a budget that raise an alert before it is used up, in per cent: LiteLLM's "15 % left" and "5 % left".
 SHARES: Final = (85, 95)
+#: The share from which pages and reports list a budget as near its limit, in percent.
+NEAR_LIMIT: Final = 80.0
 #: LiteLLM's error for a call that a budget refused.
 _REFUSED: Final = "BudgetExceededError"
 #: LiteLLM's reports that carry a budget's spend. `spend_tracked` carries one call's cost; others carry no figures.
 _REPORTS: Final = frozenset(
     {"budget_crossed", "threshold_crossed", "soft_budget_crossed", "projected_limit_exceeded", "max_budget_alert"}
 )
-#: Who a budget of each scope belongs to: a team's budget is not that of the key or the user of the call.
+#: The owners of a budget of each scope: a team's budget does not belong to the key or the user of the call.
 _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     BudgetScope.KEY: ("key", "team", "user", "organization"),
     BudgetScope.TEAM: ("team", "organization"),
@@ -38,9 +40,9 @@ _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class BudgetKey(NamedTuple):
-    """Whose budget: a key's ``entity`` is its alias if it has one, so that a rotated key keeps its budget.
+    """The key of a budget. A key's ``entity`` is its alias if it has one, so that a rotated key keeps its budget.
 
-    ``scope`` is a `BudgetScope`. Of a budget of our own it is a dimension of the ledger, and ``period`` is set.
+    ``scope`` is a `BudgetScope`. For a budget of our own it is a dimension of the ledger, and ``period`` is set.
     """
 
     scope: str
@@ -49,12 +51,12 @@ class BudgetKey(NamedTuple):
 
     @property
     def is_own(self) -> bool:
-        """Whether it is a budget of our own, which no proxy enforces."""
+        """Return whether it is a budget of our own, which no proxy enforces."""
         return bool(self.period)
 
     @property
     def name(self) -> str:
-        """The name that rows, alerts and the command line have for the scope.
+        """The scope's name in rows, alerts and the command line.
 
         >>> BudgetKey("tag", "nightly", "month").name, BudgetKey(BudgetScope.TEAM, "t1").name
         ('own tag month', 'team')
@@ -63,7 +65,7 @@ class BudgetKey(NamedTuple):
 
     @property
     def stored(self) -> tuple[str, str]:
-        """What identifies its row, and the order in which rows are locked, by this version and the one before."""
+        """Return the key of its row. Rows are locked in this order, by this version and the previous one."""
         return self.name, self.entity
 
     @classmethod
@@ -82,9 +84,9 @@ class Reading:
     """What is known of one budget, from one call or from many.
 
     ``at`` is when it was last reported, ``limits_at`` when its limits were. ``spent_at`` is when the spend was first
-    seen this high, ``high_at`` when it was last seen this high. ``rejected_at`` is when a call was last refused for
-    it. ``shares`` raise an alert before the maximum, in per cent. ``part`` is the duration or the model of a budget
-    whose owner has several.
+    seen this high, ``high_at`` when it was last seen this high. ``rejected_at`` is when a call was last refused
+    because of it. ``shares`` raise an alert before the maximum, in per cent. ``part`` is the duration or the model
+    of a budget whose owner has several.
     """
 
     at: datetime
@@ -112,9 +114,9 @@ def read(event: EndEvent) -> Iterable[tuple[BudgetKey, Reading]]:
     for budget in event.budgets:
         spend = (budget.spend_nanos or 0) + (event.cost_nanos or 0)
         if budget.spend_nanos is None and budget not in refused:
-            continue  # a limit without a spend is no reading
+            continue  # a limit without a spend is not a reading
         if budget in refused:
-            spend = max(spend, budget.max_nanos or 0)  # this copy of the spend is older than the one that refused
+            spend = max(spend, budget.max_nanos or 0)  # the spend on this call is older than the one that refused it
         yield (
             BudgetKey(budget.scope, _entity(budget, event)),
             Reading(
@@ -175,7 +177,7 @@ def _entity(budget: Budget, event: EndEvent) -> str:
 
 
 def owner_of(scope: str, event: EndEvent) -> Attribution:
-    """Return who a budget belongs to, of those a call is for."""
+    """Return the owner of a budget, from the owners of a call."""
     return event.attribution.only(*_OWNERS.get(scope, ()))
 
 

@@ -43,6 +43,6 @@ def _figures(event: EndEvent | BudgetReported) -> BudgetFigures:
         entity_id=customer or "",
         spend_nanos=cost or 0,
         max_nanos=most,
-        # The team's addresses are those of its own budget alerts; a single call goes to none of them.
+        # The team's addresses are for its own budget alerts; a single call is sent to none of them.
         **owner_names(event.attribution._replace(customer_id=customer or "", alert_emails="")),
     )

@@ -1,7 +1,7 @@
-"""The states of budgets: readings merged, and which limits are reached. Pure; money in nano-dollars.
+"""The states of budgets: readings merged, and the limits they reach. Pure; money in nano-dollars.
 
-A proxy's figure is from when it admitted the call, and each of its processes has its own copy of it. So figures come
-late and out of order, and within a period the highest spend counts. A period is named by the moment at which it ends.
+A proxy's figure is from the time when it authorised the call, and each of its processes has its own copy. So figures
+arrive late and out of order, and the highest spend of a period counts. A period is identified by its end.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 from alertworker.alerts.budget_payload import BudgetEvent
 from alertworker.budgets.readings import Reading
 
-#: How long after the last report of a limit, or of a period's end, a lower or earlier one counts as an old copy of
-#: another process.
+#: After this time without a report of a limit, or of a period's end, a lower or earlier one is accepted. Until then it
+#: counts as another process's old copy.
 STALE: Final = timedelta(minutes=5)
-#: How long a proxy may go on reporting an old figure: of a period that has ended, or from before it was reset.
+#: How long a proxy may keep reporting an old figure: of a period that has ended, or from before a reset.
 _LATE: Final = timedelta(hours=1)
 
 
@@ -25,8 +25,8 @@ _LATE: Final = timedelta(hours=1)
 class BudgetState:
     """A reading, and what was notified of it in its period.
 
-    ``told_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it rose.
-    ``closed`` says that the period is over, and that nobody is notified of it any more.
+    ``told_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it
+    rose. ``closed`` is true if the period is over and nobody is notified of it any more.
     """
 
     reading: Reading
@@ -37,7 +37,10 @@ class BudgetState:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An amount that people are notified of when it is reached; ``share`` in per cent, if it is one of the maximum."""
+    """An amount that people are notified of when it is reached.
+
+    ``share`` is in per cent, if it is a share of the maximum.
+    """
 
     event: BudgetEvent
     nanos: int
@@ -87,9 +90,9 @@ def advance(known: BudgetState | None, new: Reading) -> BudgetState:
 
 
 def _cut_short(known: Reading, new: Reading) -> bool:
-    """Return whether the period ends earlier now: its end is still ahead, and the later end was not reported for long.
+    """Return whether the period now ends earlier: its end is ahead, and the later end was not reported for a while.
 
-    So neither a period that has ended comes back, nor another process's old copy of one.
+    So a period that has ended does not come back, and neither does another process's old copy of one.
     """
     if known.reset_at is None or new.reset_at is None:
         return False
@@ -113,7 +116,7 @@ def reached(reading: Reading) -> Limit | None:
 
 
 def state_of(standing: BudgetState) -> str:
-    """Return in a word how far a budget is: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
+    """Return how far a budget is used: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
     limit = reached(standing.reading)
     if standing.closed:
         return "ended"
@@ -128,7 +131,7 @@ def next_limit(reading: Reading) -> Limit | None:
 
 
 def _amounts(reading: Reading) -> Iterable[Limit]:
-    """Yield the amounts to notify of; a budget of 0 is used up before the first call, and has no shares.
+    """Yield the amounts to notify of. A budget of 0 is used up before the first call, and has no shares.
 
     A soft budget above the maximum is left out: calls are refused before it is reached.
     """
@@ -141,7 +144,7 @@ def _amounts(reading: Reading) -> Iterable[Limit]:
 
 
 def _rank(limit: Limit) -> tuple[int, int]:
-    """Order limits; of two equal amounts the maximum wins."""
+    """Return the order of limits. Of two equal amounts the maximum wins."""
     return limit.nanos, limit.share or 0
 
 
@@ -164,5 +167,5 @@ def _highest(one: int | None, other: int | None) -> int | None:
 
 
 def _period(reading: Reading) -> datetime:
-    """Return the name of the period; a period whose end is unknown is before all others."""
+    """Return the name of the period. A period with an unknown end sorts before all others."""
     return reading.reset_at or datetime.min.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""What single users spent in a day or a month: LiteLLM's thresholds, and days that are unlike the ones before."""
+"""The spend of single users per day or month: LiteLLM's thresholds, and days that differ from those before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.text.format import spell_moment
 
 @dataclass(frozen=True, slots=True)
 class UserPolicy:
-    """LiteLLM's ``alerting_args`` about users; amounts in nano-dollars, ``None`` is off.
+    """LiteLLM's ``alerting_args`` about users. Amounts are in nano-dollars, and ``None`` is off.
 
     A day is an anomaly from ``anomaly_floor_nanos`` on, if it is more than ``anomaly_ratio`` times the mean of the
     ``anomaly_days`` before it.
@@ -38,7 +38,7 @@ class UserPolicy:
 
 @dataclass(frozen=True, slots=True)
 class UserSpend:
-    """What a user spent on a day, in its month until then, and in the ``anomaly_days`` before it; nano-dollars."""
+    """A user's spend on a day, in its month until then, and in the ``anomaly_days`` before it, in nano-dollars."""
 
     user_id: str
     alias: str
@@ -48,13 +48,16 @@ class UserSpend:
 
     @property
     def name(self) -> str:
-        """Name the user for a person."""
+        """Return the user's name for people."""
         return self.alias or self.user_id
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at a day's users: ``before`` is the one before it, in which what is told now was not yet so."""
+    """One check of a day's users.
+
+    ``before`` is the previous check, at which nothing that is notified now was true yet.
+    """
 
     day: date
     now: datetime
@@ -63,7 +66,7 @@ class Look:
 
     @property
     def since(self) -> str:
-        """Return between which times of the day an amount was reached. The ledger keeps no single request.
+        """Return the times between which an amount was reached. The ledger keeps no single request.
 
         >>> utc = ZoneInfo("UTC")
         >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
@@ -76,8 +79,8 @@ class Look:
         return f"between {first} and {last}"
 
 
-#: Who is behind a user's spend: models and keys, by name, with nano-dollars.
-Behind = Mapping[str, Sequence[tuple[str, int]]]
+#: Who spent the most of an entity's spend, by dimension: names with nano-dollars.
+Contributors = Mapping[str, Sequence[tuple[str, int]]]
 
 
 def judge_users(users: Iterable[UserSpend], policy: UserPolicy, look: Look) -> Iterable[Alert]:
@@ -97,11 +100,11 @@ def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
     return user.day_nanos >= policy.anomaly_floor_nanos and unusual
 
 
-def explained(alert: Alert, behind: Behind) -> dict[str, str]:
+def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
     """Return the alert's facts with the models and keys that spent the most."""
     named = {
         f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
-        for dimension, spent in behind.items()
+        for dimension, spent in contributors.items()
         if spent
     }
     return {**alert.facts, **named}

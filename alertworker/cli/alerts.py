@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +14,9 @@ from alertworker.alerts.state import AlertState, state_of
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
+
+if TYPE_CHECKING:
+    from alertworker.ports.alert_search import AlertRow
 
 #: How the command line names each state.
 _STATES: Final = {
@@ -36,7 +40,7 @@ def alerts(context: click.Context) -> None:
 @click.option("--muted", "muted_only", is_flag=True, help="Only alerts with a suppressed message.")
 @click.option(
     "--type",
-    "kind",
+    "alert_type",
     type=click.Choice([kind.value for kind in AlertType]),
     metavar="TYPE",
     help="Only alerts of this type.",
@@ -50,13 +54,15 @@ def list_(
     as_json: bool = False,
     open_only: bool = False,
     muted_only: bool = False,
-    kind: str | None = None,
+    alert_type: str | None = None,
     since: datetime | None = None,
 ) -> None:
     """List alerts, newest first."""
     from alertworker.app import build_admin_store
+    from alertworker.ports.alert_search import AlertFilter
 
-    found = build_admin_store().alerts(open_only=open_only, muted_only=muted_only, kind=kind, since=since, limit=limit)
+    wanted = AlertFilter(state="open" if open_only else None, type=alert_type, since=since, suppressed=muted_only)
+    found = build_admin_store().search_alerts(wanted, limit=limit)
     rows = [
         {
             "id": row.id,
@@ -68,7 +74,7 @@ def list_(
             "withheld_by": row.muted_by or row.withheld_by,
             "headline": row.headline,
         }
-        for row in found
+        for row in found.alerts
     ]
     show_rows(rows, text="headline", as_json=as_json, empty="No alerts.")
 
@@ -81,24 +87,24 @@ def show(alert_id: str) -> None:
     ``history`` lists other alerts with the same fingerprint, newest first.
     """
     from alertworker.app import build_admin_store
+    from alertworker.ports.alert_search import AlertFilter
 
-    desk = build_admin_store()
-    row = desk.alert(alert_id)
+    admin = build_admin_store()
+    row = admin.alert(alert_id)
     if row is None:
         raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` lists the ids")
-    members, parts = desk.occurrences(alert_id)
     notifications = [
-        {name: value for name, value in found._asdict().items() if name not in ("message", "body")}
-        | {"attempts_made": [attempt._asdict() for attempt in desk.attempts(found.id)]}
-        for found in desk.notifications(alert_id=alert_id)
+        {name: value for name, value in asdict(found).items() if name not in ("message", "body")}
+        | {"attempts_made": [asdict(attempt) for attempt in admin.attempts(found.id)]}
+        for found in admin.notifications(alert_id=alert_id)
     ]
     history = [
         {name: getattr(other, name) for name in ("id", "opened_at", "closed_at", "count", "level")}
-        for other in desk.alerts(fingerprint=row.fingerprint, limit=20)
+        for other in admin.search_alerts(AlertFilter(fingerprint=row.fingerprint), limit=20).alerts
         if other.id != alert_id
     ]
-    more = {"members": members, "parts": parts, "notifications": notifications, "history": history}
-    show_whole({"state": _state(row)} | row._asdict() | more)
+    more = {**asdict(admin.occurrences(alert_id)), "notifications": notifications, "history": history}
+    show_whole({"state": _state(row)} | asdict(row) | more)
 
 
 @alerts.command()
@@ -114,7 +120,7 @@ def ack(alert_id: str, by: str, note: str) -> None:
     click.echo(f"acknowledged by {by}")
 
 
-def _state(row: Any) -> str:
+def _state(row: AlertRow) -> str:
     return _STATES[
         state_of(
             is_open=row.open_fingerprint is not None,

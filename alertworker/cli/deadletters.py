@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +54,7 @@ def deadletters() -> None:
 def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - click passes flags so
     """List dead letters, newest first."""
     from alertworker.app import build_admin_store
-    from alertworker.store import LetterFilter
+    from alertworker.ports.dead_letters import LetterFilter
 
     names = ("id", "kind", "type", "channel", "bytes", "created_at", "reason")
     found = build_admin_store().dead_letters(LetterFilter(**filters), limit=limit)
@@ -70,23 +71,23 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     """Print one dead letter as JSON, with its reason, its payload and every attempt to send it."""
     from alertworker.app import build_admin_store
 
-    desk = build_admin_store()
-    letter = desk.dead_letter(letter_id)
+    admin = build_admin_store()
+    letter = admin.dead_letter(letter_id)
     if letter is None:
         raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` lists the ids")
     if payload:
         sys.stdout.buffer.write(letter.payload + b"\n")
         return
-    show_whole(_facts(letter, desk))
+    show_whole(_facts(letter, admin))
 
 
-def _facts(letter: DeadLetter, desk: AdminStore) -> dict[str, Any]:
+def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
     from alertworker.events.batch import readable
 
-    facts: dict[str, Any] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
+    facts: dict[str, object] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
     facts["at"] = letter.created_at
     if letter.kind == "notification":
-        attempts = [row._asdict() for row in desk.attempts(letter.batch_id or "")]
+        attempts = [asdict(row) for row in admin.attempts(letter.batch_id or "")]
         facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
     else:
         facts |= {"batch": letter.batch_id, "position": letter.position}
@@ -104,8 +105,8 @@ def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
     from alertworker import pipeline
     from alertworker.app import build_admin_store, build_broker
 
-    desk, broker, now = build_admin_store(), build_broker(), datetime.now(UTC)
-    _each(desk, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, desk, broker, now=now), "replayed")
+    admin, broker, now = build_admin_store(), build_broker(), datetime.now(UTC)
+    _each(admin, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, admin, broker, now=now), "replayed")
 
 
 @deadletters.command()
@@ -115,22 +116,22 @@ def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
     """Delete these dead letters, or all that match the filters."""
     from alertworker.app import build_admin_store
 
-    desk = build_admin_store()
-    _each(desk, letter_ids, filters, desk.discard, "discarded")
+    admin = build_admin_store()
+    _each(admin, letter_ids, filters, admin.discard, "discarded")
 
 
 def _each(
-    desk: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
+    admin: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
 ) -> None:
     """Run ``act`` on each dead letter. At the end, fail with the ids that are missing or were not processed."""
-    from alertworker.store import LetterFilter
+    from alertworker.ports.dead_letters import LetterFilter
 
     wanted = LetterFilter(**filters)
     if bool(letter_ids) == bool(wanted):
         raise AlertWorkerError(
             "pass ids of dead letters, or a filter: --kind, --reason, --channel, --type, --since or --until; not both"
         )
-    ids = letter_ids or [row.id for row in desk.dead_letters(wanted, limit=_MOST)]
+    ids = letter_ids or [row.id for row in admin.dead_letters(wanted, limit=_MOST)]
     missed = []
     for count, letter_id in enumerate(ids):
         try:

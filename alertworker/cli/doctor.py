@@ -22,21 +22,21 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     from alertworker.app import build_doctor
     from alertworker.settings import load_settings
 
-    found = build_doctor(load_settings()).examine(now=datetime.now(UTC))
+    report = build_doctor(load_settings()).examine(now=datetime.now(UTC))
     if as_json:
-        findings = [asdict(one) for one in found.findings]
-        document = {"healthy": found.healthy, "findings": findings, "counters": found.counters}
+        checks = [asdict(check) for check in report.checks]
+        document = {"healthy": report.healthy, "findings": checks, "counters": report.counters}
         click.echo(json.dumps(document, default=plain))
     else:
-        findings_shown = [(one.state.value, cell(one.about), cell(one.text)) for one in found.findings]
-        print_table([fixed("state"), fixed("about"), free("finding")], findings_shown)
+        checks_shown = [(check.state.value, cell(check.about), cell(check.text)) for check in report.checks]
+        print_table([fixed("state"), fixed("about"), free("finding")], checks_shown)
         counted = [
             (cell(counter), cell(reason), f"{count:,}")
-            for counter, reasons in sorted(found.counters.items())
+            for counter, reasons in sorted(report.counters.items())
             for reason, count in sorted(reasons.items())
         ]
         if counted:
             click.echo()
             print_table([fixed("counter"), fixed("reason"), numeric("count")], counted)
-    if not found.healthy:
+    if not report.healthy:
         raise AlertWorkerError("action is required; see the findings above")

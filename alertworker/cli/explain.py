@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -38,15 +38,20 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
     from alertworker import pipeline
     from alertworker.app import build_dry_run
     from alertworker.events.batch import MAX_BATCH_EVENTS
+    from alertworker.health import describe_lane
     from alertworker.settings import load_settings
 
     items, now = read_events(file, most=MAX_BATCH_EVENTS), datetime.now(UTC)
     runtime = build_dry_run(load_settings(), fresh=fresh)
     found = pipeline.dry_run(items, runtime, now=now)
     silences = {silence.id: silence for silence in runtime.store.run(lambda tx: tx.silences(now=now))}
-    lanes = runtime.store.lanes.states(now=now)
+    states = runtime.store.lanes.states(now=now)
+
+    def lane(name: str) -> str:
+        return describe_lane(states.get(name, LaneState(name)), runtime.zone, now=now)
+
     for event in found:
-        alerts = [_described(outcome, runtime, silences, lanes) for outcome in event.outcomes]
+        alerts = [_described(outcome, runtime, silences, lane) for outcome in event.outcomes]
         if as_json:
             document = {"event": event.index, "type": event.type, "refused": event.refused, "alerts": alerts}
             click.echo(json.dumps(document, default=str))
@@ -57,7 +62,7 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
 
 
 def _described(
-    outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence], lanes: Mapping[str, LaneState]
+    outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence], lane: Callable[[str], str]
 ) -> dict[str, Any]:
     alert, decision = outcome.alert, outcome.decision
     return {
@@ -72,16 +77,16 @@ def _described(
         "muted_by": str(outcome.suppression) if outcome.suppression else None,
         "receivers": list(decision.receivers) if decision else [],
         "muted_now": list(decision.mute) if decision else [],
-        "channels": [_channel(name, outcome.message, runtime, lanes) for name in outcome.channels if outcome.message],
+        "channels": [_channel(name, outcome.message, runtime, lane) for name in outcome.channels if outcome.message],
     }
 
 
-def _channel(name: str, message: Message, runtime: Runtime, lanes: Mapping[str, LaneState]) -> dict[str, Any]:
+def _channel(name: str, message: Message, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, Any]:
     channel = runtime.channels.get(name)
     return {
         "channel": name,
         "kind": channel.kind if channel is not None else None,
-        "lane": _lane(lanes.get(name, LaneState(name))),
+        "lane": lane(name),
         "body": channel.render(message) if channel is not None else None,
     }
 
@@ -111,20 +116,6 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence]) -> st
     if suppression.reason is SuppressionReason.TIME:
         return "muted by a time interval of its route"
     return f"muted: {suppression}"
-
-
-def _lane(state: LaneState) -> str:
-    """Return the state of a lane, and the reason why a message in it waits."""
-    parts = [f"{state.waiting} waiting"]
-    if state.paused_until:
-        parts.append(f"paused until {spell_moment(state.paused_until)}")
-    if state.failing_since:
-        parts.append(f"failing since {spell_moment(state.failing_since)}")
-    if state.probe_at:
-        parts.append(f"next attempt at {spell_moment(state.probe_at)}")
-    if state.broken_since:
-        parts.append("reported as broken")
-    return ", ".join(parts)
 
 
 def _print(event: DryRunEvent, alerts: list[dict[str, Any]]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.delivery.status import NotificationStatus
 from alertworker.errors import AlertWorkerError
+
+if TYPE_CHECKING:
+    from alertworker.ports.admin import NotificationRow
 
 
 @click.group(invoke_without_command=True)
@@ -66,18 +70,16 @@ def show(notification_id: str) -> None:
     """Print one notification as JSON: message, body, attempts, and the notifications that were merged into it."""
     from alertworker.app import build_admin_store
 
-    desk = build_admin_store()
-    row = desk.notification(notification_id)
+    admin = build_admin_store()
+    row = admin.notification(notification_id)
     if row is None:
         raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` lists the ids")
-    attempts = [attempt._asdict() for attempt in desk.attempts(row.id)]
-    merged = [other.id for other in desk.notifications(merged_into=row.id, limit=10_000)]
-    show_whole(
-        row._asdict() | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": sorted(merged)}
-    )
+    attempts = [asdict(attempt) for attempt in admin.attempts(row.id)]
+    merged = sorted(other.id for other in admin.notifications(merged_into=row.id, limit=10_000))
+    show_whole(asdict(row) | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})
 
 
-def _said(row: Any) -> str:
+def _said(row: NotificationRow) -> str:
     if row.merged_into:
         return f"merged into {row.merged_into}"
     return str(row.answer or row.reason or "")

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.cells import cell_len
@@ -65,7 +65,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, tit
     click.echo("\n".join([*([title] if title else []), *lines]))
 
 
-def show_rows(rows: Sequence[Mapping[str, Any]], *, text: str, as_json: bool, empty: str) -> None:
+def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool, empty: str) -> None:
     """Print rows as a table whose headers are their keys, or as JSON, one object a line.
 
     ``text`` is the key of the free text. Cells can hold input of users, so all of them are sanitized.
@@ -81,22 +81,22 @@ def show_rows(rows: Sequence[Mapping[str, Any]], *, text: str, as_json: bool, em
         print_table(columns, [[cell(row[key]) for key in ordered] for row in rows])
 
 
-def show_whole(thing: Mapping[str, Any]) -> None:
+def show_whole(thing: Mapping[str, object]) -> None:
     """Print one item with all its fields as indented JSON."""
     click.echo(json.dumps(thing, indent=2, default=plain))
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a time as a string with its offset, and any other value unchanged."""
     return spell_moment(value) if isinstance(value, datetime) else value
 
 
-def cell(value: Any) -> str:
+def cell(value: object) -> str:
     """Return a value as one line of text. ``None`` becomes an empty string."""
     return "" if value is None else one_line(str(plain(value)))
 
 
-def _column(key: str, values: Sequence[Any], *, is_free: bool) -> Column:
+def _column(key: str, values: Sequence[object], *, is_free: bool) -> Column:
     header = key.replace("_", " ")
     if is_free:
         return free(header)

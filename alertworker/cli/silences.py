@@ -63,8 +63,8 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
     """List silences with the number of open alerts that each one matches."""
     from alertworker.app import build_admin_store
 
-    now, desk = datetime.now(UTC), build_admin_store()
-    labels = [alert.labels | {"alert_type": alert.type, "severity": alert.severity} for alert in desk.open_alerts()]
+    now, admin = datetime.now(UTC), build_admin_store()
+    labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
         {
             "id": silence.id,
@@ -75,7 +75,7 @@ def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes fl
             "matches": sum(map(silence.matches, labels)),
             "what": f"{silence.problem or ' '.join(map(str, silence.matchers))} · {silence.reason}",
         }
-        for silence in desk.silences(now=None if ended else now)
+        for silence in admin.silences(now=None if ended else now)
     ]
     show_rows(rows, text="what", as_json=as_json, empty="No silences.")
 

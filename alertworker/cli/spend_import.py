@@ -86,8 +86,8 @@ def import_(
     books = _books(file or str(url), begun, zone, daily=daily)
     left = books.left(begun.cursor)
     _refuse_what_is_forgotten(left.first, settings.spend_retention_days, zone, now=now, file=file is not None)
-    most, kept = settings.spend_max_entities, CapExemptions(settings.budgets)
-    pages = history.take(begun, books.pages(begun.cursor), max_entities=most, kept=kept)
+    most, exempt = settings.spend_max_entities, CapExemptions(settings.budgets)
+    pages = history.take(begun, books.pages(begun.cursor), max_entities=most, exempt=exempt)
     taken = _show(begun.source, left.rows, pages)
     left_out = f", {books.refused:,} skipped as invalid" if books.refused else ""
     before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")

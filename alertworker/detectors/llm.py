@@ -1,7 +1,8 @@
 """Failed, slow and hanging calls.
 
-Severity depends on the cause, not on the status alone. A failure caused by the provider or by our own credentials is
-High. A caller's mistake raises no alert, however often it is repeated, so an anonymous client cannot page anyone.
+Severity depends on the cause, not on the status alone. A failure of the proxy itself is High. One that a deployment
+answers for is Low, because an outage of the deployment is judged by all its calls. A caller's mistake raises no alert,
+however often it is repeated, so an anonymous client cannot page anyone.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
         status = f" {first.failure.status_code}" if first.failure.status_code else ""
         yield Alert(
             type=AlertType.LLM_EXCEPTIONS,
-            severity=Severity.HIGH,
+            severity=_severity(first),
             identity=identity,
             headline=f"LLM API call failed: {model_of(first)} · {first.failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),
@@ -44,6 +45,14 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             parts=_by_team(events),
             metadata=newest_metadata(events),
         )
+
+
+def _severity(event: RequestFailed) -> Severity:
+    """Return Low for a failure that a deployment answers for: whether it hurts is for outages to judge, by all calls.
+
+    Nothing else judges the proxy's own failures, so they are High.
+    """
+    return Severity.LOW if event.failure.origin is Origin.PROVIDER and event.deployment_id else Severity.HIGH
 
 
 def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:

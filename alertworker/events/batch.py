@@ -111,12 +111,12 @@ class Decoded:
     rejected: list[Rejected]
 
 
-def decode(events: object, encoding: str | None) -> Decoded:
+def decode(events: object, encoding: str | None, *, most_rejected: int = MAX_BATCH_BYTES) -> Decoded:
     """Read a batch's events: all at once, or, when one is bad, one by one so that the good ones go on.
 
     Raises:
         BatchError: it is not a JSON array, cannot be decompressed, is over a bound, or has more than `MAX_REJECTED`
-            bad events.
+            bad events, or more than ``most_rejected`` bytes of them.
     """
     body = _json_bytes(events, encoding)
     if _is_simple(body):
@@ -128,17 +128,18 @@ def decode(events: object, encoding: str | None) -> Decoded:
         raise BatchShapeError(f"events are not a JSON array: {error}") from None
     except TooManyItemsError as error:
         raise BatchTooLargeError(f"a batch has {error}; send smaller batches") from None
-    return decode_items(items)
+    return decode_items(items, most_rejected=most_rejected)
 
 
-def decode_items(items: Iterable[Item]) -> Decoded:
+def decode_items(items: Iterable[Item], *, most_rejected: int = MAX_BATCH_BYTES) -> Decoded:
     """Read events one by one.
 
     Raises:
-        BatchError: more than `MAX_REJECTED` of them are bad.
+        BatchError: more than `MAX_REJECTED` of them are bad, or the bad ones have more than ``most_rejected`` bytes.
     """
     good: list[Event] = []
     bad: list[Rejected] = []
+    size = 0
     for index, item in enumerate(items):
         event = _read(item)
         if isinstance(event, Event):
@@ -146,10 +147,15 @@ def decode_items(items: Iterable[Item]) -> Decoded:
             continue
         bad.append(Rejected(index, event, item.json))
         if len(bad) > MAX_REJECTED:
-            raise BatchError(
-                f"more than {MAX_REJECTED} events are invalid, first event {bad[0].index}: {bad[0].reason}"
-            )
+            raise BatchError(f"more than {MAX_REJECTED} events are invalid, {_first(bad)}")
+        size += len(item.json)
+        if size > most_rejected:
+            raise BatchError(f"the invalid events have more than {most_rejected:,} bytes, {_first(bad)}")
     return Decoded(good, bad)
+
+
+def _first(bad: list[Rejected]) -> str:
+    return f"first event {bad[0].index}: {bad[0].reason}"
 
 
 def _read(item: Item) -> Event | str:

@@ -23,7 +23,7 @@ MAX_STEPS: Final = 1_000_000
 STEPS_PER_ITEM: Final = 200
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
 #: All up to the next bracket, and, in the outermost value, up to the next comma; strings are skipped whole.
-_TO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|%b)*+' % _STRING, re.DOTALL)
+TO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|%b)*+' % _STRING, re.DOTALL)
 _TO_COMMA: Final = re.compile(rb'(?:[^"\[\]{},]++|%b)*+' % _STRING, re.DOTALL)
 #: How a mark changes the depth. Which bracket closes which is left to the parser.
 _DEEPER: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
@@ -96,7 +96,7 @@ def _walk(body: bytes, position: int, steps: int) -> Iterator[tuple[int, int]]:
     """
     depth, end = 0, len(body)
     for _ in range(steps):
-        found = (_TO_COMMA if depth == 1 else _TO_BRACKET).match(body, position)
+        found = (_TO_COMMA if depth == 1 else TO_BRACKET).match(body, position)
         position = found.end() if found is not None else position
         step = _DEEPER.get(body[position]) if position < end else None
         if step is None:

@@ -2,7 +2,8 @@
 
 A body is JSON or msgpack of the form ``[args, kwargs, embed]`` (Celery's message protocol 2), or a mapping with
 ``task``, ``id``, ``args`` and ``kwargs`` (protocol 1), plain or compressed as a whole. Its first bytes say which.
-Headers do not count, so a body that is kept without its headers is read alike. The events stay bytes here:
+Headers do not count, so a body that is kept without its headers is read in the same way. Only the keyword arguments
+that a task of ours takes become objects; a cursor skips all others. The events stay bytes here:
 `alertworker.events.batch.decode` reads them one by one.
 """
 
@@ -10,31 +11,29 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import re
 import zlib
-from base64 import b64decode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-
-import msgpack
-import zstandard
-from pydantic_core import from_json, to_json
+from typing import Any, Final
 
 from alertworker.errors import AlertWorkerError
-from alertworker.events.compression import ZSTD
+from alertworker.events.compression import ZSTD, CompressionError, OversizeError, decompress
+from alertworker.events.json_cursor import CursorError, JsonCursor
+from alertworker.events.json_items import skip_space
+from alertworker.events.msgpack_cursor import MsgpackCursor
 
-#: The largest body that is read, in bytes, compressed or not: a batch at its bound, escaped as a string within JSON.
+#: The largest body that is read, in bytes as it came: a batch at its bound, escaped as a string within JSON.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-#: The largest body without its events, in bytes.
-_MAX_REST: Final = 1024 * 1024
-#: The most that msgpack may hold in objects instead of bytes: each byte can become an object of 64 bytes.
-_MAX_OBJECTS: Final = 8 * 1024 * 1024
-#: How many arrays and objects a JSON body may hold, and how many more values.
-_MAX_CONTAINERS: Final = 2_000_000
-_MAX_COMMAS: Final = 8_000_000
+#: The largest body after it was decompressed, in bytes: a batch at its bound and 1 MiB beside it.
+MAX_DECOMPRESSED_BYTES: Final = 33 * 1024 * 1024
+#: The largest body of one of the worker's own tasks, in bytes, before and after it was decompressed.
+MAX_TASK_BYTES: Final = 64 * 1024
+#: How many keys each mapping of a message may have; protocol 1 has 20.
+_MAX_KEYS: Final = 64
+#: The keyword arguments that are read, beside the events.
+_KEYWORDS: Final = frozenset({"batch_id", "producer", "sealed_at", "encoding", "channel"})
 
-_T = TypeVar("_T")
+_Cursor = JsonCursor | MsgpackCursor
 
 
 class MessageError(AlertWorkerError):
@@ -43,7 +42,10 @@ class MessageError(AlertWorkerError):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a message asks for. ``task`` and ``id`` are in the body of protocol 1 only; ``events`` are bytes."""
+    """What a message asks for. ``task`` and ``id`` are in the body of protocol 1 only; ``events`` are bytes.
+
+    ``arguments`` holds only the keyword arguments that a task of ours takes.
+    """
 
     arguments: dict[str, Any]
     task: object = None
@@ -51,50 +53,114 @@ class Call:
 
 
 def read_message(body: bytes) -> Call:
-    """Read a message's body.
+    """Read the body of a message that brings a batch.
 
     Raises:
-        MessageError: the body is not a call, has positional arguments, or is too large, too deep or cut off.
+        MessageError: the body is not a call, has positional arguments, or is too large or cut off.
     """
-    if len(body) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"a message of {len(body)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
+    return _read(body, MAX_MESSAGE_BYTES, MAX_DECOMPRESSED_BYTES)
+
+
+def read_task(body: bytes) -> Call:
+    """Read the body of a message to one of the worker's own tasks, which is short.
+
+    Raises:
+        MessageError: as for `read_message`.
+    """
+    return _read(body, MAX_TASK_BYTES, MAX_TASK_BYTES)
+
+
+def _read(body: bytes, limit: int, decompressed: int) -> Call:
+    if len(body) > limit:
+        raise MessageError(f"a message of {len(body)} bytes is over the limit of {limit}")
     try:
-        whole = _decompressed(body)
-        return _read_json(whole) if whole.lstrip()[:1] in (b"[", b"{") else _read_msgpack(whole)
+        whole = _decompressed(body, decompressed)
+        start = skip_space(whole, 0)
+        is_json = whole[start : start + 1] in (b"[", b"{")
+        return _call(JsonCursor(whole) if is_json else MsgpackCursor(whole, limit=decompressed))
     except MessageError:
         raise
+    except CursorError as error:
+        raise MessageError(str(error)) from None
     except Exception as error:  # noqa: BLE001 - whatever a library raises for these bytes, they must come to an end
         # The libraries' own texts may repeat the input.
         raise MessageError(f"the message cannot be decoded ({type(error).__name__})") from None
 
 
-def _call(found: Any) -> Call:
-    if isinstance(found, list) and len(found) in (2, 3):
-        args, arguments, task, name = found[0], found[1], None, None
-    elif isinstance(found, dict):
-        args, arguments, task, name = found.get("args"), found.get("kwargs"), found.get("task"), found.get("id")
+def _call(cursor: _Cursor) -> Call:
+    if cursor.is_array():
+        call = _protocol_2(cursor)
+    elif cursor.is_map():
+        call = _protocol_1(cursor)
     else:
+        raise MessageError("the message is neither JSON nor msgpack")
+    cursor.finish()
+    return call
+
+
+def _protocol_2(cursor: _Cursor) -> Call:
+    """Read ``[args, kwargs, embed]``; the last may be missing."""
+    arguments, count = None, 0
+    for _ in cursor.items():
+        count += 1
+        if count == 1:
+            _refuse_positional(cursor)
+        elif count == 2:
+            arguments = _arguments(cursor)
+        elif count == 3:
+            cursor.skip()
+        else:
+            break
+    if arguments is None or count > 3:
         raise MessageError("the message is not [args, kwargs, embed]; see docs/events.md")
-    if args:
-        raise MessageError("the message has positional arguments; send keyword arguments only")
-    if not isinstance(arguments, dict):
+    return Call(arguments)
+
+
+def _protocol_1(cursor: _Cursor) -> Call:
+    found: dict[str, Any] = {}
+    for key in _unique(cursor, {"args", "kwargs", "task", "id"}):
+        if key == "args":
+            _refuse_positional(cursor)
+        elif key == "kwargs":
+            found[key] = _arguments(cursor)
+        else:
+            found[key] = cursor.scalar()
+    if "kwargs" not in found:
         raise MessageError("the message's keyword arguments must be an object")
-    if "events" in arguments:
-        arguments["events"] = _as_bytes(arguments["events"])
-    return Call(arguments, task, name)
+    return Call(found["kwargs"], found.get("task"), found.get("id"))
 
 
-def _as_bytes(events: object) -> bytes:
-    if isinstance(events, bytes):
-        return events
-    if isinstance(events, str):
-        return events.encode()
-    if isinstance(events, dict) and events.keys() == {"__type__", "__value__"}:  # kombu's JSON of bytes
-        text = str(events["__value__"]).encode()
-        return b64decode(text, validate=True) if events["__type__"] == "base64" else text
-    if isinstance(events, list):
-        return to_json(events, inf_nan_mode="constants")
-    raise MessageError(f"events must be a JSON array, as a list, text or bytes, not {type(events).__name__}")
+def _arguments(cursor: _Cursor) -> dict[str, Any]:
+    if not cursor.is_map():
+        raise MessageError("the message's keyword arguments must be an object")
+    found: dict[str, Any] = {}
+    for key in _unique(cursor, {"events", *_KEYWORDS}):
+        found[key] = cursor.events() if key == "events" else cursor.scalar()
+    return found
+
+
+def _unique(cursor: _Cursor, wanted: set[str]) -> Iterator[str]:
+    """Step through a mapping: stop at each wanted key, skip the values of all others.
+
+    Raises:
+        MessageError: a wanted key comes twice, or there are too many keys.
+    """
+    seen: set[str] = set()
+    for count, key in enumerate(cursor.keys()):
+        if count >= _MAX_KEYS:
+            raise MessageError("the message has too many keys")
+        if key not in wanted:
+            cursor.skip()
+            continue
+        if key in seen:
+            raise MessageError(f"the message has {key} twice")
+        seen.add(key)
+        yield key
+
+
+def _refuse_positional(cursor: _Cursor) -> None:
+    if not cursor.skip_empty():
+        raise MessageError("the message has positional arguments; send keyword arguments only")
 
 
 #: What begins a compressed body, and what decompresses it. Neither JSON nor msgpack begins so.
@@ -106,160 +172,21 @@ _COMPRESSED: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
 )
 
 
-def _decompressed(body: bytes) -> bytes:
+def _decompressed(body: bytes, limit: int) -> bytes:
     try:
         if body.startswith(ZSTD):
-            with zstandard.ZstdDecompressor().stream_reader(body) as reader:
-                return _bounded(reader.read(MAX_MESSAGE_BYTES + 1))
+            return decompress(body, limit)
         for magic, make in _COMPRESSED:
             if body.startswith(magic):
                 decompressor = make()
-                found = _bounded(decompressor.decompress(body, MAX_MESSAGE_BYTES + 1))
+                found: bytes = decompressor.decompress(body, limit + 1)
+                if len(found) > limit:
+                    raise OversizeError(f"over the limit of {limit} bytes when it is decompressed")
                 if not decompressor.eof:
                     raise MessageError("the compressed message is cut off")
                 return found
-    except (zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError):
+    except CompressionError as error:
+        raise MessageError(f"the message is {error}") from None
+    except (zlib.error, lzma.LZMAError, OSError):
         raise MessageError("the message cannot be decompressed") from None
     return body
-
-
-def _bounded(found: bytes) -> bytes:
-    if len(found) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"the message is over the limit of {MAX_MESSAGE_BYTES} bytes when it is decompressed")
-    return found
-
-
-#: Everything up to the next bracket that is not within a string. Possessive, so that it never goes back.
-_NO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_EVENTS: Final = re.compile(rb'"events"\s*+:\s*+(?=\[)')
-#: How kombu writes what JSON has no form for. Pydantic reads the plain values.
-_TYPED: Final = re.compile(
-    rb'\{\s*+"__type__"\s*+:\s*+"(?:datetime|date|time|decimal|uuid)"\s*+,\s*+"__value__"\s*+:\s*+'
-    rb'(?:("[^"\\]*+")|\{\s*+"hex"\s*+:\s*+("[^"\\]*+")\s*+\})\s*+\}'
-)
-
-
-def _read_json(body: bytes) -> Call:
-    if body.count(b"[") + body.count(b"{") > _MAX_CONTAINERS or body.count(b",") > _MAX_COMMAS:
-        raise MessageError("the message has too many values; send smaller batches")
-    if b'"__type__"' in body:
-        body = _TYPED.sub(rb"\1\2", body)
-    span = _span_of_events(body)
-    if span is None:
-        return _call(from_json(body))
-    start, end = span
-    rest = body[:start] + b"null" + body[end:]
-    if len(rest) > _MAX_REST:
-        raise MessageError(f"the message has more than {_MAX_REST} bytes beside its events")
-    found = from_json(rest)
-    kwargs = found[1] if isinstance(found, list) and len(found) > 1 else found.get("kwargs")
-    if not isinstance(kwargs, dict) or kwargs.get("events", "") is not None:
-        raise MessageError("the message's events are not where they belong; see docs/events.md")
-    kwargs["events"] = body[start:end]
-    return _call(found)
-
-
-def _span_of_events(body: bytes) -> tuple[int, int] | None:
-    """Return where the array of events begins and ends, without reading it: it may be deep, large or broken.
-
-    In both protocols it is the value of a key two levels down.
-    """
-    key = _EVENTS.search(body, 0, _MAX_REST)
-    if key is None or _depth(body, key.start()) != 2:
-        return None
-    end = _end(body, key.end())
-    return None if end is None else (key.end(), end)
-
-
-def _depth(body: bytes, end: int) -> int:
-    return sum(1 if body[at] in b"[{" else -1 for at in _brackets(body, 0, end))
-
-
-def _end(body: bytes, start: int) -> int | None:
-    depth = 0
-    for at in _brackets(body, start, len(body)):
-        depth += 1 if body[at] in b"[{" else -1
-        if depth == 0:
-            return at + 1
-    return None
-
-
-def _brackets(body: bytes, start: int, end: int) -> Iterator[int]:
-    """Yield the place of each bracket that is not within a string; stop at a string that does not end."""
-    while True:
-        found = _NO_BRACKET.match(body, start, end)
-        at = found.end() if found else end
-        if at >= end or body[at] == ord('"'):
-            return
-        yield at
-        start = at + 1
-
-
-#: An empty array, in each of its forms, and nil.
-_NO_ARGUMENTS: Final = (b"\x90", b"\xdc\0\0", b"\xdd\0\0\0\0", b"\xc0")
-
-
-def _read_msgpack(body: bytes) -> Call:
-    first = body[:1]
-    if first in (b"\x92", b"\x93"):
-        args, kwargs, *_ = _items(body)
-        return _call([_arguments(args), {key: _value(span) for key, span in _pairs(kwargs).items()}])
-    if first in (b"\xde", b"\xdf") or b"\x80" <= first <= b"\x8f":
-        outer = _pairs(body)
-        kwargs = outer.get("kwargs", b"\x80")
-        return _call(
-            {
-                "args": _arguments(outer.get("args", b"\x90")),
-                "kwargs": {key: _value(span) for key, span in _pairs(kwargs).items()},
-                **{name: _value(outer[name]) for name in ("task", "id") if name in outer},
-            }
-        )
-    raise MessageError("the message is neither JSON nor msgpack")
-
-
-def _arguments(span: bytes) -> list[None]:
-    return [] if span in _NO_ARGUMENTS else [None]
-
-
-def _items(body: bytes) -> list[bytes]:
-    """Return the bytes of each item of a short array, without making objects of them."""
-    unpacker = _unpacker(body)
-    return _whole([_skipped(unpacker, body) for _ in range(unpacker.read_array_header())], unpacker, body)
-
-
-def _pairs(body: bytes) -> dict[str, bytes]:
-    unpacker = _unpacker(body)
-    count = unpacker.read_map_header()
-    if count > 64:  # protocol 1 has 20
-        raise MessageError("the message has too many keys")
-    found = {str(_value(_skipped(unpacker, body))): _skipped(unpacker, body) for _ in range(count)}
-    return _whole(found, unpacker, body)
-
-
-def _unpacker(body: bytes) -> msgpack.Unpacker:
-    unpacker = msgpack.Unpacker(raw=False, max_buffer_size=len(body) or 1)
-    unpacker.feed(body)
-    return unpacker
-
-
-def _whole(found: _T, unpacker: msgpack.Unpacker, body: bytes) -> _T:
-    if unpacker.tell() != len(body):
-        raise MessageError("the message has data after its end")
-    return found
-
-
-def _skipped(unpacker: msgpack.Unpacker, body: bytes) -> bytes:
-    start = unpacker.tell()
-    try:
-        unpacker.skip()
-    except msgpack.OutOfData:
-        raise MessageError("the message is cut off") from None
-    return body[start : unpacker.tell()]
-
-
-def _value(span: bytes) -> Any:
-    """Make objects of a value; text and bytes are one object however long they are."""
-    is_text = span[:1] in (b"\xc4", b"\xc5", b"\xc6", b"\xd9", b"\xda", b"\xdb") or b"\xa0" <= span[:1] <= b"\xbf"
-    if not is_text and len(span) > _MAX_OBJECTS:
-        raise MessageError(f"the events are more than {_MAX_OBJECTS} bytes of msgpack; send them as JSON in bytes")
-    return msgpack.unpackb(span, raw=False)

@@ -1,19 +1,33 @@
-"""Addresses of brokers and databases: what is wrong with one, told without any part of its password."""
+"""Addresses of brokers and databases: what is wrong with one, without any part of its password or of its query."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+
+from alertworker.host.address_options import option_problem
 
 BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp")
 DATABASE_SCHEMES: Final = ("postgresql", "postgresql+psycopg", "postgres", "sqlite")
-#: Schemes whose address is a path on this host, and has no password.
-_PATHS: Final = frozenset({"redis+socket", "sqlite"})
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{0,31}")
+#: Schemes that people try. An error repeats no other scheme, because an address without one may begin with a password.
+_FOREIGN: Final = frozenset(
+    (
+        *BROKER_SCHEMES, *DATABASE_SCHEMES, "azureservicebus", "confluentkafka", "file", "filesystem", "ftp", "http",
+        "https", "kafka", "librabbitmq", "mariadb", "memory", "mongodb", "mssql", "mysql", "mysql+pymysql", "nats",
+        "oracle", "postgres+psycopg", "postgresql+asyncpg", "postgresql+pg8000", "postgresql+psycopg2", "pyamqps",
+        "redis+sentinel", "rediss+socket", "sentinel", "sqlalchemy", "sqla", "sqlite+aiosqlite", "sqs", "tcp", "unix",
+        "valkey", "valkeys",
+    )
+)  # fmt: skip
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
-_SQLITE: Final = re.compile(r"(?:/.*)?")
+#: A name as DNS allows it, or an IP address. Python raises UnicodeError when it looks up a longer or an empty label.
+_HOST_NAME: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|%[01][0-9A-Fa-f]|%7[Ff]")
+_SQLITE: Final = re.compile(r"(?:/[^?]*)?(?:\?(?P<query>.*))?")
 _ENCODE: Final = "percent-encode each of # / ? [ ] @ % in the user name and the password (# is %23, / is %2F)"
+#: kombu switches from one address to the next only within one transport, and never to a socket.
+_ALTERNATES: Final = "addresses with ; between them must have one scheme, and not redis+socket"
 
 
 def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
@@ -22,31 +36,71 @@ def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
     >>> address_problem("http://:secret@host", BROKER_SCHEMES)
     "the scheme 'http' is not supported; expected one of redis, rediss, redis+socket, amqp, amqps, pyamqp"
     """
-    for one in address.split(";") if "sqlite" not in schemes else [address]:
-        if (problem := _problem(one, schemes)) is not None:
+    several = address.split(";") if "sqlite" not in schemes else [address]
+    for one in several:
+        if (problem := _problem(one.strip(), schemes)) is not None:
             return problem
-    return None
+    found = {one.strip().partition("://")[0] for one in several}
+    return _ALTERNATES if len(several) > 1 and (len(found) > 1 or "redis+socket" in found) else None
+
+
+def with_verified_tls(address: str) -> str:
+    """Return a broker's address in which each ``rediss://`` that does not set ``ssl_cert_reqs`` requires a certificate.
+
+    Without it kombu accepts any certificate. The host name is verified, too, which old versions of redis-py do not do.
+
+    >>> with_verified_tls("rediss://cache:6380/0")
+    'rediss://cache:6380/0?ssl_cert_reqs=required&ssl_check_hostname=true'
+    """
+    return ";".join(map(_with_verified_tls, address.split(";")))
+
+
+def socket_address(path: str, database: int = 0) -> str:
+    """Return the address of a Redis behind a Unix socket."""
+    return f"redis+socket://{quote(path)}?virtual_host={database}"
 
 
 def host_of(address: str) -> str:
     """Return the host that an address names, as far as it can be told from the password."""
+    if address.strip().startswith("redis+socket:"):
+        return "a Unix socket"
     behind = address.rpartition("@")[2] if "@" in address else address.partition("://")[2]
     found = _HOST.match(behind)
     return found[0] if found else "an unknown host"
 
 
+def _with_verified_tls(address: str) -> str:
+    if not address.strip().startswith("rediss://"):
+        return address
+    options = parse_qs(urlsplit(address).query)
+    added = [] if "ssl_cert_reqs" in options else ["ssl_cert_reqs=required"]
+    if "ssl_check_hostname" not in options and options.get("ssl_cert_reqs", [""])[-1] not in ("none", "CERT_NONE"):
+        added.append("ssl_check_hostname=true")
+    joint = ("&" if options else "") if "?" in address else "?"
+    return f"{address.rstrip()}{joint}{'&'.join(added)}" if added else address
+
+
 def _problem(address: str, schemes: tuple[str, ...]) -> str | None:
-    scheme, separator, rest = address.strip().partition("://")
+    scheme, separator, rest = address.partition("://")
     if not separator:
         return f"not an address; expected, for example, {schemes[0]}://USER:PASSWORD@HOST"
     if scheme not in schemes:
-        shown = f" {scheme!r}" if _SCHEME.fullmatch(scheme) else ""
+        shown = f" {scheme!r}" if scheme.lower() in _FOREIGN else ""
         return f"the scheme{shown} is not supported; expected one of {', '.join(schemes)}"
-    if scheme == "sqlite" and not _SQLITE.fullmatch(rest):
-        return "an SQLite address names a file; expected, for example, sqlite:////var/lib/alertworker/alerts.db"
-    if not rest and scheme != "sqlite":
+    if _CONTROL.search(address):
+        return "the address contains a control character or half of a surrogate pair; remove it"
+    if scheme == "sqlite":
+        return _problem_of_file(rest)
+    if not rest:
         return f"the address names no host; expected, for example, {scheme}://HOST"
-    return None if scheme in _PATHS else _problem_of_parts(address.strip(), scheme)
+    return _problem_of_parts(address, scheme)
+
+
+def _problem_of_file(rest: str) -> str | None:
+    found = _SQLITE.fullmatch(rest)
+    if found is None:
+        return "an SQLite address names a file; expected, for example, sqlite:////var/lib/alertworker/alerts.db"
+    return option_problem("sqlite", found["query"] or "")
 
 
 def _problem_of_parts(address: str, scheme: str) -> str | None:
@@ -59,13 +113,17 @@ def _problem_of_parts(address: str, scheme: str) -> str | None:
         torn = True
     if torn:
         return f"the address cannot be parsed; {_ENCODE}"
-    if scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", parts.path):
+    if scheme == "redis+socket" and (parts.hostname is not None or not parts.path.strip("/")):
+        return "the address must name a Unix socket by its whole path, as in redis+socket:///run/redis.sock"
+    if scheme in ("redis", "rediss") and not re.fullmatch(r"/?[0-9]{0,5}", parts.path):
         return "the path must be the number of a Redis database, as in redis://HOST:6379/0"
-    return None
+    return option_problem(scheme, parts.query)
 
 
 def _is_torn(parts: SplitResult) -> bool:
     """Return whether a reserved character ended the password early, so that a part of it is not in the authority."""
     if parts.fragment or (parts.netloc and parts.hostname is None and not parts.netloc.endswith("@")):
+        return True
+    if parts.hostname is not None and not _HOST_NAME.fullmatch(parts.hostname):
         return True
     return "@" not in parts.netloc and "@" in f"{parts.path}{parts.query}"

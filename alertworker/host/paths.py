@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from alertworker.host.addresses import socket_address
+
 #: The longest path of a Unix socket that all systems accept, in bytes. Linux accepts 107, macOS 103.
 _MAX_SOCKET_PATH: Final = 100
 
@@ -44,7 +46,7 @@ def socket_path(folder: Path) -> Path:
 
 def default_broker_url(folder: Path) -> str:
     """Return the embedded broker's URL."""
-    return f"redis+socket://{socket_path(folder)}?virtual_host=0"
+    return socket_address(str(socket_path(folder)))
 
 
 def database_path(folder: Path) -> Path:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select, update
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.postings import Postings
+from alertworker.store.connection import columns_of
 from alertworker.store.database import Database
 from alertworker.store.schema.ledger import IMPORTS
 from alertworker.store.transaction import SqlTransaction
@@ -72,14 +73,14 @@ class History(Database):
                 raise AlertWorkerError(
                     f"{source} was begun with {_spelt(option, first)}; another value would count twice or skip days"
                 )
-        return Progress(source, known.since, known.until, known.cursor, known.rows)
+        return known
 
-    def _imported(self, source: str) -> Any:
-        statement = select(IMPORTS).where(IMPORTS.c.source == source)
-        return self.run(lambda tx: tx.connection.execute(statement).first())
+    def _imported(self, source: str) -> Progress | None:
+        statement = select(*columns_of(Progress, IMPORTS)).where(IMPORTS.c.source == source)
+        return next(iter(self.rows(Progress, statement)), None)
 
     @staticmethod
-    def _apart(source: str, since: datetime | None, until: datetime, other: Any) -> None:
+    def _apart(source: str, since: datetime | None, until: datetime, other: Progress | None) -> None:
         if other is None or (since and since >= other.until) or (other.since and other.since >= until):
             return
         raise AlertWorkerError(
@@ -89,7 +90,7 @@ class History(Database):
         )
 
     def take(
-        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
+        self, begun: Progress, pages: Iterable[Page], *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> Iterable[Page]:
         """Add page after page to the ledger within its cap, and yield each page when it is committed.
 
@@ -98,7 +99,7 @@ class History(Database):
         """
         cursor = begun.cursor
         for page in pages:
-            self.run(_entry(begun, cursor, page, max_entities, kept))
+            self.run(_entry(begun, cursor, page, max_entities, exempt))
             cursor = page.cursor
             yield page
 
@@ -108,7 +109,7 @@ def _spelt(option: str, moment: datetime | None) -> str:
 
 
 def _entry(
-    begun: Progress, cursor: str, page: Page, max_entities: int, kept: CapExemptions
+    begun: Progress, cursor: str, page: Page, max_entities: int, exempt: CapExemptions
 ) -> Callable[[SqlTransaction], None]:
     new = {"source": begun.source, "since": begun.since, "until": begun.until, "cursor": "", "rows": 0}
 
@@ -125,6 +126,6 @@ def _entry(
             raise AlertWorkerError(
                 f"another import of {begun.source} is running; this one has stopped, and nothing was counted twice"
             )
-        tx.add_ledger(page.ledger, max_entities=max_entities, kept=kept)
+        tx.add_ledger(page.ledger, max_entities=max_entities, exempt=exempt)
 
     return work

@@ -1,1 +1,1 @@
-"""Where other programs' events come in: one package per program."""
+"""Integrations with the programs that produce events: one package per program."""

@@ -1,4 +1,4 @@
-"""How much the ledger keeps apart on a day: callers choose users and tags, providers the names of errors. Pure."""
+"""Caps on what the ledger keeps separately per day: callers choose users and tags, and providers name errors. Pure."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import copy
 from typing import Any, Final, Protocol, TypeVar
 
-#: What stands for all values beyond a cap.
+#: The entity that stands for all values beyond a cap.
 OTHER: Final = "(other)"
-#: How many classes of errors a deployment has on one day; LiteLLM and the providers' libraries know some dozens.
+#: The maximum number of error classes of a deployment per day. LiteLLM and the providers' libraries define some dozens.
 MAX_OUTCOMES: Final = 100
-#: How many pairs of model groups (asked for, used) fallbacks have on one day; a caller may ask for any name.
+#: The maximum number of fallback pairs (requested, used) per day: a caller may request any name.
 MAX_FALLBACKS: Final = 1_000
 
 
@@ -31,9 +31,10 @@ def capped(
     place: Callable[[_Key], _Place],
     other: Callable[[_Key], _Key],
 ) -> dict[_Key, _S]:
-    """Give the same sums with what is neither known nor has room in its ``place`` under the ``other`` key.
+    """Return the sums, with all keys beyond the cap of their ``place`` added up under the ``other`` key.
 
-    ``room`` says how many new keys each place still takes; one it does not name takes all.
+    ``known`` keys always stay. ``room`` maps a place to the number of new keys that it still takes. Places that it
+    does not contain have no cap.
     """
     old, left = set(known), dict(room)
     books: dict[_Key, _S] = {}

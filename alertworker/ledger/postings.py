@@ -1,7 +1,7 @@
-"""What calls add to the ledger: sums per day and entity, and durations in logarithmic buckets.
+"""The additions of calls to the ledger: sums per day and entity, and durations in logarithmic buckets.
 
-Pure and additive. The same calls add up to the same rows, however they are cut into batches and in whatever order.
-A request is in the dimension "team" exactly once, so that totals are sums of that dimension. Tags are never added up.
+Pure and additive. The same calls add up to the same rows, in whatever order and batches they arrive. A request is in
+the dimension "team" exactly once, so totals are sums of that dimension. Tags are never added up.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from alertworker.ledger.rows import (
 from alertworker.text.shorten import shorten_id
 
 _MICROSECOND: Final = timedelta(microseconds=1)
-#: The longest single duration that is added, in microseconds: a producer's wrong clock must not fill a sum.
+#: The longest single duration that is added, in microseconds: a producer's wrong clock must not dominate a sum.
 _LONGEST: Final = round(MAX_SECONDS * 1_000_000)
 
 
 @dataclass(slots=True)
 class Postings:
-    """What a batch adds to the ledger."""
+    """The additions of a batch to the ledger."""
 
     #: Sums of calls by day and attribution. They are added up before they are spread over the ledger's dimensions.
     calls: dict[tuple[date, Attribution], SpendSums] = field(default_factory=dict)
@@ -78,7 +78,10 @@ class Postings:
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
 
     def spend(self) -> dict[SpendKey, SpendSums]:
-        """Return what each row of the ledger gets. A call counts once per tag and in every dimension that it names."""
+        """Return what to add to each row of the ledger.
+
+        A call counts once per tag and once in every dimension that it names.
+        """
         books = {key: copy(sums) for key, sums in self.books.items()}
         for (day, whose), sums in self.calls.items():
             for dimension, entity, part in whose.ledger_entities():

@@ -1,4 +1,4 @@
-"""What the ledger answers, for reports, budgets and people, as a Protocol; `app` names the class that answers it."""
+"""Questions to the ledger, for reports, budgets and people, as a Protocol; `app` names the class that answers them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from alertworker.ledger.rows import SUCCEEDED, FallbackSums, SpendSums
 
 @dataclass(frozen=True, slots=True)
 class SpendRow:
-    """What one entity of a dimension spent; ``alias`` is the name it was seen under last, "" where none is known.
+    """The spend of one entity of a dimension; ``alias`` is its current name, "" if none is known.
 
-    ``part`` is the second half of a pair ("key/model"), else "". ``before`` are the sums of the earlier period that was
-    asked for beside it, zeros where none was.
+    ``part`` is the second half of a pair ("key/model"), or "". ``before`` are the sums of the earlier period in the
+    query, or zeros if the query has none.
     """
 
     entity: str
@@ -28,9 +28,9 @@ class SpendRow:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentDays:
-    """How a deployment did over some days: attempts by outcome ("succeeded", classes of errors), and its latency.
+    """A deployment over some days: its attempts by outcome ("succeeded", classes of errors), and its latency.
 
-    ``per_token`` are seconds per output token, ``first_token`` seconds until the first one.
+    ``per_token`` is in seconds per output token, ``first_token`` in seconds until the first one.
     """
 
     deployment_id: str
@@ -41,27 +41,27 @@ class DeploymentDays:
 
     @property
     def failed(self) -> int:
-        """Attempts that failed."""
+        """The number of attempts that failed."""
         return sum(count for outcome, count in self.attempts.items() if outcome != SUCCEEDED)
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """A stretch of days in the configured zone, both ends included."""
+    """A range of days in the configured zone, both ends included."""
 
     first: date
     last: date
 
 
 class LedgerReader(Protocol):
-    """What the ledger answers. Days are those of the configured zone; every method raises `StoreUnavailable`."""
+    """Questions to the ledger. Days are those of the configured zone; every method may raise `StoreUnavailable`."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Give the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""
+        """Return the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""
         ...
 
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Give the sums of one entity, over all teams or within one."""
+        """Return the sums of one entity, over all teams or within one."""
         ...
 
     def totals(
@@ -73,31 +73,31 @@ class LedgerReader(Protocol):
         team_id: str | None = None,
         limit: int | None = None,
     ) -> list[SpendRow]:
-        """Give the entities of a dimension, what spent most first, beside what they spent in the days ``before``.
+        """Return the entities of a dimension, by spend in descending order, beside their spend in the days ``before``.
 
-        One that spent only ``before`` is in the list, too. Ties are in the order of the entities.
+        An entity that spent only ``before`` is included. Ties are in the order of the entities.
         """
         ...
 
     def by_day(self, days: Days, *, team_id: str | None = None) -> dict[date, SpendSums]:
-        """Give the sums of all requests, or of a team's, for each day that has any."""
+        """Return the sums of all requests, or of a team's, for each day that has any."""
         ...
 
-    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
-        """Give who is behind an entity's spend, by dimension: a team's keys and models, a key's models, a user's both.
+    def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+        """Return who spent the most of what an entity spent, by dimension: a team's keys and models, for example.
 
-        Empty for a dimension of which no pairs are kept.
+        A dimension without contributors is left out.
         """
         ...
 
     def fallbacks(self, days: Days) -> dict[tuple[str, str], FallbackSums]:
-        """Give how calls ended that a fallback took, by the model group that was asked for and the one used last."""
+        """Return how calls with a fallback ended, by the model group that was asked for and the one used last."""
         ...
 
     def dropped(self, days: Days) -> dict[str, int]:
-        """Give how many events publishers dropped in these days, by reason, as they reported it."""
+        """Return how many events publishers dropped in these days, by reason, as they reported it."""
         ...
 
     def deployments(self, days: Days) -> list[DeploymentDays]:
-        """Give how each deployment did; "" is where no deployment was reached."""
+        """Return each deployment's attempts and latencies; "" stands for calls that reached no deployment."""
         ...

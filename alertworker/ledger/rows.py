@@ -1,4 +1,4 @@
-"""The ledger's rows: whose books there are, the keys of each and what is summed under them. Pure, and additive."""
+"""The ledger's rows: their dimensions, the keys of each, and the sums under them. Pure and additive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
-#: Every book there is. One with a stroke is of pairs: the spend of each key, or user, by what it was spent on.
+#: All dimensions. One with a slash holds pairs: the spend of each key, or user, by what it was spent on.
 DIMENSIONS: Final = (
     "team",
     "tag",
@@ -21,16 +21,16 @@ DIMENSIONS: Final = (
     "user/model",
     "user/key",
 )
-#: The outcome of an attempt that was answered; all others are classes of errors.
+#: The outcome of an attempt that was answered. All other outcomes are classes of errors.
 SUCCEEDED: Final = "succeeded"
-#: The longest second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
+#: The maximum length of the second half of a pair, in characters: PostgreSQL indexes no key longer than 2,704 bytes.
 MAX_PART: Final = 120
 
 
 class SpendKey(NamedTuple):
-    """Whose books a row belongs to: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none).
+    """The key of a row: an entity of a dimension ("tag", "key", …), on a day, under a team ("" if none).
 
-    ``part`` is the second half of a pair, such as the model in "key/model", else "".
+    ``part`` is the second half of a pair, such as the model in "key/model", or "".
     """
 
     day: date
@@ -42,7 +42,7 @@ class SpendKey(NamedTuple):
 
 @dataclass(slots=True)
 class SpendSums:
-    """What is summed per `SpendKey`; money in nano-dollars."""
+    """The sums of a `SpendKey`, with money in nano-dollars."""
 
     requests: int = 0
     failures: int = 0
@@ -63,12 +63,12 @@ class SpendSums:
         self.spend_nanos += other.spend_nanos
 
 
-#: The names of what is summed, in the order of `SpendSums`.
+#: The names of the sums, in the order of `SpendSums`.
 SUMS: Final = tuple(item.name for item in fields(SpendSums))
 
 
 class OutcomeKey(NamedTuple):
-    """How attempts on a deployment ended on a day: `SUCCEEDED`, or the class of the error; "" is no deployment."""
+    """The outcome of attempts on a deployment on a day: `SUCCEEDED` or a class of errors. "" is no deployment."""
 
     day: date
     deployment_id: str
@@ -77,7 +77,7 @@ class OutcomeKey(NamedTuple):
 
 @dataclass(slots=True)
 class OutcomeSums:
-    """How many attempts ended so, and how many calls for good."""
+    """The number of attempts with this outcome, and of calls that failed with it."""
 
     attempts: int = 0
     calls: int = 0
@@ -89,7 +89,7 @@ class OutcomeSums:
 
 
 class LatencyKey(NamedTuple):
-    """A bucket of a deployment's day; ``measure`` is "per_token" or "first_token", ``bucket`` an index of bounds."""
+    """A bucket of a deployment's day. ``measure`` is "per_token" or "first_token", ``bucket`` an index of `BOUNDS`."""
 
     day: date
     deployment_id: str
@@ -99,14 +99,14 @@ class LatencyKey(NamedTuple):
 
 @dataclass(slots=True)
 class LatencySums:
-    """How many durations fell into the bucket, and their sum in microseconds, so that a mean is a mean."""
+    """The number of durations in a bucket, and their sum in microseconds, so that the mean is exact."""
 
     count: int = 0
     microseconds: int = 0
 
 
 class FallbackKey(NamedTuple):
-    """A model group that was asked for on a day, and the one that a fallback went to last."""
+    """A requested model group on a day, and the one that a fallback used last."""
 
     day: date
     asked: str
@@ -115,7 +115,7 @@ class FallbackKey(NamedTuple):
 
 @dataclass(slots=True)
 class FallbackSums:
-    """How many calls the fallback saved, and how many failed all the same."""
+    """How many calls the fallback saved, and how many failed nevertheless."""
 
     succeeded: int = 0
     failed: int = 0
@@ -127,7 +127,7 @@ class FallbackSums:
 
 
 class AliasKey(NamedTuple):
-    """A name that an entity of a dimension was seen under."""
+    """A name under which an entity of a dimension was seen."""
 
     dimension: str
     entity: str
@@ -136,7 +136,7 @@ class AliasKey(NamedTuple):
 
 @dataclass(slots=True)
 class AliasSpan:
-    """From when to when an alias was seen."""
+    """The first and the last time that an alias was seen."""
 
     first_at: datetime
     last_at: datetime

@@ -1,4 +1,4 @@
-"""What it means that the ledger's days are cut in another time zone than before. Pure."""
+"""The consequences when the ledger's days are cut in another time zone than before. Pure."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from alertworker.text.format import spell_moment
 
 @dataclass(frozen=True, slots=True)
 class ZoneChange:
-    """From ``at`` on days are cut in the zone ``after``; those that were entered until then in ``before``."""
+    """Days are cut in the zone ``after`` from ``at`` on. Earlier entries were cut in the zone ``before``."""
 
     before: str
     after: str
     at: datetime
 
     def __str__(self) -> str:
-        """Say what it means for figures.
+        """Return what the change means for figures.
 
         >>> from datetime import UTC
         >>> str(ZoneChange("UTC", "Asia/Tokyo", datetime(2026, 11, 23, 14, tzinfo=UTC)))[:75]
-        'time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:00:00+09:00: what'
+        'time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:00:00+09:00: earl'
         """
         at = self.at.astimezone(ZoneInfo(self.after))
         return (
             f"time_zone changed from {self.before} to {self.after} at {spell_moment(at)}: "
-            f"what was entered until then stays in the days of {self.before}. Nothing is lost, nothing counts twice, "
-            f"but {at.date()} and the days beside it hold hours of their neighbours, and so do weeks, months and "
+            f"earlier entries stay in the days of {self.before}. Nothing is lost or counted twice, "
+            f"but {at.date()} and the days next to it hold hours of their neighbours, and so do weeks, months and "
             "budgets that begin or end there"
         )

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
-from alertworker.outages.windows import (
-    NO_TRAFFIC_SECONDS,
-    Bucket,
-    Calls,
-    End,
-    Level,
-    Limits,
-    OutagePolicy,
-    Target,
-    WindowVerdict,
-    targets_of,
-)
+from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.verdict import Grade, WindowVerdict
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
+from alertworker.text.format import spell
 
 #: How many deployments of a region, or teams, a message names.
 _MAX_NAMES = 5
@@ -58,6 +50,7 @@ def fingerprint(target: Target) -> str:
 def describe(
     target: Target,
     verdict: WindowVerdict,
+    grade: Grade,
     calls: Calls,
     events: Sequence[AttemptFailed],
     policy: OutagePolicy,
@@ -70,21 +63,21 @@ def describe(
     events as many are named as the policy allows.
     """
     last = max(events, key=lambda event: event.occurred_at)
-    level = "Major" if verdict.level is Level.MAJOR else "Minor"
+    level = "Major" if grade.is_major else "Minor"
     alert_type, identity = _identity(target)
     return Alert(
         type=alert_type,
         identity=identity,
         first_at=datetime.fromtimestamp(verdict.since, UTC),
-        severity=Severity.HIGH if verdict.level is Level.MAJOR else Severity.MEDIUM,
+        severity=grade.severity,
         headline=f"{level} Service Outage: {_name(target, last)}",
         last_at=last.occurred_at,
         count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
-        facts=_facts(target, verdict, calls, last, limits_of(target, policy)),
+        facts=_facts(target, verdict, grade, calls, last, limits_of(target, policy)),
         members=_details(events, policy, kept or 0),
         metadata=newest_metadata(events),
-        level=int(verdict.level),
+        level=grade.level,
     )
 
 
@@ -114,6 +107,24 @@ def ongoing(
         members=_details(events, policy, kept),
         metadata=newest_metadata(events),
         level=standing.level,
+    )
+
+
+def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Alert:
+    """Return the alert that raises an open outage's grade because calls were lost; it counts nothing."""
+    alert_type, identity = _identity(target)
+    facts = {label: text for label, text in standing.facts.items() if label != "Calls"}
+    return Alert(
+        type=alert_type,
+        severity=grade.severity,
+        identity=identity,
+        headline=standing.headline.replace("Minor", "Major", 1) if grade.is_major else standing.headline,
+        first_at=standing.first_at,
+        last_at=standing.last_at,
+        count=0,
+        labels={name: value for name, value in standing.labels.items() if name not in identity},
+        facts=facts | spell_calls(calls),
+        level=grade.level,
     )
 
 
@@ -171,11 +182,14 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
     return {name: value for name, value in labels.items() if value}
 
 
-def _facts(target: Target, verdict: WindowVerdict, calls: Calls, last: AttemptFailed, limits: Limits) -> dict[str, str]:
-    threshold = limits.major if verdict.level is Level.MAJOR else limits.minor
+def _facts(
+    target: Target, verdict: WindowVerdict, grade: Grade, calls: Calls, last: AttemptFailed, limits: Limits
+) -> dict[str, str]:
+    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
     causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
     spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
-    counts = f"{verdict.failed} of {verdict.attempts} failed in {limits.span} s"
+    seconds = timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS)
+    counts = f"{verdict.failed} of {verdict.attempts} failed in {spell(seconds)}"
     facts: dict[str, str | None] = {"Attempts": f"{counts} ({spelled}); threshold {threshold}"}
     facts |= spell_calls(calls)
     if target.deployment_id:

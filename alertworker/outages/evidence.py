@@ -15,6 +15,8 @@ from typing import Final
 
 #: The least evidence, in nats, for an outage.
 MIN_EVIDENCE: Final = 18.0
+#: The error rate that a healthy deployment may have.
+TOLERATED: Final = 0.01
 
 
 def evidence(failed: int, calls: int, tolerated: float) -> float:

@@ -1,45 +1,42 @@
-"""Windows: whether failed attempts on a deployment, or in a region, are an outage, by event time.
+"""Windows: whether failed calls on a deployment, or in a region, are an outage, by event time.
 
 Pure. The verdict is a function of the sums alone, so it does not depend on how events were cut into batches, nor on the
 order of batches. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can
 touch (`Limits.span`), so it misses no burst that fits into that time.
+
+The counts of LiteLLM's page are necessary for an outage. With a minimum share they are not sufficient: failures must
+also be a share of the calls, and more than chance explains (`evidence`). Errors that are too rare for the short window
+are judged over `LONG_SECONDS`, too.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from alertworker.events import AttemptFailed, FailedOn, Origin
+from alertworker.outages.evidence import TOLERATED
 
 #: The length of a bucket, in seconds of event time.
 WINDOW_SECONDS: Final = 10
-#: An outage without any attempt for so many seconds is closed, and its end is unknown.
-NO_TRAFFIC_SECONDS: Final = 900
+#: The length of the long window, in seconds.
+LONG_SECONDS: Final = 900
+#: What a level has on top of the rank if the target is dead.
+_DEAD: Final = 8
 #: Statuses that count by themselves if the provider or our credentials caused them. So do all 5xx.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
 
 
-class Level(IntEnum):
-    """How bad an outage is; a condition's level."""
-
-    NONE = 0
-    MINOR = 1
-    MAJOR = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When failed attempts are an outage: counts within ``seconds``, and the traffic that they need to matter.
+    """When failed calls are an outage: counts within ``seconds``, and what makes the counts matter.
 
-    ``minor`` and ``major`` are counts of failed attempts. ``share`` is the least part of all attempts that must have
-    failed (0 to 1), ``traffic`` the least number of attempts; 0 requires nothing. ``deployments`` is how many distinct
-    deployments must fail: two for a region.
+    ``minor`` and ``major`` are counts of failed calls. ``share`` is the least part of all calls that must have failed
+    (0 to 1). 0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures
+    may be chance. ``traffic`` is the least number of calls. ``deployments`` is how many distinct deployments must fail:
+    two for a region.
     """
 
     seconds: int
@@ -48,6 +45,12 @@ class Limits:
     share: float = 0.0
     traffic: int = 0
     deployments: int = 1
+    tolerated: float = TOLERATED
+
+    @property
+    def reach(self) -> int:
+        """The length of the longest window, in seconds."""
+        return max(self.span, LONG_SECONDS) if self.share else self.span
 
     @property
     def span(self) -> int:
@@ -67,8 +70,8 @@ class Limits:
 class OutagePolicy:
     """When failed attempts are an outage. An alert names at most ``max_details`` of them."""
 
-    deployment: Limits = Limits(seconds=60, minor=5, major=10)
-    region: Limits = Limits(seconds=60, minor=5, major=10, deployments=2)
+    deployment: Limits = Limits(seconds=60, minor=5, major=10, share=0.1)
+    region: Limits = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
     max_details: int = 1_000
 
 
@@ -91,11 +94,27 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
 class Outage:
     """The state of a target: its outage's level, and the epoch second before which all outages are over for good.
 
-    A late event from before ``over_until`` cannot open an outage again.
+    ``level`` is the rank of its grade, plus `_DEAD` if no call has succeeded since it began; 0 without an outage. A
+    late event from before ``over_until`` cannot open an outage again.
     """
 
     level: int = 0
     over_until: int = 0
+
+    @classmethod
+    def of(cls, rank: int, *, is_dead: bool, over_until: int) -> Outage:
+        """Return the state of a target with an outage."""
+        return cls(rank + _DEAD * is_dead, over_until)
+
+    @property
+    def rank(self) -> int:
+        """The rank of the outage's grade, 0 without an outage."""
+        return self.level % _DEAD
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether no call has succeeded since the outage began."""
+        return self.level >= _DEAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +131,11 @@ class Bucket:
     last_success: int = 0
     last_failure: int = 0
 
+    @property
+    def failed(self) -> int:
+        """Failed calls, whatever the cause."""
+        return sum(self.causes.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
@@ -120,28 +144,6 @@ class Calls:
     by_fallback: int = 0
     by_retry: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class WindowVerdict:
-    """The worst window: its level and its counts.
-
-    ``since`` is the first failing bucket of the earliest window that is an outage, an epoch second.
-    """
-
-    level: Level = Level.NONE
-    since: int = 0
-    failed: int = 0
-    attempts: int = 0
-    causes: Mapping[str, int] = field(default_factory=dict)
-    deployments: tuple[str, ...] = ()
-
-
-class End(StrEnum):
-    """How an outage ended."""
-
-    RECOVERED = "recovered"
-    UNKNOWN = "unknown"  #: no attempts for `NO_TRAFFIC_SECONDS`
 
 
 def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
@@ -168,67 +170,3 @@ def bucket_of(second: float) -> int:
     10
     """
     return int(second // WINDOW_SECONDS) * WINDOW_SECONDS
-
-
-def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
-    """Return the worst window; of two with the same level the one with more failures, then the earlier one."""
-    rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
-    starts = [row.start for row in rows]
-    worst, since = WindowVerdict(), 0
-    for start in sorted(set(starts)):
-        window = rows[bisect_left(starts, start) : bisect_left(starts, start + limits.span)]
-        found = _window(window, limits)
-        if found.level and not since:
-            since = found.since
-        if (found.level, found.failed) > (worst.level, worst.failed):
-            worst = found
-    return replace(worst, since=since or worst.since)
-
-
-def ended(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> End | None:
-    """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
-
-    ``buckets`` are those since `lookback`. An outage is over when a success followed the last failure, and the last
-    full window with what is known after it is below the limits. Without any attempt its end is unknown.
-    """
-    rows = [row for row in buckets if row.start >= until - lookback(limits)]
-    if not rows:
-        return End.UNKNOWN
-    succeeded = max(row.last_success for row in rows)
-    failed = max(row.last_failure for row in rows)
-    recent = [row for row in rows if row.start >= until - limits.span]
-    if succeeded > failed and failed < until * 1_000 and not judge(recent, limits).level:
-        return End.RECOVERED
-    return None
-
-
-def lookback(limits: Limits) -> int:
-    """Return how many seconds of attempts decide whether an outage is over."""
-    return max(NO_TRAFFIC_SECONDS, limits.span)
-
-
-def _window(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
-    causes: Counter[str] = Counter()
-    for row in rows:
-        causes.update(row.causes)
-    failed = causes.total()
-    attempts = failed + sum(row.succeeded for row in rows)
-    failing = [row for row in rows if sum(row.causes.values())]
-    deployments = tuple(sorted({row.deployment_id for row in failing}))
-    matters = (
-        attempts >= limits.traffic and failed >= limits.share * attempts and len(deployments) >= limits.deployments
-    )
-    return WindowVerdict(
-        level=_level(failed, limits) if matters else Level.NONE,
-        since=failing[0].start if failing else 0,
-        failed=failed,
-        attempts=attempts,
-        causes=causes,
-        deployments=deployments,
-    )
-
-
-def _level(failed: int, limits: Limits) -> Level:
-    if failed >= limits.major:
-        return Level.MAJOR
-    return Level.MINOR if failed >= limits.minor else Level.NONE

@@ -7,7 +7,7 @@ from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, tr
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import ingest
-from alertworker.pipeline.receive import BrokerMessage, arguments_of, log_ids, park, receive
+from alertworker.pipeline.receive import BrokerMessage, admit, arguments_of, log_ids, park, receive
 from alertworker.pipeline.replay import replay
 from alertworker.pipeline.report import Reporter
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
@@ -23,6 +23,7 @@ __all__ = [
     "Reporter",
     "Runtime",
     "StoreWatchdog",
+    "admit",
     "arguments_of",
     "deliver",
     "dry_run",

@@ -14,16 +14,14 @@ from alertworker.text.ids import safe_id
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
-    """A batch as the broker delivered it; ``redelivered`` means that a worker may have tried it before."""
+    """A batch as the broker delivered it; ``size`` is that of its message, in bytes as they came."""
 
     batch_id: str
     events: object
     encoding: str | None = None
     producer: str = ""
     sealed_at: datetime | None = None
-    redelivered: bool = False
-    #: Why the broker itself gave the batch up, if it did.
-    given_up: str | None = None
+    size: int = 0
 
     def __post_init__(self) -> None:
         """Make both ids storable: a batch that cannot be parked would be redelivered forever."""

@@ -19,6 +19,7 @@ from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
+from alertworker.ports.ledger import LedgerPort
 
 
 def judge_budgets(context: BatchContext) -> None:
@@ -93,8 +94,8 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
 
 
-def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
-    """Return the budgets of our own that a batch has spent on, by the names that the ledger knows."""
+def _own(tx: LedgerPort, folded: Fold, runtime: Runtime, *, now: datetime) -> dict[BudgetKey, OwnPeriod]:
+    """Return the configured budgets that a batch has spent on; names are those that the ledger knows."""
     if not runtime.budgets:
         return {}
     limited = {budget.dimension for budget in runtime.budgets}
@@ -105,36 +106,36 @@ def _own(tx: Transaction, folded: Fold, runtime: Runtime, *, now: datetime) -> d
     return present(runtime.budgets, touched, tx.newest_names(touched), owners, zone=runtime.zone, now=now)
 
 
-def _spent(tx: Transaction, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
-    """Sum up the spend of each, by one query for all of a dimension and period.
+def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
+    """Return what was spent of each, by one statement for all of a dimension and period.
 
     A key has a new hash each time that it is rotated, and keeps its name.
     """
     names = {period.alias for period in own.values() if period.dimension == BudgetScope.KEY and period.alias}
-    bearers = tx.bearers(BudgetScope.KEY, names) if names else {}
+    hashes = tx.ids_by_alias(BudgetScope.KEY, names) if names else {}
     entities = {
-        key: bearers.get(period.alias, []) if period.dimension == BudgetScope.KEY and period.alias else [period.entity]
+        key: hashes.get(period.alias, []) if period.dimension == BudgetScope.KEY and period.alias else [period.entity]
         for key, period in own.items()
     }
     spent = dict.fromkeys(own, 0)
     for place in sorted({(period.dimension, period.first, period.last) for period in own.values()}):
         keys = [key for key, period in own.items() if (period.dimension, period.first, period.last) == place]
         dimension, first, last = place
-        sums = tx.spent_in(dimension, (entity for key in keys for entity in entities[key]), first, last)
+        sums = tx.spend_by_entity(dimension, (entity for key in keys for entity in entities[key]), first, last)
         spent |= {key: sum(sums.get(entity, 0) for entity in entities[key]) for key in keys}
     return spent
 
 
-def _explained(tx: Transaction, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
-    """Say who is behind a spend, as far as the ledger knows: since the period's start, else for thirty days."""
+def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
+    """Return the alert with its top contributors: since the period's start, else for thirty days."""
     dimension, part = str(key.scope), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:
         alias = reading.owner.key_alias
-        entities = tx.bearers(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
+        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
     start = budgets.start_of(reading) or reading.at - timedelta(days=30)
     first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.behind(dimension, entities, first, last)))
+    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
 
 
 def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:

@@ -16,7 +16,7 @@ from alertworker.delivery.status import NotificationStatus
 from alertworker.events.base import new_id
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import DeliveryResult, Transaction
+from alertworker.ports import DeliveryResult, NotificationPort
 
 #: The status of a test that was not sent, because ``shadow`` is on.
 SHADOW: Final = "shadow"
@@ -121,7 +121,7 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
     )
 
 
-def _write(tx: Transaction, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
+def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
     """Write the tests, each with its end if the receiver keeps it open, so that this process may end meanwhile."""
     for name, message in messages:
         tx.enqueue(message, TEST, [name], now=now)
@@ -141,7 +141,7 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
         time.sleep(_AGAIN)
 
 
-def _settled(tx: Transaction, ids: Sequence[str]) -> bool:
+def _settled(tx: NotificationPort, ids: Sequence[str]) -> bool:
     """Return whether all tests are settled, and the ends of those that were sent."""
     tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
     awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]

@@ -10,7 +10,7 @@ from alertworker.detectors import Policy, llm
 from alertworker.events import EndEvent, RequestAbandoned, RequestAnnounced, RequestFailed
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim
-from alertworker.ports import Transaction
+from alertworker.ports.alerts import AlertPort
 from alertworker.ports.hanging import CallOutcome
 
 #: An announcement that is older than this is late: it waited somewhere, probably in a spool. Publishers announce a
@@ -36,7 +36,7 @@ def judge_hanging(context: BatchContext) -> None:
         tx.attach_calls((call.call_id for call in calls), raised.id)
 
 
-def _outdated(tx: Transaction, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
+def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
     """Return the ids of calls that were announced late and before their condition was last closed.
 
     Such an announcement waited in a spool. The call's end, or another announcement that counts, follows behind it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from alertworker.budgets.configured import CapExemptions
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
+from alertworker.events.compression import ZSTD, compress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import judge_budgets
@@ -29,13 +31,18 @@ from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
-#: After so many redeliveries a batch is parked: it probably kills its worker each time.
-MAX_REDELIVERIES: Final = 5
+#: How many bytes of rejected events a batch may add to the database: 16 for each byte that was sent, or 1 MiB.
+MAX_REJECTED_BYTES: Final = 1024 * 1024
+REJECTED_PER_BYTE: Final = 16
+#: A parked batch that is larger than this, in bytes, is kept compressed; it may have come so, as part of its message.
+_MAX_PLAIN: Final = 64 * 1024
 #: How many alerts one batch may raise. Each takes milliseconds of a transaction that others wait for.
 MAX_ALERTS: Final = 1_000
 #: How many budgets one batch may report and how many window rows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
 MAX_ROWS: Final = 10_000
+#: The ids that ``POST /v1/events`` makes of an Idempotency-Key and a body.
+_HTTP_ID: Final = re.compile(r"http:[0-9a-f]{40}")
 
 
 def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
@@ -44,17 +51,12 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     Raises:
         StoreUnavailable: the database cannot be reached; the batch must stay with the broker.
     """
-    if batch.given_up is not None:
-        _park(batch, batch.given_up, runtime, now=now)
-        return
-    if batch.redelivered and runtime.store.count_redelivery(batch.batch_id, now=now) > MAX_REDELIVERIES:
-        _park(batch, f"not applied after {MAX_REDELIVERIES} redeliveries", runtime, now=now)
-        return
     if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
         _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)
         return
     try:
-        decoded = decode(batch.events, batch.encoding)
+        rejected = max(MAX_REJECTED_BYTES, REJECTED_PER_BYTE * batch.size)
+        decoded = decode(batch.events, batch.encoding, most_rejected=rejected)
     except BatchError as error:
         _park(batch, str(error), runtime, now=now)
         return
@@ -113,7 +115,7 @@ def _record(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
     """Add the batch to the ledger and the windows, and keep what publishers report and what cannot be read."""
-    tx.add_fold(folded, max_entities=runtime.max_entities, kept=CapExemptions(runtime.budgets))
+    tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
@@ -154,7 +156,7 @@ STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
     """Keep a whole batch as one dead letter with its bytes, however often it is delivered."""
     digest = _digest(batch)
-    payload = _bytes_of(batch.events)
+    payload = _kept(batch)
 
     def work(tx: Transaction) -> None:
         match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=digest, now=now):
@@ -171,21 +173,28 @@ def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, 
     own_id = safe_id(f"{batch.batch_id}~{digest}")
     if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
         reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
-        tx.dead_letter("batch", reason, _bytes_of(batch.events), batch_id=own_id, position=None, now=now)
+        tx.dead_letter("batch", reason, _kept(batch), batch_id=own_id, position=None, now=now)
 
 
 def _digest(batch: BatchMessage) -> str | None:
     """Return a digest of the events as they came.
 
-    Ids of the HTTP endpoint stand for the client's body already; its events get a new time with every request.
+    An id that the HTTP endpoint made of an Idempotency-Key stands for the client's body already; the endpoint gives the
+    body's events a new time with every request.
     """
-    if batch.batch_id.startswith("http:"):
+    if batch.producer == "http" and _HTTP_ID.fullmatch(batch.batch_id):
         return None
     return blake2b(_bytes_of(batch.events), digest_size=16).hexdigest()
 
 
+def _kept(batch: BatchMessage) -> bytes:
+    """Return what a dead letter keeps of a batch: its bytes, compressed if they are many."""
+    payload = _bytes_of(batch.events)
+    return payload if len(payload) <= _MAX_PLAIN or payload.startswith(ZSTD) else compress(payload)
+
+
 def _bytes_of(events: object) -> bytes:
-    """Return the bytes that a dead letter keeps. Parking must not fail, whatever the events are."""
+    """Return the bytes of events. Parking must not fail, whatever the events are."""
     if isinstance(events, bytes):
         return events
     if isinstance(events, str):

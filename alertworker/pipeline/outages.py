@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, WindowVerdict, bucket_of, ended, judge, lookback
+from alertworker.outages.ending import End, ended, lookback
+from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, Transaction
+from alertworker.ports import Clock, OutagePort, Transaction
+
+#: After so long without a call the end of a dead target's outage is unknown.
+_DEAD_LASTS: Final = timedelta(hours=24)
 
 
 def judge_outages(context: BatchContext) -> None:
@@ -24,20 +31,21 @@ def judge_outages(context: BatchContext) -> None:
     """
     tx, runtime = context.tx, context.runtime
     found = outages.targets(context.folded.blamed)
-    known = tx.lock_outages(found)
-    levels: dict[Target, Outage] = {}
+    lost = {Target(*key[:3]): key.bucket for key, sums in context.folded.calls.items() if sums.lost}
+    known = tx.lock_outages({*found, *lost})
     for target in sorted(found):
         standing = known[target]
         events = [event for event in found[target] if event.occurred_at.timestamp() >= standing.over_until]
         if not events:
             tx.count("late_attempts", "after its outage", len(found[target]))
             continue
-        verdict = _judge(tx, target, standing, events, runtime)
-        alert = _alert(tx, target, standing, verdict, events, runtime)
-        if alert is not None:
-            claim(tx, alert, runtime, now=context.now)
-            levels[target] = Outage(alert.level, standing.over_until)
-    tx.keep_outages({target: after for target, after in levels.items() if after != known[target]})
+        moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
+        judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
+        _raise(context, target, standing, judged, events)
+    for target in sorted(lost.keys() - found.keys()):
+        if (standing := known[target]).level:
+            judged = _judge(tx, target, standing, lost[target], lost[target], runtime)
+            _raise(context, target, standing, judged, ())
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
@@ -51,10 +59,13 @@ def end_outages(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     attempts = tx.attempts_of(starts)
     for target, standing in opened.items():
-        end = ended(attempts[target], limits[target], until=until)
+        alert = tx.find_open(outages.fingerprint(target))
+        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+        end = ended(attempts[target], limits[target], since=since, until=until)
         if end is None:
             continue
-        alert = tx.find_open(outages.fingerprint(target))
+        if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
+            continue  # few calls come, so that none has come for a while proves nothing
         if alert is not None:
             closed = outages.closing(alert, *_since(tx, target, alert), end)
             resolve(tx, closed, runtime, now=now)
@@ -67,34 +78,52 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
 
-def _since(tx: Transaction, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
     return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
 
 
-def _judge(
-    tx: Transaction, target: Target, standing: Outage, events: Sequence[AttemptFailed], runtime: Runtime
-) -> WindowVerdict:
-    """Return the verdict on the windows that hold these attempts."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The verdict on a target's windows, what became of the calls since, and the grade, ``None`` without an outage."""
+
+    verdict: WindowVerdict
+    calls: Calls
+    grade: Grade | None
+
+
+def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
+    """Judge the windows that hold the buckets from ``first`` to ``last``."""
     limits = outages.limits_of(target, runtime.policy.outages)
-    moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
-    start = max(standing.over_until, min(moments) - limits.span)
-    return judge(tx.attempts(target, start=start, end=max(moments) + limits.span), limits)
+    start = max(standing.over_until, first - limits.reach)
+    buckets = tx.attempts(target, start=start, end=last + limits.reach)
+    verdict = judge(buckets, limits)
+    if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
+        verdict = is_dead(tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
+    calls = tx.calls_failed_by(target, start=verdict.since) if verdict.level else Calls()
+    return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 
-def _alert(
-    tx: Transaction,
-    target: Target,
-    standing: Outage,
-    verdict: WindowVerdict,
-    events: Sequence[AttemptFailed],
-    runtime: Runtime,
-) -> Alert | None:
-    told = tx.find_open(outages.fingerprint(target)) if standing.level else None
-    kept = tx.count_members(told.id) if told is not None else None
-    if verdict.level > standing.level:
-        calls = tx.calls_failed_by(target, start=verdict.since)
-        return outages.describe(target, verdict, calls, events, runtime.policy.outages, kept=kept)
-    if told is None or kept is None:
-        return None
-    return outages.ongoing(target, told, verdict, events, runtime.policy.outages, kept=kept)
+def _raise(
+    context: BatchContext, target: Target, standing: Outage, judged: _Judged, events: Sequence[AttemptFailed]
+) -> None:
+    """Claim the alert that opens, rises or counts the batch's failed calls, and keep the target's new state."""
+    tx, policy = context.tx, context.runtime.policy.outages
+    opened = tx.find_open(outages.fingerprint(target)) if standing.level else None
+    kept = tx.count_members(opened.id) if opened is not None else None
+    worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
+    rises = worst is not None and worst.rank > standing.rank
+    if worst is not None and rises and events:
+        alert = outages.describe(target, judged.verdict, worst, judged.calls, events, policy, kept=kept)
+    elif worst is not None and rises and opened is not None:
+        alert = outages.risen(target, opened, worst, judged.calls)
+    elif events and opened is not None and kept is not None:
+        alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
+    else:
+        return
+    claim(tx, alert, context.runtime, now=context.now)
+    rank = worst.rank if worst is not None else standing.rank
+    dead = standing.is_dead or judged.verdict.is_dead
+    after = Outage.of(rank, is_dead=dead, over_until=standing.over_until)
+    if after != standing:
+        tx.keep_outages({target: after})

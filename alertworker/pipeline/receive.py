@@ -1,28 +1,36 @@
-"""Receive: a message as the broker gave it becomes a batch, or is parked with its bytes."""
+"""Receive: a message as the broker gave it becomes a batch, or is parked with its bytes.
+
+`admit` comes first for a message of any queue. It counts redeliveries before anything reads the message, because
+reading may be what ends the worker.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from alertworker.events.batch import TASK
-from alertworker.events.message import Call, MessageError, read_message
+from alertworker.events.message import Call, MessageError, read_message, read_task
 from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.ingest import ingest
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Store
+from alertworker.ports import Store, Transaction
 from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
+
+#: After so many redeliveries a message is parked: it probably ends its worker each time.
+MAX_REDELIVERIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerMessage:
     """A message from one of our queues: its bytes, and the few facts beside them that count.
 
-    ``task`` and ``message_id`` are what its headers say. ``redelivered`` says that a worker may have worked on it
-    before, and ``given_up`` why the broker gave it up, if it did.
+    ``task``, ``message_id`` and ``expires`` are what its headers say. ``redelivered`` says that a worker may have
+    worked on it before, and ``given_up`` why the broker gave it up, if it did.
     """
 
     queue: str
@@ -31,6 +39,7 @@ class BrokerMessage:
     message_id: str | None = field(default=None, repr=False)
     redelivered: bool = False
     given_up: str | None = None
+    expires: datetime | None = None
 
     @property
     def key(self) -> str:
@@ -44,8 +53,23 @@ class BrokerMessage:
         return str(UUID(bytes=digest[:16], version=5))
 
 
+def admit(message: BrokerMessage, store: Store, *, now: datetime) -> bool:
+    """Return whether a message may be read; park it unread if the broker gave it up or redelivers it too often.
+
+    Raises:
+        StoreUnavailable: the database cannot be asked; the message must stay with the broker.
+    """
+    if message.given_up is not None:
+        park(message, message.given_up, store, now=now)
+        return False
+    if message.redelivered and store.count_redelivery(message.letter_id, now=now) > MAX_REDELIVERIES:
+        park(message, f"not applied after {MAX_REDELIVERIES} redeliveries", store, now=now)
+        return False
+    return True
+
+
 def receive(message: BrokerMessage, runtime: Runtime, *, now: datetime) -> None:
-    """Apply a message of the queues of batches once, or park it.
+    """Apply an admitted message of the queues of batches once, or park it.
 
     Raises:
         StoreUnavailable: the database cannot be asked; the message must stay with the broker.
@@ -56,16 +80,26 @@ def receive(message: BrokerMessage, runtime: Runtime, *, now: datetime) -> None:
         park(message, str(error), runtime.store, now=now)
     else:
         ingest(batch, runtime, now=now)
+        if message.redelivered:
+            runtime.store.forget_redeliveries(message.letter_id)
 
 
 def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) -> None:
-    """Put a message that cannot be read with the dead letters, with its bytes; once, however often it comes.
+    """Put a message with the dead letters, with its bytes; once, however often it comes.
+
+    Its redeliveries are forgotten, so that a replay is tried as often as a new message.
 
     Raises:
         StoreUnavailable: the database cannot be asked; the message must stay with the broker.
     """
     letter_id, key = message.letter_id, message.key
-    store.run(lambda tx: tx.dead_message(letter_id, reason, message.body, message_id=key, now=now))
+
+    def work(tx: Transaction) -> None:
+        tx.dead_message(letter_id, reason, message.body, message_id=key, now=now)
+        if message.redelivered:
+            tx.forget_redeliveries(letter_id)
+
+    store.run(work)
 
 
 def log_ids(message: BrokerMessage) -> dict[str, str]:
@@ -80,12 +114,12 @@ def log_ids(message: BrokerMessage) -> dict[str, str]:
 
 
 def arguments_of(message: BrokerMessage) -> dict[str, object]:
-    """Return the keyword arguments of one of our own tasks.
+    """Return the keyword arguments of an admitted message to one of our own tasks.
 
     Raises:
         MessageError: it cannot be read.
     """
-    return read_message(message.body).arguments
+    return read_task(message.body).arguments
 
 
 def _batch(message: BrokerMessage) -> BatchMessage:
@@ -102,8 +136,7 @@ def _batch(message: BrokerMessage) -> BatchMessage:
         encoding=encoding if encoding is None or isinstance(encoding, str) else "unknown",
         producer=safe_id(producer) if isinstance(producer, (str, float, int)) else "",
         sealed_at=parse_moment(given.get("sealed_at")),  # an unreadable time says nothing about the age
-        redelivered=message.redelivered,
-        given_up=message.given_up,
+        size=len(message.body),
     )
 
 

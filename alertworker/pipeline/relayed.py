@@ -10,7 +10,7 @@ from alertworker.alerts.catalogue import REPORTS, AlertType
 from alertworker.detectors import DETECTORS, admin, relayed
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.publishers import SILENCE
-from alertworker.ports import Transaction
+from alertworker.ports import PublisherPort
 from alertworker.ports.clock import last_change
 
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
@@ -29,7 +29,7 @@ BESIDE_DETECTORS: Final = (
 _LATE: Final = timedelta(minutes=1)
 
 
-def callback_is_live(tx: Transaction, *, now: datetime) -> bool:
+def callback_is_live(tx: PublisherPort, *, now: datetime) -> bool:
     """Return whether a LiteLLM callback publishes, and so covers what LiteLLM's own alerting says."""
     return tx.is_live(LITELLM, since=now - SILENCE)
 

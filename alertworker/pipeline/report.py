@@ -11,7 +11,7 @@ from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Unit, show
 from alertworker.budgets.alert import name, share
-from alertworker.budgets.readings import BudgetKey
+from alertworker.budgets.readings import NEAR_LIMIT, BudgetKey
 from alertworker.budgets.state import BudgetState
 from alertworker.ledger.reader import LedgerReader
 from alertworker.pipeline.deliver import wake
@@ -22,8 +22,6 @@ from alertworker.ports.clock import reported
 from alertworker.reports import REPORTS, Calendar, Period, Report, ReportKind, due, late_note
 from alertworker.reports.report import MAX_SHOWN, short
 
-#: A budget is near its limit from this share of it on, in per cent.
-_NEAR: Final = 85.0
 _WEEK: Final = timedelta(days=7)
 
 
@@ -112,7 +110,7 @@ def _near(budgets: Mapping[BudgetKey, BudgetState], team_id: str | None, *, sinc
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}
     own = {key: one for key, one in alive.items() if team_id in (None, one.owner.team_id)}
     shares = [(share(reading) or 0.0, key, reading) for key, reading in own.items()]
-    near = sorted((item for item in shares if item[0] >= _NEAR), key=lambda item: (-item[0], item[1].stored))
+    near = sorted((item for item in shares if item[0] >= NEAR_LIMIT), key=lambda item: (-item[0], item[1].stored))
     parts = [f"{short(name(key, reading))} {show(used, Unit.PERCENT)}" for used, key, reading in near[:MAX_SHOWN]]
     if len(near) > MAX_SHOWN:
         parts.append(f"and {len(near) - MAX_SHOWN:,} more")

@@ -9,7 +9,7 @@ from typing import Final
 from alertworker.pipeline.budgets import forget_budgets
 from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, Transaction
+from alertworker.ports import Clock, RetentionPort
 
 #: How often old things are looked for.
 EVERY: Final = timedelta(hours=1)
@@ -35,9 +35,9 @@ def forget(runtime: Runtime, *, now: datetime) -> None:
                 break
 
 
-def _batches(tx: Transaction, before: datetime) -> bool:
+def _batches(tx: RetentionPort, before: datetime) -> bool:
     return tx.prune(before=before, limit=PIECE)
 
 
-def _records(tx: Transaction, before: datetime) -> bool:
+def _records(tx: RetentionPort, before: datetime) -> bool:
     return tx.prune_records(before=before, limit=PIECE)

@@ -23,12 +23,13 @@ def look_at_users(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
 
 
 def _look(tx: Transaction, runtime: Runtime, look: Look, least_nanos: int) -> None:
-    users = tx.users_of(look.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
+    users = tx.user_spend(look.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
     alerts = list(judge_users(users, runtime.users, look))
     told = tx.raised(alert.fingerprint for alert in alerts)
     for alert in sorted(alerts, key=lambda alert: alert.fingerprint):
         if alert.fingerprint in told:
             continue
         monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
-        behind = tx.behind("user", [alert.identity["user"]], look.day.replace(day=1) if monthly else look.day, look.day)
-        claim(tx, replace(alert, facts=explained(alert, behind)), runtime, now=look.now)
+        first = look.day.replace(day=1) if monthly else look.day
+        contributors = tx.top_contributors("user", [alert.identity["user"]], first, look.day)
+        claim(tx, replace(alert, facts=explained(alert, contributors)), runtime, now=look.now)

@@ -9,19 +9,17 @@ from typing import Protocol
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter
-from alertworker.routing.silences import Silence
 
 
 class AlertPort(Protocol):
-    """Alerts, and what suppresses them."""
+    """Alerts: their generations, and up to where channels were notified of them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement; return the row as it then stands."""
+        """Open the alert, or add to its open generation, in one statement. Return the row after that."""
         ...
 
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        """Keep occurrences by name; ``total`` is the alert's count after they were added."""
+        """Store the names of occurrences. ``total`` is the alert's count after they were added."""
         ...
 
     def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
@@ -29,19 +27,19 @@ class AlertPort(Protocol):
         ...
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to how an alert's occurrences divide."""
+        """Add to the number of an alert's occurrences by team."""
         ...
 
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        """Keep the files that go with an alert's messages."""
+        """Store the files that belong to an alert's messages."""
         ...
 
     def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Return how the occurrences divide that no message has counted yet, and count them."""
+        """Return the occurrences by team that no message has counted yet, and mark them as counted."""
         ...
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
-        """Record what keeps back the message that a condition fires, until `record_notified`."""
+        """Record what suppresses the firing message of a condition, until `record_notified`."""
         ...
 
     def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
@@ -49,7 +47,7 @@ class AlertPort(Protocol):
         ...
 
     def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
-        """Record which channels are mute at this hour, and are still to be notified of an open condition."""
+        """Record which channels are mute at this hour and still have to be notified of an open condition."""
         ...
 
     def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
@@ -60,53 +58,45 @@ class AlertPort(Protocol):
         ...
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        """Record why a message reached nobody."""
+        """Record why a message was sent to nobody."""
         ...
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        """Set when to remind people of an open condition, unless it was acknowledged."""
-        ...
-
-    def silences(self, *, now: datetime) -> list[Silence]:
-        """Return the silences that are in force."""
-        ...
-
-    def open_conditions(self, wanted: SourceFilter) -> Iterable[OpenCondition]:
-        """Yield the open conditions that may mute an alert, in pages: the search ends with the first that does."""
+        """Set the time of the next reminder of an open condition, unless it was acknowledged."""
         ...
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
-        """Return those of these that were ever raised, open or closed."""
+        """Return which of these alerts were ever raised, open or closed."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        """Return the open generation of an alert, locked; ``None`` if none is open."""
+        """Return the open generation of an alert, locked, or ``None`` if none is open."""
         ...
 
     def last_closed(self, fingerprint: str) -> datetime | None:
-        """Return when the newest closed generation was closed; ``None`` if none was."""
+        """Return when the newest closed generation was closed, or ``None`` if none was."""
         ...
 
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
-        """Record that messages have counted so many occurrences, and when to look at the alert again."""
+        """Record how many occurrences messages have counted, and when to check the alert again."""
         ...
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with so many occurrences counted; its fingerprint may open again."""
+        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due (summary, reminder, suppressed), and hanging ones that are over; locked.
+        """Return open alerts that are due (summary, reminder, suppressed), and hanging ones that are over, all locked.
 
-        At most ``limit`` for each of these reasons, those that are due for longest first. Alerts of types that only a
-        newer version knows are left to it.
+        There are at most ``limit`` for each of these reasons, the longest overdue first. Alerts of types that only a
+        newer version knows are left to that version.
         """
         ...
 
     def report_unknown_types(self) -> None:
-        """Count the open alerts whose type only a newer version knows, and warn of them."""
+        """Count the open alerts whose type only a newer version knows, and warn about them."""
         ...
 
     def count_members(self, alert_id: str) -> int:
-        """Return how many of an alert's occurrences are kept by name."""
+        """Return how many of an alert's occurrences are stored by name."""
         ...

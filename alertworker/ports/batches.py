@@ -1,4 +1,4 @@
-"""Batches, as one transaction sees them."""
+"""Batches and counters, as one transaction sees them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BatchClaim(Enum):
 
 
 class BatchPort(Protocol):
-    """Which batches were applied, and what is counted of what they bring."""
+    """The batches that were applied."""
 
     def claim_batch(
         self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
@@ -28,6 +28,14 @@ class BatchPort(Protocol):
         Without a digest, here or in the row that was inserted before, the same id is the same batch.
         """
         ...
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied or parked."""
+        ...
+
+
+class CounterPort(Protocol):
+    """Counters of what batches bring and of what becomes of it."""
 
     def count(self, name: str, label: str, by: int = 1) -> None:
         """Count something dropped, parked, clamped or muted, with its reason."""

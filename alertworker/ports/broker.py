@@ -9,13 +9,13 @@ from alertworker.events import Event
 
 
 class Broker(Protocol):
-    """The broker, as the core sees it: it carries and wakes, it never decides."""
+    """The broker, as the core sees it: it carries messages and decides nothing."""
 
     def publish(self, events: Sequence[Event]) -> None:
         """Send events through the broker as a producer would.
 
         Raises:
-            LineUnavailable: when the broker cannot be reached; nothing was promised.
+            LineUnavailable: The broker cannot be reached; the events may be lost.
         """
         ...
 
@@ -23,7 +23,7 @@ class Broker(Protocol):
         """Send a batch's events as they are, under this id.
 
         Raises:
-            LineUnavailable: when the broker cannot be reached.
+            LineUnavailable: The broker cannot be reached.
         """
         ...
 
@@ -31,10 +31,10 @@ class Broker(Protocol):
         """Send a message's body as it is to the queue of batches, under this id.
 
         Raises:
-            LineUnavailable: when the broker cannot be reached.
+            LineUnavailable: The broker cannot be reached.
         """
         ...
 
     def wake(self, channels: Sequence[str]) -> None:
-        """Have the lanes of these channels looked at soon; a lost wake is made up for by the next tick."""
+        """Ask workers to serve the lanes of these channels; the next tick replaces a wake that is lost."""
         ...

@@ -14,15 +14,15 @@ class BudgetPort(Protocol):
     """The state of each budget."""
 
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, BudgetState]:
-        """Return the states of these budgets, locked. A new budget is locked, too, and has no state yet."""
+        """Return the states of these budgets, locked; a new budget is inserted and locked, but not returned."""
         ...
 
     def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
-        """Keep the states of budgets."""
+        """Store the states of budgets."""
         ...
 
     def budget(self, key: BudgetKey) -> BudgetState | None:
-        """Return the state of one budget; ``None`` if it is not known."""
+        """Return the state of one budget, ``None`` if it is not known."""
         ...
 
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
@@ -34,5 +34,5 @@ class BudgetPort(Protocol):
         ...
 
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
-        """Delete budgets without periods that nobody reported since then, at most ``limit``; return their states."""
+        """Delete budgets without a period that were last reported before then, at most ``limit``; return them."""
         ...

@@ -1,4 +1,4 @@
-"""The pipeline's own moments, as one transaction sees them."""
+"""The pipeline's clocks, as one transaction sees them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from alertworker.reports import ReportKind
 
 
 class Clock(StrEnum):
-    """The moments that all workers share, by the names of their rows. `reported` and `last_change` name the others."""
+    """The names of the clocks that all workers share. `reported` and `last_change` return further names."""
 
-    CANARY_SENT = "canary_sent"  #: when the newest canary was sent
-    CANARY_ARRIVED = "canary_arrived"  #: when the newest canary that came back had been sent
+    CANARY_SENT = "canary_sent"  # when the newest canary was sent
+    CANARY_ARRIVED = "canary_arrived"  # when the newest canary that has returned was sent
     HEARTBEAT_PINGED = "heartbeat_pinged"
-    DEFERRED_CHECKED = "owed_looked_at"  #: the minute in which deferred channels were last looked for
+    DEFERRED_CHECKED = "owed_looked_at"  # the minute in which deferred channels were last checked
     PRUNED = "pruned"
     USERS_CHECKED = "users_looked_at"
     ZONE_CHECKED = "zone_looked_at"
@@ -24,30 +24,30 @@ class Clock(StrEnum):
 
 
 def reported(kind: ReportKind) -> str:
-    """Return the name of the moment up to which a kind of report was sent."""
+    """Return the name of the clock up to which reports of a kind were sent."""
     return f"reported_{kind.value}"
 
 
 def last_change(alert_type: AlertType) -> str:
-    """Return the name of the moment of the newest change that the callback itself reported as this type."""
+    """Return the name of the clock of the newest change that the callback itself reported as this type."""
     return f"told {alert_type.value}"
 
 
 class ClockPort(Protocol):
-    """Named moments of the pipeline, which several workers share. They never go back."""
+    """Named times of the pipeline that several workers share. They never go back."""
 
     def advance(self, name: str, at: datetime) -> None:
-        """Move a moment forward."""
+        """Move a clock forward."""
         ...
 
     def read(self, name: str) -> datetime | None:
-        """Return a moment; ``None`` if it was never set."""
+        """Return a clock's time, or ``None`` if it was never set."""
         ...
 
     def claim_every(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a moment to now if it is at least ``every`` ago; false where another worker did so since."""
+        """Move a clock to now if its time is at least ``every`` ago. Return false if another worker did so since."""
         ...
 
     def claim_later(self, name: str, at: datetime) -> bool:
-        """Move a moment forward, in one statement; false where it is as late already."""
+        """Move a clock forward, in one statement. Return false if it is not earlier than ``at``."""
         ...

@@ -1,4 +1,4 @@
-"""Dead letters: what nobody will retry."""
+"""Dead letters: events, batches, messages and notifications that are not retried."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Protocol
 
 
 class DeadLetterPort(Protocol):
-    """Keeps dead letters."""
+    """Writes dead letters."""
 
     def dead_letter(
         self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
     ) -> None:
-        """Keep what nobody will retry."""
+        """Write a dead letter."""
         ...
 
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        """Keep a message that cannot be read; once, as long as its letter is there."""
+        """Write the dead letter of a message that cannot be read, unless it exists."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One dead letter, whole, with the reason why nobody will retry it.
+    """One dead letter with its reason and its payload.
 
     It is an "event", a "batch", a "message" that cannot be read as a batch, or a "notification". ``batch_id`` is the
     batch it came in, or the message's or notification's id where it is one, and ``position`` an event's place in that
@@ -41,25 +41,59 @@ class DeadLetter:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """One dead letter of a list: all but its payload, of which it has the size in ``bytes``."""
+
+    id: str
+    kind: str
+    reason: str
+    batch_id: str | None
+    position: int | None
+    type: str | None
+    channel: str | None
+    created_at: datetime
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFilter:
+    """The dead letters that pass every condition that is set; ``reason`` is the beginning of theirs."""
+
+    kind: str | None = None
+    reason: str | None = None
+    channel: str | None = None
+    type: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether any condition is set."""
+        return self != LetterFilter()
+
+
 class Letters(Protocol):
-    """The dead letters, as a replay sees them."""
+    """Dead letters, as a replay needs them."""
 
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """Give one dead letter."""
+        """Return one dead letter, ``None`` if there is none with this id."""
         ...
 
     def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
-        """Put a dead notification back into its lane, and its letter away; false where the notification is gone."""
+        """Put a dead notification back into its lane, with a new deadline, and delete the letter.
+
+        Return false if the notification is gone.
+        """
         ...
 
     def release_batch(self, batch_id: str) -> None:
-        """Forget that a batch was parked, so that it is applied when it comes; one that was applied stays so."""
+        """Release the id of a parked batch, so that the batch can be applied; an applied batch keeps its id."""
         ...
 
     def discard(self, letter_id: str) -> bool:
-        """Throw a dead letter away; false where there is none."""
+        """Delete a dead letter; return false if there is none with this id."""
         ...
 
     def discard_resent(self, letter: DeadLetter) -> None:
-        """Discard the letter of a message that was sent again, unless the message was parked again meanwhile."""
+        """Delete the letter of a message that was sent again, unless the message was parked again meanwhile."""
         ...

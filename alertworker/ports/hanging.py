@@ -11,7 +11,7 @@ from alertworker.events import RequestAnnounced
 
 
 class CallOutcome(StrEnum):
-    """How a call ended that was announced as hanging, as messages say it."""
+    """How an announced call ended, as messages show it."""
 
     FINISHED = "finished"
     FAILED = "failed"
@@ -23,7 +23,7 @@ class HangingPort(Protocol):
     """Calls that were announced as still running, and how they ended."""
 
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; return the ids of those that are new and have not ended."""
+        """Store announced calls. Return the ids of those that are new and have not ended."""
         ...
 
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
@@ -31,5 +31,5 @@ class HangingPort(Protocol):
         ...
 
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
+        """Record outcome and end per call id, also for calls whose announcement has not arrived yet."""
         ...

@@ -12,19 +12,19 @@ class OutagePort(Protocol):
     """Windows of attempts, and the state of each deployment and region."""
 
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
-        """Give how deployments and regions stand, locked, and new ones with them."""
+        """Return the states of deployments and regions, locked; new ones are inserted."""
         ...
 
     def open_outages(self) -> dict[Target, Outage]:
-        """Give those that have an outage, locked; what another worker has is left to it."""
+        """Return the targets that have an outage, locked; those that another worker has locked are left out."""
         ...
 
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
-        """Keep how deployments and regions stand."""
+        """Store the states of deployments and regions."""
         ...
 
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
-        """Give a target's buckets from one epoch second until before another."""
+        """Return a target's buckets from the epoch second ``start`` until before ``end``."""
         ...
 
     def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
@@ -32,5 +32,5 @@ class OutagePort(Protocol):
         ...
 
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:
-        """Give how calls ended from an epoch second on that a target had failed."""
+        """Return how calls ended that this target failed, from an epoch second on."""
         ...

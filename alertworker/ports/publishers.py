@@ -12,7 +12,7 @@ from alertworker.events import PublisherEvent
 
 @dataclass(frozen=True, slots=True)
 class LostPublisher:
-    """A publisher that went silent without a goodbye, and how many announced calls it took along."""
+    """A publisher that stopped sending heartbeats without a clean shutdown, and the number of its announced calls."""
 
     boot_id: str
     host: str
@@ -23,7 +23,7 @@ class LostPublisher:
 
 @dataclass(frozen=True, slots=True)
 class SilentHost:
-    """A host whose publishers live and have published nothing since ``moved_at``."""
+    """A host whose publishers are running and have published nothing since ``moved_at``."""
 
     host: str
     integration: str
@@ -31,29 +31,29 @@ class SilentHost:
 
 
 class PublisherPort(Protocol):
-    """What publishers say of themselves, and which of them went silent."""
+    """The publishers' own reports, and the publishers that are lost or silent."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Keep what publishers said of themselves."""
+        """Store what publishers report of themselves."""
         ...
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
-        """Return whether a publisher of this integration lives and was heard since then."""
+        """Return whether a publisher of this integration is running and has reported since then."""
         ...
 
     def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
-        """Mark the hosts that live and published nothing since ``quiet_since``, while another one never paused.
+        """Mark the hosts that are running and published nothing since ``quiet_since``, while another one never paused.
 
-        Only hosts of an integration, all of whose publishers are without a backlog; each once, until it publishes.
+        Only integrations whose publishers have no backlog count. A host is returned once, until it publishes.
         """
         ...
 
     def backlogged(self) -> bool:
-        """Tell whether a publisher that lives has events that it could not send yet."""
+        """Return whether a publisher that lives has events that it could not send yet."""
         ...
 
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
     ) -> list[LostPublisher]:
-        """Mark publishers lost that were last heard before ``silent_since``, and end their announced calls."""
+        """Mark publishers lost that last reported before ``silent_since``, and end their announced calls."""
         ...

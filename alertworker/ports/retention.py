@@ -10,19 +10,21 @@ class RetentionPort(Protocol):
     """Deletes rows that are past their retention."""
 
     def prune(self, *, before: datetime, limit: int) -> bool:
-        """Forget batches that were applied or came again, ended calls and budgets, and windows, all from before then.
+        """Delete batches, redeliveries, ended calls, ended budgets and windows from before then.
 
-        At most ``limit`` rows of each; true where that may not have been all.
+        At most ``limit`` rows of each; return true if more may be left.
         """
         ...
 
     def prune_records(self, *, before: datetime, limit: int) -> bool:
-        """Forget alerts, notifications, dead letters, silences and publishers that were over before that moment.
+        """Delete alerts, notifications, dead letters, silences and publishers that were over before then.
 
-        At most ``limit`` rows of each; true where that may not have been all.
+        Open alerts and pending notifications stay, and so does an alert as long as one of its notifications.
+
+        At most ``limit`` rows of each; return true if more may be left.
         """
         ...
 
     def prune_ledger(self, *, before: date) -> bool:
-        """Forget a piece of the ledger's months that ended before that day; true where that may not have been all."""
+        """Delete some rows of the ledger's months that ended before that day; return true if more may be left."""
         ...

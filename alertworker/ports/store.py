@@ -1,4 +1,4 @@
-"""Where decisions live: one transaction with everything that a batch or a sweep changes, and the lanes."""
+"""The store: one transaction with everything that a batch or a sweep changes, and the lanes."""
 
 from __future__ import annotations
 
@@ -7,35 +7,40 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from alertworker.ports.alerts import AlertPort
-from alertworker.ports.batches import BatchPort
+from alertworker.ports.batches import BatchPort, CounterPort
 from alertworker.ports.budgets import BudgetPort
 from alertworker.ports.clock import ClockPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort
+from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.ports.lanes import LanePort, QueuePort
 from alertworker.ports.ledger import LedgerPort
 from alertworker.ports.notifications import NotificationPort
 from alertworker.ports.outages import OutagePort
 from alertworker.ports.publishers import PublisherPort
 from alertworker.ports.retention import RetentionPort
+from alertworker.ports.silences import SilencePort
 
 T = TypeVar("T")
 
 
 class Transaction(
     BatchPort,
+    CounterPort,
     LedgerPort,
     PublisherPort,
     HangingPort,
     OutagePort,
     BudgetPort,
     AlertPort,
+    SilencePort,
+    InhibitionPort,
     NotificationPort,
     DeadLetterPort,
     RetentionPort,
     Protocol,
 ):
-    """One SQL transaction: everything a batch or a sweep changes, or nothing of it."""
+    """One SQL transaction with the operations of every concept. It changes everything or nothing."""
 
     @property
     def clock(self) -> ClockPort:
@@ -44,7 +49,7 @@ class Transaction(
 
 
 class Store(Protocol):
-    """Where decisions live. Every method raises `StoreUnavailable` when it cannot be asked; that decides nothing."""
+    """The store. Every method raises `StoreUnavailable` if the database does not answer; that decides nothing."""
 
     @property
     def lanes(self) -> LanePort:
@@ -57,13 +62,17 @@ class Store(Protocol):
         ...
 
     def run(self, work: Callable[[Transaction], T]) -> T:
-        """Do the work in one transaction, again from the start if the database chose it as a deadlock's victim."""
+        """Return the result of the work, done in one transaction and from the start again after a deadlock."""
         ...
 
     def dry_run(self, work: Callable[[Transaction], T]) -> T:
-        """Do the work in one transaction, return its result, and roll back everything it did."""
+        """Return the result of the work and roll back everything that it did."""
         ...
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; return how often it did by now."""
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        ...
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied."""
         ...

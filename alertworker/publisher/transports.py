@@ -11,6 +11,7 @@ from kombu import Connection
 
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import TASK, SealedBatch
+from alertworker.host.addresses import with_verified_tls
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, transport_options
 
 #: How long one publish may take, in seconds, confirmation included.
@@ -69,9 +70,9 @@ class BrokerTransport:
     """Sends batches to Redis, Valkey or RabbitMQ. It connects at the first send and again after a failure."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._url = with_verified_tls(url)
         # Imports kombu's transport now: a program that publishes and then ends can import no module while it ends.
-        Connection(url).get_transport_cls()
+        Connection(self._url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
         self._pid = os.getpid()

@@ -1,4 +1,4 @@
-"""The reports: which days each is of, and what it says of them."""
+"""The reports: their days, and what they contain."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from alertworker.reports.spend import monthly, spend
 
 __all__ = ["REPORTS", "Calendar", "Period", "Report", "ReportKind", "ReportSpec", "containing", "due", "late_note"]
 
-#: Gives a report of a period, for one team where one is named; ``None`` where there is nothing to say.
+#: Returns the report of a period, for one team if one is named, or ``None`` if it would be empty.
 Build = Callable[[LedgerReader, Period, str, str | None], Report | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportSpec:
-    """How a report's period is found, and how it is put together; ``by_team`` where teams can have their own."""
+    """How a report's periods are found, and how it is built. ``by_team`` is true if teams can have their own."""
 
     ending: Ending
     build: Build
@@ -39,7 +39,7 @@ REPORTS: Final[Mapping[ReportKind, ReportSpec]] = {
 
 
 def due(kind: ReportKind, calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
-    """Give the periods of a report that are due, later than the one that was reported last; the oldest first."""
+    """Return the periods of a report that are due and later than the last reported one, oldest first."""
     if kind is ReportKind.DAILY:
         return periods.due_daily(calendar, after, now=now)
     return periods.due(REPORTS[kind].ending, calendar, after, now=now)

@@ -1,4 +1,4 @@
-"""A report's chart: spend by day, of the highest teams and of all others."""
+"""A report's chart: spend by day, of the teams with the highest spend and of all others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from alertworker.alerts.tables import Chart, Series
 from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.reports.periods import Period
 
-#: How many teams have a colour of their own.
+#: The number of teams with a colour of their own.
 _TEAMS: Final = 5
-#: Of one day there is nothing to draw, and of more than these nothing to see.
+#: A chart of one day shows nothing, and one of more days than the maximum is not readable.
 _FEWEST_DAYS, _MOST_DAYS = 2, 62
 
 
 def chart_of(book: LedgerReader, period: Period, teams: Sequence[SpendRow], *, team_id: str | None) -> Chart | None:
-    """Give the chart of a period, of all or of one team; ``None`` where there is nothing to see."""
+    """Return the chart of a period, of all teams or of one, or ``None`` if there is nothing to show."""
     count = (period.days.last - period.days.first).days + 1
     if not _FEWEST_DAYS <= count <= _MOST_DAYS:
         return None

@@ -1,4 +1,4 @@
-"""Rows as CSV, for files that people open in a spreadsheet and for programs."""
+"""Rows as CSV, for spreadsheets and for programs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-#: Excel reads a file as UTF-8 when it begins with this byte order mark.
+#: Excel reads a file as UTF-8 if it begins with this byte order mark.
 BOM: Final = "\ufeff"
 #: A spreadsheet runs a cell that begins with one of these (https://owasp.org/www-community/attacks/CSV_Injection).
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
-    """Return rows as CSV below a line of names; a row that lacks a column leaves it empty.
+    """Return rows as CSV with a header line. A missing column of a row is empty.
 
-    The columns are ``names``, or else those of all rows. Without either there is no line. A quote precedes a string
-    that a spreadsheet would run as a formula: names of teams, tags and keys are other people's text.
+    The columns are ``names``, or those of all rows if there are none. Without either, the header line is left out. A
+    string that a spreadsheet would run as a formula gets a quote in front: the names of teams, tags and keys come
+    from users.
     """
     kept = list(rows)
     columns = names or list(dict.fromkeys(name for row in kept for name in row))

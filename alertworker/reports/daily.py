@@ -1,4 +1,4 @@
-"""The daily report: the day's spend, and which deployments were slowest and failed most."""
+"""The daily report: the day's spend, the slowest deployments, and those with the most failed attempts."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from alertworker.reports.report import Report, ReportKind, Section, short
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
 
-#: How many deployments each list names, as LiteLLM's does.
+#: The number of deployments in each list, as in LiteLLM's report.
 MAX_DEPLOYMENTS: Final = 5
-#: Below this many timed calls a deployment's pace says nothing.
+#: With fewer timed calls than this, a deployment's latency is not meaningful.
 MIN_CALLS: Final = 10
-#: A deployment's id as LiteLLM makes it, a hash or a UUID. Its first digits abbreviate it, as those of a commit.
+#: A deployment's id as LiteLLM makes it, a hash or a UUID. It is shortened to its first digits, like a commit id.
 _DIGITS: Final = re.compile(r"\A([0-9a-f]{8})[0-9a-f-]+\Z")
 _SLOWEST: Final = "Slowest, per output token"
 _FAILING: Final = "Most failed attempts"
@@ -29,7 +29,7 @@ _ATTEMPTS: Final = Column(name="Attempts", unit=Unit.COUNT)
 
 
 def daily(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
-    """Give the daily report; ``None`` where nothing was called, that day or the one before."""
+    """Return the daily report, or ``None`` if there were no calls that day or the day before."""
     spent = report(ReportKind.DAILY, "Daily report", book, period, zone, team_id)
     if spent is None:
         return None

@@ -1,4 +1,4 @@
-"""The weekly fallback report: how many calls a fallback saved, and how many failed all the same."""
+"""The weekly fallback report: how many calls a fallback saved, and how many failed nevertheless."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from alertworker.reports.periods import Period
 from alertworker.reports.report import Report, ReportKind, Section, short, spell_days
 from alertworker.reports.tables import plain_table
 
-#: How many pairs of models a message names: two names each take more room than one.
+#: The number of pairs of models in a message: a pair needs more space than a single name.
 MAX_PAIRS: Final = 5
 
 
@@ -26,7 +26,7 @@ _COLUMNS: Final = (
 
 
 def fallbacks(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
-    """Give the report of a week; ``None`` where no call went to a fallback. It is never of one team."""
+    """Return the report of a week, or ``None`` if no call used a fallback. There is none for a single team."""
     del team_id
     pairs = book.fallbacks(period.days)
     if not pairs:

@@ -1,6 +1,6 @@
-"""Which days a report is of, and when it goes out: pure, cut in the configured zone, whatever its clocks do.
+"""A report's days and its due time. Pure. Days are cut in the configured zone, also across clock changes.
 
-A period is named by the moment at which it ends; that moment is claimed in SQL, and only a later one can follow it.
+A period is identified by its end. The end is claimed in SQL, and only a later one can follow it.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from zoneinfo import ZoneInfo
 
 from alertworker.ledger.reader import Days
 
-#: A Monday from which periods of some days are counted, so that every worker cuts the same ones.
+#: A Monday. Periods of several days are counted from it, so that every worker cuts the same ones.
 _ANCHOR: Final = date(2024, 1, 1)
 _DAY: Final = timedelta(days=1)
-#: How many periods that were missed are sent later, at the most.
+#: The maximum number of missed periods that are reported later.
 CATCH_UP: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When reports are due: every so many days, ending before ``weekday`` (0 is Monday), sent at ``hour``, local time.
+    """When reports are due.
 
-    ``daily_seconds`` is LiteLLM's ``daily_report_frequency``.
+    Each covers ``every_days`` days, ends before ``weekday`` and is sent at ``hour``, local time.
+
+    ``weekday`` 0 is Monday. ``daily_seconds`` is LiteLLM's ``daily_report_frequency``.
     """
 
     zone: ZoneInfo
@@ -36,9 +38,9 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Some days, the days to compare them with, the moment they ended and the one at which their report is due (UTC).
+    """Some days, the days to compare them with, the time they ended and the time their report is due (UTC).
 
-    ``whole`` is false for a day that is still under way.
+    ``whole`` is false for a day that has not ended.
     """
 
     days: Days
@@ -48,38 +50,41 @@ class Period:
     whole: bool = True
 
 
-#: Gives the period that ended last when a day begins.
+#: Returns the last period that has ended when a day begins.
 Ending = Callable[[Calendar, date], Period]
 
 
 def every_days(calendar: Calendar, day: date) -> Period:
-    """Give the period of ``every_days`` days; whole weeks end before ``weekday``."""
+    """Return the period of ``every_days`` days. Periods of whole weeks end before ``weekday``."""
     return _of_length(calendar, day, calendar.every_days)
 
 
 def week(calendar: Calendar, day: date) -> Period:
-    """Give the week."""
+    """Return the week."""
     return _of_length(calendar, day, 7)
 
 
 def month(calendar: Calendar, day: date) -> Period:
-    """Give the calendar month, beside the one before it."""
+    """Return the calendar month, and the one before it to compare with."""
     end = day.replace(day=1)
     first = (end - _DAY).replace(day=1)
     return _period(calendar, Days(first, end - _DAY), Days((first - _DAY).replace(day=1), first - _DAY))
 
 
 def daily(calendar: Calendar, day: date) -> Period:
-    """Give the day that ended; several where the frequency is of several days. It is due as soon as it has ended."""
+    """Return the last complete day, or several days if the frequency is longer.
+
+    The report is due as soon as they end.
+    """
     length = max(1, calendar.daily_seconds // 86_400)
     period = _of_length(calendar, day, length)
     return Period(period.days, period.before, period.until, period.until)
 
 
 def due(ending: Ending, calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
-    """Give the periods that are due and end later than the one that was reported last, the oldest first.
+    """Return the due periods that end later than the last reported one, oldest first.
 
-    Where none was ever reported, only the newest: nobody missed the others.
+    If no report was ever sent, return only the newest: nobody has missed the others.
     """
     day, found = now.astimezone(calendar.zone).date(), list[Period]()
     while len(found) < CATCH_UP and not (found and after is None):
@@ -93,10 +98,10 @@ def due(ending: Ending, calendar: Calendar, after: datetime | None, *, now: date
 
 
 def due_daily(calendar: Calendar, after: datetime | None, *, now: datetime) -> list[Period]:
-    """Give the daily reports that are due: of the days that ended, and, several times a day, of the day so far.
+    """Return the daily reports that are due: complete days and, if there are several a day, the current day so far.
 
-    Of the day so far only the newest: it says all that an earlier one would have said of the same day. Where none was
-    ever reported, only the newest of all.
+    Only the newest report of the current day is returned, since it contains all earlier ones. If no report was ever
+    sent, return only the newest of all.
     """
     whole, so_far = due(daily, calendar, after, now=now), _so_far(calendar, now)
     if so_far is None or (after is not None and so_far.until <= after):
@@ -105,7 +110,7 @@ def due_daily(calendar: Calendar, after: datetime | None, *, now: datetime) -> l
 
 
 def _so_far(calendar: Calendar, now: datetime) -> Period | None:
-    """Give the day so far, up to its newest slot; none before the first, or where a report is of whole days."""
+    """Return the current day up to its newest slot; ``None`` before the first slot, and for whole-day reports."""
     local = now.astimezone(calendar.zone)
     if calendar.daily_seconds >= 86_400:
         return None
@@ -113,14 +118,14 @@ def _so_far(calendar: Calendar, now: datetime) -> Period | None:
     seconds = passed // calendar.daily_seconds * calendar.daily_seconds
     slot = datetime.combine(local.date(), time(), calendar.zone) + timedelta(seconds=seconds)
     until = slot.astimezone(UTC)
-    if not seconds or until > now:  # an hour that the clock skipped has not come yet
+    if not seconds or until > now:  # an hour that the clock skips has not come yet
         return None
     days = Days(local.date(), local.date())
     return Period(days, daily(calendar, local.date()).days, until, until, whole=False)
 
 
 def containing(ending: Ending, calendar: Calendar, day: date) -> Period:
-    """Give the period that a day is in."""
+    """Return the period that contains a day."""
     end = day + _DAY
     while (period := ending(calendar, end)).days.last < day:
         end += _DAY

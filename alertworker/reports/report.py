@@ -1,4 +1,4 @@
-"""A report as data: its totals, its tables and its notes; and the alert that carries it."""
+"""A report as data: its totals, tables and notes, and the alert that carries it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from alertworker.reports.periods import Period
 from alertworker.reports.tables import change
 from alertworker.text.shorten import ELLIPSIS, shorten
 
-#: How many entries of a table a message names, and how long each name may be: together they fit where chats cut.
+#: The number of table entries in a message, and the maximum length of each name. Together they fit into chat messages.
 MAX_SHOWN: Final = 8
 MAX_NAME: Final = 40
-#: How many rows go into the file that mail carries: about five megabytes.
+#: The number of rows in a mail attachment: about 5 MB.
 MAX_ATTACHED: Final = 50_000
 
 
 class ReportKind(StrEnum):
-    """The reports there are, as people ask for them."""
+    """The reports, by the names that people request them with."""
 
     SPEND = "spend"
     MONTHLY = "monthly"
@@ -37,7 +37,10 @@ class ReportKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: ``rows`` by column, all and exact; ``line``, what a message says of it; ``table``, what it shows."""
+    """One table. ``rows`` are all rows, exact, by column.
+
+    ``line`` is its one-line form in messages, ``table`` its displayed form.
+    """
 
     title: str
     rows: tuple[Mapping[str, Any], ...]
@@ -47,9 +50,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says; ``notes`` are label and value, in order.
+    """A report's content. ``notes`` are label and value, in order.
 
-    ``team_id`` where it is of one team only, and ``team`` what that is called: its name, else its id.
+    ``team_id`` is set if the report covers one team only. ``team`` is then that team's name, or its id if it has
+    none.
     """
 
     kind: ReportKind
@@ -66,12 +70,12 @@ class Report:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What a message shows: a line for each table, then the notes; nothing that is empty."""
+        """The facts of the message: a line for each table, then the notes, without empty ones."""
         facts = {section.title: section.line for section in self.sections} | dict(self.notes)
         return {name: value for name, value in facts.items() if value}
 
     def alert(self) -> Alert:
-        """Give the alert that carries it: a notice, of which there is one for each kind, period and team."""
+        """Return the alert that carries the report: a notice, one for each kind, period and team."""
         days = f"{self.period.days.first}/{self.period.days.last}"
         identity = {"report": self.kind.value, "period": days, "until": self.period.until.isoformat()}
         if self.team_id is not None:
@@ -91,7 +95,10 @@ class Report:
         )
 
     def attachments(self) -> tuple[Attachment, ...]:
-        """Give every row of every table as a file for spreadsheets, where there is any; too many are cut, visibly."""
+        """Return all rows of all tables as a CSV file, if there are any.
+
+        Rows beyond `MAX_ATTACHED` are cut, visibly.
+        """
         rows = self.rows()
         if (left := len(rows) - MAX_ATTACHED) > 0:
             advice = f"… and {left:,} more; `alertworker report {self.kind.value} --csv` prints them all"
@@ -101,7 +108,7 @@ class Report:
         return (Attachment(name=name, media_type="text/csv", content=content),) if rows else ()
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give every row of every table as one list, each with the report and the table that it is of."""
+        """Return all rows of all tables as one list. Each row names its report and table."""
         days = self.period.days
         own = {"report": self.kind.value, "team_id": self.team_id, "first": str(days.first), "last": str(days.last)}
         total = {**plain_sums(self.total), "spend_before": plain_sums(self.before)["spend"]}
@@ -109,7 +116,7 @@ class Report:
         return [own | {"table": "All", "entity": "", "alias": "", **total}, *found] if self.total.requests else found
 
     def plain(self) -> dict[str, Any]:
-        """Give it for machines: every row of every table, money in dollars as exact text."""
+        """Return the report for programs: all rows of all tables, with money in dollars as exact strings."""
         return {
             "kind": self.kind.value,
             "headline": self.headline,
@@ -125,16 +132,16 @@ class Report:
 
 
 def plain_sums(sums: SpendSums) -> dict[str, Any]:
-    """Give sums for machines."""
+    """Return sums for programs."""
     values = asdict(sums)
     values["spend"] = exact_dollars(values.pop("spend_nanos"))
     return values
 
 
 def title(what: str, period: Period, zone: str, total: SpendSums, before: SpendSums) -> str:
-    """Give the headline: what, when, how much.
+    """Return the headline: the report, its days and the amount.
 
-    A day that is under way is not compared with a whole one.
+    A day that has not ended is not compared with a complete one.
     """
     moment = "" if period.whole else " so far"
     change = change_of(total, before) if period.whole else ""
@@ -143,7 +150,7 @@ def title(what: str, period: Period, zone: str, total: SpendSums, before: SpendS
 
 
 def change_of(sums: SpendSums, before: SpendSums) -> str:
-    """Say how spend changed: "+9 %", "new", or nothing where there is nothing to compare.
+    """Return the change in spend: "+9 %", "new", or "" if there is nothing to compare.
 
     >>> change_of(SpendSums(spend_nanos=109), SpendSums(spend_nanos=100)), change_of(SpendSums(), SpendSums())
     ('+9 %', '')
@@ -152,7 +159,7 @@ def change_of(sums: SpendSums, before: SpendSums) -> str:
 
 
 def short(name: str) -> str:
-    """Cut a name to what a line has room for.
+    """Return a name, cut to the space in a line.
 
     >>> short("x" * 50)[-3:], len(short("x" * 50))
     ('xx…', 40)
@@ -161,7 +168,7 @@ def short(name: str) -> str:
 
 
 def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> dict[str, str]:
-    """Say that a report comes late, when it does by more than ``patience`` seconds."""
+    """Return a note that the report is late, if it is late by more than ``patience`` seconds."""
     if (now - period.due).total_seconds() <= patience:
         return {}
     due = period.due.astimezone(ZoneInfo(zone))
@@ -169,7 +176,7 @@ def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> d
 
 
 def spell_days(first: date, last: date) -> str:
-    """Spell days as a person does.
+    """Return days as people write them.
 
     >>> spell_days(date(2026, 11, 16), date(2026, 11, 22)), spell_days(date(2026, 12, 28), date(2027, 1, 3))
     ('16 to 22 Nov 2026', '28 Dec 2026 to 3 Jan 2027')

@@ -1,4 +1,4 @@
-"""What was spent in a period: by team and by tag, beside the period before."""
+"""The spend of a period by team and by tag, compared with the period before."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from alertworker.reports.report import MAX_SHOWN, Report, ReportKind, Section, c
 from alertworker.reports.tables import spend_table
 
 _TABLES: Final = ("team", "tag")
-#: A team's own report has who and what is behind its spend instead of the other teams.
+#: A team's own report shows the keys, models and tags behind its spend instead of the other teams.
 _TABLES_OF_TEAM: Final = ("key", "model", "tag")
 
 
 def spend(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
-    """Give the spend report, of all or of one team; ``None`` where nothing was called, now or before."""
+    """Return the spend report of all teams or of one, or ``None`` if neither period has calls."""
     return report(ReportKind.SPEND, "Spend", book, period, zone, team_id)
 
 
 def monthly(book: LedgerReader, period: Period, zone: str, team_id: str | None = None) -> Report | None:
-    """Give the report of a month that has ended."""
+    """Return the report of a month that has ended."""
     return report(ReportKind.MONTHLY, "Monthly spend", book, period, zone, team_id)
 
 
 def report(
     kind: ReportKind, what: str, book: LedgerReader, period: Period, zone: str, team_id: str | None
 ) -> Report | None:
-    """Put a spend report together."""
+    """Build a spend report."""
     total, before = book.total(period.days, team_id=team_id), book.total(period.before, team_id=team_id)
     if not total.requests and not before.requests:
         return None
@@ -56,7 +56,7 @@ def report(
 
 
 def section(dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: SpendSums, *, compare: bool) -> Section:
-    """Give the table of a dimension; tags are not summed up, since a call may have several."""
+    """Return the table of a dimension. Tags have no sum, since a call may have several."""
     named = [row for row in rows if row.entity]
     parts = [_part(row, compare=compare) for row in named[:MAX_SHOWN]]
     if rest := named[MAX_SHOWN:]:
@@ -76,7 +76,7 @@ def section(dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: 
 
 
 def notes(total: SpendSums, tables: Mapping[str, Sequence[SpendRow]]) -> dict[str, str]:
-    """Say how much was called, what has no team or no tag where others have one, and calls at no price."""
+    """Return the numbers of calls, the spend without a team or tag if others have one, and calls without a price."""
     said = {"Requests": f"{total.requests:,}, {total.failures:,} failed"}
     said["Tokens"] = f"{total.prompt_tokens:,} in, {total.completion_tokens:,} out"
     for dimension, rows in tables.items():

@@ -1,4 +1,4 @@
-"""A report's tables: sums of the ledger as columns and rows, the highest first."""
+"""A report's tables: sums of the ledger as columns and rows, highest first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHANGE: Final = Column(name="Change", unit=Unit.CHANGE)
 def spend_table(
     dimension: str, rows: Sequence[SpendRow], total: SpendSums, before: SpendSums, *, compare: bool
 ) -> Table | None:
-    """Give what each entity spent; ``None`` where there is none. Tags do not add up: a call may have several."""
+    """Return the spend of each entity, or ``None`` if there is none. Tags have no sum: a call may have several."""
     named = [row for row in rows if row.entity]
     if not named:
         return None
@@ -38,14 +38,14 @@ def spend_table(
 
 
 def plain_table(title: str, columns: Sequence[Column], rows: Sequence[Row], *, size: int) -> Table | None:
-    """Give the first ``size`` rows of a table whose rows do not add up; ``None`` where there is none."""
+    """Return the first ``size`` rows of a table without a sum, or ``None`` if there are no rows."""
     if not rows:
         return None
     return Table(title=title, columns=tuple(columns), rows=tuple(rows), instead_of=(title,)).head(size)
 
 
 def change(sums: SpendSums, before: SpendSums) -> float | str | None:
-    """Give how spend changed, in per cent; "new", or ``None`` where there is nothing to compare."""
+    """Return the change in spend in per cent, "new", or ``None`` if there is nothing to compare."""
     if not before.spend_nanos:
         return "new" if sums.spend_nanos else None
     return (sums.spend_nanos - before.spend_nanos) * 100 / before.spend_nanos

@@ -1,4 +1,4 @@
-"""Which receivers are notified of an alert: routes, matchers, silences, inhibitions and time intervals. Pure.
+"""The receivers of an alert: routes, matchers, silences, inhibitions and time intervals. Pure.
 
-The words mean what they mean in Alertmanager.
+The terms are those of Alertmanager.
 """

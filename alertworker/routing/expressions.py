@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import re2
 
-#: A longer expression, in characters, is refused before RE2 sees it.
-MAX_LENGTH: Final = 65_536
-#: How many compiled expressions a process keeps; each takes what it needs, and 8 MiB at most (RE2's ``max_mem``).
+#: A longer expression, in characters, is refused before RE2 sees it. To match one value takes RE2 time that grows with
+#: the square of the expression: up to 10 ms at this length, and 15 s at 30,000 characters.
+MAX_LENGTH: Final = 1_000
+#: The number of compiled expressions that a process keeps. Each takes 8 MiB at most (RE2's ``max_mem``).
 _KEPT: Final = 4_096
-#: Half of a character outside the Basic Multilingual Plane, which UTF-8 cannot encode.
+#: Half of a character outside the Basic Multilingual Plane. UTF-8 cannot encode it.
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-#: RE2's error, or the beginning of one, with what an operator can do about it.
+#: RE2's errors, or the start of one, with a remedy for each.
 _REMEDIES: Final = {
     "invalid perl operator: (?=": "RE2 has no look-ahead; add a second matcher for the other condition",
     "invalid perl operator: (?!": "RE2 has no look-ahead; add a second matcher with !~ for what must not match",
@@ -26,11 +27,12 @@ _REMEDIES: Final = {
     "invalid repetition size": "repeat at most 1,000 times, nested repetitions multiplied",
     "pattern too large": "use fewer or smaller repetitions",
 }
+_DIVIDE: Final = "use several routes, inhibitions or silences with a shorter expression each"
 _BACK_REFERENCE: Final = re.compile(r"invalid escape sequence: \\[1-9k]")
 
 
 class ExpressionError(ValueError):
-    """RE2 refuses an expression; the error says why and what to do."""
+    """RE2 refuses an expression. The error gives the reason and the remedy."""
 
 
 def check(expression: str) -> None:
@@ -45,7 +47,7 @@ def check(expression: str) -> None:
 
 
 def matches(expression: str, value: str) -> bool:
-    """Return whether an expression that was checked matches the whole value."""
+    """Return whether a checked expression matches the whole value."""
     found: bool = _compile(expression).fullmatch(_LONE_SURROGATE.sub("\ufffd", value)) is not None
     return found
 
@@ -57,9 +59,9 @@ def has_lone_surrogate(text: str) -> bool:
 
 @lru_cache(maxsize=_KEPT)
 def _compile(expression: str) -> Any:
-    """Return the compiled expression, or a string that says why there is none; both are worth keeping."""
+    """Return the compiled expression, or a string with the reason for its refusal. Both are worth caching."""
     if len(expression) > MAX_LENGTH:
-        return f"it is longer than {MAX_LENGTH:,} characters; use several matchers or routes"
+        return f"it has {len(expression):,} characters, and at most {MAX_LENGTH:,} are allowed; {_DIVIDE}"
     if has_lone_surrogate(expression):
         return "it contains invalid Unicode (a lone surrogate); remove that character"
     options = re2.Options()
@@ -71,7 +73,7 @@ def _compile(expression: str) -> Any:
 
 
 def _explain(problem: str) -> str:
-    """Add a remedy to RE2's own words.
+    """Return RE2's own error with a remedy.
 
     >>> _explain("invalid perl operator: (?=")
     'invalid perl operator: (?=; RE2 has no look-ahead; add a second matcher for the other condition'

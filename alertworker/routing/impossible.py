@@ -1,4 +1,4 @@
-"""Matchers that nothing can pass, or everything: misspelt labels and values."""
+"""Matchers that match no alert or every alert: misspelt labels and values."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from alertworker.alerts.labels import CLOSED, LABELS
 from alertworker.routing.expressions import matches
 from alertworker.routing.matchers import Matcher
 
-#: An expression that is a list of values: each of them can be looked at.
+#: An expression that is a list of values, each of which can be checked.
 _VALUES: Final = re.compile(r"[\w.-]+(?:\|[\w.-]+)*")
-#: How alike a suggestion is at the least, between 0 and 1.
+#: The minimum similarity of a suggestion, between 0 and 1.
 _ALIKE: Final = 0.6
 
 
 def doubts(matchers: Iterable[Matcher]) -> tuple[str, ...]:
-    """Return a warning for each label, and each value of a label with few values, that no alert can have.
+    """Return a warning for each label, and each value of a closed label, that no alert can have.
 
     >>> doubts([Matcher("severity", "=", "high")])
     ('severity="high": no alert has severity="high"; did you mean High?',)
@@ -27,7 +27,7 @@ def doubts(matchers: Iterable[Matcher]) -> tuple[str, ...]:
 
 
 def doubt_label(label: str) -> str | None:
-    """Return a warning where no alert can have a label.
+    """Return a warning if no alert can have a label.
 
     >>> doubt_label("sevrity")
     'no alert has a label sevrity; did you mean severity?'
@@ -46,7 +46,7 @@ def _doubts(matcher: Matcher) -> Iterator[str]:
 
 
 def _impossible(matcher: Matcher, known: Collection[str]) -> Iterator[str]:
-    """Yield the values that a matcher names and that do not exist; the expression itself where it fits none."""
+    """Yield the values of a matcher that do not exist, or its expression if it matches none of the known values."""
     if not matcher.is_expression:
         named = [matcher.value]
     elif _VALUES.fullmatch(matcher.value):
@@ -57,7 +57,7 @@ def _impossible(matcher: Matcher, known: Collection[str]) -> Iterator[str]:
 
 
 def _nearest(word: str, known: Collection[str]) -> str:
-    """Suggest what was probably meant, whatever its case; name everything where nothing is alike.
+    """Return a suggestion for a misspelt name in any case, or all known names if none is similar.
 
     >>> _nearest("HIGH", ("Low", "High"))
     '; did you mean High?'

@@ -1,4 +1,4 @@
-"""A bigger alert mutes smaller ones that it explains."""
+"""Inhibitions: an alert mutes others whose cause it is."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from alertworker.routing.matchers import Matcher, all_pass
 
 @dataclass(frozen=True, slots=True)
 class SourceFilter:
-    """What all open conditions have that a rule lets mute an alert: a store looks them up by it.
+    """The conditions that all sources of an inhibition meet. A store looks up open conditions by it.
 
-    ``labels`` are pairs of a name and a value. Not all conditions with these are sources.
+    ``labels`` are pairs of name and value. Not every condition that meets these is a source.
     """
 
     types: frozenset[AlertType]
@@ -24,14 +24,14 @@ class SourceFilter:
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While an alert that passes ``source`` is open, those that pass ``target`` and have equal labels are muted."""
+    """While an alert that matches ``source`` is open, alerts that match ``target`` and have equal labels are muted."""
 
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
 
     def wanted(self, target: Mapping[str, str]) -> SourceFilter | None:
-        """Return what sources of an alert have; ``None`` where it has none by this rule."""
+        """Return the filter for sources of an alert, or ``None`` if this rule has no source for it."""
         equal = {label: target.get(label, "") for label in self.equal}
         if not all(equal.values()) or not all_pass(self.target, target):
             return None
@@ -42,7 +42,7 @@ class Inhibition:
         return SourceFilter(named, frozenset(equal.items() | exact))
 
     def mutes(self, target: Mapping[str, str], source: Mapping[str, str]) -> bool:
-        """Tell whether one open alert mutes another; labels that both lack are equal to nobody."""
+        """Return whether one open alert mutes another. Labels that both lack do not count as equal."""
         return (
             all_pass(self.target, target)
             and all_pass(self.source, source)
@@ -52,7 +52,7 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True)
 class OpenCondition:
-    """An open condition as inhibitions see it."""
+    """An open condition, as inhibitions see it."""
 
     id: str
     labels: Mapping[str, str]
@@ -66,7 +66,8 @@ def find_inhibitor(
 ) -> OpenCondition | None:
     """Return the open alert that mutes this one. No alert mutes itself.
 
-    ``sources`` is asked once for each rule whose target this is, for what can be a source by it and no more.
+    ``sources`` is called once for each rule whose target is this alert, and returns only possible sources of that
+    rule.
     """
     for rule in inhibitions:
         wanted = rule.wanted(labels)
@@ -78,7 +79,7 @@ def find_inhibitor(
 
 @lru_cache(maxsize=1_000)
 def _types(source: tuple[Matcher, ...]) -> frozenset[AlertType]:
-    """Return the types that a source can be of."""
+    """Return the types that a source can have."""
     named = [matcher for matcher in source if matcher.label == "alert_type"]
     return frozenset(kind for kind in AlertType if all_pass(named, {"alert_type": kind.value}))
 
@@ -87,17 +88,20 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
     return (Matcher("alert_type", operator, value),)
 
 
-#: A region's outage mutes its deployments'; an outage mutes the failures and slow calls of its deployment.
+#: The alerts that an outage of their deployment or region explains.
+_EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
+#: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
+#: deployment.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(
         _type("=", AlertType.OUTAGE_ALERTS),
-        _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}"),
+        _EXPLAINED,
         ("deployment",),
     ),
     Inhibition(
         _type("=", AlertType.REGION_OUTAGE_ALERTS),
-        _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}"),
+        _EXPLAINED,
         ("provider", "region"),
     ),
 )

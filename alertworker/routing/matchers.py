@@ -12,14 +12,14 @@ from alertworker.routing.expressions import ExpressionError, check, has_lone_sur
 
 _QUOTED: Final = r'"((?:[^"\\]|\\.)*)"'
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
-#: A value without quotes; Alertmanager unescapes it all the same. A quote of another kind at its start is a mistake.
+#: A value without quotes. Alertmanager unescapes it, too. A quote of another kind at its start is a mistake.
 _BARE: Final = r"""((?!['`])(?:[^\s"{},\\]|\\["\\]|\\(?!["\\]))+)"""
 _FORM: Final = re.compile(rf'(?:({_NAME})|"({_NAME})")\s*(=~|!~|!=|=(?!~))\s*(?:{_QUOTED}|{_BARE})', re.DOTALL)
-#: Commas separate matchers, also after the last one; so do line breaks, for what people type on pages.
+#: Commas separate matchers, also after the last one. Line breaks do, too, for input on pages.
 _SEPARATOR: Final = re.compile(r"\s*,\s*|[^\S\n]*\n\s*|\s*\Z")
-#: OpenMetrics' escapes; any other backslash is itself, which is what regular expressions need.
+#: OpenMetrics' escapes. Any other backslash is literal, as regular expressions need it.
 _ESCAPE: Final = re.compile(r'\\([\\"n])')
-#: Labels that hold several values, with commas between them; one that passes is enough.
+#: Labels that hold several values, separated by commas. One matching value is enough.
 _MULTIPLE: Final = frozenset({"tag"})
 #: How much of a matcher an error repeats, in characters.
 _SHOWN: Final = 200
@@ -27,19 +27,19 @@ _EXAMPLES: Final = 'team="search", team!="x" or team=~"a|b"'
 
 
 class MatcherError(AlertWorkerError):
-    """A matcher cannot be read; the error names it and shows the form."""
+    """A matcher cannot be read. The error quotes it and shows the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One test of one label. A label that an alert does not have is the empty string, as in Alertmanager."""
+    """One test of one label. A label that an alert lacks is the empty string, as in Alertmanager."""
 
     label: str
     operator: str
     value: str
 
     def passes(self, labels: Mapping[str, str]) -> bool:
-        """Test an alert's labels. Regular expressions must match the whole value."""
+        """Return whether an alert's labels match. Regular expressions must match the whole value."""
         own = labels.get(self.label, "")
         values = own.split(",") if self.label in _MULTIPLE else [own]
         negative = self.operator.startswith("!")
@@ -48,12 +48,12 @@ class Matcher:
 
     @property
     def is_expression(self) -> bool:
-        """Whether the value is a regular expression."""
+        """Return whether the value is a regular expression."""
         return self.operator.endswith("~")
 
     @property
     def is_exact(self) -> bool:
-        """Whether only labels with this very value pass, so that a store can look them up by it."""
+        """Return whether only this exact value matches, so that a store can look alerts up by it."""
         return self.operator == "=" and self.value != "" and self.label not in _MULTIPLE
 
     def __str__(self) -> str:
@@ -78,10 +78,10 @@ def parse(text: str) -> Matcher:
 
 
 def parse_list(text: str) -> tuple[Matcher, ...]:
-    """Read matchers with commas or line breaks between them; braces around them are optional.
+    """Read matchers, separated by commas or line breaks. Braces around them are optional.
 
     Raises:
-        MatcherError: naming the part that is not a matcher, or whose regular expression RE2 refuses.
+        MatcherError: a part is not a matcher, or RE2 refuses its regular expression. The error quotes the part.
 
     >>> [str(matcher) for matcher in parse_list('{team="a,b", model=~gpt.*,}')]
     ['team="a,b"', 'model=~"gpt.*"']
@@ -103,7 +103,7 @@ def parse_list(text: str) -> tuple[Matcher, ...]:
 
 
 def all_pass(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
-    """Tell whether every one of them passes; none at all pass everything."""
+    """Return whether every matcher matches. An empty list matches everything."""
     return all(matcher.passes(labels) for matcher in matchers)
 
 
@@ -125,6 +125,6 @@ def _unescape(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a text as errors repeat it: on one line, in quotes, and cut."""
+    """Return a string as errors repeat it: on one line, in quotes, and cut."""
     cut = text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return f"'{cut}'" if cut.isprintable() else repr(cut)

@@ -1,4 +1,4 @@
-"""Where an alert goes: the routing tree, in Alertmanager's words."""
+"""The routing tree, with Alertmanager's terms."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.time_intervals import TimeInterval
 
-#: The label that names a receiver of a team's or a key's own, beside those of the tree.
+#: The label that names a team's or a key's own receiver, in addition to those of the tree.
 OWN_RECEIVER: Final = "alert_receiver"
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A node: what it wants, where that goes, and its children, which are asked first.
+    """A node of the tree: its matchers, its receiver and its children, which are tried first.
 
-    ``receiver`` of ``None`` means the parent's; an empty string nobody. ``active`` and ``mute`` are the time intervals
-    in which the node speaks, or does not. Intervals are in seconds; ``None`` means the type's own, and the parent's
-    where the type has none.
+    A ``receiver`` of ``None`` means the parent's, and an empty string none. ``active`` and ``mute`` are the time
+    intervals in which the node notifies, or does not. Intervals are in seconds. ``None`` means the alert type's own
+    interval, or the parent's if the type has none.
     """
 
     matchers: tuple[Matcher, ...] = ()
@@ -35,7 +35,7 @@ class Route:
     mute: tuple[TimeInterval, ...] = ()
 
     def speaks(self, moment: datetime, *, zone: ZoneInfo) -> bool:
-        """Tell whether the node may send at that moment."""
+        """Return whether the node may notify at this time."""
         if any(interval.contains(moment, zone=zone) for interval in self.mute):
             return False
         return not self.active or any(interval.contains(moment, zone=zone) for interval in self.active)
@@ -45,7 +45,7 @@ class Route:
 class Decision:
     """Where an alert goes now. ``mute`` are channels that it would go to at another time of the week.
 
-    ``group_interval`` and ``repeat_interval`` are in seconds, the shortest of all the ways it takes.
+    ``group_interval`` and ``repeat_interval`` are in seconds, the shortest of all routes that matched.
     """
 
     channels: tuple[str, ...] = ()
@@ -65,10 +65,11 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The tree with all it refers to: the types that are on, receivers and their channels, seconds by type.
+    """The tree with everything it refers to: the enabled types, receivers and their channels, seconds by type.
 
-    ``digests`` and ``repeats`` are a type's own group and repeat intervals. They come before what a route inherits, and
-    before what the root says, which is what all routes inherit; a route that takes the alert and says its own wins.
+    ``digests`` and ``repeats`` are the types' own group and repeat intervals. They take precedence over an inherited
+    interval and over the root's, which all routes inherit. A matching route's own interval takes precedence over
+    them.
     """
 
     root: Route
@@ -82,11 +83,11 @@ class Router:
 
     @property
     def labels(self) -> frozenset[str]:
-        """Name every label that some route asks about."""
+        """Return every label that a route tests."""
         return frozenset(_asked(self.root)) | {OWN_RECEIVER}
 
     def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
-        """Decide where an alert goes, each channel once; the root takes what none of its children takes."""
+        """Return where an alert goes, each channel once. The root takes an alert that none of its children matches."""
         digest, repeat = self.digests.get(alert_type), self.repeats.get(alert_type)
         usual = _Place("", digest or self.group_interval, repeat or self.repeat_interval)
         if alert_type not in self.types:
@@ -112,7 +113,7 @@ class Router:
         )
 
     def reachable(self, alert_type: AlertType) -> tuple[str, ...]:
-        """Name the channels that some alert of a type could go to, by its other labels and at some hour."""
+        """Return the channels that an alert of this type can reach with some labels at some time."""
         if alert_type not in self.types:
             return ()
         receivers = _possible(self.root, {"alert_type": alert_type.value}, "")
@@ -121,7 +122,7 @@ class Router:
     def _walk(
         self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime
     ) -> list[tuple[Route, _Place]]:
-        """Give the nodes that take the alert, each with what it says itself or inherits."""
+        """Return the nodes that match the alert, each with its own or inherited settings."""
         own = _Place(
             parent.receiver if node.receiver is None else node.receiver,
             node.group_interval or parent.group_interval,
@@ -138,7 +139,7 @@ class Router:
 
 
 def reached_receivers(root: Route) -> frozenset[str]:
-    """Name the receivers that some alert can go to by a tree, whatever types are on."""
+    """Return the receivers that some alert can reach in a tree, whatever types are enabled."""
     return frozenset(name for kind in AlertType for name in _possible(root, {"alert_type": kind.value}, ""))
 
 
@@ -150,7 +151,7 @@ def _asked(node: Route) -> Iterator[str]:
 
 
 def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[str]:
-    """Name the receivers that alerts with these labels can reach, whatever labels they have besides."""
+    """Return the receivers that alerts with these labels can reach, whatever other labels they have."""
     own = parent if node.receiver is None else node.receiver
     reached = True
     for child in node.routes:
@@ -158,7 +159,7 @@ def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[s
         if not all_pass(asked, labels):
             continue
         yield from _possible(child, labels, own)
-        if len(asked) == len(child.matchers):  # it takes them all
+        if len(asked) == len(child.matchers):  # it matches all of them
             reached = False
             if not child.goes_on:
                 return

@@ -1,4 +1,4 @@
-"""A person's order to mute matching alerts until a time."""
+"""Silences: a person mutes matching alerts until a certain time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from alertworker.routing.matchers import Matcher, all_pass
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """Who muted what, why, and when it begins and ends; a maintenance window is one that begins later.
+    """The author, matchers, reason, start and end of a silence. A maintenance window is one that starts later.
 
-    ``problem`` says why a silence that an earlier version stored cannot be applied: it has no matchers and matches
-    nothing.
+    ``problem`` is the reason why a silence that an earlier version stored cannot be applied: it has no matchers and
+    matches nothing.
     """
 
     id: str
@@ -26,21 +26,21 @@ class Silence:
     problem: str | None = None
 
     def state(self, *, now: datetime) -> str:
-        """Say whether it is "pending", "active" or "ended"."""
+        """Return "pending", "active" or "ended"."""
         if self.ends_at <= now:
             return "ended"
         return "active" if self.starts_at <= now else "pending"
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether an alert with these labels is meant."""
+        """Return whether the matchers match these labels."""
         return self.problem is None and all_pass(self.matchers, labels)
 
     def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
-        """Tell whether it mutes an alert now."""
+        """Return whether the silence mutes an alert now."""
         return self.state(now=now) == "active" and self.matches(labels)
 
 
 def find_silence(labels: Mapping[str, str], silences: Iterable[Silence], *, now: datetime) -> Silence | None:
-    """Give the silence that mutes an alert and ends last, if there is one."""
+    """Return the silence that mutes an alert and ends last, or ``None``."""
     muting = [silence for silence in silences if silence.mutes(labels, now=now)]
     return max(muting, key=lambda silence: (silence.ends_at, silence.id), default=None)

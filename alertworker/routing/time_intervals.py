@@ -1,4 +1,4 @@
-"""Stretches of the calendar in which a route speaks or is mute, in Alertmanager's words."""
+"""Time intervals in which a route notifies or is mute, with Alertmanager's terms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MONTHS: Final = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-#: The longest month, and the farthest year that anybody plans for.
+#: The last day of the longest month, and the last year that can be configured.
 _MAX_DAY: Final = 31
 _MAX_YEAR: Final = 9_999
 _MIDNIGHT: Final = time(0)
@@ -24,16 +24,16 @@ _CLOCK: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class TimeIntervalError(AlertWorkerError):
-    """A time interval cannot be read; says which part and how it looks."""
+    """A time interval cannot be read. The error quotes the part and shows the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimeInterval:
-    """Certain hours on certain days, in a zone; what is empty is always.
+    """Certain hours on certain days, in a zone. An empty field means always.
 
-    ``times`` are pairs of start, included, and end, not included; an end of 00:00 is the end of the day. ``weekdays``
-    count from 0, Monday, and ``months`` from 1. ``days_of_month`` and ``years`` are pairs of first and last; days below
-    0 count from the end of their month.
+    ``times`` are pairs of start (included) and end (excluded). An end of 00:00 is the end of the day. ``weekdays``
+    count from 0, Monday, and ``months`` from 1. ``days_of_month`` and ``years`` are pairs of first and last. Days
+    below 0 count from the end of their month.
     """
 
     times: tuple[tuple[time, time], ...] = ()
@@ -44,7 +44,7 @@ class TimeInterval:
     years: tuple[tuple[int, int], ...] = ()
 
     def contains(self, moment: datetime, *, zone: ZoneInfo) -> bool:
-        """Tell whether a moment lies in it; ``zone`` holds where the interval names none."""
+        """Return whether a time is in the interval. ``zone`` applies if the interval has none of its own."""
         local = moment.astimezone(self.zone or zone)
         if self.weekdays and local.weekday() not in self.weekdays:
             return False
@@ -64,13 +64,13 @@ class TimeInterval:
 
 
 def read_times(start: object, end: object) -> tuple[time, time]:
-    """Read two times of one day, ``HH:MM``; an end of 24:00, or 00:00, is the end of the day.
+    """Read two times of one day, ``HH:MM``. An end of 24:00, or 00:00, is the end of the day.
 
     >>> read_times("09:00", "24:00")
     (datetime.time(9, 0), datetime.time(0, 0))
 
     Raises:
-        TimeIntervalError: a time is none, or the end is not after the start, as in a range over midnight.
+        TimeIntervalError: a time is invalid, or the end is not after the start, as in a range over midnight.
     """
     first, last = _read_time(start), _MIDNIGHT if end == "24:00" else _read_time(end)
     if last != _MIDNIGHT and last <= first:
@@ -81,7 +81,7 @@ def read_times(start: object, end: object) -> tuple[time, time]:
 
 
 def _read_time(text: object) -> time:
-    if not isinstance(text, str) or not _CLOCK.fullmatch(text):  # YAML makes a number of 20:00 without quotes
+    if not isinstance(text, str) or not _CLOCK.fullmatch(text):  # YAML reads 20:00 without quotes as a number
         raise TimeIntervalError(f'invalid time of day {text!r}; expected, in quotes, for example, "09:00"')
     return time.fromisoformat(text)
 
@@ -129,7 +129,7 @@ def read_years(text: str) -> tuple[int, int]:
 def _range(text: str, names: tuple[str, ...], what: str, example: str) -> tuple[int, int]:
     """Read one or two names, or their numbers from 1 on."""
     numbered = {name: number for number, name in enumerate(names, 1)}
-    if names is MONTHS:  # only these are also called by their numbers
+    if names is MONTHS:  # only months may be given as numbers
         numbered |= {str(number): number for number in numbered.values()}
     first, _, last = text.lower().partition(":")
     try:

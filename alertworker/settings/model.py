@@ -81,6 +81,7 @@ class Settings(Values):
             major=args.major_outage_alert_threshold,
             share=self.outage_minimum_share,
             traffic=self.outage_minimum_traffic,
+            tolerated=self.outage_tolerated_error_rate,
         )
         return Policy(
             threshold_seconds=self.alerting_threshold,

@@ -222,10 +222,12 @@ class Values(LiteLLMValues, Allowed):
     """When reports are sent, and which teams get their own."""
     retry: Retry = Retry()
     """When failed deliveries are retried."""
-    outage_minimum_share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of a window's attempts that must have failed, besides the counts, for an outage. 0 asks for none."""
+    outage_minimum_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the calls that must have failed for an outage, besides the counts. 0: only the counts, as in LiteLLM."""
     outage_minimum_traffic: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Number of attempts that a window must have for an outage. 0 asks for none."""
+    """Number of calls that a window must have for an outage. 0 requires none."""
+    outage_tolerated_error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Error rate up to which failed calls may be chance. Not used if outage_minimum_share is 0."""
     spend_max_entities: Whole = 20_000
     """Number of values of a dimension that the ledger keeps apart on one day. Further ones are "(other)"."""
     retention_days: Annotated[int, Field(ge=7, le=10_000)] = 90

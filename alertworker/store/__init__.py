@@ -1,10 +1,8 @@
-"""Where decisions live: SQLite or PostgreSQL through SQLAlchemy Core."""
+"""The store: SQLite or PostgreSQL through SQLAlchemy Core."""
 
 from __future__ import annotations
 
 from alertworker.store.admin import AdminStore
-from alertworker.store.alert_search import AlertFilter
-from alertworker.store.delivery.dead_letters import LetterFilter
 from alertworker.store.engine import make_engine
 from alertworker.store.health import HealthSnapshot, HealthStore
 from alertworker.store.ledger.reader import SqlLedgerReader
@@ -12,10 +10,8 @@ from alertworker.store.sql_store import SqlStore
 
 __all__ = [
     "AdminStore",
-    "AlertFilter",
     "HealthSnapshot",
     "HealthStore",
-    "LetterFilter",
     "SqlLedgerReader",
     "SqlStore",
     "make_engine",

@@ -1,96 +1,72 @@
-"""What people ask of the store, and tell it: alerts, silences, notifications and dead letters."""
+"""The store for commands and pages: alerts, silences, notifications, budgets, publishers and dead letters."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from alertworker.budgets.readings import BudgetKey
 from alertworker.budgets.state import BudgetState
 from alertworker.ledger.time_zone import ZoneChange
+from alertworker.ports.admin import AttemptRow, NotificationRow, Occurrences, PublisherRow
 from alertworker.routing.silences import Silence
 from alertworker.store.alert_search import AlertSearch
 from alertworker.store.budgets import read_budget
+from alertworker.store.connection import columns_of
 from alertworker.store.delivery.dead_letters import DeadLetters
-from alertworker.store.schema.alerts import ALERTS, MEMBERS, PARTS, SILENCES
+from alertworker.store.ledger.time_zone import TimeZoneStatements
+from alertworker.store.schema.alerts import ALERTS, MEMBERS, OPEN, PARTS, SILENCES
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from alertworker.store.schema.publishers import PUBLISHERS
 from alertworker.store.silences import read_silence
-from alertworker.store.transaction import SqlTransaction
+
+_NOTIFICATION: Final = select(*columns_of(NotificationRow, NOTIFICATIONS))
 
 
 class AdminStore(AlertSearch, DeadLetters):
-    """For the command line and pages; the pipeline needs none of it."""
-
-    def alerts(
-        self,
-        *,
-        open_only: bool = False,
-        muted_only: bool = False,
-        kind: str | None = None,
-        fingerprint: str | None = None,
-        since: datetime | None = None,
-        limit: int = 100,
-    ) -> Sequence[Any]:
-        """List alerts, newest first; ``kind`` is an alert type, and ``since`` when one last happened."""
-        statement = select(ALERTS).order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id.desc()).limit(limit)
-        if open_only:
-            statement = statement.where(ALERTS.c.open_fingerprint.is_not(None))
-        if muted_only:
-            statement = statement.where(ALERTS.c.muted_by.is_not(None) | ALERTS.c.withheld_by.is_not(None))
-        if kind:
-            statement = statement.where(ALERTS.c.type == kind)
-        if fingerprint:
-            statement = statement.where(ALERTS.c.fingerprint == fingerprint)
-        if since:
-            statement = statement.where(ALERTS.c.last_at >= since)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+    """The store as commands and pages see it; the pipeline needs none of it."""
 
     def ledger_zone(self) -> tuple[str | None, ZoneChange | None]:
-        """Give the time zone that days are cut in, ``None`` before the first sweep; and its last change."""
-        return self.run(lambda tx: (tx.zone(), tx.last_zone_change()))
+        """Return the time zone that days are cut in, ``None`` before the first sweep, and its last change."""
 
-    def open_alerts(self) -> Sequence[Any]:
-        """Give the type, the severity and the labels of every open alert."""
-        columns = (ALERTS.c.id, ALERTS.c.type, ALERTS.c.severity, ALERTS.c.labels)
-        statement = select(*columns).where(ALERTS.c.open_fingerprint.is_not(None))
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+        def work(connection: Connection) -> tuple[str | None, ZoneChange | None]:
+            zones = TimeZoneStatements(connection)
+            return zones.zone(), zones.last_zone_change()
 
-    def occurrences(self, alert_id: str) -> tuple[list[str], dict[str, int]]:
-        """Give the occurrences of an alert that are kept by name, in order, and how all of them divide."""
+        return self.on_connection(work)
+
+    def occurrences(self, alert_id: str) -> Occurrences:
+        """Return the occurrences of an alert that are kept by name, and the counts of all."""
         members = select(MEMBERS.c.member).where(MEMBERS.c.alert_id == alert_id).order_by(MEMBERS.c.position)
         parts = select(PARTS.c.part, PARTS.c.count).where(PARTS.c.alert_id == alert_id).order_by(PARTS.c.count.desc())
 
-        def work(tx: SqlTransaction) -> tuple[list[str], dict[str, int]]:
-            divided = {row[0]: row[1] for row in tx.connection.execute(parts)}
-            return list(tx.connection.execute(members).scalars()), divided
+        def work(connection: Connection) -> Occurrences:
+            counts = {row[0]: row[1] for row in connection.execute(parts)}
+            return Occurrences(list(connection.execute(members).scalars()), counts)
 
-        return self.run(work)
+        return self.on_connection(work)
 
-    def alert(self, alert_id: str) -> Any:
-        """Give one alert's row, ``None`` if there is none."""
-        statement = select(ALERTS).where(ALERTS.c.id == alert_id)
-        return self.run(lambda tx: tx.connection.execute(statement).first())
-
-    def publishers(self) -> Sequence[Any]:
-        """List publishers with what they counted, by host and process."""
-        statement = select(PUBLISHERS).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+    def publishers(self) -> Sequence[PublisherRow]:
+        """Return publishers with what they counted, by host and process."""
+        columns = columns_of(PublisherRow, PUBLISHERS)
+        return self.rows(PublisherRow, select(*columns).order_by(PUBLISHERS.c.host, PUBLISHERS.c.pid))
 
     def budgets(self) -> list[tuple[BudgetKey, BudgetState]]:
-        """List budgets by scope and entity."""
+        """Return budgets by scope and entity."""
         statement = select(BUDGETS).order_by(BUDGETS.c.scope, BUDGETS.c.entity)
-        return self.run(lambda tx: [read_budget(row) for row in tx.connection.execute(statement)])
+        return self.on_connection(
+            lambda connection: [read_budget(row) for row in connection.execute(statement).mappings()]
+        )
 
     def acknowledge(self, alert_id: str, *, by: str, note: str, now: datetime) -> bool:
-        """Stop an open condition's reminders; false where no such alert is open."""
-        statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.open_fingerprint.is_not(None))
+        """Stop an open condition's reminders; return false if no alert with this id is open."""
+        statement = update(ALERTS).where(ALERTS.c.id == alert_id, OPEN)
         values = {"acked_at": now, "acked_by": by, "ack_note": note, "repeat_at": None}
-        return self.run(lambda tx: tx.connection.execute(statement.values(values)).rowcount == 1)
+        return self.on_connection(lambda connection: connection.execute(statement.values(values)).rowcount == 1)
 
     def notifications(
         self,
@@ -101,27 +77,27 @@ class AdminStore(AlertSearch, DeadLetters):
         since: datetime | None = None,
         merged_into: str | None = None,
         limit: int = 100,
-    ) -> Sequence[Any]:
-        """List notifications, newest first; ``since`` is when they were written."""
-        statement = select(NOTIFICATIONS).order_by(NOTIFICATIONS.c.id.desc()).limit(limit)
+    ) -> Sequence[NotificationRow]:
+        """Return notifications, newest first; ``since`` is the earliest time at which they were written."""
+        statement = _NOTIFICATION.order_by(NOTIFICATIONS.c.id.desc()).limit(limit)
         asked = {"alert_id": alert_id, "channel": channel, "status": status, "merged_into": merged_into}
         statement = statement.where(*(NOTIFICATIONS.c[name] == value for name, value in asked.items() if value))
         if since:
             statement = statement.where(NOTIFICATIONS.c.created_at >= since)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+        return self.rows(NotificationRow, statement)
 
-    def notification(self, notification_id: str) -> Any:
-        """Give one notification's row, ``None`` if there is none."""
-        statement = select(NOTIFICATIONS).where(NOTIFICATIONS.c.id == notification_id)
-        return self.run(lambda tx: tx.connection.execute(statement).first())
+    def notification(self, notification_id: str) -> NotificationRow | None:
+        """Return one notification, ``None`` if there is none with this id."""
+        statement = _NOTIFICATION.where(NOTIFICATIONS.c.id == notification_id)
+        return next(iter(self.rows(NotificationRow, statement)), None)
 
-    def attempts(self, notification_id: str) -> Sequence[Any]:
-        """List the attempts of a notification in order."""
-        statement = select(ATTEMPTS).where(ATTEMPTS.c.notification_id == notification_id).order_by(ATTEMPTS.c.at)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+    def attempts(self, notification_id: str) -> Sequence[AttemptRow]:
+        """Return the attempts of a notification in order."""
+        statement = select(*columns_of(AttemptRow, ATTEMPTS)).where(ATTEMPTS.c.notification_id == notification_id)
+        return self.rows(AttemptRow, statement.order_by(ATTEMPTS.c.at))
 
     def add_silence(self, silence: Silence, *, now: datetime) -> None:
-        """Keep a silence."""
+        """Store a silence."""
         row = {
             "id": silence.id,
             "matchers": [str(matcher) for matcher in silence.matchers],
@@ -131,16 +107,18 @@ class AdminStore(AlertSearch, DeadLetters):
             "reason": silence.reason,
             "created_at": now,
         }
-        self.run(lambda tx: tx.connection.execute(SILENCES.insert().values(row)))
+        self.on_connection(lambda connection: connection.execute(SILENCES.insert().values(row)))
 
     def silences(self, *, now: datetime | None) -> list[Silence]:
-        """List the silences that have not ended, the ones that end first first; all that are kept without ``now``."""
+        """Return the silences that have not ended, by their end; without ``now`` all that are stored."""
         statement = select(SILENCES).order_by(SILENCES.c.ends_at)
         if now is not None:
             statement = statement.where(SILENCES.c.ends_at > now)
-        return self.run(lambda tx: [read_silence(row) for row in tx.connection.execute(statement)])
+        return self.on_connection(
+            lambda connection: [read_silence(row) for row in connection.execute(statement).mappings()]
+        )
 
     def expire_silence(self, silence_id: str, *, now: datetime) -> bool:
-        """End a silence now; false where none with that id is left to end."""
+        """End a silence now; return false if it has ended or does not exist."""
         statement = update(SILENCES).where(SILENCES.c.id == silence_id, SILENCES.c.ends_at > now)
-        return self.run(lambda tx: tx.connection.execute(statement.values(ends_at=now)).rowcount == 1)
+        return self.on_connection(lambda connection: connection.execute(statement.values(ends_at=now)).rowcount == 1)

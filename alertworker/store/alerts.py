@@ -26,13 +26,13 @@ _log: Final = logging.getLogger("alertworker.alerts")
 
 
 class AlertStatements(SilenceStatements, InhibitionStatements):
-    """Claims, each one statement, and what they lead to."""
+    """Claims on alerts, each in one statement, and the changes that follow from them."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement; return the row as it then stands.
+        """Open the alert, or add to its open generation, in one statement. Return the row after that.
 
-        An alert on a lower level than the row's is counted, and does not replace the row's words. Newer metadata
-        replaces the row's metadata; no metadata does not.
+        An alert on a lower level than the row's is counted, and does not replace the row's texts. New metadata
+        replaces the row's metadata; empty metadata does not.
         """
         own_id = str(new_id())
         row: dict[str, Any] = {
@@ -76,9 +76,9 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return raised if raised.level >= alert.level else self._rise(raised, alert)
 
     def _rise(self, raised: OpenAlert, alert: Alert) -> OpenAlert:
-        """Bring an alert to a higher level; its row is locked by the statement that counted.
+        """Raise an alert to a higher level. The statement that counted has locked its row.
 
-        An acknowledgement was of the lower level, so it ends.
+        The acknowledgement was of the lower level, so it ends.
         """
         self.forget_sources()
         higher = update(ALERTS).where(ALERTS.c.id == raised.id, ALERTS.c.level < alert.level)
@@ -87,7 +87,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
 
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        """Keep occurrences by name; ``total`` is the alert's count after they were added."""
+        """Store the names of occurrences. ``total`` is the alert's count after they were added."""
         first = total - len(members)
         rows = [{"alert_id": alert_id, "position": first + n, "member": name} for n, name in enumerate(members)]
         if rows:
@@ -104,18 +104,18 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return tuple(self.connection.execute(statement).scalars())
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to how an alert's occurrences divide."""
+        """Add to the number of an alert's occurrences by team."""
         named = sorted(parts.items())
         self._add(PARTS, [{"alert_id": alert_id, "part": part, "count": count, "told": 0} for part, count in named])
 
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        """Keep the files that go with an alert's messages."""
+        """Store the files that belong to an alert's messages."""
         if attachments:
             rows = [{"alert_id": alert_id, **attachment.model_dump()} for attachment in attachments]
             self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
 
     def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Return how the occurrences divide that no message has counted yet, and count them."""
+        """Return the occurrences by team that no message has counted yet, and mark them as counted."""
         own = PARTS.c.alert_id == alert_id
         uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.told).where(own, PARTS.c.count > PARTS.c.told)
         parts = {row[0]: row[1] for row in self.connection.execute(uncounted)}
@@ -124,7 +124,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return parts
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
-        """Record what keeps back the message that a condition fires, until `record_notified`."""
+        """Record what suppresses the firing message of a condition, until `record_notified`."""
         values = {"muted_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
@@ -135,7 +135,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             self.connection.execute(statement.values(next_summary_at=at))
 
     def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
-        """Record which channels are mute at this hour, and are still to be notified of an open condition."""
+        """Record which channels are mute at this hour and still have to be notified of an open condition."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
 
     def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
@@ -146,31 +146,31 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return [self._open_alert(row) for row in rows]
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        """Record why a message reached nobody."""
+        """Record why a message was sent to nobody."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=str(suppression)))
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        """Set when to remind people of an open condition, unless it was acknowledged."""
+        """Set the time of the next reminder of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        """Return the open generation of an alert, locked; ``None`` if none is open."""
+        """Return the open generation of an alert, locked, or ``None`` if none is open."""
         statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
         row = self.connection.execute(statement).first()
         return self._open_alert(row) if row is not None else None
 
     def last_closed(self, fingerprint: str) -> datetime | None:
-        """Return when the newest closed generation was closed; ``None`` if none was."""
+        """Return when the newest closed generation was closed, or ``None`` if none was."""
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
-        """Record that messages have counted so many occurrences, and when to look at the alert again."""
+        """Record how many occurrences messages have counted, and when to check the alert again."""
         self._record(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with so many occurrences counted; its fingerprint may open again."""
+        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
         self.forget_sources()
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
@@ -179,15 +179,16 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due, and hanging ones that are over; locked.
+        """Return open alerts that are due, and hanging ones that are over, all locked.
 
-        Alerts of unknown types are left to the newer version that has raised them.
+        Alerts of unknown types are left to the newer version that raised them.
         """
-        # By the outcome, and not by the end: a planner without statistics would take the end's index for every alert.
+        # The condition is on the outcome and not on the end: without statistics a planner would use the end's index for
+        # every alert.
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.outcome.is_(None)).exists()
         hanging = (ALERTS.c.type == AlertType.LLM_REQUESTS_HANGING.value) & (ALERTS.c.kind == Kind.CONDITION.value)
         due, known = select(ALERTS.c.id), OPEN & KNOWN_TYPE
-        # One by one, so that each is found by its own index of open alerts.
+        # One query per reason, so that each uses its own index of open alerts.
         reasons = (
             due.where(known, ALERTS.c.next_summary_at <= now).order_by(ALERTS.c.next_summary_at),
             due.where(known, ALERTS.c.repeat_at <= now).order_by(ALERTS.c.repeat_at),
@@ -199,14 +200,14 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
     def report_unknown_types(self) -> None:
-        """Count the open alerts whose type only a newer version knows, and warn of them."""
+        """Count the open alerts whose type only a newer version knows, and warn about them."""
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
         for name, count in self.connection.execute(unknown).all():
-            _log.warning("%s open alerts of the unknown type %s are left to a newer version", count, name)
+            _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
             self.count("unknown_values", f"alert type {name}", count)
 
     def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
-        """Return alerts with the calls of those that hang."""
+        """Return alerts, the hanging ones with their calls."""
         hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
         calls: dict[str, list[Any]] = {}
         if hanging:
@@ -225,17 +226,17 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         ]
 
     def count_members(self, alert_id: str) -> int:
-        """Return how many of an alert's occurrences are kept by name."""
+        """Return how many of an alert's occurrences are stored by name."""
         statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
         return self.connection.execute(statement).scalar_one()
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
-        """Return those of these that were ever raised, open or closed."""
+        """Return which of these alerts were ever raised, open or closed."""
         statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
         return set(self.connection.execute(statement).scalars())
 
     def _open_alert(self, row: Any, *, opened_as: str | None = None) -> OpenAlert:
-        """Read an alert of a known type. Values that only a newer version knows are counted, and read as others."""
+        """Read an alert of a known type. Values that only a newer version knows are counted and replaced."""
         stored = StoredReader()
         alert = OpenAlert(
             id=row.id,

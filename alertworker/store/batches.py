@@ -1,36 +1,40 @@
-"""Which batches were applied."""
+"""The batches that were applied, and how often others were redelivered."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sqlalchemy import delete, select
+from typing_extensions import override
 
-from alertworker.ports.batches import BatchClaim
+from alertworker.ports.batches import BatchClaim, BatchPort
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.upsert import Statements, insert_or
 
 
-class BatchStatements(Statements):
-    """Which batches were applied, once."""
+class BatchStatements(Statements, BatchPort):
+    """Batches in SQL."""
 
+    @override
     def claim_batch(
         self, batch_id: str, producer: str, events: int, *, digest: str | None, now: datetime
     ) -> BatchClaim:
-        """Insert the batch's id with a digest of its content."""
         row = {"batch_id": batch_id, "producer": producer, "events": events, "applied_at": now, "digest": digest}
         statement = insert_or(self.connection, BATCHES).values(row).on_conflict_do_nothing()
         claimed = self.connection.execute(statement.returning(BATCHES.c.batch_id)).first() is not None
-        self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == batch_id))
         if claimed:
             return BatchClaim.NEW
         before = self.connection.execute(select(BATCHES.c.digest).where(BATCHES.c.batch_id == batch_id)).scalar()
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; gives how often it did by now."""
-        statement = insert_or(self.connection, REDELIVERIES).values(batch_id=batch_id, times=1, at=now)
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        statement = insert_or(self.connection, REDELIVERIES).values(batch_id=message_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
         ).returning(REDELIVERIES.c.times)
         return int(self.connection.execute(counted).scalar_one())
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again."""
+        self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == message_id))

@@ -1,4 +1,4 @@
-"""The states of budgets in SQL, under their rows' locks, so that no two workers report one limit."""
+"""The states of budgets, read and written under the locks of their rows, so that two workers cannot both alert."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy import RowMapping, bindparam, delete, select, tuple_, update
+from typing_extensions import override
 
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState
 from alertworker.events import Attribution
+from alertworker.ports.budgets import BudgetPort
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.upsert import Statements, insert_or
 
 _OWN = (BUDGETS.c.scope == bindparam("own_scope")) & (BUDGETS.c.entity == bindparam("own_entity"))
-#: The fields of a budget's owner that its row keeps under their own names.
+#: The fields of a budget's owner that its row stores under their own names.
 _OWNER_FIELDS = tuple(name for name in Attribution._fields if name not in {"tags", "team_receiver"})
-#: The level of a budget that nobody has judged yet: its row was inserted to lock it.
+#: The level of a row that was inserted only to lock it: the budget was never judged.
 _UNJUDGED = -1
 
 
-class BudgetStatements(Statements):
-    """Budgets of proxies, by scope and entity."""
+class BudgetStatements(Statements, BudgetPort):
+    """Budgets in SQL, by scope and entity."""
 
+    @override
     def lock_budgets(self, readings: Mapping[BudgetKey, Reading]) -> dict[BudgetKey, BudgetState]:
-        """Return the states of these budgets, locked. A new budget is locked, too, and has no state yet.
-
-        Inserting first means that of two workers with a new budget one waits for the other.
-        """
+        # Inserting first makes one of two workers with a new budget wait for the other.
         keys = _in_order(readings)
         if not keys:
             return {}
@@ -39,29 +39,33 @@ class BudgetStatements(Statements):
         self.connection.execute(insert_or(self.connection, BUDGETS).on_conflict_do_nothing(), rows)
         own = tuple_(BUDGETS.c.scope, BUDGETS.c.entity).in_([key.stored for key in keys])
         statement = select(BUDGETS).where(own).order_by(BUDGETS.c.scope, BUDGETS.c.entity).with_for_update()
-        return {_key(row): _standing(row) for row in self.connection.execute(statement) if row.level != _UNJUDGED}
+        return {
+            _key(row): _standing(row)
+            for row in self.connection.execute(statement).mappings()
+            if row["level"] != _UNJUDGED
+        }
 
+    @override
     def keep_budgets(self, standings: Mapping[BudgetKey, BudgetState]) -> None:
-        """Keep the states of budgets."""
         rows = [
             _values(standings[key]) | {"own_scope": key.name, "own_entity": key.entity} for key in _in_order(standings)
         ]
         if rows:
             self.connection.execute(update(BUDGETS).where(_OWN), rows)
 
+    @override
     def budget(self, key: BudgetKey) -> BudgetState | None:
-        """Return the state of one budget; ``None`` if it is not known."""
         statement = select(BUDGETS).where(BUDGETS.c.scope == key.name, BUDGETS.c.entity == key.entity)
-        row = self.connection.execute(statement).first()
+        row = self.connection.execute(statement).mappings().first()
         return _standing(row) if row is not None else None
 
+    @override
     def live_budgets(self) -> dict[BudgetKey, BudgetState]:
-        """Return the budgets whose period is not closed."""
         statement = select(BUDGETS).where(BUDGETS.c.closed.is_(False), BUDGETS.c.level != _UNJUDGED)
-        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
+    @override
     def ended_budgets(self, *, limit: int, now: datetime) -> dict[BudgetKey, BudgetState]:
-        """Return budgets whose period has ended and is not closed, locked, at most ``limit``."""
         statement = (
             select(BUDGETS)
             .where(BUDGETS.c.reset_at <= now, BUDGETS.c.closed.is_(False))
@@ -69,18 +73,18 @@ class BudgetStatements(Statements):
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return {_key(row): _standing(row) for row in self.connection.execute(statement)}
+        return {_key(row): _standing(row) for row in self.connection.execute(statement).mappings()}
 
+    @override
     def forget_budgets(self, *, before: datetime, limit: int) -> dict[BudgetKey, BudgetState]:
-        """Delete budgets without periods that nobody reported since then, at most ``limit``; return their states."""
         old = BUDGETS.c.reset_at.is_(None) & (BUDGETS.c.at < before)
         key = (BUDGETS.c.scope, BUDGETS.c.entity)
         piece = delete(BUDGETS).where(old, tuple_(*key).in_(select(*key).where(old).limit(limit))).returning(BUDGETS)
-        return {_key(row): _standing(row) for row in self.connection.execute(piece)}
+        return {_key(row): _standing(row) for row in self.connection.execute(piece).mappings()}
 
 
-def read_budget(row: Any) -> tuple[BudgetKey, BudgetState]:
-    """Read a budget from its row."""
+def read_budget(row: RowMapping) -> tuple[BudgetKey, BudgetState]:
+    """Return the budget of a row."""
     return _key(row), _standing(row)
 
 
@@ -88,27 +92,27 @@ def _in_order(keys: Iterable[BudgetKey]) -> list[BudgetKey]:
     return sorted(keys, key=lambda key: key.stored)
 
 
-def _key(row: Any) -> BudgetKey:
-    return BudgetKey.parse(row.scope, row.entity)
+def _key(row: RowMapping) -> BudgetKey:
+    return BudgetKey.parse(row["scope"], row["entity"])
 
 
-def _standing(row: Any) -> BudgetState:
+def _standing(row: RowMapping) -> BudgetState:
     reading = Reading(
-        at=row.at,
-        limits_at=row.limits_at,
-        spent_at=row.spent_at,
-        high_at=row.high_at,
-        spend_nanos=row.spend_nanos,
-        max_nanos=row.max_nanos,
-        soft_nanos=row.soft_nanos,
-        duration=row.duration,
-        reset_at=row.reset_at,
-        rejected_at=row.rejected_at,
-        owner=_owner(row.who),
-        shares=tuple(row.shares),
-        part=row.who.get("part", ""),
+        at=row["at"],
+        limits_at=row["limits_at"],
+        spent_at=row["spent_at"],
+        high_at=row["high_at"],
+        spend_nanos=row["spend_nanos"],
+        max_nanos=row["max_nanos"],
+        soft_nanos=row["soft_nanos"],
+        duration=row["duration"],
+        reset_at=row["reset_at"],
+        rejected_at=row["rejected_at"],
+        owner=_owner(row["who"]),
+        shares=tuple(row["shares"]),
+        part=row["who"].get("part", ""),
     )
-    return BudgetState(reading, row.told_nanos, row.level, row.closed)
+    return BudgetState(reading, row["told_nanos"], row["level"], row["closed"])
 
 
 def _owner(who: Mapping[str, str]) -> Attribution:
@@ -117,13 +121,13 @@ def _owner(who: Mapping[str, str]) -> Attribution:
 
 
 def _who(reading: Reading) -> dict[str, str]:
-    """Return the row's names of a budget's owner; a name that is unknown has no key."""
+    """Return the row's names of a budget's owner. Unknown names are left out."""
     names = {name: getattr(reading.owner, name) for name in _OWNER_FIELDS}
     names |= {"tag": ",".join(reading.owner.tags or ()), "part": reading.part}
     return {name: value for name, value in names.items() if value}
 
 
-def _values(standing: BudgetState) -> dict[str, Any]:
+def _values(standing: BudgetState) -> dict[str, object]:
     reading = standing.reading
     return {
         "reset_at": reading.reset_at,

@@ -1,4 +1,4 @@
-"""The pipeline's own moments in SQL: what was done when, by whichever worker."""
+"""The pipeline's clocks in SQL, shared by all workers."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from alertworker.store.upsert import insert_or
 
 
 class SqlClock:
-    """Named moments that several workers share, in one transaction."""
+    """Named times that several workers share, in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def advance(self, name: str, at: datetime) -> None:
-        """Move a moment forward."""
+        """Move a clock forward."""
         self._connection.execute(self._set(name, at, CLOCKS.c.at < at))
 
     def read(self, name: str) -> datetime | None:
-        """Return a moment; ``None`` if it was never set."""
+        """Return a clock's time, or ``None`` if it was never set."""
         return self._connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == name)).scalar()
 
     def claim_every(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a moment to now if it is at least ``every`` ago; false where another worker did so since."""
+        """Move a clock to now if its time is at least ``every`` ago. Return false if another worker did so since."""
         return self._is_set(name, now, CLOCKS.c.at <= now - every)
 
     def claim_later(self, name: str, at: datetime) -> bool:
-        """Move a moment forward, in one statement; false where it is as late already."""
+        """Move a clock forward, in one statement. Return false if it is not earlier than ``at``."""
         return self._is_set(name, at, CLOCKS.c.at < at)
 
     def _is_set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> bool:

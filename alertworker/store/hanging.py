@@ -1,4 +1,4 @@
-"""Calls that were announced as still running, in SQL."""
+"""Announced calls, in SQL."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from alertworker.store.upsert import Statements, insert_or
 
 
 class HangingStatements(Statements):
-    """Calls that were announced, and how they ended."""
+    """Announced calls, and how they ended."""
 
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Track announced calls; return the ids of those that are new and have not ended."""
+        """Store announced calls. Return the ids of those that are new and have not ended."""
         fresh: set[str] = set()
         for call in sorted(calls, key=lambda call: call.call_id):
             row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
@@ -32,7 +32,7 @@ class HangingStatements(Statements):
         self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
 
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        """Record outcome and end per call id; also for calls whose announcement is still on its way."""
+        """Record outcome and end per call id, also for calls whose announcement has not arrived yet."""
         for call_id, (outcome, ended_at) in sorted(calls.items()):
             values = {"outcome": outcome, "ended_at": ended_at}
             statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)

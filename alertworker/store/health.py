@@ -1,27 +1,24 @@
-"""The state of the whole line in figures, for health and metrics: no key, user or address is among them."""
+"""The state of the whole pipeline in figures, for health and metrics. No key, user or address is among them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy import Connection, Executable, case, func, select
 
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
-from alertworker.store.database import Database
+from alertworker.ports.admin import PublisherRow
+from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
-#: From which age on of the newest canary that came round the line counts as standing still, in seconds; one is sent
-#: each 5 s.
+#: The pipeline counts as standing still if the newest canary that came back is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
-#: A publisher that was silent for so many of its intervals is not counted as live.
-_SILENT_INTERVALS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +32,32 @@ class HealthSnapshot:
     backlog: int
     dead_letters: Mapping[str, int]
     counters: Mapping[tuple[str, str], int]
-    #: How old the newest canary is that has come round, in seconds; ``None`` where none ever has.
+    #: How old the newest canary is that has come back, in seconds; ``None`` if none ever has.
     canary_seconds: float | None
 
     def oldest_seconds(self, queued: int) -> float | None:
         """Return how old the oldest of ``queued`` batches is at most, in seconds; ``None`` if that is not known.
 
-        Batches are served in order. What waits was published after the newest canary that came round, and canaries
+        Batches are served in order. What waits was published after the newest canary that came back, and canaries
         are 5 s apart.
         """
         return self.canary_seconds if queued else 0.0
 
     @property
     def stands_still(self) -> bool:
-        """Whether nothing has come round the line for longer than it can take."""
+        """Whether no canary has come back for longer than the pipeline can take."""
         return self.canary_seconds is None or self.canary_seconds > MAX_LAG
 
 
-class HealthStore(Database):
+class HealthStore(ConnectionRunner):
     """Reads figures from the store, which all processes share."""
 
     def read(self, *, now: datetime) -> HealthSnapshot:
-        """Give the figures: alerts by type and state, notifications by status and channel.
+        """Return the figures: alerts by type and state, notifications by status and channel.
 
-        ``lanes`` says per channel for how many seconds its oldest unsent notification has waited.
+        ``lanes`` has, by channel, for how many seconds its oldest unsent notification has waited.
         """
-        return self.run(lambda tx: _read(tx.connection, now))
+        return self.on_connection(lambda connection: _read(connection, now))
 
 
 def _read(connection: Connection, now: datetime) -> HealthSnapshot:
@@ -90,27 +87,17 @@ def _read(connection: Connection, now: datetime) -> HealthSnapshot:
     )
 
 
-def publisher_state(row: Any, *, now: datetime) -> str:
-    """Say how a publisher is, by its row: "stopped", "lost", "silent" or "live"."""
-    if row.stopped_at is not None:
-        return "stopped"
-    if row.lost_at is not None:
-        return "lost"
-    silent = (now - row.arrived_at).total_seconds() > _SILENT_INTERVALS * row.interval_seconds
-    return "silent" if silent else "live"
-
-
-def _pairs(connection: Connection, statement: Select[Any]) -> dict[tuple[str, str], int]:
+def _pairs(connection: Connection, statement: Executable) -> dict[tuple[str, str], int]:
     return {(row[0], row[1]): row[2] for row in connection.execute(statement)}
 
 
 def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], int]:
-    """Count publishers by state, and what the live ones have not handed over yet."""
+    """Return the count of publishers by state, and how many events the live ones have not published yet."""
     states = {"live": 0, "silent": 0, "lost": 0}
     backlog = 0
-    statement = select(PUBLISHERS).where(PUBLISHERS.c.stopped_at.is_(None))
-    for row in connection.execute(statement):
-        state = publisher_state(row, now=now)
+    statement = select(*columns_of(PublisherRow, PUBLISHERS)).where(PUBLISHERS.c.stopped_at.is_(None))
+    for row in read_rows(connection, PublisherRow, statement):
+        state = row.state(now=now)
         states[state] += 1
         backlog += row.backlog if state == "live" else 0
     return states, backlog

@@ -1,37 +1,41 @@
-"""What inhibits an alert, in SQL: open conditions by the labels that an inhibition's rule asks for."""
+"""Open conditions in SQL, by the labels that the rule of an inhibition names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, select
+from typing_extensions import override
 
 from alertworker.alerts.catalogue import Kind
+from alertworker.ports.alert_search import AlertLabels
+from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter
+from alertworker.store.connection import columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS, OPEN
 from alertworker.store.schema.inhibitions import LabelValue, is_indexable
 from alertworker.store.upsert import Statements
 
-#: How many open conditions are read at once.
+#: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
 
-class InhibitionStatements(Statements):
-    """Open conditions that may mute others."""
+class InhibitionStatements(Statements, InhibitionPort):
+    """Open conditions that may suppress other alerts."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        #: What was read by filter and by the id after which it comes.
+        #: The pages that were read, by filter and by the id after which each begins.
         self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
 
     def forget_sources(self) -> None:
-        """Read again: a condition has opened, risen or closed."""
+        """Discard what was read, because a condition has opened, risen or closed."""
         self._sources.clear()
 
+    @override
     def open_conditions(self, wanted: SourceFilter) -> Iterator[OpenCondition]:
-        """Yield the open conditions that may mute an alert, in pages that are read once in a transaction."""
-        after = ""
+        after = ""  # each page is read once in a transaction
         while True:
             if (wanted, after) not in self._sources:
                 self._sources[wanted, after] = self._page_of_sources(wanted, after)
@@ -42,25 +46,19 @@ class InhibitionStatements(Statements):
             after = page[-1].id
 
     def _page_of_sources(self, wanted: SourceFilter, after: str) -> list[OpenCondition]:
-        columns = (ALERTS.c.id, ALERTS.c.type, ALERTS.c.severity, ALERTS.c.labels)
         types = sorted(kind.value for kind in wanted.types)
         statement = (
-            select(*columns)
+            select(*columns_of(AlertLabels, ALERTS))
             .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value)
             .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
             .order_by(ALERTS.c.id)
             .limit(_PAGE)
         )
-        return [OpenCondition(row.id, labels_of(row)) for row in self.connection.execute(statement)]
-
-
-def labels_of(row: Any) -> dict[str, str]:
-    """Return what routes, silences and inhibitions ask about, of an alert's row."""
-    return {**row.labels, "alert_type": row.type, "severity": row.severity}
+        return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
 
 
 def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:
-    """Select alerts with these labels; what cannot be said in SQL is left to the rule that asks."""
+    """Yield the conditions for alerts with these labels; the rule itself tests what SQL cannot."""
     for name, value in sorted(labels):
         if name == "severity":
             yield ALERTS.c.severity == value

@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema."""
+"""Upgrades a database to the newest schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.store.engine import classify, explain
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every migration that this database has not seen.
+    """Run every migration that this database does not have.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
@@ -24,7 +24,7 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_scripts()).replace("%", "%%"))
     with _connected(engine) as connection:
-        if connection.dialect.name == "postgresql":  # a large table's index may take its time
+        if connection.dialect.name == "postgresql":  # building the index of a large table may take long
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -32,7 +32,7 @@ def upgrade(engine: Engine) -> None:
 
 @contextmanager
 def _connected(engine: Engine) -> Iterator[Connection]:
-    """Open a transaction; a database that is away is told without a traceback and without its address."""
+    """Open a transaction. A database that is unavailable is reported without a traceback and without its address."""
     try:
         with engine.begin() as connection:
             yield connection
@@ -43,12 +43,14 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 
 def is_made(engine: Engine) -> bool:
-    """Tell whether the database was ever given a schema."""
+    """Return whether the database has a schema."""
     return inspect(engine).has_table("alembic_version")
 
 
 def _scripts() -> Path:
-    """Find the scripts: inside the package when it was installed from a wheel, beside it in a checkout."""
+    """Return the folder of the migrations: inside the package if it was installed from a wheel, beside it in a
+    checkout.
+    """
     package = Path(__file__).resolve().parents[1]
     inside = package / "migrations"
     return inside if inside.is_dir() else package.parent / "migrations"

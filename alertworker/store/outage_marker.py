@@ -1,4 +1,4 @@
-"""A note in a file: what beats of one host know together while there is no database."""
+"""A marker file that the beats of one host share while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _log = logging.getLogger("alertworker.mark")
 
 
 class FileOutageMarker:
-    """A note in a file; its directory entry is what only one process can make, or take away.
+    """The marker in a file. Only one process can create, or remove, its directory entry.
 
-    Where the file cannot be written this process keeps the note by itself: then each process tells of an outage once.
+    If the file cannot be written, this process keeps the marker in memory. Each process then reports an outage once.
     """
 
     def __init__(self, path: Path) -> None:
@@ -25,7 +25,7 @@ class FileOutageMarker:
         self._stuck = False
 
     def put(self, note: Marker) -> bool:
-        """Write the note, and make its folder; false where one is written already."""
+        """Write the marker, and create its folder. Return false if a marker exists already."""
         if self._own is not None:
             return False
         try:
@@ -34,8 +34,8 @@ class FileOutageMarker:
             return False
         except OSError as error:
             _log.warning(
-                "%s cannot be written (%s): every beat of this host tells that the database is away, and a beat that "
-                "is restarted tells it again",
+                "%s cannot be written (%s): each beat of this host reports the database outage separately, and "
+                "again after a restart",
                 self._path,
                 error.strerror,
             )
@@ -43,7 +43,7 @@ class FileOutageMarker:
         return True
 
     def take(self) -> Marker | None:
-        """Take the note away and read it; ``None`` where there is none, or while the file cannot be removed."""
+        """Remove the marker and return it. Return ``None`` without a marker, or while the file cannot be removed."""
         if self._own is not None:
             note, self._own = self._own, None
             return note
@@ -61,8 +61,8 @@ class FileOutageMarker:
         return _read(text)
 
     def _write(self, text: str) -> None:
-        """Make the file; one that could not be filled is removed again, for nobody would tell of what it says."""
-        with suppress(FileExistsError):  # something else than a folder, as opening the file will say
+        """Create the file. A file that could not be filled is removed, because its outage would not be reported."""
+        with suppress(FileExistsError):  # not a folder; opening the file will report it
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._path.open("x")
         try:

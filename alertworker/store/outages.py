@@ -1,25 +1,29 @@
-"""Attempts on deployments and how these stand: read under their rows' locks, so that no two workers miss an outage."""
+"""Attempts on deployments, read under the locks of their rows, so that two workers cannot both miss an outage."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
-from sqlalchemy import ColumnElement, Table, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, func, literal, select, tuple_, update
+from typing_extensions import override
 
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
+from alertworker.ports import OutagePort
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
 _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
 
+#: A bucket with the deployment, the provider and the region of its attempts.
+_Place = tuple[int, str, str, str]
 
-class OutageStatements(Statements):
-    """Deployments and regions, by their attempts."""
 
+class OutageStatements(Statements, OutagePort):
+    """Deployments and regions in SQL."""
+
+    @override
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
-        """Give how these stand, locked; of two workers that know different failures one waits for the other."""
         keys = sorted(targets)
         if not keys:
             return {}
@@ -27,12 +31,12 @@ class OutageStatements(Statements):
         self.connection.execute(insert_or(self.connection, OUTAGES).on_conflict_do_nothing(), rows)
         return self._standings(tuple_(*_KEY).in_(keys))
 
+    @override
     def open_outages(self) -> dict[Target, Outage]:
-        """Give those that have an outage, locked; what another worker has is left to it."""
         return self._standings(OUTAGES.c.level > 0, skip_locked=True)
 
+    @override
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
-        """Keep how targets stand."""
         rows = [
             {
                 "own_deployment": key.deployment_id,
@@ -46,29 +50,30 @@ class OutageStatements(Statements):
         if rows:
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
 
+    @override
     def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
-        """Give a target's buckets from one epoch second until before another."""
         return self.attempts_of({target: start}, end=end)[target]
 
+    @override
     def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
-        """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
-        causes: dict[tuple[Any, ...], dict[str, Any]] = {}
+        causes: dict[_Place, dict[str, RowMapping]] = {}
         for key, row in self._range(CAUSES, starts, end):
-            causes.setdefault(key, {})[row.cause] = row
+            causes.setdefault(key, {})[row["cause"]] = row
         found: dict[Target, list[Bucket]] = {target: [] for target in starts}
         for key, row in dict(self._range(WINDOWS, starts, end)).items():
             failed = causes.get(key, {})
-            attempts = {name: one.attempts for name, one in failed.items()}
-            last_failure = max((one.last_failure for one in failed.values()), default=0)
-            bucket = Bucket(row.bucket, row.deployment_id, row.succeeded, attempts, row.last_success, last_failure)
-            own = [Target(row.deployment_id)] if row.deployment_id else []
-            for target in (*own, Target(provider=row.provider, region=row.region)):
-                if target in starts and row.bucket >= starts[target]:
+            attempts = {name: one["attempts"] for name, one in failed.items()}
+            last_failure = max((one["last_failure"] for one in failed.values()), default=0)
+            epoch, deployment_id = row["bucket"], row["deployment_id"]
+            bucket = Bucket(epoch, deployment_id, row["succeeded"], attempts, row["last_success"], last_failure)
+            own = [Target(deployment_id)] if deployment_id else []
+            for target in (*own, Target(provider=row["provider"], region=row["region"])):
+                if target in starts and epoch >= starts[target]:
                     found[target].append(bucket)
         return found
 
+    @override
     def calls_failed_by(self, target: Target, *, start: int) -> Calls:
-        """Give how calls ended from an epoch second on that a target had failed."""
         table = OUTAGE_CALLS.c
         columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
         own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
@@ -86,8 +91,8 @@ class OutageStatements(Statements):
 
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
-    ) -> Iterator[tuple[tuple[Any, ...], Any]]:
-        """Yield the rows of these targets with their keys; one of a deployment and of its region comes twice."""
+    ) -> Iterator[tuple[_Place, RowMapping]]:
+        """Yield the rows of these targets with their keys; a row of a deployment and of its region is yielded twice."""
         deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
         regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
         within = [table.c.bucket >= min(starts.values(), default=0)] + (
@@ -96,5 +101,5 @@ class OutageStatements(Statements):
         by_deployment = table.c.deployment_id.in_(deployments)
         by_region = tuple_(table.c.provider, table.c.region).in_(regions)
         for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
-            for row in self.connection.execute(select(table).where(wanted, *within)):
-                yield tuple(row)[:4], row
+            for row in self.connection.execute(select(table).where(wanted, *within)).mappings():
+                yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row

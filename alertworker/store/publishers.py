@@ -22,9 +22,9 @@ class PublisherStatements(Statements):
     """Publishers and the calls they have announced."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Keep the newest report of each publisher; a late heartbeat does not undo a clean shutdown.
+        """Store the newest report of each publisher. A late heartbeat does not undo a clean shutdown.
 
-        A lost publisher that reports again is not lost any more.
+        A lost publisher that reports again is no longer lost.
         """
         for event in sorted(events, key=lambda event: event.boot_id):
             beat = event if isinstance(event, PublisherHeartbeat) else None
@@ -56,11 +56,11 @@ class PublisherStatements(Statements):
             changes["moved_at"] = case((grew, moment), else_=PUBLISHERS.c.moved_at)
             changes["busy_since"] = case((grew & paused, moment), else_=PUBLISHERS.c.busy_since)
             changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
-            changes["arrived_at"] = now  # a clock that was set back must not make it look silent
+            changes["arrived_at"] = now  # a clock that was set back must not make the publisher look silent
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
-        """Return whether a publisher of this integration lives and was heard since then."""
+        """Return whether a publisher of this integration is running and has reported since then."""
         statement = select(PUBLISHERS.c.boot_id).where(
             PUBLISHERS.c.integration == integration,
             PUBLISHERS.c.arrived_at >= since,
@@ -70,7 +70,7 @@ class PublisherStatements(Statements):
         return self.connection.execute(statement.limit(1)).first() is not None
 
     def silent_hosts(self, *, heard_since: datetime, quiet_since: datetime, now: datetime) -> list[SilentHost]:
-        """Mark the hosts that live and published nothing since ``quiet_since``, while another one never paused."""
+        """Mark the running hosts that published nothing since ``quiet_since``, while another one never paused."""
         table = PUBLISHERS.c
         lives = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
         moved_at = func.max(table.moved_at).label("moved_at")
@@ -94,7 +94,7 @@ class PublisherStatements(Statements):
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, now: datetime
     ) -> list[LostPublisher]:
-        """Mark publishers lost that were last heard before ``silent_since``, and end their announced calls."""
+        """Mark publishers lost that last reported before ``silent_since``, and end their announced calls."""
         statement = (
             update(PUBLISHERS)
             .where(
@@ -117,7 +117,7 @@ class PublisherStatements(Statements):
         return lost
 
     def backlogged(self) -> bool:
-        """Return whether a publisher that lives has events that it could not send yet."""
+        """Return whether a running publisher has events that it could not send yet."""
         living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
         statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
         return self.connection.execute(statement.limit(1)).first() is not None

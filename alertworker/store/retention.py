@@ -1,29 +1,46 @@
-"""What is forgotten when it is old, a piece at a time, so that no transaction is long."""
+"""Deletes what is past its retention, a piece at a time, so that no transaction is long."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from datetime import UTC, date, datetime, time
+from typing import Final
 
-from sqlalchemy import Table, and_, delete, func, select, tuple_
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import ColumnElement, Delete, Table, and_, delete, func, select, tuple_
+from typing_extensions import override
 
 from alertworker.delivery.status import NotificationStatus
+from alertworker.ledger.rows import DIMENSIONS
+from alertworker.ports import RetentionPort
+from alertworker.store.ledger.months import month_of
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, MEMBERS, PARTS, SILENCES
 from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.ledger import (
+    ALIASES,
+    DROPS,
+    FALLBACKS,
+    LATENCIES,
+    LEDGER_START,
+    OUTCOMES,
+    SPEND,
+    SPEND_MONTHS,
+    SPEND_SIZES,
+)
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
-from alertworker.store.upsert import Statements
+from alertworker.store.upsert import Statements, insert_or
+
+#: How many rows of a table of the ledger one transaction deletes.
+_LEDGER_PIECE: Final = 5_000
 
 
-class RetentionStatements(Statements):
-    """Each forgets at most ``limit`` rows of each table, and says whether that may not have been all."""
+class RetentionStatements(Statements, RetentionPort):
+    """Deletes rows in SQL."""
 
+    @override
     def prune(self, *, before: datetime, limit: int) -> bool:
-        """Forget batches that were applied or came again, ended calls and budgets, and old windows."""
         return self._pieces(
             limit,
             (BATCHES, BATCHES.c.applied_at < before),
@@ -35,12 +52,9 @@ class RetentionStatements(Statements):
             (OUTAGE_CALLS, OUTAGE_CALLS.c.bucket < int(before.timestamp())),
         )
 
+    @override
     def prune_records(self, *, before: datetime, limit: int) -> bool:
-        """Forget what was over before that moment: alerts with all that belongs to them, letters, silences, publishers.
-
-        What is open, or waits to be sent, stays, and an alert stays as long as a message about it.
-        """
-        # Whom an open alert was told is whom its end is told.
+        # An open alert resolves on the channels that were notified of it.
         open_ids = select(ALERTS.c.id).where(ALERTS.c.open_fingerprint.is_not(None))
         settled = and_(
             NOTIFICATIONS.c.status != NotificationStatus.PENDING,
@@ -64,12 +78,33 @@ class RetentionStatements(Statements):
         )
         return more or limit in (len(ids), len(alerts))
 
+    @override
+    def prune_ledger(self, *, before: date) -> bool:
+        # Whole months go, and none of them is read from the first piece on: the rest would add up to wrong sums.
+        before = month_of(before)
+        self.connection.execute(insert_or(self.connection, LEDGER_START).values(month=before).on_conflict_do_nothing())
+        self.connection.execute(delete(LEDGER_START).where(LEDGER_START.c.month != before))
+        counts = [self.connection.execute(statement).rowcount for statement in _ledger_deletes(before)]
+        return _LEDGER_PIECE in counts
+
     def _pieces(self, limit: int, *pieces: tuple[Table, ColumnElement[bool]]) -> bool:
         counts = [self.connection.execute(statement).rowcount for statement in _deletes(limit, pieces)]
         return limit in counts
 
 
-def _deletes(limit: int, pieces: tuple[tuple[Table, ColumnElement[bool]], ...]) -> Iterator[Any]:
+def _deletes(limit: int, pieces: tuple[tuple[Table, ColumnElement[bool]], ...]) -> Iterator[Delete]:
     for table, old in pieces:
         key = list(table.primary_key)
         yield delete(table).where(tuple_(*key).in_(select(*key).where(old).limit(limit)))
+
+
+def _ledger_deletes(before: date) -> Iterator[Delete]:
+    for table in (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
+        key = list(table.primary_key)
+        old = select(*key).where((table.c.month if "month" in table.c else table.c.day) < before)
+        if "dimension" in table.c:  # the key begins with it
+            old = old.where(table.c.dimension.in_(DIMENSIONS))
+        yield delete(table).where(tuple_(*key).in_(old.limit(_LEDGER_PIECE)))
+    key = list(ALIASES.primary_key)
+    unseen = select(*key).where(ALIASES.c.last_at < datetime.combine(before, time(), UTC)).limit(_LEDGER_PIECE)
+    yield delete(ALIASES).where(tuple_(*key).in_(unseen))

@@ -12,13 +12,17 @@ from alertworker.store.delivery.queue import SqlQueue
 
 
 class SqlStore(Database):
-    """What the pipeline needs: transactions, the lanes and what waits in them."""
+    """The pipeline's store: transactions, the lanes and the messages in them."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine)
         self.lanes = SqlLanes(self)
         self.queue = SqlQueue(self)
 
-    def count_redelivery(self, batch_id: str, *, now: datetime) -> int:
-        """Count that a batch came again; return how often it did by now."""
-        return self.run(lambda tx: tx.count_redelivery(batch_id, now=now))
+    def count_redelivery(self, message_id: str, *, now: datetime) -> int:
+        """Count that a message came again; return how often it did by now."""
+        return self.run(lambda tx: tx.count_redelivery(message_id, now=now))
+
+    def forget_redeliveries(self, message_id: str) -> None:
+        """Forget how often a message came again, because it was applied."""
+        self.run(lambda tx: tx.forget_redeliveries(message_id))

@@ -1,4 +1,4 @@
-"""What one transaction can do. Tables are written in one global order, keys sorted, so that workers rarely deadlock."""
+"""One transaction. Tables are written in one global order, keys sorted, so that workers rarely deadlock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alertworker.store.budgets import BudgetStatements
 from alertworker.store.clock import SqlClock
 from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.hanging import HangingStatements
-from alertworker.store.ledger.postings import LedgerStatements
+from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.ledger.user_totals import UserTotalStatements
 from alertworker.store.outages import OutageStatements
@@ -21,7 +21,7 @@ from alertworker.store.retention import RetentionStatements
 class SqlTransaction(
     BatchStatements,
     RetentionStatements,
-    LedgerStatements,
+    PostingStatements,
     TimeZoneStatements,
     PublisherStatements,
     HangingStatements,
@@ -31,7 +31,7 @@ class SqlTransaction(
     AlertStatements,
     NotificationStatements,
 ):
-    """One open transaction on SQLite or PostgreSQL, with the statements of every subject."""
+    """One open transaction on SQLite or PostgreSQL, with the statements of every concept."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)

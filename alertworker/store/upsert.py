@@ -1,4 +1,4 @@
-"""What every subject's statements share: a connection, upserts, counters and dead letters."""
+"""The base of every concept's statements: a connection, upserts, counters and dead letters."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import override
 
 from alertworker.alerts.stored import StoredReader
 from alertworker.events.base import new_id
+from alertworker.ports import CounterPort
+from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id, storable
 from alertworker.text.shorten import shorten
 
 _log: Final = logging.getLogger("alertworker.alerts")
-#: The largest payload that a dead letter keeps whole, in bytes: every message that can be read fits.
+#: The largest payload that a dead letter stores whole, in bytes. Every message that can be read fits.
 _MAX_PAYLOAD: Final = 64 * 1024 * 1024
-#: The largest payload that is parsed for its type, in bytes: a parser may take a hundred times as much memory.
+#: The largest payload that is parsed for its type, in bytes: a parser may need a hundred times as much memory.
 _MAX_TYPED: Final = 1024 * 1024
-#: The longest reason of a dead letter, in characters.
+#: The maximum length of a dead letter's reason, in characters.
 _MAX_REASON: Final = 2_000
-#: The longest label of a counter, in characters.
+#: The maximum length of a counter's label, in characters.
 _MAX_LABEL: Final = 256
 
 
 def insert_or(connection: Connection, table: Table) -> Any:
-    """Return the dialect's INSERT, which knows ON CONFLICT."""
+    """Return the dialect's INSERT, which supports ON CONFLICT."""
     return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def _type(payload: bytes) -> str | None:
-    """Return what an event, or a message, says it is, if it says so, and is not too long to be parsed for that."""
+    """Return the type that an event or a message states, unless it is too long to be parsed for that."""
     if len(payload) > _MAX_TYPED:
         return None
     try:
@@ -46,7 +49,7 @@ def _type(payload: bytes) -> str | None:
     return safe_id(named) if isinstance(named, str) else None
 
 
-def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, Any]:
+def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, object]:
     """Return the columns that every dead letter has; no value of them can fail to be stored."""
     if len(payload) > _MAX_PAYLOAD:
         reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
@@ -60,16 +63,17 @@ def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, 
 
 @lru_cache(maxsize=1_000)
 def _warn_of_unknown(value: str) -> None:
-    """Log once in each process; the counter says how often it happened."""
-    _log.warning("a newer version has stored %s, which this version does not know", value)
+    """Log once in each process; the counter has the number of occurrences."""
+    _log.warning("unknown value %s in the database, written by a newer version", value)
 
 
-class Statements:
+class Statements(CounterPort, DeadLetterPort):
     """One open transaction on SQLite or PostgreSQL."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
+    @override
     def dead_letter(
         self,
         kind: str,
@@ -81,7 +85,6 @@ class Statements:
         now: datetime,
         channel: str | None = None,
     ) -> None:
-        """Keep what nobody will retry."""
         row = _letter(kind, reason, payload, now) | {
             "id": str(new_id()),
             "batch_id": batch_id,
@@ -92,33 +95,33 @@ class Statements:
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
         self.count("dead_letters", kind)
 
+    @override
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        """Keep a message that cannot be read; once, as long as its letter is there."""
         row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
-        # The newer time tells a replay, which is about to discard the letter, that the message was parked again.
+        # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
         self.count("dead_letters", "message")
 
+    @override
     def count(self, name: str, label: str, by: int = 1) -> None:
-        """Count something dropped, parked, clamped or muted, with its reason."""
         if by:
             self._add(COUNTERS, [{"name": name, "label": label, "value": by}])
 
     def count_unknown(self, stored: StoredReader) -> None:
-        """Count the values that were read as others, since only a newer version knows them, and warn of them."""
+        """Count the values that were replaced because only a newer version knows them, and warn about them."""
         for value in stored.unknown:
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, Any]], *, latest: str = "") -> None:
-        """Insert rows, adding the sums to those that are there; of the column ``latest`` the greater stays."""
+    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
+        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
         if not rows:
             return
         keys = [column.name for column in table.primary_key]
         statement = insert_or(self.connection, table)
         added = [column for column in table.c if column.name not in keys]
-        sums: dict[str, Any] = {column.name: column + statement.excluded[column.name] for column in added}
+        sums: dict[str, object] = {column.name: column + statement.excluded[column.name] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
             sums[latest] = greatest(table.c[latest], statement.excluded[latest])

@@ -7,18 +7,38 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
-from alertworker.text.secret_formats import BOT, KEY_HINTS, KEYS, LABEL_HINTS, LABELLED, LONG, SECRET_NAME, is_random
+from alertworker.text.secret_formats import (
+    BOT,
+    HEX,
+    KEY_HINTS,
+    KEYS,
+    KEYS_OUTSIDE_QUERIES,
+    LABEL_HINTS,
+    LABELLED,
+    LONG,
+    SECRET_NAME,
+    is_random,
+)
 from alertworker.text.shorten import CUT, boundary, fingerprint, shorten
 
 #: Replaces a secret.
 REMOVED: Final = "[removed]"
-#: Hides the format of a secret: characters without width, percent-encoding, escapes of JSON and Python.
+#: Hides the format of a secret: characters without width, percent-encoding, escapes of JSON, Python and HTML.
 _DISGUISE: Final = re.compile(
     r"%(?P<percent>[2-7][0-9A-Fa-f])|\\u00(?P<json>[2-7][0-9A-Fa-f])|\\x(?P<python>[2-7][0-9A-Fa-f])|\\(?=[/\"'`])"
+    r"|&(?:#[xX]0{0,4}(?P<hex>[2-7][0-9A-Fa-f])|#0{0,4}(?P<decimal>3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])"
+    r"|(?P<name>amp|apos|gt|lt|quot));"
     "|[\xad\u034f\u061c\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
 #: How many times a text is decoded: a URL in the query of another URL is encoded twice.
 _ROUNDS: Final = 3
+#: In how many searches the keys that touch each other are found one by one, and how many searches there are at most.
+_ONE_BY_ONE: Final = 3
+_SEARCHES: Final = 12
+#: What keys that touch each other consist of.
+_GLUED: Final = re.compile(r"[\w.~+/*=|:-]*")
+#: The characters that HTML escapes by name.
+_NAMED: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
 #: How many names the cache holds, and how long they are at the most, in characters.
 _REMEMBERED: Final = 10_000
 _SHORT: Final = 256
@@ -29,7 +49,7 @@ _TAKEN: Final = "]"
 _SPACE: Final = re.compile(r"\s")
 _DIGIT: Final = re.compile("[0-9]")
 #: The query of an address begins behind this.
-_ADDRESS: Final = re.compile(r"/\S*\?")
+_ADDRESS: Final = re.compile(r"/[^\s?/]*\?")
 #: What follows "Basic" in a name and is no part of the name.
 _GENERATED: Final = re.compile(r"(?=.*[0-9=])[A-Za-z0-9+/]{8,}={0,2}")
 #: A number or an amount.
@@ -136,25 +156,37 @@ def _no_figures(text: str) -> Iterator[_Span]:
 
 def _in_identity(text: str) -> Iterator[_Span]:
     """Yield the secrets in a name, in which a colon, "=" or "&" need not announce a value."""
-    lower = text.lower()
-    at = 0 if any(hint in lower for hint in KEY_HINTS) else len(text)
-    while match := KEYS.search(text, at):
-        at = match.end()
-        if match["query"] and not _ADDRESS.search(text, 0, match.start()):
-            at = text.index("=", match.start()) + 1  # what follows may still be a key
-        elif not match["sent"] or match[0][:6].lower() == "bearer" or _GENERATED.fullmatch(match["sent"]):
-            yield match.span("sent") if match["sent"] else match.span()
+    if any(hint in text.lower() for hint in KEY_HINTS):
+        for match in _keys_of_identity(text):
+            if not match["sent"] or match[0][:6].lower() == "bearer" or _GENERATED.fullmatch(match["sent"]):
+                yield match.span("sent") if match["sent"] else match.span()
     yield from _bots(text)
     for start, end in _labelled(text):
         value = text[start:end]
-        announced = text[start - 1] in "=>\"'`" or text[:start].endswith("=> ")
+        announced = text[start - 1] in "=>→\"'`" or text[max(start - 2, 0) : start] in ("> ", "→ ")
         if _DIGIT.search(value) and (announced or value.lower() != value != value.upper()):
             yield start, end
 
 
+def _keys_of_identity(text: str) -> Iterator[re.Match[str]]:
+    """Yield the keys in a name. "?" and "&" begin the query of an address only behind an address."""
+    address = _ADDRESS.search(text)
+    query = len(text) if address is None else address.end()
+    at = 0
+    for match in KEYS_OUTSIDE_QUERIES.finditer(text):
+        if match.start() >= query:
+            break
+        at = match.end()
+        yield match
+    yield from KEYS.finditer(text, max(at, query))
+
+
 def _resembling(text: str) -> Iterator[_Span]:
     for match in LONG.finditer(text):
-        if is_random(match[0]):
+        keys = list(HEX.finditer(match[0]))
+        if keys and not is_random(HEX.sub("", match[0])):  # the rest is a path, which stays readable
+            yield from ((match.start() + key.start(), match.start() + key.end()) for key in keys)
+        elif is_random(match[0]):
             yield match.span()
 
 
@@ -181,12 +213,17 @@ def _replaced(
 
 
 def _found(text: str, find: Callable[[str], Iterator[_Span]]) -> list[_Span]:
-    """Return the places of all secrets, including a secret that begins right where another ends."""
+    """Return the places of all secrets, including a secret that begins right where another ends.
+
+    Each search finds one more of the keys that touch each other. After a few, the rest of such a string counts as one.
+    """
     spans: list[_Span] = []
-    for _ in range(_ROUNDS):
+    for search in range(_SEARCHES):
         more = list(find(text))
         if not more:
             break
+        if search >= _ONE_BY_ONE:
+            more = [(start, _end_of_glued(text, end)) for start, end in more]
         spans += more
         at, kept = 0, list[str]()
         for start, end in _merged(more):
@@ -194,6 +231,11 @@ def _found(text: str, find: Callable[[str], Iterator[_Span]]) -> list[_Span]:
             at = end
         text = "".join((*kept, text[at:]))
     return spans
+
+
+def _end_of_glued(text: str, place: int) -> int:
+    found = _GLUED.match(text, place)
+    return place if found is None else found.end()
 
 
 def _merged(spans: list[_Span]) -> Iterator[_Span]:
@@ -216,11 +258,21 @@ def _plain(text: str) -> tuple[str, list[int]]:
     for match in _DISGUISE.finditer(text):
         pieces.append(text[at : match.start()])
         starts += range(at, match.start())
-        digits = match["percent"] or match["json"] or match["python"]
-        if digits:
-            pieces.append(chr(int(digits, 16)))
+        letter = _hidden(match)
+        if letter:
+            pieces.append(letter)
             starts.append(match.start())
         at = match.end()
     pieces.append(text[at:])
     starts += range(at, len(text) + 1)
     return "".join(pieces), starts
+
+
+def _hidden(match: re.Match[str]) -> str:
+    """Return the character that a disguise stands for; characters without width and backslashes stand for none."""
+    if match["name"]:
+        return _NAMED[match["name"]]
+    if match["decimal"]:
+        return chr(int(match["decimal"]))
+    digits = match["percent"] or match["json"] or match["python"] or match["hex"]
+    return chr(int(digits, 16)) if digits else ""

@@ -19,8 +19,9 @@ _ADDRESSES: Final = r"""
     | (?i:hooks\.slack\.com|discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks)/[^\s'"<>,;)]+
     | (?i:https?)://[^\s'"<>,;)]{0,500}?(?i:webhook|logic\.azure\.com|hooks\.slack\.com|hooks\.zapier\.com
       |api\.powerplatform\.com)[^\s'"<>,;)]*
-    | (?P<query>(?<=[?&])[^\s=&?]*=[^\s&"']+)                                                  # a URL's query
     """
+#: A value in the query of an address.
+_QUERY: Final = r"""(?P<query>(?<=[?&])[^\s=&?]*=[^\s&"']+)"""
 
 #: Keys with a known prefix. A key never begins within a word: "task-management" contains no key.
 _KEYS: Final = r"""
@@ -31,6 +32,12 @@ _KEYS: Final = r"""
       | (?i:sk)[-_](?=[A-Za-z0-9]{0,60}?[0-9])(?=[A-Za-z0-9]{0,60}?[A-Za-z])[A-Za-z0-9]{20,}
       | sk-(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])(?=[A-Za-z0-9_-]{0,60}?[a-z])[A-Za-z0-9_-]{20,}
       | (?i:[prs]k_(?:live|test))_[A-Za-z0-9]{8,}                                   # Stripe
+      | sk_car_[A-Za-z0-9_-]{16,} | (?:sess|HRKU)-[A-Za-z0-9_-]{32,} | e2b_[0-9a-f]{16,} # Cartesia, OpenAI, Heroku
+      | AGE-SECRET-KEY-1[0-9A-Z]{20,} | pscale_(?:tkn|pw|oauth)_[A-Za-z0-9_.=-]{16,}
+      | dp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{16,}                          # Doppler
+      | glc_(?=[A-Za-z0-9+/]{0,60}?[0-9A-Z])[A-Za-z0-9+/]{20,}={0,2}                 # Grafana Cloud
+      | ph[acrsx]_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{20,}                    # PostHog
+      | secret_(?=[A-Za-z0-9]{0,60}?[0-9])(?=[A-Za-z0-9]{0,60}?[A-Z])[A-Za-z0-9]{24,} # Notion
       | (?i:whsec)_[A-Za-z0-9+/_-]{16,}={0,2}                                       # Standard Webhooks, Stripe
       | (?i:gsk|hf|fw|npm|shp(?:at|ss|ca|pa)|ntn|lin_api|glsa)_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}
         (?:_[0-9a-f]{8})?
@@ -71,7 +78,7 @@ _KEYS: Final = r"""
 _KINDS: Final = r"""(?:
         api|access|account|private|subscription|signing|signature|encryption|decryption|master|auth|client|secret|virtual
       | ssh|hmac|shared|service|admin|root|app|application|licen[cs]e|session|security|storage|aes|rsa|pgp|gpg|tls|ssl
-      | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|user[-_\ ]api
+      | jwt|bearer|refresh|deploy|ingest|integration|server|provider|proxy|llm|recovery|bot|functions|user[-_\ ]api
       |openai|azure|anthropic|claude|gemini|google|vertex|aws|bedrock|cohere|mistral|groq|deepseek|openrouter
       |perplexity|together|fireworks|replicate|xai|huggingface|hugging[-_]face|hf|nvidia|databricks|litellm|langfuse
       |langsmith|voyage|jina|pinecone|stripe|twilio|sendgrid|mailgun|datadog|sentry|slack|github|gitlab|cerebras
@@ -79,24 +86,29 @@ _KINDS: Final = r"""(?:
       )"""
 #: What may follow the name of a secret: a number, a version or an environment ("api_key_prod").
 _SUFFIX: Final = r"""(?:[-_]?(?:v?[0-9]{1,3}|prod(?:uction)?|dev(?:elopment)?|stag(?:e|ing)|test|live|primary|secondary
-      |default|old|new|backup|value|string|eu|us)(?![A-Za-z])){0,3}"""
-#: The last part of a name whose value is a secret.
+      |default|old|new|backup|value|string|json|eu|us)(?![A-Za-z])){0,3}"""
+#: The last part of a name whose value is a secret. A look-ahead for its end saves most of the time that it takes to try
+#: all its beginnings at each place.
 _LABEL: Final = rf"""(?:(?:
-        {_KINDS}[-_\ ]?keys? | secrets? | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+        (?=[a-z_\ -]{{2,13}}?key){_KINDS}[-_\ ]?keys? | secrets?
+      | (?<!output\ )(?<!input\ )token  # LiteLLM's "Latency per output token"
+      | secret[-_\ ]?key[-_\ ]?base | passw(?:or)?d[-_\ ]?hash(?:es)? | auth(?:orization)?[-_\ ]?headers?
+      | (?:slack|discord|teams|incoming)[-_]?webhooks? | (?:php|[aj])sess(?:ion)?id
       | passw(?:or)?ds?|passphrases?|passcodes?|pwd|authorization|credentials?
       | cookies?|webhook[-_\ ]?url|conn(?:ection)?[-_\ ]?str(?:ing)?s?
-      | (?:mfa|otp|totp|2fa|verification|security|auth|authorization|recovery|backup|one[-_\ ]?time)[-_\ ]?codes?
-      | (?:db|pg|smtp|sql|redis|admin|root|ftp)pass
+      | (?=[a-z2_\ -]{{3,14}}?code)
+        (?:mfa|otp|totp|2fa|verification|security|auth|authorization|recovery|backup|one[-_\ ]?time)[-_\ ]?codes?
+      | (?=[a-z]{{2,5}}?pass)(?:db|pg|smtp|sql|redis|admin|root|ftp)pass
       ){_SUFFIX})"""
 #: The same, of names that are also ordinary words: they count at the begin of a word only.
 _WORD: Final = rf"""(?:(?:
-        (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp)
-      | (?:(?<![\w-])|{_KINDS}[-_\ ]?)tokens
+        (?:(?<![A-Za-z])|(?-i:(?<=[a-z])(?=[A-Z])))(?:pass|pw|jwt|auth|bearer|t?otp|pin|creds?)
+      | (?:(?<![\w-])|(?=[a-z_\ -]{{2,13}}?tokens){_KINDS}[-_\ ]?)tokens
       ){_SUFFIX})"""
 
 _QUOTE: Final = r"""\\{0,3}+["'`]"""
 #: What stands between a name and its value.
-_IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|=>|[:=])\s*+|>)"""
+_IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|[=-]>|[:=：→])\s*+|>)"""
 #: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
@@ -107,7 +119,7 @@ _LABELLED: Final = rf"""
         [\[{{(](?!removed\]|\s*+\[removed\])(?=\s*+(?:{_QUOTE}|[\[{{(]|[\w-]+\s*[:=]))(?P<inside>
         (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}()]
           |[\[{{(][^\[\]{{}}()]{{0,500}}+[\]}})]){{1,2000}}+)
-      | (?:[\[{{(](?!removed\])\s*+)?+(?:{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
+      | (?:[\[{{(](?!removed\])\s*+)?+(?:b?{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
         (?!\[removed\](?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
           |\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
         (?P<value>{_VALUE}))
@@ -117,16 +129,23 @@ _LABELLED: Final = rf"""
       \s*{_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!\[removed\])(?P<header>[^"'\n]{{4,}})
     | {_QUOTE}(?i:value){_QUOTE}\s*:\s*{_QUOTE}(?!\[removed\])(?P<before>[^"'\n]{{4,500}})["']\s*,
       \s*{_QUOTE}(?i:name|key|header){_QUOTE}\s*:\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}
+    | (?<!\w)(?i:name|key|id)\s*=\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}\s+
+      (?i:value)\s*=\s*{_QUOTE}(?!\[removed\])(?P<attribute>[^"'\n]{{4,}})        # <add key="Password" value="x">
+    | (?<!\w)(?i:value)\s*=\s*{_QUOTE}(?!\[removed\])(?P<earlier>[^"'\n]{{4,500}})["']\s+
+      (?i:name|key|id)\s*=\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}
     | (?<![\w-])--(?i:[\w-]*{_LABEL})\s+(?!\[removed\])(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}})
     | (?<![\w-])(?i:sig|signature)=(?P<signature>[A-Za-z0-9%+/=_-]{{16,}})
     """
 
 #: Certain secrets: keys by their format, and values by their name.
-KEYS: Final = re.compile(rf"(?x) {_ADDRESSES} | {_KEYS}")
+KEYS: Final = re.compile(rf"(?x) {_ADDRESSES} | {_QUERY} | {_KEYS}")
+KEYS_OUTSIDE_QUERIES: Final = re.compile(rf"(?x) {_ADDRESSES} | {_KEYS}")
 LABELLED: Final = re.compile(rf"(?x) {_LABELLED}")
-#: Keys without a prefix: the token of a Discord bot, and a key of Zhipu or Ollama.
+#: Keys without a prefix or with an ordinary one: Discord's bots, Airtable, Resend, and Zhipu or Ollama.
 BOT: Final = re.compile(
     r"[MNO](?<![A-Za-z0-9_-][MNO])[A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,}"
+    r"|p(?<![A-Za-z0-9]p)at[A-Za-z0-9]{14}\.[0-9a-f]{16,}"
+    r"|r(?<![A-Za-z0-9_]r)e_(?=[A-Za-z]{0,60}?[0-9])[A-Za-z0-9]{8,}_(?=[A-Za-z0-9]{0,60}?[0-9A-Z])[A-Za-z0-9]{16,}"
     r"|(?<![A-Za-z0-9])[0-9a-f]{32}\.(?=[A-Za-z_-]{0,60}?[0-9A-Z])[A-Za-z0-9_-]{16,}"
 )
 #: A text that contains, in lower case, none of these has no match: looking for them takes a tenth of the time.
@@ -136,18 +155,21 @@ KEY_HINTS: Final = (
     "jina", "pa-", "bsa", "ak-", "as-", "hv", "atatt", "atctt", "nr", "sbp_", "fc-", "ls__", "sq0", "q~",
     "tvly", "csk", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
     "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-", "pypi",
-    "eyj", ":aa", "bearer", "basic", "digest", "-----begin",
+    "eyj", ":aa", "age-secret", "dp.", "e2b_", "hrku", "pha_", "phc_", "phr_", "phs_", "phx_", "pscale_", "secret_",
+    "sess-", "bearer", "basic", "digest", "-----begin",
 )  # fmt: skip
 LABEL_HINTS: Final = (
-    "key", "secret", "token", "pass", "pw", "auth", "credential", "cookie", "webhook", "sig", "conn", "code", "jwt",
-    "bearer", "otp",
+    "key", "secret", "token", "pass", "pw", "auth", "cred", "cookie", "webhook", "sig", "conn", "code", "jwt",
+    "bearer", "otp", "pin", "sess",
 )  # fmt: skip
 #: Candidates that may also be ids: 32 hexadecimal digits, or a long string that `is_random`.
 LONG: Final = re.compile(
     r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])|(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{32,}={0,2}"
 )
-#: The name of a field whose value is a secret.
-SECRET_NAME: Final = re.compile(rf"(?xi) (?:{_LABEL}|{_WORD})\s*\Z")
+#: A part of such a string that is hexadecimal digits alone, for example in a path.
+HEX: Final = re.compile(r"(?<![A-Za-z0-9])[A-Fa-f0-9]{32,}(?![A-Za-z0-9])")
+#: The name of a field whose value is a secret. In a text the id of a session is mostly that of a trace.
+SECRET_NAME: Final = re.compile(rf"(?xi) (?:{_LABEL}|{_WORD}|(?<![A-Za-z])session[-_\ ]?id)\s*\Z")
 
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9]+")
 _CHANGE: Final = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")

@@ -42,7 +42,7 @@ def build_app(context: Context) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         context.decoders.close()
-        context.outbox.close()
+        context.broker_queue.close()
 
     routes: list[BaseRoute] = [*ROUTES, *pages.ROUTES]
     app = Starlette(routes=routes, exception_handlers={Refusal: refused}, lifespan=lifespan)
@@ -64,21 +64,21 @@ def build_context(settings: Settings) -> Context:
         keys=Keys(
             publish=publish.get_secret_value() if publish else None, admin=admin.get_secret_value() if admin else None
         ),
-        outbox=BrokerQueue(broker.send),
+        broker_queue=BrokerQueue(broker.send),
         try_service=_try_service,
-        look=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
-        office=build_office(settings, broker),
+        health=CachedHealth(lambda now: health_store.read(now=now), broker.ask),
+        pages=build_page_context(settings, broker),
         show_messages=settings.show_messages,
     )
 
 
-def build_office(settings: Settings, broker: Broker) -> PageContext:
+def build_page_context(settings: Settings, broker: Broker) -> PageContext:
     """Return the context that the pages share."""
     doctor = build_doctor(settings)
     return PageContext(
-        desk=doctor.desk,
-        book=build_ledger_reader(),
-        line=broker,
+        admin=doctor.admin,
+        ledger=build_ledger_reader(),
+        broker=broker,
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
         zone=settings.zone,

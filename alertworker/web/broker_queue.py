@@ -25,7 +25,7 @@ class BrokerQueue:
 
     def __init__(self, send: Callable[[SealedBatch], None]) -> None:
         self._send = send
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alertworker-outbox")
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alertworker-broker")
         self._waiting = 0
         self._away_until = 0.0
         self._problem = ""

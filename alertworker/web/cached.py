@@ -39,16 +39,16 @@ class CachedHealth:
     """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `LineUnavailable`."""
 
     def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
-        self._kept = TtlCache(read, seconds=_FRESH)
+        self._snapshot = TtlCache(read, seconds=_FRESH)
         self._queued = TtlCache(lambda _now: ask_broker(), seconds=_FRESH)
 
-    def readings(self, now: datetime) -> HealthSnapshot:
+    def snapshot(self, now: datetime) -> HealthSnapshot:
         """Return figures that are at most 2 s old.
 
         Raises:
             StoreUnavailable: the database cannot be queried.
         """
-        return self._kept.read(now)
+        return self._snapshot.read(now)
 
     def queued(self, now: datetime) -> int:
         """Return how many batches wait in the broker's queue. The figure is at most 2 s old.

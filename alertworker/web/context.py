@@ -21,18 +21,16 @@ from alertworker.web.throttle import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``outbox`` sends batches to the broker, and ``look`` returns the health of the pipeline.
-
-    ``room`` bounds the memory of request bodies, ``decoders`` the number that are decoded at once, and ``throttle``
-    the login attempts. ``office`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of
+    """``room`` bounds the memory of request bodies, ``decoders`` the number that are decoded at once, and ``throttle``
+    the login attempts. ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of
     calls' messages in LiteLLM's alerts.
     """
 
     keys: Keys
-    outbox: BrokerQueue
-    look: CachedHealth
+    broker_queue: BrokerQueue
+    health: CachedHealth
     try_service: Callable[[str, datetime], Sequence[ChannelTest]]
-    office: PageContext
+    pages: PageContext
     show_messages: bool = False
     room: Room = field(default_factory=Room)
     decoders: Decoders = field(default_factory=Decoders)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from alertworker.errors import AlertWorkerError
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
-from alertworker.web.metrics import ReadingsCollector
+from alertworker.web.metrics import SnapshotCollector
 
 _log = logging.getLogger("alertworker.web")
 
@@ -28,21 +28,21 @@ async def liveliness(_request: Request) -> Response:
 
 async def readiness(request: Request) -> Response:
     """Return the pipeline's lag and the length of the broker's queue, with 503 and the reasons if it is not ready."""
-    look = context_of(request).look
+    health = context_of(request).health
     now = datetime.now(UTC)
-    queued, readings = await asyncio.gather(
-        asyncio.to_thread(look.queued, now), asyncio.to_thread(look.readings, now), return_exceptions=True
+    queued, snapshot = await asyncio.gather(
+        asyncio.to_thread(health.queued, now), asyncio.to_thread(health.snapshot, now), return_exceptions=True
     )
-    reasons = [_reason(answer) for answer in (queued, readings) if isinstance(answer, BaseException)]
+    reasons = [_reason(answer) for answer in (queued, snapshot) if isinstance(answer, BaseException)]
     lag = oldest = None
-    if not isinstance(readings, BaseException):
-        lag = readings.canary_seconds
+    if not isinstance(snapshot, BaseException):
+        lag = snapshot.canary_seconds
         if lag is None:
             reasons.append("no canary has returned yet; start a worker and beat")
-        elif readings.stands_still:
+        elif snapshot.stands_still:
             reasons.append(f"no canary has returned for {lag:.0f} s; check that a worker and beat are running")
         if not isinstance(queued, BaseException):
-            oldest = readings.oldest_seconds(queued)
+            oldest = snapshot.oldest_seconds(queued)
     answer = {
         "status": "not ready" if reasons else "ready",
         "reasons": reasons,
@@ -55,17 +55,17 @@ async def readiness(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Return the metrics in Prometheus' text format. They come from the store, so every process returns the same."""
-    look, now = context_of(request).look, datetime.now(UTC)
+    health, now = context_of(request).health, datetime.now(UTC)
     try:
-        readings = await asyncio.to_thread(look.readings, now)
+        snapshot = await asyncio.to_thread(health.snapshot, now)
     except AlertWorkerError as error:
         raise Refusal(503, str(error), retry_after=5) from None
     try:
-        queued = await asyncio.to_thread(look.queued, now)
+        queued = await asyncio.to_thread(health.queued, now)
     except AlertWorkerError:  # Readiness gives the reason. The store's figures are still useful.
         queued = None
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ReadingsCollector(readings, queued))
+    registry.register(SnapshotCollector(snapshot, queued))
     return Response(generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 

@@ -45,7 +45,7 @@ async def _relay(request: Request, context: Context, read: Callable[..., Event])
         except RelayError as error:
             raise Refusal(400, str(error)) from None
         encoded = event.model_dump_json(exclude_none=True).encode()
-        await context.outbox.put(seal([encoded], batch_id=str(new_id()), producer="litellm-relay", sealed_at=now))
+        await context.broker_queue.put(seal([encoded], batch_id=str(new_id()), producer="litellm-relay", sealed_at=now))
     return PlainTextResponse("ok")
 
 

@@ -17,9 +17,9 @@ from alertworker.store import AdminStore
 class PageContext:
     """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times."""
 
-    desk: AdminStore
-    book: LedgerReader
-    line: Broker
+    admin: AdminStore
+    ledger: LedgerReader
+    broker: Broker
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
     zone: ZoneInfo

@@ -12,6 +12,7 @@ os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 from kombu import Queue
 
 from alertworker.events.batch import QUEUE, TASK
+from alertworker.host.addresses import with_verified_tls
 from alertworker.host.paths import data_dir, default_broker_url
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, task_queue, transport_options
 from alertworker.settings import load_settings
@@ -19,7 +20,9 @@ from alertworker.worker.queues import DELIVERIES, PERIODIC
 
 _settings = load_settings()
 
-broker_url: str = _settings.broker_url.get_secret_value() if _settings.broker_url else default_broker_url(data_dir())
+broker_url: str = with_verified_tls(
+    _settings.broker_url.get_secret_value() if _settings.broker_url else default_broker_url(data_dir())
+)
 broker_transport_options: dict[str, Any] = transport_options(broker_url)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from queue import Empty
+from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,17 +15,26 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import dumps, loads
 from pydantic_core import from_json
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from alertworker.events.message import MAX_MESSAGE_BYTES
+from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import TASKS, OpaqueMessage
 
 #: The largest envelope that is read: a body at its bound in base64, and its headers.
 _MAX_ENVELOPE: Final = MAX_MESSAGE_BYTES * 3 // 2
 #: How many brackets and commas an envelope may have; what it carries is one string.
 _MAX_VALUES: Final = 1_000_000
+#: How long a worker waits before it asks a Redis again that refused, in seconds.
+_WAIT: Final = 1.0
+_away: Final = AwayLog()
 #: A delivery tag is a key on the broker: of kombu and of our publisher it is a UUID.
 _TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
+
+
+def is_back() -> None:
+    """Log that Redis gives messages again, if it refused before."""
+    _away.back()
 
 
 def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
@@ -72,7 +82,7 @@ def _body(envelope: dict[str, Any]) -> bytes | None:
     body, encoding = envelope["body"], envelope["properties"].get("body_encoding")
     try:
         if encoding == "base64":
-            return b64decode("".join(body.split()), validate=True)
+            return b64decode(body.encode().translate(None, b" \t\r\n"), validate=True)
         return body.encode() if encoding in (None, "", "utf-8") else None
     except ValueError:
         return None
@@ -108,17 +118,31 @@ class Channel(redis.Channel):
     _flush_brpop_reauth: Callable[[], None]
     _q_for_pri: Callable[[str, int], str]
     _queue_cycle: Any
+    #: When Redis may be asked for a message again.
+    _ask_at = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         try:
+            # A key of another type is an error here, so it is tried again with growing waits.
             self.client.hdel(self.unacked_key, "")
+            self.client.zrem(self.unacked_index_key, "")
         except ReadOnlyError:
             # A replica answers, and lets a worker take nothing. As an error of the connection it is tried again, with
             # growing waits and a line in the log each time.
             self.connection.cycle.discard(self)  # type: ignore[union-attr]
             self._disconnect_pools()
             raise RedisConnectionError("the broker is a read-only replica") from None
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask for the next message, unless Redis refused to give one a moment ago."""
+        if monotonic() >= self._ask_at:
+            super()._brpop_start(timeout)  # type: ignore[misc]
+
+    def _refused(self, error: ResponseError) -> None:
+        """Log that Redis refuses to give a message, and wait. A new connection would be refused, too."""
+        _away.away("taking messages from the broker", error)
+        self._ask_at = monotonic() + _WAIT
 
     def _brpop_read(self, **options: Any) -> bool:
         """Do what kombu does, which parses the envelope between taking it and noting it."""
@@ -128,8 +152,12 @@ class Channel(redis.Channel):
             except self.connection_errors:
                 self.client.connection.disconnect()
                 raise
+            except ResponseError as error:
+                self._refused(error)
+                raise Empty from None
             if not found:
                 raise Empty
+            is_back()
             queue, item = bytes_to_str(found[0]).rsplit(self.sep, 1)[0], found[1]
             self._queue_cycle.rotate(queue)
             envelope = envelope_of(item, queue) if queue in TASKS else loads(bytes_to_str(item))

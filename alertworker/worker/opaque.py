@@ -53,9 +53,6 @@ class OpaqueMessage(Message):
         task = TASK if queue in _BATCHES else name if name in TASKS[queue] else PARK
         sealed: dict[str, Any] = {"task": task, "id": str(uuid4()), "lang": "py", "ignore_result": True}
         sealed |= {"argsrepr": "()", "kwargsrepr": "{}"}
-        if queue not in _BATCHES:
-            expires = parse_moment(headers.get("expires"))  # a late sweep is useless: the next one does the same
-            sealed["expires"] = expires.isoformat() if expires else None
         Message.__init__(
             self,
             body,  # type: ignore[arg-type]
@@ -78,6 +75,8 @@ def _message(queue: str, body: bytes, delivery: dict[str, Any], headers: dict[An
         message_id=_text(headers.get("id")) or None,
         redelivered=redelivered,
         given_up=f"delivered more than {DELIVERY_LIMIT} times" if queue == DEAD_QUEUE and not expired else None,
+        # Celery would drop an expired message. A task of ours reads the message first, and parks it when it cannot.
+        expires=None if queue in _BATCHES else parse_moment(headers.get("expires")),
     )
 
 

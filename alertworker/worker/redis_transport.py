@@ -97,9 +97,8 @@ class Channel(_Channel):  # type: ignore[misc]
     #: Whether this is the channel that consumes batches, and nothing else.
     takes = False
     _taker: Channel | None = None
-    #: Whether Redis refuses BLMOVE because its memory is full, and the moment to ask it again.
+    #: Whether Redis refuses BLMOVE because its memory is full.
     _full = False
-    _ask_at = 0.0
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:  # noqa: FBT001 - kombu's signature
         """Consume from a queue; batches through the channel that is for them alone."""
@@ -198,6 +197,11 @@ class Channel(_Channel):  # type: ignore[misc]
         except (*self.connection_errors, ReadOnlyError):  # a master that was demoted: the address may lead to another
             connection.disconnect()
             raise
+        except ResponseError as error:  # a key of another type, for example
+            self._refused(error)
+            return None
+        if entry is not None:
+            from_redis.is_back()
         if self._full and entry is None:
             self._full, self._ask_at = False, monotonic() + self.brpop_timeout
         return entry

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from celery.exceptions import Reject
 from celery.signals import after_setup_logger, after_setup_task_logger, worker_init, worker_process_init
@@ -28,6 +28,7 @@ from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import PARK
 
+_T = TypeVar("_T")
 _log = logging.getLogger("alertworker.tasks")
 _away = AwayLog()
 #: The longest wait between two questions to a database that is away, in seconds.
@@ -37,7 +38,8 @@ _MAX_WAIT = 5.0
 @celery.task(name=TASK)
 def ingest(*, message: BrokerMessage) -> None:
     """Apply one batch, or park the message."""
-    _decide(message, lambda now: pipeline.receive(message, get_runtime(), now=now))
+    if _admit(message):
+        _decide(message, lambda now: pipeline.receive(message, get_runtime(), now=now))
 
 
 @celery.task(name=PARK)
@@ -55,6 +57,8 @@ def deliver(*, message: BrokerMessage) -> None:
         if arguments is not None:
             _park(message, "the message names no channel")
         return
+    if _is_late(message):
+        return
     with _away.skipping("delivery"):
         runtime = get_runtime()
         if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
@@ -64,7 +68,7 @@ def deliver(*, message: BrokerMessage) -> None:
 @celery.task(name="alertworker.sweep")
 def sweep(*, message: BrokerMessage) -> None:
     """Do what is due by the clock."""
-    if _arguments(message) is None:
+    if _arguments(message) is None or _is_late(message):
         return
     with _away.skipping("the sweep"):
         pipeline.sweep(get_runtime(), now=datetime.now(UTC))
@@ -73,34 +77,52 @@ def sweep(*, message: BrokerMessage) -> None:
 @celery.task(name="alertworker.report")
 def report(*, message: BrokerMessage) -> None:
     """Send the reports that are due."""
-    if _arguments(message) is None:
+    if _arguments(message) is None or _is_late(message):
         return
     with _away.skipping("the report"):
         get_reporter().look(now=datetime.now(UTC))
 
 
 def _arguments(message: BrokerMessage) -> dict[str, object] | None:
-    """Return the arguments of one of our own tasks; park what has none."""
+    """Return the arguments of one of our own tasks; park the message if it has none."""
+    if not _admit(message):
+        return None
     try:
-        return pipeline.arguments_of(message)
+        arguments = pipeline.arguments_of(message)
     except MessageError as error:
         _park(message, str(error))
         return None
+    if message.redelivered:
+        _decide(message, lambda _now: get_runtime().store.forget_redeliveries(message.letter_id))
+    return arguments
+
+
+def _is_late(message: BrokerMessage) -> bool:
+    """Return whether a message that was read is not worth acting on: the next one of its kind does the same."""
+    return message.expires is not None and message.expires < datetime.now(UTC)
+
+
+def _admit(message: BrokerMessage) -> bool:
+    """Return whether a message may be read. Each delivery is counted once, however long the database is away."""
+    if not message.redelivered and message.given_up is None:  # the database is not asked
+        return True
+    return _decide(message, lambda now: pipeline.admit(message, get_runtime().store, now=now))
 
 
 def _park(message: BrokerMessage, reason: str) -> None:
     _decide(message, lambda now: pipeline.park(message, reason, get_runtime().store, now=now))
 
 
-def _decide(message: BrokerMessage, decide: Callable[[datetime], None]) -> None:
-    """Apply or park a message. While the database is away it waits in place, and so takes nothing more from the broker.
+def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
+    """Admit, apply or park a message.
 
+    While the database is away the worker waits in place, and so takes nothing more from the broker.
     Log lines name the message by the id that its dead letter has, or would have: its own ids are a producer's text.
     """
     wait = 0.1
     while True:
         try:
-            decide(datetime.now(UTC))
+            done = decide(datetime.now(UTC))
         except StoreUnavailable as error:
             _away.away(f"message {message.letter_id}", error)
             time.sleep(wait)
@@ -114,7 +136,7 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], None]) -> None:
             raise Reject(type(error).__name__, requeue=True) from None
         else:
             _away.back()
-            return
+            return done
 
 
 @worker_init.connect

@@ -1,4 +1,4 @@
-"""The command line as a process of its own."""
+"""The command line as a separate process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-#: Stands for a webhook's secret; no output may show it.
+#: Stands for a webhook's secret. No output may contain it.
 SECRET = "canaryWebhookSecret"
 GOOD = {
     "type": "llm.request.failed",

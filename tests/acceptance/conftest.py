@@ -21,27 +21,26 @@ alertworker:
 environment_variables:
   SLACK_WEBHOOK_URL: {url}/services/T000/B000/{secret}
 """
-#: Stands for a webhook's secret; no log, message or row may show it.
+#: Stands for a webhook's secret. No log, message or row may contain it.
 WEBHOOK_SECRET = "canaryWebhookSecret"
 
 
 @pytest.fixture
 def slack() -> Iterator[Receiver]:
-    """Run a receiver."""
     with receiver() as running:
         yield running
 
 
 @pytest.fixture
 def environ(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Give the services of the installation: its own broker and SQLite, unless a test is given others by name."""
+    """Return the services of the installation: its own broker and SQLite, unless a test names others."""
     names: dict[str, str] = getattr(request, "param", {})
     return {variable: request.getfixturevalue(fixture) for variable, fixture in names.items()}
 
 
 @pytest.fixture
 def stack(tmp_path: Path, slack: Receiver, environ: dict[str, str]) -> Iterator[Stack]:
-    """Run an installation, threshold 3 s, summaries each 5 s."""
+    """Run an installation with a threshold of 3 s and summaries every 5 s."""
     running = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET), environ)
     try:
         running.up()
@@ -52,7 +51,7 @@ def stack(tmp_path: Path, slack: Receiver, environ: dict[str, str]) -> Iterator[
 
 @pytest.fixture
 def publisher(stack: Stack, tmp_path: Path) -> Iterator[Publisher]:
-    """Give a publisher to the installation's broker."""
+    """Return a publisher to the installation's broker."""
     running = Publisher(BrokerTransport(stack.broker_url), tmp_path / "spool", threshold_seconds=3)
     yield running
     running.close()

@@ -1,6 +1,6 @@
 """Messages that no client of ours sends: bodies, headers and envelopes that break a reader.
 
-Most hold a text that must be in no log line.
+Most contain a string that must not be in any log line.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ import zstandard
 
 from alertworker.events.batch import TASK
 
-#: What must be in no log line: it stands for prompt text.
+#: The string that must not be in any log line. It stands for prompt text.
 CANARY: Final = "CANARY-7f3a"
 _EMBED: Final = {"callbacks": None, "errbacks": None, "chain": None, "chord": None}
 
 
 @dataclass(frozen=True)
 class Hostile:
-    """One message. ``applied`` says that its batch is good, whatever surrounds it; else it is parked.
+    """One message. ``applied`` is true if its batch is good, whatever surrounds it. Otherwise it is parked.
 
-    ``payload`` is what its dead letter holds: the body itself, unless the body could be read as far as its events.
+    ``payload`` is the content of its dead letter: the body itself, unless the body could be read as far as its
+    events.
     """
 
     name: str
@@ -46,17 +47,17 @@ class Hostile:
 
     @property
     def kept(self) -> bytes:
-        """Return what the dead letter must hold."""
+        """Return the expected content of the dead letter."""
         return self.body if self.payload is None else self.payload
 
 
 def call_of(events: Any, **more: Any) -> list[Any]:
-    """Make the arguments of a call."""
+    """Return the arguments of a call."""
     return [[], {"events": events, **more}, _EMBED]
 
 
 def good(call_id: str) -> dict[str, Any]:
-    """Make an event that is applied."""
+    """Return an event that is applied."""
     return {
         "type": "llm.request.succeeded",
         "call_id": call_id,
@@ -72,7 +73,7 @@ def _json(value: Any) -> bytes:
 
 
 def _plain(name: str, **more: Any) -> Hostile:
-    """Make a batch that is good but for what surrounds it."""
+    """Return a batch that is good except for what surrounds it."""
     return Hostile(name, _json(call_of([good(name)])), applied=True, **more)
 
 
@@ -182,7 +183,7 @@ def _tasks() -> list[Hostile]:
 
 
 def _surrounded() -> list[Hostile]:
-    """Return batches that are good, with something around them that Celery would have stumbled over, or obeyed."""
+    """Return good batches, surrounded by something that Celery would fail on or obey."""
     signature: dict[str, Any] = {"task": CANARY, "args": [], "kwargs": {}, "options": {}, "subtask_type": None}
     embed = {"callbacks": [signature], "errbacks": [signature], "chain": [signature], "chord": signature}
     one = {"task": TASK, "id": "protocol-1", "args": [], "kwargs": {"events": [good("protocol 1")]}, "eta": "bad"}
@@ -240,7 +241,7 @@ def _surrounded() -> list[Hostile]:
     ]
 
 
-#: Good batches of which one event, or all, cannot be read: what the events are is decided by `events/batch.py`.
+#: Readable batches in which one event, or all, cannot be read. `events/batch.py` decides about the events.
 DEEP_EVENTS: Final = [
     Hostile(f"deep event {depth}", b'[[],{"events":' + b"[" * depth + CANARY.encode() + b"]" * depth + b"},{}]")
     for depth in (300, 400, 900, 100_000)
@@ -251,12 +252,12 @@ SURROGATE: Final = Hostile(
 
 
 def messages() -> list[Hostile]:
-    """Return all of them."""
+    """Return all messages."""
     return [*_bodies(), *_bombs(), *_compressed(), *_tasks(), *_surrounded()]
 
 
 def envelope(hostile: Hostile, tag: str) -> dict[str, Any]:
-    """Put one into the envelope that kombu puts on a list."""
+    """Return a message in the envelope that kombu puts on a list."""
     delivery = {"exchange": "", "routing_key": hostile.queue}
     return {
         "body": base64.b64encode(hostile.body).decode(),
@@ -268,7 +269,7 @@ def envelope(hostile: Hostile, tag: str) -> dict[str, Any]:
     }
 
 
-#: Items on a list that are no envelope, or one that kombu cannot read.
+#: Items on a list that are not an envelope, or one that kombu cannot read.
 ITEMS: Final[dict[str, bytes]] = {
     "item empty": b"",
     "item no JSON": CANARY.encode(),
@@ -292,7 +293,7 @@ ITEMS: Final[dict[str, bytes]] = {
 
 
 def _table(value: bytes) -> bytes:
-    """Make an AMQP table of one header, ``h``."""
+    """Return an AMQP table of one header, ``h``."""
     return struct.pack(">I", len(value) + 2) + b"\x01h" + value
 
 
@@ -303,7 +304,7 @@ def _deep_table(depth: int) -> bytes:
     return _table(value)
 
 
-#: Properties of an AMQP message, in the form they travel in, that its client library cannot read.
+#: Properties of an AMQP message, in wire format, that its client library cannot read.
 PROPERTIES: Final[dict[str, bytes]] = {
     "content type not UTF-8": struct.pack(">HB", 0x8000, 2) + b"\xff\xfe",
     "correlation id not UTF-8": struct.pack(">HB", 0x0400, 2) + b"\xff\xfe",

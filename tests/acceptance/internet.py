@@ -1,4 +1,4 @@
-"""The internet on loopback: an HTTP proxy that leads every host to one receiver."""
+"""The internet on loopback: an HTTP proxy that connects every host to one receiver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def proxy_to(port: int) -> Iterator[str]:
-    """Run a proxy that answers CONNECT for any host by connecting to a local port; gives its address."""
+    """Run a proxy that answers CONNECT for any host by connecting to a local port. Return its address."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def accept() -> None:

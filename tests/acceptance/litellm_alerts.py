@@ -1,7 +1,7 @@
-"""Runs beside LiteLLM: has its own builders make every kind of alert, which LiteLLM then posts; prints its types.
+"""Runs beside LiteLLM: makes LiteLLM's own builders post every kind of alert, and prints LiteLLM's alert types.
 
-The argument is the port of a receiver on this machine that takes alerts, fails as a provider, and answers as
-Prometheus. Nothing of LiteLLM is replaced but the time between two posts and its database, which `Database` stands for.
+The argument is the port of a local receiver that accepts alerts, fails as a provider, and answers as Prometheus.
+Only the time between two posts and the database, see `Database`, are replaced in LiteLLM.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ ROUTER = litellm.Router(
 
 
 class Database:
-    """Answers what LiteLLM asks of its database for its reports."""
+    """Answers the queries of LiteLLM's reports."""
 
     @property
     def db(self) -> Database:
-        """Give itself: Prisma's client has its queries there."""
+        """Return itself: Prisma's client has its queries there."""
         return self
 
     async def query_raw(self, query: str, *_arguments: object) -> list[dict[str, object]]:
-        """Give spends: by user, tag or team."""
+        """Return spends by user, tag or team."""
         if "LiteLLM_DailyUserSpend" in query:
             return [
                 {"user_id": user, "daily_spend": 60.0, "monthly_spend": 300.0, "baseline_spend": 7.0}
@@ -86,11 +86,11 @@ class Database:
 
 
 async def database_and_tools() -> None:
-    """What the proxy says when its database fails, and of the tools of its MCP servers."""
+    """Trigger the proxy's alerts about a failing database and about the tools of its MCP servers."""
     trace = "Traceback (most recent call last):\n  File x\n" * 100
     refused = HTTPException(500, {"error": "postgresql://admin:hunter2@db-1:5432/x refused"})
     for error, text in ((refused, ""), *[(TimeoutError("no connection"), trace)] * 3):
-        with suppress(ModuleNotFoundError):  # its metrics want Prisma's package; the alert is made by then
+        with suppress(ModuleNotFoundError):  # its metrics need Prisma's package; the alert is made before that
             await LOGGING.failure_handler(error, 0.1, "get_data", text)
     server = MCPServer(server_id="s1", name="files", transport="http")
     found = {
@@ -104,7 +104,7 @@ async def database_and_tools() -> None:
 
 
 async def calls() -> None:
-    """Calls that fail, in the provider and before any; a slow one; and one that hangs."""
+    """Make calls that fail, at the provider and before it, a slow one, and one that hangs."""
     for metadata in ({"ticket": "T-17", "who": "search"}, None):
         request = {
             "model": "gpt-4o",
@@ -137,7 +137,7 @@ async def calls() -> None:
 
 
 async def hang(call: str) -> None:
-    """Have one call found that has run for longer than the threshold, which is 0 for this."""
+    """Let LiteLLM find a call over the threshold, which is 0 here."""
     SLACK.alerting_threshold = 0
     await SLACK.response_taking_too_long(
         {"litellm_call_id": call, "model": "gpt-4o", "metadata": {"user_api_key_alias": "app"}}
@@ -147,7 +147,7 @@ async def hang(call: str) -> None:
 
 
 async def outages() -> None:
-    """Errors enough for a deployment's and a region's minor and major outage."""
+    """Cause enough errors for a deployment's and a region's minor and major outage."""
     error = litellm.APIError(status_code=500, message="boom", llm_provider="openai", model="gpt-4o")
     for number in range(12):
         kwargs = {"exception": error, "litellm_params": {"model_info": {"id": f"d{number % 2 + 1}"}}}
@@ -157,14 +157,14 @@ async def outages() -> None:
 
 
 async def models() -> None:
-    """A new model, an old one, and one whose price nobody knows."""
+    """Report a new model, an old one, and one without a known price."""
     await SLACK.model_added_alert("gpt-5", "gpt-4o", {"base_model": "gpt-4o"})
     await SLACK.send_model_deprecation_alert(llm_router=ROUTER)
     await price()
 
 
 async def price() -> None:
-    """Have LiteLLM's cost callback meet a call without a price."""
+    """Pass a call without a price to LiteLLM's cost callback."""
     metadata = {"user_api_key": "a" * 64, "user_api_key_user_id": "u1"}
     call = {"model": "x-1", "litellm_params": {"metadata": metadata}, "response_cost": None, "stream": False}
     now = datetime.now()  # noqa: DTZ005 - as LiteLLM calls it
@@ -172,7 +172,7 @@ async def price() -> None:
 
 
 async def reports() -> None:
-    """By the calendar: days, weeks, months, fallbacks, and users who spend much."""
+    """Trigger the reports: days, weeks, months, fallbacks, and users with a high spend."""
     proxy_server.prisma_client = Database()
     for number in (1, 2):
         for failed in (True, False):
@@ -192,7 +192,7 @@ async def reports() -> None:
 
 
 async def managed() -> None:
-    """Every change of a key, team or internal user that LiteLLM tells of, as its endpoints do it."""
+    """Make every change of a key, team or internal user that LiteLLM reports, as its endpoints do."""
     admin = proxy_types.UserAPIKeyAuth(user_id="admin", user_role=proxy_types.LitellmUserRoles.PROXY_ADMIN)
     requests: dict[str, Any] = {
         "generate_key_fn": proxy_types.GenerateKeyRequest(
@@ -216,7 +216,7 @@ async def managed() -> None:
         await send_management_endpoint_alert(arguments, admin, function)
 
 
-#: As the proxy's authentication fills it in, scope by scope: LiteLLM's type, whose budget, and whose it says it is.
+#: As the proxy's authentication fills it in, scope by scope: LiteLLM's type, the owner, and the reported owner.
 BUDGETS: tuple[tuple[Any, str, dict[str, Any]], ...] = (
     ("token_budget", "key", {"token": "a" * 64, "max_budget": 100.0, "key_alias": "app", "team_id": "t1"}),
     ("projected_limit_exceeded", "key", {"token": "b" * 64, "max_budget": 500.0, "projected_spend": 700.0}),
@@ -234,14 +234,14 @@ BUDGETS: tuple[tuple[Any, str, dict[str, Any]], ...] = (
 
 
 async def managed_twice() -> None:
-    """Do every change twice."""
+    """Make every change twice."""
     for _ in range(2):
         await managed()
         await settled()
 
 
 async def budgets() -> None:
-    """Every scope, and a customer's spend."""
+    """Report every scope, and a customer's spend."""
     for kind, scope, fields in BUDGETS:
         info = proxy_types.CallInfo(spend=100.0, event_group=proxy_types.Litellm_EntityType(scope), **fields)
         await LOGGING.budget_alerts(kind, info)
@@ -249,14 +249,14 @@ async def budgets() -> None:
 
 
 async def settled() -> None:
-    """Wait for what the proxy's hooks left to the event loop."""
+    """Wait for the tasks that the proxy's hooks started."""
     await asyncio.gather(
         *(task for task in asyncio.all_tasks() if "ProxyLogging." in getattr(task.get_coro(), "__qualname__", ""))
     )
 
 
 async def run(*parts: Callable[[], Awaitable[None]]) -> None:
-    """Do each part, and have LiteLLM post what it said."""
+    """Run each part, and let LiteLLM post its alerts."""
     for part in parts:
         await part()
         await settled()
@@ -265,7 +265,7 @@ async def run(*parts: Callable[[], Awaitable[None]]) -> None:
 
 
 async def main() -> None:
-    """Make everything one by one, then what comes often once more in digests."""
+    """Trigger everything one by one, then frequent alerts once more in digests."""
     LOGGING.update_values(
         alerting=["slack", "webhook"],
         alerting_threshold=300,

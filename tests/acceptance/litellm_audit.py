@@ -1,7 +1,7 @@
-"""Runs under LiteLLM's interpreter: has its audit log tell its callbacks of changes, as its management routes do.
+"""Runs under LiteLLM's interpreter: makes its audit log report changes to its callbacks, as its management routes do.
 
-The entries are its own, from the rows and requests that its routes write, with its own masking; so are the look-up of
-the callback by its name and the way it is told. What a proxy has besides is a licence and a database.
+The entries are LiteLLM's own, from the rows and requests that its routes write, with its own masking. It also looks
+up and calls the callback itself. Only the licence and the database of a proxy are missing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ async def tell(action: Any, table: proxy_types.LitellmTableNames, identity: str,
 
 
 async def main() -> None:
-    """Tell of a key's life, of a team's members and of a user."""
+    """Report changes of a key, of a team's members and of a user."""
     litellm.audit_log_callbacks = [get_instance_fn("alertworker.integrations.litellm.callback")]
     key = proxy_types.LiteLLM_VerificationToken(
         token=HASH, key_name="sk-...ghij", key_alias="search-application", max_budget=10.0
@@ -54,7 +54,7 @@ async def main() -> None:
     await tell("updated", TABLES.TEAM_TABLE_NAME, "t1", alone, both)
     user = proxy_types.LiteLLM_UserTable(user_id="u2", user_email="u2@example.com", max_budget=None)
     await tell("created", TABLES.USER_TABLE_NAME, "u2", None, user)
-    await asyncio.sleep(0.1)  # each callback runs as a task of its own
+    await asyncio.sleep(0.1)  # each callback runs as its own task
 
 
 asyncio.run(main())

@@ -1,7 +1,7 @@
-"""Runs under LiteLLM's interpreter: puts budgets to LiteLLM's own alerting, which posts to ``WEBHOOK_URL``.
+"""Runs under LiteLLM's interpreter: passes budgets to LiteLLM's own alerting, which posts to ``WEBHOOK_URL``.
 
-Standard input is a JSON object: ``alerts`` are a type and the fields of a ``CallInfo`` each, ``projections`` the
-arguments of LiteLLM's projection. What is projected is printed as JSON.
+Standard input is a JSON object. ``alerts`` are pairs of a type and the fields of a ``CallInfo``. ``projections`` are
+the arguments of LiteLLM's projection. The projections are printed as JSON.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from litellm.proxy.utils import get_projected_spend_over_limit
 
 
 async def alert(kind: Any, fields: dict[str, Any]) -> None:
-    """Put one budget to an alerting that has told nothing yet."""
+    """Pass one budget to an alerting that has sent nothing yet."""
     alerting = SlackAlerting(alerting=["webhook"], internal_usage_cache=DualCache())
     group = Litellm_EntityType(fields.pop("group"))
     await alerting.budget_alerts(kind, CallInfo(event_group=group, **fields))
 
 
 async def main() -> None:
-    """Do what standard input asks for."""
+    """Run the alerts and projections of standard input."""
     asked = json.load(sys.stdin)
     for kind, fields in asked["alerts"]:
         await alert(kind, fields)

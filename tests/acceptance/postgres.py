@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the test's own, that can be stopped for real."""
+"""A PostgreSQL server of the test's own, which can be stopped for real."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.services import lacking
 
 
 class Postgres:
-    """One cluster in a folder of its own, on loopback, run as a user that is not root."""
+    """One cluster in its own folder, on loopback, run as a user that is not root."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="alertworker-pg-"))  # the user postgres must reach it
+        self._folder = Path(tempfile.mkdtemp(prefix="alertworker-pg-"))  # the user postgres must have access
         self._port = free_port()
         self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
         if os.geteuid() == 0:
@@ -27,16 +27,16 @@ class Postgres:
         self.start()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the server and wait until it answers."""
         options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._folder}"
         self._pg_ctl("start", "-o", options, "-l", str(self._folder / "log"))
 
     def stop(self) -> None:
-        """Stop it at once, whatever is connected."""
+        """Stop the server at once, with open connections."""
         self._pg_ctl("stop", "-m", "immediate")
 
     def remove(self) -> None:
-        """Stop it and delete everything."""
+        """Stop the server and delete everything."""
         subprocess.run(
             self._command("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop"),
             check=False,

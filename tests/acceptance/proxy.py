@@ -23,12 +23,12 @@ from tests.services import lacking
 _ROOT = Path(__file__).parents[2]
 MASTER_KEY = "sk-canaryMasterKey7f3a9c51d2e8"
 UPSTREAM_KEY = "sk-canaryUpstreamKey5b1e"
-#: The prompt of every request; no message, log of ours, row or file may show it.
+#: The prompt of every request. No message, log of ours, row or file may contain it.
 PROMPT = "the canary prompt is about purple elephants dancing in Lisbon"
 
 
 def litellm_python() -> Path:
-    """Give the interpreter that has LiteLLM; without one the test fails in CI and skips on a laptop."""
+    """Return the interpreter that has LiteLLM. Without one the test fails in CI and is skipped elsewhere."""
     named = os.environ.get("ALERTWORKER_LITELLM_PYTHON")
     path = Path(named) if named else _ROOT / ".venv-litellm" / "bin" / "python"
     if not path.exists():
@@ -38,7 +38,7 @@ def litellm_python() -> Path:
 
 @dataclass
 class Proxy:
-    """The proxy and its upstream; a model's name is the upstream's behaviour."""
+    """The proxy and its upstream. A model's name is the upstream's behaviour."""
 
     folder: Path
     broker_url: str
@@ -46,9 +46,9 @@ class Proxy:
     general: Mapping[str, Any] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     upstream_port: int = field(default_factory=free_port)
-    #: False where another proxy's upstream, on the same port, answers for both.
+    #: False if another proxy's upstream, on the same port, answers for both.
     own_upstream: bool = True
-    #: What the proxy is told beside its configuration, by its environment and on its command line.
+    #: The proxy's settings beside its configuration file: its environment and its command line.
     environ: Mapping[str, str] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -80,11 +80,10 @@ class Proxy:
         self._wait()
 
     def end(self, number: int = signal.SIGTERM) -> None:
-        """Tell the proxy alone to end, as an orchestrator does; do not wait for it."""
+        """Send the proxy alone a signal, as an orchestrator does, and do not wait for its end."""
         self._processes[-1].send_signal(number)
 
     def down(self, number: int = signal.SIGTERM) -> None:
-        """Stop both."""
         for process in reversed(self._processes):
             process.send_signal(number)
             try:
@@ -106,9 +105,9 @@ class Proxy:
         note: str = "world",
         more: Mapping[str, Any] | None = None,
     ) -> tuple[int, str]:
-        """Send one request; ``read`` bytes of the answer are read before the connection is closed (-1: all).
+        """Send one request. ``read`` bytes of the answer are read before the connection is closed (-1: all).
 
-        ``more`` are fields of the body, which go before those that every request has.
+        ``more`` are fields of the body, which override those that every request has.
         """
         body = {
             "model": model,
@@ -130,12 +129,12 @@ class Proxy:
                 return error.code, error.read().decode(errors="replace")
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time that the proxy's process has used so far, all of its threads included."""
+        """Return the CPU time that the proxy's process has used so far, with all of its threads."""
         used = psutil.Process(self._processes[-1].pid).cpu_times()
         return used.user + used.system
 
     def log(self) -> str:
-        """Give what the proxy printed."""
+        """Return the proxy's output."""
         return (self.folder / "proxy.log").read_text(errors="replace")
 
     def _config(self) -> dict[str, Any]:

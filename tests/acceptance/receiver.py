@@ -1,4 +1,4 @@
-"""A receiver on loopback that takes what Slack takes: records every POST with its time, and answers as it is told."""
+"""A receiver on loopback in place of Slack: it records every POST with its time, and answers as configured."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any
 from tests.contract.shape import Sent
 from tests.contract.vendors import slack
 
-#: Status (0: the message is taken, and the answer lost), headers, and the seconds to take for the answer.
+#: Status (0: the message is accepted, and the answer lost), headers, and the seconds before the answer.
 Answer = tuple[int, dict[str, str], float]
 OK: Answer = (200, {}, 0.0)
 
 
 @dataclass(frozen=True)
 class Post:
-    """One POST: when it came (monotonic seconds), where, its body, and what it was answered."""
+    """One POST: its time (monotonic seconds), path, body, and answer."""
 
     at: float
     path: str
@@ -34,12 +34,12 @@ class Post:
 
     @property
     def text(self) -> str:
-        """Give Slack's ``text``; none where the body is another vendor's."""
+        """Return Slack's ``text``, or "" if the body is another vendor's."""
         return str(self.body.get("text", ""))
 
     @property
     def count(self) -> int:
-        """Give how many occurrences the message counts beyond those of earlier messages."""
+        """Return how many occurrences the message counts beyond those of earlier messages."""
         more = re.search(r"^(\d+) more in ", self.text, re.MULTILINE)
         times = re.search(r"^(\d+) times since ", self.text, re.MULTILINE)
         return int(more[1]) if more else int(times[1]) if times else 1
@@ -47,22 +47,22 @@ class Post:
 
 @dataclass
 class Receiver:
-    """What was received; ``answer`` decides from the number of the POST (from 0) and its path."""
+    """The received posts. ``answer`` returns the answer for the number of the POST (from 0) and its path."""
 
     url: str = ""
     posts: list[Post] = field(default_factory=list)
-    #: Why Slack would have refused a body of ours.
+    #: The reasons for which Slack would have refused a body of ours.
     complaints: list[str] = field(default_factory=list)
     answer: Callable[[int, str], Answer] = lambda _number, _path: OK
-    #: While it is entered nobody listens, and no connection of before is left.
+    #: While it is entered, nothing listens, and all earlier connections are closed.
     refusing: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def taken(self, containing: str = "") -> list[Post]:
-        """Give what was taken, in order."""
+        """Return the accepted posts, in order."""
         return [post for post in self.posts if post.status in (0, 200) and containing in post.text]
 
     def wait_for(self, containing: str, *, seconds: float, count: int = 1) -> list[Post]:
-        """Wait until so many messages with that text were taken."""
+        """Wait until this many messages with that text were accepted."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             found = self.taken(containing)
@@ -75,7 +75,7 @@ class Receiver:
 
 @contextmanager
 def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Run a receiver; with a context it speaks TLS."""
+    """Run a receiver, with TLS if there is a context."""
     state = Receiver()
     port = _Port(_handler(state), tls)
     state.url = f"{'https' if tls else 'http'}://127.0.0.1:{port.server.server_port}"
@@ -120,7 +120,7 @@ def _handler(state: Receiver) -> type[BaseHTTPRequestHandler]:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its connections, so that they can be ended with it."""
+    """Knows its connections, so that they can be closed with it."""
 
     daemon_threads = True
 
@@ -134,7 +134,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Port:
-    """A port that is listened at, and for a while may not be."""
+    """A listening port that can stop listening for a while."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler], tls: ssl.SSLContext | None) -> None:
         self._handler = handler
@@ -149,7 +149,7 @@ class _Port:
         return server
 
     def close(self) -> None:
-        """Listen no more, and end what is connected."""
+        """Stop listening, and close all connections."""
         self.server.shutdown()
         self.server.server_close()
         for connection in self.server.connections:
@@ -158,7 +158,7 @@ class _Port:
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Listen at the port again afterwards."""
+        """Stop listening, and listen at the same port again afterwards."""
         self.close()
         try:
             yield

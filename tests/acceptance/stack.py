@@ -1,4 +1,4 @@
-"""Real processes: a broker of the test's own, workers, beat; started, killed and started again."""
+"""Real processes: a broker of the test's own, workers and beat. They can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROLES: dict[str, Sequence[str]] = {
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -33,13 +33,13 @@ def free_port() -> int:
 
 @dataclass
 class Stack:
-    """One installation in a folder; ``config`` is the text of its config.yaml."""
+    """One installation in a folder. ``config`` is the text of its config.yaml."""
 
     folder: Path
     config: str
     environ: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    #: The program that is started as the broker, in place of the embedded Valkey.
+    #: The program to start as the broker, in place of the embedded Valkey.
     server: str | None = None
 
     def __post_init__(self) -> None:
@@ -49,12 +49,12 @@ class Stack:
 
     @property
     def broker_url(self) -> str:
-        """Give the broker's address."""
+        """Return the broker's address."""
         return self.environ.get("ALERTWORKER_BROKER_URL") or default_broker_url(self.folder)
 
     @property
     def env(self) -> dict[str, str]:
-        """Give the environment of every process."""
+        """Return the environment of every process."""
         keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
         return {
             **keep,
@@ -75,13 +75,13 @@ class Stack:
             self.start(role)
 
     def start_broker(self) -> None:
-        """Start the broker, with what it kept."""
+        """Start the broker with the data it kept."""
         program, *options = valkey.command(self.folder)
         self._spawn("broker", [self.server or program, *options])
         valkey.wait_until_ready(self.folder)
 
     def start(self, role: str, name: str = "") -> None:
-        """Start a role, once more under another name, and wait until it says that it is ready."""
+        """Start a role, under another name if one is given, and wait until it logs that it is ready."""
         name = name or role
         self._spawn(name, ROLES[role])
         if role == "web":
@@ -90,7 +90,7 @@ class Stack:
             self._wait_for_log(name, f"{role}@{socket.gethostname()} ready")
 
     def kill(self, role: str, number: int = signal.SIGKILL) -> None:
-        """End a role; with SIGKILL its whole process group at once, as the end of a pod would."""
+        """Kill a role. SIGKILL is sent to its whole process group at once, as at the end of a pod."""
         process = self.processes.pop(role)
         if number == signal.SIGKILL:
             os.killpg(process.pid, number)
@@ -99,7 +99,7 @@ class Stack:
         process.wait(30)
 
     def pause(self, role: str) -> None:
-        """Stop a role's whole process group without ending it: its sockets stay open and nothing answers."""
+        """Pause a role's whole process group: its sockets stay open and nothing answers."""
         os.killpg(self.processes[role].pid, signal.SIGSTOP)
 
     def resume(self, role: str) -> None:
@@ -107,16 +107,16 @@ class Stack:
         os.killpg(self.processes[role].pid, signal.SIGCONT)
 
     def down(self) -> None:
-        """Stop what still runs, the broker last."""
+        """Stop all running processes, the broker last."""
         for role in reversed(list(self.processes)):
             self.kill(role)
 
     def log(self, role: str) -> str:
-        """Give everything a role has printed."""
+        """Return all output of a role."""
         return (self.folder / f"{role}.log").read_text(errors="replace")
 
     def logs(self) -> str:
-        """Give everything every role has printed."""
+        """Return all output of every role."""
         return "".join(path.read_text(errors="replace") for path in self.folder.glob("*.log"))
 
     def _wait_for_log(self, role: str, text: str) -> None:

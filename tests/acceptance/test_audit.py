@@ -1,4 +1,4 @@
-"""LiteLLM's audit log, in its own words and by its own way, up to the person who reads it."""
+"""LiteLLM's audit log, with its own entries and its own calls, up to the message to people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ ALL_TYPES = f'alerting: ["slack"]\n  alert_types: [{TYPES}]'
 
 
 def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
-    """Who changed what, from which value to which; no key, and no value that may be secret."""
+    """The message has the actor, the change, and the old and new value.
+
+    It has no key, and no value that may be secret.
+    """
     config = CONFIG.replace('alerting: ["slack"]', ALL_TYPES).format(url=slack.url, secret=WEBHOOK_SECRET)
     stack = Stack(tmp_path / "s", config)
     try:

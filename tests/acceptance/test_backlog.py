@@ -1,6 +1,6 @@
-"""A backlog, with live publishers: it is served oldest first, each batch once, and concludes nothing wrong.
+"""A backlog, with running publishers: it is served oldest first, each batch once, without wrong alerts.
 
-``ALERTWORKER_BACKLOG_SECONDS`` makes it longer (``make backlog``); each run prints what it saw.
+``ALERTWORKER_BACKLOG_SECONDS`` makes it longer (``make backlog``). Each run prints its figures.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 
-#: For how long nothing is applied: longer than the visibility timeout of Redis, with the interval of its restore.
+#: How long nothing is applied: longer than Redis's visibility timeout plus the interval of its restore.
 SECONDS = float(os.environ.get("ALERTWORKER_BACKLOG_SECONDS", "27"))
 BROKERS = ["valkey", "redis", "rabbitmq"] if "ALERTWORKER_BACKLOG_SECONDS" in os.environ else ["valkey"]
 PUBLISHERS = 6
-#: How often each publishes a call, in seconds, and what one costs.
+#: The interval of each publisher's calls in seconds, and the cost of one.
 EVERY, NANOS = 1.0, 1_000
-#: Each claim of a batch, also one that finds the batch applied, costs about as much as this recursion.
+#: Each claim of a batch, also of an applied one, costs about as much as this recursion.
 SLOW = """
     CREATE TABLE deliveries (batch_id TEXT);
     CREATE TRIGGER slow BEFORE INSERT ON batches BEGIN
@@ -47,7 +47,7 @@ SLOW = """
 
 @dataclass
 class Recorded:
-    """Sends through the broker, and keeps which batches were handed over, and when."""
+    """Sends through the broker, and records which batches were sent, and when."""
 
     transport: BrokerTransport
     batches: dict[str, float] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Recorded:
 
 @pytest.fixture(params=BROKERS)
 def stack(request: pytest.FixtureRequest, tmp_path: Path, slack: Receiver) -> Iterator[Stack]:
-    """Run an installation on a broker, with one process that ingests and is slow."""
+    """Run an installation on a broker, with one slow ingest process."""
     environ = {"ALERTWORKER_BROKER_URL": request.getfixturevalue("rabbitmq_url")} if request.param == "rabbitmq" else {}
     server = "redis-server" if request.param == "redis" else None
     running = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ, server=server)
@@ -79,7 +79,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, slack: Receiver) -> It
 
 @contextmanager
 def publishing(stack: Stack, folder: Path) -> Iterator[tuple[list[Recorded], list[int]]]:
-    """Run publishers that publish all the time; give their transports, and how many calls there were, at the end."""
+    """Run publishers that publish all the time. Return their transports and, at the end, the number of calls."""
     transports = [Recorded(BrokerTransport(stack.broker_url)) for _ in range(PUBLISHERS)]
     calls: list[int] = []
     over = threading.Event()
@@ -105,7 +105,7 @@ def publishing(stack: Stack, folder: Path) -> Iterator[tuple[list[Recorded], lis
 
 
 def answered(call_id: str) -> dict[str, Any]:
-    """Make a good call."""
+    """Return a good call."""
     now = datetime.now(UTC)
     return {
         "type": "llm.request.succeeded",
@@ -120,7 +120,7 @@ def answered(call_id: str) -> dict[str, Any]:
 
 
 def ask(stack: Stack, query: str) -> list[tuple[Any, ...]]:
-    """Ask the database."""
+    """Query the database."""
     with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
         return list(database.execute(query))
 
@@ -134,7 +134,7 @@ def look(stack: Stack, transports: list[Recorded], now: float) -> tuple[int, flo
 
 
 def wait_for_canary(stack: Stack) -> None:
-    """Wait until a canary has come round."""
+    """Wait until a canary has returned."""
     ends = time.monotonic() + 30
     while not ask(stack, "SELECT at FROM line WHERE name = 'canary_arrived'") and time.monotonic() < ends:
         time.sleep(0.2)
@@ -142,7 +142,7 @@ def wait_for_canary(stack: Stack) -> None:
 
 @pytest.mark.timeout(max(300, int(SECONDS * 5)))
 def test_a_backlog_is_applied_oldest_first_and_concludes_nothing(stack: Stack, tmp_path: Path) -> None:
-    """Six publishers live on while nothing is applied, and while what waited is applied slowly."""
+    """Six publishers keep running while nothing is applied, and while the backlog is applied slowly."""
     seen: list[tuple[int, float, float]] = []
     with publishing(stack, tmp_path) as (transports, calls):
         wait_for_canary(stack)

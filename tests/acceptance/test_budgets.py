@@ -1,4 +1,4 @@
-"""Budgets from a real proxy to a receiver: its own authentication says what was spent."""
+"""Budgets from a real proxy to a receiver. The proxy's own authentication reports the spend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.acceptance.proxy import Proxy
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 
-#: The proxy's authentication: a key says whose it is, what its team and it have spent, as a database would.
+#: The proxy's authentication: a key has an owner, and its own and its team's spend, as in a database.
 AUTH = """
 from datetime import datetime
 from litellm.proxy._types import UserAPIKeyAuth
@@ -44,7 +44,7 @@ def proxy(stack: Stack, tmp_path: Path) -> Iterator[Proxy]:
 
 
 def test_a_team_of_many_keys_is_told_of_once_per_limit(proxy: Proxy, stack: Stack, slack: Receiver) -> None:
-    """Twelve keys cross 85 %, old figures follow, twelve cross 95 %; one key's pace leads past its soft budget."""
+    """Twelve keys cross 85 %, old figures follow, twelve cross 95 %. One key's pace exceeds its soft budget."""
 
     def ask(key: str) -> int:
         return proxy.ask("fast", key=key)[0]

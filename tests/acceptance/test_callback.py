@@ -1,4 +1,4 @@
-"""The callback on a real LiteLLM proxy: what is done to the proxy, and the events that reach the broker for it."""
+"""The callback on a real LiteLLM proxy: requests to the proxy, and the events that reach the broker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MODELS = ("fast", "slow-2", "status-500", "status-404", "drip-0.1-30")
 
 
 class _Proxy(Proxy):
-    """A proxy that falls back from one model to another."""
+    """A proxy with a fallback from one model to another."""
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
@@ -32,14 +32,14 @@ class _Proxy(Proxy):
 
 
 class Events:
-    """What reached the broker's queue, read as a worker reads it."""
+    """The events on the broker's queue, read as a worker reads them."""
 
     def __init__(self, broker_url: str) -> None:
         self._url = broker_url
         self.seen: list[Any] = []
 
     def until(self, enough: Callable[[list[Any]], bool], *, seconds: float = 15) -> list[Any]:
-        """Give all events of calls, in order, once they are enough."""
+        """Return all events of calls, in order, once they are enough."""
         ends = time.monotonic() + seconds
         while not enough(self.seen) and time.monotonic() < ends:
             self.seen += [event for event in self._read() if hasattr(event, "call_id")]
@@ -47,11 +47,11 @@ class Events:
         return self.seen
 
     def ended(self, seconds: float = 15) -> list[Any]:
-        """Give the events up to the first end of a call."""
+        """Return the events up to the first end of a call."""
         return self.until(lambda seen: any(hasattr(event, "ended_at") for event in seen), seconds=seconds)
 
     def forget(self) -> None:
-        """Leave what came so far to the tests before."""
+        """Ignore the events so far; they belong to earlier tests."""
         self.until(lambda _: False, seconds=0.3)
         self.seen.clear()
 
@@ -68,7 +68,7 @@ class Events:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Events]]:
-    """Run the proxy, its upstream and a broker that nobody else reads, threshold 1 s."""
+    """Run the proxy, its upstream and a broker without other readers, with a threshold of 1 s."""
     folder: Path = tmp_path_factory.mktemp("callback")
     stack = Stack(folder / "s", "")
     proxy = _Proxy(folder / "p", stack.broker_url, MODELS, {"alerting_threshold": 1})
@@ -84,13 +84,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, E
 
 @pytest.fixture
 def line(running: tuple[Proxy, Events]) -> tuple[Proxy, Events]:
-    """Give proxy and events, with nothing left of the test before."""
+    """Return proxy and events, without those of the test before."""
     running[1].forget()
     return running
 
 
 def post(proxy: Proxy, path: str, body: dict[str, Any], *, key: str | None = MASTER_KEY) -> int:
-    """Ask another route than chat completions, or without a key, and give the status."""
+    """Post to another route than chat completions, or without a key, and return the status."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     url = f"http://127.0.0.1:{proxy.port}{path}"
     request = urllib.request.Request(url, json.dumps(body).encode(), headers)
@@ -119,7 +119,7 @@ def test_a_success_is_one_event_with_its_figures(line: tuple[Proxy, Events]) -> 
 
 
 def test_a_fallback_is_timed_from_the_clients_request_on(line: tuple[Proxy, Events]) -> None:
-    """The attempt is told, the call hangs on the second deployment, and its end tells what was asked for."""
+    """The attempt is published, the call hangs on the second deployment, and its end has the requested model."""
     proxy, events = line
     assert proxy.ask("status-404")[0] == 200
 
@@ -142,7 +142,7 @@ def test_a_fallback_is_timed_from_the_clients_request_on(line: tuple[Proxy, Even
     ],
 )
 def test_a_failure_is_told_once_on_every_route(line: tuple[Proxy, Events], path: str, body: dict[str, Any]) -> None:
-    """One attempt failed and the call with it; LiteLLM's layers tell some of it twice."""
+    """One attempt failed and the call with it. LiteLLM's layers report parts of it twice."""
     proxy, events = line
     assert post(proxy, path, body | {"model": "status-500"}) == 500
 
@@ -160,7 +160,7 @@ def test_a_failure_is_told_once_on_every_route(line: tuple[Proxy, Events], path:
 
 @pytest.mark.parametrize("key", [None, "sk-nobody-knows-this-key"])
 def test_a_caller_turned_away_is_its_own_fault(line: tuple[Proxy, Events], key: str | None) -> None:
-    """No key or a wrong one is the caller's doing, and no deployment is named."""
+    """A missing or wrong key is the caller's error, and no deployment is named."""
     proxy, events = line
     assert post(proxy, "/v1/chat/completions", {"model": "fast", "messages": []}, key=key) >= 400
 
@@ -171,7 +171,7 @@ def test_a_caller_turned_away_is_its_own_fault(line: tuple[Proxy, Events], key: 
 
 
 def test_a_stream_over_the_threshold_is_not_announced_while_chunks_come(line: tuple[Proxy, Events]) -> None:
-    """Three seconds of chunks at a threshold of one are one event, with the times of first and last chunk."""
+    """A stream of 3 s with a threshold of 1 s is one event, with the times of its first and last chunk."""
     proxy, events = line
     assert proxy.ask("drip-0.1-30", stream=True)[0] == 200
 
@@ -181,7 +181,7 @@ def test_a_stream_over_the_threshold_is_not_announced_while_chunks_come(line: tu
 
 
 def test_a_cut_stream_is_abandoned_with_its_cost(line: tuple[Proxy, Events]) -> None:
-    """LiteLLM logs what was streamed as a success; the client never got its answer."""
+    """LiteLLM logs the streamed part as a success, but the client never got its answer."""
     proxy, events = line
     proxy.ask("drip-0.1-30", stream=True, read=300)
 

@@ -1,6 +1,7 @@
-"""Everything at once: workers killed, broker and database restarted, a receiver in every kind of trouble; and a ledger.
+"""All faults at once: workers killed, broker and database restarted, a receiver with every kind of failure.
 
-Reproducible by seed. ``ALERTWORKER_CHAOS_ROUNDS`` runs more rounds (``make chaos``); each prints its ledger.
+Every message is accounted for at the end. Runs are reproducible by seed. ``ALERTWORKER_CHAOS_ROUNDS`` runs more
+rounds (``make chaos``), and each prints its figures.
 """
 
 from __future__ import annotations
@@ -32,39 +33,39 @@ from tests.acceptance.test_faults import failed
 from tests.acceptance.told import Harm, occurrences, repeated, tellings, unexplained
 
 ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "1"))
-#: The brokers: the embedded Valkey, and where more rounds are asked for also Redis.
+#: The brokers: the embedded Valkey and, with more rounds, also Redis.
 SERVERS = (None, "redis-server") if "ALERTWORKER_CHAOS_ROUNDS" in os.environ else (None,)
-#: How long trouble lasts in a round, in seconds, and how many failures happen in it.
+#: How long the faults of a round last, in seconds, and how many failures happen meanwhile.
 SECONDS, FAILURES = 25.0, 150
 #: How many messages were written for each alert.
 WRITTEN = """
     SELECT alert_id, count(*) FROM notifications n JOIN alerts a ON a.id = n.alert_id
     WHERE a.type = 'llm_exceptions' AND n.status IN ('sent', 'merged') GROUP BY alert_id
 """
-#: By how much the clock of the proxies jumps, in seconds.
+#: The jumps of the proxies' clocks, in seconds.
 JUMPS = (-20, 0, 20)
 
 
 @dataclass
 class Chaos:
-    """One installation and the trouble that is made for it."""
+    """One installation and its faults."""
 
     stack: Stack
     postgres: Postgres
     slack: Receiver
     chance: random.Random
     done: list[str] = field(default_factory=list)
-    #: What may keep an answer from being recorded; nothing else may.
+    #: The faults that may keep an answer from being recorded. Nothing else may.
     harms: list[Harm] = field(default_factory=list)
 
     def answer(self, _number: int, _path: str) -> Answer:
-        """Answer well, badly, late, or not at all, though the message was taken."""
+        """Answer well, with an error, late, or not at all although the message was accepted."""
         trouble: list[Answer] = [(500, {}, 0.0), (503, {}, 0.3), (429, {"Retry-After": "1"}, 0.0), (200, {}, 1.0)]
         lost: Answer = (0, {}, 0.0)
         return self.chance.choice([OK, OK, OK, OK, lost, *trouble])
 
     def strike(self) -> None:
-        """Do one harm, and mend it."""
+        """Cause one fault, and repair it."""
         harm = self.chance.choice([self._worker, self._worker, self._beat, self._broker, self._database, self._emptied])
         self.done.append(harm.__name__.strip("_"))
         harm()
@@ -100,14 +101,14 @@ class Chaos:
             self.harms.append(Harm(began, time.monotonic()))
 
     def _emptied(self) -> None:
-        """Take away everything the broker holds but batches: what was acknowledged must not depend on it."""
+        """Delete everything from the broker except batches: acknowledged work must not depend on it."""
         with redis.Redis(unix_socket_path=str(socket_path(self.stack.folder))) as client:
             client.delete("alertworker.deliveries", "alertworker.periodic")
 
 
 @pytest.fixture
 def chaos(request: pytest.FixtureRequest, slack: Receiver, tmp_path: Path) -> Iterator[Chaos]:
-    """Run an installation with two of everything."""
+    """Run an installation with two processes of each role."""
     server, seed = request.param
     postgres = Postgres()
     config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET)
@@ -124,14 +125,13 @@ def chaos(request: pytest.FixtureRequest, slack: Receiver, tmp_path: Path) -> It
 
 @contextmanager
 def publishing(chaos: Chaos, folder: Path) -> Iterator[Publisher]:
-    """Run a publisher."""
     publisher = Publisher(BrokerTransport(chaos.stack.broker_url), folder)
     yield publisher
     publisher.close()
 
 
 def wait_for(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds; false when it never did."""
+    """Wait until the condition is true. Return false if it never was."""
     ends = time.monotonic() + seconds
     while not holds() and time.monotonic() < ends:
         time.sleep(0.25)
@@ -139,7 +139,7 @@ def wait_for(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 def ask(chaos: Chaos, query: str) -> list[Any]:
-    """Ask the database."""
+    """Query the database."""
     with psycopg.connect(chaos.postgres.url) as database:
         return database.execute(query.encode()).fetchall()
 
@@ -152,9 +152,9 @@ def _name_of(round_: tuple[str | None, int]) -> str:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("chaos", list(product(SERVERS, range(1, ROUNDS + 1))), indirect=True, ids=_name_of)
 def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path) -> None:
-    """None is lost, whatever the proxies' clocks say, and none is told twice.
+    """None is lost, whatever the proxies' clocks show, and none is sent twice.
 
-    A message comes again with its id and text only where its answer was lost or could not be recorded.
+    A message is repeated, with its id and text, only if its answer was lost or could not be recorded.
     """
     chaos.slack.answer = chaos.answer
     ends = time.monotonic() + SECONDS
@@ -163,7 +163,7 @@ def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path)
         for number in range(FAILURES):
             at = datetime.now(UTC) + timedelta(seconds=jump)
             times = {"occurred_at": at, "started_at": at, "ended_at": at}
-            model = f"m{number % 60 if number % 3 else number % 4}"  # some are told once, and some summed up
+            model = f"m{number % 60 if number % 3 else number % 4}"  # some are sent once, and some summed up
             publisher.publish(failed(number, model_group=model, **times))
             if number % 12 == 6:
                 chaos.strike()
@@ -195,7 +195,7 @@ def test_every_alert_arrives_once_whatever_happens(chaos: Chaos, tmp_path: Path)
 
 
 def in_order(chaos: Chaos) -> None:
-    """Expect that each alert's own messages were taken in their order."""
+    """Assert that each alert's own messages were accepted in their order."""
     order = {row[0]: (row[1], row[2]) for row in ask(chaos, "SELECT id, alert_id, created_at FROM notifications")}
     last: dict[str, Any] = {}
     for post in chaos.slack.taken():

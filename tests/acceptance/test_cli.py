@@ -1,4 +1,4 @@
-"""The command line as its user meets it: real processes, clear words, exit codes, whole ids and no secrets."""
+"""The command line as its users see it: real processes, clear texts, exit codes, whole ids and no secrets."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.acceptance.stack import Stack
     ],
 )
 def test_a_mistake_in_the_configuration_is_named_with_its_place(tmp_path: Path, config: str, said: str) -> None:
-    """`check` says which file, line and field, and what to do, and fails."""
+    """`check` names file, line and field, and what to do, and fails."""
     (tmp_path / "config.yaml").write_text(config)
     done = alertworker(tmp_path, "check")
 
@@ -40,7 +40,7 @@ def test_a_mistake_in_the_configuration_is_named_with_its_place(tmp_path: Path, 
 
 
 def test_check_tells_machines_what_is_in_force_and_where_from(tmp_path: Path) -> None:
-    """Its JSON is JSON, with the origin of each value, and without the webhook."""
+    """Its JSON is valid, with the origin of each value, and without the webhook."""
     url = f"https://hooks.slack.com/services/T0/B0/{SECRET}"
     config = f"general_settings:\n  alerting_threshold: 7\nenvironment_variables: {{SLACK_WEBHOOK_URL: '{url}'}}\n"
     (tmp_path / "config.yaml").write_text(config)
@@ -58,7 +58,7 @@ def test_check_tells_machines_what_is_in_force_and_where_from(tmp_path: Path) ->
 
 
 def test_check_names_types_that_go_nowhere_and_what_is_probably_misspelt(tmp_path: Path) -> None:
-    """A route for some alerts of a type is one; nothing of this is an error."""
+    """A type with a route for some of its alerts is not listed. None of this is an error."""
     config = """
 general_settings:
   alerting_args: {minor_outage_alert_treshold: 3}
@@ -81,7 +81,7 @@ alertworker:
 def test_a_test_message_says_what_the_receiver_answered(
     tmp_path: Path, slack: Receiver, status: int, code: int
 ) -> None:
-    """Success and failure are told apart by text and exit code."""
+    """Success and failure differ in text and exit code."""
     slack.answer = lambda _number, _path: (status, {}, 0.0)
     url = f"{slack.url}/services/T0/B0/{SECRET}"
     done = alertworker(tmp_path, "test", "slack", environ={"SLACK_WEBHOOK_URL": url})
@@ -98,7 +98,6 @@ def test_a_test_message_says_what_the_receiver_answered(
 
 
 def test_a_test_in_shadow_says_that_nothing_is_sent(tmp_path: Path, slack: Receiver) -> None:
-    """And nothing is."""
     environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}", "ALERTWORKER_SHADOW": "true"}
     done = alertworker(tmp_path, "test", "slack", "--json", environ=environ)
 
@@ -108,7 +107,10 @@ def test_a_test_in_shadow_says_that_nothing_is_sent(tmp_path: Path, slack: Recei
 
 
 def test_a_test_of_one_type_goes_where_that_type_goes(stack: Stack, slack: Receiver) -> None:
-    """Twice the same one is two messages, also while a worker works on the lane; the workers and we share its pace."""
+    """Two equal tests are two messages, also while a worker works on the lane.
+
+    The workers and the command share its pace.
+    """
     for _ in range(2):
         done = alertworker(stack.folder, "test", "slack", "--alert-type", "daily_reports", environ=stack.env)
         assert done.returncode == 0, done.stdout
@@ -118,7 +120,7 @@ def test_a_test_of_one_type_goes_where_that_type_goes(stack: Stack, slack: Recei
 
 
 def test_what_needs_a_broker_or_a_database_says_so(tmp_path: Path) -> None:
-    """Nothing runs, and no command hangs or shows an address."""
+    """Nothing is running, and no command hangs or shows an address."""
     published = alertworker(tmp_path, "publish", given=json.dumps(GOOD))
     listed = alertworker(tmp_path, "alerts")
 
@@ -128,7 +130,7 @@ def test_what_needs_a_broker_or_a_database_says_so(tmp_path: Path) -> None:
 
 
 def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: Receiver) -> None:
-    """Bad events are named by place and field, the good ones go on; ids are whole also in a narrow terminal."""
+    """Bad events are named by place and field, the good ones are applied, and ids are whole in a narrow terminal."""
     lines = "\n".join(json.dumps(event) for event in (GOOD, {"type": "no.such"}, GOOD | {"call_id": 5}))
     done = alertworker(stack.folder, "publish", environ=stack.env, given=lines)
     assert done.returncode == 1
@@ -152,7 +154,10 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
 
 
 def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) -> None:
-    """Before anything was ever started, from the configuration alone: alert, route and body; no file, no post."""
+    """Nothing was started before.
+
+    The output has alert, route and body, from the configuration alone; no file, no post.
+    """
     environ = {"SLACK_WEBHOOK_URL": f"{slack.url}/services/T0/B0/{SECRET}"}
     done = alertworker(tmp_path, "explain", environ=environ, given=json.dumps(GOOD))
     as_json = alertworker(tmp_path, "explain", "--json", environ=environ, given=json.dumps([GOOD, GOOD, {"type": "x"}]))
@@ -169,12 +174,12 @@ def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) 
     assert slack.posts == []
     assert list(tmp_path.iterdir()) == []
 
-    alertworker(tmp_path, "alerts", environ=environ)  # leaves an empty database behind
+    alertworker(tmp_path, "alerts", environ=environ)  # leaves an empty database
     assert alertworker(tmp_path, "explain", environ=environ, given=json.dumps(GOOD)).returncode == 0
 
 
 def test_explain_knows_what_is_silenced_now(stack: Stack, slack: Receiver) -> None:
-    """Who silenced it and why; without the database it would be sent."""
+    """The output has the author and the reason. Without the database the message would be sent."""
     silence = ("silences", "add", 'team="search"', "--reason", "moving house", "--by", "ops")
     assert alertworker(stack.folder, *silence, environ=stack.env).returncode == 0
     done = alertworker(stack.folder, "explain", environ=stack.env, given=json.dumps(GOOD))
@@ -187,7 +192,7 @@ def test_explain_knows_what_is_silenced_now(stack: Stack, slack: Receiver) -> No
 
 
 def test_the_schema_is_one_and_names_every_event(tmp_path: Path) -> None:
-    """A producer in another language can check against it."""
+    """A producer in another language can validate events with it."""
     schema = json.loads(alertworker(tmp_path, "schema").stdout)
 
     assert "llm.request.failed" in json.dumps(schema)

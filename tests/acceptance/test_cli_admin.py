@@ -1,4 +1,4 @@
-"""What an operator sees and does: dead letters, alerts, notifications, silences and the doctor, in real processes."""
+"""The operator's commands: dead letters, alerts, notifications, silences and the doctor, in real processes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HANGING = {
 
 
 def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack: Receiver) -> None:
-    """The list names it with its reason, and `show` prints what it would have said."""
+    """The list has its reason, and `show` prints the message."""
     slack.answer = lambda _number, _path: (404, {}, 0.0)
     assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
     letters: list[dict[str, str]] = []
@@ -61,7 +61,7 @@ def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack
 
 
 def test_alerts_and_notifications_are_shown_whole(stack: Stack, slack: Receiver) -> None:
-    """Labels, counts, members, messages, attempts; and found by channel, status, type and time."""
+    """Labels, counts, members, messages and attempts are shown. Filters are channel, status, type and time."""
     assert alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD])).returncode == 0
     slack.wait_for("Timeout 504", seconds=15)
 
@@ -96,7 +96,7 @@ def test_alerts_and_notifications_are_shown_whole(stack: Stack, slack: Receiver)
 
 
 def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
-    """Pending before it starts; ended, it is in the list of all only. One that ends before it begins is refused."""
+    """It is pending before it starts. After its end only the list of all has it. An end before the start is refused."""
     assert alertworker(tmp_path, "db", "upgrade").returncode == 0
     window = (
         "silences",
@@ -123,7 +123,7 @@ def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
 
 
 def test_a_silence_takes_a_list_and_warns_of_what_no_alert_has(tmp_path: Path) -> None:
-    """An expression that RE2 does not run, and one without matchers, are refused and name their argument."""
+    """An expression that RE2 refuses, and a silence without matchers, are refused with the name of the argument."""
     assert alertworker(tmp_path, "db", "upgrade").returncode == 0
     why = ("--reason", "move", "--by", "ops")
 
@@ -165,7 +165,7 @@ def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict
 
 
 def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, slack: Receiver) -> None:
-    """Exit code 0, until a receiver's address is gone; then the lane and the dead letter are named."""
+    """The exit code is 0 until a receiver's address fails. Then the lane and the dead letter are named."""
     ends = time.monotonic() + 30
     code, found = examined(stack.folder, stack.env)
     while code and time.monotonic() < ends:
@@ -185,7 +185,7 @@ def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, s
 
 
 def test_the_doctor_says_what_is_away(tmp_path: Path) -> None:
-    """No broker, no tables: both are named with what to do, and no command hangs."""
+    """There is no broker and no table: both are named with a remedy, and no command hangs."""
     code, found = examined(tmp_path, {})
 
     assert code == 1

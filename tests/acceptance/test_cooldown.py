@@ -12,7 +12,7 @@ from tests.acceptance.stack import Stack
 
 
 class _Proxy(Proxy):
-    """A proxy with two deployments of one model, of which it cools down those that are at their limit."""
+    """A proxy with two deployments of one model, and cooldowns for those at their limit."""
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
@@ -24,7 +24,7 @@ class _Proxy(Proxy):
 
 
 def test_a_deployment_that_cools_down_is_told_with_reason_and_end(tmp_path: Path) -> None:
-    """Three calls meet two deployments at their limit: each is told once, and the prompt nowhere."""
+    """Three calls meet two deployments at their limit. Each cooldown is one message, and the prompt is nowhere."""
     with receiver() as slack:
         stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
         proxy = _Proxy(tmp_path / "p", stack.broker_url, ("status-429",))

@@ -1,4 +1,4 @@
-"""PostgreSQL stopped under traffic: nothing is lost, nothing is dead-lettered, and nobody runs hot."""
+"""PostgreSQL is stopped under traffic: nothing is lost or dead-lettered, and no process busy-loops."""
 
 from __future__ import annotations
 
@@ -18,20 +18,19 @@ from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed, wait_for_count
 
-#: How long the database is away, in seconds.
+#: How long the database is down, in seconds.
 AWAY = float(os.environ.get("ALERTWORKER_TEST_AWAY", "25"))
 
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """Run a server."""
     running = Postgres()
     yield running
     running.remove()
 
 
 def cpu_seconds(stack: Stack) -> float:
-    """Give the CPU time of all workers, their children included."""
+    """Return the CPU time of all workers, with their children."""
     total = 0.0
     for role in ("ingest", "deliver"):
         parent = psutil.Process(stack.processes[role].pid)
@@ -43,7 +42,7 @@ def cpu_seconds(stack: Stack) -> float:
 
 @pytest.mark.timeout(240)
 def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiver, tmp_path: Path) -> None:
-    """Workers wait, people are told; when it is back every failure is counted once, and the books are exact."""
+    """Workers wait, people are notified, and afterwards every failure is counted once and the ledger is exact."""
     config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace(
         "alertworker:\n", "alertworker:\n  store_patience: 8\n"
     )
@@ -77,6 +76,6 @@ def test_a_database_that_is_away_loses_nothing(postgres: Postgres, slack: Receiv
         assert used < AWAY / 2
         assert "Traceback" not in stack.logs()
         waiting = [line for line in stack.logs().splitlines() if "waits:" in line]
-        assert 0 < len(waiting) < 12, waiting  # a line for each process, and a minute
+        assert 0 < len(waiting) < 12, waiting  # one line per process and minute
     finally:
         stack.down()

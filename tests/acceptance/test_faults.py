@@ -1,4 +1,4 @@
-"""Processes killed, a broker stopped, a receiver in trouble: every failure is accounted for in what arrives."""
+"""Killed processes, a stopped broker, a failing receiver: every failure is counted in the received messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FAILED = "LLM API call failed"
 
 
 def failed(number: int, **more: Any) -> dict[str, Any]:
-    """Make a failed call, as the callback does."""
+    """Return a failed call with the callback's fields."""
     now = datetime.now(UTC)
     return {
         "type": "llm.request.failed",
@@ -36,9 +36,9 @@ def failed(number: int, **more: Any) -> dict[str, Any]:
 
 
 def wait_for_count(slack: Receiver, wanted: int, seconds: float) -> None:
-    """Wait until the messages that were taken count so many failures, and no more.
+    """Wait until the accepted messages count this many failures, and no more.
 
-    One whose answer could not be recorded comes again under its id, and is the same message.
+    A message whose answer could not be recorded is repeated under its id, and counts once.
     """
 
     def counted() -> int:
@@ -51,7 +51,7 @@ def wait_for_count(slack: Receiver, wanted: int, seconds: float) -> None:
 
 
 def test_a_receiver_that_takes_3_s_loses_nothing(stack: Stack, publisher: Publisher, slack: Receiver) -> None:
-    """Sixty failures over fifteen seconds are all counted, in few messages."""
+    """Sixty failures over 15 s are all counted, in few messages."""
     slack.answer = lambda _number, _path: (200, {}, 3.0)
     for number in range(60):
         publisher.publish(failed(number))
@@ -66,7 +66,7 @@ def test_a_receiver_that_takes_3_s_loses_nothing(stack: Stack, publisher: Publis
 def test_workers_that_end_right_after_the_failures_lose_nothing(
     stack: Stack, publisher: Publisher, slack: Receiver, number: signal.Signals
 ) -> None:
-    """New workers take up what the old ones had begun, within the broker's restore time."""
+    """New workers continue the old ones' work, within the broker's restore time."""
     for count in range(40):
         publisher.publish(failed(count))
         if count == 20:
@@ -91,7 +91,7 @@ def test_workers_that_end_right_after_the_failures_lose_nothing(
 def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
     stack: Stack, publisher: Publisher, slack: Receiver, seconds: float
 ) -> None:
-    """Its worker had it and had not applied it; another gets it soon, and it counts once."""
+    """Its worker had taken it and not applied it. Another one gets it soon, and it counts once."""
     with sqlite3.connect(stack.folder / "alertworker.db", isolation_level=None) as database:
         database.execute("BEGIN IMMEDIATE")
         for number in range(5):
@@ -103,7 +103,7 @@ def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
     began = time.monotonic()
     stack.start("ingest")
 
-    # There may be two batches, and only one of them was in the killed worker's hands.
+    # There may be two batches, of which the killed worker had only one.
     wait_for_count(slack, 5, seconds)
     print(f"all taken up after {time.monotonic() - began:.1f} s, the start of the worker included")
 
@@ -111,7 +111,7 @@ def test_a_batch_whose_worker_is_killed_in_the_midst_of_it_is_taken_up_again(
 def test_a_stopped_broker_loses_nothing_and_holds_nobody_up(
     stack: Stack, publisher: Publisher, slack: Receiver
 ) -> None:
-    """While it is away `publish` stays fast and batches are spooled; when it is back all are counted, once."""
+    """While it is down, `publish` stays fast and batches are spooled. Afterwards all are counted once."""
     publisher.publish(failed(0))
     slack.wait_for(FAILED, seconds=10)
     stack.kill("broker")
@@ -135,7 +135,7 @@ def test_a_stopped_broker_loses_nothing_and_holds_nobody_up(
 def test_a_receiver_that_answers_500_gets_it_once_when_it_is_well(
     stack: Stack, publisher: Publisher, slack: Receiver
 ) -> None:
-    """One message arrives, with the id of the attempts that failed."""
+    """One message arrives, with the id of the failed attempts."""
     well_at = time.monotonic() + 4
     slack.answer = lambda _number, _path: OK if time.monotonic() > well_at else (500, {}, 0.0)
     publisher.publish(failed(0))
@@ -148,7 +148,7 @@ def test_a_receiver_that_answers_500_gets_it_once_when_it_is_well(
 
 
 def test_a_receiver_that_asks_to_wait_is_not_asked_before(stack: Stack, publisher: Publisher, slack: Receiver) -> None:
-    """429 with Retry-After: 2 is tried again once, after 2 s."""
+    """A 429 with Retry-After: 2 is retried once, after 2 s."""
     slack.answer = lambda number, _path: (429, {"Retry-After": "2"}, 0.0) if number == 0 else OK
     publisher.publish(failed(0))
 
@@ -161,7 +161,7 @@ def test_a_receiver_that_asks_to_wait_is_not_asked_before(stack: Stack, publishe
 def test_a_webhooks_secret_is_nowhere_but_in_the_configuration(
     stack: Stack, publisher: Publisher, slack: Receiver
 ) -> None:
-    """Neither log, database nor broker file holds it, also after failures."""
+    """No log, database or broker file contains it, also after failures."""
     slack.answer = lambda number, _path: (500, {}, 0.0) if number == 0 else (400, {}, 0.0)
     publisher.publish(failed(0))
     ends = time.monotonic() + 20

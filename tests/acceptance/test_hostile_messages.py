@@ -1,4 +1,4 @@
-"""Whatever is put on our queues is applied or parked with its bytes, by a worker that goes on and logs none of it."""
+"""Every message on our queues is applied or parked with its bytes, by a worker that continues and logs none of it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.acceptance.hostile import CANARY, DEEP_EVENTS, ITEMS, PROPERTIES, SUR
 from tests.acceptance.stack import Stack
 
 CONFIG = ""
-#: What a list or a queue holds that is not for us to decide: events within a batch that can be read.
+#: Messages with unreadable events in a readable batch. Lists and queues do not decide about them.
 SPLIT = [*DEEP_EVENTS, SURROGATE]
 ELSEWHERE = [
     Hostile(f"{queue} {name}", body, headers=headers, queue=queue)
@@ -61,7 +61,7 @@ ELSEWHERE = [
 
 
 class Queues:
-    """Puts messages on a broker as they are."""
+    """Puts messages on a broker unchanged."""
 
     def __init__(self, stack: Stack) -> None:
         self.amqp = is_amqp(stack.broker_url)
@@ -85,7 +85,7 @@ class Queues:
                 channel.basic_publish(sent, exchange="", routing_key=message.queue)
 
     def send_items(self) -> list[str]:
-        """Put what is no message of kombu's on the queue of batches; return the names of good batches."""
+        """Put items that kombu cannot read on the queue of batches. Return the names of good batches."""
         for item in self.items.values():
             self.client.lpush(QUEUE, item)
         if not self.amqp:
@@ -98,7 +98,7 @@ class Queues:
         return list(PROPERTIES)
 
     def waiting(self) -> int:
-        """Return how many messages wait or are worked on."""
+        """Return how many messages wait or are in progress."""
         if not self.amqp:
             lists = sum(int(self.client.llen(name)) for name in (QUEUE, DELIVERIES, PERIODIC))
             return lists + int(self.client.hlen("unacked")) + int(self.client.zcard("unacked_index"))
@@ -114,7 +114,7 @@ class Queues:
 
 
 def wait_until(condition: Callable[[], bool], stack: Stack, seconds: float = 60) -> None:
-    """Wait until it holds."""
+    """Wait until the condition is true."""
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, stack.logs()[-3000:]
@@ -128,7 +128,7 @@ def wait_until(condition: Callable[[], bool], stack: Stack, seconds: float = 60)
     ]
 )
 def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stack]:
-    """Run one worker for batches and one for all else: on Valkey with PostgreSQL, on RabbitMQ with SQLite."""
+    """Run one worker for batches and one for everything else: on Valkey with PostgreSQL, on RabbitMQ with SQLite."""
     environ = {"ALERTWORKER_LOG_FORMAT": "json"}
     if request.param == "valkey":
         environ["ALERTWORKER_DATABASE_URL"] = request.getfixturevalue("postgresql_url")
@@ -168,8 +168,8 @@ def test_every_message_is_applied_or_parked_with_its_bytes(stack: Stack, desk: A
 
     assert kept(desk, parked) == {name: list(parked.values()).count(body) for name, body in parked.items()}
     assert len(applied) <= calls(desk) <= len(applied) + 1  # the event beside a surrogate is its reader's to decide
-    assert desk.run(
-        lambda tx: tx.connection.execute(text("SELECT count(*) FROM batches WHERE events > 0")).scalar()
+    assert desk.on_connection(
+        lambda connection: connection.execute(text("SELECT count(*) FROM batches WHERE events > 0")).scalar()
     ) == (calls(desk))
     assert {name: process.poll() for name, process in stack.processes.items()} == dict.fromkeys(pids)
     assert CANARY not in stack.logs()
@@ -186,11 +186,11 @@ def kept(desk: AdminStore, parked: Mapping[str, bytes]) -> dict[str, int]:
 def calls(desk: AdminStore) -> int:
     """Return how many of the good calls are in the ledger."""
     query = text("SELECT coalesce(sum(spend_nanos), 0) FROM spend WHERE dimension = 'team' AND team_id = 'hostile'")
-    return int(desk.run(lambda tx: tx.connection.execute(query).scalar() or 0))
+    return int(desk.on_connection(lambda connection: connection.execute(query).scalar() or 0))
 
 
 def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> None:
-    """Each option that Celery offers a producer, alone; what would hold a batch up, or drop it, does not."""
+    """Each of Celery's options for producers is tested alone. Those that would delay or drop a batch have no effect."""
     app = celery.Celery(broker=stack.broker_url)
     started = datetime(2026, 11, 24, 12, tzinfo=UTC)
     where: dict[str, Any] = {"exchange": QUEUE, "routing_key": QUEUE} if is_amqp(stack.broker_url) else {"queue": QUEUE}
@@ -224,7 +224,7 @@ def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> 
 
 
 def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, desk: AdminStore) -> None:
-    """Replayed, a message that is still bad is parked again; one that can be read by now is applied once."""
+    """A replayed message that is still bad is parked again. One that is now readable is applied once."""
     body = json.dumps(call_of([good("replayed")])).encode()
     queues = Queues(stack)
     queues.send([Hostile("mended", body, headers={"task": "a.later.version", "id": "m"}), Hostile("bad", b"[1")])
@@ -244,7 +244,7 @@ def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, desk: Ad
 
 
 def command(stack: Stack, *arguments: str) -> str:
-    """Run a command, and return what it printed."""
+    """Run a command, and return its output."""
     program = [sys.executable, "-m", "alertworker", *arguments]
     ran = subprocess.run(program, env=stack.env, cwd=stack.folder, timeout=60, check=True, capture_output=True)
     return ran.stdout.decode()

@@ -1,4 +1,4 @@
-"""The same budgets, put to LiteLLM's own alerting and to ours."""
+"""The same budgets, judged by LiteLLM's own alerting and by ours."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS = {"token_budget": "key", "user_budget": "user", "team_budget": "team", "o
 
 
 def ask(alerts: list[Any], projections: list[Any]) -> tuple[dict[str, str], list[Any]]:
-    """Give LiteLLM's event for each alert that it sent, by its token, and its projections."""
+    """Return LiteLLM's event for each alert that it sent, by its token, and its projections."""
     script = Path(__file__).parent / "litellm_budgets.py"
     with receiver() as webhook:
         env = {
@@ -49,25 +49,25 @@ def ask(alerts: list[Any], projections: list[Any]) -> tuple[dict[str, str], list
 
 
 def reading(spend: float, limit: float | None, soft: float | None, **more: Any) -> Reading:
-    """Make a reading from dollars."""
+    """Return a reading from dollars."""
     at = more.pop("at", RESET - timedelta(days=10))
     maximum, lower = (None if amount is None else nanos_from_dollars(amount) for amount in (limit, soft))
     return Reading(at, at, at, at, nanos_from_dollars(spend), maximum, lower, **more)
 
 
 def ours(spend: float, limit: float | None, soft: float | None) -> str | None:
-    """Give our event."""
+    """Return our event."""
     found = reached(reading(spend, limit, soft))
     return found.event.value if found else None
 
 
 def meant_otherwise(spend: float, limit: float | None, soft: float | None) -> bool:
-    """Tell where we differ on purpose: a soft budget that is higher than the share reached is told, not the share."""
+    """Return whether we differ on purpose: a soft budget above the reached share is reported in place of the share."""
     return limit == 100 and soft is not None and soft >= 90 and soft <= spend < 100 and (spend < 95 or soft > 95)
 
 
 def test_every_budget_is_judged_as_litellm_judges_it_but_where_we_mean_otherwise() -> None:
-    """All spends, maxima and soft budgets of a table, in four scopes; differences are those of docs/budgets.md."""
+    """The table has many spends, maxima and soft budgets, in four scopes. Differences are those of docs/budgets.md."""
     table = list(product(KINDS, SPENDS, LIMITS, SOFT))
     alerts = [
         [
@@ -100,7 +100,7 @@ def test_every_budget_is_judged_as_litellm_judges_it_but_where_we_mean_otherwise
 
 
 def test_projections_are_litellms_to_the_day_once_a_period_is_old_enough() -> None:
-    """Amount and date; in the first tenth of a period LiteLLM projects and we do not."""
+    """Amount and date are equal. In the first tenth of a period only LiteLLM projects."""
     table = list(product((1.0, 20.0, 49.5, 99.0), (50.0, 100.0), ("30d", "1mo", "7d"), (0.05, 0.1, 0.35, 0.5, 0.9)))
     lengths = {"30d": 30, "1mo": 30, "7d": 7}
     moments = [RESET - timedelta(days=lengths[duration] * (1 - share)) for _, _, duration, share in table]
@@ -124,7 +124,7 @@ def test_projections_are_litellms_to_the_day_once_a_period_is_old_enough() -> No
         day = full_at(nanos_from_dollars(soft), own.spend_nanos, per_day_nanos=pace.per_day_nanos, now=moment)
         assert pace.at_end_nanos == pytest.approx(nanos_from_dollars(projected[0]), abs=2)
         assert day is not None
-        second = timedelta(seconds=1)  # whole nano-dollars and floats round apart
+        second = timedelta(seconds=1)  # whole nano-dollars and floats round differently
         assert projected[1] in {(day - second).date().isoformat(), (day + second).date().isoformat()}
         told += 1
     assert told > 20

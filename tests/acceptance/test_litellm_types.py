@@ -24,7 +24,7 @@ from tests.acceptance.test_redelivery import wait_for_rows
 DOWN = "status-503"
 #: A zone in which it is noon, so that no day ends while the test runs.
 ZONE = ZoneInfo(f"Etc/GMT{datetime.now(UTC).hour - 12:+d}")
-#: Looks for due reports and sends them as beat's and the worker's tasks do, at other moments, one after the other.
+#: Sends due reports like beat's and the worker's tasks, at other times, one after the other.
 LOOK = """
 import sys
 from datetime import datetime
@@ -64,19 +64,19 @@ class Line:
     slack: Receiver
 
     def ask(self, *models: str) -> list[int]:
-        """Ask for each of these, four at a time, and give the statuses."""
+        """Request each of these models, four at a time, and return the statuses."""
         with ThreadPoolExecutor(4) as pool:
             return [status for status, _ in pool.map(self.proxy.ask, models)]
 
     def look(self, *moments: datetime) -> None:
-        """Send what is due at these moments of the zone; its lanes are paced by them, so nothing may come after it."""
+        """Send what is due at these times of the zone. They also pace the lanes, so no other message may follow."""
         command = [sys.executable, "-c", LOOK, *(moment.isoformat() for moment in moments)]
         subprocess.run(command, env=self.stack.env, cwd=self.stack.folder, check=True, timeout=60)
 
 
 @pytest.fixture
 def line(tmp_path: Path, slack: Receiver) -> Iterator[Line]:
-    """Run one with short periods, and without a beat: users are looked at once a minute at the most."""
+    """Run an installation with short periods and without a beat: users are checked once a minute at most."""
     words = {
         "alerting": ["slack"],
         "spend_report_frequency": "1d",
@@ -104,7 +104,7 @@ def line(tmp_path: Path, slack: Receiver) -> Iterator[Line]:
 
 @pytest.mark.timeout(240)
 def test_regions_users_and_reports_come_from_a_proxys_calls(line: Line) -> None:
-    """Each is told with the figures of the proxy's calls, and the prompt nowhere."""
+    """Each message has the figures of the proxy's calls, and the prompt is nowhere."""
     assert set(line.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
     assert line.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
     [region] = line.slack.wait_for("10 of 10 failed", seconds=20)

@@ -1,4 +1,4 @@
-"""Every kind of process writes the same log: with its time, its zone and its level, as text or as JSON."""
+"""Every kind of process writes the same log: with time, zone and level, as text or as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
 
 
 def first_line(command: Sequence[str], environ: dict[str, str], folder: Path) -> str:
-    """Run a process until it has logged a line, and return that."""
+    """Run a process until it has logged a line, and return the line."""
     with subprocess.Popen(command, env=environ, cwd=folder, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         line = process.stderr.readline()
@@ -36,7 +36,7 @@ def first_line(command: Sequence[str], environ: dict[str, str], folder: Path) ->
 @pytest.mark.parametrize("log_format", ["text", "json"])
 @pytest.mark.parametrize("role", ["ingest", "deliver", "beat", "web"])
 def test_each_process_logs_in_the_configured_format(tmp_path: Path, role: str, log_format: str) -> None:
-    """What each logs first here: that the broker is away, a misspelt label, or a port that is taken."""
+    """The first line is about an unavailable broker, a misspelt label, or a port that is in use."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environ = {
             "ALERTWORKER_LOG_FORMAT": log_format,
@@ -51,7 +51,7 @@ def test_each_process_logs_in_the_configured_format(tmp_path: Path, role: str, l
 
 
 def check(line: str, log_format: str) -> None:
-    """Expect a line of the format."""
+    """Assert that a line has the format."""
     if log_format == "text":
         assert TEXT.fullmatch(line.rstrip("\n")), line
     else:
@@ -62,7 +62,7 @@ def check(line: str, log_format: str) -> None:
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_the_supervisor_logs_in_the_configured_format(tmp_path: Path, log_format: str) -> None:
-    """That a child ended, beside the lines of the children themselves."""
+    """It logs the end of a child, beside the lines of the children themselves."""
     environ = {"ALERTWORKER_LOG_FORMAT": log_format, "ALERTWORKER_HTTP_PORT": str(free_port())}
     stack = Stack(tmp_path, "", environ)
     env = {name: value for name, value in stack.env.items() if name != "ALERTWORKER_BROKER_URL"}

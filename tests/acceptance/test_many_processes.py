@@ -1,4 +1,4 @@
-"""Four processes of two real proxies (``--num_workers 2``): each trouble is one story, with right counts."""
+"""Four processes of two real proxies (``--num_workers 2``): each problem is one alert, with the right count."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ class Fleet:
     proxies: list[Proxy]
 
     def ask(self, models: list[str]) -> list[int]:
-        """Ask for each model at once, one proxy after the other; gives the statuses."""
+        """Request each model at once, one proxy after the other. Return the statuses."""
         with ThreadPoolExecutor(12) as pool:
             asked = [pool.submit(self.proxies[number % 2].ask, model) for number, model in enumerate(models)]
             return [answer.result()[0] for answer in asked]
 
     def wait_for_processes(self, count: int) -> None:
-        """Ask until so many processes have answered: a proxy serves once the first of its workers does."""
+        """Request until this many processes have answered: a proxy serves as soon as its first worker does."""
         ends = time.monotonic() + 120
         while rows(self.stack, "SELECT count(*) FROM publishers")[0][0] < count and time.monotonic() < ends:
             self.ask(["fast"] * 12)
         assert rows(self.stack, "SELECT count(*) FROM publishers") == [(count,)]
 
     def counts(self, kind: str, model: str) -> list[int]:
-        """Give how much each alert of a type, about a model, counts."""
+        """Return the count of each alert of a type about a model."""
         query = f"SELECT count FROM alerts WHERE type = '{kind}' AND labels LIKE '%{model}%'"
         return [int(row[0]) for row in rows(self.stack, query)]
 
 
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    """Run all of it, once for this file; threshold 3 s."""
+    """Run everything once for this file, with a threshold of 3 s."""
     folder: Path = tmp_path_factory.mktemp("fleet")
     with receiver() as slack:
         stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
         models = ("fast", "fast-0", "status-503", "hang-8", "unpriced")
-        # uvicorn ends a worker that has not answered within 5 s; on a busy machine LiteLLM takes longer to start.
+        # uvicorn ends a worker that has not answered within 5 s. On a busy machine LiteLLM starts more slowly.
         workers = ("--num_workers", "2", "--timeout_worker_healthcheck", "120")
         first = Proxy(folder / "p", stack.broker_url, models, arguments=workers)
         second = Proxy(
@@ -78,7 +78,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
-    """Minor at most once, major once; and every call is in the books once."""
+    """There is at most one minor message and one major, and every call is in the ledger once."""
     models = ["fast-0"] * 60 + ["status-503"] * 40
     Random(3).shuffle(models)
     statuses = fleet.ask(models)
@@ -96,7 +96,7 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
 
 
 def test_calls_that_hang_in_four_processes_are_one_alert(fleet: Fleet) -> None:
-    """It counts all of them, and says how they ended."""
+    """The alert counts all of them, and has their results."""
     statuses = fleet.ask(["hang-8"] * 8)
     [ended] = fleet.slack.wait_for("Ended: `8 finished`", seconds=30)
 
@@ -106,7 +106,7 @@ def test_calls_that_hang_in_four_processes_are_one_alert(fleet: Fleet) -> None:
 
 
 def test_a_model_that_nobody_can_price_is_told(fleet: Fleet) -> None:
-    """LiteLLM counts such calls as free, and says nothing."""
+    """LiteLLM counts such calls as free, and does not report them."""
     assert fleet.ask(["unpriced"] * 4) == [200] * 4
     fleet.slack.wait_for("`failed_tracking_spend`", seconds=30)
     wait_for_rows(fleet.stack, "SELECT count FROM alerts WHERE type = 'failed_tracking_spend'", [(4,)], 30)

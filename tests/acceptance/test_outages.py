@@ -1,4 +1,4 @@
-"""Outages from real proxies to a receiver: one story, however many processes saw a part of it."""
+"""Outages from real proxies to a receiver: one alert, however many processes saw a part of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.acceptance.stack import Stack
 
 @pytest.fixture
 def proxies(stack: Stack, tmp_path: Path) -> Iterator[list[Proxy]]:
-    """Run two proxies before one upstream, which gives a deployment the same id in both."""
+    """Run two proxies with one upstream. A deployment has the same id in both."""
     first = Proxy(tmp_path / "p", stack.broker_url, ("fast", "status-503", "status-400"))
     second = Proxy(
         tmp_path / "q", stack.broker_url, first.models, upstream_port=first.upstream_port, own_upstream=False
@@ -35,7 +35,10 @@ def proxies(stack: Stack, tmp_path: Path) -> Iterator[list[Proxy]]:
 def test_forty_errors_among_good_requests_over_two_proxies_are_one_outage(
     proxies: list[Proxy], slack: Receiver
 ) -> None:
-    """Neither good requests nor bad ones of callers change it; minor at most once, major once, nothing after that."""
+    """Neither good nor bad requests change it.
+
+    There is at most one minor message, then one major, and none after that.
+    """
     models = ["fast"] * 320 + ["status-503"] * 40 + ["status-400"] * 40
     Random(3).shuffle(models)
 

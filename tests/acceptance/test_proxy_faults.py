@@ -1,4 +1,4 @@
-"""The real proxy while its broker is away or paused, and with a thousand calls that hang at once."""
+"""The real proxy with a stopped or paused broker, and with 1,000 hanging calls at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_redelivery import rows, wait_for_rows
 
-#: How long the broker is away, in seconds.
+#: How long the broker is down, in seconds.
 AWAY = float(os.environ.get("ALERTWORKER_TEST_AWAY", "10"))
-#: How often the test takes the broker away for a part of that time.
+#: How often the test stops the broker for a part of that time.
 ROUNDS = 3
 
 
@@ -39,7 +39,7 @@ def proxy(stack: Stack, tmp_path: Path) -> Iterator[Proxy]:
 
 @dataclass
 class Window:
-    """The requests of a stretch of time: the seconds that each took, and the proxy's CPU seconds for all of them."""
+    """The requests of a time window: the seconds of each, and the proxy's CPU seconds for all of them."""
 
     taken: list[float]
     cpu: float
@@ -51,7 +51,7 @@ class Window:
 
 
 def ask_for(proxy: Proxy, seconds: float) -> Window:
-    """Send one request after another for so long."""
+    """Send one request after another for this time."""
     taken: list[float] = []
     used, ends = proxy.cpu_seconds(), time.monotonic() + seconds
     while time.monotonic() < ends:
@@ -112,7 +112,7 @@ def test_no_request_waits_for_a_broker_that_does_not_answer(proxy: Proxy, stack:
 
 
 def test_a_proxy_that_is_told_to_end_says_goodbye(proxy: Proxy, stack: Stack) -> None:
-    """The ledger has the calls before and those in flight, and the proxy does not count as lost."""
+    """The ledger has the earlier calls and those in flight, and the proxy does not count as lost."""
     with ThreadPoolExecutor(6) as pool:
         slow = pool.submit(proxy.ask, "slow-1")
         assert [status for status, _ in pool.map(proxy.ask, ["fast"] * 20)] == [200] * 20
@@ -129,7 +129,7 @@ def test_a_proxy_that_is_told_to_end_says_goodbye(proxy: Proxy, stack: Stack) ->
 
 
 async def hang(proxy: Proxy, count: int) -> list[int]:
-    """Send so many requests at once and return the status of each."""
+    """Send this many requests at once and return the status of each."""
     body = json.dumps({"model": "hang-8", "messages": [{"role": "user", "content": PROMPT}]}).encode()
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: proxy\r\nAuthorization: Bearer {MASTER_KEY}\r\n"
@@ -149,7 +149,7 @@ async def hang(proxy: Proxy, count: int) -> list[int]:
 
 @pytest.mark.timeout(180)
 def test_a_thousand_hung_calls_are_all_counted_in_few_messages(proxy: Proxy, stack: Stack, slack: Receiver) -> None:
-    """One condition fires, counts all calls, and its last message says how they ended."""
+    """One condition fires, counts all calls, and its last message has their results."""
     statuses = asyncio.run(hang(proxy, 1_000))
     assert set(statuses) == {200}
     [ended] = slack.wait_for("Resolved after", seconds=60)

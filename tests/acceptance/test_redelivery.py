@@ -1,4 +1,4 @@
-"""Batches that come more than once, to several workers, or that nobody can apply: the books stay exact."""
+"""Batches that are redelivered, delivered to several workers, or cannot be applied: the ledger stays exact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import pytest
 from kombu import Connection, Exchange
 from kombu.pools import producers
@@ -40,7 +41,7 @@ def batch_of(events: Sequence[dict[str, Any]]) -> SealedBatch:
 
 
 def send(url: str, batches: Sequence[SealedBatch], exchange: str = QUEUE, routing_key: str = QUEUE) -> None:
-    """Put batches on the broker as they are."""
+    """Put batches on the broker unchanged."""
     with Connection(url, transport_options=topology.transport_options(url)) as connection:
         kind = "topic" if topology.is_amqp(url) else "direct"
         with producers[connection].acquire(block=True) as producer:
@@ -55,13 +56,13 @@ def send(url: str, batches: Sequence[SealedBatch], exchange: str = QUEUE, routin
 
 
 def rows(stack: Stack, query: str) -> list[tuple[Any, ...]]:
-    """Ask the installation's database."""
+    """Query the installation's database."""
     with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
         return list(database.execute(query))
 
 
 def wait_for_rows(stack: Stack, query: str, wanted: list[tuple[Any, ...]], seconds: float) -> None:
-    """Wait until the database answers so."""
+    """Wait until the database has these rows."""
     ends = time.monotonic() + seconds
     while (found := rows(stack, query)) != wanted and time.monotonic() < ends:
         time.sleep(0.1)
@@ -70,7 +71,7 @@ def wait_for_rows(stack: Stack, query: str, wanted: list[tuple[Any, ...]], secon
 
 @ON_EVERY_BROKER
 def test_the_same_batches_three_times_to_two_workers_count_once(stack: Stack, slack: Receiver) -> None:
-    """Spend is exact to the nano-dollar and every failure is counted once, whoever gets which copy."""
+    """Spend is exact to the nano-dollar and every failure is counted once, whichever worker gets which copy."""
     stack.start("ingest", "another")
     batches = [batch_of([failed(number * 20 + index) for index in range(20)]) for number in range(10)]
     send(stack.broker_url, [batch for batch in batches for _ in range(3)])
@@ -83,7 +84,7 @@ def test_the_same_batches_three_times_to_two_workers_count_once(stack: Stack, sl
 
 @ON_EVERY_BROKER
 def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, slack: Receiver) -> None:
-    """The next one goes on meanwhile; the parked one is kept as it came, with the reason."""
+    """The next batch is applied. The parked one is stored as it arrived, with the reason."""
     with closing(sqlite3.connect(stack.folder / "alertworker.db", timeout=30)) as database:
         database.execute(
             "CREATE TRIGGER poison BEFORE INSERT ON spend WHEN NEW.team_id = 'poison' "
@@ -95,8 +96,8 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
     slack.wait_for(FAILED, seconds=15)
     wait_for_rows(
         stack,
-        "SELECT kind, reason, batch_id, payload FROM dead_letters",
-        [("batch", "not applied after 5 redeliveries", poison.batch_id, poison.body)],
+        "SELECT kind, reason, payload FROM dead_letters",
+        [("message", "not applied after 5 redeliveries", msgpack.packb([[], poison.arguments(), {}]))],
         60,
     )
     wait_for_count(slack, 1, 5)
@@ -105,14 +106,14 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
 def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
-    """A batch that was delivered too often ends in RabbitMQ's dead-letter queue, and from there with ours."""
+    """A batch that was delivered too often goes to RabbitMQ's dead-letter queue, and from there to our dead letters."""
     batch = batch_of([failed(1)])
     send(stack.broker_url, [batch], topology.DEAD_EXCHANGE, topology.DEAD_QUEUE)
 
     wait_for_rows(
         stack,
-        "SELECT batch_id, payload FROM dead_letters WHERE reason LIKE 'delivered more%'",
-        [(batch.batch_id, batch.body)],
+        "SELECT kind, payload FROM dead_letters WHERE reason LIKE 'delivered more%'",
+        [("message", msgpack.packb([[], batch.arguments(), {}]))],
         15,
     )
 
@@ -120,7 +121,7 @@ def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
 def test_a_producer_in_any_language_needs_only_plain_json(stack: Stack, slack: Receiver) -> None:
-    """What docs/events.md shows, word for word: a JSON body, two headers, no library of ours."""
+    """The example of docs/events.md, verbatim: a JSON body, two headers, no library of ours."""
     text = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
     body = re.search(r"```json\n(\[\[\], .*?)```", text, re.DOTALL)
     assert body is not None

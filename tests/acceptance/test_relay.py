@@ -1,4 +1,4 @@
-"""LiteLLM's own builders of alerts, from the pinned package, feed the relay with what they really post."""
+"""LiteLLM's own builders of alerts, from the pinned package, post their real bodies to the relay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.acceptance.proxy import litellm_python
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 SCRIPT = Path(__file__).parent / "litellm_alerts.py"
 KEY = "sk-live0123456789abcdefghij"
-#: What LiteLLM's own builders say of every budget: our event, scope and entity.
+#: The result of LiteLLM's own builders for every budget: our event, scope and entity.
 BUDGETS = {
     ("budget_crossed", "key", "a" * 64),
     ("projected_limit_exceeded", "key", "b" * 64),
@@ -40,18 +40,18 @@ BUDGETS = {
     ("budget_crossed", "proxy", "proxy"),
     ("spend_tracked", "customer", "c1"),
 }
-#: Prometheus' answer about fallbacks.
+#: Prometheus's answer about fallbacks.
 FALLBACKS = {"resultType": "matrix", "result": [{"metric": {"primary_model": "a"}, "values": [[1, "7"]]}]}
 
 
 @contextmanager
 def recording() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
-    """Give the port of a receiver that keeps each alert with its path, fails as a provider, and is Prometheus."""
+    """Return the port of a receiver that records each alert with its path, fails as a provider, and is Prometheus."""
     bodies: list[tuple[str, bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            """Keep an alert; to a call, repeat its messages in an error."""
+            """Record an alert, or answer a call with an error that repeats its messages."""
             body = self.rfile.read(int(self.headers["Content-Length"]))
             if self.path.startswith("/v1/"):
                 self.say(500, {"error": {"message": f"trouble: {json.loads(body)['messages']}", "code": None}})
@@ -72,7 +72,7 @@ def recording() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
             self.wfile.write(body)
 
         def log_message(self, *_args: object) -> None:
-            """Say nothing."""
+            """Keep the output clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -87,7 +87,7 @@ def recording() -> Iterator[tuple[int, list[tuple[str, bytes]]]]:
 
 @pytest.fixture(scope="module")
 def posted() -> tuple[set[str], list[Event]]:
-    """Give LiteLLM's types of alerts, and what the relay reads from everything that LiteLLM posts."""
+    """Return LiteLLM's types of alerts, and the relay's events from everything that LiteLLM posts."""
     with recording() as (port, bodies):
         command = [str(litellm_python()), str(SCRIPT), str(port)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
@@ -98,18 +98,18 @@ def posted() -> tuple[set[str], list[Event]]:
 
 @pytest.fixture
 def events(posted: tuple[set[str], list[Event]]) -> list[Event]:
-    """Give what was read."""
+    """Return the relay's events."""
     return posted[1]
 
 
 def said(events: list[Event], kind: str, *, digest: bool = False) -> list[AlertRelayed]:
-    """Give what was relayed of a type, in order: one by one, or as digests."""
+    """Return the relayed alerts of a type, in order: single ones, or digests."""
     relayed = [event for event in events if isinstance(event, AlertRelayed) and event.alert_type == kind]
     return [event for event in relayed if (event.digest_from is not None) == digest]
 
 
 def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], list[Event]]) -> None:
-    """But the one that it never sends; and none is unknown here."""
+    """The exception is the type that LiteLLM never sends. No type is unknown."""
     types, events = posted
     changes = {(event.entity, event.action) for event in events if isinstance(event, EntityChanged)}
     told = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
@@ -120,7 +120,7 @@ def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], l
 
 
 def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -> None:
-    """Three at once are three, by either of its ways."""
+    """Three at once are three, in both of LiteLLM's ways."""
     refused, *gone = sorted(said(events, "db_exceptions"), key=lambda event: "refused" not in event.headline)
     assert "refused" in refused.headline
     assert sum(event.count for event in gone) == 3
@@ -136,7 +136,7 @@ def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -
 
 
 def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event]) -> None:
-    """Those of a deployment; and those that were turned away before have none."""
+    """This holds for failures of a deployment. Calls that were refused before it have none."""
     calls = sorted(
         said(events, "llm_exceptions"), key=lambda event: ("trouble" not in event.headline, not event.metadata)
     )
@@ -157,7 +157,7 @@ def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event
 
 
 def test_a_call_without_a_price_names_its_model(events: list[Event]) -> None:
-    """As LiteLLM's cost callback tells it."""
+    """The alert is from LiteLLM's cost callback."""
     (unpriced,) = said(events, "failed_tracking_spend")
 
     assert unpriced.headline.endswith("Cost tracking failed for model=x-1.")
@@ -180,7 +180,7 @@ def test_outages_rise_by_deployment_and_by_region(events: list[Event]) -> None:
 
 
 def test_reports_keep_every_line(events: list[Event]) -> None:
-    """And begin with what they are."""
+    """They begin with their name."""
     (daily,) = said(events, "daily_reports")
     week, month = sorted(said(events, "spend_reports"), key=lambda event: event.headline.startswith("💸 Monthly"))
     (fallbacks,) = said(events, "fallback_reports")
@@ -204,7 +204,7 @@ def test_what_is_said_of_several_users_at_once_is_kept_of_each(events: list[Even
 
 
 def test_changes_name_what_was_changed(events: list[Event]) -> None:
-    """Also where several were deleted at once."""
+    """This includes several deletions at once."""
     changes = {(event.entity, event.action): event for event in events if isinstance(event, EntityChanged)}
     deleted = changes[Entity.TEAM, Action.DELETED]
 
@@ -217,7 +217,7 @@ def test_changes_name_what_was_changed(events: list[Event]) -> None:
 
 
 def test_budgets_of_every_scope_arrive_typed(events: list[Event]) -> None:
-    """Over `WEBHOOK_URL`, in nano-dollars, each with what it belongs to."""
+    """They arrive over `WEBHOOK_URL`, in nano-dollars, each with its owner."""
     budgets = [event for event in events if isinstance(event, BudgetReported)]
 
     assert {(event.event, event.scope.value, event.entity_id) for event in budgets} == BUDGETS

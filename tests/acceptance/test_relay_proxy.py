@@ -1,6 +1,6 @@
-"""A real proxy without our callback, whose webhooks are the relay: what it says reaches people by us.
+"""A real proxy without our callback, whose webhooks point to the relay: we send its alerts to people.
 
-Beside it one installation with its HTTP side, which takes plain events, too.
+There is one installation with its HTTP side, which also accepts plain events.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.acceptance.stack import Stack, free_port
 from tests.acceptance.test_redelivery import rows
 
 PUBLISH_KEY = "canaryPublishKey"
-#: The proxy's authentication: LiteLLM's own check judges the budget of a key that says what it has spent.
+#: The proxy's authentication: LiteLLM's own check judges the budget of a key with this spend.
 AUTH = """
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.auth_checks import virtual_key_max_budget_check
@@ -39,7 +39,7 @@ async def user_api_key_auth(request, api_key):
 
 
 class _Proxy(Proxy):
-    """A proxy that only alerts by itself."""
+    """A proxy with LiteLLM's own alerting only."""
 
     def _config(self) -> dict[str, Any]:
         config = super()._config()
@@ -49,7 +49,7 @@ class _Proxy(Proxy):
 
 @dataclass
 class Installation:
-    """What runs: the installation, its receiver, the port of its HTTP side, and the proxy that relays to it."""
+    """The installation, its receiver, the port of its HTTP side, and the proxy that relays to it."""
 
     stack: Stack
     slack: Receiver
@@ -59,13 +59,13 @@ class Installation:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Run all of it, once for this file."""
+    """Run everything once for this file."""
     folder: Path = tmp_path_factory.mktemp("relay")
     port = free_port()
     relay = f"http://127.0.0.1:{port}/integrations/litellm"
     with receiver() as slack:
         environ = {"ALERTWORKER_HTTP_PORT": str(port), "ALERTWORKER_PUBLISH_KEY": PUBLISH_KEY}
-        # Long enough that the second failure joins the alert of the first, also on a busy machine.
+        # The second failure must join the alert of the first, also on a busy machine.
         config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace("group_interval: 5", "group_interval: 15")
         stack = Stack(folder / "s", config, environ)
         proxy = _Proxy(
@@ -98,7 +98,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 def test_what_the_proxy_says_reaches_people_once_and_without_the_prompt(running: Installation) -> None:
     """Failures of two requests are one alert, counted, in our form.
 
-    LiteLLM forgets what it is told while it posts; a failure that it forgot is asked for again.
+    LiteLLM loses alerts that arrive while it posts, so the test repeats a failure that was lost.
     """
 
     def told() -> int:
@@ -123,7 +123,7 @@ def test_what_the_proxy_says_reaches_people_once_and_without_the_prompt(running:
 
 
 def test_a_budget_that_the_proxy_reports_to_its_webhook_reaches_people_once(running: Installation) -> None:
-    """Once for each limit, however often LiteLLM posts it."""
+    """There is one message for each limit, however often LiteLLM posts it."""
     for key in ("sk-spent_app_86.5", "sk-spent_app_87"):
         assert running.proxy.ask("fast", key=key)[0] == 200
     [first] = running.slack.wait_for("Key app: `85 % of budget", seconds=30)
@@ -138,7 +138,7 @@ def test_a_budget_that_the_proxy_reports_to_its_webhook_reaches_people_once(runn
 
 
 def test_an_event_over_http_reaches_people(running: Installation) -> None:
-    """From any producer that has the publish key, and from none without it."""
+    """Any producer with the publish key can send one, and none without it."""
     event = {
         "type": "llm.request.failed",
         "call_id": "call-1",

@@ -1,4 +1,4 @@
-"""Reports of real processes: beats that come and go send each period's report once."""
+"""Reports of real processes: beats that start and stop send each period's report once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAILY = "alerting_threshold: 3\n  alerting_args: {{daily_report_frequency: 86400
 
 
 def test_two_beats_send_one_report_of_yesterday(tmp_path: Path, slack: Receiver) -> None:
-    """Two beats look, one is killed, the other looks again: one daily report, with yesterday's spend."""
+    """Two beats check, one is killed, the other checks again: one daily report, with yesterday's spend."""
     config = CONFIG.replace("alerting_threshold: 3", DAILY).format(url=slack.url, secret=WEBHOOK_SECRET)
     stack = Stack(tmp_path / "s", config)
     try:
@@ -30,7 +30,7 @@ def test_two_beats_send_one_report_of_yesterday(tmp_path: Path, slack: Receiver)
         assert "$2.50" in report.text
         assert "By team: `search $2.50 new`" in report.text
         stack.kill("beat")
-        time.sleep(15)  # the second beat looks once more
+        time.sleep(15)  # the second beat checks once more
         assert len(slack.taken("Daily report")) == 1
     finally:
         stack.down()

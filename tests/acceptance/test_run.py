@@ -1,4 +1,4 @@
-"""``alertworker run``: everything from one command, and nothing left of it afterwards."""
+"""``alertworker run``: everything from one command, and nothing left running afterwards."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ READY = "Ctrl-C stops it"
 
 
 class Run:
-    """A running ``alertworker run`` on a folder of its own."""
+    """A running ``alertworker run`` in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,18 +52,18 @@ class Run:
             time.sleep(0.1)
 
     def output(self) -> str:
-        """Give what was printed."""
+        """Return the printed output."""
         return self._log.read_text(errors="replace")
 
     def wait_for(self, text: str, seconds: float = 40) -> None:
-        """Wait until it was printed."""
+        """Wait until this was printed."""
         ends = time.monotonic() + seconds
         while text not in self.output() and time.monotonic() < ends:
             time.sleep(0.05)
         assert text in self.output(), self.output()[-3_000:]
 
     def publish_failure(self) -> None:
-        """Publish a failed call as a proxy would."""
+        """Publish a failed call as a proxy does."""
         publisher = Publisher(BrokerTransport(default_broker_url(self.data)), self.folder / "spool")
         now = datetime.now(UTC)
         failure = {"error_class": "APIError", "status_code": 500, "origin": "provider", "message": "[bold]boom"}
@@ -80,14 +80,14 @@ class Run:
         publisher.close()
 
     def gone(self, seconds: float) -> None:
-        """Expect that no process of it is left soon."""
+        """Assert that none of its processes is left after this time."""
         _, alive = psutil.wait_procs(self.children, timeout=seconds)
         assert [(process.pid, process.cmdline()) for process in alive] == []
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """Run it; whatever a test leaves is killed."""
+    """Run the command, and kill what a test leaves running."""
     running = Run(tmp_path)
     yield running
     for process in [*running.children, *psutil.Process().children(recursive=True)]:
@@ -98,7 +98,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, number: signal.Signals) -> None:
-    """With nothing configured alerts are printed; what a user typed is printed as it is; then all is gone."""
+    """Without configuration alerts are printed, with users' input unchanged. Afterwards no process is left."""
     run.publish_failure()
     run.wait_for("LLM API call failed: gpt-4o · APIError 500")
     run.wait_for("Error: [bold]boom")
@@ -115,7 +115,7 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
 
 
 def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> None:
-    """A shell reads the key from its file; it is not printed, and without it nothing is taken."""
+    """A shell reads the key from its file. The key is not printed, and requests without it are refused."""
     printed = re.search(r"export SLACK_WEBHOOK_URL=(.*)", run.output())
     assert printed is not None
     address = subprocess.run(["sh", "-c", f"printf %s {printed[1]}"], capture_output=True, text=True, check=True).stdout
@@ -130,7 +130,7 @@ def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> 
             )
         except urllib.error.HTTPError as error:
             return error.code
-        except urllib.error.URLError:  # it does not listen yet
+        except urllib.error.URLError:  # it is not listening yet
             return 0
 
     ends = time.monotonic() + 20
@@ -142,7 +142,7 @@ def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> 
 
 
 def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
-    """It names the process that has the folder."""
+    """The error names the process that uses the folder."""
     environ = {**os.environ, "ALERTWORKER_DATA_DIR": str(run.data)}
     second = subprocess.run(
         [sys.executable, "-m", "alertworker", "run"],
@@ -160,7 +160,7 @@ def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
 
 
 def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
-    """The kernel tells the children, the broker included; a worker takes no longer than its bound."""
+    """The kernel notifies the children, also the broker. A worker needs no longer than its bound."""
     run.process.kill()
     run.process.wait()
 
@@ -168,7 +168,7 @@ def test_nothing_outlives_a_killed_supervisor(run: Run) -> None:
 
 
 def test_a_worker_whose_locks_are_taken_ends_in_bounded_time(tmp_path: Path) -> None:
-    """As Celery's does when a signal comes while its main thread has the lock of its pool of threads."""
+    """Celery's worker does this if a signal arrives while its main thread holds the lock of its thread pool."""
     program = """if True:
         import signal, sys, threading
         from alertworker.worker import shutdown
@@ -188,12 +188,12 @@ def test_a_worker_whose_locks_are_taken_ends_in_bounded_time(tmp_path: Path) -> 
 
 
 def test_no_process_of_a_pool_outlives_its_worker(run: Run) -> None:
-    """Not even one that is at work, when the worker is killed."""
+    """This includes a busy process when the worker is killed."""
     ingest = next(p for p in psutil.Process(run.process.pid).children() if "ingest" in p.cmdline())
     pool = ingest.children()
     assert pool
     for process in pool:
-        process.suspend()  # so that it ends by no act of its own
+        process.suspend()  # so that it does not end by itself
     ingest.kill()
 
     _, alive = psutil.wait_procs(pool, timeout=10)
@@ -208,7 +208,7 @@ subprocess.Popen([sys.executable, "-c", watch, str(os.getpid()), sys.executable,
 
 
 def test_a_program_ends_with_its_parent_where_the_kernel_does_not_tell(tmp_path: Path) -> None:
-    """The way of other systems than Linux: somebody looks for the parent."""
+    """Systems other than Linux have no such signal, so a thread checks the parent."""
     started = tmp_path / "pid"
     program = f"import os, pathlib, time; pathlib.Path({str(started)!r}).write_text(str(os.getpid())); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", WATCHED, program]) as parent:
@@ -223,7 +223,7 @@ def test_a_program_ends_with_its_parent_where_the_kernel_does_not_tell(tmp_path:
 
 
 def test_a_child_that_dies_is_started_again(run: Run) -> None:
-    """After each of them was killed the line works again, and what the broker held is kept."""
+    """After each of them was killed, events are processed again, and the broker's data is kept."""
     for child in psutil.Process(run.process.pid).children():
         child.kill()
     time.sleep(3)

@@ -1,4 +1,4 @@
-"""The alerting page's example, word for word: several channels for an alert type."""
+"""The alerting page's example, verbatim: several channels for an alert type."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.seed_page import SEVERAL_CHANNELS_EACH
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[tuple[Receiver, dict[str, str]]]:
-    """Run webhook.site on loopback, with a certificate; gives it and the environment that leads there."""
+    """Run webhook.site on loopback, with a certificate. Return it, and the environment that leads to it."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("webhook.site", "hooks.slack.com").configure_cert(context)
@@ -35,7 +35,7 @@ def site(tmp_path: Path) -> Iterator[tuple[Receiver, dict[str, str]]]:
 def test_a_slow_call_is_one_post_to_each_address_of_its_type(
     site: tuple[Receiver, dict[str, str]], tmp_path: Path
 ) -> None:
-    """The request that the page sends is slow for its threshold; nothing else is posted anywhere."""
+    """The page's request is slow for its threshold. Nothing else is posted anywhere."""
     slack, environ = site
     stack = Stack(tmp_path / "s", SEVERAL_CHANNELS_EACH, environ)
     try:

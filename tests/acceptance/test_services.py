@@ -17,7 +17,7 @@ from tests.acceptance.stack import Stack, free_port
 
 @pytest.fixture
 def port(tmp_path: Path, slack: Receiver) -> Iterator[int]:
-    """Run an installation with its HTTP side; gives its port."""
+    """Run an installation with its HTTP side. Return its port."""
     port = free_port()
     environ = {"ALERTWORKER_HTTP_PORT": str(port), "ALERTWORKER_API_KEY": "admin"}
     config = CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace(
@@ -33,7 +33,7 @@ def port(tmp_path: Path, slack: Receiver) -> Iterator[int]:
 
 
 def ask(port: int) -> tuple[int, dict[str, Any]]:
-    """Have Slack tested."""
+    """Test Slack."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     connection.request("GET", "/health/services?service=slack", headers={"Authorization": "Bearer admin"})
     answer = connection.getresponse()
@@ -43,7 +43,7 @@ def ask(port: int) -> tuple[int, dict[str, Any]]:
 
 
 def test_a_test_is_a_success_only_where_the_receiver_took_it(port: int, slack: Receiver) -> None:
-    """Each alert type comes once; asked again it comes again; a receiver that says no is an error in its words."""
+    """Each alert type arrives once per request. A refusal is an error with the receiver's own text."""
     status, first = ask(port)
     assert (status, first["status"]) == (200, "success")
     assert {"llm_exceptions", "llm_too_slow"} <= set(first["alert_types"])

@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from alertworker.errors import LineUnavailable
 from alertworker.publisher import BrokerTransport
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
-from tests.acceptance.stack import Stack, free_port
+from tests.acceptance.stack import ROLES, Stack, free_port
 from tests.acceptance.test_faults import failed
 from tests.acceptance.test_redelivery import batch_of, wait_for_rows
 
@@ -32,7 +33,7 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 
 def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    """Pass bytes both ways until one side closes; a client that does not trust the certificate ends it at once."""
+    """Forward bytes both ways until one side closes. A client that does not trust the certificate closes at once."""
     with (
         plain,
         suppress(OSError),
@@ -47,7 +48,7 @@ def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 @contextmanager
 def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
-    """Listen with TLS on a new port, and pass everything on to a plain port of this machine; yield the new port."""
+    """Listen with TLS on a new port, and forward everything to a plain port of this machine. Yield the new port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -64,9 +65,17 @@ def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
             server.shutdown(socket.SHUT_RDWR)
 
 
+def wait_for_log(stack: Stack, text: str) -> None:
+    """Wait until the worker that takes batches has logged this."""
+    ends = time.monotonic() + 30
+    while text not in stack.log("ingest"):
+        assert time.monotonic() < ends, stack.logs()[-3000:]
+        time.sleep(0.1)
+
+
 @pytest.fixture
 def redis_port(tmp_path: Path) -> Iterator[int]:
-    """Run a Redis without TLS, which a terminator stands in front of."""
+    """Run a Redis without TLS, for use behind a terminator."""
     port = free_port()
     options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     with subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL) as server:
@@ -78,12 +87,12 @@ def redis_port(tmp_path: Path) -> Iterator[int]:
 def addresses(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[str, str]]:
-    """Yield the address of a broker behind TLS whose authority this process trusts, and of one that it does not."""
+    """Yield the address of a broker behind TLS with a trusted authority, and of one with an untrusted one."""
     trusted, other = trustme.CA(), trustme.CA()
     file = tmp_path / "authority.pem"
     trusted.cert_pem.write_to_path(str(file))
     if request.param == "rediss":
-        form = f"rediss://127.0.0.1:{{}}/0?ssl_cert_reqs=required&ssl_ca_certs={file}"
+        form = f"rediss://127.0.0.1:{{}}/0?ssl_ca_certs={file}"
         plain: int = request.getfixturevalue("redis_port")
     else:
         monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -94,7 +103,7 @@ def addresses(
 
 
 def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tmp_path: Path) -> None:
-    """The worker takes them through its own transports, which exist in a form with TLS, too."""
+    """The worker takes them through its own transports, which also have TLS variants."""
     environ = {"ALERTWORKER_BROKER_URL": addresses[0], "SSL_CERT_FILE": str(tmp_path / "authority.pem")}
     stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ)
     try:
@@ -108,8 +117,42 @@ def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tm
 
 
 def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses: tuple[str, str]) -> None:
-    """The publisher spools, as if the broker were away."""
+    """The publisher spools, as if the broker were down."""
     transport = BrokerTransport(addresses[1])
     with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
         transport.send(batch_of([failed(1)]))
     transport.close()
+
+
+def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int) -> None:
+    """Only ``ssl_cert_reqs=none`` accepts a certificate that nobody vouches for."""
+    with tls_terminator(redis_port, trustme.CA()) as port:
+        transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0")
+        with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
+            transport.send(batch_of([failed(1)]))
+        transport.close()
+        transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")
+        transport.send(batch_of([failed(1)]))
+        transport.close()
+
+
+def test_a_worker_does_not_read_from_a_redis_whose_certificate_nobody_vouches_for(
+    redis_port: int, slack: Receiver, tmp_path: Path
+) -> None:
+    """It logs why, and reads as soon as the address says that it may."""
+    with tls_terminator(redis_port, trustme.CA()) as port:
+        transport = BrokerTransport(f"redis://127.0.0.1:{redis_port}/0")
+        transport.send(batch_of([failed(1)]))
+        transport.close()
+        for option, fails in (("", True), ("?ssl_cert_reqs=none", False)):
+            environ = {"ALERTWORKER_BROKER_URL": f"rediss://127.0.0.1:{port}/0{option}"}
+            stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret="none"), environ)
+            try:
+                if fails:
+                    stack._spawn("ingest", ROLES["ingest"])
+                    wait_for_log(stack, "CERTIFICATE_VERIFY_FAILED")
+                else:
+                    stack.up("ingest")
+                    wait_for_rows(stack, "SELECT count(*) FROM batches", [(1,)], 30)
+            finally:
+                stack.down()

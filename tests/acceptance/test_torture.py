@@ -1,4 +1,4 @@
-"""The faults of `make torture`, on a real proxy whose calls only alertworker watches: everything is told, once."""
+"""The faults of `make torture`, on a real proxy whose calls only alertworker watches: every alert is sent once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.torture.pair import running
 
 @pytest.mark.timeout(400)
 def test_a_receiver_in_trouble_and_processes_that_are_killed_lose_and_repeat_nothing(tmp_path: Path) -> None:
-    """A receiver that answers 500, one that asks to wait, one that is away, and SIGKILL to proxy and workers."""
+    """A receiver answers 500, another asks to wait, a third is down, and proxy and workers get SIGKILL."""
     setup = replace(delivery.RECEIVERS, worker={"group_interval": 2})
     with running(setup, tmp_path, alone=True) as pair:
         rows = [

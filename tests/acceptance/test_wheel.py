@@ -13,7 +13,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def call(*command: str | Path, folder: Path, **environ: str) -> str:
-    """Run a command and give its output; its failure is the test's."""
+    """Run a command and return its output. Its failure fails the test."""
     keep = {name: value for name, value in os.environ.items() if not name.startswith(("ALERTWORKER", "PYTHON"))}
     done = subprocess.run(
         [str(part) for part in command],
@@ -30,7 +30,6 @@ def call(*command: str | Path, folder: Path, **environ: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel."""
     folder = tmp_path_factory.mktemp("dist")
     call(sys.executable, "-m", "build", "--wheel", "--outdir", folder, _ROOT, folder=folder)
     [built] = folder.glob("*.whl")
@@ -38,7 +37,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def environment(folder: Path, what: str) -> Path:
-    """Make an environment with only what the wheel needs; gives its folder of programs."""
+    """Create an environment with only the wheel's own dependencies. Return its folder of programs."""
     call(sys.executable, "-m", "venv", folder / "venv", folder=folder)
     programs = folder / "venv" / "bin"
     constraints = ("--constraint", _ROOT / "constraints.txt")
@@ -48,7 +47,7 @@ def environment(folder: Path, what: str) -> Path:
 
 @pytest.mark.timeout(400)
 def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: Path) -> None:
-    """Migrations and pages included; the commands say what is configured, and print the contract."""
+    """This includes migrations and pages. The commands show the configuration, and print the contract."""
     programs = environment(tmp_path, f"{wheel}[worker]")
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -70,7 +69,7 @@ def test_the_wheel_has_everything_that_the_worker_needs(wheel: Path, tmp_path: P
 
 @pytest.mark.timeout(400)
 def test_the_thin_base_is_thin(wheel: Path, tmp_path: Path) -> None:
-    """What a proxy installs imports without the worker's packages, which are not even there."""
+    """The part for proxies imports without the worker's packages, which are not installed."""
     programs = environment(tmp_path, str(wheel))
     program = (
         "import sys, alertworker.publisher, alertworker.events\n"

@@ -1,4 +1,4 @@
-"""How a worker's process ends, and what it outlives."""
+"""The end of a worker's process, and the faults that it survives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.acceptance.test_hostile_messages import Queues, calls, wait_until
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
-    """Run a broker and one worker for batches."""
     running = Stack(tmp_path / "s", "")
     try:
         running.up("ingest")
@@ -30,7 +29,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
 
 
 def test_a_worker_that_is_told_to_stop_ends_well(stack: Stack) -> None:
-    """Whoever supervises it must not take that for a failure."""
+    """A supervisor must not take it for a failure."""
     process = stack.processes["ingest"]
     stack.kill("ingest", signal.SIGTERM)
 
@@ -51,7 +50,10 @@ def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_worker_waits_for_a_broker_that_is_read_only(stack: Stack) -> None:
-    """A server that became a replica is tried again with growing waits, with a line for each; then all goes on."""
+    """A server that became a replica is retried with growing waits, with a log line for each.
+
+    Then the worker continues.
+    """
     engine = make_engine(stack.env["ALERTWORKER_DATABASE_URL"])
     queues, process = Queues(stack), stack.processes["ingest"]
     with redis.Redis(unix_socket_path=str(socket_path(stack.folder))) as client:

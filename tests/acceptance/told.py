@@ -1,4 +1,4 @@
-"""What a receiver was told: read from the text of what it took, and from nothing of ours."""
+"""The alerts that a receiver was sent, read from the text of its messages only."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _ID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
 _ALERT: Final = re.compile(rf"^Alert: `({_ID})`$", re.MULTILINE)
 _DIGEST: Final = re.compile(r"^\d+ messages waited since ", re.MULTILINE)
 _ENTRY: Final = re.compile(rf"^.+?(?: ×(\d+))? \[(?:High|Medium|Low)\] ({_ID})$", re.MULTILINE)
-#: For how long after a message came something may hinder its answer from being recorded, in seconds.
+#: How long after a message's arrival a fault may keep its answer from being recorded, in seconds.
 _RECORDED: Final = 6.0
 
 
 @dataclass(frozen=True)
 class Harm:
-    """From when to when the answer to a message could be lost with whoever waited for it (monotonic seconds)."""
+    """The time range in which the answer to a message could be lost with the waiting process (monotonic seconds)."""
 
     began: float
     ended: float
 
 
 def tellings(posts: Iterable[Post]) -> list[tuple[str, int]]:
-    """Give each alert that was told of, with the occurrences that were counted then; a digest tells of many.
+    """Return each alert in these messages, with the occurrences counted there. A digest has many alerts.
 
-    A message that came again under its id is one.
+    A message that was repeated under its id counts once.
     """
     return [told for post in {post.notification_id: post for post in posts}.values() for told in _tellings(post)]
 
 
 def occurrences(posts: Iterable[Post]) -> Counter[str]:
-    """Give how many occurrences of each alert were told."""
+    """Return the number of occurrences of each alert in these messages."""
     counts: Counter[str] = Counter()
     for alert, count in tellings(posts):
         counts[alert] += count
@@ -49,15 +49,15 @@ def _tellings(post: Post) -> list[tuple[str, int]]:
 
 
 def repeated(posts: Sequence[Post]) -> list[Post]:
-    """Give what was taken and answered, and yet came again."""
+    """Return the posts that were accepted and answered, and were repeated nevertheless."""
     last = {post.notification_id: number for number, post in enumerate(posts)}
     return [post for number, post in enumerate(posts) if post.status == 200 and last[post.notification_id] != number]
 
 
 def unexplained(posts: Sequence[Post], harms: Iterable[Harm]) -> list[Post]:
-    """Give what was answered and came again without a harm at that time; each harm explains one message.
+    """Return the repeated posts without a fault at that time. Each fault explains one message.
 
-    There is one lane with one message on its way.
+    There is one lane with one message in flight.
     """
     left = sorted(harms, key=lambda harm: harm.began)
     found = []

@@ -1,8 +1,8 @@
-"""A fake OpenAI upstream on loopback; the model's name says how it behaves.
+"""A fake OpenAI upstream on loopback. The model's name selects its behaviour.
 
-``fast``; ``slow-2.5`` answers after 2.5 s; ``status-500`` fails so, echoing the prompt; ``hang-8`` answers after 8 s;
-``drip-0.5-20`` streams 20 chunks, one each 0.5 s; ``stall-5`` streams a chunk, waits 5 s, and ends; ``unpriced`` says
-that a model answered which nobody has a price for.
+``fast``; ``slow-2.5`` answers after 2.5 s; ``status-500`` fails with that status, echoing the prompt; ``hang-8``
+answers after 8 s; ``drip-0.5-20`` streams 20 chunks, one every 0.5 s; ``stall-5`` streams a chunk, waits 5 s, and
+ends; ``unpriced`` names an answering model without a known price.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ class Book:
                 found.setdefault(key.day, SpendSums()).add(sums)
         return found
 
-    def behind(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
+    def top_contributors(self, dimension: str, entity: str, days: Days, *, limit: int) -> dict[str, list[SpendRow]]:
         """Return nothing."""
         del dimension, entity, days, limit
         return {}

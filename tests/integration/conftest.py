@@ -1,4 +1,4 @@
-"""Stores to test against: SQLite in a folder, and a PostgreSQL database of the test's own."""
+"""Stores for tests: SQLite in a folder, and a PostgreSQL database of the test's own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.line import Outbox, Recorder
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
-    """Give an empty, migrated store."""
+    """Return an empty, migrated store."""
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path / 'test.db'}"
     else:
@@ -38,13 +38,12 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
 
 @pytest.fixture
 def outbox() -> Outbox:
-    """Give an empty outbox."""
     return Outbox()
 
 
 @pytest.fixture
 def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
-    """Give a runtime with a threshold of 3 s and summaries each 10 s."""
+    """Return a runtime with a threshold of 3 s and summaries every 10 s."""
     runtime = Runtime(
         store=store,
         line=Recorder(),
@@ -62,7 +61,6 @@ def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
-    """Run a broker."""
     (tmp_path / "b").mkdir()
     running = Broker(tmp_path / "b")
     running.start()

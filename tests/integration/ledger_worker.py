@@ -1,4 +1,4 @@
-"""Processes that apply batches and are killed at it; forked from one that has imported everything, to start at once."""
+"""Processes that apply batches and are killed. They are forked from one that has imported everything, to start fast."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
 from tests.integration.line import NOW, Recorder
 
-#: A server that forks workers; no thread and no connection of the test's own is in them.
+#: A server that forks workers. They inherit no thread and no connection from the test.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["pytest", "tests.integration.ledger_worker"])
-#: Which moment of a transaction a worker dies at, beside the number of a statement.
+#: The moments of a transaction at which a worker can die, in addition to the number of a statement.
 BEFORE_COMMIT, AFTER_COMMIT = "before commit", "after commit"
 
 
 def runtime_of(store: SqlStore, max_dollars: float) -> Runtime:
-    """Give a runtime with a budget for one tag, told once, when it is used up."""
+    """Return a runtime with a budget for one tag, which notifies once, when it is used up."""
     router = Router(
         Route(receiver="all"), {"all": ("outbox",)}, frozenset(AlertType), group_interval=10.0, repeat_interval=60
     )
@@ -41,7 +41,7 @@ def message_of(path: Path) -> BatchMessage:
 
 
 def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event, begin: Event) -> None:
-    """Apply every batch of a folder in an order of its own; say so when the first one is about to be, then wait."""
+    """Apply every batch of a folder in a random order. Report when the first one is about to be applied, then wait."""
     runtime = runtime_of(SqlStore(make_engine(url)), max_dollars)
     paths = sorted(Path(folder).glob("*.zst"))
     random.Random(seed).shuffle(paths)
@@ -52,7 +52,7 @@ def apply_all(url: str, folder: str, seed: int, max_dollars: float, ready: Event
 
 
 def die_at(url: str, path: str, max_dollars: float, moment: int | str) -> None:
-    """Apply a batch, and be killed at a statement of its transaction, or at its end."""
+    """Apply a batch, and die at a statement of its transaction, or at its end."""
     engine = make_engine(url)
     runtime = runtime_of(SqlStore(engine), max_dollars)
     done = 0

@@ -1,4 +1,4 @@
-"""What tests of the line share: a channel and a broker that remember, and how events are made."""
+"""Shared helpers for tests of the pipeline: a channel and a broker that record, and functions that make events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FACTS: dict[str, Any] = {"model_group": "gpt-4o", "deployment_id": "d1", "team_i
 
 
 class Outbox:
-    """A channel that keeps what it is given, and fails as it is told to."""
+    """A channel that keeps its messages, and fails as configured."""
 
     name = kind = "outbox"
     pace = Pace()
@@ -48,15 +48,14 @@ class Outbox:
         self.failures: list[DeliveryError] = []
 
     def takes(self, _message: Message, /) -> bool:
-        """Take everything."""
         return True
 
     def render(self, message: Message) -> str:
-        """Keep it readable for the tests."""
+        """Return a form that tests can read."""
         return message.model_dump_json()
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Fail while there are failures, then take it."""
+        """Fail while there are failures, then accept the message."""
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append(Message.model_validate_json(body))
@@ -66,7 +65,7 @@ class Outbox:
 
 @dataclass
 class Recorder:
-    """A line that remembers what went through it."""
+    """A broker that records what is sent through it."""
 
     published: list[Event] = field(default_factory=list)
     woken: list[str] = field(default_factory=list)
@@ -74,44 +73,39 @@ class Recorder:
     messages: list[tuple[str, bytes]] = field(default_factory=list)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Remember."""
         self.published += events
 
     def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
-        """Remember."""
         self.resent.append((batch_id, events, encoding))
 
     def resend_message(self, message_id: str, body: bytes) -> None:
-        """Remember."""
         self.messages.append((message_id, body))
 
     def wake(self, channels: Sequence[str]) -> None:
-        """Remember."""
         self.woken += channels
 
 
 def batch(*events: Event, batch_id: str | None = None) -> BatchMessage:
-    """Seal events as a publisher would."""
+    """Seal events as a publisher does."""
     encoded = [event.model_dump_json(exclude_none=True).encode() for event in events]
     sealed = seal(encoded, batch_id=batch_id or str(new_id()), producer="test", sealed_at=NOW)
     return BatchMessage(sealed.batch_id, sealed.body, "zstd", sealed.producer, sealed.sealed_at)
 
 
 def failed(call_id: str, origin: Origin = Origin.PROVIDER, at: datetime = NOW) -> RequestFailed:
-    """Make a failed call."""
     failure = Failure(error_class="APIError", status_code=500, origin=origin, message="boom")
     return RequestFailed(call_id=call_id, started_at=at, ended_at=at, occurred_at=at, failure=failure, **FACTS)
 
 
 def answered(call_id: str, seconds: float = 1, **more: Any) -> RequestSucceeded:
-    """Make an answered call that cost 13,500 nano-dollars."""
+    """Return an answered call that cost 13,500 nano-dollars."""
     more = {"cost_nanos": 13_500, **more}
     start = NOW - timedelta(seconds=seconds)
     return RequestSucceeded(call_id=call_id, started_at=start, ended_at=NOW, occurred_at=NOW, **FACTS | more)
 
 
 def announced(call_id: str, age: float = 3, boot_id: str = "boot-1") -> RequestAnnounced:
-    """Make a call that still runs."""
+    """Return a call that is still running."""
     start = NOW - timedelta(seconds=age)
     return RequestAnnounced(
         call_id=call_id,
@@ -125,7 +119,7 @@ def announced(call_id: str, age: float = 3, boot_id: str = "boot-1") -> RequestA
 
 
 def run_until_quiet(runtime: Runtime, now: datetime) -> None:
-    """Deliver what is due."""
+    """Deliver everything that is due."""
     while deliver("outbox", runtime, now=now):
         pass
 
@@ -137,17 +131,17 @@ def rows(store: SqlStore, table: Any) -> list[Any]:
 
 
 def spend_of(store: SqlStore, dimension: str) -> dict[str, int]:
-    """Read the nano-dollars of a dimension."""
+    """Return the nano-dollars of a dimension."""
     return {row.entity: row.spend_nanos for row in rows(store, SPEND) if row.dimension == dimension}
 
 
 def booked(store: SqlStore) -> dict[SpendKey, SpendSums]:
-    """Read the ledger's days."""
+    """Return the ledger's days."""
     return {SpendKey(row.day, row.dimension, *row[2:5]): SpendSums(*row[5:]) for row in rows(store, SPEND)}
 
 
 def assert_books_agree(store: SqlStore) -> None:
-    """Months hold what their days add up to, and each day of a dimension is known to have as many rows as it has."""
+    """Assert that months are the sums of their days, and that the stored number of rows of each day is right."""
     months: dict[tuple[object, ...], SpendSums] = {}
     counts: dict[tuple[object, ...], int] = {}
     for key, sums in booked(store).items():

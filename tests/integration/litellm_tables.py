@@ -1,4 +1,4 @@
-"""LiteLLM's own tables on a real PostgreSQL, made from the ``schema.prisma`` of its package, and its own upserts."""
+"""LiteLLM's own tables on a real PostgreSQL, made from its package's ``schema.prisma``, and its own upserts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def make_tables(connection: Connection, *models: str) -> None:
 
 @cache
 def upserts() -> ModuleType:
-    """Give LiteLLM's module that writes its daily tables; it needs nothing else of LiteLLM."""
+    """Return LiteLLM's module that writes its daily tables. It needs no other part of LiteLLM."""
     path = _package() / "proxy" / "db" / "daily_spend_bulk_upsert.py"
     spec = importlib.util.spec_from_file_location("litellm_daily_spend_bulk_upsert", path)
     assert spec is not None
@@ -49,7 +49,7 @@ def upserts() -> ModuleType:
 
 
 def add_daily(connection: Connection, entity: str, transactions: list[dict[str, Any]]) -> None:
-    """Add calls to a daily table by LiteLLM's own statement."""
+    """Add calls to a daily table with LiteLLM's own statement."""
     module = upserts()
     table = module.DAILY_SPEND_TABLES[entity]
     sql, values = module.build_bulk_upsert(table, module.merge_by_conflict_key(table, transactions))
@@ -62,7 +62,7 @@ def _package() -> Path:
 
 
 def _column(line: str) -> str | None:
-    """Translate a line of a model; ``None`` for what is no column."""
+    """Return the column of a model's line, or ``None`` if the line is not a column."""
     match = re.match(r"\s+(\w+)\s+(\w+)(\?|\[\])?(.*)", line.partition("//")[0])
     if match is None or match[2] not in _TYPES:
         return None

@@ -1,4 +1,4 @@
-"""A browser for the tests of pages: it keeps cookies, logs in, sends forms as they are, and reads HTML strictly."""
+"""A browser for the tests of pages: it keeps cookies, logs in, submits forms unchanged, and parses HTML strictly."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ ZONE = ZoneInfo("Europe/Berlin")
 
 
 def no_trials(_service: str, _now: datetime) -> Sequence[ChannelTest]:
-    """Try nothing."""
+    """Send no test message."""
     return ()
 
 
 def nothing(_batch: SealedBatch) -> None:
-    """Take a batch nowhere."""
+    """Drop the batch."""
 
 
 def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], int] = lambda: 0) -> Context:
     """Put together what the application needs on this store."""
-    desk, gauges = AdminStore(store.engine), HealthStore(store.engine)
+    admin_store, health = AdminStore(store.engine), HealthStore(store.engine)
     settings = Settings(time_zone=ZONE.key)
-    examiner = Doctor(settings, ask, gauges, store, desk)
+    doctor = Doctor(settings, ask, health, store, admin_store)
     return Context(
         keys=Keys(publish="publish-key", admin=admin),
-        outbox=BrokerQueue(nothing),
-        look=CachedHealth(lambda now: gauges.read(now=now), ask),
+        broker_queue=BrokerQueue(nothing),
+        health=CachedHealth(lambda now: health.read(now=now), ask),
         try_service=no_trials,
-        office=PageContext(
-            desk=desk,
-            book=SqlLedgerReader(store.engine),
-            line=line,
-            examine=lambda now: examiner.examine(now=now),
+        pages=PageContext(
+            admin=admin_store,
+            ledger=SqlLedgerReader(store.engine),
+            broker=line,
+            examine=lambda now: doctor.examine(now=now),
             channels={"outbox": "webhook"},
             zone=ZONE,
         ),
@@ -61,7 +61,7 @@ def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Ca
 
 @dataclass
 class Page:
-    """One answer, as a tree."""
+    """One response, as a tree."""
 
     status: int
     url: str
@@ -70,26 +70,26 @@ class Page:
     tree: Element = field(init=False)
 
     def __post_init__(self) -> None:
-        """Read it; what a validator would object to is an error."""
+        """Parse the response. Markup that a validator rejects is an error."""
         parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
         self.tree = parser.parse(self.html)
 
     @property
     def text(self) -> str:
-        """Give everything that can be read, with single spaces."""
+        """Return all visible text, with single spaces."""
         return " ".join("".join(self.tree.itertext()).split())
 
     def all(self, tag: str) -> list[Element]:
-        """Give all elements of a kind."""
+        """Return all elements with this tag."""
         return list(self.tree.iter(tag))
 
     def links(self, beginning: str) -> list[str]:
-        """Give where the links lead that begin so."""
+        """Return the targets of the links that begin with this string."""
         found = [str(link.get("href", "")) for link in self.all("a")]
         return [href for href in found if href.startswith(beginning)]
 
     def form(self, action: str) -> dict[str, list[str]]:
-        """Give the fields of a form that is posted, as a browser would send them."""
+        """Return the fields of a POST form, as a browser would send them."""
         posted = [form for form in self.all("form") if form.get("method") == "post"]
         form = next(form for form in posted if form.get("action") == action)
         fields: dict[str, list[str]] = {}
@@ -107,7 +107,7 @@ class Page:
 
 
 class Browser:
-    """What a person has in front of him."""
+    """A person's browser."""
 
     def __init__(self, context: Context, *, base: str = "http://testserver") -> None:
         self.client = TestClient(build_app(context), base_url=base)
@@ -118,12 +118,11 @@ class Browser:
         return self._page(answer)
 
     def send(self, page: Page, action: str, **fields: Any) -> Page:
-        """Send a form of a page, with other values in these of its fields."""
+        """Submit a form of a page, with other values in the given fields."""
         content = page.form(action) | fields
         return self._page(self.client.post(action, data=content))
 
     def log_in(self, key: str = ADMIN, name: str = "Ada") -> Page:
-        """Log in."""
         return self.send(self.get("/login"), "/login", key=key, name=name)
 
     @staticmethod
@@ -132,7 +131,7 @@ class Browser:
 
 
 def signed_in(store: SqlStore, runtime: Runtime) -> Browser:
-    """Give a browser of somebody who is logged in."""
+    """Return a browser with a valid login."""
     browser = Browser(context(store, runtime.line))
     assert browser.log_in().status == 200
     return browser

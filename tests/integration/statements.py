@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 
 @dataclass
 class Work:
-    """What was asked of a database; ``longest`` is the most statements of one transaction."""
+    """What was executed on a database. ``longest`` is the highest number of statements in one transaction."""
 
     statements: int = 0
     rows: int = 0
@@ -48,7 +48,7 @@ def counted(engine: Engine) -> Iterator[Work]:
 
 
 def _rows(cursor: Any, statement: str, parameters: Any) -> int:
-    """Return how many rows a query has; SQLite does not say, and is asked again."""
+    """Return the number of rows of a query. SQLite does not report it, so the query is executed again."""
     if cursor.rowcount >= 0:
         return int(cursor.rowcount)
     counting = cursor.connection.execute(f"SELECT count(*) FROM ({statement})", parameters)

@@ -1,6 +1,6 @@
-"""A worker, as `alertworker worker` starts it, for which it is always the moment that the first argument says.
+"""A worker, as `alertworker worker` starts it, with a clock that stands still at the first argument.
 
-What was queued long ago would otherwise be too old to be applied. Run as a program.
+With the real clock, messages queued long ago would be too old to be applied. Run as a program.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from alertworker.worker import tasks
 
 
 class Still(datetime):
-    """A clock that stands."""
+    """A clock that stands still."""
 
     moment: datetime
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
-        """Return the moment at which it stands."""
+        """Return the fixed time."""
         return cls.moment.astimezone(tz)
 
 

@@ -1,4 +1,4 @@
-"""Alerts as people look for them, on both databases."""
+"""The search for alerts, on both databases."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.notify import claim
+from alertworker.ports.alert_search import AlertFilter, AlertPage
 from alertworker.routing.matchers import parse
-from alertworker.store import AdminStore, AlertFilter, SqlStore, alert_search
+from alertworker.store import AdminStore, SqlStore, alert_search
 from tests.integration.line import NOW, Outbox, run_until_quiet
 from tests.integration.pages import signed_in
 
@@ -21,7 +22,7 @@ from tests.integration.pages import signed_in
 def test_alerts_are_found_page_by_page_counted_and_ranked(
     store: SqlStore, runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More than one transaction reads, and several of one moment: each is on one page."""
+    """Several transactions read, and several alerts have the same time: each alert is on exactly one page."""
     monkeypatch.setattr(alert_search, "_CHUNK", 8)
     desk = AdminStore(store.engine)
     quiet = replace(runtime, router=replace(runtime.router, types=frozenset()))
@@ -36,19 +37,27 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     for minutes in (5, 10):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
 
-    seen, after = [], None
-    while True:
-        rows, after = desk.search_alerts(AlertFilter(state="open"), after=after, limit=5)
-        seen += [row.id for row in rows]
-        if after is None:
-            break
-    assert (len(seen), len(set(seen)), seen[0]) == (24, 24, last.id)
+    for filters in (AlertFilter(state="open"), AlertFilter(state="open", matchers=(parse('alert_type=~".+"'),))):
+        seen, after = [], None
+        while True:
+            page = desk.search_alerts(filters, after=after, limit=5)
+            seen += [row.id for row in page.alerts]
+            after = page.after
+            if after is None:
+                break
+        assert (len(seen), len(set(seen)), seen[0]) == (24, 24, last.id)
+    monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 1)  # only a search by matchers is bounded
+    assert len(desk.search_alerts(AlertFilter(), limit=100).alerts) == 24
+    [same] = desk.search_alerts(AlertFilter(fingerprint=low.fingerprint)).alerts
+    assert (same.labels, same.type) == ({"team": "low"}, "llm_exceptions")
+    assert desk.search_alerts(AlertFilter(suppressed=True, type="channel_broken")).alerts == []
 
+    monkeypatch.setattr(alert_search, "_MOST_CHUNKS", 25)
     matchers = (parse('team=~"2.*"'), parse('alert_type="llm_exceptions"'))
-    found, more = desk.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
-    assert (len(found), more) == (3, None)
-    assert desk.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1)))[0][0].labels["team"] == "low"
-    assert desk.search_alerts(AlertFilter(), after="nonesuch") == ([], None)
+    found = desk.search_alerts(AlertFilter(severity="High", matchers=matchers), limit=100)
+    assert (len(found.alerts), found.after) == (3, None)
+    assert desk.search_alerts(AlertFilter(since=NOW + timedelta(minutes=1))).alerts[0].labels["team"] == "low"
+    assert desk.search_alerts(AlertFilter(), after="nonesuch") == AlertPage([], None)
 
     assert desk.count_open() == {"High": 23, "Low": 1}
     assert [row.severity for row in desk.firing_alerts(limit=24)] == ["High"] * 23 + ["Low"]
@@ -58,7 +67,7 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
 
 
 def test_an_address_that_no_database_takes_leads_to_nothing(store: SqlStore, runtime: Runtime) -> None:
-    """PostgreSQL refuses text with a zero byte."""
+    """PostgreSQL rejects strings with a zero byte."""
     browser = signed_in(store, runtime)
     for path in ("/alerts/%00", "/deadletters/%00"):
         assert browser.get(path).status == 404

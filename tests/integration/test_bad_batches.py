@@ -1,19 +1,23 @@
-"""Batches that are bad in part, or would cost much: the good events are applied, and few rows are kept of the rest."""
+"""Batches with bad events, or with a high cost: good events are applied, and few rows are kept of the rest."""
 
 from __future__ import annotations
 
 import json
+import random
+from base64 import b64encode
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
+import msgpack
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
 from alertworker.events import Budget, BudgetScope, Event
 from alertworker.events.base import MAX_COST, MAX_EVENTS
-from alertworker.events.batch import MAX_REJECTED
-from alertworker.events.compression import compress
-from alertworker.pipeline import BatchMessage, Runtime, ingest, replay
+from alertworker.events.batch import MAX_BATCH_BYTES, MAX_REJECTED, QUEUE, readable
+from alertworker.events.compression import compress, decompress
+from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, receive, replay
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
@@ -40,7 +44,7 @@ BOMBS = {
 
 
 def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlStore, runtime: Runtime) -> None:
-    """With its bytes and its place; replayed, it is a dead letter again."""
+    """The dead letter has the event's bytes and place. A replay makes it a dead letter again."""
     items = [item for bad in BAD.values() for item in (GOOD, bad)]
     ingest(BatchMessage("b1", compress(b"[" + b",".join(items) + b"]"), "zstd"), runtime, now=NOW)
 
@@ -62,7 +66,7 @@ def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlS
 def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     store: SqlStore, runtime: Runtime
 ) -> None:
-    """A producer that uses an id twice loses nothing; a batch that comes again is still acknowledged untouched."""
+    """A producer that uses an id twice loses nothing. A redelivered batch is still acknowledged without a change."""
     first, other = (b"[" + answered(call).model_dump_json(exclude_none=True).encode() + b"]" for call in ("1", "2"))
     for events in (first, other, first, other):
         ingest(BatchMessage("b1", events), runtime, now=NOW)
@@ -81,7 +85,7 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
 
 
 def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runtime: Runtime) -> None:
-    """Also where the id belongs to a batch that was parked itself."""
+    """This includes the id of a batch that was itself parked."""
     for events in (b"[" + GOOD + b"]", b"cut off", b"cut off", b"another", "[", ["not an event"]):
         ingest(BatchMessage("b1", events), runtime, now=NOW)
 
@@ -90,7 +94,7 @@ def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runt
 
 
 def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlStore, runtime: Runtime) -> None:
-    """Its row has no digest, so the same id is the same batch."""
+    """Its row has no digest, so an equal id means the same batch."""
     ingest(BatchMessage("b1", b"[" + GOOD + b"]"), runtime, now=NOW)
     with store.engine.begin() as connection:
         connection.execute(BATCHES.update().values(digest=None))
@@ -101,16 +105,82 @@ def test_a_batch_that_the_previous_version_applied_is_acknowledged(store: SqlSto
 
 
 def test_the_http_endpoint_s_ids_stand_for_the_body(store: SqlStore, runtime: Runtime) -> None:
-    """The endpoint stamps events without a time anew, so a repeated request has the same id and other bytes."""
+    """The endpoint sets the time of events without one, so a repeated request has the same id and other bytes."""
     for space in (b"", b" "):
-        ingest(BatchMessage("http:0f3a", b"[" + GOOD + space + b"]"), runtime, now=NOW)
+        ingest(BatchMessage(f"http:{'0f' * 20}", b"[" + GOOD + space + b"]", producer="http"), runtime, now=NOW)
 
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 13_500}
 
 
+@pytest.mark.parametrize(
+    ("batch_id", "producer"),
+    [
+        ("http://checkout.internal/2026-11-30/1", "checkout"),
+        ("http://checkout.internal/2026-11-30/1", "http"),
+        (f"http:{'0f' * 20}", "checkout"),
+        (f"http:{'0f' * 20}0", "http"),
+        (f"http:{'0F' * 20}", "http"),
+    ],
+)
+def test_any_other_id_stands_for_the_events_alone(
+    store: SqlStore, runtime: Runtime, batch_id: str, producer: str
+) -> None:
+    """A producer's own ids may be URLs; another batch under the same one is parked, not lost."""
+    for space in (b"", b" "):
+        ingest(BatchMessage(batch_id, b"[" + GOOD + space + b"]", producer=producer), runtime, now=NOW)
+
+    assert [letter.payload for letter in rows(store, DEAD_LETTERS)] == [b"[" + GOOD + b" ]"]
+
+
+def test_few_bytes_sent_are_few_bytes_stored(store: SqlStore, runtime: Runtime) -> None:
+    """Invalid events that were compressed, in their message or as a batch, are parked as small as they came."""
+    large = b'{"type":"llm.request.succeeded","call_id":"' + b"x" * 1_900_000 + b'"}'
+    plain = b"[" + b",".join([large] * 16) + b"]"
+    json_in_zstd = compress(b'[[], {"batch_id": "b2", "events": ' + plain + b"}, {}]")
+    text_in_zstd = compress(b'[[], {"batch_id": "b3", "events": ' + json.dumps(plain.decode()).encode() + b"}, {}]")
+    sealed = msgpack.packb([[], {"batch_id": "b1", "events": compress(plain), "encoding": "zstd"}, {}])
+    for body in (sealed, json_in_zstd, text_in_zstd):
+        receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    letters = rows(store, DEAD_LETTERS)
+    assert [letter.kind for letter in letters] == ["batch"] * 3
+    assert all(len(letter.payload) < 10_000 for letter in letters)
+    assert all(decompress(letter.payload, MAX_BATCH_BYTES) == plain for letter in letters)
+
+
+def test_what_was_sent_in_full_is_rejected_event_by_event(store: SqlStore, runtime: Runtime) -> None:
+    """One large event, or many small ones of a newer producer, cost no good event beside them."""
+    noise = random.Random(7)
+    texts = [b64encode(noise.randbytes(3_000)) for _ in range(MAX_REJECTED - 1)] + [
+        b64encode(noise.randbytes(1_600_000))
+    ]
+    newer = [b'{"type":"llm.request.of_tomorrow","text":"' + text + b'"}' for text in texts]
+    body = msgpack.packb([[], {"encoding": "zstd", "events": compress(b"[" + b",".join([*newer, GOOD]) + b"]")}, {}])
+    receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    assert [letter.kind for letter in rows(store, DEAD_LETTERS)] == ["event"] * MAX_REJECTED
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+def test_a_large_parked_batch_is_shown_and_replayed(store: SqlStore, runtime: Runtime) -> None:
+    """It is kept compressed."""
+    events = b"[" + GOOD + b" " * 100_000 + b"]"
+    ingest(BatchMessage("b1", events, sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert len(letter.payload) < 1_000
+    assert readable(letter.payload) == json.loads(events)
+    assert isinstance(runtime.line, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    ((batch_id, kept, encoding),) = runtime.line.resent
+    ingest(BatchMessage(batch_id, kept, encoding), runtime, now=NOW)
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
 def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
-    """Parked whole, with its bytes and a reason, in a handful of statements; replayed, it is parked again."""
+    """The batch is parked whole, with its bytes and a reason, in a few statements. A replay parks it again."""
     statements: list[str] = []
     sqlalchemy_event.listen(store.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     for batch_id, bomb in BOMBS.items():
@@ -129,7 +199,7 @@ def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
 
 
 def test_a_batch_of_bad_events_alone_is_judged_event_by_event_up_to_a_bound(store: SqlStore, runtime: Runtime) -> None:
-    """As many as our publisher seals into one batch: an old worker must not park what it knows of a newer proxy's."""
+    """The bound is the size of our publisher's batches: an old worker must not park a newer proxy's known events."""
     newer = b'{"type":"llm.request.of_tomorrow"}'
     ingest(BatchMessage("b1", b"[" + b",".join([newer] * (MAX_REJECTED - 1) + [GOOD]) + b"]"), runtime, now=NOW)
 
@@ -138,7 +208,7 @@ def test_a_batch_of_bad_events_alone_is_judged_event_by_event_up_to_a_bound(stor
 
 
 def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtime: Runtime) -> None:
-    """As Celery's JSON serializer hands it over: what cannot be encoded costs its own event."""
+    """Celery's JSON serializer passes such lists. An event that cannot be encoded is rejected alone."""
     good: dict[str, Any] = json.loads(GOOD)
     deep: list[Any] = []
     for _ in range(900):
@@ -151,7 +221,7 @@ def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtim
 
 
 def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) -> None:
-    """What people read is not lost for one character; a caller's metadata does not take the call's spend along."""
+    """One character must not lose a message to people, and a caller's metadata must not lose the call's spend."""
     call = GOOD[:-1] + b',"alerting_metadata":{"a\\u0000":"b\\u0000"},"cost_failure":"\\u0000"}'
     ingest(BatchMessage("b1", b"[" + call + b"]"), runtime, now=NOW)
 
@@ -163,7 +233,7 @@ def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) 
 def test_a_batch_that_would_hold_the_database_for_long_is_parked(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """Few bytes can mean many alerts, budgets or windows, each of which takes its time in one transaction."""
+    """Few bytes can mean many alerts, budgets or windows, each of which takes time in one transaction."""
     bound = {"alerts": "MAX_ALERTS", "budgets": "MAX_READINGS", "windows": "MAX_ROWS"}[kind]
     monkeypatch.setattr(import_module("alertworker.pipeline.ingest"), bound, 3)  # the package exports its function
     budget = Budget(scope=BudgetScope.TEAM, entity_id="t", spend_nanos=2, max_nanos=1)
@@ -184,7 +254,7 @@ def test_a_batch_that_would_hold_the_database_for_long_is_parked(
 
 
 def test_a_row_that_is_full_fails_no_batch(store: SqlStore, runtime: Runtime) -> None:
-    """Its sum stops; the other teams' calls in the same batch are counted as ever."""
+    """The sum stops growing. The other teams' calls in the same batch are counted."""
     for number in range(12):
         calls = [answered(f"call-{number}-{n}", team_id="rich", cost_nanos=MAX_COST) for n in range(100)]
         ingest(batch(*calls, answered(f"other-{number}", team_id="other")), runtime, now=NOW)

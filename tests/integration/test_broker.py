@@ -1,4 +1,4 @@
-"""What the broker is asked: whether it answers and takes writes, and how many batches wait."""
+"""The queries to the broker: whether it answers and accepts writes, and how many batches wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alertworker.publisher.topology import transport_options
 
 
 def broker_at(url: str) -> CeleryBroker:
-    """Return the broker as the worker's own application has it."""
+    """Return the broker of the worker's own application."""
     app = Celery("test", amqp="alertworker.worker.opaque:AMQP", broker=url)
     app.conf.broker_transport_options = transport_options(url)
     return CeleryBroker(app)
@@ -36,7 +36,7 @@ def counts(url: str) -> tuple[int, int]:
 
 
 def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
-    """None where there is no list yet."""
+    """Without a list, none wait."""
     supervisor = Supervisor({})
     supervisor.start("broker", valkey.command(tmp_path))
     valkey.wait_until_ready(tmp_path)
@@ -50,5 +50,5 @@ def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
 
 @pytest.mark.rabbitmq
 def test_rabbitmq_says_how_many_batches_wait(rabbitmq_url: str) -> None:
-    """None where no worker has made the queue yet."""
+    """Before a worker declares the queue, none wait."""
     assert counts(rabbitmq_url) == (0, 3)

@@ -1,4 +1,4 @@
-"""Budgets over a real database: a limit is told once, however many workers and keys report it."""
+"""Budgets on a real database: a limit is notified once, however many workers and keys report it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from alertworker.cli.budgets import budgets
 from alertworker.events import Budget, BudgetScope, RequestSucceeded
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
@@ -38,14 +39,14 @@ RESET = NOW + timedelta(days=7)
 
 @pytest.fixture
 def runtime(runtime: Runtime) -> Runtime:
-    """Give a runtime that reminds of budgets each hour."""
+    """Return a runtime with hourly reminders of budgets."""
     return replace(runtime, router=replace(runtime.router, repeats={AlertType.BUDGET_ALERTS: 3_600.0}))
 
 
 def spent(
     dollars: float, *, key: str = "app", at: datetime = NOW, reset_at: datetime | None = RESET, limit: float = 100
 ) -> RequestSucceeded:
-    """Make a call of a team that has spent so much of its budget, by one of its keys."""
+    """Return a call of a team with this spend, by one of its keys."""
     budget = Budget(
         scope=BudgetScope.TEAM,
         entity_id="t1",
@@ -67,23 +68,21 @@ def spent(
 
 
 class WebhookOutbox(Outbox):
-    """Wants what the budget webhook wants."""
+    """Accepts the same messages as the budget webhook."""
 
     name = "webhook"
 
     def takes(self, message: Message, /) -> bool:
-        """Ask the real one."""
         config = BudgetWebhookConfig(name="w", url=SecretStr("https://receiver.example/x"))
         return build_channel(config).takes(message)
 
 
 class OwnersOutbox(Outbox):
-    """Wants what mail to owners wants."""
+    """Accepts the same messages as mail to owners."""
 
     name = "owners"
 
     def takes(self, message: Message, /) -> bool:
-        """Ask the real one."""
         config = EmailConfig(
             name="m", host="127.0.0.1", tls="none", sender="a@corp.example", recipients=("o@corp.example",)
         )
@@ -91,17 +90,17 @@ class OwnersOutbox(Outbox):
 
 
 def notice() -> Alert:
-    """Make an alert that has no figures."""
+    """Return an alert without figures."""
     return Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"model": "m"}, "It failed", NOW, NOW)
 
 
 def told(outbox: Outbox) -> list[tuple[Step, str]]:
-    """Give what was sent."""
+    """Return the sent steps and headlines."""
     return [(message.step, message.headline) for message in outbox.sent]
 
 
 def at_once(work: Callable[[int], None], workers: int) -> None:
-    """Run it in so many threads that start together."""
+    """Run the work in several threads that start together."""
     gate, errors = threading.Barrier(workers), []
 
     def one(number: int) -> None:
@@ -120,7 +119,7 @@ def at_once(work: Callable[[int], None], workers: int) -> None:
 
 
 def test_each_limit_is_told_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Fifteen per cent left, five per cent left, used up; what comes in between rings nobody."""
+    """The limits are 15 % left, 5 % left, and used up. Readings between them notify nobody."""
     for second, dollars in enumerate((50, 85, 86, 85, 96, 95, 100, 130)):
         at = NOW + timedelta(seconds=second)
         ingest(batch(spent(dollars, at=at)), runtime, now=at)
@@ -137,7 +136,7 @@ def test_each_limit_is_told_once_as_one_alert_that_rises(runtime: Runtime, outbo
 
 
 def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtime, outbox: Outbox) -> None:
-    """The budget is the team's, whoever's key reports it; the jump is told as the highest limit."""
+    """The budget is the team's, whichever key reports it. The jump is notified as the highest limit."""
     ingest(batch(*(spent(80 + n / 4, key=f"key-{n}") for n in range(100))), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 
@@ -146,7 +145,7 @@ def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtim
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
-    """Eight workers, each with keys of its own, the budget never heard of before."""
+    """Eight workers report, each with its own keys, a budget that is new to the store."""
     batches = [batch(*(spent(97, key=f"{worker}-{n}") for n in range(5))) for worker in range(8)]
     at_once(lambda worker: ingest(batches[worker], runtime, now=NOW), workers=8)
 
@@ -155,7 +154,7 @@ def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore,
 
 
 def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runtime: Runtime, store: SqlStore) -> None:
-    """Whichever comes first, at the end the budget is told to be used up, and nothing lower after that."""
+    """In any order, the last message says that the budget is used up, and no lower limit follows it."""
     amounts = [85, 90, 95, 99, 100, 101, 50, 97]
     at_once(lambda worker: ingest(batch(spent(amounts[worker])), runtime, now=NOW), workers=8)
 
@@ -167,7 +166,7 @@ def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runti
 def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_rings_nobody(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """A process that has not heard of the reset goes on reporting the old period."""
+    """A process that does not know of the reset keeps reporting the old period."""
     ingest(batch(spent(90)), runtime, now=NOW)
     sweep(runtime, now=RESET - timedelta(seconds=1))
     run_until_quiet(runtime, RESET - timedelta(seconds=1))
@@ -184,7 +183,7 @@ def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_ring
 
 
 def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, outbox: Outbox) -> None:
-    """Also before the sweep; and an old figure in the same batch does not matter."""
+    """This happens before the sweep, too. An old figure in the same batch does not matter."""
     ingest(batch(spent(90)), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     later = RESET + timedelta(seconds=1)
@@ -196,7 +195,7 @@ def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, o
 
 
 def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runtime, outbox: Outbox) -> None:
-    """From the ledger, by the names that people know, the most first."""
+    """The names are from the ledger, highest spend first."""
     calls = [
         spent(86, key=key).model_copy(update={"key_hash": f"hash-{key}", "model_group": model, "cost_nanos": cost})
         for key, model, cost in (("a", "gpt-4o", DOLLAR), ("b", "o3", 3 * DOLLAR), ("c", "gpt-4o", DOLLAR // 2))
@@ -219,7 +218,7 @@ def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runti
 def test_who_is_behind_the_whole_proxy_or_one_of_several_budgets(
     runtime: Runtime, outbox: Outbox, scope: BudgetScope, part: str | None, behind: dict[str, str]
 ) -> None:
-    """The proxy's teams and models; a team's further budget has the keys of the team."""
+    """A proxy's budget lists teams and models. A team's further budget lists the keys of the team."""
     full = Budget(scope=scope, entity_id="t1", part=part, spend_nanos=101 * DOLLAR, max_nanos=100 * DOLLAR)
     more = {"budgets": (full,), "key_hash": "hash-a", "model_group": "o3", "cost_nanos": 4 * DOLLAR}
     other = {"budgets": (), "team_id": None, "key_hash": "hash-b", "model_group": "gpt-4o", "cost_nanos": 2 * DOLLAR}
@@ -232,7 +231,7 @@ def test_who_is_behind_the_whole_proxy_or_one_of_several_budgets(
 
 
 def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbox) -> None:
-    """The message about the old limit is over; the new limit is told when it is reached."""
+    """The message about the old limit is resolved. The new limit is notified when it is reached."""
     for second, (dollars, limit) in enumerate(((100, 100), (100, 200), (170, 200))):
         at = NOW + timedelta(seconds=second)
         ingest(batch(spent(dollars, at=at, limit=limit)), runtime, now=at)
@@ -242,7 +241,7 @@ def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbo
 
 
 def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runtime, outbox: Outbox) -> None:
-    """An hour in which nothing was spent brings no reminder."""
+    """An hour without spend brings no reminder."""
     ingest(batch(spent(86)), runtime, now=NOW)
     soon, first, second = (NOW + timedelta(minutes=minutes) for minutes in (30, 61, 122))
     ingest(batch(spent(90, at=soon)), runtime, now=soon)
@@ -258,7 +257,7 @@ def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runt
 def test_the_command_lists_the_fullest_first(
     runtime: Runtime, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whose, how much of what, how far, and when it resets; for machines in nano-dollars."""
+    """The list has owner, spend, limit, share and reset. Programs get nano-dollars."""
     other = Budget(scope=BudgetScope.USER, entity_id="u1", spend_nanos=97 * DOLLAR, max_nanos=100 * DOLLAR)
     ingest(batch(spent(12.5), spent(1).model_copy(update={"budgets": (other,)})), runtime, now=NOW)
     monkeypatch.setattr(app, "build_admin_store", lambda: AdminStore(store.engine))
@@ -275,7 +274,7 @@ def test_the_command_lists_the_fullest_first(
 
 
 def test_a_budget_webhook_gets_each_event_and_a_chat_the_end_too(runtime: Runtime, outbox: Outbox) -> None:
-    """With the figures of its step."""
+    """Each has the figures of its step."""
     webhook = WebhookOutbox()
     both = replace(runtime.router, receivers={"all": ("outbox", "webhook")})
     runtime = replace(runtime, channels={"outbox": outbox, "webhook": webhook}, router=both)
@@ -294,7 +293,7 @@ def test_a_budget_webhook_gets_each_event_and_a_chat_the_end_too(runtime: Runtim
 
 
 def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: SqlStore) -> None:
-    """The alert is kept, and nothing waits to be sent."""
+    """The alert is stored, and no message waits."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
     store.run(lambda tx: claim(tx, notice(), runtime, now=NOW))
@@ -307,7 +306,7 @@ def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: 
 
 
 def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime, store: SqlStore) -> None:
-    """All that were told do not want it: the alert is not among those that reached nobody."""
+    """No notified channel accepts the resolving message, so the alert is not among the suppressed ones."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
     ingest(batch(spent(85)), runtime, now=NOW)
@@ -315,11 +314,11 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
 
     assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
     assert [(row.withheld_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
-    assert AdminStore(store.engine).alerts(muted_only=True) == []
+    assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
 
 
 def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Four workers at once: one mail of the crossing and one of its end; none where there is no address."""
+    """Four workers run at once: one mail about the crossing and one about its end, and none without an address."""
     owners = OwnersOutbox()
     both = replace(runtime, channels={"outbox": outbox, "owners": owners}, owner_mail="owners")
     call = spent(90).model_copy(update={"team_metadata": {"soft_budget_alerting_emails": "lead@corp.example"}})

@@ -1,4 +1,4 @@
-"""Budgets of our own, summed up from the ledger: no worker misses what another one has just written."""
+"""Budgets of our own, from the ledger's sums: no worker misses what another one has just written."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BUDGETS = (
 
 @pytest.fixture
 def runtime(runtime: Runtime) -> Runtime:
-    """Give a runtime with a day's budget for one tag and a month's for each provider."""
+    """Return a runtime with a daily budget for one tag and a monthly one for each provider."""
     return replace(runtime, budgets=BUDGETS)
 
 
 def test_a_tags_spend_over_all_teams_is_told_at_its_own_thresholds(runtime: Runtime, outbox: Outbox) -> None:
-    """Half of it, all of it; and the end of its day resolves."""
+    """The thresholds are half and all of it. The end of its day resolves it."""
     for number, dollars in enumerate((30, 30, 50)):
         call = answered(f"c{number}", cost_nanos=dollars * DOLLAR, tags=("batch", "x"), team_id=f"t{number}")
         at = NOW + timedelta(seconds=number)
@@ -59,7 +59,7 @@ def test_a_tags_spend_over_all_teams_is_told_at_its_own_thresholds(runtime: Runt
 def test_workers_that_spend_on_different_teams_at_once_do_not_miss_the_crossing(
     runtime: Runtime, store: SqlStore, attempt: int
 ) -> None:
-    """Eight of $7 each: none alone is over half of $100, all together are."""
+    """Eight workers spend $7 each. Alone, none is over half of $100; together they are."""
     gate = threading.Barrier(8)
 
     def work(number: int) -> None:
@@ -79,7 +79,7 @@ def test_workers_that_spend_on_different_teams_at_once_do_not_miss_the_crossing(
 def test_a_rotated_key_keeps_its_budget_and_names_all_that_is_behind_it(
     runtime: Runtime, store: SqlStore, outbox: Outbox
 ) -> None:
-    """By its name, also where a batch does not give it; another key's spend is not its."""
+    """The key is found by its name, also if a batch does not contain the name. Another key's spend does not count."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="key", entity="cr?wler", max=100)])
     calls: tuple[dict[str, Any], ...] = (
         {"key_hash": "old", "key_alias": "crawler", "cost_nanos": 60 * DOLLAR, "model_group": "gpt-4o"},
@@ -99,7 +99,7 @@ def test_a_rotated_key_keeps_its_budget_and_names_all_that_is_behind_it(
 
 
 def test_a_rotated_key_is_one_of_those_behind_a_team(runtime: Runtime, outbox: Outbox) -> None:
-    """Its hashes are added up under its name."""
+    """The key's hashes are added up under its name."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="team", max=100)])
     for key, name, dollars in (("old", "app", 30), ("new", "app", 25), ("other", "chat", 40)):
         call = answered(key, key_hash=key, key_alias=name, team_id="t1", cost_nanos=dollars * DOLLAR)
@@ -123,7 +123,7 @@ def test_a_rotated_key_is_one_of_those_behind_a_team(runtime: Runtime, outbox: O
 def test_who_is_behind_a_budget_is_named(
     runtime: Runtime, outbox: Outbox, dimension: Any, entity: str, behind: dict[str, str]
 ) -> None:
-    """By the names that people know, the most first; other entities' spend is not theirs."""
+    """Names come from the ledger, highest spend first. Other entities' spend is not included."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension=dimension, entity=entity, max=85, thresholds=())])
     common: dict[str, Any] = {"customer_id": "c1", "organization_id": "o1", "provider": "openai"}
     other: dict[str, Any] = {"customer_id": "c2", "organization_id": "o2", "provider": "azure"}
@@ -144,7 +144,7 @@ def test_who_is_behind_a_budget_is_named(
 
 
 def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -> None:
-    """A team's budget by its name, on calls that carry only its id."""
+    """A team's budget is configured by name, and the calls carry only its id."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="team", entity="Search*", max=100)])
     for number, name in enumerate(("Search EU", None, None)):
         at = NOW + timedelta(seconds=number)
@@ -160,7 +160,7 @@ def test_a_name_is_known_from_batches_before(runtime: Runtime, outbox: Outbox) -
 def test_a_period_that_ends_earlier_by_a_new_setting_is_judged(
     runtime: Runtime, outbox: Outbox, zone: str, anchor: date
 ) -> None:
-    """What was told of the old one is over; what is reached in the new one is told."""
+    """The alert of the old period is resolved, and a limit reached in the new period is notified."""
 
     def spend(dollars: int, at: datetime, zone: str = "UTC", anchor: date = date(2026, 11, 1)) -> None:
         budget = OwnBudget(dimension="tag", entity="batch", max=100, period="30d", anchor=anchor)
@@ -180,7 +180,7 @@ def test_a_period_that_ends_earlier_by_a_new_setting_is_judged(
 
 
 def test_a_reminder_of_our_own_budget_names_no_proxy(runtime: Runtime, outbox: Outbox) -> None:
-    """The figure is the ledger's, of the last call."""
+    """The figure is the ledger's, from the last call."""
     runtime = replace(runtime, router=replace(runtime.router, repeats={AlertType.BUDGET_ALERTS: 3_600.0}))
     for minutes, dollars in ((0, 60), (30, 10)):
         at = NOW + timedelta(minutes=minutes)
@@ -196,7 +196,7 @@ def test_a_reminder_of_our_own_budget_names_no_proxy(runtime: Runtime, outbox: O
 
 
 def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox: Outbox) -> None:
-    """Beyond the cap of a day a tag is "(other)", but not one that is named in a budget."""
+    """Beyond the daily cap a tag becomes "(other)", except a tag that a budget names."""
     runtime = replace(runtime, max_entities=3)
     ingest(batch(*(answered(f"c{number}", tags=(f"made up {number}",)) for number in range(5))), runtime, now=NOW)
     ingest(batch(answered("c", tags=("batch",), cost_nanos=60 * DOLLAR)), runtime, now=NOW)
@@ -210,7 +210,7 @@ def test_made_up_tags_do_not_hide_one_that_has_a_budget(runtime: Runtime, outbox
 def test_made_up_users_do_not_hide_one_that_a_budget_names_by_its_name(
     runtime: Runtime, outbox: Outbox, entity: str, known: bool
 ) -> None:
-    """The name is known from a day before, or comes with the call itself."""
+    """The name is known from the day before, or arrives with the call itself."""
     budget = OwnBudget(dimension="user", entity=entity, max=100, thresholds=(50,))
     runtime = replace(runtime, max_entities=3, budgets=(budget,))
     alice = answered("a", user_id="u9", user_email="alice@example.com", cost_nanos=60 * DOLLAR)
@@ -233,7 +233,7 @@ def test_made_up_users_do_not_hide_one_that_a_budget_names_by_its_name(
 def test_a_budget_of_our_own_says_whose_it_is(
     runtime: Runtime, outbox: Outbox, dimension: Any, emails: str, user: str | None
 ) -> None:
-    """So that its owners are mailed, and the route of its team takes it; also where the crossing call says less."""
+    """Its owners get mail, and the route of its team matches, also if the crossing call has fewer names."""
     runtime = replace(runtime, budgets=(OwnBudget(dimension=dimension, max=100),))
     owned: dict[str, Any] = {
         "team_alias": "Search",
@@ -255,24 +255,24 @@ def test_a_budget_of_our_own_says_whose_it_is(
 
 def test_below_the_cap_no_names_are_asked_for(store: SqlStore) -> None:
     """A budget by a name costs a batch nothing until a day is full."""
-    kept = CapExemptions((OwnBudget(dimension="user", entity="*@example.com", max=100),))
+    exempt = CapExemptions((OwnBudget(dimension="user", entity="*@example.com", max=100),))
     asked: list[str] = []
     event.listen(store.engine, "before_cursor_execute", lambda *args: asked.append(args[2]))
 
-    def asks(number: int, kept: CapExemptions, most: int) -> int:
+    def asks(number: int, exempt: CapExemptions, most: int) -> int:
         asked.clear()
         ledger = Postings()
         ledger.end(answered("c", user_id=f"u{number}", user_email=f"{number}@example.com"), NOW.date())
-        store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, kept=kept))
+        store.run(lambda tx: tx.add_ledger(ledger, max_entities=most, exempt=exempt))
         return sum("aliases" in statement.lower() for statement in asked)
 
     without = asks(1, CapExemptions(), 100)
-    assert asks(2, kept, 100) == without
-    assert asks(3, kept, 1) == without + 1
+    assert asks(2, exempt, 100) == without
+    assert asks(3, exempt, 1) == without + 1
 
 
 def test_many_keys_of_one_batch_are_asked_for_at_once(runtime: Runtime, store: SqlStore) -> None:
-    """A batch with three hundred keys asks no more often than one with three."""
+    """A batch with 300 keys needs no more queries than one with 3."""
     runtime = replace(runtime, budgets=[OwnBudget(dimension="key", max=100)])
 
     def statements(keys: int) -> int:

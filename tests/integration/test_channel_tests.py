@@ -1,4 +1,4 @@
-"""Test messages: through the lane like any other, but alone, at once, and with the receiver's own answer."""
+"""Test messages: sent through the lane like any other, but alone, at once, and with the receiver's own answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXCEPTIONS = ("outbox", AlertType.LLM_EXCEPTIONS)
 def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """It is neither deduplicated nor silenced, and its row and attempt are there as those of any message."""
+    """The test is neither deduplicated nor silenced, and has a row and an attempt like any message."""
     everything = Silence("s1", (parse('alert_type=~".*"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
     AdminStore(store.engine).add_silence(everything, now=NOW)
     first, second = (try_channels([EXCEPTIONS], runtime, now=NOW)[0] for _ in range(2))
@@ -41,7 +41,7 @@ def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
 def test_a_test_that_fails_is_reported_and_never_tried_again(
     runtime: Runtime, outbox: Outbox, store: SqlStore, reason: Reason
 ) -> None:
-    """Nobody wants tomorrow what he tested today; nor is a test a dead letter."""
+    """A test that arrives a day later helps nobody. It leaves no dead letter either."""
     outbox.failures = [DeliveryError("answered so", reason, retry_after=1.0)]
     [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
@@ -52,7 +52,7 @@ def test_a_test_that_fails_is_reported_and_never_tried_again(
 
 
 def test_each_pair_has_its_own_answer_in_the_order_asked_for(runtime: Runtime, outbox: Outbox) -> None:
-    """Also a channel that is not configured."""
+    """This includes a channel that is not configured."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     pairs = [EXCEPTIONS, ("nowhere", AlertType.DAILY_REPORTS), ("outbox", AlertType.DAILY_REPORTS)]
     found = try_channels(pairs, runtime, now=NOW)
@@ -64,7 +64,7 @@ def test_each_pair_has_its_own_answer_in_the_order_asked_for(runtime: Runtime, o
 
 
 def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Though the lane would make one message of everything that waits."""
+    """The lane would merge everything else that waits into one message."""
     outbox.digest_size = 50
     for n in range(20):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
@@ -80,7 +80,7 @@ def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, out
 def test_a_test_whose_turn_does_not_come_is_withdrawn(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer says that its lane is busy, and nothing is sent later."""
+    """The answer says that the lane is busy, and nothing is sent later."""
     monkeypatch.setattr(channel_tests, "PATIENCE", timedelta(seconds=0.3))
     other = Lease("outbox", "another worker")
     assert store.lanes.lease(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)
@@ -94,7 +94,7 @@ def test_a_test_whose_turn_does_not_come_is_withdrawn(
 
 
 def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """As one and the same alert, at once, before what waits."""
+    """Both messages have the same alert id. The resolving one is sent at once, before waiting messages."""
     outbox.keeps_open = True
     for n in range(3):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
@@ -108,7 +108,7 @@ def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, sto
 
 
 def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Where the receiver refused it; where its answer was lost, it is."""
+    """A refused test opened nothing. A test whose answer was lost may have, so it is resolved."""
     outbox.keeps_open = True
     for reason, ends in ((Reason.AUTH_ERROR, 0), (Reason.TIMEOUT, 1)):
         outbox.failures = [DeliveryError("no", reason), DeliveryError("busy", Reason.RATE_LIMITED, retry_after=2)]
@@ -123,7 +123,7 @@ def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox
 
 
 def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Not even a row."""
+    """There is not even a row."""
     [trial] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
 
     assert (trial.status, trial.passed) == ("shadow", False)
@@ -132,13 +132,13 @@ def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, sto
 
 
 def test_a_kinds_channels_are_found_by_the_routes_of_each_type(runtime: Runtime, outbox: Outbox) -> None:
-    """A type that goes to nobody, or to another kind, has none."""
+    """A type without a route, or with a route to another kind, has no channels."""
     types = [AlertType.LLM_EXCEPTIONS, AlertType.DAILY_REPORTS]
     only = replace(runtime, router=replace(runtime.router, types=frozenset(types[:1])))
 
     assert routed("outbox", types, only) == [EXCEPTIONS]
     assert routed("slack", types, only) == []
-    # SLACK_WEBHOOK_URL may be the URL of Teams, and LiteLLM's page tests it as "slack".
+    # SLACK_WEBHOOK_URL may be a Teams URL, and LiteLLM's page tests it as "slack".
     outbox.kind, outbox.litellm_service = "ms_teams", "slack"
     assert routed("slack", types, only) == [EXCEPTIONS]
     assert routed("discord", types, only) == []

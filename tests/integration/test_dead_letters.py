@@ -1,4 +1,4 @@
-"""Dead letters: found by what is known of them, and replayed so that each counts once."""
+"""Dead letters: the search by each field, and replays that count once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import readable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
-from alertworker.store import AdminStore, LetterFilter, SqlStore
+from alertworker.ports.dead_letters import LetterFilter
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
@@ -23,7 +24,6 @@ BAD = b'{"type": "llm.request.failed", "call_id": 5}'
 
 @pytest.fixture
 def desk(store: SqlStore) -> AdminStore:
-    """Give the desk."""
     return AdminStore(store.engine)
 
 
@@ -37,12 +37,12 @@ def arrive(runtime: Runtime) -> None:
 
 def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
     """Park a batch with one call; gives its letter's id."""
-    ingest(replace(batch(answered("a"), batch_id=batch_id), given_up="delivered too often"), runtime, now=NOW)
+    ingest(replace(batch(answered("a"), batch_id=batch_id), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
     return str(desk.dead_letters(LetterFilter(kind="batch"))[0].id)
 
 
 def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
-    """Its id is not refused as applied, for it was not; the same batch again changes nothing more."""
+    """Its id does not count as applied. The same batch a second time changes nothing."""
     letter_id = parked(runtime, desk)
     letter = desk.dead_letter(letter_id)
     assert letter is not None
@@ -58,7 +58,7 @@ def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Adm
 def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
     runtime: Runtime, desk: AdminStore, store: SqlStore
 ) -> None:
-    """The broker away: the letter is kept. Killed before the letter was put away: applied once."""
+    """With the broker unavailable the letter is kept. A replay killed before it removes the letter is applied once."""
     letter_id = parked(runtime, desk)
 
     class Away(Recorder):
@@ -82,7 +82,7 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
 
 
 def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
-    """The batch it came in was applied without it. Still bad, it is a dead letter again."""
+    """Its batch was applied without it. If it is still bad, it becomes a dead letter again."""
     ingest(BatchMessage("b1", b"[" + failed("a").model_dump_json().encode() + b"," + BAD + b"]"), runtime, now=NOW)
     [row] = desk.dead_letters()
     assert (row.kind, row.type, row.batch_id, row.position) == ("event", "llm.request.failed", "b1", 1)
@@ -96,7 +96,7 @@ def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk:
 def test_letters_are_found_by_everything_that_is_known_of_them(
     runtime: Runtime, desk: AdminStore, outbox: Outbox
 ) -> None:
-    """Kind, how the reason begins, channel, type and time, and all of them at once."""
+    """The filters are kind, start of the reason, channel, type and time, and all of them together."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -122,7 +122,7 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
 def test_a_letter_whose_notification_is_gone_is_kept(
     runtime: Runtime, desk: AdminStore, outbox: Outbox, store: SqlStore
 ) -> None:
-    """It cannot be replayed, and that is said instead of losing it."""
+    """It cannot be replayed; the error says so, and the letter is kept."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -134,7 +134,7 @@ def test_a_letter_whose_notification_is_gone_is_kept(
 
 
 def test_a_letter_can_be_read(runtime: Runtime, desk: AdminStore) -> None:
-    """A sealed batch is unpacked; what is no JSON is text."""
+    """A sealed batch is unpacked. A payload that is not JSON is shown as text."""
     letter = desk.dead_letter(parked(runtime, desk))
     assert letter is not None
 

@@ -1,6 +1,6 @@
-"""Random lives of the line: failures, hangs, silences, receivers in trouble and workers that die, in any order.
+"""Random sequences for the pipeline: failures, hangs, silences, failing receivers and dying workers, in any order.
 
-Time is passed in, so that hours take milliseconds; SQLite is real.
+Time is passed in, so that hours take milliseconds. SQLite is real.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Died(BaseException):
 
 
 class Receiver(Outbox):
-    """Fails as it is told to; "lost" and "dies after" have taken the message all the same."""
+    """Fails as configured. In the modes "lost" and "dies after" it has accepted the message nevertheless."""
 
     def __init__(self, digest_size: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Receiver(Outbox):
         self.unsure = 0
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Take it, or not, and say so, or not."""
+        """Accept or reject the message, and answer or not."""
         trouble = self.troubles.pop(0) if self.troubles else ""
         if trouble == "dies before":
             raise Died
@@ -69,20 +69,20 @@ class Receiver(Outbox):
 
 
 class Forgetful(SqlLanes):
-    """A process that dies gives nothing back: its lane stays leased."""
+    """A process that dies releases nothing: its lane stays leased."""
 
     def release(self, lease: Lease, *, now: datetime) -> None:
-        """Give the lane back, unless its worker has just died."""
+        """Release the lane, unless its worker has just died."""
         if not isinstance(sys.exception(), Died):
             super().release(lease, now=now)
 
 
 class Line(RuleBasedStateMachine):
-    """What people do, and what happens to them; then everything is well again, and must be accounted for."""
+    """Actions and faults in random order. At the end all faults are over, and every message is accounted for."""
 
     @initialize(digest_size=st.sampled_from([0, 12, 60]))
     def start(self, digest_size: int) -> None:
-        """Set up an installation of one channel."""
+        """Set up an installation with one channel."""
         self.folder = tempfile.TemporaryDirectory()
         self.store = SqlStore(make_engine(f"sqlite:///{Path(self.folder.name) / 'line.db'}"))
         self.store.lanes = Forgetful(self.store)
@@ -108,7 +108,7 @@ class Line(RuleBasedStateMachine):
 
     @rule(count=st.integers(11, 30))
     def burst(self, count: int) -> None:
-        """Many different things fail at once."""
+        """Many different alerts are raised at once."""
         events = [self._failed(f"m{number % 14}") for number in range(count)]
         self.raised.update(event.model_group or "" for event in events)
         self.batches.append(batch(*events))
@@ -116,10 +116,10 @@ class Line(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def redeliver(self, data: st.DataObject) -> None:
-        """The broker delivers a batch again."""
+        """The broker redelivers a batch."""
         if self.batches:
             again = data.draw(st.sampled_from(self.batches))
-            ingest(replace(again, redelivered=True), self.runtime, now=self.now)
+            ingest(again, self.runtime, now=self.now)
 
     @rule(model=MODELS)
     def hang(self, model: str) -> None:
@@ -132,7 +132,7 @@ class Line(RuleBasedStateMachine):
 
     @rule()
     def end(self) -> None:
-        """The oldest call that hangs ends."""
+        """The oldest hanging call ends."""
         if self.calls:
             call_id = next(iter(self.calls))
             del self.calls[call_id]
@@ -149,12 +149,12 @@ class Line(RuleBasedStateMachine):
 
     @rule(trouble=st.sampled_from(["500", "429", "lost", "dies before", "dies after"]), times=st.integers(1, 3))
     def trouble(self, trouble: str, times: int) -> None:
-        """The receiver, or the worker that talks to it, gets into trouble."""
+        """The receiver, or the worker that sends to it, starts to fail."""
         self.receiver.troubles += [trouble] * times
 
     @rule(seconds=st.floats(-20, 45))
     def tick(self, seconds: float) -> None:
-        """Time passes, or the clock is set back; beat sweeps and workers deliver."""
+        """Time passes, or the clock is set back. Beat sweeps and workers deliver."""
         self.now += timedelta(seconds=seconds)
         sweep(self.runtime, now=self.now)
         try:
@@ -164,7 +164,7 @@ class Line(RuleBasedStateMachine):
             return
 
     def teardown(self) -> None:
-        """Everything is well again for long enough; then nothing may be lost, repeated or out of order."""
+        """All faults are over for long enough. Then nothing may be lost, repeated or out of order."""
         if not hasattr(self, "store"):
             return
         self.receiver.troubles.clear()
@@ -191,7 +191,7 @@ class Line(RuleBasedStateMachine):
         self._order()
 
     def _counts(self, sent: dict[str, Message]) -> None:
-        """Expect that alerts count what was raised, once, and messages what alerts count, unless it was silenced."""
+        """Assert that alerts count every occurrence once, and that messages count the same, unless it was silenced."""
         told: Counter[str] = Counter()
         for message in sent.values():
             for alert_id, count, step in [(entry.alert_id, entry.count, entry.step) for entry in message.entries] or [
@@ -208,7 +208,7 @@ class Line(RuleBasedStateMachine):
         assert counted == self.raised
 
     def _order(self) -> None:
-        """Expect each condition's firing message before its end, and no end where nobody was told."""
+        """Assert that each firing message precedes its resolving one, and that nobody gets the latter alone."""
         steps: dict[str, list[Step]] = {}
         for message in self.receiver.sent:
             for entry in message.entries or (message,):
@@ -225,7 +225,7 @@ class Line(RuleBasedStateMachine):
 Line.TestCase.settings = settings(
     max_examples=int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "12")),
     stateful_step_count=30,
-    phases=[Phase.reuse, Phase.generate],  # shrinking takes minutes; a failing life is printed as it is
+    phases=[Phase.reuse, Phase.generate],  # shrinking takes minutes; a failing sequence is printed unchanged
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -1,4 +1,4 @@
-"""A dry run shows what ingest would do, by its own code, and leaves no trace."""
+"""A dry run shows the results of ingest with ingest's own code, and leaves no trace."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def everything(store: SqlStore) -> dict[str, list[Any]]:
 
 
 def items(*events: Event) -> list[object]:
-    """Give events as they stand in a file."""
+    """Return events as a file contains them."""
     return [json.loads(event.model_dump_json(exclude_none=True)) for event in events]
 
 
 def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """A first failure is told, a second counted; neither is in any table afterwards, nor sent."""
+    """A first failure is notified, a second counted. Afterwards neither is in any table, and nothing was sent."""
     ingest(batch(announced("before")), runtime, now=NOW)
     before = everything(store)
     found = dry_run(items(failed("a"), failed("b")), runtime, now=NOW)
@@ -49,7 +49,7 @@ def test_a_dry_run_tells_what_ingest_then_does_and_changes_nothing(
 
 
 def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, store: SqlStore) -> None:
-    """The silence with its id; a type that is off goes nowhere; what rings nobody has no outcome; bad is named."""
+    """The report has a silence by its id, a disabled type without channels, and a bad event by name."""
     silence = Silence("s1", (parse('team="search"'),), NOW, NOW + timedelta(hours=1), "ops", "night")
     AdminStore(store.engine).add_silence(silence, now=NOW)
     other = failed("b").model_copy(update={"team_id": "billing"})
@@ -68,7 +68,7 @@ def test_a_dry_run_names_what_mutes_and_why_nobody_is_told(runtime: Runtime, sto
 
 
 def test_lanes_tell_what_keeps_messages_waiting(runtime: Runtime, store: SqlStore) -> None:
-    """How many wait and since when; a lane that nobody works on is not busy."""
+    """The output has the number of waiting messages and their age. A lane without a worker is not busy."""
     ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
     [state] = store.lanes.states(now=NOW).values()
 

@@ -1,4 +1,4 @@
-"""Figures and moments at the ends of what an event may hold, and beyond, in every zone and on both databases."""
+"""Figures and times at and beyond the limits of an event, in every zone and on both databases."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.integration.line import NOW, rows
 
 
 def call(**more: Any) -> dict[str, Any]:
-    """Give an answered call as JSON has it."""
+    """Return an answered call as JSON has it."""
     times = dict.fromkeys(("occurred_at", "started_at", "ended_at"), NOW.isoformat())
     return {"type": "llm.request.succeeded", "call_id": "1", "team_id": "t1", "cost_nanos": 7, **times, **more}
 
 
 def taken(events: list[dict[str, Any]], runtime: Runtime, store: SqlStore) -> int:
-    """Ingest events, and give what the team has spent by its months, which is what it has by its days."""
+    """Ingest events, and return the team's spend by month, which equals its spend by day."""
     ingest(BatchMessage("b1", events), runtime, now=NOW)
     days, months = (
         sum(row.spend_nanos for row in rows(store, table) if row.dimension == "team") for table in (SPEND, SPEND_MONTHS)
@@ -49,7 +49,7 @@ def taken(events: list[dict[str, Any]], runtime: Runtime, store: SqlStore) -> in
 def test_what_is_out_of_bounds_is_refused_alone(
     runtime: Runtime, store: SqlStore, zone: str, wrong: dict[str, Any], place: str
 ) -> None:
-    """It goes to the dead letters by its place and the name of its field; the calls beside it are booked."""
+    """The dead letter names the event's place and the field. The other calls in the batch are booked."""
     spent = taken([call(), call(**wrong), call()], replace(runtime, zone=ZoneInfo(zone)), store)
 
     [letter] = rows(store, DEAD_LETTERS)
@@ -59,7 +59,7 @@ def test_what_is_out_of_bounds_is_refused_alone(
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
 def test_what_is_within_bounds_is_booked(runtime: Runtime, store: SqlStore, zone: str) -> None:
-    """The first and the last moment, in every zone; what is ahead of us counts as of now."""
+    """The first and the last possible time, in every zone. A future time counts as now."""
     moments = (MIN_MOMENT, MAX_MOMENT - timedelta(microseconds=1))
     events = [call(occurred_at=at.isoformat(), started_at=at.isoformat(), ended_at=at.isoformat()) for at in moments]
 
@@ -68,7 +68,7 @@ def test_what_is_within_bounds_is_booked(runtime: Runtime, store: SqlStore, zone
 
 
 def test_the_dearest_calls_of_a_month_add_up(runtime: Runtime, store: SqlStore) -> None:
-    """To the nano-dollar, in integers."""
+    """The sums are exact to the nano-dollar, in integers."""
     days = [datetime(2026, 10, day, 12, tzinfo=UTC).isoformat() for day in range(1, 31)]
     events = [call(occurred_at=day, cost_nanos=MAX_COST) for day in days for _ in range(10)]
 
@@ -76,7 +76,7 @@ def test_the_dearest_calls_of_a_month_add_up(runtime: Runtime, store: SqlStore) 
 
 
 def test_a_call_that_began_decades_ago_fills_no_sum(runtime: Runtime, store: SqlStore) -> None:
-    """Of a clock that was wrong no more than thirty days are counted."""
+    """With a wrong clock, at most thirty days are counted."""
     events = [call(started_at=MIN_MOMENT.isoformat(), completion_tokens=1, deployment_id="d1") for _ in range(3_000)]
     taken(events, runtime, store)
 

@@ -1,4 +1,4 @@
-"""Calls that hang, and what is heard of them late: a spool after a broker's outage."""
+"""Hanging calls whose events arrive late, from a spool after an outage of the broker."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from tests.integration.line import FACTS, NOW, Outbox, batch, rows, run_until_qu
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
 def announced(call_id: str, began: float, at: float, host: str = "boot-1") -> RequestAnnounced:
-    """Announce a call that began and still runs."""
+    """Return the announcement of a running call."""
     return RequestAnnounced(
         call_id=call_id,
         started_at=after(began),
@@ -31,7 +30,7 @@ def announced(call_id: str, began: float, at: float, host: str = "boot-1") -> Re
 
 
 def ended(call_id: str, began: float, at: float) -> RequestSucceeded:
-    """End a call that was announced."""
+    """Return the end of an announced call."""
     times = {"started_at": after(began), "ended_at": after(at), "occurred_at": after(at)}
     return RequestSucceeded(call_id=call_id, announced=True, cost_nanos=1, **times, **FACTS)
 
@@ -43,12 +42,12 @@ def look(runtime: Runtime, seconds: float) -> None:
 
 
 def told(outbox: Outbox) -> list[tuple[Step, str]]:
-    """Give what was told of hanging calls."""
+    """Return what was sent about hanging calls."""
     return [(message.step, message.headline) for message in outbox.sent if "hanging" in message.headline]
 
 
 def over(runtime: Runtime, outbox: Outbox) -> None:
-    """Have a call hang, and end by second 50; what was told of it is known."""
+    """Let a call hang, and end by second 50, with all its messages sent."""
     ingest(batch(announced("a", 0, 5)), runtime, now=after(5))
     look(runtime, 5)
     ingest(batch(ended("a", 0, 50)), runtime, now=after(51))
@@ -60,7 +59,7 @@ def over(runtime: Runtime, outbox: Outbox) -> None:
 def test_a_late_announcement_of_before_the_last_end_opens_nothing(
     runtime: Runtime, store: SqlStore, outbox: Outbox
 ) -> None:
-    """It waited in a spool, and so did the call's end, which comes in the next batch."""
+    """The announcement waited in a spool, and so did the call's end, which arrives in the next batch."""
     over(runtime, outbox)
     ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
     look(runtime, 100)
@@ -73,7 +72,7 @@ def test_a_late_announcement_of_before_the_last_end_opens_nothing(
 
 
 def test_a_call_that_hangs_on_is_told_by_its_next_announcement(runtime: Runtime, outbox: Outbox) -> None:
-    """Which is of after the last end."""
+    """The next announcement is later than the last end."""
     over(runtime, outbox)
     ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
     ingest(batch(announced("b", -1, 62)), runtime, now=after(100))
@@ -83,7 +82,7 @@ def test_a_call_that_hangs_on_is_told_by_its_next_announcement(runtime: Runtime,
 
 
 def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox: Outbox) -> None:
-    """Also one of just before the end of another call: batches pass each other."""
+    """This includes one from just before the end of another call: batches overtake each other."""
     over(runtime, outbox)
     ingest(batch(announced("b", 40, 50, "boot-2")), runtime, now=after(52))
     look(runtime, 52)
@@ -92,7 +91,7 @@ def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox
 
 
 def test_calls_hung_until_the_last_of_them_ended_whenever_that_is_heard(runtime: Runtime, outbox: Outbox) -> None:
-    """Both are heard a minute and a half late."""
+    """Both ends arrive 90 s late."""
     ingest(batch(announced("a", 0, 3), announced("b", 0, 3)), runtime, now=after(100))
     look(runtime, 100)
     ingest(batch(ended("a", 0, 5), ended("b", 0, 4)), runtime, now=after(101))

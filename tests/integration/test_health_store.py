@@ -1,22 +1,25 @@
-"""What health and metrics say is what is in the store."""
+"""Health and metrics show what is in the store."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from alertworker import pipeline
 from alertworker.events import Canary, PublisherHeartbeat
+from alertworker.health import describe_lane
 from alertworker.pipeline import Runtime
+from alertworker.ports import LaneState
 from alertworker.store import HealthStore, SqlStore
-from alertworker.web.metrics import ReadingsCollector
+from alertworker.web.metrics import SnapshotCollector
 from tests.integration.line import NOW, Outbox, batch, failed
 
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """One alert waits, then it is sent; a canary and a publisher are as old as they are."""
+    """One alert waits, then it is sent. The ages of a canary and a publisher are right."""
     gauges = HealthStore(store.engine)
     assert gauges.read(now=NOW).canary_seconds is None
     beat = PublisherHeartbeat(
@@ -37,7 +40,7 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     assert (readings.lanes, readings.publishers["silent"], readings.backlog) == ({}, 1, 0)
 
     registry = CollectorRegistry()
-    registry.register(ReadingsCollector(replace(readings, counters={("muted", "silence"): 3}), 7))
+    registry.register(SnapshotCollector(replace(readings, counters={("muted", "silence"): 3}), 7))
     text = generate_latest(registry).decode()
     assert 'alertworker_alerts{state="open",type="llm_exceptions"} 1.0' in text
     assert 'alertworker_counted_total{reason="silence",what="muted"} 3.0' in text
@@ -45,3 +48,17 @@ def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlSt
     assert "alertworker_queue_messages 7.0" in text
     assert "alertworker_queue_oldest_seconds 80.0" in text
     assert (readings.oldest_seconds(0), readings.oldest_seconds(1)) == (0.0, 80.0)
+
+
+def test_a_lane_is_described_with_what_it_waits_for() -> None:
+    """By `doctor`, the pages and `explain` alike, with times in the configured zone."""
+    zone, later = ZoneInfo("Europe/Berlin"), NOW + timedelta(minutes=5)
+    assert describe_lane(LaneState("slack"), zone, now=NOW) == "0 waiting"
+    troubled = LaneState(
+        "slack", 2, waiting_since=NOW, paused_until=later, failing_since=NOW, probe_at=later, broken_since=NOW
+    )
+    assert describe_lane(troubled, zone, now=later) == (
+        "2 waiting, the oldest for 5 min; its receiver asked to wait until 2026-11-23T15:07:11+01:00; "
+        "every attempt fails since 2026-11-23T15:02:11+01:00; the next one is at 2026-11-23T15:07:11+01:00; "
+        "announced as broken since 2026-11-23T15:02:11+01:00"
+    )

@@ -1,4 +1,4 @@
-"""Books that were kept elsewhere: taken once, up to their cut-over, however often the import is stopped."""
+"""Imports from other ledgers: everything is taken once, up to the cut-over, however often the import is interrupted."""
 
 from __future__ import annotations
 
@@ -35,31 +35,40 @@ CALL = """INSERT INTO "LiteLLM_SpendLogs" (request_id, call_type, api_key, spend
 
 @pytest.fixture
 def litellm(postgresql_url: str) -> Iterator[Engine]:
-    """Give LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
+    """Return LiteLLM's spend log with 250 calls before the cut-over, one after it, and one that is impossible."""
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_SpendLogs")
-        for number in range(252):
-            at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
-            ended = at + timedelta(seconds=2)
-            values = {"id": f"r{number:03}", "at": at, "ended": ended, "spend": 0.1, "tokens": 4, "tags": '["x", "y"]'}
-            values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
-            if number == 250:
-                values["ended"] = UNTIL.replace(tzinfo=None)
-            if number == 251:
-                values["tokens"] = -1
-            if number < 10:
-                values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
-            connection.execute(text(CALL), values)
-    yield engine
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_SpendLogs")
+            for number in range(252):
+                at = UNTIL.replace(tzinfo=None) - timedelta(hours=1 + number % 90, seconds=number)
+                ended = at + timedelta(seconds=2)
+                values = {
+                    "id": f"r{number:03}",
+                    "at": at,
+                    "ended": ended,
+                    "spend": 0.1,
+                    "tokens": 4,
+                    "tags": '["x", "y"]',
+                }
+                values |= {"team": "search", "status": "success", "metadata": '{"user_api_key_team_alias": "Search"}'}
+                if number == 250:
+                    values["ended"] = UNTIL.replace(tzinfo=None)
+                if number == 251:
+                    values["tokens"] = -1
+                if number < 10:
+                    values |= {"status": "failure", "metadata": '{"error_information": {"error_class": "Timeout"}}'}
+                connection.execute(text(CALL), values)
+        yield engine
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.postgresql
 def test_a_spend_log_is_taken_once_up_to_its_cutover(
     store: SqlStore, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped after a page and started again, and started once more: every call before the cut-over counts once."""
+    """The import is interrupted, resumed, and started again: every call before the cut-over counts once."""
     monkeypatch.setattr(litellm_logs, "PAGE", 100)
     progress, logs = History(store.engine), litellm_logs.SpendLogs(litellm, ZoneInfo("UTC"), None, UNTIL)
     next(iter(progress.take(progress.begin("litellm", UNTIL), logs.pages(""), max_entities=100)))
@@ -87,7 +96,7 @@ def keep_spend(folder: Path, days: int) -> None:
 
 
 def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the command import into the test's store, whatever the day of the test is."""
+    """Let the command import into the test's store, whatever today's date is."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("ALERTWORKER_CONFIG", str(folder / "config.yaml"))
     keep_spend(folder, 10_000)
@@ -95,7 +104,7 @@ def importing(store: SqlStore, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path: Path) -> None:
-    """The second one finds the cursor moved, and stops."""
+    """The second import finds the cursor moved, and stops."""
     path = tmp_path / "old.ndjson"
     path.write_text('{"day": "2026-11-18", "requests": 2, "spend": 1.5, "team": "t"}\n')
     progress = History(store.engine)
@@ -109,13 +118,13 @@ def test_two_imports_of_one_source_do_not_count_twice(store: SqlStore, tmp_path:
 
 
 def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_path: Path) -> None:
-    """As the line does."""
+    """The exemption is the same as for batches."""
     path = tmp_path / "old.ndjson"
     row = '{"day": "2026-11-18", "requests": 1, "spend": 1, "tags": ["%s"]}\n'
     path.write_text("".join(row % tag for tag in ("a", "b", "c", "named")))
-    progress, kept = History(store.engine), CapExemptions((OwnBudget(dimension="tag", entity="named", max=1),))
+    progress, exempt = History(store.engine), CapExemptions((OwnBudget(dimension="tag", entity="named", max=1),))
     pages = files.SpendFile(path, UNTIL.date()).pages("")
-    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, kept=kept))
+    list(progress.take(progress.begin("old", UNTIL), pages, max_entities=1, exempt=exempt))
 
     tags = {row.entity for row in SqlLedgerReader(store.engine).totals("tag", DAYS)}
     assert tags == {"a", "named", "(other)"}
@@ -124,7 +133,7 @@ def test_an_import_keeps_what_a_budget_names_past_the_cap(store: SqlStore, tmp_p
 def test_files_are_exact_and_end_at_the_cutover(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same rows as CSV and NDJSON by the command; a later cut-over is refused."""
+    """The same rows as CSV and NDJSON, by the command. A later cut-over is refused."""
     importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text(
         "day,team,model,tags,requests,spend\n"
@@ -150,7 +159,7 @@ def test_files_are_exact_and_end_at_the_cutover(
 def test_a_cut_over_within_a_day_is_for_logs_alone(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sums of days cannot be cut; a spend log can, at the moment from which our own events are there."""
+    """Daily sums cannot be split. A spend log can, at the time of our own first event."""
     importing(store, tmp_path, monkeypatch)
     (tmp_path / "a.csv").write_text("day,requests,spend\n")
     moment = ["--until", "2025-11-20T15:04:00+01:00"]
@@ -170,7 +179,7 @@ def test_a_cut_over_within_a_day_is_for_logs_alone(
 def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its books get calls late, and in any order, and what is behind the last page is never read again."""
+    """LiteLLM writes calls late and in any order, and rows before the last page are never read again."""
     importing(store, tmp_path, monkeypatch)
     just_now = (datetime.now(UTC) - timedelta(minutes=9)).isoformat(timespec="seconds")
     tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
@@ -183,7 +192,7 @@ def test_a_cut_over_that_litellm_has_not_written_up_to_is_refused(
 def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows that were taken are known by a fingerprint, whatever ends their lines."""
+    """A fingerprint identifies the rows that were taken, whatever their line endings."""
     importing(store, tmp_path, monkeypatch)
     row = '{{"day": "2025-11-1{}", "requests": 1, "spend": {}}}'
     contents = {
@@ -212,7 +221,7 @@ def test_another_file_of_the_same_name_is_refused_and_one_that_grew_is_not(
 def test_days_that_would_be_forgotten_at_once_are_refused(
     store: SqlStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before anything is taken, with the setting to change; what is past the cut-over does not matter."""
+    """The refusal comes before anything is taken, and names the setting. Days past the cut-over do not matter."""
     importing(store, tmp_path, monkeypatch)
     keep_spend(tmp_path, 400)
     (tmp_path / "old.csv").write_text("day,requests,spend\n2022-03-01,1,1\n2021-02-01,1,1\n")
@@ -247,7 +256,7 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
-    """With its number and field, and nothing of its page is taken."""
+    """The error has its number and field, and nothing of its page is taken."""
     path = tmp_path / "f.ndjson"
     text = '{"day": "2026-11-18", "requests": 1, "spend": 1}\n' + line
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
@@ -259,7 +268,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
     "line", ["2026-11-18,1," + "9" * 140_000, '2026-11-18,1,"' + "a\n" * 100_000, "2026-11-18,1,1,,,9"]
 )
 def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
-    """A field without an end is not read without one."""
+    """A field without a closing quote is not guessed."""
     path = tmp_path / "f.csv"
     path.write_text(f"day,requests,spend\n{line}")
     with pytest.raises(AlertWorkerError, match=r"f\.csv"):
@@ -267,7 +276,7 @@ def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
-    """Nobody can guess from when on the ledger has its own events."""
+    """The start of the ledger's own events cannot be guessed."""
     with pytest.raises(AlertWorkerError, match="pass --until"):
         History(store.engine).begin("new", None)
 
@@ -276,29 +285,31 @@ def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:
 def test_reconcile_shows_where_days_differ(
     store: SqlStore, runtime: Runtime, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What agrees is not shown to people; what floating dollars lose is no difference."""
+    """Equal days are not shown to people. Rounding of floating-point dollars is not a difference."""
     ingest(batch(answered("a", cost_nanos=300_000_000), answered("b", team_id="billing")), runtime, now=NOW)
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, "LiteLLM_DailyTeamSpend")
-        known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
-        for team, model, requests, spend in (
-            ("search", "a", 1, 0.1),
-            ("search", "b", 0, 0.2),
-            ("billing", "a", 2, 0.5),
-        ):
-            sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
-            add_daily(connection, "team", [known | sums])
-    assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
-        1,
-        300_000_000,
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
-    monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
-    days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
-    result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, "LiteLLM_DailyTeamSpend")
+            known = {"date": "2026-11-23", "api_key": "k", "prompt_tokens": 0, "completion_tokens": 0}
+            for team, model, requests, spend in (
+                ("search", "a", 1, 0.1),
+                ("search", "b", 0, 0.2),
+                ("billing", "a", 2, 0.5),
+            ):
+                sums = {"team_id": team, "model": model, "api_requests": requests, "spend": spend}
+                add_daily(connection, "team", [known | sums])
+        assert litellm_logs.daily(engine, "team", Days(NOW.date(), NOW.date()))["2026-11-23", "search"] == (
+            1,
+            300_000_000,
+        )
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
+        monkeypatch.setattr("alertworker.store.make_engine", lambda _url: engine)
+        days = ["--since", "2026-11-23", "--until", "2026-11-23", "--litellm-database-url", postgresql_url]
+        result = CliRunner().invoke(cli, ["spend", "reconcile", "--by", "team", *days], env={"COLUMNS": "150"})
+    finally:
+        engine.dispose()
 
     assert "2 compared, 1 differ." in result.output
     assert "billing" in result.output
@@ -307,7 +318,7 @@ def test_reconcile_shows_where_days_differ(
 
 
 def test_old_days_are_forgotten_and_young_ones_kept(store: SqlStore, runtime: Runtime) -> None:
-    """A month that ended before the retention leaves every table of the ledger; the days after it stay."""
+    """A month that ended before the retention leaves every table of the ledger. Later days stay."""
     kept = (NOW - timedelta(days=400)).replace(day=1)
     old = kept - timedelta(days=1)
     for at in (old, kept):

@@ -1,4 +1,4 @@
-"""LiteLLM's daily tables, written by its own statements: their import gives what our ledger would have had."""
+"""LiteLLM's daily tables, written by its own statements: their import equals what our ledger would have had."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ UNTIL = FIRST + timedelta(days=3)
 DAYS = Days(FIRST.date(), UNTIL.date())
 TEAMS = {"k1": "search", "k2": "search", "k3": "billing", "k4": None}
 TABLES = ("User", "Team", "Tag", "EndUser", "Organization")
-#: What the daily tables know nothing of.
+#: The dimensions that the daily tables lack.
 UNKNOWN = {"deployment"}
 
 
 def calls() -> list[RequestSucceeded | RequestFailed]:
-    """Give calls over four days, the last of which is ours already; costs are odd, and whole nano-dollars."""
+    """Return calls over four days, the last of which is already in our ledger. Costs are odd whole nano-dollars."""
     source = random.Random(11)
     made: list[RequestSucceeded | RequestFailed] = []
     for number in range(400):
@@ -73,7 +73,7 @@ def calls() -> list[RequestSucceeded | RequestFailed]:
 
 
 def transaction(call: RequestSucceeded | RequestFailed) -> dict[str, Any]:
-    """Give a call as LiteLLM's writer of daily sums has it."""
+    """Return a call in the form that LiteLLM's writer of daily sums takes."""
     failed = isinstance(call, RequestFailed)
     return {
         "date": str(call.started_at.date()),
@@ -92,27 +92,35 @@ def transaction(call: RequestSucceeded | RequestFailed) -> dict[str, Any]:
 
 @pytest.fixture
 def litellm(postgresql_url: str) -> Iterator[Engine]:
-    """Give LiteLLM's daily tables as its proxy would have left them, and two names."""
+    """Return LiteLLM's daily tables as its proxy writes them, with two names."""
     engine = make_engine(postgresql_url)
-    with engine.begin() as connection:
-        make_tables(connection, *(f"LiteLLM_Daily{table}Spend" for table in TABLES), "LiteLLM_TeamTable")
-        for start in range(0, 400, 100):  # four flushes
-            flushed = [(call, transaction(call)) for call in calls()[start : start + 100]]
-            add_daily(connection, "user", [row | {"user_id": call.user_id} for call, row in flushed])
-            add_daily(connection, "team", [row | {"team_id": call.team_id} for call, row in flushed if call.team_id])
-            add_daily(connection, "tag", [row | {"tag": tag} for call, row in flushed for tag in call.tags])
-            ends = [row | {"end_user_id": call.customer_id} for call, row in flushed if call.customer_id]
-            add_daily(connection, "end_user", ends)
-            orgs = [row | {"organization_id": call.organization_id} for call, row in flushed if call.organization_id]
-            add_daily(connection, "org", orgs)
-        team = "INSERT INTO \"LiteLLM_TeamTable\" (team_id, team_alias, updated_at) VALUES ('search', 'Search', now())"
-        connection.execute(text(team))
-    yield engine
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            make_tables(connection, *(f"LiteLLM_Daily{table}Spend" for table in TABLES), "LiteLLM_TeamTable")
+            for start in range(0, 400, 100):  # four flushes
+                flushed = [(call, transaction(call)) for call in calls()[start : start + 100]]
+                add_daily(connection, "user", [row | {"user_id": call.user_id} for call, row in flushed])
+                add_daily(
+                    connection, "team", [row | {"team_id": call.team_id} for call, row in flushed if call.team_id]
+                )
+                add_daily(connection, "tag", [row | {"tag": tag} for call, row in flushed for tag in call.tags])
+                ends = [row | {"end_user_id": call.customer_id} for call, row in flushed if call.customer_id]
+                add_daily(connection, "end_user", ends)
+                orgs = [
+                    row | {"organization_id": call.organization_id} for call, row in flushed if call.organization_id
+                ]
+                add_daily(connection, "org", orgs)
+            team = (
+                "INSERT INTO \"LiteLLM_TeamTable\" (team_id, team_alias, updated_at) VALUES ('search', 'Search', now())"
+            )
+            connection.execute(text(team))
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def ours(calls: list[RequestSucceeded | RequestFailed], runtime: Runtime) -> dict[SpendKey, SpendSums]:
-    """Give the ledger that the same calls would have made, without what the daily tables do not have."""
+    """Return the ledger that the same calls would have made, without the dimensions that the daily tables lack."""
     before = [call for call in calls if call.occurred_at < UNTIL]
     spend = fold(before, slow_seconds=300, zone=runtime.zone, now=UNTIL).ledger.spend()
     for sums in spend.values():
@@ -129,7 +137,7 @@ def entered(store: SqlStore) -> dict[SpendKey, SpendSums]:
 def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_have_had(
     store: SqlStore, runtime: Runtime, litellm: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In every dimension and to the nano-dollar, up to the cut-over and not beyond it; then nothing is left."""
+    """The sums are equal in every dimension, to the nano-dollar, up to the cut-over. Then nothing is left to import."""
     monkeypatch.setattr(litellm_daily, "PAGE", 7)
     history, taken = History(store.engine), Counter[str]()
     while True:
@@ -151,7 +159,7 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
 def test_what_was_imported_agrees_with_litellms_days(
     store: SqlStore, litellm: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the commands: import, import again, reconcile in each dimension."""
+    """The commands import, import again, and reconcile in each dimension."""
     importing(store, tmp_path, monkeypatch)
     monkeypatch.setattr("alertworker.app.build_ledger_reader", lambda: SqlLedgerReader(store.engine))
     monkeypatch.setattr("alertworker.store.make_engine", lambda _url: litellm)
@@ -169,7 +177,7 @@ def test_what_was_imported_agrees_with_litellms_days(
 
 
 def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: SqlStore) -> None:
-    """They are the same calls: the second one must begin where the first one ends."""
+    """They contain the same calls: the second import must begin where the first one ends."""
     history = History(store.engine)
     all_there_is = [Page("end", 0, Postings())]
     list(history.take(history.begin("litellm daily", UNTIL, beside="litellm"), all_there_is, max_entities=9))
@@ -185,7 +193,7 @@ def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: S
 
 
 def test_a_log_begins_with_the_calls_that_began_then(litellm: Engine) -> None:
-    """So that a call over midnight is in the day of its start, as the daily sums have it, and nowhere else."""
+    """A call over midnight then counts for the day of its start, as in the daily sums, and only there."""
     with litellm.begin() as connection:
         make_tables(connection, "LiteLLM_SpendLogs")
         for name, start in (("a", FIRST - timedelta(seconds=1)), ("b", FIRST)):

@@ -1,4 +1,4 @@
-"""What inhibits an alert by the index of open conditions is what a look at all of them would have found."""
+"""The index of open conditions finds the same inhibitions as a scan of all of them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_alerts_of_the_same_type_are_inhibited_where_a_rule_asks_for_the_type(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_lookup_finds_what_a_look_at_all_finds(store: SqlStore, seed: int) -> None:
-    """For any rule and any alert."""
+    """The rules and the alert are random."""
     chance = random.Random(seed)
     for number in range(40):
         kind = chance.choice([AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.BUDGET_ALERTS])

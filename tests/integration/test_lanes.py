@@ -1,4 +1,4 @@
-"""Lanes that fall behind, receivers that break, and dead letters that come back."""
+"""Lanes with a backlog, broken receivers, and replayed dead letters."""
 
 from __future__ import annotations
 
@@ -37,12 +37,11 @@ from tests.integration.line import (
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
 def raise_alerts(runtime: Runtime, count: int) -> set[str]:
-    """Raise so many different alerts, and give their ids."""
+    """Raise this many different alerts, and return their ids."""
 
     def work(number: int) -> str:
         alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"entity": str(number)}, f"failure {number}", NOW, NOW)
@@ -52,7 +51,7 @@ def raise_alerts(runtime: Runtime, count: int) -> set[str]:
 
 
 def named(outbox: Outbox) -> list[str]:
-    """Give the ids of the alerts that were told, by themselves or in a digest, in order."""
+    """Return the ids of the alerts that were sent, directly or in a digest, in order."""
     found: list[str] = []
     for message in outbox.sent:
         found += [entry.alert_id for entry in message.entries] or [message.alert_id]
@@ -60,7 +59,7 @@ def named(outbox: Outbox) -> list[str]:
 
 
 def test_a_thousand_alerts_at_once_are_few_messages_that_name_each_once(runtime: Runtime, outbox: Outbox) -> None:
-    """None is lost, and none is told twice."""
+    """None is lost, and none is sent twice."""
     outbox.digest_size = 100
     ids = raise_alerts(runtime, 1_000)
     run_until_quiet(runtime, NOW)
@@ -71,7 +70,7 @@ def test_a_thousand_alerts_at_once_are_few_messages_that_name_each_once(runtime:
 
 
 def test_a_digest_that_must_be_repeated_is_the_same(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Once attempted it is sealed: what came meanwhile waits for the next one, and for its turn."""
+    """An attempted digest is sealed. Later messages wait for the next one, and for their turn."""
     outbox.digest_size = 100
     raise_alerts(runtime, 20)
     outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR)]
@@ -89,7 +88,7 @@ def test_a_digest_that_must_be_repeated_is_the_same(runtime: Runtime, outbox: Ou
 
 
 def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, outbox: Outbox) -> None:
-    """Messages of one alert keep their order, also through a digest that is being retried."""
+    """Messages of one alert keep their order, also while a digest is retried."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
     raise_alerts(runtime, 20)
@@ -105,7 +104,7 @@ def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, 
 
 
 def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(runtime: Runtime, outbox: Outbox) -> None:
-    """The firing message was attempted and must be again; meanwhile so much waits that it becomes a digest."""
+    """The firing message was attempted and must be retried. Meanwhile enough messages wait to become a digest."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
     outbox.failures = [DeliveryError("slow down", Reason.SERVER_ERROR)]
@@ -123,7 +122,7 @@ def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(run
 
 
 def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime: Runtime, outbox: Outbox) -> None:
-    """What was written later is younger, whatever the clock said: also inside a digest."""
+    """A message that was written later is sent later, whatever the clock said, also inside a digest."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(-20))
@@ -134,7 +133,7 @@ def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime
 
 
 def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
-    """Fired and resolved, in one."""
+    """The message has both the firing and the resolution."""
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
     sweep(runtime, now=after(2))
@@ -146,7 +145,7 @@ def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: 
 
 
 def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Only the newest is worth sending."""
+    """Only the newest reminder is sent."""
     ingest(batch(announced("a")), runtime, now=NOW)
     outbox.failures = [DeliveryError("busy", Reason.RATE_LIMITED, retry_after=500)]
     run_until_quiet(runtime, NOW)
@@ -159,7 +158,7 @@ def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Ou
 
 
 def test_a_message_that_keeps_failing_steps_aside(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Those behind it are sent meanwhile, and it is tried again in its time."""
+    """The messages behind it are sent, and it is retried at its time."""
     runtime = replace(runtime, retry=RetryPolicy(first=1_000))
     raise_alerts(runtime, 3)
     outbox.failures = [DeliveryError("no", Reason.SERVER_ERROR)]
@@ -174,12 +173,12 @@ def test_a_message_that_keeps_failing_steps_aside(runtime: Runtime, outbox: Outb
 
 
 def test_a_lease_outlasts_the_longest_attempt() -> None:
-    """With a whole exchange to spare, so that nobody takes a lane over while its worker waits for an answer."""
+    """One more exchange fits, so that nobody takes a lane over while its worker waits for an answer."""
     assert timedelta(seconds=2 * http.DEADLINE) <= LEASE
 
 
 def test_a_lease_is_renewed_for_the_attempt(runtime: Runtime, store: SqlStore) -> None:
-    """What a worker did before it, with the lease all but over, leaves no other one time to send the same."""
+    """Otherwise, a worker with an almost expired lease would give another one time to send the same message."""
     raise_alerts(runtime, 1)
     slow, other = Lease("outbox", "slow"), Lease("outbox", "other")
     assert store.lanes.lease(slow, until=NOW + LEASE, pace=Pace(), now=NOW)
@@ -192,7 +191,7 @@ def test_a_lease_is_renewed_for_the_attempt(runtime: Runtime, store: SqlStore) -
 
 
 def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> None:
-    """A burst at once, then one each interval."""
+    """A burst is sent at once, then one message each interval."""
     outbox.pace = Pace(interval=10.0, burst=3)
     raise_alerts(runtime, 6)
     run_until_quiet(runtime, NOW)
@@ -208,7 +207,7 @@ def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> No
 def test_a_message_for_a_channel_of_another_kind_is_dead_and_holds_nobody_up(
     runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It waited while the channel of its name became a budget webhook, say."""
+    """The message waited while its channel's name was given to, for example, a budget webhook."""
     rendered = outbox.render
 
     def render(message: Message) -> str:
@@ -229,7 +228,7 @@ def test_a_message_for_a_channel_of_another_kind_is_dead_and_holds_nobody_up(
 
 @pytest.fixture
 def two(runtime: Runtime, outbox: Outbox) -> tuple[Runtime, Outbox]:
-    """Give a runtime with a second channel, and that."""
+    """Return a runtime with a second channel, and that channel."""
     other = Outbox()
     other.name = "other"
     router = replace(runtime.router, root=Route(receiver="all"), receivers={"all": ("outbox", "other")})
@@ -239,7 +238,7 @@ def two(runtime: Runtime, outbox: Outbox) -> tuple[Runtime, Outbox]:
 def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
     two: tuple[Runtime, Outbox], outbox: Outbox, store: SqlStore
 ) -> None:
-    """Two refusals are one alert; the first message that it takes resolves it."""
+    """Two refusals are one alert. The first accepted message resolves it."""
     runtime, other = two
     outbox.failures = [DeliveryError("answered 404", Reason.GONE, status=404)] * 2
     for number in range(3):
@@ -261,7 +260,7 @@ def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
 def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """As it was, once, and the letter is gone."""
+    """The message is unchanged and sent once, and the letter is deleted."""
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -277,7 +276,7 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
 
 
 def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Rows, attempts and settling are there; the receiver hears nothing."""
+    """Rows, attempts and settling exist, and the receiver gets nothing."""
     ingest(batch(failed("a")), replace(runtime, shadow=True), now=NOW)
     run_until_quiet(replace(runtime, shadow=True), NOW)
 
@@ -289,7 +288,10 @@ def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store
 def test_an_end_says_all_where_the_beginning_is_never_told(
     runtime: Runtime, outbox: Outbox, store: SqlStore, others: int
 ) -> None:
-    """It died while its end waited for it, by itself or in a digest: nobody knows what a bare end would be of."""
+    """The firing message died while the resolving one waited for it, alone or in a digest.
+
+    Nobody would understand the latter.
+    """
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
     raise_alerts(runtime, others)
@@ -307,7 +309,7 @@ def test_an_end_says_all_where_the_beginning_is_never_told(
 
 
 def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox: Outbox) -> None:
-    """Its beginning was, and a reminder was refused."""
+    """The firing message was sent, and a reminder was refused."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     outbox.failures = [DeliveryError("down", Reason.SERVER_ERROR), DeliveryError("no", Reason.CLIENT_ERROR)]
@@ -322,7 +324,7 @@ def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox
 
 
 def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """It was turned off meanwhile; in shadow the end is written as everything is."""
+    """Shadow was turned off in between. While it is on, the resolving message is written like all others."""
     shadow = replace(runtime, shadow=True)
     ingest(batch(announced("a")), shadow, now=NOW)
     run_until_quiet(shadow, NOW)
@@ -341,7 +343,7 @@ def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbo
 
 
 def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runtime) -> None:
-    """Once an interval, and not when no canary has come round within it."""
+    """It is pinged once an interval, and not if no canary has returned within it."""
     from alertworker.events import Canary
 
     pings: list[int] = []
@@ -360,7 +362,7 @@ def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runti
 def test_a_digest_that_was_never_attempted_is_not_made_part_of_another(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Its worker died before the first attempt; what it names is told all the same."""
+    """Its worker died before the first attempt. The messages in it are sent nevertheless."""
     outbox.digest_size = 15
     ids = raise_alerts(runtime, 30)
     waiting = store.queue.waiting("outbox", limit=20, now=NOW)
@@ -371,7 +373,7 @@ def test_a_digest_that_was_never_attempted_is_not_made_part_of_another(
 
 
 def test_a_report_goes_into_no_digest(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A headline does not say what its tables say; what waits around it becomes few messages all the same."""
+    """A headline lacks the report's tables. The messages around it are merged nevertheless."""
     outbox.digest_size = 15
     table = Table(title="Teams", columns=(Column(name="team"),), rows=(("search",),))
     report = Alert(AlertType.SPEND_REPORTS, Severity.LOW, {"period": "w"}, "report", NOW, NOW, tables=(table,))
@@ -386,7 +388,7 @@ def test_a_report_goes_into_no_digest(runtime: Runtime, outbox: Outbox, store: S
 
 
 def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime, store: SqlStore) -> None:
-    """It was stopped for longer than its lease; another one has sent the message meanwhile."""
+    """The worker was stopped for longer than its lease, and another one has sent the message."""
     raise_alerts(runtime, 1)
     old, new = Lease("outbox", "old"), Lease("outbox", "new")
     until = after(30)
@@ -411,7 +413,7 @@ def test_a_worker_that_lost_its_lane_neither_sends_nor_decides(runtime: Runtime,
 def test_a_channel_that_is_the_only_one_routed_is_announced_over_another_for_people(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Nobody routed it anywhere else; receivers that are programs hear nothing of it."""
+    """No other channel is in a route. Receivers that are programs get nothing about it."""
     people, program = Outbox(), Outbox()
     people.name, people.digest_size, program.name = "people", 10, "program"
     runtime = replace(runtime, channels={"outbox": outbox, "people": people, "program": program})

@@ -1,4 +1,4 @@
-"""The ledger on both databases: what a batch's upsert returns, caps, names, and what the book answers."""
+"""The ledger on both databases: the result of a batch's upsert, caps, names, and queries."""
 
 from __future__ import annotations
 
@@ -30,17 +30,16 @@ YESTERDAY = Days(TODAY - timedelta(days=1), TODAY - timedelta(days=1))
 
 @pytest.fixture
 def book(store: SqlStore) -> SqlLedgerReader:
-    """Give what answers questions."""
     return SqlLedgerReader(store.engine)
 
 
 def at(moment: Any, event: Event) -> Event:
-    """Move an event to when it happened."""
+    """Return the event with another time."""
     return event.model_copy(update={"occurred_at": moment})
 
 
 def traffic(seed: int, count: int) -> list[Event]:
-    """Give calls of few teams, keys, users and tags, some of yesterday."""
+    """Return calls of few teams, keys, users and tags, some of them from yesterday."""
     source = random.Random(seed)
     return [
         at(
@@ -60,7 +59,7 @@ def traffic(seed: int, count: int) -> list[Event]:
 
 
 def test_the_upsert_gives_the_rows_as_they_then_stand(store: SqlStore, runtime: Runtime) -> None:
-    """What a budget is judged by is what the statement returned, also of what was there before."""
+    """A budget is judged by the result of the statement, which includes the row's earlier sums."""
     folded = fold([answered("a"), answered("b", tags=('ü🙂"\\',))], slow_seconds=9, zone=runtime.zone, now=NOW)
     first = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
     second = store.run(lambda tx: tx.add_fold(folded, max_entities=10))
@@ -74,7 +73,7 @@ def test_the_upsert_gives_the_rows_as_they_then_stand(store: SqlStore, runtime: 
 def test_concurrent_batches_in_any_order_give_the_same_books(
     store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
-    """Eight batches by four threads at once, each twice: each counts once, and no deadlock reaches a caller."""
+    """Four threads apply eight batches, each twice: each counts once, and no deadlock reaches the caller."""
     events = traffic(1, 400)
     batches = [batch(*events[start::8]) for start in range(8)] * 2
     random.Random(2).shuffle(batches)
@@ -97,7 +96,7 @@ def test_concurrent_batches_in_any_order_give_the_same_books(
 def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
     store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
-    """Users are capped at three; one that has a row keeps it, teams are never capped."""
+    """The cap for users is three. A user with a row keeps it, and teams have no cap."""
     capped = replace(runtime, max_entities=3)
     for start in range(0, 10, 2):
         users = [answered(f"c{n}", user_id=f"u{n}", team_id=f"t{n}") for n in range(start, start + 2)]
@@ -113,7 +112,7 @@ def test_values_beyond_the_cap_are_other_and_totals_stay_exact(
 
 
 def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
-    """Daily sums that were imported have spend without a request; a cap must not fill up by adding to one row."""
+    """Imported daily sums have spend without a request. Adding to one row must not fill the cap."""
     ledger = Postings()
     ledger.enter(TODAY, Attribution(team_id="t", user_id="u", tags=None), SpendSums(spend_nanos=5))
     for _ in range(3):
@@ -126,7 +125,7 @@ def test_rows_without_requests_are_counted_once(store: SqlStore) -> None:
 def test_a_renamed_team_stays_one_and_has_its_newest_name(
     store: SqlStore, runtime: Runtime, book: SqlLedgerReader
 ) -> None:
-    """Names are kept beside the sums, with from when to when; a late batch does not bring an old name back."""
+    """Names are stored beside the sums, with the time they were seen. A late batch does not restore an old name."""
     names = [("Search", 0), ("Find", 60), ("Search", 30)]
     now = NOW + timedelta(hours=2)
     for alias, minutes in names:
@@ -137,7 +136,7 @@ def test_a_renamed_team_stays_one_and_has_its_newest_name(
 
 
 def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book: SqlLedgerReader) -> None:
-    """Renamed, and renamed back within minutes."""
+    """The team is renamed, and renamed back within minutes."""
     now = NOW + timedelta(hours=1)
     for alias, minutes in (("Search", 0), ("Find", 1), ("Search", 2)):
         ingest(batch(at(NOW + timedelta(minutes=minutes), answered(alias, team_alias=alias))), runtime, now=now)
@@ -146,7 +145,7 @@ def test_a_name_that_comes_back_is_the_current_one_again(runtime: Runtime, book:
 
 
 def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlLedgerReader) -> None:
-    """What spent most comes first, beside the period before; what spent only before is there, too."""
+    """The highest spend is first, with the period before. Entities with spend only in that period are included."""
     yesterday = NOW - timedelta(days=1)
     ingest(
         batch(
@@ -174,7 +173,9 @@ def test_the_book_ranks_compares_and_limits(runtime: Runtime, book: SqlLedgerRea
     }
 
 
-def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) -> None:
+def test_the_contributors_of_an_entity_are_the_same_for_pages_and_alerts(
+    runtime: Runtime, book: SqlLedgerReader, store: SqlStore
+) -> None:
     """A team's keys and models, a key's models, a user's models and keys, each with its name."""
     ingest(
         batch(
@@ -186,7 +187,7 @@ def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) ->
     )
 
     def names(dimension: str, entity: str) -> dict[str, list[tuple[str, str, int]]]:
-        behind = book.behind(dimension, entity, DAYS, limit=5)
+        behind = book.top_contributors(dimension, entity, DAYS, limit=5)
         return {
             named: [(row.part or row.entity, row.alias, row.sums.spend_nanos) for row in found]
             for named, found in behind.items()
@@ -199,9 +200,20 @@ def test_the_book_says_who_is_behind(runtime: Runtime, book: SqlLedgerReader) ->
     assert names("key", "k2") == {"model": models[:1]}
     assert names("tag", "x") == {}
 
+    day = DAYS.first
+    assert store.run(lambda tx: tx.top_contributors("team", ["search"], day, day)) == {
+        "key": [("batch job", 9), ("app", 3)],
+        "model": [("opus", 9), ("gpt", 3)],
+    }
+    assert store.run(lambda tx: tx.top_contributors("model", ["opus"], day, day)) == {
+        "team": [("search", 9)],
+        "key": [("batch job", 9)],
+        "user": [("u", 9)],
+    }
+
 
 def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlLedgerReader) -> None:
-    """Attempts by how they ended, and an average that is one: 0.5 and 0.25 s per token are 0.375, never 0.75."""
+    """Attempts are by outcome. The average is exact: 0.5 and 0.25 s per token are 0.375, never 0.75."""
     slow, fast = answered("a", seconds=5, completion_tokens=10), answered("b", seconds=2.5, completion_tokens=10)
     attempt = AttemptFailed(
         call_id="c",
@@ -222,7 +234,7 @@ def test_the_book_tells_how_deployments_did(runtime: Runtime, book: SqlLedgerRea
 
 
 def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None:
-    """What was asked for, what was used, and whether it helped; batches add up."""
+    """The row has the requested and the used model, and the result. Batches add up."""
     via = {"fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
     for number in range(2):
         ingest(batch(answered(f"a{number}").model_copy(update=via)), runtime, now=NOW)
@@ -232,7 +244,7 @@ def test_fallbacks_are_counted_by_day(store: SqlStore, runtime: Runtime) -> None
 
 
 def test_made_up_classes_of_errors_are_bounded_and_none_is_lost(runtime: Runtime, book: SqlLedgerReader) -> None:
-    """A provider, or a caller, that invents a class for each failure gets a hundred for a deployment and day."""
+    """A provider, or a caller, that invents a class for each failure gets 100 per deployment and day."""
 
     def attempt(error_class: str, deployment_id: str = "d1") -> AttemptFailed:
         failure = Failure(error_class=error_class, origin=Origin.PROVIDER)
@@ -254,7 +266,7 @@ def test_made_up_classes_of_errors_are_bounded_and_none_is_lost(runtime: Runtime
 def test_made_up_models_that_a_fallback_saves_are_bounded(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a fallback for whatever is asked, callers choose what was asked for."""
+    """If there is a fallback for every name, callers choose the requested name."""
     monkeypatch.setattr("alertworker.store.ledger.postings.MAX_FALLBACKS", 2)
     for number in range(4):
         via = {"fallbacks": 1, "original_model_group": f"made up {number}", "model_group": "claude"}
@@ -267,7 +279,7 @@ def test_made_up_models_that_a_fallback_saves_are_bounded(
 def test_a_change_of_the_time_zone_is_said_once(
     store: SqlStore, runtime: Runtime, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """In the log when it happens, with what it means; and whoever asks later is told of it."""
+    """The change and its consequences are logged once, and shown on every later query."""
     for minute, name in enumerate(("UTC", "UTC", "Asia/Tokyo", "Asia/Tokyo")):
         at = NOW + timedelta(minutes=minute)
         sweep(replace(runtime, zone=ZoneInfo(name)), now=at)

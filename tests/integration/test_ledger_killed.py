@@ -1,4 +1,4 @@
-"""Workers killed at random, and in the midst of a crossing: the ledger is exact, and a limit is told once."""
+"""Workers killed at random, and during a crossing: the ledger is exact, and a limit is notified once."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ BATCHES_SENT, CALLS, WORKERS, KILLS = 80, 25, 3, 8
 
 
 def url_of(store: SqlStore) -> str:
-    """Give the database's address."""
+    """Return the database's URL."""
     return store.engine.url.render_as_string(hide_password=False)
 
 
 def worker(store: SqlStore, folder: Path, seed: int, max_dollars: float, begin: Event) -> ForkServerProcess:
-    """Start a worker, and wait until it is about to apply its first batch, which it does when told to begin."""
+    """Start a worker, and wait until it is about to apply its first batch. It continues when ``begin`` is set."""
     ready = PROCESSES.Event()
     arguments = (url_of(store), str(folder), seed, max_dollars, ready, begin)
     process = PROCESSES.Process(target=ledger_worker.apply_all, args=arguments, daemon=True)
@@ -46,13 +46,13 @@ def worker(store: SqlStore, folder: Path, seed: int, max_dollars: float, begin: 
 
 
 def ended(process: ForkServerProcess) -> int | None:
-    """Wait for a worker's end; gives its exit code."""
+    """Wait for a worker's end, and return its exit code."""
     process.join(90)
     return process.exitcode
 
 
 def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlStore, tmp_path: Path) -> None:
-    """To the nano-dollar, on both databases; no worker that was left alone ends with an error, a deadlock say."""
+    """Sums are exact to the nano-dollar on both databases. No worker that was not killed ends with an error."""
     chance = random.Random(SEED)
     events = traffic(SEED, BATCHES_SENT * CALLS)
     whole = fold(events, slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW).ledger
@@ -89,7 +89,10 @@ def test_killed_workers_leave_the_ledger_exact_and_a_limit_told_once(store: SqlS
 
 
 def test_a_worker_killed_anywhere_in_a_crossing_leaves_one_message(store: SqlStore, tmp_path: Path) -> None:
-    """At statements all over its transaction, right before its commit, and right after it; then it comes again."""
+    """It dies at statements across its transaction, just before its commit, and just after it.
+
+    Then the batch is redelivered.
+    """
     path = tmp_path / "crossing.zst"
     message = batch(answered("c", tags=("x",), cost_nanos=101 * 10**9))
     assert isinstance(message.events, bytes)

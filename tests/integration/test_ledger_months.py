@@ -1,4 +1,4 @@
-"""Any stretch of days, read from whole months and the days around them, is what its days add up to."""
+"""Any range of days, read from whole months and the days around them, equals the sum of its days."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS = st.dates(date(2024, 1, 1), date(2026, 12, 31))
 
 @given(one=DAYS, other=DAYS)
 def test_a_stretch_is_cut_into_all_its_days(one: date, other: date) -> None:
-    """Each once; months are whole, and no whole month is left among the days around."""
+    """Each day is in it once. Months are whole, and no whole month is left among single days."""
     days = Days(min(one, other), max(one, other))
     months, around = months_and_days(days)
     pieces = sorted([*around, *([months] if months else [])], key=lambda piece: piece.first)
@@ -53,7 +53,7 @@ def test_the_last_day_that_there_is_ends_a_stretch(store: SqlStore) -> None:
 
 
 def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
-    """Over more than a year, also where days come late, for all entities, a team's, and single ones."""
+    """The range is over more than a year, with late days, for all entities, for a team's, and for single ones."""
     chance = random.Random(5)
     for _ in range(12):
         store.run(lambda tx: tx.add_ledger(some_days(chance), max_entities=1_000))
@@ -78,11 +78,11 @@ def test_whatever_is_asked_is_what_its_days_add_up_to(store: SqlStore) -> None:
         assert {row.entity: row.sums.spend_nanos for row in book.totals("tag", days, team_id="t1")} == of_team
         assert book.spent("tag", "x", days).spend_nanos == added(days, "tag", lambda _key: True).get("x", 0)
         named = added(days, "tag", lambda key: key.entity in ("x", "y"))
-        assert store.run(lambda tx, days=days: tx.spent_in("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
+        assert store.run(lambda tx, days=days: tx.spend_by_entity("tag", "xy", days.first, days.last)) == named  # type: ignore[misc]
 
 
 def test_months_are_forgotten_whole(store: SqlStore) -> None:
-    """So that a month's own rows and its days' say the same."""
+    """A month's own rows then always equal the sum of its days' rows."""
     store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
     while store.run(lambda tx: tx.prune_ledger(before=date(2026, 5, 20))):
         pass
@@ -93,7 +93,7 @@ def test_months_are_forgotten_whole(store: SqlStore) -> None:
 
 def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """After each piece of it: neither its own rows, nor its days one by one or together, nor half of any of them."""
-    monkeypatch.setattr("alertworker.store.ledger.postings._PIECE", 7)
+    monkeypatch.setattr("alertworker.store.retention._LEDGER_PIECE", 7)
     store.run(lambda tx: tx.add_ledger(some_days(random.Random(5), 300), max_entities=1_000))
     book, kept_from = SqlLedgerReader(store.engine), date(2026, 5, 1)
     kept = sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team" and row.day >= kept_from)
@@ -114,7 +114,7 @@ def test_a_month_that_is_being_forgotten_is_read_no_more(store: SqlStore, monkey
 
 
 def some_days(chance: random.Random, days: int = 60) -> Postings:
-    """Give what some calls of so many days out of 450 add up to."""
+    """Return the postings of some calls on this many days out of 450."""
     ledger = Postings()
     for offset in chance.sample(range(450), days):
         key = chance.choice("kl")

@@ -1,4 +1,4 @@
-"""Any cutting of the same calls into batches, in any order, delivered again: the same books, the same limits."""
+"""The same calls in any batches, in any order, redelivered: the same ledger, the same limits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FAILURE = Failure(error_class="Timeout", origin=Origin.CALLER)
 
 @st.composite
 def calls(draw: st.DrawFn) -> Event:
-    """Give a call of one of few teams, keys, models and tags; its costs are odd, and its proxy reports a budget."""
+    """Return a call of one of few teams, keys, models and tags, with odd costs and a budget reported by its proxy."""
     at = NOW - timedelta(days=draw(st.sampled_from([0, 0, 0, 1, 30, 59])), minutes=draw(st.integers(0, 50)))
     key = draw(st.sampled_from(["h1", "h2", "h3"]))
     facts: dict[str, Any] = {
@@ -80,7 +80,7 @@ def calls(draw: st.DrawFn) -> Event:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Calls, and batches of them in the order in which they arrive, some again."""
+    """Calls, and their batches in order of arrival, some repeated."""
 
     events: list[Event]
     batches: list[BatchMessage]
@@ -97,7 +97,7 @@ def deliveries(draw: st.DrawFn) -> Delivery:
 
 
 def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) -> dict[str, object]:
-    """Apply batches to an empty database, and give what is then in the books and what limits were told."""
+    """Apply batches to an empty database, and return its ledger and the notified limits."""
     with store.engine.begin() as connection:
         for table in METADATA.sorted_tables:
             connection.execute(table.delete())
@@ -117,7 +117,7 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
 
 
 def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store: SqlStore, runtime: Runtime) -> None:
-    """As one batch of all calls does, on both databases."""
+    """The result equals that of one batch with all calls, on both databases."""
     runtime = replace(runtime, budgets=OWN)
 
     @settings(max_examples=10, phases=[Phase.reuse, Phase.generate], suppress_health_check=list(HealthCheck))
@@ -129,7 +129,7 @@ def test_any_cutting_order_and_redelivery_gives_the_same_books_and_limits(store:
 
 
 def test_past_the_cap_no_sum_is_lost(store: SqlStore, runtime: Runtime) -> None:
-    """Which values are other depends on what came first; teams, and each team's day of a dimension, do not."""
+    """The order decides which values become "(other)". It does not change teams, or the sum of a team's day."""
     capped = replace(runtime, max_entities=1)
 
     def added() -> dict[tuple[object, ...], SpendSums]:

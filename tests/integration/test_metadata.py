@@ -1,4 +1,4 @@
-"""What a caller asked to have shown is on every alert of its call, whichever batch and place in it the call had."""
+"""A caller's metadata is on every alert of its call, whatever the batch and the call's place in it."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ LATER = NOW + timedelta(seconds=1)
 
 
 def noted(event: Event, note: dict[str, str], *, at: datetime = NOW) -> Event:
-    """Give an event whose caller asked to have this shown."""
+    """Return an event with this metadata to show."""
     return event.model_copy(update={"alerting_metadata": note, "occurred_at": at})
 
 
 def attempt(call_id: str) -> AttemptFailed:
-    """Make an attempt that failed by its deployment's fault."""
+    """Return an attempt that failed because of its deployment."""
     failure = Failure(error_class="APIError", status_code=503, origin=Origin.PROVIDER)
     return AttemptFailed(call_id=call_id, started_at=NOW, occurred_at=NOW, failure=failure, **FACTS)
 
 
 def cooled_down(call_id: str) -> DeploymentCooledDown:
-    """Make a cooldown after a call's attempt failed."""
+    """Return a cooldown after a failed attempt."""
     failure = Failure(error_class="RateLimitError", status_code=429, origin=Origin.PROVIDER)
     return DeploymentCooledDown(call_id=call_id, deployment_id="d1", seconds=5, occurred_at=NOW, failure=failure)
 
 
 def unpriced(call_id: str) -> Event:
-    """Make an answer that nobody has a price for."""
+    """Return an answer without a price."""
     return answered(call_id, prompt_tokens=1, cost_nanos=None)
 
 
 def told(runtime: Runtime, outbox: Outbox, *, summary: bool = True) -> list[Message]:
-    """Send the notice and the summary of what followed it."""
+    """Send the notice and the summary that followed it."""
     run_until_quiet(runtime, NOW)
     if summary:
         sweep(runtime, now=NOW + timedelta(seconds=11))
@@ -50,7 +50,7 @@ def told(runtime: Runtime, outbox: Outbox, *, summary: bool = True) -> list[Mess
 def test_each_failed_call_has_its_own_in_its_line_and_the_newest_has_it_in_the_message(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """Neither a call without any before it nor one after it takes it away."""
+    """A call without metadata, before it or after it, does not remove the metadata."""
     ingest(batch(failed("c1"), noted(failed("c2"), WORLD)), runtime, now=NOW)
     ingest(batch(noted(failed("c3"), TICKET, at=LATER), failed("c4", at=NOW)), runtime, now=LATER)
     ingest(batch(failed("c5", at=LATER)), runtime, now=LATER)
@@ -74,7 +74,7 @@ def test_each_failed_call_has_its_own_in_its_line_and_the_newest_has_it_in_the_m
     ids=["slow", "hanging", "unpriced", "cooled down", "outage"],
 )
 def test_all_alerts_about_calls_show_it(runtime: Runtime, outbox: Outbox, events: list[Event]) -> None:
-    """Also where the message is about another call of the same batch: the slowest, the oldest, the first."""
+    """This includes messages about another call of the same batch: the slowest, the oldest, the first."""
     ingest(batch(*events[:-1], noted(events[-1], WORLD)), runtime, now=NOW)
     [message] = told(runtime, outbox, summary=False)
 
@@ -86,7 +86,7 @@ def test_all_alerts_about_calls_show_it(runtime: Runtime, outbox: Outbox, events
 
 
 def test_an_outage_that_goes_on_shows_the_newest(runtime: Runtime, outbox: Outbox) -> None:
-    """Its reminders and its end show what calls brought that failed after it was told."""
+    """Reminders and the resolving message show metadata of calls that failed after the first message."""
     ingest(batch(*(noted(attempt(f"a{number}"), WORLD) for number in range(5))), runtime, now=NOW)
     ingest(batch(noted(attempt("b"), TICKET)), runtime, now=NOW)
     ingest(batch(attempt("c")), runtime, now=NOW)
@@ -97,7 +97,7 @@ def test_an_outage_that_goes_on_shows_the_newest(runtime: Runtime, outbox: Outbo
 
 
 def test_a_line_stays_a_line(runtime: Runtime, outbox: Outbox) -> None:
-    """A caller's metadata is cut, and has no lines of its own; the message has all of it."""
+    """Metadata is cut in a line, and cannot contain line breaks. The message has all of it."""
     note = {"a": "x" * 500, "b": "first\nsecond", "c": "3", "d": "4"}
     ingest(batch(noted(failed("c1"), note)), runtime, now=NOW)
     [message] = told(runtime, outbox, summary=False)
@@ -107,7 +107,7 @@ def test_a_line_stays_a_line(runtime: Runtime, outbox: Outbox) -> None:
 
 
 def test_what_litellm_said_keeps_the_newest_metadata(runtime: Runtime, outbox: Outbox) -> None:
-    """Of several relayed alerts in one batch."""
+    """Several relayed alerts are in one batch."""
     texts = [said("llm_exceptions", "boom"), said("llm_exceptions", "boom", metadata=WORLD)]
     ingest(batch(*texts), runtime, now=NOW)
     [message] = told(runtime, outbox, summary=False)

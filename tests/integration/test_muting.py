@@ -1,4 +1,4 @@
-"""Silences, inhibitions, time intervals, reminders and acknowledgements: muting withholds messages, never alerts."""
+"""Silences, inhibitions, time intervals, reminders and acknowledgements: they suppress messages, never alerts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.pipeline.notify import claim, resolve
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.routing.inhibitions import Inhibition
 from alertworker.routing.matchers import parse
 from alertworker.routing.router import Route
@@ -25,31 +26,29 @@ from tests.integration.line import NOW, Outbox, announced, answered, batch, fail
 
 
 def silence(*matchers: str, seconds: float = 60, start: datetime = NOW) -> Silence:
-    """Make a silence."""
     parsed = tuple(parse(text) for text in matchers)
     return Silence("s1", parsed, start, start + timedelta(seconds=seconds), "ops", "maintenance")
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
 def pass_time(runtime: Runtime, seconds: float) -> None:
-    """Sweep and deliver at a later moment."""
+    """Sweep and deliver at a later time."""
     sweep(runtime, now=after(seconds))
     run_until_quiet(runtime, after(seconds))
 
 
 def counters(store: SqlStore) -> dict[tuple[str, str], int]:
-    """Read what was counted."""
+    """Read the counters."""
     return {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
 
 
 def test_one_teams_silence_does_not_mute_the_same_failure_of_another(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """One deployment fails for two teams: who is not silenced is told, also when the silenced team failed first."""
+    """One deployment fails for two teams. The other team is notified, also if the silenced team failed first."""
     AdminStore(store.engine).add_silence(silence('team="search"'), now=NOW)
     ingest(batch(failed("a")), runtime, now=NOW)
     ingest(batch(failed("b"), failed("c").model_copy(update={"team_id": "billing"})), runtime, now=NOW)
@@ -59,7 +58,7 @@ def test_one_teams_silence_does_not_mute_the_same_failure_of_another(
 
 
 def test_a_failure_of_two_teams_reaches_the_receivers_of_both(runtime: Runtime, outbox: Outbox) -> None:
-    """Where routes ask for the team, an alert is one team's; where nobody asks, it is one alert with both."""
+    """If a route matches the team, an alert belongs to one team. Otherwise one alert has both."""
     routes = (Route((parse('team="search"'),), "search"), Route((parse('team="billing"'),), "billing"))
     receivers = {"all": ("outbox",), "search": ("outbox",), "billing": ("outbox",)}
     both = batch(failed("a"), failed("b").model_copy(update={"team_id": "billing"}))
@@ -76,7 +75,7 @@ def test_a_failure_of_two_teams_reaches_the_receivers_of_both(runtime: Runtime, 
 def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Other teams' failures are told meanwhile."""
+    """Other teams' failures are notified."""
     AdminStore(store.engine).add_silence(silence('team="search"'), now=NOW)
     ingest(
         batch(failed("a"), failed("b").model_copy(update={"team_id": "billing", "model_group": "x"})), runtime, now=NOW
@@ -87,14 +86,18 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     assert [message.labels["team"] for message in outbox.sent] == ["billing"]
     assert len(rows(store, ALERTS)) == 2
     assert counters(store)["muted", "silence"] >= 1
-    assert [row.labels["team"] for row in AdminStore(store.engine).alerts(muted_only=True)] == ["search"]
+    found = AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True))
+    assert [row.labels["team"] for row in found.alerts] == ["search"]
     assert {row.withheld_by for row in rows(store, ALERTS)} == {"silence s1", None}
 
 
 def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
     runtime: Runtime, outbox: Outbox, store: SqlStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An earlier version took expressions that RE2 refuses. Others still hold, and each process logs it once."""
+    """An earlier version accepted expressions that RE2 refuses.
+
+    Other silences still apply, and each process logs it once.
+    """
     desk = AdminStore(store.engine)
     desk.add_silence(silence('team="billing"'), now=NOW)
     old = {"starts_at": NOW, "ends_at": after(60), "author": "ops", "reason": "old", "created_at": NOW}
@@ -121,7 +124,7 @@ def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
 def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """And resolves as any other."""
+    """It resolves like any other condition."""
     AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     for seconds in (1, 10, 29):
@@ -137,7 +140,7 @@ def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds
 
 
 def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Nobody who was not told of it hears of its end."""
+    """Nobody gets a resolving message without a firing one."""
     AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
@@ -149,7 +152,7 @@ def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, ou
 
 
 def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A silence that begins between firing and end does not hide the end."""
+    """A silence that begins after the firing message does not suppress the resolving one."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     AdminStore(store.engine).add_silence(silence('model=~".*"'), now=after(1))
@@ -160,14 +163,14 @@ def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Ou
 
 
 def condition(kind: AlertType, **labels: str) -> Alert:
-    """Make an alert of a type that is a condition, or another."""
+    """Return an alert of a type."""
     return Alert(kind, Severity.HIGH, labels, f"{kind.value}", NOW, NOW, labels=labels)
 
 
 def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Failures elsewhere are told; afterwards its own are again."""
+    """Failures elsewhere are notified. After the outage its own failures are, too."""
     outage = condition(AlertType.OUTAGE_ALERTS, deployment="d1")
     store.run(lambda tx: claim(tx, outage, runtime, now=NOW))
     for deployment in ("d1", "d2"):
@@ -194,7 +197,7 @@ def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
 def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """A rule whose source and target are the same mutes others only."""
+    """A rule whose source and target are equal mutes only other alerts."""
     everything = (parse('alert_type=~".+"'),)
     runtime = replace(runtime, inhibitions=(Inhibition(everything, everything, ("region",)),))
     for region in ({"region": "eu"}, {"region": "eu", "model": "m"}, {"model": "n"}, {"model": "o"}):
@@ -205,7 +208,7 @@ def test_no_alert_mutes_itself_and_lacking_labels_are_equal_to_nobody(
 
 
 def test_a_condition_that_nobody_hears_of_mutes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """An outage whose type is off leaves the failures of its deployment to be told."""
+    """The outage's type is disabled, so the failures of its deployment are notified."""
     types = runtime.router.types - {AlertType.OUTAGE_ALERTS}
     runtime = replace(runtime, router=replace(runtime.router, types=types))
     for kind in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
@@ -218,7 +221,7 @@ def test_a_condition_that_nobody_hears_of_mutes_nothing(runtime: Runtime, outbox
 def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Each repeat interval, with its own message; its end still comes."""
+    """Each repeat interval has a message of its own. The resolving message is still sent."""
     ingest(batch(announced("a")), runtime, now=NOW)
     for seconds in range(0, 150, 5):
         pass_time(runtime, seconds)
@@ -239,7 +242,7 @@ def test_a_condition_is_reminded_of_until_somebody_acknowledges_it(
 
 
 def test_a_route_that_is_mute_at_this_hour_tells_when_it_speaks_again(runtime: Runtime, outbox: Outbox) -> None:
-    """A condition that holds past the mute time is told at its end."""
+    """A condition that lasts longer than the mute time is notified at its end."""
     minute = (NOW + timedelta(minutes=1)).time().replace(second=0)
     mute = TimeInterval(times=((time(0), minute),))
     route = Route(receiver="all", routes=(Route(receiver="all", mute=(mute,)),))
@@ -253,7 +256,7 @@ def test_a_route_that_is_mute_at_this_hour_tells_when_it_speaks_again(runtime: R
 
 
 def two_chats(runtime: Runtime, outbox: Outbox, *, mute_from: time, mute_to: time) -> tuple[Runtime, Outbox]:
-    """Route everything to the outbox and, but for some hours, to another chat, too; gives that one."""
+    """Route everything to the outbox and, except for some hours, to another chat. Return the other chat."""
     other = Outbox()
     other.name = "other"
     nights = TimeInterval(times=((mute_from, mute_to),))
@@ -267,21 +270,21 @@ def two_chats(runtime: Runtime, outbox: Outbox, *, mute_from: time, mute_to: tim
 
 
 def pass_time_for_both(runtime: Runtime, seconds: float) -> None:
-    """Sweep and deliver to both chats at a later moment."""
+    """Sweep and deliver to both chats at a later time."""
     pass_time(runtime, seconds)
     while deliver("other", runtime, now=after(seconds)):
         pass
 
 
 def minute(number: int) -> time:
-    """Give the time of day at which the minute begins that is so many after the first one."""
+    """Return the time of day this many minutes after the first one."""
     return (NOW + timedelta(minutes=number)).time().replace(second=0)
 
 
 def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Once, when its interval is over, also if somebody has acknowledged by then; and of the end."""
+    """It is notified once, after its mute interval, also if somebody has acknowledged by then, and of the end."""
     runtime, other = two_chats(runtime, outbox, mute_from=time(0), mute_to=minute(1))
     ingest(batch(announced("a")), runtime, now=NOW)
     for seconds in (0, 20, 40):
@@ -301,7 +304,7 @@ def test_a_channel_that_was_mute_when_others_were_told_hears_of_what_still_holds
 def test_a_condition_that_ends_while_a_channel_is_mute_is_told_to_the_others_alone(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """Who has not heard of it hears nothing later."""
+    """A channel that was not notified of the condition is not notified of its end."""
     runtime, other = two_chats(runtime, outbox, mute_from=time(0), mute_to=minute(1))
     ingest(batch(announced("a")), runtime, now=NOW)
     pass_time_for_both(runtime, 0)
@@ -313,7 +316,7 @@ def test_a_condition_that_ends_while_a_channel_is_mute_is_told_to_the_others_alo
 
 
 def test_a_rise_is_owed_to_a_channel_that_is_mute_when_it_comes(runtime: Runtime, outbox: Outbox) -> None:
-    """Although it has heard of the beginning; a silence that holds by then comes first."""
+    """The channel was notified of the first level. An active silence takes precedence."""
     runtime, other = two_chats(runtime, outbox, mute_from=minute(1), mute_to=minute(2))
     minor = condition(AlertType.OUTAGE_ALERTS, deployment="d")
     runtime.store.run(lambda tx: claim(tx, minor, runtime, now=NOW))
@@ -331,7 +334,7 @@ def test_a_rise_is_owed_to_a_channel_that_is_mute_when_it_comes(runtime: Runtime
 
 
 def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Somebody acknowledged something smaller: reminders go on."""
+    """The acknowledgement was for a lower level, so reminders continue."""
     minor = condition(AlertType.CHANNEL_BROKEN, channel="d")
     store.run(lambda tx: claim(tx, minor, runtime, now=NOW))
     pass_time(runtime, 1)
@@ -344,7 +347,7 @@ def test_a_rise_ends_an_acknowledgement(runtime: Runtime, outbox: Outbox, store:
 
 
 def test_a_summary_after_a_silence_divides_what_it_counts(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """And not what the silence muted before."""
+    """It leaves out what the silence muted before."""
     ingest(batch(failed("a")), runtime, now=NOW)
     AdminStore(store.engine).add_silence(silence('alert_type="llm_exceptions"', seconds=12), now=NOW)
     ingest(batch(*(failed(f"b{n}") for n in range(20))), runtime, now=after(5))

@@ -1,4 +1,4 @@
-"""Receivers that say when they take more: a lane waits for them before they must refuse."""
+"""Receivers that announce their limits: a lane waits before they must refuse."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from alertworker.store import SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from tests.integration.line import NOW, Outbox, rows
 
-#: https://discord.com/developers/docs/topics/rate-limits: a webhook's bucket, as its headers show it today.
+#: A webhook's bucket, as in the headers. See https://discord.com/developers/docs/topics/rate-limits.
 LIMIT, WINDOW = 5, 2.0
 
 
 class Discord:
-    """Enforces a webhook's bucket, which another program uses, too. Its time is the test's."""
+    """Enforces a webhook's bucket, which another program uses, too. Its clock is the test's."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -67,7 +67,7 @@ class Discord:
         return 204
 
     def headers(self, status: int) -> dict[str, str]:
-        """Say how full the bucket is."""
+        """Return the headers with the state of the bucket."""
         after = f"{(self._resets - self.now).total_seconds():.3f}"
         said = {
             "X-RateLimit-Limit": str(LIMIT),
@@ -80,7 +80,6 @@ class Discord:
 
 @pytest.fixture
 def discord() -> Iterator[Discord]:
-    """Run Discord."""
     running = Discord()
     yield running
     running.server.shutdown()
@@ -88,7 +87,7 @@ def discord() -> Iterator[Discord]:
 
 
 def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlStore, discord: Discord) -> None:
-    """Its headers say how much of the bucket others have left; all nine arrive, and none is refused."""
+    """The headers show what other programs have left of the bucket. All nine messages arrive, and none is refused."""
     url = SecretStr(f"http://127.0.0.1:{discord.server.server_port}/api/webhooks/1/x")
     channel = build_channel(DiscordConfig(name="outbox", url=url))
     runtime = replace(runtime, channels={"outbox": channel})
@@ -97,7 +96,7 @@ def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlSt
         discord.now = NOW + timedelta(seconds=tick / 10)
         if tick % 20 == 0:
             assert [discord.use() for _ in range(3)] == [204] * 3  # another program's messages
-        while deliver("outbox", runtime, now=discord.now, most=1):  # their clocks must not part
+        while deliver("outbox", runtime, now=discord.now, most=1):  # both clocks must stay equal
             pass
         if len(discord.taken) == 9:
             break
@@ -107,7 +106,7 @@ def test_a_burst_to_discord_never_meets_its_limit(runtime: Runtime, store: SqlSt
 
 
 def test_a_pause_that_an_answer_asks_for_has_an_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """No answer stops a lane for longer than a refusal could."""
+    """No answer pauses a lane for longer than a refusal could."""
     channel = Greedy()
     runtime = replace(runtime, channels={"outbox": channel})
     _raise(runtime, 1)
@@ -130,8 +129,8 @@ def _raise(runtime: Runtime, count: int) -> None:
 
 
 class Greedy(Outbox):
-    """Wants no more for a year."""
+    """Asks for a pause of a year."""
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Take it."""
+        """Accept the message."""
         return replace(super().send(body, notification_id=notification_id), busy_for=366 * 86_400.0)

@@ -1,4 +1,4 @@
-"""PagerDuty, from events to a receiver that keeps alerts as PagerDuty does: who is paged, and when it is over."""
+"""PagerDuty, from events to a receiver that models PagerDuty's alerts: the pages and their resolution."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import build_channel
 from alertworker.channels.pagerduty import PagerDutyConfig
 from alertworker.delivery.retry import Reason
+from alertworker.events import Origin
 from alertworker.pipeline import Runtime, deliver, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.routing.matchers import parse
@@ -26,16 +27,19 @@ from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.shape import Sent
 from tests.contract.vendors.pagerduty import complaints
 from tests.integration.line import FACTS, NOW, batch, failed, rows
-from tests.integration.test_outages import after, attempt, hear, pass_time, success
+from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
 
-#: What is proven here is the same on every database.
+#: This behaviour is the same on every database.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 KEYS = {"ops": "0ps0ps0ps0ps0ps0ps0ps0ps0ps0ps0p", "search": "5earch5earch5earch5earch5earch5e"}
 
 
 @dataclass
 class Desk:
-    """Alerts by routing key and dedup key, each with its events in order; answers are given before any is taken."""
+    """Alerts by routing key and dedup key, each with its events in order.
+
+    ``answers`` are used before any is accepted.
+    """
 
     url: str = ""
     alerts: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
@@ -43,7 +47,7 @@ class Desk:
     answers: list[tuple[int, bytes]] = field(default_factory=list)
 
     def take(self, text: str) -> None:
-        """Enter an event: a resolve of what is not open is dropped, as PagerDuty does."""
+        """Store an event. A resolve event without an open alert is dropped, as PagerDuty does."""
         self.complaints += complaints(Sent(text, {}))
         event = json.loads(text)
         key = (event.pop("routing_key"), event["dedup_key"])
@@ -51,7 +55,7 @@ class Desk:
             self.alerts.setdefault(key, []).append(event)
 
     def history(self, service: str) -> list[list[str]]:
-        """Give the severities of each alert of a service, "resolve" at its end."""
+        """Return the severities of each alert of a service, with "resolve" at its end."""
         return [
             [event.get("payload", {}).get("severity", event["event_action"]) for event in events]
             for (key, _), events in self.alerts.items()
@@ -61,7 +65,6 @@ class Desk:
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    """Run a desk."""
     state = Desk()
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,7 +93,7 @@ def desk() -> Iterator[Desk]:
 
 @pytest.fixture
 def runtime(runtime: Runtime, desk: Desk) -> Runtime:
-    """Page the search team for what is its own, ops for other High alerts, and tell the rest in a chat."""
+    """Page the search team for its own alerts, ops for other High alerts, and send the rest to a chat."""
     pagers = {
         name: build_channel(PagerDutyConfig(name=name, routing_key=SecretStr(key), url=SecretStr(desk.url)))
         for name, key in KEYS.items()
@@ -114,21 +117,21 @@ def deliver_all(runtime: Runtime, now: datetime) -> None:
 
 
 def quiet(runtime: Runtime, at: float) -> None:
-    """Let time pass without a failure, on a line that flows."""
+    """Let time pass without a failure, on a healthy pipeline."""
     hear(runtime, success(at), at=at)
     pass_time(runtime, at)
     deliver_all(runtime, after(at))
 
 
-def test_an_outage_pages_when_it_is_major_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
-    """A minor one wakes nobody; the end goes to whoever was paged, and to nobody else."""
+def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
+    """An outage whose calls are saved pages nobody. The resolution is sent to the paged receivers only."""
     for second in range(5):
         hear(runtime, attempt(second), at=second)
     deliver_all(runtime, after(5))
     assert desk.alerts == {}
 
     for second in range(5, 10):
-        hear(runtime, attempt(second), at=second)
+        hear(runtime, attempt(second), lost(second), at=second)
     deliver_all(runtime, after(10))
     assert desk.history("ops") == [["critical"]]
 
@@ -141,11 +144,11 @@ def test_an_outage_pages_when_it_is_major_and_is_resolved_under_one_key(runtime:
 
 
 def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: Desk) -> None:
-    """Where minor ones page as well: the same key, the higher severity."""
+    """Outages that hurt no user page, too: the key stays, the severity rises."""
     root = Route(receiver="ops")
     runtime = replace(runtime, router=replace(runtime.router, root=root))
-    for second in range(10):
-        hear(runtime, attempt(second), at=second)
+    for second in range(9):
+        hear(runtime, attempt(second), *([lost(second)] if second > 3 else []), at=second)
         deliver_all(runtime, after(second))
     for at in (30, 60, 85):
         quiet(runtime, at)
@@ -154,9 +157,8 @@ def test_a_rising_level_updates_the_alert_that_is_open(runtime: Runtime, desk: D
 
 
 def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None:
-    """And only for its own."""
-    ingest(batch(failed("call-1")), runtime, now=NOW)
-    ingest(batch(failed("call-2").model_copy(update=FACTS | {"team_id": "billing"})), runtime, now=NOW)
+    ingest(batch(failed("call-1", Origin.PROXY)), runtime, now=NOW)
+    ingest(batch(failed("call-2", Origin.PROXY).model_copy(update=FACTS | {"team_id": "billing"})), runtime, now=NOW)
     deliver_all(runtime, NOW)
 
     assert (desk.history("search"), desk.history("ops")) == ([["critical"]], [["critical"]])
@@ -165,7 +167,7 @@ def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None
 
 
 def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -> None:
-    """Wherever it is routed, and however bad it looks."""
+    """This holds for every route and every severity."""
     runtime = replace(runtime, router=replace(runtime.router, root=Route(receiver="ops")))
     kinds = (AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS, AlertType.DB_EXCEPTIONS)
     for kind in kinds:
@@ -177,9 +179,9 @@ def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -
 
 
 def test_too_many_events_are_sent_later_and_an_invalid_one_never(runtime: Runtime, desk: Desk) -> None:
-    """429 has no Retry-After at PagerDuty and costs no attempt; 400 is a dead letter, with nothing of the key in it."""
+    """PagerDuty's 429 has no Retry-After and costs no attempt. A 400 is a dead letter without the key."""
     desk.answers = [(429, b""), (202, b"")]
-    ingest(batch(failed("call-1")), runtime, now=NOW)
+    ingest(batch(failed("call-1", Origin.PROXY)), runtime, now=NOW)
     deliver_all(runtime, NOW)
     assert desk.alerts == {}
     for minute in range(1, 8):
@@ -187,7 +189,7 @@ def test_too_many_events_are_sent_later_and_an_invalid_one_never(runtime: Runtim
     assert desk.history("search") == [["critical"]]
 
     desk.answers = [(400, b'{"status": "invalid event", "errors": ["Length of \'routing_key\' is incorrect"]}')]
-    ingest(batch(failed("call-2").model_copy(update=FACTS | {"deployment_id": "d2"})), runtime, now=NOW)
+    ingest(batch(failed("call-2", Origin.PROXY).model_copy(update=FACTS | {"deployment_id": "d2"})), runtime, now=NOW)
     deliver_all(runtime, NOW + timedelta(minutes=10))
     [dead] = [row for row in rows(runtime.store, NOTIFICATIONS) if row.status == "dead"]  # type: ignore[arg-type]
     assert (dead.channel, dead.reason) == ("search", Reason.CLIENT_ERROR)

@@ -1,4 +1,4 @@
-"""Pages on which somebody does something: silences and dead letters, on a real store."""
+"""Pages with actions: silences and dead letters, on a real store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import LineUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.schema.delivery import NOTIFICATIONS
@@ -23,22 +24,21 @@ HASH = "0123456789abcdef" * 4
 
 @pytest.fixture
 def browser(store: SqlStore, runtime: Runtime) -> Browser:
-    """Give a browser of somebody who is logged in."""
+    """Return a browser with a valid login."""
     return signed_in(store, runtime)
 
 
 @pytest.fixture
 def desk(store: SqlStore) -> AdminStore:
-    """Give the desk."""
     return AdminStore(store.engine)
 
 
 def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     runtime: Runtime, browser: Browser, desk: AdminStore
 ) -> None:
-    """Its labels are offered; the one that is cut on the page is whole in the matcher."""
+    """The form has the alert's labels. A label that is cut on the page is whole in the matcher."""
     ingest(batch(failed("a").model_copy(update={"key_alias": HASH})), runtime, now=NOW)
-    [alert] = desk.alerts()
+    [alert] = desk.search_alerts(AlertFilter()).alerts
     assert browser.get(f"/alerts/{alert.id}").links("/silences/new") == [f"/silences/new?alert={alert.id}"]
     form = browser.get(f"/silences/new?alert={alert.id}")
     assert HASH not in form.html
@@ -59,7 +59,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="Low"']
     assert (silence.author, silence.reason) == ("Ada", "<b>load</b>")
     assert silence.ends_at - silence.starts_at == timedelta(hours=4)
-    assert silence.mutes(desk.alert(alert.id).labels | {"severity": "High"}, now=datetime.now(UTC))
+    assert silence.mutes({**alert.labels, "severity": "High"}, now=datetime.now(UTC))
 
     path = f"/silences/{silence.id}/expire"
     assert browser.client.post(path, data={}).status_code == 403
@@ -76,14 +76,14 @@ def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
     now = datetime.now(UTC)
     old = {"starts_at": now, "ends_at": now + timedelta(hours=1), "author": "ops", "reason": "old", "created_at": now}
     row = {"id": "old1", "matchers": ['user=~"(?!x).*"'], **old}
-    desk.run(lambda tx: tx.connection.execute(SILENCES.insert(), row))
+    desk.on_connection(lambda connection: connection.execute(SILENCES.insert(), row))
 
     assert "Not applied: invalid regular expression" in browser.get("/silences").text
     assert "is not applied: invalid regular expression" in browser.get("/").text
 
 
 def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
-    """And in the list, for whoever did not look first."""
+    """The list shows it, too, for people who did not preview it."""
     form = browser.get("/silences/new")
     fields = {"matchers": '{sevrity="High", team="a"}', "reason": "load", "by": "Ada"}
 
@@ -116,7 +116,7 @@ def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
 
 
 def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: AdminStore) -> None:
-    """What a browser's field gives has no zone."""
+    """A browser's time field has no zone."""
     start = (datetime.now(UTC) + timedelta(days=30)).replace(hour=12, minute=0, second=0, microsecond=0, month=1, day=5)
     start = start.replace(year=start.year + (start < datetime.now(UTC)))
     typed = {"matchers": "team=x", "reason": "w", "starts": f"{start:%Y-%m-%dT%H:%M}", "duration": "1 day", "do": "add"}
@@ -126,7 +126,7 @@ def test_a_maintenance_window_is_in_the_configured_zone(browser: Browser, desk: 
 
 
 def dead(runtime: Runtime, outbox: Outbox) -> None:
-    """Leave a dead notification and a dead event."""
+    """Create a dead notification and a dead event."""
     outbox.failures = [DeliveryError("404 no_service", Reason.GONE)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -136,7 +136,7 @@ def dead(runtime: Runtime, outbox: Outbox) -> None:
 def test_dead_letters_are_found_read_and_replayed(
     store: SqlStore, runtime: Runtime, browser: Browser, desk: AdminStore, outbox: Outbox
 ) -> None:
-    """With the receiver's answer, and without what looks like a key; each once."""
+    """They have the receiver's answer, no key-like string, and are replayed once each."""
     dead(runtime, outbox)
     page = browser.get("/deadletters")
     event, notification = (link.removeprefix("/deadletters/") for link in page.links("/deadletters/"))
@@ -150,7 +150,8 @@ def test_dead_letters_are_found_read_and_replayed(
     assert "sk-abcdefghijklmnop" not in shown.html
     shown = browser.get(f"/deadletters/{notification}")
     assert "404 no_service" in shown.text
-    assert shown.links("/alerts/") == [f"/alerts/{desk.alerts(kind='llm_exceptions')[0].id}"]
+    [raised] = desk.search_alerts(AlertFilter(type="llm_exceptions")).alerts
+    assert shown.links("/alerts/") == [f"/alerts/{raised.id}"]
 
     assert browser.send(page, "/deadletters", do="replay").status == 422
     assert browser.client.post("/deadletters", data={"id": event, "do": "discard"}).status_code == 403
@@ -166,7 +167,7 @@ def test_dead_letters_are_found_read_and_replayed(
 def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
     store: SqlStore, runtime: Runtime, desk: AdminStore, outbox: Outbox
 ) -> None:
-    """What could not be given back is still there."""
+    """A letter that could not be replayed is kept."""
 
     class Away(Recorder):
         def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
@@ -187,7 +188,7 @@ def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
 def test_many_dead_letters_have_pages(
     runtime: Runtime, browser: Browser, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is on one, also where many are of one moment."""
+    """Each letter is on one page, also if many have the same time."""
     monkeypatch.setattr("alertworker.web.pages.deadletters.PER_PAGE", 4)
     ingest(BatchMessage("b", b"[" + b",".join([BAD] * 11) + b"]", None), runtime, now=NOW)
     page, seen = browser.get("/deadletters"), []

@@ -19,7 +19,7 @@ HASH = "0123456789abcdef" * 4
 
 @pytest.fixture
 def browser(store: SqlStore, runtime: Runtime) -> Browser:
-    """Give a browser of somebody who is logged in."""
+    """Return a browser with a valid login."""
     return signed_in(store, runtime)
 
 
@@ -27,7 +27,7 @@ PERIOD = "from=2026-11-20&until=2026-11-25"
 
 
 def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, browser: Browser) -> None:
-    """Exact sums, a hash cut in text and in links, and what is behind it found by the cut hash."""
+    """Sums are exact, hashes are cut in text and in links, and the breakdown is found by the cut hash."""
     named: dict[str, Any] = {"key_hash": HASH, "key_alias": None, "cost_nanos": 1_500_000_000}
     ingest(batch(answered("a", **named), answered("b", team_id="<b>x</b>", cost_nanos=500_000_000)), runtime, now=NOW)
 
@@ -50,14 +50,14 @@ def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, b
     "query", ["from=soon", "from=2026-11-25&until=2026-11-20", "from=1990-01-01", "until=0001-01-02"]
 )
 def test_a_period_that_is_none_is_said_to_be_none(browser: Browser, query: str) -> None:
-    """And the last seven days are shown instead."""
+    """The last seven days are shown instead."""
     page = browser.get(f"/spend?{query}")
     assert (page.status, "No spend in this period" in page.text) == (422, True)
     assert len([item for item in page.all("p") if item.get("role") == "alert"]) == 1
 
 
 def test_budgets_are_shown_the_fullest_first(runtime: Runtime, browser: Browser) -> None:
-    """With their share, pace and reset; those near their limits beside the spend, too."""
+    """They have share, pace and reset. Budgets near their limits are also on the spend page."""
     reset = NOW + timedelta(days=5)
     half = Budget(scope=BudgetScope.TEAM, entity_id="calm", spend_nanos=5 * 10**9, max_nanos=10**10)
     near = Budget(
@@ -81,7 +81,7 @@ def test_budgets_are_shown_the_fullest_first(runtime: Runtime, browser: Browser)
 
 
 def test_proxies_and_deployments_are_shown_with_their_troubles(runtime: Runtime, browser: Browser) -> None:
-    """Who lives, what he dropped, and how often a deployment failed and by what."""
+    """The page has running proxies, their dropped events, and the failures of deployments by cause."""
     now = datetime.now(UTC)
     counters = {"published": 1234, "dropped": {"full": 7}}
     for boot, at in (("live", now), ("quiet", now - timedelta(hours=1))):

@@ -1,4 +1,4 @@
-"""Who sees the pages: the admin key, sessions, forms that are ours, and what is sent with every page."""
+"""Access to the pages: the admin key, sessions, CSRF protection, and the headers of every page."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ PAGES = ("/", "/alerts", "/alerts/x")
 
 @pytest.fixture
 def browser(store: SqlStore, runtime: Runtime) -> Browser:
-    """Give a browser of somebody who is not logged in."""
+    """Return a browser without a login."""
     return Browser(context(store, runtime.line))
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_without_a_login_every_page_leads_to_it(browser: Browser, path: str) -> None:
-    """And from there to what was asked for."""
+    """After the login the requested page opens."""
     page = browser.get(f"{path}?state=open")
     assert page.url.startswith("http://testserver/login?next=")
     assert page.form("/login")["next"] == [f"{path}?state=open"]
 
 
 def test_the_admin_key_opens_the_pages_and_nothing_else_does(browser: Browser) -> None:
-    """Not the publish key, no cut key, no cookie that somebody made up."""
+    """The publish key, a cut key and an invented cookie do not."""
     for key in ("publish-key", "", ADMIN[:-1]):
         assert browser.log_in(key).status in (403, 429)
     assert browser.client.cookies.get(COOKIE) is None
@@ -45,7 +45,7 @@ def test_the_admin_key_opens_the_pages_and_nothing_else_does(browser: Browser) -
 def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(
     store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cookie of one key is none under another."""
+    """A cookie is not valid under another key."""
     browser = signed_in(store, runtime)
     cookie = browser.client.cookies[COOKIE]
     other = Browser(context(store, runtime.line, admin="another-key"))
@@ -63,7 +63,7 @@ def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(
 
 
 def test_cookies_are_out_of_reach_and_nothing_signed_is_given_before_a_login(browser: Browser) -> None:
-    """HttpOnly and strict. Something signed by way of a weak key would let that key be guessed at leisure."""
+    """Cookies are HttpOnly and strict. A signed value before a login would let a weak key be guessed offline."""
     asked = browser.client.get("/login")
     assert COOKIE not in asked.headers["set-cookie"]
     token = browser.get("/login").form("/login")["csrf"][0]
@@ -74,7 +74,7 @@ def test_cookies_are_out_of_reach_and_nothing_signed_is_given_before_a_login(bro
 
 
 def test_over_https_the_cookie_is_secure(store: SqlStore, runtime: Runtime) -> None:
-    """It goes over no other connection."""
+    """The browser sends it over no other connection."""
     browser = Browser(context(store, runtime.line), base="https://testserver")
     token = browser.get("/login").form("/login")["csrf"][0]
     answer = browser.client.post("/login", data={"csrf": token, "key": ADMIN, "name": "Ada"}, follow_redirects=False)
@@ -92,13 +92,13 @@ def test_wrong_keys_are_slowed_down_and_the_right_one_with_them(browser: Browser
 
 @pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "/\nx"])
 def test_a_login_leads_nowhere_else(browser: Browser, path: str) -> None:
-    """Whatever the address of the login page says."""
+    """The address of the login page cannot change that."""
     page = browser.send(browser.get("/login"), "/login", key=ADMIN, name="Ada", next=path)
     assert page.url == "http://testserver/"
 
 
 def test_without_an_admin_key_nothing_is_shown_and_it_is_said_how_to_set_one(store: SqlStore, runtime: Runtime) -> None:
-    """Pages and login alike."""
+    """This holds for all pages and the login."""
     browser = Browser(context(store, runtime.line, admin=None))
     for path in ("/", "/login", "/alerts/x"):
         page = browser.get(path)
@@ -107,7 +107,7 @@ def test_without_an_admin_key_nothing_is_shown_and_it_is_said_how_to_set_one(sto
 
 
 def test_a_form_that_is_not_ours_does_nothing(store: SqlStore, runtime: Runtime) -> None:
-    """Without the token, with another's, or from another site as the browser says."""
+    """The token is missing or another's, or the browser reports another site."""
     browser = signed_in(store, runtime)
     token = browser.get("/").form("/logout")["csrf"][0]
     for data, headers in (
@@ -123,7 +123,7 @@ def test_a_form_that_is_not_ours_does_nothing(store: SqlStore, runtime: Runtime)
 
 
 def test_a_link_from_a_chat_is_followed_with_the_strict_cookie(browser: Browser) -> None:
-    """A browser sends it only when a page of ours sends it on."""
+    """A browser sends it only after a redirect by one of our own pages."""
     bounced = browser.client.get("/alerts", headers={"sec-fetch-site": "cross-site"}, follow_redirects=False)
     assert bounced.status_code == 200
     assert '<meta http-equiv="refresh" content="0">' in bounced.text
@@ -132,7 +132,7 @@ def test_a_link_from_a_chat_is_followed_with_the_strict_cookie(browser: Browser)
 
 
 def test_every_page_says_how_it_may_be_used(store: SqlStore, runtime: Runtime) -> None:
-    """Nothing from elsewhere, no frame, no copy, no referrer; programs' routes are as they were."""
+    """The headers forbid other sources, frames, copies and referrers. The routes for programs are unchanged."""
     browser = signed_in(store, runtime)
     for path in (*PAGES, "/login"):
         headers = browser.get(path).headers

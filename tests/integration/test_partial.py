@@ -1,4 +1,4 @@
-"""Messages that some recipients have and others not yet."""
+"""Messages that some recipients have and others do not have yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.line import NOW, Outbox, announced, answered, batch, fail
 
 
 class Mailboxes(Outbox):
-    """Two recipients, of whom the second takes nothing while it is ``full``."""
+    """Two recipients. The second accepts nothing while it is ``full``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class Mailboxes(Outbox):
         self.second: list[str] = []
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Take it for the first, and for the second if there is room."""
+        """Accept it for the first recipient, and for the second if there is room."""
         if not body.startswith("left "):
             super().send(body, notification_id=notification_id)
         elif self.full:
@@ -37,20 +37,19 @@ class Mailboxes(Outbox):
 
 @pytest.fixture
 def mailboxes() -> Mailboxes:
-    """Give mailboxes of which one is full."""
     return Mailboxes()
 
 
 @pytest.fixture
 def runtime(runtime: Runtime, mailboxes: Mailboxes) -> Runtime:
-    """Give a line that ends there."""
+    """Return a runtime whose channel is the mailboxes."""
     return replace(runtime, channels={"outbox": mailboxes})
 
 
 def test_the_rest_of_a_message_is_tried_alone_and_holds_nothing_up(
     runtime: Runtime, mailboxes: Mailboxes, store: SqlStore
 ) -> None:
-    """The first recipient has beginning and end, once each; the second gets both when there is room."""
+    """The first recipient gets both messages once each. The second gets both when there is room."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=NOW + timedelta(seconds=1))
@@ -71,7 +70,7 @@ def test_the_rest_of_a_message_is_tried_alone_and_holds_nothing_up(
 
 
 def test_the_rest_of_a_message_has_the_deadline_of_all(runtime: Runtime, mailboxes: Mailboxes, store: SqlStore) -> None:
-    """Then it is a dead letter, whose replay goes to those who have not got it."""
+    """After it, the remainder is a dead letter. Its replay is sent to the missing recipients only."""
     runtime = replace(runtime, retry=RetryPolicy(deadline=600))
     ingest(batch(failed("a")), runtime, now=NOW)
     for minutes in range(12):

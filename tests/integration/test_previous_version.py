@@ -1,6 +1,6 @@
-"""A database, a spool folder and queued batches written by the version before are read by the version after.
+"""This version reads a database, a spool folder and queued batches that the previous version wrote.
 
-What it wrote is in ``tests/fixtures/previous``; what is expected of it is written out here, and not computed.
+The files are in ``tests/fixtures/previous``. Expected values are written out here, not computed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ from alertworker.events import (
 from alertworker.events.batch import decode, readable
 from alertworker.events.system import PublisherCounters
 from alertworker.host.paths import database_path, default_database_url
-from alertworker.pipeline import BatchMessage, Reporter, Runtime, ingest, sweep
+from alertworker.pipeline import BatchMessage, BrokerMessage, Reporter, Runtime, admit, ingest, sweep
+from alertworker.ports.admin import Occurrences
+from alertworker.ports.alert_search import AlertFilter
 from alertworker.publisher import BrokerTransport, Publisher, Spool
 from alertworker.reports import Calendar
 from alertworker.store import AdminStore, SqlLedgerReader, SqlStore, make_engine
@@ -79,11 +81,11 @@ from tests.integration.line import (
 
 PREVIOUS: Final = Path(__file__).parents[1] / "fixtures" / "previous"
 DOLLAR: Final = 1_000_000_000
-#: The budget that the version before was configured with.
+#: The budget that the previous version had in its configuration.
 BUDGETS: Final = (OwnBudget(dimension="tag", entity="batch", max=100, period="day", thresholds=(50,)),)
-#: When the receiver that asked for a pause takes messages again.
+#: The time at which the receiver that asked for a pause accepts messages again.
 LATER: Final = NOW + timedelta(seconds=25)
-#: The headlines of what waits in the lane, in its order; the first was attempted before.
+#: The headlines of the messages in the lane, in order. The first one was attempted before.
 WAITING: Final = [
     (Step.FIRING, "Team Search: 85 % of budget"),
     (Step.FIRING, "Tag batch: 50 % of budget"),
@@ -92,7 +94,7 @@ WAITING: Final = [
     (Step.NOTICE, "Monthly spend 1 to 31 Oct 2026 (UTC): $5 (new)"),
     (Step.NOTICE, "Daily report 23 Nov 2026 so far (UTC): $62.00"),
 ]
-#: Why its dead letters are dead.
+#: The reason of its dead letters.
 BAD: Final = "llm.request.succeeded.call_id: Input should be a valid string"
 REFUSED: Final = "client_error: outbox answered 400"
 CONFIG: Final = """
@@ -105,7 +107,7 @@ alertworker:
 
 
 def load(path: Path) -> Engine:
-    """Return an engine on the database that the version before has written, brought to the newest schema."""
+    """Return an engine on the previous version's database, upgraded to the newest schema."""
     with closing(sqlite3.connect(path)) as database:
         database.executescript((PREVIOUS / "database.sql").read_text())
     engine = make_engine(f"sqlite:///{path}")
@@ -114,27 +116,27 @@ def load(path: Path) -> Engine:
 
 
 def dump(store: SqlStore) -> list[str]:
-    """Return all that a database holds."""
+    """Return everything in a database."""
     with closing(sqlite3.connect(str(store.engine.url.database))) as database:
         return list(database.iterdump())
 
 
 class Posted(Outbox):
-    """A channel that also keeps the bodies it is given, as they are."""
+    """A channel that also keeps the bodies, unchanged."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bodies: dict[str, str] = {}
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Keep it, then do as any."""
+        """Keep the body, then do the same as any channel."""
         self.bodies[notification_id] = body
         return super().send(body, notification_id=notification_id)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    """Return the store of the version before."""
+    """Return the previous version's store."""
     engine = load(tmp_path / "test.db")
     yield SqlStore(engine)
     engine.dispose()
@@ -142,52 +144,50 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 
 @pytest.fixture
 def desk(store: SqlStore) -> AdminStore:
-    """Return the store as people see it."""
     return AdminStore(store.engine)
 
 
 @pytest.fixture
 def outbox() -> Posted:
-    """Return an empty outbox."""
     return Posted()
 
 
 @pytest.fixture
 def runtime(runtime: Runtime) -> Runtime:
-    """Return a runtime that is configured as that of the version before."""
+    """Return a runtime with the previous version's configuration."""
     return replace(runtime, budgets=BUDGETS)
 
 
 def after(seconds: float) -> datetime:
-    """Return a moment so many seconds after the version before has stopped."""
+    """Return the time this many seconds after the previous version stopped."""
     return NOW + timedelta(seconds=seconds)
 
 
 def told(outbox: Outbox) -> list[tuple[Step, str]]:
-    """Return what was said, in order."""
+    """Return the sent steps and headlines, in order."""
     return [(message.step, message.headline) for message in outbox.sent]
 
 
 def hear(runtime: Runtime, seconds: float, *events: Event) -> None:
-    """Take a batch in."""
+    """Ingest a batch."""
     ingest(batch(*events), runtime, now=after(seconds))
 
 
 def pass_time(runtime: Runtime, seconds: float) -> None:
-    """Sweep and deliver at a later moment."""
+    """Sweep and deliver at a later time."""
     sweep(runtime, now=after(seconds))
     run_until_quiet(runtime, after(seconds))
 
 
 def beat(seconds: float) -> PublisherHeartbeat:
-    """Return a heartbeat of the publisher that lives."""
+    """Return a heartbeat of the running publisher."""
     return PublisherHeartbeat(
         boot_id="boot-1", host="proxy-1", pid=7, version="1", started_at=NOW, occurred_at=after(seconds)
     )
 
 
 def attempt(seconds: float) -> AttemptFailed:
-    """Return one more failed attempt on the deployment that is out."""
+    """Return another failed attempt on the deployment with the outage."""
     failure = Failure(error_class="ServiceUnavailableError", status_code=503, origin=Origin.PROVIDER, message="away")
     return AttemptFailed(
         call_id=f"more-{seconds}",
@@ -202,16 +202,16 @@ def attempt(seconds: float) -> AttemptFailed:
 
 
 def version(engine: Engine) -> str:
-    """Return the revision that a database says it has."""
+    """Return the revision in a database."""
     with engine.connect() as connection:
         return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
-# Neither SQLAlchemy nor alembic reads such indexes from SQLite; test_schema compares their SQL.
+# Neither SQLAlchemy nor Alembic reads such indexes from SQLite; test_schema compares their SQL.
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) -> None:
-    """It has the revision of a new one, and the tables of the code."""
+    """It has the revision of a new database, and the tables of the code."""
     fresh = make_engine("sqlite://")
     upgrade(fresh)
     assert version(store.engine) == version(fresh)
@@ -222,7 +222,7 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
 
 def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
     """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
-    opened = sorted(desk.alerts(open_only=True), key=lambda row: (row.opened_at, row.headline))
+    opened = sorted(desk.search_alerts(AlertFilter(state="open")).alerts, key=lambda row: (row.opened_at, row.headline))
     assert [(row.type, row.kind, row.severity, row.count, row.told, row.muted_by, row.acked_by) for row in opened] == [
         ("outage_alerts", "condition", "Medium", 5, 5, None, None),
         ("llm_requests_hanging", "condition", "Medium", 1, 0, "silence silence-1", None),
@@ -239,7 +239,7 @@ def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore
     assert outage.first_at == datetime(2026, 11, 23, 14, 1, 10, tzinfo=UTC)
     assert outage.facts["Attempts"] == "5 of 5 failed in 70 s (503 ×5); threshold 5"
     assert (hanging.ack_note, hanging.repeat_at) == ("looking", None)
-    assert desk.occurrences(failing.id) == ([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
+    assert desk.occurrences(failing.id) == Occurrences([f"fails-{n} · search · app" for n in (1, 2, 3)], {"search": 3})
 
     due = {alert.id: alert for alert in store.run(lambda tx: tx.due_alerts(limit=100, now=LATER))}
     assert (due[hanging.id].running, due[hanging.id].outcomes) == (2, {})
@@ -247,7 +247,7 @@ def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore
 
 
 def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, desk: AdminStore) -> None:
-    """And the moments and counts that it has kept."""
+    """This includes its clocks and counters."""
     gone, alive = sorted(desk.publishers(), key=lambda row: str(row.boot_id))
     assert (gone.boot_id, gone.host, gone.stopped_at) == ("boot-0", "proxy-2", after(-3_600))
     assert (alive.boot_id, alive.integration, alive.heard_at, alive.stopped_at) == ("boot-1", "litellm", NOW, None)
@@ -297,7 +297,10 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
 
 
 def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Posted, store: SqlStore) -> None:
-    """Not before the receiver's pause is over, each once and in order; what was attempted goes out as it was sealed."""
+    """Each is sent once, in order, and not before the receiver's pause ends.
+
+    An attempted message is sent as it was sealed.
+    """
     run_until_quiet(runtime, NOW)
     assert outbox.sent == []
     sealed = {row.id: row.body for row in rows(store, NOTIFICATIONS) if row.status == "pending" and row.body}
@@ -331,7 +334,7 @@ def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Po
 def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     runtime: Runtime, outbox: Posted, store: SqlStore
 ) -> None:
-    """A report that waits still has what it shows, and a budget what programs read of it."""
+    """A waiting report still has its tables, and a budget its figures for programs."""
     due = {one.message.headline: one.message for one in store.queue.next_due("outbox", limit=10, now=LATER)}
     weekly = due["Spend 16 to 22 Nov 2026 (UTC): $4 (new)"]
     assert weekly.tables[0].total == ("All", 4 * DOLLAR, "new", 1)
@@ -353,7 +356,7 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
 def test_what_ends_is_told_to_those_who_were_told_that_it_began(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """The outage and the calls that hung; of the muted ones nobody hears anything."""
+    """The outage and the hanging calls resolve. Nothing is sent about muted ones."""
     ends = [answered(name, announced=True) for name in ("hangs-1", "hangs-2", "hangs-3")]
     good = answered("good").model_copy(
         update={"deployment_id": "d2", "provider": "azure", "region": "eastus", "occurred_at": after(15)}
@@ -375,15 +378,15 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
 
 def test_an_end_that_it_has_heard_of_is_not_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The announcement that comes after it, and those of calls that are known, fire nothing."""
-    before = len(AdminStore(store.engine).alerts())
+    before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]
     hear(runtime, 1, *(one.model_copy(update={"model_group": "another"}) for one in calls))
 
-    assert len(AdminStore(store.engine).alerts()) == before
+    assert len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts) == before
 
 
 def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox: Outbox) -> None:
-    """Those that it had announced to the version before."""
+    """These are the calls that it announced to the previous version."""
     hear(runtime, 120, Canary(occurred_at=after(120)))
     for seconds in (120, 121):
         pass_time(runtime, seconds)
@@ -397,19 +400,31 @@ def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox
 
 
 def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outbox) -> None:
-    """Five attempts that it has counted, and five more within the same minute."""
-    hear(runtime, 5, *(attempt(number) for number in range(5)))
+    """The previous version counted five attempts. Five more follow within the same minute, and their calls are lost."""
+    attempts = [attempt(number) for number in range(5)]
+    lost = [
+        RequestFailed(
+            call_id=one.call_id,
+            started_at=one.started_at,
+            ended_at=one.occurred_at,
+            occurred_at=one.occurred_at,
+            deployment_id=one.deployment_id,
+            failure=one.failure,
+        )
+        for one in attempts
+    ]
+    hear(runtime, 5, *attempts, *lost)
     run_until_quiet(runtime, LATER)
 
-    worse = outbox.sent[-1]
-    assert (worse.type, worse.step, worse.severity) == (AlertType.OUTAGE_ALERTS, Step.FIRING, Severity.HIGH)
+    worse = next(message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS and message.total == 10)
+    assert (worse.step, worse.severity) == (Step.FIRING, Severity.HIGH)
     assert worse.headline == "Major Service Outage: d2 (gpt-4o)"
-    assert worse.facts["Attempts"].startswith("10 of 10 failed in 70 s (503 ×10)")
+    assert worse.facts["Attempts"].startswith("10 of 10 failed in 1 min 10 s (503 ×10)")
     assert (worse.count, worse.total) == (5, 10)
 
 
 def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: Outbox) -> None:
-    """On top of what it has booked; what it has told is not told again; the end of the day resolves."""
+    """They are added to its ledger. Notified limits are not notified again. The end of the day resolves."""
     hear(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, LATER)
     assert told(outbox) == WAITING
@@ -431,7 +446,7 @@ def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: 
 def test_its_dead_letters_are_listed_and_replayed(
     runtime: Runtime, outbox: Posted, store: SqlStore, desk: AdminStore
 ) -> None:
-    """The batch counts once, the notification goes out as it was sealed, the event is still bad and says so."""
+    """The batch counts once, the notification is sent as it was sealed, and the event is still bad, with its reason."""
     letters = {row.kind: row for row in desk.dead_letters()}
     assert {(row.kind, row.reason, row.batch_id, row.position, row.type, row.channel) for row in letters.values()} == {
         ("batch", "delivered more than 20 times", "parked", None, None, None),
@@ -448,7 +463,8 @@ def test_its_dead_letters_are_listed_and_replayed(
     assert contents["notification"]["headline"].startswith("Responses are slow - 9.00s")
 
     before = spend_of(store, "team")["search"]
-    refused = desk.notification(letters["notification"].batch_id)
+    refused = desk.notification(letters["notification"].batch_id or "")
+    assert refused is not None
     for row in letters.values():
         assert pipeline.replay(row.id, desk, runtime.line, now=LATER)
     assert isinstance(runtime.line, Recorder)
@@ -465,7 +481,7 @@ def test_its_dead_letters_are_listed_and_replayed(
 
 
 def test_its_books_hold_what_was_spent(store: SqlStore) -> None:
-    """By day, month, deployment and fallback, to the nano-dollar, and each sum agrees with its parts."""
+    """Sums by day, month, deployment and fallback are exact to the nano-dollar, and agree with their parts."""
     teams = {(row.day, row.entity): tuple(row[5:]) for row in rows(store, SPEND) if row.dimension == "team"}
     assert teams == {
         (date(2026, 10, 24), "search"): (1, 0, 100, 20, 0, 0, 5 * DOLLAR),
@@ -510,7 +526,7 @@ def test_its_books_hold_what_was_spent(store: SqlStore) -> None:
 
 
 def test_a_batch_that_it_has_applied_or_parked_changes_nothing(runtime: Runtime, store: SqlStore) -> None:
-    """Whatever is in it, whoever sends it."""
+    """This holds for any content and any producer."""
     before = dump(store)
     known = [row.batch_id for row in rows(store, BATCHES)]
     assert len(known) == 11
@@ -520,26 +536,20 @@ def test_a_batch_that_it_has_applied_or_parked_changes_nothing(runtime: Runtime,
     assert dump(store) == before
 
 
-def test_a_batch_that_came_to_it_too_often_is_parked_the_next_time(
-    runtime: Runtime, store: SqlStore, desk: AdminStore
-) -> None:
-    """Its count goes on."""
-    poison = replace(batch(answered("a"), batch_id="again-and-again"), redelivered=True)
-    spent = spend_of(store, "team")
-    ingest(poison, runtime, now=NOW)
-
-    assert spend_of(store, "team") == spent
-    assert desk.dead_letters()[0].reason == "not applied after 5 redeliveries"
+def test_a_batch_that_came_to_it_often_is_counted_anew(store: SqlStore) -> None:
+    """It counted by the id within the message, for which the message must be read."""
+    message = BrokerMessage("alertworker.events", b"x", message_id="again-and-again", redelivered=True)
+    assert [admit(message, store, now=NOW) for _ in range(6)] == [True] * 5 + [False]
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
-    """Return the folder that a process of the version before has left."""
+    """Return the spool folder of a process of the previous version."""
     return shutil.copytree(PREVIOUS / "spool", tmp_path / "spool")
 
 
 def facts(events: list[Event]) -> list[tuple[object, ...]]:
-    """Return what is told of events."""
+    """Return the compared fields of events."""
     found: list[tuple[object, ...]] = []
     for event in events:
         if isinstance(event, RequestSucceeded):
@@ -551,7 +561,7 @@ def facts(events: list[Event]) -> list[tuple[object, ...]]:
     return found
 
 
-#: What the batches of the spool hold, in order.
+#: The content of the spool's batches, in order.
 SPOOLED: Final[list[tuple[str, list[tuple[object, ...]]]]] = [
     ("spooled-1", [("spooled-1", NOW, 1_000, "search", None), ("spooled-2", NOW, 2_000, "search", "u1")]),
     ("spooled-2", [("spooled-3", after(1), 503, "d2"), ("spooled-3", after(1), 500, "d1")]),
@@ -560,7 +570,7 @@ SPOOLED: Final[list[tuple[str, list[tuple[object, ...]]]]] = [
 
 
 def test_its_spool_is_taken_over_in_order(spool: Path) -> None:
-    """With the ids, times and producer that the batches were sealed with; nothing is left of it afterwards."""
+    """The batches keep their ids, times and producer. Nothing is left in the folder."""
     own = Spool(spool, "boot-10", max_bytes=1_000_000)
     assert own.adopt() == 5
     taken = list(own.batches())
@@ -577,7 +587,7 @@ def test_its_spool_is_taken_over_in_order(spool: Path) -> None:
 
 
 def test_its_spool_reaches_the_broker_before_what_is_published_now(spool: Path, broker: Broker) -> None:
-    """By a publisher that starts in its place."""
+    """A new publisher on the same folder sends it."""
     publisher = Publisher(BrokerTransport(broker.url), spool)
     publisher.publish(call(1))
     wait_for(lambda: publisher.stats().sent >= 6)
@@ -591,18 +601,18 @@ def test_its_spool_reaches_the_broker_before_what_is_published_now(spool: Path, 
 
 
 class Queues(Protocol):
-    """A broker, and what the version before has left on it."""
+    """A broker with the previous version's messages."""
 
     url: str
-    #: Its batches, with the ids under which they are applied and what they cost, by team.
+    #: Its batches, with the ids under which they are applied and their cost by team.
     batches: dict[str, tuple[str, dict[str, int]]]
 
     def put(self, name: str) -> None:
-        """Put a message where it lay, unchanged."""
+        """Put a message where it was, unchanged."""
         ...
 
     def left(self) -> int:
-        """Return how many messages lie there, or are not acknowledged yet."""
+        """Return how many messages are there, or are not acknowledged yet."""
         ...
 
 
@@ -613,7 +623,7 @@ SENT: Final = {
 
 
 class RedisQueues:
-    """Lists of Redis; a batch that is only noted was taken off its list by a worker that died."""
+    """Redis lists. A batch that is only in the notes was taken off its list by a worker that died."""
 
     batches: Final = SENT | {"noted": ("queued-noted", {"search": 2_000})}
 
@@ -622,7 +632,6 @@ class RedisQueues:
         self._client: Any = client
 
     def put(self, name: str) -> None:
-        """Put a message where it lay, unchanged."""
         raw = (PREVIOUS / "queued" / "redis" / f"{name}.json").read_bytes()
         if name == "noted":
             tag = json.loads(raw)[0]["properties"]["delivery_tag"]
@@ -632,13 +641,13 @@ class RedisQueues:
             self._client.lpush(json.loads(raw)["properties"]["delivery_info"]["routing_key"], raw)
 
     def left(self) -> int:
-        """Return how many messages lie there, or are not acknowledged yet."""
+        """Return how many messages are there, or are not acknowledged yet."""
         lists = ("alertworker.events", "alertworker.deliveries")
         return sum(int(self._client.llen(name)) for name in lists) + int(self._client.hlen("unacked"))
 
 
 class RabbitQueues:
-    """Queues of RabbitMQ, declared as the version before declares them."""
+    """RabbitMQ queues, declared as the previous version declares them."""
 
     batches: Final = SENT
 
@@ -658,24 +667,23 @@ class RabbitQueues:
             queue(self._channel).declare()
 
     def put(self, name: str) -> None:
-        """Put a message where it lay, unchanged."""
         kept = json.loads((PREVIOUS / "queued" / "rabbitmq" / f"{name}.json").read_text())
         body = base64.b64decode(kept["body"])
         message = AmqpMessage(body, application_headers=kept["headers"], **kept["properties"])
         self._channel.basic_publish(message, exchange=kept["exchange"], routing_key=kept["routing_key"])
 
     def left(self) -> int:
-        """Return how many messages lie there; those of a worker that has ended come back."""
+        """Return how many messages are there. Those of a worker that has ended are requeued."""
         declared = (self._channel.queue_declare(one["queue"], passive=True) for one in self._declared)
         return sum(int(queue.message_count) for queue in declared)
 
 
 @pytest.fixture
 def redis_queues() -> Iterator[RedisQueues]:
-    """Return lists in a database of the Redis server that is empty, and is emptied afterwards."""
+    """Return lists in an empty database of the Redis server. The database is emptied afterwards."""
     for number in range(15, 0, -1):
         with redis.Redis(db=number) as client:
-            # Whoever sets the key alone on an empty database has it.
+            # The process that sets the key alone on an empty database owns it.
             if client.dbsize() == 0 and client.set("a test's own", "1", nx=True):
                 yield RedisQueues(f"redis://127.0.0.1:6379/{number}", client)
                 client.flushdb()
@@ -701,14 +709,13 @@ def queues(request: pytest.FixtureRequest) -> Queues:
 
 @pytest.fixture
 def chat() -> Iterator[Receiver]:
-    """Run a receiver."""
     with receiver() as running:
         yield running
 
 
 @pytest.fixture
 def stack(tmp_path: Path, chat: Receiver, queues: Queues) -> Iterator[Stack]:
-    """Run a worker on the database of the version before, for which it is `LATER`."""
+    """Run a worker on the previous version's database, with a clock that stands at `LATER`."""
     running = Stack(tmp_path / "s", CONFIG.format(url=chat.url), {"ALERTWORKER_BROKER_URL": queues.url})
     load(database_path(running.folder)).dispose()
     arguments = [LATER.isoformat(), "--concurrency", "1"]
@@ -721,14 +728,14 @@ def stack(tmp_path: Path, chat: Receiver, queues: Queues) -> Iterator[Stack]:
 
 
 def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver, stack: Stack) -> None:
-    """A task sends what waits in the lane; batches are applied, each once; nothing is left on the broker."""
+    """A task sends what waits in the lane. Each batch is applied once, and nothing is left on the broker."""
     engine = make_engine(default_database_url(stack.folder))
     store = SqlStore(engine)
     expected = spend_of(store, "team")
     queues.put("deliver")
     wait_for(lambda: len(chat.posts) >= len(WAITING), seconds=40)
     bodies = [post.body for post in chat.posts]
-    # The first is as the version before has sealed it; the others are this version's, for the channel that is there.
+    # The first is as the previous version sealed it. The others are this version's, for the configured channel.
     said = [(body["step"], body["headline"]) for body in (bodies[0], *(body["data"] for body in bodies[1:]))]
     assert said == WAITING
 
@@ -744,7 +751,7 @@ def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver,
     assert {row.batch_id: row.events for row in rows(store, BATCHES) if row.batch_id in ids} == {
         batch_id: 2 if batch_id == "queued-sealed" else 1 for batch_id in ids
     }
-    [failing] = AdminStore(engine).alerts(kind="llm_exceptions")
+    [failing] = AdminStore(engine).search_alerts(AlertFilter(type="llm_exceptions")).alerts
     assert (failing.count, failing.told) == (4, 1)  # one more, in the alert that is open
     assert len(AdminStore(engine).dead_letters()) == 3
     assert len(chat.posts) == len(WAITING)

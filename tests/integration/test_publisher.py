@@ -32,7 +32,7 @@ def publishing(broker: Broker, spool: Path, **more: Any) -> Iterator[Publisher]:
 
 
 def test_events_arrive_in_batches_in_order(broker: Broker, tmp_path: Path) -> None:
-    """2,000 events are a few batches. A heartbeat and a goodbye count them."""
+    """2,000 events are a few batches. A heartbeat and a clean shutdown count them."""
     with publishing(broker, tmp_path / "spool") as publisher:
         for number in range(2_000):
             publisher.publish(call(number))
@@ -135,7 +135,10 @@ def test_a_goodbye_that_the_broker_did_not_take_is_spooled(broker: Broker, tmp_p
 
 
 def test_a_host_that_is_told_to_end_hears_a_goodbye_at_once(broker: Broker, tmp_path: Path) -> None:
-    """The host may run no exit handler. The goodbye goes out when its last call has ended, and counts all events."""
+    """The host may run no exit handler.
+
+    The shutdown event is sent when its last call has ended, and counts all events.
+    """
     with publishing(broker, tmp_path / "spool") as publisher:
         publisher.inflight.start("00001", dict)
         publisher.expect_end()

@@ -52,7 +52,7 @@ def serving(serve: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def head_of(taken: socket.socket) -> str:
-    """Read a request's head and no byte more; return an empty string where the client has closed the connection."""
+    """Read a request's head and no byte more. Return an empty string if the client has closed the connection."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         byte = taken.recv(1)
@@ -159,7 +159,7 @@ def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
 
 
 def request_of(taken: socket.socket) -> str:
-    """Read a whole request; return its head, or an empty string where the client has closed the connection."""
+    """Read a whole request. Return its head, or an empty string if the client has closed the connection."""
     head = head_of(taken)
     _, _, length = head.lower().partition("content-length: ")
     left = int(length.split()[0]) if length else 0

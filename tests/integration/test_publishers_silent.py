@@ -1,4 +1,4 @@
-"""One of several proxies that lives and publishes nothing is announced, and nobody else is."""
+"""A proxy that is running and publishes nothing, while others do, is announced, and no other proxy is."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat
 from alertworker.pipeline import Runtime, ingest, sweep
 from tests.integration.line import NOW, Outbox, batch, run_until_quiet
 
-#: Of how many half minutes one is swept; each would be, but a sweep takes most of these tests' time.
+#: Every how many half minutes the test sweeps. Sweeps take most of these tests' time.
 SWEPT = 5
 
 
 def beat(host: str, published: int, at: datetime, *, boot_id: str = "", backlog: int = 0) -> PublisherHeartbeat:
-    """Make a heartbeat of a proxy's callback."""
+    """Return a heartbeat of a proxy's callback."""
     return PublisherHeartbeat(
         boot_id=boot_id or host,
         host=host,
@@ -29,7 +29,7 @@ def beat(host: str, published: int, at: datetime, *, boot_id: str = "", backlog:
 
 
 def live(runtime: Runtime, outbox: Outbox, minutes: int, *figures: tuple[str, int], start: int = 0) -> list[str]:
-    """Let hosts beat each half minute, each publishing so many events in it; gives whom we told of."""
+    """Send a heartbeat of each host every half minute, with this many new events. Return the announced hosts."""
     for half in range(2 * start, 2 * minutes):
         now = NOW + timedelta(seconds=30 * half)
         beats = [beat(host, half * each, now) for host, each in figures]
@@ -42,13 +42,13 @@ def live(runtime: Runtime, outbox: Outbox, minutes: int, *figures: tuple[str, in
 
 
 def test_a_host_that_publishes_nothing_beside_a_busy_one_is_announced_once(runtime: Runtime, outbox: Outbox) -> None:
-    """After half an hour, and not again while it goes on."""
+    """It is announced after 30 minutes, and not again while the silence lasts."""
     assert live(runtime, outbox, 29, ("busy", 5), ("quiet", 0)) == []
     assert live(runtime, outbox, 90, ("busy", 5), ("quiet", 0), start=29) == ["quiet"]
 
 
 def test_hosts_that_all_publish_nothing_are_a_quiet_night(runtime: Runtime, outbox: Outbox) -> None:
-    """And so is a single host."""
+    """A single host is not announced either."""
     assert live(runtime, outbox, 60, ("one", 0), ("two", 0)) == []
 
 
@@ -59,7 +59,7 @@ def test_a_sibling_that_has_just_begun_proves_nothing(runtime: Runtime, outbox: 
 
 
 def test_one_busy_process_speaks_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
-    """Processes of one host share its traffic as they like; and a backlog explains silence."""
+    """Processes of one host share its traffic unevenly. A backlog explains silence."""
     for half in range(120):
         now = NOW + timedelta(seconds=30 * half)
         beats = (

@@ -1,22 +1,31 @@
-"""Messages that cannot be applied are parked, on every database, whatever their ids and their events are."""
+"""Messages that cannot be applied are parked, on every database, whatever their ids and events."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
 from celery.exceptions import Reject
 
 from alertworker import pipeline
-from alertworker.events.batch import TASK
-from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, park, receive
-from alertworker.store import AdminStore, LetterFilter, SqlStore
+from alertworker.app import celery
+from alertworker.events.batch import QUEUE, TASK
+from alertworker.events.message import MessageError
+from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, admit, ingest, park, receive
+from alertworker.ports.dead_letters import LetterFilter
+from alertworker.publisher.topology import DEAD_QUEUE
+from alertworker.store import AdminStore, SqlStore
+from alertworker.store.schema.batches import REDELIVERIES
 from alertworker.worker import tasks
-from tests.integration.line import NOW, Recorder, answered, batch
+from alertworker.worker.opaque import PARK, TASKS
+from tests.integration.line import NOW, Recorder, answered, batch, rows
 from tests.integration.pages import Browser, context
 
+receive_module = import_module("alertworker.pipeline.receive")  # the package exports its function
 ODD = ["a\0b", "\ud800", "x" * 5_000, "\x1b[31m", "", "\u202e", 7, 7.5, True, None, 10**300]
 
 
@@ -26,13 +35,13 @@ def desk(store: SqlStore) -> AdminStore:
     return AdminStore(store.engine)
 
 
-def message_of(call: Any, **facts: Any) -> BrokerMessage:
+def message_of(call: Any, queue: str = QUEUE, **facts: Any) -> BrokerMessage:
     """Make a message as a broker gives it."""
-    return BrokerMessage("alertworker.events", call if isinstance(call, bytes) else json.dumps(call).encode(), **facts)
+    return BrokerMessage(queue, call if isinstance(call, bytes) else json.dumps(call).encode(), **facts)
 
 
 def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) -> None:
-    """Each is applied or parked, and the same one again changes nothing."""
+    """Each message is applied or parked, and the same one again changes nothing."""
     for field in ("batch_id", "producer", "sealed_at", "encoding"):
         for odd in ODD:
             message = message_of([[], {"events": [], field: odd}, {}], message_id=f"{field} {odd!r}"[:300])
@@ -43,17 +52,85 @@ def test_no_id_keeps_a_message_from_its_end(runtime: Runtime, desk: AdminStore) 
 
 
 def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -> None:
-    """Parking is the last resort: it takes what made everything before it fail."""
+    """Parking must accept whatever made everything before it fail."""
     texts = [odd for odd in ODD if isinstance(odd, str)]
     for odd in texts:
         for number, events in enumerate((b"\xff\0", f"\ud800{odd}", [odd, float("nan"), object()], deep(400))):
-            given_up = BatchMessage(f"{odd}{number}", events, producer=odd, given_up=f"because {odd}")
+            old = BatchMessage(f"{odd}{number}", events, producer=odd, sealed_at=NOW - timedelta(days=36))
             for _ in range(2):
-                ingest(given_up, runtime, now=NOW)
+                ingest(old, runtime, now=NOW)
         park(message_of(b"\0\xff", message_id=odd), f"because {odd}", runtime.store, now=NOW)
     assert len(desk.dead_letters()) == 5 * len(texts)
     letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind="message"))]
     assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
+
+
+def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
+    runtime: Runtime, desk: AdminStore, store: SqlStore
+) -> None:
+    """Whatever its body is, on every queue. A replay is tried as often as a new message."""
+    for number, queue in enumerate(TASKS):
+        poison = message_of(b"[[], {}", message_id="poison", redelivered=True, queue=queue)
+        for _ in range(2):
+            assert [admit(poison, store, now=NOW) for _ in range(6)] == [True] * 5 + [False]
+        [row] = [row for row in desk.dead_letters() if row.id == poison.letter_id]
+        assert (row.kind, row.reason) == ("message", "not applied after 5 redeliveries")
+        letter = desk.dead_letter(row.id)
+        assert letter is not None
+        assert letter.payload == poison.body
+        assert len(desk.dead_letters()) == number + 1
+
+
+def test_a_message_that_the_broker_gave_up_is_parked_unread(store: SqlStore, desk: AdminStore) -> None:
+    """Nothing is known of it but that it was delivered too often."""
+    assert not admit(message_of(b"[[], {}", queue=DEAD_QUEUE, given_up="why"), store, now=NOW)
+    assert [(row.kind, row.reason) for row in desk.dead_letters()] == [("message", "why")]
+
+
+def test_a_redelivered_batch_that_is_applied_is_not_counted_any_longer(runtime: Runtime, store: SqlStore) -> None:
+    """A worker may die between applying and acknowledging it, any number of times."""
+    again = message_of([[], {"events": [], "batch_id": "b"}, {}], redelivered=True)
+    for _ in range(12):
+        assert admit(again, store, now=NOW)
+        receive(again, runtime, now=NOW)
+    assert rows(store, REDELIVERIES) == []
+
+
+@pytest.mark.parametrize("name", sorted(name for name in celery.tasks if name.startswith("alertworker.")))
+def test_no_task_reads_a_message_before_it_is_counted(
+    name: str, runtime: Runtime, store: SqlStore, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading is what may end the worker."""
+    counted: list[int] = []
+
+    def read(_body: bytes) -> Any:
+        counted.extend(row.times for row in rows(store, REDELIVERIES))
+        raise MessageError("unreadable")
+
+    monkeypatch.setattr(receive_module, "read_message", read)
+    monkeypatch.setattr(receive_module, "read_task", read)
+    monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
+    celery.tasks[name].run(message=message_of(b"x", redelivered=True))
+    assert counted == ([] if name == PARK else [1])
+    assert len(desk.dead_letters()) == 1
+
+
+@pytest.mark.parametrize("name", ["alertworker.deliver", "alertworker.sweep", "alertworker.report"])
+def test_an_expired_task_is_skipped_only_if_it_can_be_read(
+    name: str, runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read is parked, whatever its headers say."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise AssertionError("a late task did its work")
+
+    monkeypatch.setattr(tasks, "get_runtime", lambda: runtime)
+    for work in ("sweep", "deliver"):
+        monkeypatch.setattr(pipeline, work, fail)
+    monkeypatch.setattr(tasks, "get_reporter", fail)
+    for call in ([[], {"channel": "outbox"}, {}], b"[[", [["x"], {}, {}]):
+        celery.tasks[name].run(message=message_of(call, expires=NOW - timedelta(days=400)))
+    assert len(desk.dead_letters()) == 2
 
 
 @pytest.mark.parametrize(
@@ -77,7 +154,7 @@ def test_a_batch_that_fails_is_logged_by_its_id_unless_that_is_a_producers_text(
 
 
 def deep(depth: int) -> list[Any]:
-    """Nest lists."""
+    """Return nested lists."""
     value: list[Any] = []
     for _ in range(depth):
         value = [value]
@@ -85,7 +162,7 @@ def deep(depth: int) -> list[Any]:
 
 
 def test_two_messages_are_two_letters_and_one_that_comes_again_is_one(runtime: Runtime, desk: AdminStore) -> None:
-    """Known by its id and its bytes. A letter that was discarded hides nothing that comes later."""
+    """A message is identified by its id and bytes. A discarded letter hides no later message."""
     for name, body in (("a", b"["), ("b", b"["), ("a", b"{"), ("a", b"[")):
         receive(message_of(body, message_id=name), runtime, now=NOW)
     assert len(desk.dead_letters()) == 3
@@ -114,7 +191,7 @@ def test_a_replay_that_is_parked_before_its_letter_is_put_away_keeps_the_letter(
 
 
 def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
-    """By kind, with its content as text, and with the buttons to replay and to discard it."""
+    """The page has each kind, its content as text, and buttons to replay and to discard it."""
     bodies = [
         b"",
         b"\0\xff<b>",
@@ -141,7 +218,7 @@ def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminSto
 def test_a_letter_that_is_too_large_says_so(
     runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is cut in silence."""
+    """Nothing is cut without a notice."""
     monkeypatch.setattr("alertworker.store.upsert._MAX_PAYLOAD", 10)
     receive(message_of(b"[" * 11), runtime, now=NOW)
     [row] = desk.dead_letters()
@@ -150,7 +227,7 @@ def test_a_letter_that_is_too_large_says_so(
 
 
 def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtime: Runtime, desk: AdminStore) -> None:
-    """A repeat is harmless under each of them."""
+    """A repeated message is harmless under each of them."""
     events = [json.loads(answered("a").model_dump_json())]
     for call, facts in (
         ([[], {"events": events, "batch_id": "own"}, {}], {"message_id": "x"}),
@@ -168,7 +245,7 @@ def test_the_batch_id_is_the_bodys_then_the_headers_then_the_messages_own(runtim
 
 
 def test_a_dead_event_whose_type_cannot_be_stored_is_kept(runtime: Runtime, desk: AdminStore) -> None:
-    """Its type is what people filter by, and is made safe."""
+    """People filter by the type, so it is replaced by a safe string."""
     events = b'[{"type": "a\\u0000b"}, {"type": "' + b"x" * 5_000 + b'"}]'
     ingest(replace(batch(answered("a"), batch_id="b"), events=events, encoding=None), runtime, now=NOW)
     assert len(desk.dead_letters()) == 2

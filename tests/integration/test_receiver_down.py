@@ -1,4 +1,4 @@
-"""Receivers that are down, or never take some message: how often they are asked, and what they get when well."""
+"""Receivers that are down or reject some message: the number of attempts, and the messages after recovery."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.line import NOW, Outbox, rows
 
 
 class Receiver(Outbox):
-    """Takes nothing while it is ``down``, and never what is in ``poison``."""
+    """Accepts nothing while it is ``down``, and never a headline in ``poison``."""
 
     digest_size = 40
 
@@ -32,7 +32,7 @@ class Receiver(Outbox):
         self.attempts = 0
 
     def send(self, body: str, *, notification_id: str) -> Answer:
-        """Take it, or not."""
+        """Accept or reject the message."""
         self.attempts += 1
         if self.down is not None:
             raise self.down
@@ -42,24 +42,23 @@ class Receiver(Outbox):
 
     @property
     def named(self) -> list[str]:
-        """The headlines that were told, by themselves or in a digest."""
+        """The headlines that were sent, directly or in a digest."""
         return [told.headline for message in self.sent for told in message.entries or (message,)]
 
 
 @pytest.fixture
 def receiver() -> Receiver:
-    """Give a receiver that is well."""
+    """Return a working receiver."""
     return Receiver()
 
 
 @pytest.fixture
 def runtime(runtime: Runtime, receiver: Receiver) -> Runtime:
-    """Give a line that ends there."""
+    """Return a runtime whose channel is the receiver."""
     return replace(runtime, channels={"outbox": receiver})
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
@@ -84,7 +83,7 @@ def run(runtime: Runtime, store: SqlStore, start: float, end: float) -> None:
 def test_a_receiver_that_only_says_429_is_asked_ever_less(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
-    """As a Teams connector says it, without a word of how long: two hours cost some fifty attempts, and no message."""
+    """A Teams connector answers so, without a time: two hours cost some 50 attempts, and no message is lost."""
     receiver.down = DeliveryError("answered 429", Reason.RATE_LIMITED)
     fail(runtime, "one", 0)
     run(runtime, store, 0, 7_200)
@@ -98,7 +97,7 @@ def test_a_receiver_that_only_says_429_is_asked_ever_less(
 def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
-    """Sixty alerts within ten minutes: it is probed, and all but the probes are still untouched when it is well."""
+    """Sixty alerts are raised within 10 minutes. Only probes are attempted while the receiver is down."""
     receiver.down = DeliveryError("answered 503", Reason.SERVER_ERROR)
     for number in range(60):
         fail(runtime, f"n{number}", number * 10)
@@ -108,14 +107,14 @@ def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
     run(runtime, store, 600, 1_300)
 
     assert sorted(receiver.named) == sorted(f"n{number}" for number in range(60))
-    assert len(receiver.sent) < 20  # the probes; a digest; and up to ten are no digest
+    assert len(receiver.sent) < 20  # the probes, a digest, and up to ten single messages
     assert {message.step for message in receiver.sent} >= {Step.DIGEST}
     [lane] = rows(store, LANES)
     assert (lane.failures, lane.probe_at, lane.failing_since) == (0, None, None)
 
 
 def test_one_message_that_fails_holds_nobody_up(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
-    """Each of the others is sent at once, for as long as that one is tried again."""
+    """The others are sent at once while that one is retried."""
     receiver.poison = frozenset({"bad"})
     fail(runtime, "bad", 0)
     run(runtime, store, 0, 599)
@@ -128,7 +127,7 @@ def test_one_message_that_fails_holds_nobody_up(runtime: Runtime, receiver: Rece
 def test_several_messages_that_fail_hold_the_others_up_for_minutes_at_most(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
-    """While only those are tried the receiver looks as if it were down; a new one shows that it is not."""
+    """While only failing messages are tried, the receiver seems to be down. A new message shows that it is not."""
     receiver.poison = frozenset({"bad1", "bad2", "bad3", "bad4", "bad5"})
     for name in receiver.poison:
         fail(runtime, name, 0)
@@ -140,7 +139,7 @@ def test_several_messages_that_fail_hold_the_others_up_for_minutes_at_most(
 
 
 def test_what_was_never_attempted_has_its_deadline_too(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
-    """After so long without a receiver each is a dead letter."""
+    """After the deadline without a receiver each is a dead letter."""
     runtime = replace(runtime, retry=RetryPolicy(deadline=1_800))
     receiver.down = DeliveryError("cannot be reached", Reason.UNREACHABLE)
     for number in range(8):
@@ -158,7 +157,7 @@ def test_what_was_never_attempted_has_its_deadline_too(runtime: Runtime, receive
 def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
-    """Who has mended it sees so at once, and everything that waited goes on."""
+    """A person who has repaired it sees the result at once, and all waiting messages continue."""
     receiver.down = DeliveryError("answered 503", Reason.SERVER_ERROR)
     for number in range(8):
         fail(runtime, f"n{number}", 0)

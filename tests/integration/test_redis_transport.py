@@ -1,4 +1,4 @@
-"""On Redis and Valkey a batch is always queued, taken or noted, and the oldest comes next."""
+"""On Redis and Valkey a batch is always queued, taken or noted, and the oldest is next."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from alertworker.worker import redis_transport
 from alertworker.worker.opaque import Connection
 from alertworker.worker.redis_transport import TAKING
 
-#: As in production, but fast.
+#: As in production, but faster.
 OPTIONS = {"visibility_timeout": 1, "unacked_restore_interval": 0.2, "unacked_restore_throttle": 1}
 
 
 @pytest.fixture
 def broker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[redis.Redis]:
-    """Run a broker, and give a client of it."""
+    """Run a broker, and return a client of it."""
     monkeypatch.setattr(redis_transport, "LOST_AFTER", 0.5)
     supervisor = Supervisor({})
     supervisor.start("broker", valkey.command(tmp_path))
@@ -49,19 +49,19 @@ def publish(folder: Path, *batch_ids: str) -> None:
 
 
 def sealed(message: Any) -> BrokerMessage:
-    """Return what our task is called with for a message; of another queue's message, its id alone."""
+    """Return our task's argument for a message, or the id alone for another queue's message."""
     if message.call is None:
         return BrokerMessage(queue="", body=b"", message_id=message.headers["id"])
     return cast("BrokerMessage", message.call["kwargs"]["message"])
 
 
 def left(broker: redis.Redis) -> tuple[int, ...]:
-    """Return how many batches lie in the queue, are taken, and are noted (in each of kombu's two places)."""
+    """Return how many batches are in the queue, taken, and noted (in each of kombu's two places)."""
     return (broker.llen(QUEUE), broker.llen(TAKING), broker.hlen("unacked"), broker.zcard("unacked_index"))
 
 
 class Worker:
-    """Consumes as a worker does; what it takes it keeps until it is told to acknowledge."""
+    """Consumes like a worker. It keeps what it takes until it is told to acknowledge."""
 
     def __init__(self, folder: Path, *, prefetch: int = 1, queues: list[Queue] | None = None) -> None:
         self.url = default_broker_url(folder)
@@ -78,7 +78,7 @@ class Worker:
         self.consumer.consume()
 
     def work(self, messages: int, seconds: float = 20) -> list[str]:
-        """Take messages until there are so many, or the time is over; return all ids so far."""
+        """Take this many messages, or stop after the time. Return all ids so far."""
         ends = time.monotonic() + seconds
         while len(self.taken) < messages and time.monotonic() < ends:
             try:
@@ -88,7 +88,7 @@ class Worker:
         return [sealed(message).message_id or "" for message in self.taken]
 
     def work_off(self, messages: int) -> list[str]:
-        """Take and acknowledge so many messages, one by one."""
+        """Take and acknowledge this many messages, one by one."""
         for number in range(messages):
             self.work(number + 1)
             if len(self.taken) > number and not self.taken[number].acknowledged:
@@ -96,7 +96,7 @@ class Worker:
         return self.work(0)
 
     def die(self) -> None:
-        """End as SIGKILL would: nothing is given back."""
+        """End as after SIGKILL: nothing is requeued."""
         for channel in filter(None, (self.channel, self.channel._taker)):
             channel.qos._delivered.clear()
             channel.qos._on_collect.cancel()
@@ -106,7 +106,7 @@ class Worker:
 
 @pytest.fixture
 def start(broker: redis.Redis, tmp_path: Path) -> Iterator[Callable[..., Worker]]:
-    """Return what starts a worker; all die at the end of the test, before the broker."""
+    """Return a function that starts a worker. All workers die at the end of the test, before the broker."""
     workers: list[Worker] = []
 
     def begin(**options: Any) -> Worker:
@@ -122,7 +122,7 @@ def start(broker: redis.Redis, tmp_path: Path) -> Iterator[Callable[..., Worker]
 def test_a_backlog_is_served_oldest_first_and_each_batch_once(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Also if it waits for longer than the visibility timeout: nothing is noted before it is taken."""
+    """This includes waits longer than the visibility timeout: nothing is noted before it is taken."""
     ids = [f"b{number}" for number in range(20)]
     publish(tmp_path, *ids)
     worker = start()
@@ -138,7 +138,7 @@ def test_a_backlog_is_served_oldest_first_and_each_batch_once(
 def test_what_a_worker_had_when_it_died_comes_next(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """In front of the backlog, in its order, and marked as redelivered."""
+    """It is in front of the backlog, in its order, and marked as redelivered."""
     publish(tmp_path, "b1", "b2", "b3", "b4")
     dead = start(prefetch=2)
     assert dead.work(2) == ["b1", "b2"]
@@ -154,7 +154,7 @@ def test_what_a_worker_had_when_it_died_comes_next(
 def test_a_batch_whose_worker_dies_before_it_notes_it_comes_again(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """It lies in the list of taken entries, and is returned once it was seen there for long enough."""
+    """It is in the list of taken entries, and is requeued after it was seen there for long enough."""
     publish(tmp_path, "b1", "b2")
     assert broker.blmove(QUEUE, TAKING, 1, "RIGHT", "LEFT") is not None
     worker = start(prefetch=1)
@@ -166,12 +166,12 @@ def test_a_batch_whose_worker_dies_before_it_notes_it_comes_again(
 def test_an_entry_that_was_returned_is_not_delivered_to_the_worker_that_took_it(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """A worker that stood still for long finds that the entry is another's, and drops it."""
+    """A worker that was stopped for long finds that the entry is another worker's, and drops it."""
     publish(tmp_path, "b1")
     slow = start()
     taker = None
     ends = time.monotonic() + 10
-    while broker.llen(TAKING) == 0 and time.monotonic() < ends:  # it asks, and does not read the answer
+    while broker.llen(TAKING) == 0 and time.monotonic() < ends:  # it requests an entry and does not read the answer
         slow.connection.transport.cycle.on_poll_start()
         taker = slow.channel._taker
     assert taker is not None
@@ -185,7 +185,7 @@ def test_an_entry_that_was_returned_is_not_delivered_to_the_worker_that_took_it(
 def test_a_worker_that_holds_a_batch_for_long_keeps_it(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """While the database is away, say: it renews its note, so that no other worker is given the batch."""
+    """It renews its note, for example while the database is down, so that no other worker gets the batch."""
     publish(tmp_path, "b1")
     holder, other = start(), start()
     holder.connection.transport.cycle.maybe_restore_messages()
@@ -203,7 +203,7 @@ def test_a_worker_that_holds_a_batch_for_long_keeps_it(
 def test_a_worker_of_all_queues_takes_batches_and_tasks(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Batches come through a channel of their own; the prefetch holds for each of the two."""
+    """Batches have a channel of their own. The prefetch applies to each of the two."""
     url = default_broker_url(tmp_path)
     other = task_queue(url, "test.other")
     worker = start(prefetch=1, queues=[events_queue(url), other])
@@ -241,7 +241,7 @@ def test_a_worker_of_all_queues_takes_batches_and_tasks(
 def test_an_entry_that_is_no_message_is_delivered_with_its_bytes(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], entry: bytes
 ) -> None:
-    """So that the worker can park it; the batch behind it is not held up."""
+    """The worker can then park it, and the batch behind it is not delayed."""
     broker.lpush(QUEUE, entry)
     publish(tmp_path, "b1")
     worker = start(prefetch=2)
@@ -256,7 +256,7 @@ def test_an_entry_that_is_no_message_is_delivered_with_its_bytes(
 def test_what_a_message_says_of_its_address_and_tag_is_not_believed(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Two messages under one tag are two, and both come back to the queue they were taken from."""
+    """Two messages with one tag are two messages, and both are requeued to their own queues."""
     message = {
         "body": "[]",
         "content-type": "application/json",
@@ -276,7 +276,7 @@ def test_what_a_message_says_of_its_address_and_tag_is_not_believed(
 
 
 def test_messages_of_every_priority_come(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
-    """Plain Celery producers may set one; kombu keeps a list for each step."""
+    """Plain Celery producers may set a priority, and kombu keeps a list for each step."""
     publish(tmp_path, "b1")  # declares the queue
     with Connection(default_broker_url(tmp_path)) as connection, connection.Producer() as producer:
         for priority in (0, 4, 9):
@@ -286,7 +286,7 @@ def test_messages_of_every_priority_come(broker: redis.Redis, tmp_path: Path, st
 
 
 def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
-    """It refuses BLMOVE then, and scripts that begin with what may grow memory."""
+    """Redis then refuses BLMOVE, and scripts whose first command may use more memory."""
     publish(tmp_path, "b1", "b2", "b3")
     worker = start()
     broker.config_set("maxmemory", "1")
@@ -303,7 +303,7 @@ def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start:
 def test_a_redis_that_became_a_replica_is_a_lost_connection(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """The worker connects anew, and so finds the new master, if the address leads to it."""
+    """The worker reconnects, and so finds the new master if the address leads to it."""
     worker = start()
     broker.replicaof("127.0.0.1", 1)
     with pytest.raises(redis.exceptions.ReadOnlyError) as caught:
@@ -332,7 +332,10 @@ def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
 def test_what_kombu_would_obey_in_a_note_is_not_kept(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], headers: dict[str, Any]
 ) -> None:
-    """Kombu makes objects of such mappings when it restores a note, and fails; behind it nothing would be restored."""
+    """Kombu builds objects from such mappings when it restores a note, and fails.
+
+    Nothing behind it would be restored.
+    """
     publish(tmp_path, "b1")
     publish(tmp_path, "b2")
     envelope = json.loads(cast("bytes", broker.rpop(QUEUE)))
@@ -349,7 +352,7 @@ def test_what_kombu_would_obey_in_a_note_is_not_kept(
 def test_a_note_that_cannot_be_read_is_parked(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """Whoever wrote it: it goes to the queue as it is, and holds nothing up."""
+    """It is requeued unchanged and delays nothing, whoever wrote it."""
     notes = [b"garbage", b"[1]", b"\xff\xfe", b'{"a": 1}', b'[["x"], "other", "other"]']
     for number, note in enumerate(notes):
         broker.hset("unacked", f"tag{number}", note)
@@ -370,7 +373,7 @@ def test_a_note_that_cannot_be_read_is_parked(
 def test_a_key_of_another_type_loses_nothing(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], key: str
 ) -> None:
-    """A script that fails half-way is not undone: it looks before it writes."""
+    """A script that fails halfway is not rolled back, so it checks before it writes."""
     worker = start()
     broker.set(key, "x")
     publish(tmp_path, "b1")
@@ -379,3 +382,35 @@ def test_a_key_of_another_type_loses_nothing(
     broker.delete(key)
 
     assert start().work_off(1) == ["b1"]
+
+
+@pytest.mark.parametrize("key", [QUEUE, TAKING, "alertworker.periodic"])
+def test_a_list_of_another_type_is_waited_for_on_the_same_connection(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], caplog: pytest.LogCaptureFixture, key: str
+) -> None:
+    """A new connection would be refused, too, several times a second. The log says so once a minute."""
+    url = default_broker_url(tmp_path)
+    queues = [task_queue(url, "alertworker.periodic")] if key == "alertworker.periodic" else None
+    worker = start(queues=queues)
+    broker.set(key, "x")
+    if key == TAKING:
+        publish(tmp_path, "b1")
+    before = broker.info("commandstats").get("cmdstat_blmove", {}).get("calls", 0)
+    assert worker.work(1, seconds=3) == []
+    assert broker.info("commandstats").get("cmdstat_blmove", {}).get("calls", 0) - before <= 5
+    assert ["WRONGTYPE" in record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [True]
+    broker.delete(key)
+
+    if key == QUEUE:
+        publish(tmp_path, "b1")
+    elif queues is not None:
+        broker.lpush(key, json.dumps({"body": "", "headers": {"id": "b1"}, "properties": {}}))
+    assert worker.work_off(1) == ["b1"]
+    assert caplog.records[-1].getMessage() == "the database and the broker are back"
+
+
+def test_an_index_of_another_type_is_found_when_a_worker_connects(broker: redis.Redis, tmp_path: Path) -> None:
+    """Connecting is tried again with growing waits."""
+    broker.set("unacked_index", "x")
+    with pytest.raises(redis.exceptions.ResponseError):
+        Worker(tmp_path)

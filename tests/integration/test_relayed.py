@@ -1,4 +1,4 @@
-"""What LiteLLM's own alerting said is one alert over all its processes, and stays quiet where its callback tells it."""
+"""An alert of LiteLLM itself is one alert for all its processes, and is suppressed if the callback reports it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version"
 
 
 def said(kind: str, headline: str, **more: Any) -> AlertRelayed:
-    """Make what LiteLLM said."""
+    """Return an alert of LiteLLM's own alerting."""
     return AlertRelayed(occurred_at=NOW, alert_type=kind, headline=headline, **more)
 
 
 def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
-    """Counted, with digests by what they count; numbers in a text do not make it another."""
+    """Digests count with their number. Different figures in a text do not make another alert."""
     for number in range(3):
         text = f"DB read/write call failed: timed out after {number}.5 s on connection 0x{number}f"
         ingest(batch(said("db_exceptions", text, level="High", count=2)), runtime, now=NOW)
@@ -50,7 +50,7 @@ def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, out
 
 
 def test_outages_of_two_models_are_two_alerts(runtime: Runtime, outbox: Outbox) -> None:
-    """What names another model or region is another trouble."""
+    """An alert that names another model or region is another alert."""
     for model in ("gpt-4o", "o3"):
         ingest(batch(said("outage_alerts", "Major Service Outage", facts={"Model Name": model})), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -59,7 +59,7 @@ def test_outages_of_two_models_are_two_alerts(runtime: Runtime, outbox: Outbox) 
 
 
 def test_a_relayed_condition_is_a_notice(runtime: Runtime, outbox: Outbox) -> None:
-    """LiteLLM never says that it is over, so nothing is resolved, and nothing reminds."""
+    """LiteLLM never reports its end, so there is no resolution and no reminder."""
     ingest(batch(said("llm_requests_hanging", "Requests are hanging")), runtime, now=NOW)
     for minutes in (0, 1, 300):
         now = NOW + timedelta(minutes=minutes)
@@ -72,7 +72,7 @@ def test_a_relayed_condition_is_a_notice(runtime: Runtime, outbox: Outbox) -> No
 def test_a_copy_of_what_the_callback_tells_is_recorded_and_reaches_nobody(
     runtime: Runtime, store: SqlStore, outbox: Outbox
 ) -> None:
-    """While its publisher lives; once that stopped, LiteLLM's word is heard again."""
+    """This holds while its publisher is running. Once it has stopped, LiteLLM's alerts are sent again."""
     beat = PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")
     ingest(batch(beat), runtime, now=NOW)
     copy = said("llm_exceptions", "LLM API call failed: boom")
@@ -100,7 +100,7 @@ EACH_DAY = UserPolicy(daily_nanos=50_000_000_000, anomalies=True)
 
 
 def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
-    """Tell whether somebody hears of what LiteLLM says while its callback lives."""
+    """Return whether LiteLLM's alert is sent while its callback is running."""
     ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")), runtime, now=NOW)
     ingest(batch(copy), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -145,12 +145,12 @@ def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
 def test_what_only_litellm_tells_is_told(
     runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any], users: UserPolicy
 ) -> None:
-    """A limit that is not set here, a budget whose spend no call carries, and what a digest does not name."""
+    """A limit that is not configured here, a budget whose spend no call carries, and what a digest does not name."""
     assert reaches(replace(runtime, users=users), outbox, said(kind, "Something", **more))
 
 
 def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
-    """A program of somebody's own says nothing about the proxy's calls."""
+    """Another program's publisher reports nothing about the proxy's calls."""
     ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW)), runtime, now=NOW)
     ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -159,7 +159,7 @@ def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: O
 
 
 def test_a_publisher_that_is_silent_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
-    """After four and a half heartbeats."""
+    """The time is four and a half heartbeats."""
     ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW, integration="litellm")), runtime, now=NOW)
     later = NOW + timedelta(seconds=50)
     ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=later)
@@ -169,7 +169,7 @@ def test_a_publisher_that_is_silent_covers_nothing(runtime: Runtime, outbox: Out
 
 
 def test_an_unknown_type_is_told(runtime: Runtime, outbox: Outbox) -> None:
-    """By its own words, and apart from others of another type."""
+    """It has LiteLLM's own text, and is separate from alerts of other types."""
     for kind in ("brand_new_type", "another_type"):
         ingest(batch(said(kind, "Something happened")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -179,7 +179,7 @@ def test_an_unknown_type_is_told(runtime: Runtime, outbox: Outbox) -> None:
 
 
 def test_who_deleted_which_key_is_told_once(runtime: Runtime, outbox: Outbox) -> None:
-    """However many ways tell of it; another key is another alert."""
+    """The number of sources does not matter. Another key is another alert."""
     for key in ("hash-1", "hash-1", "hash-2"):
         deleted = EntityChanged(
             occurred_at=NOW,
@@ -200,14 +200,14 @@ def test_who_deleted_which_key_is_told_once(runtime: Runtime, outbox: Outbox) ->
 
 
 def changed(at: datetime = NOW, **more: Any) -> EntityChanged:
-    """Make the deletion of a key, as the callback tells it, or with a ``source_host`` as LiteLLM's alerting does."""
+    """Return the deletion of a key as the callback reports it, or, with ``source_host``, as LiteLLM's alerting does."""
     return EntityChanged(occurred_at=at, entity=Entity.KEY, action=Action.DELETED, actor_id="admin", **more)
 
 
 def test_a_change_that_the_callback_tells_covers_litellms_copy(
     runtime: Runtime, store: SqlStore, outbox: Outbox
 ) -> None:
-    """Only for changes of that type, and not for long: a proxy may have audit logs off."""
+    """This holds only for changes of that type, and for a short time: a proxy may have audit logs off."""
     model = EntityChanged(occurred_at=NOW, entity=Entity.MODEL, action=Action.CREATED, entity_id="m1")
     ingest(batch(changed(entity_id="a" * 64), model), runtime, now=NOW)
     copies = changed(entity_alias="app", source_host="p1"), said("new_model_added", "New Model Added")
@@ -226,7 +226,7 @@ def test_a_change_that_the_callback_tells_covers_litellms_copy(
 
 
 def test_a_digest_of_changes_is_an_alert_of_its_own_that_counts_them_all(runtime: Runtime, outbox: Outbox) -> None:
-    """It names the first, says so, and is told though the callback has just told a change of its type."""
+    """It names the first change and counts all. It is sent although the callback has just reported such a change."""
     ingest(batch(changed(entity_id="a" * 64)), runtime, now=NOW)
     digest = changed(
         entity_id="a" * 64,

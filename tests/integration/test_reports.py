@@ -30,24 +30,24 @@ from tests.integration.line import NOW, Outbox, answered, batch, failed, run_unt
 
 DOLLAR = 1_000_000_000
 NAME = "[red]Search"
-#: The Monday at which the week of `NOW` has ended, a quarter past the hour.
+#: The Monday after the week of `NOW`, at a quarter past nine.
 MONDAY = datetime(2026, 11, 30, 9, 15, tzinfo=NOW.tzinfo)
 
 
 @pytest.fixture
 def reporter(runtime: Runtime, store: SqlStore) -> Reporter:
-    """Give what reports every seven days, Mondays at nine."""
+    """Return a reporter with a period of seven days, due on Mondays at nine."""
     return Reporter(runtime, SqlLedgerReader(store.engine), Calendar(ZoneInfo("UTC")))
 
 
 def spent(call_id: str, dollars: int, *, at: datetime = NOW, **more: Any) -> RequestSucceeded:
-    """Make a call that cost so much."""
+    """Return a call with this cost."""
     event = answered(call_id, cost_nanos=dollars * DOLLAR, **more)
     return event.model_copy(update={"started_at": at, "ended_at": at, "occurred_at": at})
 
 
 def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -> None:
-    """Four at once, and again later: one message with totals, change, teams, tags and what has no team."""
+    """Four workers at once, and one later, send one message with totals, change, teams, tags and no team."""
     week = timedelta(days=7)
     events = [
         spent("a", 4_000, team_alias="Search", tags=("x", "y")),
@@ -81,14 +81,14 @@ def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -
 
 
 def waiting_files(reporter: Reporter) -> list[str]:
-    """Name the files of the message whose turn it is: they are read beside it, and are no part of its row."""
+    """Return the names of the next message's files. They are read beside it, and are not part of its row."""
     (due,) = reporter.runtime.store.queue.next_due("outbox", limit=1, now=MONDAY)
     assert "attachments" not in due.message.model_dump_json()
     return [file.name for file in due.message.attachments]
 
 
 def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
-    """Beat was away over the boundary; it says when the report was due. The receiver fails once, and has it once."""
+    """Beat was down at the boundary, so the report has its due time. The receiver fails once, and gets it once."""
     ingest(batch(spent("a", 1)), reporter.runtime, now=NOW)
     outbox.failures = [DeliveryError("503", Reason.SERVER_ERROR)]
     later = MONDAY + timedelta(hours=30)
@@ -103,12 +103,12 @@ def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter:
 
 
 def test_dropped_events_are_those_of_the_period(reporter: Reporter) -> None:
-    """Counters only grow, over days, restarts and late heartbeats; what was lost before is not told again."""
+    """Counters only grow, over days, restarts and late heartbeats. Earlier losses are not reported again."""
     old, early, late = (NOW - timedelta(days=days) for days in (9, 3, 1))
     beats = [
         beat("a", old, buffer_full=5),
         beat("a", late, buffer_full=12, spool_full=1),
-        beat("a", early, buffer_full=7),  # comes late
+        beat("a", early, buffer_full=7),  # arrives late
         beat("b", early, buffer_full=2),
         beat("b", NOW + timedelta(days=4), buffer_full=50),
         beat("c", old, buffer_full=1_000),
@@ -127,7 +127,7 @@ def test_dropped_events_are_those_of_the_period(reporter: Reporter) -> None:
 
 
 def beat(boot_id: str, at: datetime, **dropped: int) -> PublisherHeartbeat:
-    """Make a heartbeat of a process that has dropped so many since it started."""
+    """Return a heartbeat of a process that has dropped this many events since it started."""
     counters = PublisherCounters(dropped=dropped)
     return PublisherHeartbeat(
         boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=at, counters=counters
@@ -135,15 +135,16 @@ def beat(boot_id: str, at: datetime, **dropped: int) -> PublisherHeartbeat:
 
 
 def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) -> None:
-    """Those of a team in its own report; and none in the report of an earlier period, of which they say nothing."""
+    """A team's budgets are in its own report. The report of an earlier period has none."""
     budgets = (OwnBudget(dimension="team", entity="*", max=100),)
-    own = replace(reporter, runtime=replace(reporter.runtime, budgets=budgets), teams=("search", "billing"))
+    own = replace(reporter, runtime=replace(reporter.runtime, budgets=budgets), teams=("search", "billing", "ops"))
     week = timedelta(days=7)
     events = [
         spent("a", 90, team_alias="Search"),
-        spent("b", 10, team_id="billing"),
+        spent("b", 79, team_id="billing"),
         spent("c", 1, at=NOW - week),
         spent("d", 1, at=NOW - week, team_id="billing"),
+        spent("e", 79, team_id="ops"),
     ]
     ingest(batch(*events), own.runtime, now=NOW)
 
@@ -152,12 +153,20 @@ def test_budgets_near_their_limit_are_named_as_they_stand(reporter: Reporter) ->
         found = own.build(ReportKind.SPEND, period, now=MONDAY)
         return [report.facts.get("Budgets near their limit") for report in found]
 
-    assert near(NOW.date()) == ["Team Search 91.0 %", "Team Search 91.0 %", None]
+    assert near(NOW.date()) == [
+        "Team Search 91.0 % · Team billing 80.0 %",
+        "Team Search 91.0 %",
+        "Team billing 80.0 %",
+        None,
+    ]
     assert near((NOW - week).date()) == [None, None, None]
 
 
 def test_a_budget_that_never_resets_is_named_while_it_is_reported(reporter: Reporter) -> None:
-    """In the period, or for a week where that is shorter; one that resets stands as it does until then."""
+    """It is listed if it was reported in the period, or in the last week if that is shorter.
+
+    One that resets is listed until then.
+    """
     ends = NOW + timedelta(days=60)
     for name, ago, reset_at in (("old", 9, None), ("new", 5, None), ("resets", 9, ends)):
         at = NOW - timedelta(days=ago)
@@ -180,7 +189,7 @@ def test_a_budget_that_never_resets_is_named_while_it_is_reported(reporter: Repo
 
 
 def test_a_team_that_was_renamed_is_one_team(reporter: Reporter) -> None:
-    """Under its newest name, also where that came in the middle of the period."""
+    """It has its newest name, also if the name changed within the period."""
     later = NOW + timedelta(days=2)
     for at, name in ((NOW, "Old"), (later, "New")):
         ingest(batch(spent(name, 3, at=at, team_alias=name)), reporter.runtime, now=at)
@@ -194,7 +203,7 @@ def test_a_team_that_was_renamed_is_one_team(reporter: Reporter) -> None:
     ("day", "hours"), [(date(2026, 10, 25), 25), (date(2026, 3, 29), 23)], ids=["in autumn", "in spring"]
 )
 def test_a_day_on_which_clocks_change_has_all_its_hours(reporter: Reporter, day: date, hours: int) -> None:
-    """In Berlin: none of its hours is in another day, and none is lost."""
+    """In Berlin no hour belongs to another day, and none is lost."""
     zone = ZoneInfo("Europe/Berlin")
     runtime = replace(reporter.runtime, zone=zone)
     local = replace(reporter, runtime=runtime, calendar=Calendar(zone, daily_seconds=86_400))
@@ -210,7 +219,7 @@ def test_a_day_on_which_clocks_change_has_all_its_hours(reporter: Reporter, day:
 
 
 def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None:
-    """Where people reach the pages is a setting."""
+    """The public address of the pages is a setting."""
     linked = replace(reporter, runtime=replace(reporter.runtime, public_url="https://alerts.example/"))
     ingest(batch(spent("a", 1)), linked.runtime, now=NOW)
 
@@ -222,7 +231,7 @@ def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None
 
 
 def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
-    """An empty week is claimed in silence, so that it is not looked at again."""
+    """An empty week is claimed without a message, so that it is not checked again."""
     assert reporter.look(now=MONDAY) == 4
     run_until_quiet(reporter.runtime, MONDAY)
 
@@ -231,7 +240,7 @@ def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
 
 
 def test_the_month_is_the_one_that_ended(reporter: Reporter, outbox: Outbox) -> None:
-    """On the first of December it is November's."""
+    """On 1 December it is November's."""
     ingest(batch(spent("a", 5), spent("b", 4, at=NOW - timedelta(days=31))), reporter.runtime, now=NOW)
 
     reporter.look(now=datetime(2026, 12, 1, 9, tzinfo=NOW.tzinfo))
@@ -241,7 +250,7 @@ def test_the_month_is_the_one_that_ended(reporter: Reporter, outbox: Outbox) -> 
 
 
 def test_a_team_gets_its_own(reporter: Reporter, outbox: Outbox) -> None:
-    """With its keys and models, the labels that routes ask about, and no word of another team."""
+    """It has the team's keys and models, the labels for routes, and nothing of another team."""
     own = replace(reporter, teams=("search", "idle"))
     search = spent("a", 3, key_hash="k1", team_alias="Search EU")
     ingest(batch(search, spent("b", 9, team_id="billing", team_alias="Billing")), own.runtime, now=NOW)
@@ -258,7 +267,7 @@ def test_a_team_gets_its_own(reporter: Reporter, outbox: Outbox) -> None:
 
 
 def test_a_daily_report_has_means_and_rates(reporter: Reporter, outbox: Outbox) -> None:
-    """Slow is by the mean of enough calls; failures come with their rate; failures before a fallback count."""
+    """Slow is by the mean of enough calls. Failures have a rate, and those before a fallback count."""
     quick = [spent(f"q{n}", 1, deployment_id="quick", completion_tokens=100) for n in range(10)]
     slow = [answered(f"s{n}", 20, deployment_id="slow", model="gpt-4o", completion_tokens=100) for n in range(10)]
     rare = [answered("r", 90, deployment_id="rare", completion_tokens=1)]
@@ -275,7 +284,7 @@ def test_a_daily_report_has_means_and_rates(reporter: Reporter, outbox: Outbox) 
 
 
 def test_a_week_of_fallbacks_counts_what_they_saved(reporter: Reporter, outbox: Outbox) -> None:
-    """Under what was asked for and what was used; failed ones are not called successful."""
+    """The pair is the requested and the used model. Failed calls are not counted as saved."""
     went: dict[str, Any] = {"fallbacks": 1, "original_model_group": "gpt-4o", "model_group": "claude"}
     lost = failed("f").model_copy(update=went)
     ingest(batch(answered("a", **went), answered("b", **went), lost, answered("c")), reporter.runtime, now=NOW)
@@ -290,14 +299,14 @@ def test_a_week_of_fallbacks_counts_what_they_saved(reporter: Reporter, outbox: 
 
 
 def attempt(call_id: str) -> AttemptFailed:
-    """Make an attempt that failed on the slow deployment."""
+    """Return an attempt that failed on the slow deployment."""
     failure = Failure(error_class="Timeout", status_code=408, origin=Origin.PROVIDER)
     facts = {"call_id": call_id, "deployment_id": "slow", "model_group": "gpt-4o", "failure": failure}
     return AttemptFailed(occurred_at=NOW, started_at=NOW, ended_at=NOW, **facts)
 
 
 def test_thousands_of_teams_fit_and_add_up(reporter: Reporter) -> None:
-    """Eight are named, the rest is one sum; names that would break a line are short."""
+    """Eight are named, and the rest is one sum. Long names are cut."""
     names = {f"t{number}": "<!channel> " * 20 + str(number) for number in range(1_500)}
     events = [spent(team_id, 2, team_id=team_id, team_alias=name) for team_id, name in names.items()]
     for start in range(0, len(events), 500):
@@ -321,7 +330,7 @@ def _week(reporter: Reporter) -> tuple[Any, Any]:
 def test_the_command_prints_what_would_go_out_and_sends_once(
     reporter: Reporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outbox: Outbox
 ) -> None:
-    """Dry runs change nothing; JSON is exact; the second one that sends is told that it was sent."""
+    """Dry runs change nothing, JSON is exact, and the second sending run reports that it was already sent."""
     past = NOW.replace(year=2025)
     ingest(batch(spent("a", 1, at=past, team_alias=NAME)), reporter.runtime, now=past)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""What is over is forgotten when it is old, in pieces, once an hour; what is open, or waits, is not."""
+"""Old records that are over are deleted in pieces, once an hour. Open and waiting ones are kept."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ RECORDS = (ALERTS, ATTEMPTS, DEAD_LETTERS, MEMBERS, NOTIFICATIONS, PARTS, PUBLIS
 
 
 def days(count: float) -> datetime:
-    """Give the moment so many days later."""
+    """Return the time this many days later."""
     return NOW + timedelta(days=count)
 
 
 def counts(store: SqlStore) -> dict[str, int]:
-    """Count the rows of what is kept as long as records are."""
+    """Return the number of rows in the tables that the retention of records covers."""
     return {table.name: len(rows(store, table)) for table in RECORDS}
 
 
 def publisher(kind: type[Any], boot_id: str) -> Any:
-    """Make an event of a publisher."""
+    """Return an event of a publisher."""
     return kind(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
 
 
@@ -49,11 +49,11 @@ def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR)]
     ingest(batch(failed("b").model_copy(update={"model_group": "other"})), runtime, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(seconds=30))
-    sweep(runtime, now=NOW + timedelta(seconds=60))  # nothing new in their intervals: both notices are over
+    sweep(runtime, now=NOW + timedelta(seconds=60))  # no further occurrences: both notices are over
 
 
 def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, store: SqlStore) -> None:
-    """Also those of which nothing was ever heard again."""
+    """This includes those that were never seen again."""
     store.count_redelivery("never applied", now=NOW)
     store.count_redelivery("never applied", now=days(1))
     sweep(runtime, now=days(35.5))
@@ -65,7 +65,7 @@ def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, st
 def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """All that belongs to it goes with it; ids of batches go earlier."""
+    """All rows that belong to it are deleted with it. Ids of batches are deleted earlier."""
     live(runtime, outbox, store)
     before = counts(store)
     assert all(before.values()), before
@@ -78,7 +78,7 @@ def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
 
 
 def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A call that hangs for a hundred days still resolves at whom it was told; a live publisher stays."""
+    """A call that hangs for 100 days still resolves at its receivers, and a running publisher stays."""
     ingest(batch(announced("a"), publisher(PublisherHeartbeat, "boot-1")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
     for day in (30, 60, 100):
@@ -94,7 +94,7 @@ def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outb
 def test_a_budget_that_never_resets_is_forgotten_once_nobody_reports_it(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """What was told of it is closed and says so; one that is still reported, or resets, stays."""
+    """Its alert is closed with a message. A budget that is still reported, or resets, stays."""
     named = {"old": None, "used": None, "resets": days(400)}
     every = [
         Budget(scope=BudgetScope.USER, entity_id=name, spend_nanos=90_000_000, max_nanos=100_000_000, reset_at=reset_at)
@@ -122,7 +122,7 @@ def test_a_budget_that_never_resets_is_forgotten_once_nobody_reports_it(
 def test_much_is_forgotten_in_pieces(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One pass goes on until all is done."""
+    """One pass continues until everything is done."""
     monkeypatch.setattr(retention, "PIECE", 2)
     for n in range(7):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
@@ -135,7 +135,7 @@ def test_much_is_forgotten_in_pieces(
 
 
 def test_one_pass_is_made_an_hour(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """However many sweeps there are, of however many beats; the time that records are kept is a setting."""
+    """The number of sweeps and beats does not matter. The retention of records is a setting."""
     live(runtime, outbox, store)
     short = replace(runtime, record_retention=timedelta(days=7))
     sweep(short, now=days(8))

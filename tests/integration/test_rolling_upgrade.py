@@ -1,4 +1,4 @@
-"""Two versions on one database: what a newer one has stored stops no worker, parks no batch and is not lost."""
+"""Two versions on one database: what the newer one has stored stops no worker, parks no batch and is not lost."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.integration.test_schema import _migrate, _row
 from tests.integration.test_work_per_alert import open_conditions
 
 LATER = NOW + timedelta(seconds=20)
-#: An open alert of a type that this version does not know, and that has been due for long.
+#: An open alert of a type that this version does not know, long overdue.
 NEWER: dict[str, Any] = {"type": "quota_alerts", "next_summary_at": NOW - timedelta(days=1), "count": 2}
 
 
@@ -45,7 +45,7 @@ def unknown_values(store: SqlStore) -> dict[str, int]:
 
 
 def change_alerts(store: SqlStore, **values: Any) -> None:
-    """Write to the open alerts, as a newer version would."""
+    """Change the open alerts, as a newer version would."""
     with store.engine.begin() as connection:
         connection.execute(update(ALERTS).where(ALERTS.c.open_fingerprint.is_not(None)).values(values))
 
@@ -53,7 +53,7 @@ def change_alerts(store: SqlStore, **values: Any) -> None:
 def test_alerts_of_unknown_types_are_left_as_they_are_and_hold_nothing_up(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """However many there are, and for however long they have been due; they are counted each minute."""
+    """The number of alerts and their age do not matter. They are counted each minute."""
     open_conditions(store, range(300), **NEWER)
     open_conditions(store, range(300, 301), **NEWER | {"owed": ["outbox"]})
     before = rows(store, ALERTS)
@@ -102,7 +102,7 @@ def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
 def test_a_message_of_an_unknown_type_is_sent_and_the_lane_goes_on(
     runtime: Runtime, outbox: Outbox, store: SqlStore, attempted: bool
 ) -> None:
-    """Sealed or not; what waits behind it is sent, too."""
+    """This holds for sealed and unsealed messages. Those behind it are sent, too."""
     ingest(batch(failed("a"), failed("b").model_copy(update={"model_group": "m2"})), runtime, now=NOW)
     first = min(rows(store, NOTIFICATIONS), key=lambda row: (row.created_at, str(row.id)))
     stored = {**json.loads(first.message), "type": "quota_alerts", "severity": "Critical", "step": "escalation"}
@@ -118,7 +118,7 @@ def test_a_message_of_an_unknown_type_is_sent_and_the_lane_goes_on(
 
 
 def test_pages_show_what_only_a_newer_version_knows(runtime: Runtime, store: SqlStore) -> None:
-    """As it is stored."""
+    """The page shows the stored value."""
     ingest(batch(failed("a")), runtime, now=NOW)
     [alert] = rows(store, ALERTS)
     tables = [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]
@@ -135,7 +135,7 @@ def test_pages_show_what_only_a_newer_version_knows(runtime: Runtime, store: Sql
 def test_every_text_of_a_row_is_one_that_the_version_before_reads(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """Written out here as that version writes them: both have the same rows for the same things."""
+    """The values are written out here as the previous version writes them: both versions have the same rows."""
     desk = AdminStore(store.engine)
     silenced = Silence("s1", (parse('model="quiet"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
     desk.add_silence(silenced, now=NOW)
@@ -164,7 +164,7 @@ def test_every_text_of_a_row_is_one_that_the_version_before_reads(
 
 
 def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A suppressed condition, a budget of our own, and a message that waits, in the texts of that version."""
+    """A suppressed condition, a budget of our own, and a waiting message, in that version's strings."""
     ingest(batch(failed("a")), runtime, now=NOW)  # its message waits as "notice:0"
     _migrate(store.engine, "downgrade", "0001")
     broken = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {"channel": "mail"}, "h", NOW, NOW)
@@ -191,7 +191,7 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
 
 
 def test_the_moments_have_the_names_of_the_version_before() -> None:
-    """Workers of both versions share them."""
+    """Workers of both versions share the clocks."""
     assert [clock.value for clock in Clock] == [
         "canary_sent",
         "canary_arrived",
@@ -214,7 +214,7 @@ class Life:
         self.id = ""
 
     def make(self, change: AlertChange) -> None:
-        """Make a change by the statements that make it in the pipeline."""
+        """Make a change with the pipeline's own statements."""
         if change is AlertChange.ROSE:
             self.level += 1
         alert = replace(self.alert, level=self.level)
@@ -242,7 +242,7 @@ class Life:
 
 
 def paths(state: AlertState | None, length: int) -> list[list[AlertChange]]:
-    """Return every sequence of so many changes that can happen to an alert in this state."""
+    """Return every sequence of this many changes that can happen to an alert in this state."""
     if length == 0:
         return [[]]
     found = []
@@ -254,7 +254,7 @@ def paths(state: AlertState | None, length: int) -> list[list[AlertChange]]:
 
 
 def test_the_store_changes_alerts_as_the_table_says(store: SqlStore) -> None:
-    """Every sequence of four changes from an alert that is not there."""
+    """The test runs every sequence of four changes, starting without an alert."""
     wrong: list[Sequence[AlertChange]] = []
     for number, changes in enumerate(paths(None, 4)):
         life, expected = Life(store, f"team{number}"), None

@@ -1,4 +1,4 @@
-"""Where alerts of a real line go: a team's own receiver, and a type's own interval."""
+"""The routing of a real pipeline: a team's own receiver, and a type's own interval."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from tests.integration.line import NOW, Outbox, answered, batch, failed, run_unt
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
 def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runtime, outbox: Outbox) -> None:
-    """By a key's name before the team's; a receiver that nobody configured is nobody."""
+    """A key's receiver takes precedence over the team's. An unconfigured receiver is ignored."""
     team, key = Outbox(), Outbox()
     team.name, key.name = "team-chat", "key-chat"
     receivers = {**runtime.router.receivers, "search": ("team-chat",), "app": ("key-chat",)}
@@ -48,7 +47,10 @@ def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runti
 def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """``alert_type_config``: what came is in the database, so another process tells it; other types keep theirs."""
+    """``alert_type_config``: occurrences are in the database, so another process sends them.
+
+    Other types keep their intervals.
+    """
     digests = {AlertType.LLM_TOO_SLOW: 600.0}
     runtime = replace(runtime, router=replace(runtime.router, digests=digests))
     for minute in range(5):

@@ -1,4 +1,4 @@
-"""The migrations and the tables of the code say the same, on both databases."""
+"""The migrations and the tables of the code are equal, on both databases."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ from alertworker.store.schema.inhibitions import LabelValue
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 
 
-# Neither SQLAlchemy nor alembic reads such indexes from SQLite; the test below compares their SQL.
+# Neither SQLAlchemy nor Alembic reads such indexes from SQLite; the test below compares their SQL.
 @pytest.mark.filterwarnings("ignore:Skipped unsupported reflection of expression-based index")
 @pytest.mark.filterwarnings("ignore:autogenerate skipping metadata-specified expression-based index")
 def test_the_migrations_make_the_tables_that_the_code_has(store: SqlStore) -> None:
-    """Who changes a table writes a migration: what is missing is named. Keys are compared, too; alembic does not."""
+    """A changed table needs a migration; the test names what is missing.
+
+    It also compares keys, which Alembic does not.
+    """
     with store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_server_default": True})
         assert compare_metadata(context, METADATA) == []
@@ -48,7 +51,7 @@ def test_indexes_of_labels_are_those_of_the_code(store: SqlStore) -> None:
 
 
 def test_a_database_with_rows_is_upgraded_and_the_version_before_goes_on_with_it(store: SqlStore) -> None:
-    """Rows stay; what an old worker writes afterwards is found by the new indexes, too."""
+    """Rows stay. The new indexes also find what an old worker writes afterwards."""
     engine = make_engine(store.engine.url.render_as_string(hide_password=False))
     _migrate(engine, "downgrade", "0001")
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""``alertworker spend``: exact for machines, readable for people, and clear about what it cannot do."""
+"""``alertworker spend``: exact for programs, readable for people, and explicit about what it cannot do."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.integration.line import NOW, answered, batch
 
 @pytest.fixture
 def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Enter two teams, one with a name that rich would take for markup."""
+    """Book two teams, one with a name that rich would take for markup."""
     ingest(
         batch(
             answered("a", team_alias="[red]Search", tags=("x", "y"), cost_nanos=1_234_567_890_123),
@@ -36,7 +36,7 @@ def booked(store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytes
 
 
 def spend(*arguments: str) -> str:
-    """Run the command for the test's day."""
+    """Run the command on the test's day."""
     result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), *arguments])
     assert result.exit_code == 0, result.output
     return result.output
@@ -44,7 +44,7 @@ def spend(*arguments: str) -> str:
 
 @pytest.mark.usefixtures("booked")
 def test_machines_get_exact_dollars() -> None:
-    """To the nano-dollar, as text, in JSON and in CSV alike."""
+    """The amount is exact to the nano-dollar, as a string, in JSON and in CSV."""
     first, second = (json.loads(line) for line in spend("--json").splitlines())
     assert (first["entity"], first["alias"], first["spend"]) == ("search", "[red]Search", "1234.567890123")
     assert (second["entity"], second["spend"], second["requests"]) == ("", "0.000000001", 1)
@@ -54,7 +54,7 @@ def test_machines_get_exact_dollars() -> None:
 
 @pytest.mark.usefixtures("booked")
 def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
-    """Two tags of one call are two rows, and the total is not their sum; a limit leaves the total whole."""
+    """Two tags of one call are two rows, and the total is not their sum. A limit does not change the total."""
     text = spend("--by", "tag", "--limit", "1")
     assert "$1,234.57" in text
     (total,) = [line for line in text.splitlines() if "all requests" in line]
@@ -67,7 +67,7 @@ def test_people_get_a_table_whose_total_counts_each_request_once() -> None:
 def test_next_to_nothing_before_is_no_number_to_print(
     store: SqlStore, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A nano-dollar last week would make any spend a change of billions of per cent; and pairs name both halves."""
+    """After a nano-dollar last week, any spend is a change of billions of per cent. Pairs have both names."""
     before = answered("a", key_hash="h1", user_id="u1", cost_nanos=1).model_copy(
         update={"occurred_at": NOW - timedelta(days=8)}
     )
@@ -84,7 +84,7 @@ def test_next_to_nothing_before_is_no_number_to_print(
 
 @pytest.mark.usefixtures("booked")
 def test_days_in_the_wrong_order_are_refused() -> None:
-    """With the days as they were understood."""
+    """The error has the parsed days."""
     result = CliRunner().invoke(cli, ["spend", "--since", "2026-11-25", "--until", "2026-11-24"])
     assert result.exit_code == 2
     assert "--since 2026-11-25 is after --until 2026-11-24" in result.output
@@ -92,7 +92,7 @@ def test_days_in_the_wrong_order_are_refused() -> None:
 
 @pytest.mark.usefixtures("booked")
 def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
-    """The last one there is has no day after it, the first one has none before it to compare with."""
+    """The last possible day has no day after it, and the first one has none before it to compare with."""
     assert "search" in CliRunner().invoke(cli, ["spend", "--since", "2026-11-01", "--until", "9999-12-31"]).output
     for first in (["--since", "0001-01-01"], ["--until", "0001-01-03"]):
         result = CliRunner().invoke(cli, ["spend", *first])
@@ -101,7 +101,7 @@ def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
 
 @pytest.mark.usefixtures("booked")
 def test_days_around_a_change_of_the_zone_say_so(store: SqlStore) -> None:
-    """Beside the figures, and not among them: a program reads those."""
+    """The note is on the error output, because programs read the figures."""
     for name, at in (("UTC", NOW - timedelta(days=2)), ("Asia/Tokyo", NOW)):
         store.run(lambda tx, name=name, at=at: tx.keep_zone(name, now=at))  # type: ignore[misc]
     result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), "--json"])

@@ -1,4 +1,4 @@
-"""What calls of customers cost, told to the programs that ask for it: each call once, and never to a chat."""
+"""The cost of customers' calls for programs that want it: each call once, and never to a chat."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.integration.line import NOW, Outbox, answered, batch, failed, rows, r
 
 
 class Program(Outbox):
-    """Asks for the spend of customers, several messages at a time."""
+    """Accepts the spend of customers, several messages at a time."""
 
     name = "program"
     parallel = 4
@@ -36,46 +36,48 @@ class Program(Outbox):
 
 @pytest.fixture
 def program() -> Program:
-    """Give a program that has heard nothing yet."""
     return Program()
 
 
 @pytest.fixture
 def runtime(runtime: Runtime, outbox: Outbox, program: Program) -> Runtime:
-    """Give a runtime with a chat and a program, which are told of everything."""
+    """Return a runtime that routes everything to a chat and to a program."""
     router = replace(runtime.router, receivers={"all": ("outbox", "program")})
     return replace(runtime, channels={"outbox": outbox, "program": program}, router=router)
 
 
 def settle(runtime: Runtime, now: datetime = NOW) -> None:
-    """Deliver what is due, to both."""
+    """Deliver what is due to both."""
     run_until_quiet(runtime, now)
     while deliver("program", runtime, now=now):
         pass
 
 
 def told(program: Program) -> list[tuple[str, int]]:
-    """Give the customers and nano-dollars that a program was told, as sorted pairs."""
+    """Return the customers and nano-dollars that a program received, as sorted pairs."""
     figures = [message.figures for message in program.sent if message.figures is not None]
     assert all(one.event is BudgetEvent.SPEND_TRACKED and one.scope == BudgetScope.CUSTOMER for one in figures)
     return sorted((one.entity_id, one.spend_nanos) for one in figures)
 
 
 def call(number: int, **more: Any) -> RequestSucceeded:
-    """Make a customer's call, which costs so many nano-dollars."""
+    """Return a customer's call with this cost in nano-dollars."""
     fields: dict[str, Any] = {"customer_id": "acme", "cost_nanos": number, **more}
     return answered(f"c{number}", **fields)
 
 
 def reported(spend: int) -> BudgetReported:
-    """Make what LiteLLM's own webhook says of a customer's call."""
+    """Return the report of LiteLLM's own webhook on a customer's call."""
     return BudgetReported(
         occurred_at=NOW, event="spend_tracked", scope=BudgetScope.CUSTOMER, entity_id="acme", spend_nanos=spend
     )
 
 
 def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Program, store: SqlStore) -> None:
-    """Also when its batch comes again; never merged, no alert, nothing for the chat, and no row that stays."""
+    """A redelivered batch changes nothing.
+
+    Messages are not merged, and there is no alert, no chat message and no remaining row.
+    """
     sealed = batch(*(call(number) for number in range(30)), batch_id="b1")
     for _ in range(2):
         ingest(sealed, runtime, now=NOW)
@@ -89,7 +91,7 @@ def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Progr
 
 
 def test_only_priced_calls_of_customers_are_told(runtime: Runtime, program: Program, store: SqlStore) -> None:
-    """A price of nothing is one; the customer's own budget goes with it."""
+    """A price of 0 is a price. The customer's own budget is in the message."""
     limit = Budget(scope=BudgetScope.CUSTOMER, entity_id="acme", max_nanos=70)
     others: list[Event] = [answered("a", cost_nanos=5), call(6, cost_nanos=None), failed("f")]
     ingest(batch(*others, call(0), call(7, budgets=(limit,))), runtime, now=NOW)
@@ -101,14 +103,14 @@ def test_only_priced_calls_of_customers_are_told(runtime: Runtime, program: Prog
 
 
 def test_nothing_is_written_where_nobody_asks(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """A chat alone costs nothing."""
+    """A chat alone adds no rows."""
     ingest(batch(call(1)), replace(runtime, channels={"outbox": outbox}), now=NOW)
 
     assert rows(store, NOTIFICATIONS) == []
 
 
 def test_it_goes_where_the_customers_budget_goes(runtime: Runtime, program: Program) -> None:
-    """Routes tell by team; a type that is off is off for programs, too."""
+    """Routes differ by team. A disabled type is disabled for programs, too."""
     search = Route(matchers=(Matcher("team", "=", "search"),), receiver="all")
     routed = replace(runtime, router=replace(runtime.router, root=Route(receiver="", routes=(search,))))
     off = replace(runtime, router=replace(runtime.router, types=frozenset({AlertType.LLM_EXCEPTIONS})))
@@ -120,7 +122,7 @@ def test_it_goes_where_the_customers_budget_goes(runtime: Runtime, program: Prog
 
 
 def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: Program, store: SqlStore) -> None:
-    """What it refuses for good is a dead letter; the rest comes with its own id, and is forgotten then."""
+    """A permanent refusal is a dead letter. The others are sent with their own ids, and their rows are deleted."""
     runtime = replace(runtime, retry=RetryPolicy(first=1_000))
     ingest(batch(*(call(number) for number in range(4))), runtime, now=NOW)
     program.failures = [DeliveryError("no", Reason.CLIENT_ERROR), DeliveryError("down", Reason.SERVER_ERROR)]
@@ -136,7 +138,7 @@ def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: 
 
 
 def test_as_many_are_on_their_way_at_once_as_the_channel_takes(runtime: Runtime, store: SqlStore) -> None:
-    """Four answers come only when four messages are there."""
+    """Four answers are sent only once four messages have arrived."""
     crowd = Crowd()
     ingest(batch(*(call(number) for number in range(8))), runtime, now=NOW)
     settle(replace(runtime, channels={**runtime.channels, "program": crowd}))
@@ -145,7 +147,7 @@ def test_as_many_are_on_their_way_at_once_as_the_channel_takes(runtime: Runtime,
 
 
 class Crowd(Program):
-    """Answers when there are four."""
+    """Answers once four messages have arrived."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,7 +160,7 @@ class Crowd(Program):
 
 
 def test_what_litellms_webhook_says_of_calls_is_passed_on(runtime: Runtime, program: Program, store: SqlStore) -> None:
-    """Until its callback tells the same calls."""
+    """This holds until its callback reports the same calls."""
     ingest(batch(reported(5)), runtime, now=NOW)
     beat = PublisherHeartbeat(
         boot_id="b1", host="p1", pid=1, version="1", started_at=NOW, occurred_at=NOW, integration="litellm"
@@ -173,7 +175,7 @@ def test_what_litellms_webhook_says_of_calls_is_passed_on(runtime: Runtime, prog
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_a_long_lane_is_not_read_whole_for_each_message(runtime: Runtime, store: SqlStore) -> None:
-    """SQLite, which has no statistics here, walks it in order and looks an alert's earlier messages up."""
+    """Without statistics, SQLite reads the lane in order and looks up the alert's earlier messages."""
     asked: list[tuple[str, Any]] = []
     event.listen(store.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     ingest(batch(call(1)), runtime, now=NOW)

@@ -1,4 +1,4 @@
-"""The database is away: the one alert that cannot go through it."""
+"""The database is down: the only alert that cannot use it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ NOTE = Marker(NOW, "019a0000-0000-7000-8000-000000000001")
 
 
 class Switched(SqlStore):
-    """A database that can be asked while it is not ``away``."""
+    """A database that is unavailable while ``away`` is true."""
 
     away = False
 
     def run(self, work: Callable[[Any], Any]) -> Any:
-        """Refuse, or do it."""
+        """Refuse, or do the work."""
         if self.away:
-            raise StoreUnavailable("the database cannot be asked now")
+            raise StoreUnavailable("the database is unavailable")
         return super().run(work)
 
 
@@ -49,22 +49,21 @@ class Pager(Outbox):
 
 
 def after(seconds: float) -> datetime:
-    """Give a later moment."""
     return NOW + timedelta(seconds=seconds)
 
 
 def told(outbox: Outbox) -> list[tuple[datetime, Step]]:
-    """Give what a channel has taken, and of when it is."""
+    """Return the received steps and their times."""
     return [(message.at, message.step) for message in outbox.sent]
 
 
 def down() -> DeliveryError:
-    """Make a receiver's 500."""
+    """Return the error for a receiver's 500."""
     return DeliveryError("500", Reason.SERVER_ERROR)
 
 
 class Host:
-    """A host with a beat that looks every five seconds, and a database that is there or away."""
+    """A host with a beat that checks every 5 s, and a database that is up or down."""
 
     def __init__(self, runtime: Runtime, store: SqlStore, mark: Path) -> None:
         self._store = Switched(store.engine)
@@ -78,7 +77,7 @@ class Host:
         return StoreWatchdog(self._runtime, FileOutageMarker(self._mark), patience=PATIENCE)
 
     def look(self, first: int, until: int, *, away: bool) -> None:
-        """Look, by all beats, from one second until before another."""
+        """Run the checks of all beats, from one second until before another."""
         self._store.away = away
         for seconds in range(first, until, 5):
             for watch in self.watches:
@@ -87,19 +86,19 @@ class Host:
 
 @pytest.fixture
 def host(runtime: Runtime, store: SqlStore, tmp_path: Path) -> Host:
-    """Give a host whose one channel is the outbox."""
+    """Return a host with the outbox as its only channel."""
     return Host(runtime, store, tmp_path / "mark")
 
 
 @pytest.fixture
 def pager() -> Pager:
-    """Give a second channel."""
+    """Return a second channel."""
     return Pager()
 
 
 @pytest.fixture
 def host_with_pager(runtime: Runtime, store: SqlStore, outbox: Outbox, pager: Pager, tmp_path: Path) -> Host:
-    """Give a host with two channels."""
+    """Return a host with two channels."""
     return Host(_with(runtime, outbox, pager), store, tmp_path / "mark")
 
 
@@ -109,7 +108,7 @@ def _with(runtime: Runtime, *channels: Channel) -> Runtime:
 
 
 def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host, outbox: Outbox) -> None:
-    """Two beats on one host, and one that is restarted, tell it once; a short one is nobody's business."""
+    """Two beats on one host, one of them restarted, send it once. A short outage is not notified."""
     host.watches.append(host.beat())
     host.look(0, 60, away=True)
     assert outbox.sent == []
@@ -126,7 +125,7 @@ def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host
 
 
 def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host, outbox: Outbox) -> None:
-    """So that what a pager opened is resolved, also by a beat that was restarted meanwhile."""
+    """A pager's incident is then resolved, also by a beat that was restarted meanwhile."""
     host.look(0, 120, away=True)
     host.watches = [host.beat()]
     host.look(120, 200, away=False)
@@ -140,7 +139,7 @@ def test_an_outage_and_its_end_are_one_alert_and_each_outage_its_own(host: Host,
 
 
 def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
-    """Until one has it."""
+    """Attempts continue until one channel accepts it."""
     outbox.failures = [down()]
     host.look(0, 300, away=True)
 
@@ -148,7 +147,7 @@ def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(host: Host
 
 
 def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
-    """Also by a beat that is started anew."""
+    """This includes a beat that was restarted."""
     host.look(0, 120, away=True)
     outbox.failures = [down()]
     host.look(120, 150, away=False)
@@ -161,7 +160,7 @@ def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, o
 
 
 def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
-    """And not when it was taken."""
+    """The time is not that of the delivery."""
     host.look(0, 120, away=True)
     outbox.failures = [down()]
     host.look(120, 300, away=False)
@@ -171,7 +170,7 @@ def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> N
 
 
 def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbox: Outbox) -> None:
-    """After ``retry.deadline``, which is ten minutes here."""
+    """The limit is ``retry.deadline``, 10 minutes here."""
     host.look(0, 120, away=True)
     outbox.failures = [down() for _ in range(100)]
     host.look(120, 1200, away=False)
@@ -182,7 +181,7 @@ def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbo
 def test_a_channel_that_was_down_is_told_what_the_others_know(
     host_with_pager: Host, outbox: Outbox, pager: Pager
 ) -> None:
-    """Beginning and end, under the ids of the first attempts, and the others are not told again."""
+    """It gets both messages under the ids of the first attempts, and the others get them only once."""
     pager.failures = [down(), down()]
     host_with_pager.look(0, 300, away=True)
     assert told(outbox) == told(pager) == [(after(60), Step.FIRING)]
@@ -194,7 +193,7 @@ def test_a_channel_that_was_down_is_told_what_the_others_know(
 
 
 def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> None:
-    """A channel that missed the beginning hears the end alone."""
+    """A channel that missed the firing message gets the resolving one alone."""
     pager.failures = [down()]
     host_with_pager.look(0, 100, away=True)
     host_with_pager.look(100, 600, away=False)
@@ -205,7 +204,7 @@ def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> N
 def test_a_receiver_of_budgets_hears_nothing_of_it(
     runtime: Runtime, store: SqlStore, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is a program, and this is no event of a budget."""
+    """The receiver is a program, and this is not a budget event."""
     budgets = build_channel(BudgetWebhookConfig(name="budgets", url=SecretStr("https://receiver.example/x")))
     posted: list[str] = []
     monkeypatch.setattr(budgets, "send", lambda body, **_: posted.append(body))
@@ -220,7 +219,7 @@ def test_a_receiver_of_budgets_hears_nothing_of_it(
 def test_routes_by_severity_take_it(
     runtime: Runtime, store: SqlStore, outbox: Outbox, pager: Pager, tmp_path: Path
 ) -> None:
-    """It is High, as what pages is by default."""
+    """Its severity is High, which pages by default."""
     both = _with(runtime, outbox, pager)
     high = Route(matchers=(Matcher("severity", "=", "High"),), receiver="pager")
     router = replace(
@@ -232,7 +231,7 @@ def test_routes_by_severity_take_it(
 
 
 def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None:
-    """Its folder is made with it."""
+    """Its folder is created with it."""
     first, second = (FileOutageMarker(tmp_path / "data" / "mark") for _ in range(2))
 
     assert (first.put(NOTE), second.put(NOTE), first.put(NOTE)) == (True, False, False)
@@ -241,7 +240,7 @@ def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None
 
 
 def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """It is told all the same, once by each process; the log says why."""
+    """Each process then sends it once, and the log has the reason."""
     (tmp_path / "file").touch()
     first, second = (FileOutageMarker(tmp_path / "file" / "mark") for _ in range(2))
 
@@ -251,7 +250,7 @@ def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, ca
 
 
 def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the next outage would count as told."""
+    """Otherwise the next outage would count as notified."""
     mark = FileOutageMarker(tmp_path / "mark")
     opened = Path.open
 
@@ -268,7 +267,7 @@ def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, mon
 def test_nobody_is_told_the_end_while_the_mark_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Else it would be told with every look; it is told when the file can be removed."""
+    """Otherwise every check would send it. It is sent once the file can be removed."""
     mark = FileOutageMarker(tmp_path / "mark")
     mark.put(NOTE)
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Users' spend over a real database: looked at each hour, told once a day and once a month."""
+"""Users' spend on a real database: checked every hour, notified once a day and once a month."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def runtime(runtime: Runtime) -> Runtime:
-    """Give a runtime with thresholds of $50 a day and $120 a month, which looks for anomalies, too."""
+    """Return a runtime with thresholds of $50 a day and $120 a month, and with anomalies."""
     return replace(runtime, users=UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=120 * DOLLAR, anomalies=True))
 
 
 def spent(dollars: float, at: datetime, *, team: str = "t1", key: str = "hash-1") -> RequestSucceeded:
-    """Make a call of a user, in a team, by a key."""
+    """Return a call of a user, in a team, by a key."""
     return RequestSucceeded(
         call_id=f"{team}-{dollars}-{at}",
         started_at=at,
@@ -43,7 +43,7 @@ def spent(dollars: float, at: datetime, *, team: str = "t1", key: str = "hash-1"
 
 
 def headlines(runtime: Runtime, outbox: Outbox, now: datetime) -> list[str]:
-    """Sweep, deliver, and give what was said of users."""
+    """Sweep and deliver, and return the headlines about users."""
     sweep(runtime, now=now)
     run_until_quiet(runtime, now)
     said = [message.headline for message in outbox.sent if message.headline.startswith("User ")]
@@ -52,7 +52,7 @@ def headlines(runtime: Runtime, outbox: Outbox, now: datetime) -> list[str]:
 
 
 def test_a_day_over_all_teams_is_told_once_and_the_month_once(runtime: Runtime, outbox: Outbox) -> None:
-    """Neither team alone is over the threshold; the next day only what is new is told."""
+    """Neither team alone is over the threshold. On the next day only new crossings are notified."""
     week = [batch(spent(7, NOW - timedelta(days=days))) for days in range(1, 8)]
     for item in week:
         ingest(item, runtime, now=NOW)
@@ -78,7 +78,7 @@ def test_a_day_over_all_teams_is_told_once_and_the_month_once(runtime: Runtime, 
 def test_between_two_looks_nothing_is_asked_and_the_evening_before_is_not_forgotten(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """What was spent after the last look of a day is told by the first of the next one."""
+    """Spend after the last check of a day is notified by the first check of the next day."""
     evening = NOW.replace(hour=23, minute=30)
     assert headlines(runtime, outbox, evening) == []
     ingest(batch(spent(60, evening + HOUR / 3)), runtime, now=evening + HOUR / 3)
@@ -89,7 +89,7 @@ def test_between_two_looks_nothing_is_asked_and_the_evening_before_is_not_forgot
 
 
 def test_sweeps_at_once_tell_once(runtime: Runtime, store: SqlStore) -> None:
-    """Four beats, one turn."""
+    """Only one of the four beats makes the check."""
     ingest(batch(spent(60, NOW)), runtime, now=NOW)
     threads = [threading.Thread(target=sweep, args=(runtime,), kwargs={"now": NOW}) for _ in range(4)]
     for thread in threads:

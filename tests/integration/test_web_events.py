@@ -60,7 +60,7 @@ class Web:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and wait until it listens."""
+        """Start the process, and wait until it listens."""
         with (self._folder / "web.log").open("ab") as log:
             command = [sys.executable, "-m", "alertworker", "web"]
             self.process = subprocess.Popen(
@@ -69,7 +69,7 @@ class Web:
         wait_for(self._listens)
 
     def kill(self) -> None:
-        """Kill it with -9."""
+        """Kill the process with SIGKILL."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -78,7 +78,7 @@ class Web:
     def post(
         self, body: bytes, key: str | None = KEY, path: str = "/v1/events", **headers: str
     ) -> tuple[int, dict[str, Any], Any]:
-        """Post a body of events; gives the status, the answer, and its headers."""
+        """Post a body of events. Return the status, the answer, and its headers."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         if key is not None:
@@ -90,7 +90,7 @@ class Web:
         return read
 
     def get(self, path: str, key: str | None = None) -> tuple[int, str]:
-        """Get a page; gives the status and the answer's text."""
+        """Get a page. Return the status and the answer's text."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         connection.request("GET", path, headers={} if key is None else {"Authorization": f"Bearer {key}"})
         answer = connection.getresponse()
@@ -113,7 +113,7 @@ def web(broker: Broker, tmp_path: Path) -> Iterator[Web]:
 
 
 def text(*numbers: int) -> list[str]:
-    """Write calls as JSON."""
+    """Return calls as JSON."""
     return [json.dumps(call(number), default=datetime.isoformat) for number in numbers]
 
 
@@ -138,7 +138,7 @@ def test_an_event_an_array_and_lines_arrive(broker: Broker, web: Web) -> None:
 
 
 def test_a_bad_event_is_named_by_its_place_and_the_others_go_on(broker: Broker, web: Web) -> None:
-    """In lines, too, where one is no JSON at all; a body without a good one is refused whole."""
+    """This includes a line that is not JSON. A body without a good event is refused whole."""
     first, second = text(1, 2)
     status, answer, _ = web.post(f'{first}\n{{not json\n{{"type": "llm.request.failed"}}\n{second}'.encode())
 
@@ -152,7 +152,7 @@ def test_a_bad_event_is_named_by_its_place_and_the_others_go_on(broker: Broker, 
 
 
 def test_one_idempotency_key_is_one_batch_for_one_body(broker: Broker, web: Web) -> None:
-    """Sent again it has the same id; another producer's events under the same key are a batch of their own."""
+    """A repeated request has the same id. Another producer's events under the same key are a batch of their own."""
     [mine], [theirs] = text(1), text(2)
     ids = [web.post(body.encode(), Idempotency_Key="1")[1]["batch_id"] for body in (mine, mine, theirs)]
 
@@ -161,14 +161,14 @@ def test_one_idempotency_key_is_one_batch_for_one_body(broker: Broker, web: Web)
 
 
 def test_who_has_no_key_publishes_nothing(broker: Broker, web: Web) -> None:
-    """Neither without a key nor with another one."""
+    """A missing key and a wrong key are both refused."""
     body = text(1)[0].encode()
     assert [web.post(body, key=key)[0] for key in (None, "", "publish-kez", "\xfc")] == [401] * 4
     assert broker.batches() == []
 
 
 def test_bodies_are_bounded_as_they_come_and_when_decompressed(broker: Broker, web: Web) -> None:
-    """Nine megabytes are refused, also where they are nine kilobytes on the wire; what is cut short is no body."""
+    """9 MB are refused, also if they are 9 kB on the wire. A truncated body is refused, too."""
     big = b" " * (9 * 1024 * 1024)
     assert web.post(gzip.compress(big), Content_Encoding="gzip")[0] == 413
     assert web.post(zstandard.compress(big), Content_Encoding="zstd")[0] == 413
@@ -180,13 +180,13 @@ def test_bodies_are_bounded_as_they_come_and_when_decompressed(broker: Broker, w
 
 
 def resident(process: int) -> int:
-    """Return the most memory that a process has had, in MiB."""
+    """Return the peak memory of a process in MiB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0]) // 1024
 
 
 def test_small_bodies_that_would_cost_much_are_refused(broker: Broker, web: Web) -> None:
-    """Each within the memory that a large good body takes, too; and the next client is served."""
+    """Each stays within the memory of a large good body, and the next client is served."""
     many = f"[{','.join(text(*range(5_000)))}]".encode()
     assert web.post(many)[0] == 202
     assert web.process is not None
@@ -212,7 +212,7 @@ def test_small_bodies_that_would_cost_much_are_refused(broker: Broker, web: Web)
 
 
 def test_one_event_that_no_parser_reads_does_not_take_its_neighbours_with_it(broker: Broker, web: Web) -> None:
-    """It is named by its own place."""
+    """The error names its own place."""
     deep = '{"a":' * 10_000 + "1" + "}" * 10_000
     for separator, frame in ((",", "[{}]"), ("\n", "{}")):
         events = text(*range(99))
@@ -230,7 +230,10 @@ def configure(broker: Broker, **settings: str | int) -> None:
 
 
 def test_a_broker_that_refuses_writes_is_said_in_plain_words(broker: Broker, web: Web) -> None:
-    """It answers pings all the same. 503 and not ready, until it takes writes again; nothing of a probe is left."""
+    """The broker still answers pings.
+
+    The answer is 503 and not ready until it accepts writes again, and no probe is left.
+    """
     [body] = text(1)
     for settings, words in (
         ({"maxmemory": 1}, "out of memory"),
@@ -251,13 +254,13 @@ def test_a_broker_that_refuses_writes_is_said_in_plain_words(broker: Broker, web
 
 
 def test_a_broker_whose_disk_fails_is_said_in_plain_words(broker: Broker, web: Web) -> None:
-    """MISCONF: it has not saved what it holds, and takes no more."""
+    """MISCONF: the broker could not save its data, and accepts no more."""
     [body] = text(1)
     assert web.post(body.encode())[0] == 202
     with redis.Redis(unix_socket_path=str(socket_path(broker.folder))) as client:
         client.config_set("appendonly", "no")
         client.config_set("save", "3600 1")
-        (broker.folder / "dump.rdb").mkdir()  # where it would save
+        (broker.folder / "dump.rdb").mkdir()  # the path of its dump
         client.bgsave()
         wait_for(lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err")
 
@@ -268,7 +271,7 @@ def test_a_broker_whose_disk_fails_is_said_in_plain_words(broker: Broker, web: W
 
 
 def test_a_broker_that_is_away_is_said_and_nothing_is_promised(broker: Broker, web: Web) -> None:
-    """503 with a time to come again, until the broker is back."""
+    """The answer is 503 with Retry-After, until the broker is back."""
     [body] = text(1)
     broker.stop()
     status, answer, headers = web.post(body.encode(), Idempotency_Key="1")
@@ -281,7 +284,7 @@ def test_a_broker_that_is_away_is_said_and_nothing_is_promised(broker: Broker, w
 
 
 def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker, web: Web, tmp_path: Path) -> None:
-    """What it published before, meanwhile and afterwards arrives in order; a batch that came twice has one id."""
+    """Events from before, during and after the outage arrive in order. A batch that arrives twice has one id."""
     publisher = Publisher(HttpTransport(web.url, KEY), tmp_path / "spool")
     for number in range(200):
         publisher.publish(call(number))
@@ -301,7 +304,7 @@ def test_a_publisher_loses_nothing_while_the_http_side_is_killed(broker: Broker,
 
 
 def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -> None:
-    """A process lives whatever is away; it is ready when broker and database answer and a canary came round."""
+    """A process is live whatever is down. It is ready if broker and database answer and a canary has returned."""
     assert web.get("/health/liveliness") == web.get("/health/liveness") == (200, '"I\'m alive!"')
     assert web.get("/health/readiness")[0] == 503
 
@@ -317,14 +320,14 @@ def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -
     assert "alertworker_canary_age_seconds" in web.get("/metrics")[1]
 
     broker.stop()
-    wait_for(lambda: web.get("/health/readiness")[0] == 503)  # answers are given again for two seconds
+    wait_for(lambda: web.get("/health/readiness")[0] == 503)  # answers are cached for 2 s
     assert "broker" in json.loads(web.get("/health/readiness")[1])["reasons"][0]
     assert web.get("/health/liveliness")[0] == 200
     store.engine.dispose()
 
 
 def test_services_are_for_the_admin_and_known_by_name(web: Web) -> None:
-    """The publish key tests nothing; a service that is none, or has no channel, is said."""
+    """The publish key can test nothing. An unknown service, or one without a channel, is named in the error."""
     path = "/health/services?service="
     assert [web.get(path + "slack", key=key)[0] for key in (None, KEY)] == [401, 401]
     status, text = web.get(path + "smoke", key=ADMIN)
@@ -332,14 +335,14 @@ def test_services_are_for_the_admin_and_known_by_name(web: Web) -> None:
 
 
 def batch(body: bytes = b"") -> SealedBatch:
-    """Seal a batch of one event."""
+    """Return a batch of one event."""
     sealed = seal([b"{}"], batch_id=str(uuid4()), producer="boot", sealed_at=datetime.now(UTC))
     return SealedBatch(sealed.batch_id, "boot", sealed.sealed_at, 1, body or sealed.body)
 
 
 @contextmanager
 def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
-    """Run a server that gives these answers; gives its port, and the ids of the batches that came."""
+    """Run a server with these answers. Return its port, and the ids of the batches that arrive."""
     left, came = list(statuses), []
 
     class Handler(BaseHTTPRequestHandler):
@@ -354,7 +357,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
             self.close_connection = True
 
         def log_message(self, *_: Any) -> None:
-            """Print nothing."""
+            """Keep the output clean."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     if tls is not None:
@@ -369,7 +372,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
 
 
 def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
-    """A wrong key or address holds up everything until it is right; one bad batch holds up nothing."""
+    """A wrong key or address delays everything until it is corrected. One bad batch delays nothing."""
     waiting, hopeless = [401, 403, 404, 408, 429, 500, 503, 301], [400, 413, 422]
     with answering(*waiting, *hopeless) as (port, _):
         transport = HttpTransport(f"http://127.0.0.1:{port}/", KEY)
@@ -383,7 +386,7 @@ def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
 
 
 def test_a_refused_batch_is_counted_and_the_next_goes_on(tmp_path: Path) -> None:
-    """The spool is not held up for ever by what nobody will take."""
+    """A batch that is always refused must not block the spool."""
     with answering(422, *([202] * 50)) as (port, came):
         publisher = Publisher(HttpTransport(f"http://127.0.0.1:{port}", KEY), tmp_path / "spool")
         publisher.publish(call(1))
@@ -396,7 +399,7 @@ def test_a_refused_batch_is_counted_and_the_next_goes_on(tmp_path: Path) -> None
 
 
 def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A server whose certificate nobody vouches for gets nothing; one whose authority is trusted does."""
+    """A server with an untrusted certificate gets nothing, and one with a trusted authority gets the batch."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

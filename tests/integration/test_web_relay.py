@@ -1,4 +1,4 @@
-"""LiteLLM's own posts, taken over HTTP: who may send them, what is answered, and that the broker has them then."""
+"""LiteLLM's own posts over HTTP: the keys, the answers, and the message on the broker."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.integration.test_web_events import KEY, Web
 TEXT = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
 SLACK = "/integrations/litellm/slack"
 BUDGET = {"spend": 1.5, "max_budget": 1.0, "token": "T", "event_group": "key", "event": "budget_crossed"}
-#: The publish key, where LiteLLM can put it.
+#: The publish key, in the place where LiteLLM can put it.
 WITH_KEY = f"?key={KEY}"
-#: What a web page can have a browser on this machine send, without asking first.
+#: What a web page can make a browser on this machine send without a preflight request.
 BROWSER = {"Content-Type": "text/plain", "Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
 
 
@@ -32,7 +32,7 @@ def web(broker: Broker, tmp_path: Path) -> Iterator[Web]:
 
 
 def post(web: Web, path: str, body: object, **headers: str) -> int:
-    """Post JSON, or bytes as they are; gives the status."""
+    """Post JSON, or bytes unchanged. Return the status."""
     connection = http.client.HTTPConnection("127.0.0.1", web.port, timeout=30)
     connection.request("POST", path, body if isinstance(body, bytes) else json.dumps(body), headers)
     answer = connection.getresponse()
@@ -42,12 +42,12 @@ def post(web: Web, path: str, body: object, **headers: str) -> int:
 
 
 def arrived(broker: Broker) -> list[Event]:
-    """Give the events on the broker."""
+    """Return the events on the broker."""
     return [event for _, events in broker.batches() for event in events]
 
 
 def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) -> None:
-    """Typed, with the path's type before the text's, and what nobody knows as such."""
+    """The path's type takes precedence over the text's. An unknown type is stored as unknown."""
     assert post(web, SLACK + WITH_KEY, {"text": TEXT}) == 200
     assert post(web, f"{SLACK}/spend_reports{WITH_KEY}", {"text": TEXT}) == 200
     assert post(web, SLACK + WITH_KEY, {"text": "what is this?"}) == 200
@@ -65,9 +65,9 @@ def test_what_is_answered_with_200_is_at_the_broker(broker: Broker, web: Web) ->
 
 @pytest.mark.parametrize("path", [SLACK, f"{SLACK}/db_exceptions", "/integrations/litellm/webhook"])
 def test_everybody_needs_a_key(broker: Broker, web: Web, path: str) -> None:
-    """Whoever is on this machine, too: a reverse proxy that adds no header and a browser's page are nobody else.
+    """This includes clients on this machine: a reverse proxy without headers and a browser's page look the same.
 
-    In the address, since LiteLLM sends no headers of ours, or as a bearer.
+    The key is in the address, since LiteLLM sends no headers of ours, or a bearer token.
     """
     for headers in ({}, BROWSER, {"X-Forwarded-For": "203.0.113.7"}):
         assert post(web, path, {"text": TEXT}, **headers) == 401
@@ -80,7 +80,7 @@ def test_everybody_needs_a_key(broker: Broker, web: Web, path: str) -> None:
 
 
 def test_what_is_no_json_object_or_too_long_is_refused(broker: Broker, web: Web) -> None:
-    """With 400 and 413; nothing reaches the broker."""
+    """The answers are 400 and 413, and nothing reaches the broker."""
     assert post(web, SLACK + WITH_KEY, b"{") == 400
     assert post(web, SLACK + WITH_KEY, b"[]") == 400
     assert post(web, SLACK + WITH_KEY, b'{"text": "' + b"x" * 1_100_000 + b'"}') == 413
@@ -88,7 +88,7 @@ def test_what_is_no_json_object_or_too_long_is_refused(broker: Broker, web: Web)
 
 
 def test_nothing_is_promised_while_the_broker_is_away(broker: Broker, web: Web) -> None:
-    """LiteLLM is told 503."""
+    """The answer to LiteLLM is 503."""
     broker.stop()
 
     assert post(web, SLACK + WITH_KEY, {"text": TEXT}) == 503

@@ -1,4 +1,4 @@
-"""``GET /health/services`` with real receivers of every kind: what each really said, and never a success it was not."""
+"""``GET /health/services`` with real receivers of every kind: their own answers, and no false success."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from alertworker.web.page_context import PageContext
 from tests.asgi import Answer, ask
 from tests.contract.kinds import HTTP_KINDS, SECRET, config_to, vendor_of
 
-#: One database is enough: it is the receivers that differ.
+#: One database is enough, because only the receivers differ.
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 TYPES = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.BUDGET_ALERTS})
 
 
 @dataclass
 class Receivers:
-    """One HTTP server for all vendors, by path, and a mail server; each answers as its vendor does, or says no."""
+    """One HTTP server for all vendors, by path, and a mail server. Each answers as its vendor does, or refuses."""
 
     port: int = 0
     mail_port: int = 0
@@ -45,7 +45,7 @@ class Receivers:
     refuses: bool = False
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
-        """Take a mail, or not."""
+        """Accept or refuse a mail."""
         if self.refuses:
             return "554 5.7.1 not from you"
         self.mails.append(envelope)
@@ -53,7 +53,7 @@ class Receivers:
 
 
 def free_port() -> int:
-    """Give a port that nobody listens on."""
+    """Return a port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -61,7 +61,6 @@ def free_port() -> int:
 
 @pytest.fixture
 def receivers() -> Iterator[Receivers]:
-    """Run the receivers."""
     state = Receivers()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,7 +74,7 @@ def receivers() -> Iterator[Receivers]:
             self.wfile.write(text.encode())
 
         def log_message(self, *_: Any) -> None:
-            """Print nothing."""
+            """Keep the output clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -91,7 +90,7 @@ def receivers() -> Iterator[Receivers]:
 
 
 def configs(receivers: Receivers) -> list[ChannelConfig]:
-    """Return a configuration of each kind that posts by HTTP, and of mail."""
+    """Return a configuration of each kind that posts over HTTP, and of mail."""
     return [
         *(config_to(kind, f"http://127.0.0.1:{receivers.port}/{kind}") for kind in HTTP_KINDS),
         EmailConfig(
@@ -103,22 +102,22 @@ def configs(receivers: Receivers) -> list[ChannelConfig]:
 
 @pytest.fixture
 def app(runtime: Runtime, receivers: Receivers) -> Any:
-    """Give the application, with everything routed to every kind."""
+    """Return the application, with everything routed to every kind."""
     channels = {config.name: build_channel(config) for config in configs(receivers)}
     router = replace(runtime.router, root=Route(receiver="all"), receivers={"all": tuple(channels)}, types=TYPES)
     runtime = replace(runtime, channels=channels, router=router)
     context = Context(
         keys=Keys(publish=None, admin="admin"),
-        outbox=cast("BrokerQueue", None),
-        look=cast("CachedHealth", None),
-        office=cast("PageContext", None),
+        broker_queue=cast("BrokerQueue", None),
+        health=cast("CachedHealth", None),
+        pages=cast("PageContext", None),
         try_service=lambda service, now: try_channels(routed(service, sorted(TYPES), runtime), runtime, now=now),
     )
     return build_app(context)
 
 
 def services(app: Any, service: str) -> Answer:
-    """Have a service tested."""
+    """Test a service, and return the answer."""
     return asyncio.run(
         ask(app, "GET", f"/health/services?service={service}", headers={"Authorization": "Bearer admin"})
     )
@@ -128,10 +127,10 @@ def services(app: Any, service: str) -> Answer:
 def test_each_type_comes_at_its_receiver_each_time_and_a_refusal_is_no_success(
     app: Any, receivers: Receivers, service: str
 ) -> None:
-    """LiteLLM says "success" before it has sent anything, and does not send a webhook's test twice a day."""
+    """LiteLLM reports "success" before it has sent anything, and does not send a webhook's test twice a day."""
     came = partial(len, receivers.mails if service == "email" else receivers.posts)
     first, second = services(app, service), services(app, service)
-    expected = len(TYPES) * (2 if service == "webhook" else 1)  # that of budgets is one, too
+    expected = len(TYPES) * (2 if service == "webhook" else 1)  # the budget's event is one, too
     assert (first.status, first.body["status"], second.body["status"]) == (200, "success", "success")
     assert set(first.body["alert_types"]) == TYPES
     assert len(first.body["results"]) == expected
@@ -146,7 +145,7 @@ def test_each_type_comes_at_its_receiver_each_time_and_a_refusal_is_no_success(
 
 
 def test_a_webhooks_answer_shows_the_event_that_was_sent(app: Any, receivers: Receivers) -> None:
-    """That of budgets in the form of LiteLLM's page, at the top; also where the receiver did not take it."""
+    """The budget's event is at the top, in the form of LiteLLM's page, also if the receiver refused it."""
     for refuses in (False, True):
         receivers.refuses = refuses
         body = services(app, "webhook").body

@@ -1,4 +1,4 @@
-"""What a batch and a sweep ask of the database does not grow with what is open, muted, owed or was."""
+"""The queries of a batch and a sweep do not grow with the number of open, muted, deferred or old alerts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from alertworker.store.schema.publishers import CALLS
 from tests.integration.line import NOW, Outbox, answered, batch, failed, rows
 from tests.integration.statements import Work, counted
 
-#: Of several types, so that each rule below has sources among them.
+#: Several types, so that each rule below has sources among them.
 TYPES = (
     AlertType.OUTAGE_ALERTS,
     AlertType.REGION_OUTAGE_ALERTS,
@@ -42,7 +42,7 @@ OWN = Inhibition((parse('alert_type="budget_alerts"'),), (parse('alert_type="llm
 
 
 def open_conditions(store: SqlStore, numbers: range, **other: Any) -> None:
-    """Write open conditions as a worker would have, not due before long."""
+    """Write open conditions as a worker would, none of them due soon."""
     with store.engine.begin() as connection:
         connection.execute(ALERTS.insert(), [_condition(number, **other) for number in numbers])
 
@@ -84,7 +84,7 @@ def _condition(number: int, **other: Any) -> dict[str, Any]:
 
 
 def failures(marker: str) -> BatchMessage:
-    """Make a batch with 20 new failures, each of a deployment, a region and a team of its own."""
+    """Return a batch with 20 new failures, each with its own deployment, region and team."""
     events = [
         failed(f"{marker}{n}").model_copy(
             update={
@@ -103,7 +103,7 @@ def failures(marker: str) -> BatchMessage:
 def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
     runtime: Runtime, store: SqlStore, rules: Sequence[Inhibition]
 ) -> None:
-    """Neither in statements nor in rows, and each failure is told."""
+    """Neither statements nor rows grow, and each failure is notified."""
     runtime = replace(runtime, inhibitions=tuple(rules))
     open_conditions(store, range(8))
     ingest(failures("first"), runtime, now=NOW)
@@ -121,7 +121,7 @@ def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
 
 
 def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore) -> None:
-    """By the database's index, on a database that knows nothing of its tables yet."""
+    """The database uses its index, on tables without statistics."""
     open_conditions(store, range(MANY))
     runtime = replace(runtime, inhibitions=(*DEFAULTS, OWN))
     muted = [{"deployment": "old4000"}, {"provider": "azure", "region": "r5001"}, {"team": "team5002"}]
@@ -139,7 +139,7 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
 
 
 def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None:
-    """The planner takes the index of each label."""
+    """The planner uses the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
     explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
     open_conditions(store, range(2_000))
@@ -157,7 +157,7 @@ def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None
 
 
 def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -> None:
-    """However many alerts it raises."""
+    """The number of alerts in the batch does not matter."""
     desk = AdminStore(store.engine)
     for n in range(50):
         matchers = (parse(f'team="nobody{n}"'),)
@@ -169,14 +169,14 @@ def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -
 
 
 def swept(runtime: Runtime, store: SqlStore, seconds: float) -> Work:
-    """Sweep, and count."""
+    """Sweep, and return the counts."""
     with counted(store.engine) as work:
         sweep(runtime, now=NOW + timedelta(seconds=seconds))
     return work
 
 
 def test_a_sweep_asks_no_more_with_ten_thousand_open_conditions(runtime: Runtime, store: SqlStore) -> None:
-    """Nothing of them is due, and of those that hang a call still runs."""
+    """None of them is due, and each hanging one has a running call."""
 
     def hanging(numbers: range) -> None:
         open_conditions(store, numbers)
@@ -194,7 +194,7 @@ def test_a_sweep_asks_no_more_with_ten_thousand_open_conditions(runtime: Runtime
 
 
 def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: SqlStore) -> None:
-    """By a silence or by another alert; what changes is when to look again."""
+    """They are muted by a silence or by another alert. Only the time of the next check changes."""
     silence = Silence("s1", (parse('model="m"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
     AdminStore(store.engine).add_silence(silence, now=NOW)
     swept(runtime, store, 0)
@@ -207,7 +207,7 @@ def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: S
 
 
 def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """No transaction grows with how much is due, and no sweep leaves a part of some hundreds."""
+    """No transaction grows with the number of due alerts, and one sweep settles some hundreds."""
     assert outbox.sent == []
     due = {"count": 2, "next_summary_at": NOW}
     open_conditions(store, range(0, 4 * 3 * PIECE, 4), **due)
@@ -218,7 +218,7 @@ def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, out
 
 
 def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
-    """In pieces; a second look in the same minute fetches none of it."""
+    """The check is in pieces. A second one in the same minute fetches nothing."""
     open_conditions(store, range(0, 4 * 3 * PIECE, 4), owed=["outbox"])
     first = swept(runtime, store, 0)
     second = swept(runtime, store, 1)
@@ -229,7 +229,7 @@ def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime
 
 
 def test_open_outages_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
-    """Those that go on cost none of their own."""
+    """Continuing outages add no statements."""
 
     def outages(numbers: range) -> None:
         key = {"provider": "", "region": ""}
@@ -251,7 +251,7 @@ def test_open_outages_are_looked_at_by_few_statements(runtime: Runtime, store: S
 
 
 def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
-    """Of deployments, of regions, and of attempts whose deployment nobody knows; each from its own moment on."""
+    """The targets are deployments, regions, and attempts without a deployment, each from its own start."""
     places = [("d1", "azure", "eu"), ("d2", "azure", "eu"), ("d1", "azure", "us"), ("", "", ""), ("", "azure", "eu")]
     sums = {"succeeded": 1, "failed": 0, "milliseconds": 0, "completion_tokens": 0, "last_success": 1}
     with store.engine.begin() as connection:
@@ -277,14 +277,14 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
 
 
 def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
-    """A second look at the same day asks for none of them alone."""
+    """A second check of the same day makes no query for a single user."""
     runtime = replace(runtime, users=UserPolicy(daily_nanos=1, every=timedelta(seconds=60)))
 
     def spend(numbers: range) -> None:
         ingest(batch(*(answered(f"c{n}", user_id=f"u{n}") for n in numbers)), runtime, now=NOW)
 
     spend(range(2))
-    for seconds in (0, 61):  # the second settles what the first has told
+    for seconds in (0, 61):  # the second sweep settles what the first has sent
         swept(runtime, store, seconds)
     few = swept(runtime, store, 122)
     spend(range(2, 60))

@@ -10,7 +10,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """Make ``callback`` when LiteLLM asks for it; whoever asks again gets the same one."""
+    """Return the callback when LiteLLM asks for ``callback``. Every later call returns the same object."""
     if name != "callback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from alertworker.integrations.litellm.callback_hooks import get_callback

@@ -1,7 +1,7 @@
-"""What LiteLLM prints when a key, team or internal user was changed: who did what, and which fields. Pure.
+"""Reads LiteLLM's alerts about changed keys, teams and internal users: the actor and the changed fields. Pure.
 
-Its text holds the arguments of the endpoint as Python prints them, raw keys included. Names of fields are taken from
-them, a key is taken as its hash, and values only of fields that say nothing secret.
+The alert's text holds the arguments of the endpoint as Python prints them, raw keys included. Only the fields'
+names, the hash of each key, and the values of the fields in `SHOWN` are taken from it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from alertworker.events import Action, Entity
 from alertworker.integrations.litellm.coerce import key_hash, name
 
-#: LiteLLM's alert types of management, with what each says.
+#: LiteLLM's alert types of management, with the entity and the action of each.
 MANAGEMENT: Final = {
     "new_virtual_key_created": (Entity.KEY, Action.CREATED),
     "virtual_key_updated": (Entity.KEY, Action.UPDATED),
@@ -26,18 +26,18 @@ MANAGEMENT: Final = {
     "internal_user_deleted": (Entity.INTERNAL_USER, Action.DELETED),
 }
 _ACTOR: Final = re.compile(r"^created_by_(user_id|user_role|key_alias): `([^`\n]*)`$", re.MULTILINE)
-#: For whom the actor says to have done it (the header ``litellm-changed-by``).
+#: The person on whose behalf the actor made the change (the header ``litellm-changed-by``).
 _CHANGED_BY: Final = re.compile(r"^litellm_changed_by: `([^`\n]*)`$", re.MULTILINE)
-#: A text as Python prints it: in double quotes where it holds an apostrophe, with backslashes where it holds both.
+#: A string as Python prints it: in double quotes if it holds an apostrophe, with backslashes if it holds both.
 _TEXT: Final = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
-#: ``field=value`` in a printed model; a value that is a text, a number or a flat list. Only a text may hold a
-#: backslash, so that at most three attempts read the same characters, and time grows with the length alone.
+#: ``field=value`` in a printed model, where the value is a string, a number or a flat list. Only a string may hold a
+#: backslash, so at most three attempts read the same characters, and the time grows with the length alone.
 _ARGUMENT: Final = re.compile(
     rf"""(?<![\w.])([a-z_][a-z0-9_]{{0,63}})=({_TEXT}|\[(?:{_TEXT}|[^\[\]\n'"\\])*+\]|[\w.<:-]+)"""
 )
 _QUOTED: Final = re.compile(_TEXT)
 _ESCAPED: Final = re.compile(r"""\\(['"\\])""")
-#: Fields whose values may be seen.
+#: Fields whose values may leave the proxy.
 SHOWN: Final = frozenset(
     ("budget_duration", "max_budget", "models", "rpm_limit", "soft_budget", "tpm_limit", "user_role")
 )
@@ -46,7 +46,7 @@ _IDS: Final = {
     Entity.TEAM: ("team_id", "team_ids"),
     Entity.INTERNAL_USER: ("user_id", "user_ids"),
 }
-#: Fields that hold the name by which people know it.
+#: Fields that hold the entity's display name.
 ALIASES: Final = {
     Entity.KEY: ("key_alias", "key_aliases"),
     Entity.TEAM: ("team_alias",),
@@ -57,9 +57,9 @@ _NOT_GIVEN: Final = frozenset(("None", "[]", "''", "<"))
 
 
 def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) -> dict[str, Any]:
-    """Return the fields of an `EntityChanged` for the message of a management alert; `leaving` must still treat them.
+    """Return the fields of an `EntityChanged` for a management alert. The caller must still pass them to `leaving`.
 
-    ``kind`` is one of `MANAGEMENT`, ``host`` the proxy that sent it.
+    ``kind`` is a key of `MANAGEMENT`, and ``host`` the proxy that sent the alert.
     """
     entity, action = MANAGEMENT[kind]
     who, _, arguments = message.partition("*Arguments passed:*")
@@ -89,7 +89,7 @@ def entity_changed(kind: str, message: str, *, now: datetime, host: str | None) 
 
 
 def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
-    """Give what the first of these fields holds that holds something: one value, or each of a list."""
+    """Return the values of the first of these fields that is not empty: one value, or each item of a list."""
     for field in fields:
         value = given.get(field, "")
         found = [_unquoted(text) for text in _QUOTED.findall(value)] or [value.strip("[]")]
@@ -99,5 +99,5 @@ def _values(given: dict[str, str], fields: tuple[str, ...]) -> list[str]:
 
 
 def _unquoted(value: str) -> str:
-    """Give a printed text as it was, but for characters that Python spells out; anything else as it is."""
+    """Return a printed string without its quotes and escapes, and any other value unchanged."""
     return _ESCAPED.sub(r"\1", value[1:-1]) if _QUOTED.fullmatch(value) else value

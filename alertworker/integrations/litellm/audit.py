@@ -1,7 +1,7 @@
-"""Reads LiteLLM's audit log: who changed which key, team, internal user or model.
+"""Reads LiteLLM's audit log: which actor changed which key, team, internal user or model.
 
-LiteLLM masks what looks like a key before it passes an entry on, aliases of keys too ("prod*app1"). Of the values only
-those are read that say nothing secret; of the others the fields' names.
+LiteLLM masks every value that looks like a key before it passes an entry on, also key aliases ("prod*app1"). Only
+the values of the fields in `SHOWN` are read. Of all other fields, only the names are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from alertworker.events.base import MAX_ITEMS
 from alertworker.integrations.litellm.admin_alerts import ALIASES, SHOWN
 from alertworker.integrations.litellm.coerce import as_mapping, key_hash, moment, name
 
-#: LiteLLM's tables that hold what we tell of.
+#: LiteLLM's tables whose changes are published, with the entity that each holds.
 _ENTITIES: Final = {
     "LiteLLM_VerificationToken": Entity.KEY,
     "LiteLLM_TeamTable": Entity.TEAM,
@@ -32,16 +32,16 @@ _ACTIONS: Final = {
     "unblocked": Action.UNBLOCKED,
 }
 _MEMBERS: Final = "members_with_roles"
-#: Fields that name the thing, or the moment, and are no change of it.
+#: Fields that identify the entity, or hold a time. A new value in them is not a change.
 _NO_CHANGE: Final = frozenset(
     ("created_at", "key", "key_name", "model_id", "spend", "team_id", "token", "token_id", "updated_at", "user_id")
 )
-#: The largest value that is read, in characters: a team's row names all its members.
+#: The maximum length of a value that is read, in characters: a team's row names all its members.
 _MAX_VALUE: Final = 1_000_000
 
 
 def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Give the fields of an `EntityChanged` for LiteLLM's ``StandardAuditLogPayload``; ``None`` for other tables."""
+    """Return an `EntityChanged`'s fields for LiteLLM's ``StandardAuditLogPayload``; ``None`` for other tables."""
     entity, action = _ENTITIES.get(entry.get("table_name") or ""), _ACTIONS.get(entry.get("action") or "")
     if entity is None or action is None:
         return None
@@ -70,7 +70,7 @@ def entity_changed(entry: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _values(text: object) -> dict[str, Any]:
-    """Read one of the entry's two JSON texts; empty for what is none."""
+    """Return the mapping in one of the entry's two JSON strings, or an empty mapping for anything else."""
     try:
         values = json.loads(text) if isinstance(text, str) and len(text) <= _MAX_VALUE else text
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def _values(text: object) -> dict[str, Any]:
 
 
 def _given(value: object) -> bool:
-    return bool(value) and value != "None"  # LiteLLM's masking writes None as a text
+    return bool(value) and value != "None"  # LiteLLM's masking writes None as a string
 
 
 def _differs(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
@@ -88,7 +88,10 @@ def _differs(field: str, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 
 def _of_members(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Action, str]:
-    """Say what a team's new list of members is, and who came or went; one whose role was changed is an update."""
+    """Return the action that a new list of members stands for, and the members concerned.
+
+    A changed role is an update.
+    """
     listed = (values.get(_MEMBERS) for values in (before, after))
     old, new = (set(map(_member, members)) if isinstance(members, list) else set() for members in listed)
     if new > old:

@@ -1,4 +1,4 @@
-"""The budgets a call counts against, as LiteLLM saw them when it let the caller in."""
+"""The budgets a call counts against, as LiteLLM read them when it authenticated the request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, Final
 from alertworker.events import BudgetScope
 from alertworker.integrations.litellm.coerce import key_hash, moment, name, nanos
 
-#: LiteLLM's ``entity_type`` of an error, as our scope.
+#: LiteLLM's ``entity_type`` of an error, with our scope for each.
 _SCOPES: Final = {scope.value: scope for scope in BudgetScope} | {"end_user": BudgetScope.CUSTOMER}
-#: How LiteLLM's message names one of several budgets of a key, team or user.
+#: How LiteLLM's message names one budget of a key, team or user that has several.
 _PART: Final = re.compile(r" over (\w{1,32}) budget\b| exceeded budget for model=(.+)\Z")
 
 
 def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -> list[dict[str, Any]]:
-    """Give a mapping per budget that has a limit; spends are from before the call, its own cost not in them.
+    """Return a mapping for each budget that has a limit. Its spend is from before the call.
 
-    ``caller`` is LiteLLM's ``UserAPIKeyAuth`` and ``metadata`` the call's, which after a database authentication also
-    carries reset times and the organization's figures.
+    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``metadata`` is the call's: after an authentication against the
+    database it also holds reset times and the organization's figures.
     """
     team, user, organization = (getattr(caller, key, None) for key in ("team_id", "user_id", "org_id"))
     key = key_hash(getattr(caller, "api_key", None)) or key_hash(metadata.get("user_api_key_hash"))
@@ -71,10 +71,10 @@ def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -
 
 
 def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any) -> list[dict[str, Any]]:
-    """Give the budgets of a call with the one it was turned away for, as LiteLLM's ``BudgetExceededError`` says it.
+    """Return the call's budgets, with the one in LiteLLM's ``BudgetExceededError`` marked as refused.
 
-    LiteLLM refuses by budgets, too, whose figures no call carries: of projects, tags and team members, and by further
-    ones of a key or team, for a day or for a model.
+    LiteLLM also refuses calls because of budgets that no call carries: those of projects, tags and team members, and
+    further ones of a key or team, for a day or for a model.
     """
     scope = _SCOPES.get(getattr(error, "entity_type", None) or "")
     spend, limit = nanos(getattr(error, "current_cost", None)), nanos(getattr(error, "max_budget", None))
@@ -96,7 +96,7 @@ def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any)
 
 
 def _window_end(caller: Any, scope: BudgetScope, part: str | None) -> datetime | None:
-    """Give when a key's further budget resets; LiteLLM tells a team's to nobody."""
+    """Return when a further budget of a key resets. LiteLLM does not report this for a team."""
     windows = getattr(caller, "budget_limits", None) if scope is BudgetScope.KEY and part is not None else None
     for window in windows if isinstance(windows, list) else ():
         fields = window if isinstance(window, Mapping) else getattr(window, "__dict__", {})

@@ -1,4 +1,4 @@
-"""One call while it runs: what is known of it, without a reference to its prompt."""
+"""A running call and what is known of it, without a reference to its prompt."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from alertworker.integrations.litellm.metadata import picked
 
 #: The tag of LiteLLM's own health checks.
 HEALTH_CHECK: Final = "litellm-internal-health-check"
-#: How many deployments that failed a call its end names.
+#: The maximum number of failed deployments that the end of a call names.
 _MAX_FAILED_ON = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every call: which keys of team and key metadata may travel, and how deployments are read."""
+    """What holds for every call: the keys of team and key metadata that may leave the proxy, and the reader of
+    deployments.
+    """
 
     metadata_keys: tuple[str, ...]
     deployments: Deployments
@@ -30,11 +32,11 @@ class Terms:
 class Call:
     """A call from the pre-call hook to its end. Times are POSIX seconds.
 
-    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` is what is remembered of the last attempt, empty before
-    the first; it holds the deployment's key, to be masked in errors. ``trying`` says that an attempt was begun whose
-    failure was not told yet. ``answered`` says that the answer was complete, so that LiteLLM's success log is only on
-    its way, and ``announced`` that the call had hung before that. ``failed_on`` are the deployments that failed it, by
-    their ids.
+    ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``deployment`` holds the last attempt's deployment, and is empty
+    before the first attempt. It includes the deployment's key, so that errors can be masked. ``trying`` is true from
+    the start of an attempt until LiteLLM reports its failure. ``answered`` is true once the answer is complete and
+    only LiteLLM's success log is outstanding. ``announced`` is true if the call had hung before that. ``failed_on``
+    maps the ids of the deployments that failed this call to their fields.
     """
 
     call_id: str
@@ -61,7 +63,7 @@ class Call:
     ended: bool = False
 
     def describe(self) -> dict[str, Any]:
-        """Give the fields that all events of this call share."""
+        """Return the fields that all events of this call share."""
         return {
             "call_id": self.call_id,
             "trace_id": trace_of(self.deployment.get("metadata") or {}, *map(self.deployment.get, TRACES)),
@@ -77,12 +79,14 @@ class Call:
         }
 
     def end(self) -> dict[str, Any]:
-        """Give the fields that all ends share, of a call that did not get to LiteLLM's success log."""
+        """Return the fields that all end events share, for a call that did not reach LiteLLM's success log."""
         fields = self.describe() | {"ended_at": moment(time.time()), **self.detours()}
         return fields | {"budgets": budgets(self.caller, {}, fields.get("customer_id"))}
 
     def detours(self) -> dict[str, Any]:
-        """Give how many attempts and fallbacks it took, and what was asked for where a fallback came last."""
+        """Return the numbers of attempts and fallbacks, the failed deployments and, after a fallback, the requested
+        model.
+        """
         return {
             "attempts": max(1, self.attempts),
             "fallbacks": self.fallbacks,
@@ -91,9 +95,9 @@ class Call:
         }
 
     def blame(self, deployment: Mapping[str, Any]) -> bool | None:
-        """Note that a deployment failed this call by its own fault; ``deployment`` holds its fields as events do.
+        """Record that a deployment failed this call. ``deployment`` holds the fields that events carry.
 
-        Return whether it is the first time that this deployment failed this call, ``None`` where that is not known.
+        Return whether this is the deployment's first failure in this call, or ``None`` if its id is not known.
         """
         deployment_id = deployment["deployment_id"]
         if deployment_id is None:
@@ -106,13 +110,13 @@ class Call:
 
 
 def trace_of(metadata: Mapping[str, Any], *given: object) -> str | None:
-    """Give the trace that Langfuse keeps a call under: the caller's word for it, else the first that is ``given``."""
+    """Return the id of the call's trace in Langfuse: the caller's own if there is one, else the first of ``given``."""
     named = metadata.get("existing_trace_id") or metadata.get("trace_id")
     return name(named or next((value for value in given if value), None))
 
 
 def caller_facts(caller: Any, metadata_keys: tuple[str, ...]) -> dict[str, Any]:
-    """Give whom a call is for, from LiteLLM's ``UserAPIKeyAuth``; empty for what is none."""
+    """Return the names of a call's owners from LiteLLM's ``UserAPIKeyAuth``, or nothing for ``None``."""
     if caller is None:
         return {}
     facts: dict[str, Any] = {

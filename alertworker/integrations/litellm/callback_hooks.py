@@ -1,4 +1,4 @@
-"""The callback that LiteLLM loads: public hooks, nothing patched, nothing raised, nothing awaited."""
+"""The callback that LiteLLM loads. It uses public hooks only, patches nothing, raises nothing and awaits nothing."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from alertworker.publisher import Publisher, get_publisher
 
 _log: Final = logging.getLogger("alertworker.litellm")
 _P = ParamSpec("_P")
-#: Where the one callback of this process hangs: LiteLLM may load a module a second time under another name.
+#: The attribute that holds the only callback of this process: LiteLLM may load a module twice under two names.
 _REGISTRY: Final = "_alertworker_litellm_callback"
-#: LiteLLM's module that holds the proxy's configuration; looked up, never imported: it starts a proxy.
+#: LiteLLM's module that holds the proxy's configuration. It is looked up and never imported: importing starts a proxy.
 _SERVER: Final = "litellm.proxy.proxy_server"
-#: Providers that LiteLLM logs in to when it is asked for them, waiting for a person; their models name them.
+#: Providers for which LiteLLM starts a login that waits for a person when it looks them up. Their models' names start
+#: with the provider.
 _LOGS_IN: Final = frozenset(("chatgpt", "github_copilot"))
 _VERTEX_LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
 
@@ -36,8 +37,8 @@ _VERTEX_LOCATIONS: Final = ("VERTEXAI_LOCATION", "VERTEX_LOCATION")
 class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not installed where types are checked
     """Publishes an event for each call's end and for each failed attempt.
 
-    LiteLLM looks for some hooks in this very class, so they must stand here and not in a base. A failure of ours is
-    logged once per hook, by its class alone, and changes nothing for the proxy.
+    LiteLLM looks up some hooks in this class itself, so they must be defined here and not in a base class. A failure
+    of the callback is logged once per hook, by its class alone, and never reaches the proxy.
     """
 
     def __init__(self) -> None:
@@ -46,29 +47,29 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         self._warned: set[str] = set()
 
     async def async_pre_call_hook(self, user_api_key_dict: Any, cache: Any, data: Any, call_type: Any) -> None:
-        """A request was let in and is about to be routed."""
+        """Start following a call. LiteLLM has authenticated the request and has not chosen a deployment yet."""
         del cache
         self._safely(Recorder.started, data, user_api_key_dict, call_type)
 
     async def async_pre_call_deployment_hook(self, kwargs: Any, call_type: Any) -> None:
-        """A deployment was chosen and is about to be called."""
+        """Record that LiteLLM chose a deployment and is about to call it."""
         del call_type
         self._safely(Recorder.trying, kwargs)
 
     async def async_post_call_failure_deployment_hook(
         self, request_data: Any, exception: Exception, call_type: Any, fallback_depth: int | None = None
     ) -> None:
-        """One attempt on a deployment failed."""
+        """Publish the failure of one attempt on a deployment."""
         del call_type
         self._safely(Recorder.attempt_failed, request_data, exception, fallback_depth)
 
     async def async_log_success_event(self, kwargs: Any, response_obj: Any, start_time: Any, end_time: Any) -> None:
-        """A call was answered, and a stream read to its end; runs beside the request."""
+        """Publish a completed call. LiteLLM calls this beside the request, for a stream after its last chunk."""
         del response_obj, start_time, end_time
         self._safely(Recorder.succeeded, kwargs)
 
     async def async_post_call_success_hook(self, data: Any, user_api_key_dict: Any, response: Any) -> None:
-        """A call's whole answer is there."""
+        """Record that a call's answer is complete."""
         del user_api_key_dict, response
         self._safely(Recorder.answer_complete, data)
 
@@ -79,14 +80,14 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         user_api_key_dict: Any,
         traceback_str: str | None = None,
     ) -> None:
-        """A request failed for good, or was turned away."""
+        """Publish a request that failed after all attempts, or that LiteLLM refused."""
         del traceback_str
         self._safely(Recorder.failed, request_data, original_exception, user_api_key_dict)
 
     async def async_post_call_streaming_iterator_hook(
         self, user_api_key_dict: Any, response: Any, request_data: Any
     ) -> AsyncIterator[Any]:
-        """A stream is read: pass every chunk on as it comes, and note that it did."""
+        """Pass on every chunk of a stream as it arrives, and record its arrival."""
         del user_api_key_dict
         async for chunk in response:
             self._safely(Recorder.chunk, request_data)
@@ -94,7 +95,10 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         self._safely(Recorder.answer_complete, request_data)
 
     async def async_log_audit_log_event(self, audit_log: Any) -> None:
-        """Something was changed; LiteLLM tells it only where audit logs are on and this is one of its callbacks."""
+        """Publish a change in LiteLLM's audit log.
+
+        LiteLLM calls this only if audit logs are on and this callback is listed.
+        """
         self._safely(Recorder.changed, audit_log)
 
     def _recorder(self) -> Recorder:
@@ -117,19 +121,19 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
     def _safely(self, act: Callable[Concatenate[Recorder, _P], None], *args: _P.args, **kwargs: _P.kwargs) -> None:
         try:
             act(self._recorder(), *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the proxy's boundary: its request must not fail by our fault
+        except Exception as error:  # noqa: BLE001 - the proxy's boundary: the callback must not fail a request
             told = error if isinstance(error, AlertWorkerError) else type(error).__name__
             problem = f"{act.__name__}: {told}"
             if problem not in self._warned:
                 self._warned.add(problem)
-                _log.warning("a call could not be recorded (%s)", problem)
+                _log.warning("call not recorded (%s)", problem)
 
 
 def expect_end_on_sigterm(publisher: Publisher) -> None:
-    """Tell the publisher when the proxy is told to end: uvicorn ends itself by the signal, past all exit handlers.
+    """Notify the publisher when the proxy receives SIGTERM, because uvicorn then ends without running exit handlers.
 
-    Only where the host handles the signal itself, and the host's handler comes first. Called on the first request, when
-    the server has long installed it.
+    This does nothing if the host has no handler of its own for the signal. The host's handler runs first. The
+    callback calls this at the first request, when the server has installed its handler.
     """
     handler = signal.getsignal(signal.SIGTERM)
     if not callable(handler) or threading.current_thread() is not threading.main_thread():
@@ -143,50 +147,50 @@ def expect_end_on_sigterm(publisher: Publisher) -> None:
 
 
 def _litellm_config() -> Mapping[str, object]:
-    """Give the configuration file of the proxy this runs in, if it runs in one; a copy of LiteLLM's own making."""
+    """Return a copy of the configuration of the proxy in this process, or an empty mapping if there is none."""
     proxy_config = getattr(sys.modules.get(_SERVER), "proxy_config", None)
     config = proxy_config.get_config_state() if proxy_config is not None else None
     return config if isinstance(config, Mapping) else {}
 
 
 def _litellm_threshold() -> object:
-    """Give ``general_settings.alerting_threshold`` of the proxy this runs in, if it runs in one."""
+    """Return ``general_settings.alerting_threshold`` of the proxy in this process, or ``None`` if there is none."""
     settings = getattr(sys.modules.get(_SERVER), "general_settings", None)
     return settings.get("alerting_threshold") if isinstance(settings, Mapping) else None
 
 
 def _litellm_price(model: str) -> object:
-    """Give a model's entry in LiteLLM's price list, which it may load anew."""
+    """Return a model's entry in LiteLLM's price list. LiteLLM may reload the list."""
     return litellm.model_cost.get(model)
 
 
 @lru_cache(maxsize=1_000)
 def _litellm_provider(model: str, api_base: str | None) -> str | None:
-    """Give the provider by which LiteLLM calls a model; ``None`` for what it could not call either."""
+    """Return the provider that LiteLLM calls for a model, or ``None`` for a model that LiteLLM does not know."""
     named = named_provider(model, api_base)
     if named in _LOGS_IN:
         return named
     try:
         return str(litellm.get_llm_provider(model=model, api_base=api_base)[1])
-    except Exception:  # noqa: BLE001 - it raises errors of several kinds for a model that it does not know
+    except Exception:  # noqa: BLE001 - it raises several kinds of errors for a model that it does not know
         return None
 
 
 def _litellm_vertex_location() -> str | None:
-    """Give the region that LiteLLM uses for Vertex AI where a deployment names none."""
+    """Return the region that LiteLLM uses for a Vertex AI deployment without a region."""
     places = (getattr(litellm, "vertex_location", None), *map(os.environ.get, _VERTEX_LOCATIONS))
     return next((place for place in places if isinstance(place, str) and place), None)
 
 
 async def _litellm_cooldowns(deployment_ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-    """Give the cooldowns that the router of the proxy this runs in keeps just now, if it runs in one."""
+    """Return the active cooldowns of the router of the proxy in this process. Without a proxy there are none."""
     cache = getattr(getattr(sys.modules.get(_SERVER), "llm_router", None), "cooldown_cache", None)
     found = await cache.async_get_active_cooldowns(list(deployment_ids), None) if cache is not None else ()
     return [(name, value) for name, value in found if isinstance(value, Mapping)]
 
 
 def get_callback() -> Any:
-    """Give the one callback of this process."""
+    """Return the only callback of this process."""
     existing = getattr(sys, _REGISTRY, None)
     if existing is None:
         existing = AlertWorkerCallback()

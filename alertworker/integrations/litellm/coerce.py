@@ -1,4 +1,4 @@
-"""Cuts what LiteLLM hands over to the bounds of the wire contract, so that one odd field never costs the event."""
+"""Cuts LiteLLM's data to the bounds of the wire contract, so that one unexpected field never costs the event."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from alertworker.text.ids import storable
 from alertworker.text.redact import pseudonymous, within
 from alertworker.text.shorten import CUT, DIGITS, ELLIPSIS, fingerprint, shorten
 
-#: What LiteLLM itself puts in a key's place: a hash, or a name for a caller of its own.
+#: What LiteLLM itself uses in place of a key: a hash, or a fixed name for an internal caller.
 _HARMLESS_KEY: Final = re.compile(
     r"(?:hashed-jwt-)?[0-9a-f]{64}|litellm_proxy_master_key|litellm-dashboard|litellm[-_](?:internal|cli)[-_a-z]{0,40}"
 )
 _NOTHING: Final[Mapping[str, Any]] = {}
-#: The longest address that is read, in characters. It is read whole: a password may be anywhere in it.
+#: The maximum length of an address that is read, in characters. It is read whole: a password may be anywhere in it.
 _MAX_ADDRESS: Final = 16_384
 
 
@@ -43,7 +43,10 @@ def clip(value: object, limit: int, mark: str = CUT) -> str | None:
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """Give a mapping as it is, and an empty one for what is none; a dict is known without asking the abstract class."""
+    """Return a mapping unchanged, and an empty one for any other type.
+
+    The check for ``dict`` is first because it is fast.
+    """
     return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
@@ -86,7 +89,7 @@ def credential(key: object) -> str | None:
 
 
 def key_hash(value: object) -> str | None:
-    """Give a key's hash as LiteLLM made it, and the SHA-256 of all else: custom authentication may give raw keys."""
+    """Return LiteLLM's hash of a key, or the SHA-256 of any other string: custom authentication may pass raw keys."""
     if not isinstance(value, str) or not value:
         return None
     if _HARMLESS_KEY.fullmatch(value):
@@ -95,14 +98,14 @@ def key_hash(value: object) -> str | None:
 
 
 def count(value: object) -> int:
-    """Give a count that is not negative, 0 for what is not a number."""
+    """Return a count of 0 or more, and 0 for anything that is not a number."""
     if not isinstance(value, (int, float)) or value != value:  # noqa: PLR0124 - only NaN differs from itself
         return 0
     return int(min(max(value, 0), MAX_COUNT))
 
 
 def nanos(dollars: object) -> int | None:
-    """Give nano-dollars for an amount in USD; ``None`` for what is no amount."""
+    """Return the nano-dollars of an amount in USD, or ``None`` if it is not a number in range."""
     if isinstance(dollars, bool) or not isinstance(dollars, (int, float, Decimal)):
         return None
     if not -MAX_NANOS <= dollars * 1_000_000_000 <= MAX_NANOS:  # also false for NaN
@@ -111,15 +114,16 @@ def nanos(dollars: object) -> int | None:
 
 
 def cost(dollars: object) -> int | None:
-    """Give what a call cost in nano-dollars; ``None`` for what is no amount, less than nothing, or no call's cost."""
+    """Return a call's cost in nano-dollars, or ``None`` if it is no number, negative, or too large for one call."""
     amount = nanos(dollars)
     return amount if amount is not None and 0 <= amount <= MAX_COST else None
 
 
 def moment(value: object) -> datetime | None:
-    """Give an aware moment for a POSIX time, a datetime (local when naive, as LiteLLM makes them) or ISO 8601.
+    """Return an aware datetime for a POSIX time, a datetime or an ISO 8601 string.
 
-    ``None`` for what is none, or not of this century: an event with it would be refused.
+    A naive datetime is local time, as LiteLLM makes them. Return ``None`` for anything else, and for a time outside
+    this century: the wire contract refuses those.
     """
     found = _moment(value)
     return found if found is not None and MIN_MOMENT <= found < MAX_MOMENT else None
@@ -140,7 +144,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def tags(value: object) -> tuple[str, ...]:
-    """Give the tags that are strings, each once, in order."""
+    """Return the tags that are strings, in order and without duplicates."""
     if not isinstance(value, (list, tuple)):
         return ()
     found = (name(tag) for tag in value[: 4 * MAX_ITEMS])

@@ -1,4 +1,4 @@
-"""Looks for cooldowns that LiteLLM's router begins after failed attempts; beside the request, never in it."""
+"""Looks for the cooldowns that LiteLLM's router begins after failed attempts, without delaying the request."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from alertworker.integrations.litellm.coerce import moment
 from alertworker.integrations.litellm.options import seconds
 
-#: How long after a failed attempt the router has decided, in seconds; its shortest cooldown by default is 5.
+#: How long after a failed attempt the router has decided, in seconds. Its default cooldown is 5 s.
 DELAY: Final = 1.0
-#: How many cooldowns are remembered, so that each is told once.
+#: How many cooldowns are remembered, so that each is published once.
 _MAX_KNOWN: Final = 1_000
 
-#: Gives the cooldowns that hold now for these deployments, as LiteLLM's ``async_get_active_cooldowns`` does.
+#: Returns the active cooldowns of these deployments, like LiteLLM's ``async_get_active_cooldowns``.
 Cooldowns = Callable[[Sequence[str]], Awaitable[Sequence[tuple[str, Mapping[str, Any]]]]]
 
 
@@ -32,7 +32,7 @@ class CooldownWatch:
         self._known: dict[tuple[str, object], None] = {}
 
     def failed(self, deployment: Mapping[str, Any], failure: Mapping[str, Any]) -> None:
-        """Note that an attempt failed; ``deployment`` holds its fields as events carry them."""
+        """Record a failed attempt. ``deployment`` holds the fields that events carry."""
         deployment_id = deployment.get("deployment_id")
         if not deployment_id:
             return
@@ -49,7 +49,7 @@ class CooldownWatch:
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # LiteLLM's own trouble with its cache is not the request's, nor ours
+            task.exception()  # an error of LiteLLM's cache is neither the request's nor ours
 
     async def _ask(self, deployment_id: str, fields: Mapping[str, Any]) -> None:
         for found, cooldown in await self._cooldowns([deployment_id]):

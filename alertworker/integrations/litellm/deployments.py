@@ -1,4 +1,4 @@
-"""Which deployment an attempt is made on: its provider and region, as LiteLLM itself finds them."""
+"""The deployment of an attempt: its provider and region, as LiteLLM itself finds them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from alertworker.integrations.litellm.coerce import as_mapping, name, url
 
-#: Names under which a deployment's settings carry its region; LiteLLM's own word for it goes before the providers'.
+#: The keys of a deployment's settings that may hold its region. LiteLLM's own key comes before those of providers.
 _REGIONS: Final = ("region_name", "aws_region_name", "vertex_location", "watsonx_region_name")
-#: The provider whose region may be set for the whole proxy.
+#: The provider whose region can be set for the whole proxy.
 _VERTEX: Final = "vertex_ai"
-#: Names of a call's trace, LiteLLM's first choice first.
+#: The keys that may hold a call's trace id, LiteLLM's first choice first.
 TRACES: Final = ("litellm_session_id", "litellm_trace_id")
 _REMEMBERED: Final = (
     *TRACES, "model", "model_info", "custom_llm_provider", "api_base", "base_url", "api_key", *_REGIONS,
@@ -20,23 +20,24 @@ _REMEMBERED: Final = (
 
 
 def named_provider(model: str, _api_base: str | None) -> str | None:
-    """Give the provider that a model's name begins with, as in ``azure/gpt-4o``."""
+    """Return the provider in front of a model's name, as in ``azure/gpt-4o``."""
     return model.partition("/")[0] if "/" in model else None
 
 
 @dataclass(frozen=True, slots=True)
 class Deployments:
-    """Reads deployments out of what LiteLLM passes to its deployment hooks.
+    """Reads the deployment from what LiteLLM passes to its deployment hooks.
 
-    ``provider_of`` gives the provider of a model and its API base, which may be ``None``, where the deployment names
-    none; it is cheap and never raises. ``vertex_location`` is the region of Vertex AI's deployments that name none.
+    ``provider_of`` returns the provider of a model and its API base (or ``None``), for a deployment that does not
+    set one. It must be cheap and must not raise. ``vertex_location`` is the region of Vertex AI deployments that do
+    not set one.
     """
 
     provider_of: Callable[[str, str | None], str | None] = named_provider
     vertex_location: str | None = None
 
     def facts(self, attempt: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a deployment's fields as events carry them."""
+        """Return the deployment's fields as events carry them."""
         info = attempt.get("model_info")
         provider = self._provider(attempt)
         facts = {
@@ -52,7 +53,7 @@ class Deployments:
         return facts
 
     def region(self, attempt: Mapping[str, Any], provider: str | None) -> str | None:
-        """Give the region an attempt is made in, whichever provider's word it has."""
+        """Return the region of an attempt, whichever provider's key holds it."""
         named = next((region for key in _REGIONS if (region := name(attempt.get(key)))), None)
         return named or (self.vertex_location if provider == _VERTEX else None)
 
@@ -65,7 +66,7 @@ class Deployments:
 
 
 def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the part of an attempt that `Deployments` reads; the rest of it holds the prompt."""
+    """Return the part of an attempt that `Deployments` reads. The rest holds the prompt."""
     kept = {key: attempt[key] for key in _REMEMBERED if key in attempt}
     metadata = request_metadata(attempt)
     kept["metadata"] = {key: metadata.get(key) for key in ("model_group", "trace_id", "existing_trace_id")}
@@ -73,6 +74,6 @@ def remembered(attempt: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def request_metadata(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give a request's metadata; some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
+    """Return a request's metadata. Some routes leave ``metadata`` to the caller and use ``litellm_metadata``."""
     own, other = (request.get(key) for key in ("metadata", "litellm_metadata"))
     return {**as_mapping(own), **as_mapping(other)} if own and other else as_mapping(own or other)

@@ -1,4 +1,4 @@
-"""The first characters of a call's messages, for operators who let them leave the proxy."""
+"""The first characters of a call's messages, for operators who allow them to leave the proxy."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from alertworker.integrations.litellm.deployments import request_metadata
 from alertworker.text.redact import within
 from alertworker.text.shorten import ELLIPSIS
 
-#: How long an excerpt is, and how much of the messages is read for it, in characters.
+#: The maximum length of an excerpt in characters.
 MAX_EXCERPT: Final = 100
 _READ: Final = 2_000
-#: How many messages, and parts of one, are looked at.
+#: The maximum number of messages, and of parts of one message, that are read.
 _MOST: Final = 100
-#: Where a request carries its messages, by its route.
+#: The keys of a request that may hold its messages, depending on the route.
 _MESSAGES: Final = ("messages", "input", "prompt", "contents", "query")
-#: LiteLLM's headers by which a caller withholds its messages from all logs.
+#: LiteLLM's headers by which a caller keeps its messages out of all logs.
 _WITHHELD: Final = ("x-litellm-enable-message-redaction", "litellm-enable-message-redaction")
 
 
 def request_excerpt(request: Mapping[str, Any]) -> str | None:
-    """Give the excerpt of a request that failed; none where its key or its caller withholds messages from logs.
+    """Return the excerpt of a failed request, or ``None`` if its key or its caller keeps messages out of logs.
 
-    LiteLLM hides those from its success log by itself.
+    LiteLLM itself removes those messages from its success log.
     """
     headers = as_mapping(request_metadata(request).get("headers"))
     if str(request.get("turn_off_message_logging")).lower() == "true" or any(map(headers.get, _WITHHELD)):
@@ -33,9 +33,9 @@ def request_excerpt(request: Mapping[str, Any]) -> str | None:
 
 
 def excerpt(messages: object) -> str | None:
-    """Give the first characters of messages, an input or a list of inputs, reading little more of them than that.
+    """Return the first characters of messages, of an input or of a list of inputs, without reading much more of them.
 
-    Of content in parts it is the text; images and tokens are left out.
+    Of content in parts only the text is used, not images or tokens.
     """
     text = ""
     for line in _lines(messages):

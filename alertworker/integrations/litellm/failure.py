@@ -1,4 +1,4 @@
-"""What went wrong, by cause. Knows LiteLLM's exceptions by name and imports none of them."""
+"""Classifies an error by its cause. Knows LiteLLM's exceptions by name and imports none of them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from alertworker.events.base import MAX_NAME
 from alertworker.integrations.litellm.coerce import clip
 from alertworker.integrations.litellm.scrub import prompt_pieces, scrub
 
-#: Classes of LiteLLM that name the caller's own mistake, where the status does not say otherwise (LiteLLM wraps an
-#: upstream's 401 as a BadRequestError with status 401).
+#: LiteLLM's classes for an error of the caller, if the status does not contradict it. (LiteLLM wraps an upstream's 401
+#: as a BadRequestError with status 401.)
 _CALLERS: Final = frozenset(
     {
         "BadRequestError",
@@ -28,19 +28,20 @@ _CALLERS: Final = frozenset(
     }
 )
 _CALLERS_STATUS: Final = frozenset({None, 400, 413, 415, 422})
-#: The proxy's own errors: what they say of the request holds whether or not a deployment was called.
+#: The proxy's own errors. Their status describes the request, whether or not a deployment was called.
 _PROXYS: Final = frozenset({"HTTPException", "ProxyException"})
-#: Modules whose exceptions, before a caller was let in, mean that the proxy's own database or cache is away.
+#: Modules whose exceptions mean that the proxy's own database or cache is down, if they are raised before
+#: authentication.
 _BACKENDS: Final = ("prisma", "httpx", "httpcore", "redis")
-#: nginx's status for a client that went away before it was answered; LiteLLM uses it too.
+#: nginx's status for a client that disconnected before the answer. LiteLLM uses it, too.
 CLIENT_GONE: Final = 499
 
 
 def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Origin:
-    """Say who caused it.
+    """Return which side caused an error.
 
-    ``attempted`` says that a deployment was really called, and ``started`` that the proxy had let the caller in: before
-    that, an error without a status is a key that is missing or wrong.
+    ``attempted`` is true if a deployment was called. ``started`` is true if the proxy had authenticated the caller.
+    Before that, an error without a status means a missing or invalid key.
     """
     status = status_code(error)
     name = type(error).__name__
@@ -54,7 +55,7 @@ def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Or
 
 
 def status_code(error: BaseException) -> int | None:
-    """Give the HTTP status an error carries, if it is one; LiteLLM's own error calls it ``code``, a string."""
+    """Return the HTTP status of an error, or ``None``. LiteLLM's own error has it as a string in ``code``."""
     for attribute in ("status_code", "code"):
         value = getattr(error, attribute, None)
         if isinstance(value, str) and value.isdigit():
@@ -72,7 +73,7 @@ def describe(
     started: bool = True,
     key: object = None,
 ) -> dict[str, Any]:
-    """Give a `Failure`'s fields; ``key`` is the deployment's, to be masked by its value."""
+    """Return a `Failure`'s fields. ``key`` is the deployment's API key, which is masked by its value."""
     message = getattr(error, "message", None) or getattr(error, "detail", None)
     text = message if isinstance(message, str) else str(error)
     return {

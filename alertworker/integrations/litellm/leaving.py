@@ -1,7 +1,8 @@
 """Takes secrets out of every field of an event before the event leaves the proxy.
 
 The publisher calls `leaving` for each event in its own thread, so no request waits for it. The relay calls it for the
-alerts that it reads. Each field is treated in this one place, whichever code made the event.
+alerts that it reads, and `POST /v1/events` for the events of other programs. Each field is treated in this one place,
+whichever code made the event.
 """
 
 from __future__ import annotations
@@ -101,13 +102,18 @@ _NAMES: Final = frozenset(
 _PLAIN: Final = frozenset((bool, int, float, datetime, UUID, NoneType))
 
 
-def leaving(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event's fields without secrets; a field that `FIELDS` does not list is scrubbed as free text."""
+def leaving(event: Mapping[str, Any], *, ours: bool = True) -> dict[str, Any]:
+    """Return an event's fields without secrets; a field that `FIELDS` does not list is scrubbed as free text.
+
+    Without ``ours`` another program made the event, so strings that this package would make are treated as identities.
+    """
     treated: dict[str, Any] = {}
     for field, value in event.items():
         known = FIELDS.get(field, _TEXT)
+        if not ours and known.treatment is Treatment.OURS:
+            known = _IDENTITY
         if known.treatment is not Treatment.OURS and (type(value) not in _PLAIN or known.treatment in _REDACT):
-            value = _treated(known, value)  # noqa: PLW2901 - the loop is the hottest of the callback
+            value = _treated(known, value, ours=ours)  # noqa: PLW2901 - the loop is the hottest of the callback
         treated[field if field in _NAMES else identity(field)] = value
     return treated
 
@@ -124,14 +130,14 @@ def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:
     return event["type"] == "llm.request.failed" and event["failure"]["origin"] is not Origin.CALLER
 
 
-def _treated(field: Field, value: Any) -> Any:
+def _treated(field: Field, value: Any, *, ours: bool) -> Any:
     if field.treatment in _REDACT:
         return _metadata(value, _REDACT[field.treatment])
     if isinstance(value, str):
         return _scrubbed(value, field.limit) if field.treatment is Treatment.SCRUBBED else identity(value)
     if isinstance(value, (list, tuple)):
-        return tuple(_treated(field, item) for item in value)
-    return leaving(value) if isinstance(value, Mapping) else value
+        return tuple(_treated(field, item, ours=ours) for item in value)
+    return leaving(value, ours=ours) if isinstance(value, Mapping) else value
 
 
 def _scrubbed(text: str, limit: int) -> str:
@@ -153,7 +159,7 @@ def identity(name: str) -> str:
 
 
 def _metadata(value: object, redact: Callable[[str], str]) -> dict[str, str]:
-    """Return metadata as strings; nothing of a mapping that raises or changes while it is read."""
+    """Return metadata as strings, or nothing for a mapping that raises or changes while it is read."""
     try:
         return printed(value, redact)
     except Exception:  # noqa: BLE001 - a caller's object may raise anything, and must not cost the event

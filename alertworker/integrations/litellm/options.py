@@ -1,4 +1,4 @@
-"""What the operator set for the callback, in the proxy's environment and in LiteLLM's own file."""
+"""The operator's settings for the callback, from the proxy's environment and from LiteLLM's own file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-#: The keys of team and key metadata that may travel where nothing else is said.
+#: The default keys of team and key metadata that may leave the proxy.
 _METADATA_KEYS: Final = "soft_budget_alerting_emails,alert_receiver"
 
 
@@ -14,9 +14,9 @@ _METADATA_KEYS: Final = "soft_budget_alerting_emails,alert_receiver"
 class CallbackOptions:
     """How the callback behaves.
 
-    ``threshold_seconds`` is ``None`` where LiteLLM's own ``alerting_threshold`` rules; ``metadata_keys`` names the keys
-    of a team's and a key's metadata that may leave the proxy; ``show_messages`` lets the first characters of a request
-    leave it.
+    ``threshold_seconds`` is ``None`` if LiteLLM's own ``alerting_threshold`` applies. ``metadata_keys`` lists the
+    keys of a team's and a key's metadata that may leave the proxy. ``show_messages`` allows the first characters of
+    a request to leave the proxy.
     """
 
     threshold_seconds: float | None = None
@@ -27,9 +27,9 @@ class CallbackOptions:
     def read(cls, environ: Mapping[str, str], config: Mapping[str, object]) -> CallbackOptions:
         """Read the environment, then the ``alertworker:`` section of LiteLLM's own file, ``config``.
 
-        The words are ``alerting_threshold``, ``metadata_keys`` (a list; in the environment with commas) and
-        ``show_messages``. LiteLLM's ``redact_messages_in_exceptions: false`` shows messages, too, where it is written
-        down: left out it means the same to LiteLLM, but nobody has then said that messages may leave the proxy.
+        The keys are ``alerting_threshold``, ``metadata_keys`` (a list; comma-separated in the environment) and
+        ``show_messages``. LiteLLM's ``redact_messages_in_exceptions: false`` also shows messages, but only if it is
+        set explicitly. It is LiteLLM's default, so without it nobody has allowed messages to leave the proxy.
         """
         own, litellm = _mapping(config.get("alertworker")), _mapping(config.get("litellm_settings"))
         keys = environ.get("ALERTWORKER_METADATA_KEYS") or own.get("metadata_keys", _METADATA_KEYS)
@@ -54,7 +54,7 @@ def _words(value: object) -> list[str]:
 
 
 def seconds(value: object) -> float | None:
-    """Give a positive number of seconds; ``None`` for what is not one, so that a typing error never stops a proxy."""
+    """Return a positive number of seconds, or ``None`` for anything else: a typing error never stops a proxy."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:

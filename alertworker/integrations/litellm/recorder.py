@@ -1,4 +1,4 @@
-"""Turns what LiteLLM's hooks tell into events. Knows LiteLLM's data, and imports nothing of it."""
+"""Turns the calls of LiteLLM's hooks into events. Knows LiteLLM's data, and imports nothing of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alertworker.integrations.litellm.leaving import can_alert, leaving
 from alertworker.integrations.litellm.options import CallbackOptions, seconds
 from alertworker.integrations.litellm.success_log import answered, spent_in_vain
 
-#: How long after its request's task has ended a call may still be logged, in seconds, before it counts as abandoned.
+#: How long after the end of its request's task a call may still be logged, in seconds, before it counts as abandoned.
 GRACE: Final = 5.0
 #: The same for a call whose answer was complete: LiteLLM's log of it is then only late.
 GRACE_ANSWERED: Final = 60.0
@@ -31,9 +31,9 @@ _THRESHOLD_PERIOD: Final = 30.0
 _DEFAULT_THRESHOLD: Final = 300.0
 #: Statuses by which a provider refuses an API key.
 _REFUSED_KEY: Final = frozenset({401, 403})
-#: How many calls are remembered at once; more than a proxy process can run.
+#: How many calls are followed at once. A proxy process cannot run more.
 _MAX_CALLS: Final = 100_000
-#: How many ended calls are remembered, so that an end told twice is published once.
+#: How many ended calls are remembered, so that an end reported twice is published once.
 _MAX_ENDED: Final = 10_000
 
 
@@ -44,7 +44,7 @@ class _InFlight(Protocol):
 
 
 class EventPublisher(Protocol):
-    """What the recorder needs of the publisher."""
+    """The part of the publisher that the recorder needs."""
 
     threshold_seconds: float
     #: Applied to each mapping in the publisher's thread, before it is validated.
@@ -52,7 +52,7 @@ class EventPublisher(Protocol):
 
     @property
     def inflight(self) -> _InFlight:
-        """Give the calls that are watched."""
+        """Return the running calls."""
         ...
 
     def publish(self, event: Mapping[str, Any], /) -> None:
@@ -61,12 +61,13 @@ class EventPublisher(Protocol):
 
 
 class Recorder:
-    """Follows each call from its pre-call hook to its one end. Every method runs on the proxy's event loop.
+    """Follows each call from its pre-call hook to its only end. Every method runs on the proxy's event loop.
 
-    It publishes raw fields. The publisher's thread removes secrets from them before an event leaves the process.
+    The recorder publishes raw fields. The publisher's thread removes secrets from them before an event leaves the
+    process.
 
-    ``threshold`` gives LiteLLM's own ``alerting_threshold``, ``None`` where it is not set, and ``prices`` the entry of
-    its price list under a name. ``deployments`` knows how deployments are read.
+    ``threshold`` returns LiteLLM's own ``alerting_threshold``, or ``None`` if it is not set. ``prices`` returns a
+    model's entry in LiteLLM's price list. ``deployments`` reads the deployment of an attempt.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Recorder:
         self._ended: dict[str, None] = {}
 
     def started(self, request: Mapping[str, Any], caller: Any, call_type: object) -> None:
-        """Begin to follow a call; some routes tell it twice."""
+        """Start following a call. Some routes report the start twice."""
         call_id = name(request.get("litellm_call_id"))
         if call_id is None or call_id in self._calls or len(self._calls) >= _MAX_CALLS:
             return
@@ -112,14 +113,14 @@ class Recorder:
             terms=self._terms,
         )
         self._calls[call_id] = call
-        self._ended.pop(call_id, None)  # a client may choose the id, and use it again
+        self._ended.pop(call_id, None)  # a client may choose the id and use it again
         self._publisher.inflight.start(call_id, call.describe)
         task = asyncio.current_task()
         if task is not None:
             task.add_done_callback(partial(self._task_ended, call))
 
     def trying(self, attempt: Mapping[str, Any]) -> None:
-        """Note an attempt on a deployment; LiteLLM's nested calls tell one attempt twice."""
+        """Record an attempt on a deployment. LiteLLM's nested calls report one attempt twice."""
         call = self._calls.get(name(attempt.get("litellm_call_id")) or "")
         if call is not None and not call.trying:
             call.trying = True
@@ -128,7 +129,7 @@ class Recorder:
             call.deployment = remembered(attempt)
 
     def attempt_failed(self, attempt: Mapping[str, Any], error: BaseException, fallback_depth: int | None) -> None:
-        """Tell that one attempt on one deployment failed."""
+        """Publish the failure of one attempt on one deployment."""
         call_id = name(attempt.get("litellm_call_id"))
         call = self._calls.get(call_id or "")
         if call_id is None or (call is not None and not call.trying):
@@ -140,7 +141,7 @@ class Recorder:
         self._attempt_failed(call, fields, failure, fallback_depth or 0, key)
 
     def succeeded(self, kwargs: Mapping[str, Any]) -> None:
-        """Tell that a call was answered, from LiteLLM's success log."""
+        """Publish an answered call, from LiteLLM's success log."""
         log = kwargs.get("standard_logging_object")
         call_id = log.get("litellm_call_id") if isinstance(log, Mapping) else kwargs.get("litellm_call_id")
         call = self._calls.get(name(call_id) or "")
@@ -149,7 +150,7 @@ class Recorder:
             self._end(event["call_id"], event)
 
     def failed(self, request: Mapping[str, Any], error: BaseException, caller: Any) -> None:
-        """Tell that a call failed for good; also one that was turned away before it was followed."""
+        """Publish a failed call, also one that was refused before it was followed."""
         call_id = name(request.get("litellm_call_id"))
         call = self._calls.get(call_id or "")
         if call_id is None or (call is None and call_id in self._ended):
@@ -159,7 +160,7 @@ class Recorder:
         key = call.deployment.get("api_key") if call is not None else None
         failure = describe(error, request, attempted=attempted, started=call is not None, key=key)
         if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:
-            # A stream broke off: LiteLLM tells of no failed attempt then.
+            # A stream broke off: LiteLLM does not report a failed attempt then.
             self._attempt_failed(call, call.describe(), failure, call.fallbacks, key)
         fields = call.end() if call is not None else self._unfollowed(call_id, request, caller)
         if gone:
@@ -177,7 +178,7 @@ class Recorder:
         })  # fmt: skip
 
     def chunk(self, request: Mapping[str, Any]) -> None:
-        """Note that a chunk of a call's stream came."""
+        """Record the arrival of a chunk of a call's stream."""
         call = self._calls.get(name(request.get("litellm_call_id")) or "")
         if call is None:
             return
@@ -188,13 +189,13 @@ class Recorder:
         self._publisher.inflight.progress(call.call_id)
 
     def changed(self, entry: Mapping[str, Any]) -> None:
-        """Tell what was changed, from an entry of LiteLLM's audit log."""
+        """Publish a change, from an entry of LiteLLM's audit log."""
         event = entity_changed(entry)
         if event is not None:
             self._publisher.publish(event)
 
     def answer_complete(self, request: Mapping[str, Any]) -> None:
-        """Note that a call's whole answer is there: it cannot hang any more, and its success log will follow."""
+        """Record that a call's answer is complete: the call cannot hang any more, and its success log will follow."""
         call = self._calls.get(name(request.get("litellm_call_id")) or "")
         if call is not None and not call.answered:
             call.answered = True
@@ -224,7 +225,7 @@ class Recorder:
             self._cooldowns.failed(fields, failure)
 
     def _unfollowed(self, call_id: str, request: Mapping[str, Any], caller: Any) -> dict[str, Any]:
-        """Give the fields of a call that no pre-call hook told: one that was turned away, or a health check."""
+        """Return the fields of a call without a pre-call hook: a refused call, or a health check."""
         now: datetime | None = moment(time.time())
         details = request_metadata(request)
         return {
@@ -264,7 +265,7 @@ class Recorder:
         self._end(fields["call_id"], event)
 
     def _task_ended(self, call: Call, task: asyncio.Task[Any]) -> None:
-        """Give a call whose own task is over a while to be logged; what is never logged was abandoned."""
+        """Wait for the log of a call whose task has ended. A call that is never logged was abandoned."""
         if call.ended:
             return
         loop = task.get_loop()
@@ -275,7 +276,7 @@ class Recorder:
     def _give_up(self, call: Call, ended: float, cancelled: bool) -> None:  # noqa: FBT001 - call_later passes positions
         if call.ended:
             return
-        if call.answered:  # LiteLLM never logged it; only a hanging alert must hear of its end
+        if call.answered:  # LiteLLM never logged it; only a hanging alert needs its end
             self._end_unlogged(call)
             return
         reason = AbandonReason.CANCELLED if cancelled else AbandonReason.DISCONNECTED

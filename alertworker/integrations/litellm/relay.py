@@ -1,6 +1,7 @@
-"""Reads what LiteLLM's own alerting posts to a chat, or to its ``WEBHOOK_URL``, back into events. Worker side; pure.
+"""Reads the alerts that LiteLLM itself posts to a chat, or to its ``WEBHOOK_URL``, back into events. Worker side; pure.
 
-What it cannot place still becomes an event, of the type `UNKNOWN`: nothing that LiteLLM said is lost here.
+A message that cannot be classified becomes an event of the type `UNKNOWN`, so nothing that LiteLLM sent is lost
+here.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from alertworker.text.shorten import shorten
 
 #: The largest body that is read, in bytes.
 MAX_BODY: Final = 1024 * 1024
-#: The type of what LiteLLM's texts do not name.
+#: The type of a message that names no alert type.
 UNKNOWN: Final = "unknown"
-#: Types whose numbers look like secrets to the scrubber ("output token: …"), and that hold no text of a caller.
+#: Types whose numbers look like secrets to the scrubber ("output token: …"). They hold no text of a caller.
 _FIGURES: Final = frozenset(
     (
         "daily_reports",
@@ -52,23 +53,25 @@ _TRACE: Final = re.compile(r"\n\n\W{1,4}Langfuse Trace: `(https?://[^`\s]{1,1000
 #: A labelled line of a message: ``*Model Name:* `gpt-4o` `` or ``API Base: `https://…` ``.
 _FACT: Final = re.compile(r"^[ \t]*\*?([^\W_][\w /-]{0,60}?):\*?:? `([^`\n]*)`[ \t]*$", re.MULTILINE)
 _PLAIN_FACT: Final = re.compile(r"^ ?(Model|model): ([^\n`]{1,256})$", re.MULTILINE)
-#: The excerpt of the caller's messages: one line for a list; anything else may hold lines that look like ours.
+#: The excerpt of the caller's messages. It is one line for a list; any other excerpt may hold lines that look like
+#: facts.
 _MESSAGES: Final = re.compile(r"^Messages: (?:`\[\{'[^\n]*$\n?|.*\Z)", re.MULTILINE | re.DOTALL)
-#: How long LiteLLM's excerpt is at the most, in characters.
+#: The maximum length of LiteLLM's excerpt, in characters.
 _EXCERPT: Final = 100
 _MARKS: Final = re.compile(r"[*`]+")
-#: What begins the daily report: when it was made, in seconds since 1970.
+#: The first line of the daily report: when it was made, in seconds since 1970.
 _MADE_AT: Final = re.compile(r"\ATime: `[0-9.]{1,20}`s\n")
-#: What is left of an error's closing mark.
+#: The remainder of an error's closing mark.
 _LONE_MARK: Final = re.compile(r"^`$", re.MULTILINE)
-#: How much of a message is read, in characters: its begin, and the lines at its end, where LiteLLM puts its facts.
+#: How much of a message is read, in characters: its start, and the lines at its end, where LiteLLM puts its facts.
 _MAX_BEGIN: Final = 48_000
 _MAX_END: Final = 16_000
 
 _LEVELS: Final = ("Low", "Medium", "High")
-#: LiteLLM's ``event_group`` where it is not our word.
+#: LiteLLM's ``event_group`` where it differs from our scope.
 _SCOPES: Final = {"end_user": "customer", "user": "user"}
-#: Which of its fields say whose budget it is. LiteLLM names no project: of those it is the key that it met.
+#: The fields that identify the owner of a budget. LiteLLM does not name a project: its budget is identified by the key
+#: that reached it.
 _ENTITIES: Final = {
     "team": ("team_id",),
     "user": ("user_id",),
@@ -80,16 +83,16 @@ _ENTITIES: Final = {
 
 
 class RelayError(AlertWorkerError):
-    """A body is no JSON object, or over `MAX_BODY`; LiteLLM never sends such a one."""
+    """A body is not a JSON object, or is larger than `MAX_BODY`. LiteLLM never sends either."""
 
 
 def read_slack(
     body: bytes, *, now: datetime, named: str | None = None, host: str | None = None, show_messages: bool = False
 ) -> Event:
-    """Read a body that LiteLLM posted to a chat's webhook (Slack's or Teams' form).
+    """Read a body that LiteLLM posted to a chat's webhook, in Slack's or Teams' form.
 
-    ``named`` is the type that the path names, which wins over the text's; ``host`` the proxy that sent it. The
-    caller's messages stay in only with ``show_messages``.
+    ``named`` is the type in the path and takes precedence over the type in the text. ``host`` is the proxy that sent
+    the body. The caller's messages are kept only with ``show_messages``.
 
     Raises:
         RelayError: when it is not a JSON object.
@@ -131,7 +134,7 @@ def read_slack(
 
 
 def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Event:
-    """Read LiteLLM's budget event; what is none becomes a relayed alert of unknown type.
+    """Read LiteLLM's budget event. Any other body becomes a relayed alert of unknown type.
 
     Raises:
         RelayError: when it is not a JSON object.
@@ -179,9 +182,9 @@ def read_webhook(body: bytes, *, now: datetime, host: str | None = None) -> Even
 
 def _object(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_BODY:
-        raise RelayError(f"a body of {len(body)} bytes is over the limit of {MAX_BODY}")
+        raise RelayError(f"the body has {len(body)} bytes; the limit is {MAX_BODY}")
     try:
-        fields = json.loads(body)  # takes lone surrogates, which Python's own encoder writes
+        fields = json.loads(body)  # accepts lone surrogates, which Python's own encoder writes
     except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
@@ -195,7 +198,7 @@ def _string(value: object) -> str | None:
 
 
 def _text(fields: dict[str, Any]) -> str:
-    """Find the text in Slack's form, or in the Adaptive Card of Teams."""
+    """Return the text of Slack's form, or of the Adaptive Card of Teams."""
     if isinstance(fields.get("text"), str):
         return clip(fields["text"], MAX_BODY) or ""
     return "\n".join(_card_texts(fields.get("attachments")))
@@ -213,7 +216,7 @@ def _card_texts(attachments: Any) -> list[str]:
 
 
 def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
-    """Take apart what follows the type: header fields, the message, and the caller's metadata."""
+    """Split what follows the type into header fields, the message, and the caller's metadata."""
     fields: dict[str, str] = {}
     position = 0
     while match := _FIELD.match(rest, position):
@@ -230,7 +233,7 @@ def _parts(rest: str) -> tuple[dict[str, str], str, dict[str, str]]:
 
 
 def _bounded(message: str) -> str:
-    """Leave out the middle of a message that is too long to be read whole."""
+    """Return a message without its middle, if it is too long to be read whole."""
     if len(message) <= _MAX_BEGIN + _MAX_END:
         return message
     _, _, end = message[-_MAX_END:].partition("\n")
@@ -240,7 +243,7 @@ def _bounded(message: str) -> str:
 def _message(message: str) -> dict[str, Any]:
     """Return a message's first line (``headline``), its labelled lines (``facts``), and the rest of it (``text``).
 
-    Where a label comes twice, as in what LiteLLM says of several users at once, the rest has all lines.
+    If a label occurs twice, for example in a message about several users, the rest contains all lines.
     """
     lines = message.split("\n")
     first = next((index for index, line in enumerate(lines) if _MARKS.sub("", line).strip()), len(lines))
@@ -258,7 +261,10 @@ def _message(message: str) -> dict[str, Any]:
 
 
 def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Cut the parts of a message whose figures must not be taken for secrets; keys were removed before."""
+    """Cut the parts of a message to size without redaction, which would take its figures for secrets.
+
+    `without_keys` ran before.
+    """
     return {
         "headline": shorten(said["headline"], MAX_TEXT),
         "facts": {label: shorten(value, MAX_TEXT) for label, value in said["facts"].items()},
@@ -267,7 +273,7 @@ def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_messages(message: str) -> str:
-    """Take out the excerpt of the caller's messages, and what else repeats it: providers echo prompts in errors."""
+    """Remove the excerpt of the caller's messages, and every repetition of it: providers echo prompts in errors."""
     excerpts = [found[0].removeprefix("Messages: `")[:_EXCERPT] for found in _MESSAGES.finditer(message)]
     pieces = [line for excerpt in excerpts for line in excerpt.splitlines()]
     return without(_MESSAGES.sub("", message), pieces) if excerpts else message
@@ -278,7 +284,7 @@ def _number(text: str | None) -> int:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """Read the time of a digest; LiteLLM writes it without a zone."""
+    """Return the time of a digest. LiteLLM writes it without a zone."""
     try:
         return moment(datetime.strptime(text or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC))
     except ValueError:

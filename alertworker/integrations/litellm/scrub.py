@@ -1,4 +1,4 @@
-"""Makes an error's text fit to be seen: without secrets, pieces of the prompt and LiteLLM's debug lines."""
+"""Makes an error's text safe to show: without secrets, pieces of the prompt and LiteLLM's debug lines."""
 
 from __future__ import annotations
 
@@ -13,31 +13,32 @@ from alertworker.integrations.litellm.coerce import clip
 from alertworker.text.redact import REMOVED, within
 from alertworker.text.shorten import shorten
 
-#: A piece of the prompt this long, in characters, does not appear in a text.
+#: A piece of the prompt of this length or more, in characters, does not appear in a text.
 MIN_PIECE: Final = 12
-#: A whole piece of the prompt that is shorter does not appear either, from this length on.
+#: A shorter string of the prompt does not appear either, if it has at least this length.
 _MIN_WHOLE: Final = 4
-#: How much of a message is looked at and kept, in characters.
+#: The maximum length of a message that is read and kept, in characters.
 _MAX_MESSAGE: Final = 1_500
-#: Prompts longer than this, in characters, are not compared: the text is withheld instead.
+#: The maximum length of a prompt that is compared, in characters. With a longer one the text is withheld instead.
 _MAX_PROMPT: Final = 2_000_000
-#: How many characters all spellings of the prompt may have.
+#: The maximum length of all spellings of the prompt, in characters.
 _MAX_SPELLED: Final = 6_000_000
-#: How many characters are compared before a text is withheld: a prompt of one repeated letter must not stop a proxy.
+#: How many characters are compared before a text is withheld: a prompt of one repeated letter must not block a proxy.
 _MAX_COMPARED: Final = 60_000
-#: What the search for one short piece costs, in compared characters.
+#: The cost of the search for one short piece, in compared characters.
 _SEARCH: Final = 4
-#: How many parts of a request are looked at, and how deep it is, before a text is withheld.
+#: The maximum number of parts of a request, and its maximum depth, before a text is withheld.
 _MAX_PARTS: Final = 50_000
 _MAX_DEPTH: Final = 12
-#: Is spelled the same in JSON.
+#: Strings that are spelled the same in JSON.
 _PLAIN: Final = re.compile(r"[\w .,;:!?()/+*=<>@#$%&-]*", re.ASCII)
 WITHHELD: Final = "(message withheld: it cannot be told apart from the prompt)"
 #: Every piece of `MIN_PIECE` characters holds a window of this length that begins at a multiple of `_STRIDE`.
 _WINDOW: Final = 6
 _STRIDE: Final = MIN_PIECE - _WINDOW + 1
 
-#: Where a request carries what its caller wrote, and what in it are names and not the caller's words.
+#: The keys of a request that hold its caller's text, and the keys in them whose values are names and not the caller's
+#: text.
 _PROMPT_FIELDS: Final = (
     "messages",
     "input",
@@ -64,7 +65,7 @@ _PROMPT_FIELDS: Final = (
 )
 _NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail", "format"})
 
-#: Where LiteLLM's own additions to a message begin; they may repeat the messages.
+#: The start of LiteLLM's own additions to a message. They may repeat the messages.
 _ADDITIONS: Final = re.compile(
     r"(?<!\s)\s*(?:Key Name: |Team: |Model: |API Base: |Messages: |model_group: |deployment: |Received Model Group"
     r"|Available Model Group|LiteLLM Retried|LiteLLM: model group )"
@@ -76,10 +77,10 @@ class TooLargeError(Exception):
 
 
 def scrub(message: str, prompt: Iterable[str], *, secrets: Iterable[object] = ()) -> str:
-    """Give a message as it may be seen, cut visibly.
+    """Return a message that is safe to show, visibly cut.
 
-    ``prompt`` gives the strings whose content must not appear; ``secrets`` are values known to be secret, whatever they
-    look like.
+    ``prompt`` yields the strings whose content must not appear. ``secrets`` are values known to be secret, whatever
+    they look like.
     """
     addition = _ADDITIONS.search(message, 0, 2 * _MAX_MESSAGE)
     if addition is not None:
@@ -95,7 +96,7 @@ def _sound(message: str) -> str:
     return clip(within(message, _MAX_MESSAGE), _MAX_MESSAGE) or ""
 
 
-#: Kept, because the same error arrives with the attempt and with the call, and often during an outage.
+#: Cached, because the same error arrives with the attempt and with the call, and often during an outage.
 _remembered: Final = lru_cache(1_000)(_sound)
 
 
@@ -112,7 +113,7 @@ def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
 def without(text: str, prompt: Iterable[str]) -> str:
     """Replace every piece of the prompt of `MIN_PIECE` characters or more, and shorter strings as a whole.
 
-    The prompt is looked through once, in steps: a million characters take about 20 ms. What cannot be decided at a
+    The prompt is searched once, in steps: a million characters take about 20 ms. A text that cannot be decided at a
     bounded cost is withheld.
     """
     at: dict[str, list[int]] = {}
@@ -140,9 +141,9 @@ def without(text: str, prompt: Iterable[str]) -> str:
 
 
 def _find(text: str, at: Mapping[str, list[int]], piece: str, hidden: dict[int, tuple[int, int]]) -> int:
-    """Note where this piece of the prompt stands in the text, and return how many characters were compared for it.
+    """Add the places of a piece of the prompt in the text to ``hidden``, and return how many characters were compared.
 
-    ``hidden`` gives for each place in the text that must go from where to where it is part of the prompt.
+    ``hidden`` maps each place in the text that must be removed to the start and end of the common piece around it.
     """
     if len(piece) < MIN_PIECE:
         return _find_whole(text, piece, hidden)
@@ -163,7 +164,7 @@ def _find(text: str, at: Mapping[str, list[int]], piece: str, hidden: dict[int, 
 
 
 def _find_whole(text: str, piece: str, hidden: dict[int, tuple[int, int]]) -> int:
-    """Note where a short piece stands in the text, and return what the search cost."""
+    """Add the places of a short piece in the text, and return what the search cost."""
     cost, start = _SEARCH, text.find(piece)
     while start >= 0:
         end = start + len(piece)
@@ -174,14 +175,14 @@ def _find_whole(text: str, piece: str, hidden: dict[int, tuple[int, int]]) -> in
 
 
 def _goes_on(text: str, piece: str, shift: int, left: int, right: int) -> bool:
-    """Tell whether a place that is hidden from ``left`` to ``right`` might be part of a longer piece here."""
+    """Return whether the place hidden from ``left`` to ``right`` may be part of a longer piece here."""
     return (left > 0 and left + shift > 0 and text[left - 1] == piece[left + shift - 1]) or (
         right < len(text) and right + shift < len(piece) and text[right] == piece[right + shift]
     )
 
 
 def _reach(text: str, place: int, piece: str, shift: int) -> tuple[int, int]:
-    """Give where the longest common piece around a place begins and ends in the text."""
+    """Return the start and end of the longest common piece around a place in the text."""
     left, right = place, place + _WINDOW
     while left > 0 and left + shift > 0 and text[left - 1] == piece[left + shift - 1]:
         left -= 1
@@ -201,7 +202,7 @@ def _hide(text: str, hidden: Container[int]) -> str:
 
 
 def _spellings(piece: str, text: str) -> Iterator[str]:
-    """Yield the piece as it is, and as JSON or Python would print it, once or twice, where the text has escapes."""
+    """Yield the piece unchanged and, if the text has escapes, as JSON or Python prints it, once or twice."""
     piece = piece.replace("\x00", "\ufffd")
     yield piece
     if "\\" not in text or _PLAIN.fullmatch(piece):
@@ -223,7 +224,7 @@ def _escaped(piece: str) -> Iterator[str]:
 
 
 def _strings(value: Any) -> Iterator[str]:
-    """Return the strings of a nested value, the names of fields apart.
+    """Return the strings of a nested value, without the names of its fields.
 
     Raises:
         TooLargeError: when it has more than `_MAX_PARTS` parts.

@@ -1,4 +1,4 @@
-"""Reads LiteLLM's success log: the fields of a `RequestSucceeded`, or of the call its client walked away from."""
+"""Reads LiteLLM's success log: the fields of a `RequestSucceeded`, or of a call that its client abandoned."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
 
-#: Providers whose models run on machines of one's own: without a price they are free.
+#: Providers whose models run on the operator's own machines. Without a price they are free.
 _SELF_HOSTED: Final = frozenset(
     (
         "docker_model_runner",
@@ -33,11 +33,11 @@ _SELF_HOSTED: Final = frozenset(
 def answered(
     kwargs: Mapping[str, Any], call: Call | None, options: CallbackOptions, prices: Callable[[str], object]
 ) -> dict[str, Any] | None:
-    """Give the event for a success that LiteLLM logged; ``None`` when the log has no id to go by.
+    """Return the event for a success that LiteLLM logged, or ``None`` if the log has no call id.
 
-    ``kwargs`` is what LiteLLM passes to ``async_log_success_event``. A stream that was cut is logged as a success too,
-    so that what was streamed is paid for; it becomes a `RequestAbandoned`. ``prices`` gives the entry of LiteLLM's
-    price list under a name.
+    ``kwargs`` is what LiteLLM passes to ``async_log_success_event``. LiteLLM also logs a stream that was cut as a
+    success, so that the streamed part is paid for; it becomes a `RequestAbandoned`. ``prices`` returns a model's
+    entry in LiteLLM's price list.
     """
     log = as_mapping(kwargs.get("standard_logging_object"))
     parameters = as_mapping(kwargs.get("litellm_params"))
@@ -47,7 +47,7 @@ def answered(
         return None
     caller = call.caller if call is not None else request.get("user_api_key_auth")
     fields = {"call_id": call_id, **_whom(log, request, caller, options), **_what(log, parameters, request, call)}
-    # A client may write the tag, too, but then its call was followed.
+    # A client may send this tag, too, but then its call was followed.
     fields["health_check"] = call is None and HEALTH_CHECK in fields["tags"]
     fields |= _when(log, call) | _how_much(log, kwargs, prices)
     fields["budgets"] = budgets(caller, request, fields["customer_id"])
@@ -63,12 +63,12 @@ def answered(
 
 
 def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what a failed call cost, where LiteLLM says so; a caller may have written the same fields into its body."""
+    """Return the cost of a failed call, if LiteLLM reports it. A caller may have put the same fields into its body."""
     usage = request.get("combined_usage_object")
-    if usage is None or isinstance(usage, (str, int, float, list, dict)):  # LiteLLM's is an object of its own
+    if usage is None or isinstance(usage, (str, int, float, list, dict)):  # LiteLLM's usage has its own class
         return {}
     spent = cost(request.get("response_cost"))
-    if not spent:  # then the tokens are an estimate of what nobody answered
+    if not spent:  # the tokens are then an estimate for a call without an answer
         return {}
     return {
         "cost_nanos": spent,
@@ -116,7 +116,7 @@ def _what(
 
 
 def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:
-    """Give the times: from the client's request on, where LiteLLM counts from the last attempt."""
+    """Return the call's times, from the client's request on. LiteLLM counts from the last attempt."""
     ended_at = moment(log.get("endTime")) or moment(time.time())
     started_at = moment(call.started) if call is not None else moment(log.get("startTime")) or ended_at
     times = {"started_at": started_at, "ended_at": ended_at, "occurred_at": ended_at}
@@ -151,7 +151,7 @@ def _how_much(log: Mapping[str, Any], kwargs: Mapping[str, Any], prices: Callabl
 
 
 def _why_free(diagnostic: object) -> str | None:
-    """Say why LiteLLM charged 0 for tokens that have a price somewhere; a model that is free by its price has none."""
+    """Return why LiteLLM charged 0 for tokens that have a price elsewhere. A model whose price is 0 has no reason."""
     reason = as_mapping(diagnostic).get("reason")
     if not isinstance(reason, str):
         return None
@@ -161,7 +161,10 @@ def _why_free(diagnostic: object) -> str | None:
 
 
 def _lacking_price(log: Mapping[str, Any], prices: Callable[[str], object]) -> str | None:
-    """Say that a call was charged 0 for want of a price, of which LiteLLM itself says nothing; 0 may be a price."""
+    """Return why a call without a price was charged 0.
+
+    LiteLLM's log does not report this, and 0 may be a real price.
+    """
     if log.get("custom_llm_provider") in _SELF_HOSTED:
         return None
     known = as_mapping(as_mapping(log.get("model_map_information")).get("model_map_value"))

@@ -15,13 +15,13 @@ from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from alertworker.store.upsert import Statements, insert_or
 from alertworker.text.shorten import shorten
 
-#: How much of a receiver's answer is kept, in characters.
+#: The maximum length of a receiver's answer that is stored, in characters.
 _MAX_ANSWER: Final = 500
 PENDING: Final = NOTIFICATIONS.c.status == NotificationStatus.PENDING
 
 
 def change(what: StatusChange, *where: ColumnElement[bool]) -> Update:
-    """Return the statement that makes a change, for those notifications in whose status it can happen."""
+    """Return the statement that makes a change, for those notifications whose status allows it."""
     before, after = TRANSITIONS[what]
     return update(NOTIFICATIONS).where(*where, NOTIFICATIONS.c.status == before).values(status=after)
 
@@ -32,14 +32,14 @@ def change_one(what: StatusChange, notification_id: str) -> Update:
 
 
 def record_sent(tx: Statements, notification_id: str, answer: str, *, now: datetime) -> Any:
-    """Record that the receiver has a notification; return its row, ``None`` if it was settled before."""
+    """Record that the receiver has a notification. Return its row, or ``None`` if it was settled before."""
     values = {"settled_at": now, "answer": shorten(answer, _MAX_ANSWER), "reason": None}
     sent = change_one(StatusChange.DELIVER, notification_id).values(values)
     return tx.connection.execute(sent.returning(NOTIFICATIONS)).first()
 
 
 def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: str, answer: str, now: datetime) -> None:
-    """Give up a notification that is not settled, and keep it as a dead letter; a test leaves none."""
+    """Give up a notification that is not settled, and store it as a dead letter, unless it is a test."""
     values = {"settled_at": now, "reason": reason, "answer": shorten(answer, _MAX_ANSWER)}
     dead = change_one(StatusChange.GIVE_UP, notification_id).values(values)
     row = tx.connection.execute(dead.returning(NOTIFICATIONS)).first()
@@ -59,6 +59,6 @@ def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: s
 
 
 def record_attempt(tx: Statements, notification_id: str, outcome: str, answer: str, *, now: datetime) -> None:
-    """Record an attempt with its outcome: `NotificationStatus.SENT`, or the reason why it failed."""
+    """Record an attempt with its outcome: `NotificationStatus.SENT`, or the reason for its failure."""
     row = {"notification_id": notification_id, "at": now, "outcome": outcome, "answer": shorten(answer, _MAX_ANSWER)}
     tx.connection.execute(insert_or(tx.connection, ATTEMPTS).values(row).on_conflict_do_nothing())

@@ -1,50 +1,30 @@
-"""Dead letters: looked at, discarded, and given back to the pipeline."""
+"""Dead letters: listed, discarded and replayed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.sql.elements import ColumnElement
+from typing_extensions import override
 
 from alertworker.delivery.status import StatusChange
-from alertworker.ports import DeadLetter
-from alertworker.store.database import Database
+from alertworker.ports import DeadLetter, Letters
+from alertworker.ports.dead_letters import DeadLetterRow, LetterFilter
+from alertworker.store.connection import ConnectionRunner, columns_of
 from alertworker.store.delivery.changes import change
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
-from alertworker.store.transaction import SqlTransaction
 
 
-@dataclass(frozen=True, slots=True)
-class LetterFilter:
-    """Which dead letters to list: those that match every given field; ``reason`` is how their reason begins."""
-
-    kind: str | None = None
-    reason: str | None = None
-    channel: str | None = None
-    type: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    def __bool__(self) -> bool:
-        """Return whether it filters at all."""
-        return self != LetterFilter()
-
-
-class DeadLetters(Database):
-    """Dead letters, for people."""
+class DeadLetters(ConnectionRunner, Letters):
+    """The dead letters, as people see them."""
 
     def dead_letters(
         self, wanted: LetterFilter | None = None, *, after: str | None = None, limit: int = 100
-    ) -> Sequence[Any]:
-        """List dead letters, newest first, with the size of their payloads instead of these.
-
-        ``after`` is the id of a dead letter; the list goes on after it.
-        """
+    ) -> Sequence[DeadLetterRow]:
+        """Return dead letters, newest first, that come after the dead letter with the id ``after``."""
         columns = [column for column in DEAD_LETTERS.c if column.name != "payload"]
         statement = select(*columns, func.length(DEAD_LETTERS.c.payload).label("bytes"))
         statement = statement.where(*_conditions(wanted or LetterFilter()))
@@ -53,41 +33,39 @@ class DeadLetters(Database):
             same = (DEAD_LETTERS.c.created_at == at) & (DEAD_LETTERS.c.id < after)
             statement = statement.where((DEAD_LETTERS.c.created_at < at) | same)
         statement = statement.order_by(DEAD_LETTERS.c.created_at.desc(), DEAD_LETTERS.c.id.desc()).limit(limit)
-        return self.run(lambda tx: tx.connection.execute(statement).all())
+        return self.rows(DeadLetterRow, statement)
 
+    @override
     def dead_letter(self, letter_id: str) -> DeadLetter | None:
-        """Return one dead letter; ``None`` if there is none with this id."""
-        statement = select(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
-        row = self.run(lambda tx: tx.connection.execute(statement).first())
-        return DeadLetter(**row._asdict()) if row is not None else None
+        statement = select(*columns_of(DeadLetter, DEAD_LETTERS)).where(DEAD_LETTERS.c.id == letter_id)
+        return next(iter(self.rows(DeadLetter, statement)), None)
 
+    @override
     def discard(self, letter_id: str) -> bool:
-        """Delete a dead letter; false if there is none with this id."""
         statement = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter_id)
-        return self.run(lambda tx: tx.connection.execute(statement).rowcount == 1)
+        return self.on_connection(lambda connection: connection.execute(statement).rowcount == 1)
 
+    @override
     def discard_resent(self, letter: DeadLetter) -> None:
-        """Discard the letter of a message that was sent again, unless the message was parked again meanwhile."""
         own = delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id, DEAD_LETTERS.c.created_at == letter.created_at)
-        self.run(lambda tx: tx.connection.execute(own))
+        self.on_connection(lambda connection: connection.execute(own))
 
+    @override
     def requeue(self, letter: DeadLetter, *, now: datetime) -> bool:
-        """Put a dead notification back into its lane, as it is, with a new deadline; false if it is gone."""
-
-        def work(tx: SqlTransaction) -> bool:
+        def work(connection: Connection) -> bool:
             values = {"attempts": 0, "created_at": now, "next_attempt_at": now, "settled_at": None}
             replayed = change(StatusChange.REPLAY, NOTIFICATIONS.c.id == letter.batch_id).values(values)
-            done = tx.connection.execute(replayed).rowcount == 1
+            done = connection.execute(replayed).rowcount == 1
             if done:
-                tx.connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
+                connection.execute(delete(DEAD_LETTERS).where(DEAD_LETTERS.c.id == letter.id))
             return done
 
-        return self.run(work)
+        return self.on_connection(work)
 
+    @override
     def release_batch(self, batch_id: str) -> None:
-        """Forget that a batch was parked, so that it is applied when it comes again; an applied batch stays applied."""
         parked = delete(BATCHES).where(BATCHES.c.batch_id == batch_id, BATCHES.c.events == 0)
-        self.run(lambda tx: tx.connection.execute(parked))
+        self.on_connection(lambda connection: connection.execute(parked))
 
 
 def _conditions(wanted: LetterFilter) -> list[ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""Whether a receiver gets to know of an alert, and what its end must say if not."""
+"""The delivery of an alert to a receiver, and the content of its resolving message if the firing one is missing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from alertworker.store.upsert import Statements
 
 
 def delivered(*, shadow: bool = False) -> ColumnElement[bool]:
-    """Select notifications that a receiver gets or has, by themselves or in the digest that has them.
+    """Select notifications that a receiver gets or has, directly or in the digest that contains them.
 
-    Nobody gets what ``shadow`` kept back, except while it is on.
+    Messages suppressed by ``shadow`` are left out, except while it is on.
     """
     digest = NOTIFICATIONS.alias("digest")
     own = _kept_back(NOTIFICATIONS, shadow=shadow)
@@ -32,7 +32,7 @@ def _kept_back(table: FromClause, *, shadow: bool) -> ColumnElement[bool]:
 
 
 def fold_into_resolve(tx: Statements, dead: Any) -> None:
-    """Let an end that waits say that its condition began, too, if the message that says so is never sent."""
+    """Include the firing in the waiting resolving message of a condition, if the firing message is never sent."""
     merged = select(NOTIFICATIONS.c.alert_id).where(NOTIFICATIONS.c.merged_into == dead.id)
     waiting = select(NOTIFICATIONS).where(
         NOTIFICATIONS.c.channel == dead.channel,

@@ -1,4 +1,4 @@
-"""The lanes in SQL: which worker serves one, when it may go on, and what came of an attempt."""
+"""The lanes in SQL: which worker serves one, when it may continue, and the results of attempts."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.upsert import insert_or
 
-#: How many notifications are given up in one transaction.
+#: The number of notifications that are given up in one transaction.
 _EXPIRED_AT_ONCE: Final = 100
 
 
 class SqlLanes:
-    """Leases of lanes, and what came of attempts. Every method is one short transaction."""
+    """Leases of lanes, and the results of attempts. Every method is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def due_channels(self, *, now: datetime) -> list[str]:
-        """Return the channels that have something due and whose lane is free."""
+        """Return the channels whose lane is free and has due work."""
         taken = (LANES.c.leased_until > now) | (LANES.c.next_free_at > now) | (LANES.c.probe_at > now)
         busy = select(LANES.c.channel).where(taken)
         statement = (
@@ -59,9 +59,9 @@ class SqlLanes:
         return self._database.run(work)
 
     def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
-        """Take a channel's lane in one statement; ``None`` while another worker has it or it must pause.
+        """Take a channel's lane in one statement. Return ``None`` while another worker has it or it must pause.
 
-        Urgent messages are also served while the lane pauses for its failures.
+        Urgent messages are also sent while the lane pauses because of failures.
         """
         ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
         mine = {"token": lease.token, "leased_until": until}
@@ -91,7 +91,7 @@ class SqlLanes:
     def begin(self, bodies: Mapping[str, str], lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
         """Seal the bodies before an attempt, count it against the lane's pace, and renew the lease.
 
-        False without the lane.
+        Return false if this worker no longer has the lane.
         """
 
         def work(tx: SqlTransaction) -> bool:
@@ -109,9 +109,10 @@ class SqlLanes:
         return self._database.run(work)
 
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
-        """Record that the receiver has these; true while the channel is announced as broken, though it works again.
+        """Record that the receiver has these messages. Return true while the channel is still announced as broken.
 
-        A message that the receiver has is sent, and the pause that it asked for holds, whichever worker has the lane.
+        A delivered message is recorded as sent, and the pause that the receiver requested applies, whichever worker
+        has the lane.
         """
         busy_for = min(longest, max(answer.busy_for for answer in answers.values()))
 
@@ -136,10 +137,10 @@ class SqlLanes:
     def settle_retry(
         self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
-        """Record when to try again. A lane that pauses delays its other messages, too.
+        """Record when to try again. If the lane pauses, its other messages wait, too.
 
-        A failed message does not block the ones behind it. If another message failed before, and none succeeded since,
-        the lane pauses. A remainder that fails again says nothing of the lane.
+        A failed message does not block the ones behind it. If another message failed before, and none succeeded
+        since, the lane pauses. A remainder that fails again does not count for the lane.
         """
 
         def work(tx: SqlTransaction) -> datetime:
@@ -164,7 +165,7 @@ class SqlLanes:
         return self._database.run(work)
 
     def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
-        """Record that nobody will retry, as a dead letter with its facts; a test leaves none."""
+        """Record a notification without further retries as a dead letter with its facts, unless it is a test."""
 
         def work(tx: SqlTransaction) -> None:
             lane = _lane(tx, lease)
@@ -175,7 +176,7 @@ class SqlLanes:
         self._database.run(work)
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up what has waited in a lane since ``before``, attempted or not; a part of it at a time."""
+        """Give up what has waited in a lane since ``before``, attempted or not, in several transactions."""
         old = (
             select(NOTIFICATIONS.c.id)
             .where(NOTIFICATIONS.c.channel == lease.channel, PENDING, NOTIFICATIONS.c.created_at < before)
@@ -191,7 +192,7 @@ class SqlLanes:
         self._database.run(work)
 
     def release(self, lease: Lease, *, now: datetime) -> None:
-        """Give the lane back."""
+        """Release the lane."""
         statement = (
             update(LANES)
             .where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
@@ -201,7 +202,7 @@ class SqlLanes:
 
 
 def _lane(tx: SqlTransaction, lease: Lease) -> Any:
-    """Return the lane's row, locked; ``None`` if another worker has taken it over."""
+    """Return the lane's row, locked, or ``None`` if another worker has taken it over."""
     own = select(LANES).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
     return tx.connection.execute(own.with_for_update()).first()
 
@@ -224,7 +225,7 @@ def _urgent(channel: str, now: datetime) -> Exists:
 
 
 def _other_attempted(tx: SqlTransaction, notification_id: str, channel: str) -> bool:
-    """Return whether another message was attempted, too, and waits to be attempted again."""
+    """Return whether another message was attempted, too, and waits for its next attempt."""
     own = and_(NOTIFICATIONS.c.channel == channel, PENDING, NOTIFICATIONS.c.turn < PARTIAL_TURN)
     other = select(NOTIFICATIONS.c.id).where(
         own, NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.id != notification_id
@@ -233,7 +234,7 @@ def _other_attempted(tx: SqlTransaction, notification_id: str, channel: str) -> 
 
 
 def _delete_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
-    """Delete sent messages about what single calls cost: there is one of these for every call of a customer."""
+    """Delete sent messages about the cost of single calls: there is one for every call of a customer."""
     sent = and_(NOTIFICATIONS.c.id.in_(ids), NOTIFICATIONS.c.step == str(StepKey(Step.TRACKED)))
     gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())
     if gone:

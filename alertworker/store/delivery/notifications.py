@@ -1,4 +1,4 @@
-"""Notifications as they are written, and what became of them."""
+"""The writing of notifications, and their results."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from alertworker.store.upsert import Statements, insert_or
 
 
 class NotificationStatements(Statements):
-    """Messages on their way to channels; lanes send them."""
+    """Messages for channels. The lanes send them."""
 
     def notified_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
         """Return the channels that were, or will be, notified of an alert.
 
-        Messages that ``shadow`` kept back count only while it is on.
+        Messages suppressed by ``shadow`` count only while it is on.
         """
         own = select(NOTIFICATIONS.c.channel).where(NOTIFICATIONS.c.alert_id == alert_id, delivered(shadow=shadow))
         return tuple(self.connection.execute(own.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
 
     def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification for each channel; one that is there already stays as it is.
+        """Write a notification for each channel. An existing one is not changed.
 
-        Each is younger than all that the alert had before, also after the clock was set back: that is their order.
+        Each gets a later time than all earlier ones of the alert, also after the clock was set back, because the
+        time is their order.
         """
         own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
         last = self.connection.execute(own).scalar()
@@ -44,7 +45,10 @@ class NotificationStatements(Statements):
             self.connection.execute(insert_or(self.connection, NOTIFICATIONS).on_conflict_do_nothing(), rows)
 
     def enqueue_tracked(self, messages: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
-        """Write notifications that belong to no alert, each message to its channels; they are deleted when sent."""
+        """Write notifications that belong to no alert, each message to its channels.
+
+        They are deleted after they are sent.
+        """
         key = StepKey(Step.TRACKED)
         rows = [
             _notification(message, key, name, created_at=now, now=now)
@@ -55,15 +59,15 @@ class NotificationStatements(Statements):
             self.connection.execute(NOTIFICATIONS.insert(), rows)
 
     def delivery_results(self, alert_ids: Sequence[str], key: StepKey) -> dict[str, DeliveryResult]:
-        """Return what became of the notification with this key, for each of these ids that has one."""
+        """Return the result of the notification with this key, for each of these ids that has one."""
         statement = select(NOTIFICATIONS).where(_of(alert_ids, key))
         found = self.connection.execute(statement).all()
         return {row.alert_id: DeliveryResult(row.status, row.reason, row.answer, row.body) for row in found}
 
     def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, DeliveryResult]:
-        """Drop those of these tests that are not settled yet, and the ends of tests that the receiver refused.
+        """Drop the unsettled ones of these tests, and the resolving messages of tests that the receiver refused.
 
-        A test that got no answer, or a server error, may have opened something with its receiver all the same.
+        A test without an answer, or with a server error, may have opened something at its receiver nevertheless.
         """
         self._withdraw(alert_ids, TEST, now=now)
         results = self.delivery_results(alert_ids, TEST)
@@ -80,12 +84,12 @@ class NotificationStatements(Statements):
         self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Record that a channel is announced as broken; false if it was before."""
+        """Record that a channel is announced as broken. Return false if it was announced before."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
         return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
 
     def mark_well(self, channel: str) -> bool:
-        """Record that a channel works again; false if it was not announced as broken."""
+        """Record that a channel works again. Return false if it was not announced as broken."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
 

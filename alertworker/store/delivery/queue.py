@@ -1,4 +1,4 @@
-"""What waits in lanes: what is next, and how many messages become few."""
+"""The messages that wait in lanes: the next ones, and the merging of many into few."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from alertworker.store.schema.alerts import ATTACHMENTS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 
-#: The order of a lane, as its index has it.
+#: The order of a lane. It is the order of the lane's index.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
 
 
 class SqlQueue:
-    """What a lane's worker asks before an attempt. Every method is one short transaction."""
+    """The queries and changes of a lane's worker before an attempt. Every method is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Return what is due in a lane and was never attempted, in the lane's order."""
+        """Return the due notifications of a lane that were never attempted, in the lane's order."""
         statement = (
             select(NOTIFICATIONS)
             .where(_unattempted(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
@@ -40,23 +40,23 @@ class SqlQueue:
             .limit(limit)
         )
         rows = self._database.run(lambda tx: tx.connection.execute(statement).all())
-        stored = StoredReader()  # what is unknown is counted when it is attempted
+        stored = StoredReader()  # unknown values are counted when the message is attempted
         return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
     def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
-        """Carry out a plan, for those notifications that are still as they were."""
+        """Carry out a plan for the notifications that have not changed since."""
         self._database.run(lambda tx: merge(tx, channel, plan, now=now))
 
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
-        """Return the lane's next notifications in order, messages of one alert one after the other.
+        """Return the lane's next notifications in order, with messages of one alert one after the other.
 
-        With ``unattempted`` those that were never attempted.
+        With ``unattempted`` return only those that were never attempted.
         """
         statement = _next(channel, now).order_by(*_ORDER).limit(limit)
         return self._dues(statement.where(NOTIFICATIONS.c.body.is_(None)) if unattempted else statement)
 
     def next_attempted(self, channel: str, *, now: datetime) -> list[Due]:
-        """Return the notification that was attempted before and is due for longest, if there is one."""
+        """Return the attempted notification that is the longest overdue, if there is one."""
         attempted = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < PARTIAL_TURN)
         return self._dues(attempted.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
@@ -74,7 +74,7 @@ def _next(channel: str, now: datetime) -> Select[Any]:
 
 
 def _due(tx: SqlTransaction, row: Any) -> Due:
-    """Return a notification whose turn it is, with its files, which no row of a message carries."""
+    """Return a due notification with its files, which are not part of a message's row."""
     stored = StoredReader()
     message = stored.message(row.message)
     tx.count_unknown(stored)
@@ -90,14 +90,14 @@ def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
 
 
 def _unattempted(channel: str) -> ColumnElement[bool]:
-    """Select what was never attempted: only that may still be merged."""
+    """Select notifications that were never attempted: only these may still be merged."""
     return and_(NOTIFICATIONS.c.channel == channel, PENDING, NOTIFICATIONS.c.body.is_(None))
 
 
 def _behind(channel: str, *, attempted: bool = False) -> Exists:
-    """Select what must wait for an earlier message of its alert; with ``attempted`` only for one that is sealed.
+    """Select what must wait for an earlier message of its alert; with ``attempted`` only for a sealed one.
 
-    A merged message waits with the digest that has it.
+    A merged message waits with the digest that contains it.
     """
     earlier, digest = NOTIFICATIONS.alias("earlier"), NOTIFICATIONS.alias("digest")
     unsent = (
@@ -108,7 +108,7 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
     in_a_digest = and_(
         earlier.c.status == NotificationStatus.MERGED, earlier.c.merged_into != NOTIFICATIONS.c.id, unsent
     )
-    # Not by equality: the only index for this is the alert's, and a planner without statistics would take the lane's.
+    # Not by equality: the only index for this is the alert's, and a planner without statistics would use the lane's.
     pending = earlier.c.status.not_in(SETTLED)
     return (
         select(earlier.c.id)
@@ -123,7 +123,7 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
 
 
 def merge(tx: SqlTransaction, channel: str, plan: Plan, *, now: datetime) -> None:
-    """Carry out a plan; its lane is leased, so no other worker attempts what it names."""
+    """Carry out a plan. The lane is leased, so no other worker attempts its messages."""
 
     def those(ids: Iterable[str]) -> ColumnElement[bool]:
         return and_(NOTIFICATIONS.c.id.in_(sorted(ids)), _unattempted(channel))
@@ -141,7 +141,7 @@ def merge(tx: SqlTransaction, channel: str, plan: Plan, *, now: datetime) -> Non
         merge_into(notification_id, [own for own, other in plan.absorbed.items() if other == notification_id])
     tx.count("merged", "passed", len(plan.absorbed))
     if plan.digest is not None:
-        # It goes before everything that is left: it is older than that.
+        # The digest goes before all remaining messages, because it is older than they are.
         tx.enqueue(plan.digest, StepKey(Step.DIGEST), [channel], now=plan.digest.since - timedelta(microseconds=1))
         own = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == plan.digest.alert_id)
         merge_into(tx.connection.execute(own).scalar_one(), plan.digested)

@@ -1,4 +1,4 @@
-"""The remainder of a message that some recipients have and others may still take: a notification of its own."""
+"""The remainder of a message that some recipients have and others may still accept: a notification of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.store.upsert import Statements
 
 
 def add_remainder(tx: Statements, sent: Any, body: str, *, now: datetime) -> None:
-    """Write the remainder of a message that was just sent; its deadline counts from when that message was written.
+    """Write the remainder of a message that was just sent. Its deadline counts from the time of that message.
 
     It belongs to no alert, so later messages about the alert do not wait for it.
     """

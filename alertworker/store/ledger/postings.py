@@ -1,4 +1,4 @@
-"""The ledger's writing side: what a batch adds up to, in upserts of sorted keys."""
+"""The ledger's writing side: a batch's sums, in upserts of sorted keys."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, delete, func, literal, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, func, literal, select, true, tuple_
+from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.folding import Fold
 from alertworker.ledger.cardinality import MAX_FALLBACKS, MAX_OUTCOMES, OTHER, capped
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.rows import (
-    DIMENSIONS,
     SUCCEEDED,
     SUMS,
     FallbackKey,
@@ -26,13 +26,13 @@ from alertworker.ledger.rows import (
     SpendKey,
     SpendSums,
 )
+from alertworker.ports.postings import PostingPort
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.schema.ledger import (
     DROPS,
     FALLBACKS,
     LATENCIES,
-    LEDGER_START,
     MONTHLY,
     OUTCOMES,
     SPEND,
@@ -42,24 +42,22 @@ from alertworker.store.schema.ledger import (
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
 from alertworker.store.upsert import insert_or
 
-#: The dimension without a cap: operators make teams, and totals are its sums.
+#: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
-#: Where a sum of one row stops: a hundred million dollars in nano-dollars, of which SQL's bigint takes ninety.
+#: The largest sum of one row: a hundred million dollars in nano-dollars. SQL's bigint holds ninety times as much.
 _MAX_SUM: Final = 10**17
-#: How many rows of a table are forgotten in one transaction.
-_PIECE: Final = 5_000
-#: How many keys one look-up names.
+#: How many keys one statement names.
 _CHUNK: Final = 500
 
 
-class LedgerStatements(AliasStatements):
-    """What a batch adds to the books. Tables in the order written here, keys sorted."""
+class PostingStatements(AliasStatements, PostingPort):
+    """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
+    @override
     def add_fold(
-        self, fold: Fold, *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
+        self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> dict[SpendKey, SpendSums]:
-        """Add a batch's sums to the ledger and the windows; gives the ledger's rows as they then stand."""
-        booked = self.add_ledger(fold.ledger, max_entities=max_entities, kept=kept)
+        booked = self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
         self._add(CAUSES, _rows(fold.causes), latest="last_failure")
         self._add(OUTAGE_CALLS, _rows(fold.calls))
@@ -68,15 +66,15 @@ class LedgerStatements(AliasStatements):
         return booked
 
     def add_ledger(
-        self, ledger: Postings, *, max_entities: int, kept: CapExemptions = NO_EXEMPTIONS
+        self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> dict[SpendKey, SpendSums]:
-        """Add sums to the ledger; gives its rows as they then stand. What is ``kept`` has its row whatever the cap."""
-        spend = self._within(ledger, max_entities, kept)
+        """Add sums to the ledger; return the new totals of the rows that changed. The cap spares what is ``exempt``."""
+        spend = self._within(ledger, max_entities, exempt)
         booked = {
             SpendKey(*row[: -len(SUMS)]): SpendSums(*row[-len(SUMS) :]) for row in self._book(SPEND, _rows(spend))
         }
         self._book(SPEND_MONTHS, _rows(_by_month(spend)))
-        # What is entered is never all zeros, so a row that holds just that is new.
+        # No posting is all zeros, so a row that equals its posting is new.
         self._grow(key for key in spend if booked[key] == spend[key])
         self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
         self._add(LATENCIES, _rows(ledger.latencies))
@@ -84,29 +82,11 @@ class LedgerStatements(AliasStatements):
         self.keep_names(ledger.aliases)
         return booked
 
-    def prune_ledger(self, *, before: date) -> bool:
-        """Forget a piece of what is from months that ended before that day; true where that may not have been all.
+    def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
+        """Return the batch's sums with the entities beyond the cap added up under "(other)".
 
-        Whole months, none of which is read from the first piece on: what is left of them would be wrong sums.
-        """
-        counts, before = [], month_of(before)
-        self.connection.execute(insert_or(self.connection, LEDGER_START).values(month=before).on_conflict_do_nothing())
-        self.connection.execute(delete(LEDGER_START).where(LEDGER_START.c.month != before))
-        for table in (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS, DROPS):
-            key = list(table.primary_key)
-            old = select(*key).where((table.c.month if "month" in table.c else table.c.day) < before)
-            if "dimension" in table.c:  # the key begins with it
-                old = old.where(table.c.dimension.in_(DIMENSIONS))
-            piece = delete(table).where(tuple_(*key).in_(old.limit(_PIECE)))
-            counts.append(self.connection.execute(piece).rowcount)
-        counts.append(self.forget_names(before=before, limit=_PIECE))
-        return _PIECE in counts
-
-    def _within(self, ledger: Postings, most: int, kept: CapExemptions) -> dict[SpendKey, SpendSums]:
-        """Keep days of a dimension within the cap.
-
-        Batches that are applied at the same moment do not see each other's rows, so a day may grow past the cap by as
-        many; sums are exact all the same.
+        Batches that are applied at the same moment do not see each other's rows, so a day may exceed the cap by as
+        many. The sums stay exact.
         """
         spend = ledger.spend()
         asked = Counter((key.day, key.dimension) for key in spend if key.dimension != _UNCAPPED)
@@ -120,26 +100,26 @@ class LedgerStatements(AliasStatements):
             return spend
         wanted = [key for key in spend if (key.day, key.dimension) in room]
         known = set(map(SpendKey._make, self._known(SPEND, SpendKey._fields, wanted)))
-        held = self._held(((key.dimension, key.entity) for key in wanted if key not in known), ledger, kept)
+        held = self._held(((key.dimension, key.entity) for key in wanted if key not in known), ledger, exempt)
         return capped(
             spend,
-            # What has no value at all, such as a tag, stays what it is: nobody chose it.
+            # The row without a value ("no tag") is always kept: no caller invented it.
             known=[*known, *(key for key in spend if not key.entity or (key.dimension, key.entity) in held)],
             room=room,
             place=lambda key: (key.day, key.dimension),
             other=lambda key: SpendKey(key.day, key.dimension, key.team_id, OTHER),
         )
 
-    def _held(self, entities: Iterable[Entity], ledger: Postings, kept: CapExemptions) -> set[Entity]:
-        """Give those of these entities that are kept, by their ids, their present names or those that a batch gives."""
-        asked = {entity for entity in entities if entity[0] in kept.dimensions}
+    def _held(self, entities: Iterable[Entity], ledger: Postings, exempt: CapExemptions) -> set[Entity]:
+        """Return the entities that are exempt by their ids, their current names or the names in this batch."""
+        asked = {entity for entity in entities if entity[0] in exempt.dimensions}
         names = {entity: {name} for entity, name in self.newest_names(asked).items()}
         for alias in ledger.aliases:
             names.setdefault(alias[:2], set()).add(alias.alias)
-        return {entity for entity in asked if kept.holds(*entity, names.get(entity, ()))}
+        return {entity for entity in asked if exempt.holds(*entity, names.get(entity, ()))}
 
     def _outcomes(self, outcomes: Mapping[OutcomeKey, OutcomeSums]) -> dict[OutcomeKey, OutcomeSums]:
-        """Keep a deployment's day within its cap of classes of errors; what is beyond adds up in one of them."""
+        """Return the outcomes with a deployment's classes of errors beyond the cap of a day added up in one."""
         errors = [key for key in outcomes if key.outcome != SUCCEEDED]
         known, room = self._room(OUTCOMES, errors, MAX_OUTCOMES, width=2)
         return capped(
@@ -163,9 +143,9 @@ class LedgerStatements(AliasStatements):
     def _room(
         self, table: Table, keys: Sequence[tuple[Any, ...]], most: int, *, width: int
     ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
-        """Give which keys have a row, and how many more the places of the others take: the first ``width`` columns.
+        """Return which keys have a row, and how many more rows fit beside the others.
 
-        A batch asks once where all it brings is known, as is usual.
+        A place is the first ``width`` columns of a key. If all keys have a row, as is usual, one statement is enough.
         """
         fields = [column.name for column in table.primary_key]
         known = set(self._known(table, fields, keys))
@@ -184,8 +164,8 @@ class LedgerStatements(AliasStatements):
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
                 yield tuple(row)
 
-    def _book(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
-        """Add sorted rows to those that are there; gives them as they then stand, their columns in the same order."""
+    def _book(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Sequence[Any]:
+        """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows:
             return []
         names = list(rows[0])
@@ -195,12 +175,12 @@ class LedgerStatements(AliasStatements):
         return self.connection.execute(upsert.returning(*(table.c[name] for name in names))).all()
 
     def _sum(self, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
-        """Add up to `_MAX_SUM`, so that no row of one entity can make batches fail."""
+        """Return the sum, at most `_MAX_SUM`, so that no row of one entity can make batches fail."""
         larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
-    def _source(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> Select[Any]:
-        """Give rows as a query of an array a column, or of one JSON text: a parameter a value costs four times it."""
+    def _source(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Select[Any]:
+        """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
         names = list(rows[0])
         if self.connection.dialect.name == "sqlite":
             text = func.json_each(json.dumps([list(row.values()) for row in rows], default=str)).table_valued("value")
@@ -211,13 +191,13 @@ class LedgerStatements(AliasStatements):
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
     def _grow(self, created: Iterable[SpendKey]) -> None:
-        """Count rows that are new, so that no day of a dimension ever has to be counted."""
+        """Count new rows, so that no statement has to count the rows of a day."""
         grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
         self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
 
 
 class _MonthKey(NamedTuple):
-    """Whose books a row of `SPEND_MONTHS` belongs to."""
+    """The key of a row of `SPEND_MONTHS`."""
 
     dimension: str
     month: date
@@ -234,6 +214,6 @@ def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]
     return months
 
 
-def _rows(sums: Mapping[Any, Any]) -> list[dict[str, Any]]:
-    """Give the rows of named keys and their sums, in the order of the keys."""
+def _rows(sums: Mapping[Any, Any]) -> list[dict[str, object]]:
+    """Return the rows of named keys and their sums, in the order of the keys."""
     return [key._asdict() | asdict(sums[key]) for key in sorted(sums)]

@@ -1,21 +1,23 @@
-"""In which time zone the ledger's days are cut, and were."""
+"""The time zones that the ledger's days are, and were, cut in."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from sqlalchemy import select
+from typing_extensions import override
 
 from alertworker.ledger.time_zone import ZoneChange
+from alertworker.ports.time_zone import TimeZonePort
 from alertworker.store.schema.ledger import ZONES
 from alertworker.store.upsert import Statements, insert_or
 
 
-class TimeZoneStatements(Statements):
+class TimeZoneStatements(Statements, TimeZonePort):
     """Time zones by the moment from which days were cut in them."""
 
+    @override
     def keep_zone(self, zone: str, *, now: datetime) -> ZoneChange | None:
-        """Note in which time zone days are cut; gives the change, if it is one."""
         latest = self._zones()[:1]
         if latest and latest[0][0] == zone:
             return None
@@ -24,15 +26,15 @@ class TimeZoneStatements(Statements):
         return ZoneChange(latest[0][0], zone, now) if latest else None
 
     def last_zone_change(self) -> ZoneChange | None:
-        """Give the last change of the time zone, if there was one."""
+        """Return the last change of the time zone, ``None`` if there was none."""
         latest = self._zones()
         return ZoneChange(latest[1][0], latest[0][0], latest[0][1]) if len(latest) > 1 else None
 
     def zone(self) -> str | None:
-        """Give the time zone that days are cut in; ``None`` before the first sweep."""
+        """Return the time zone that days are cut in, ``None`` before the first sweep."""
         return next((zone for zone, _ in self._zones()), None)
 
     def _zones(self) -> list[tuple[str, datetime]]:
-        """Give the two latest ones, the present one first."""
+        """Return the two latest ones, the current one first."""
         statement = select(ZONES.c.zone, ZONES.c.since).order_by(ZONES.c.since.desc(), ZONES.c.zone).limit(2)
         return [(row.zone, row.since) for row in self.connection.execute(statement)]

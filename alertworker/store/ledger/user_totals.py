@@ -1,54 +1,36 @@
-"""What single users spent, for the hourly look at them; no single request is read."""
+"""The spend of users and other entities, for the pipeline. No single request is read."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import case, func, or_, select
-from sqlalchemy.sql.elements import ColumnElement
+from typing_extensions import override
 
 from alertworker.budgets.user_thresholds import UserSpend
 from alertworker.events.attribution import NO_TEAM
 from alertworker.ledger.cardinality import OTHER
 from alertworker.ledger.reader import Days
-from alertworker.ledger.rows import MAX_PART
+from alertworker.ports.user_totals import UserTotalPort
 from alertworker.store.ledger.aliases import AliasStatements
+from alertworker.store.ledger.contributors import contributors
 from alertworker.store.ledger.months import Rows
 from alertworker.store.schema.ledger import SPEND
-from alertworker.text.shorten import shorten_id
 
-_TEAM, _ENTITY, _PART = SPEND.c.team_id, SPEND.c.entity, SPEND.c.part
-#: Who is behind an entity's spend: what they are, the dimension to look in, and the columns of the entity and of them.
-#: The whole proxy is no entity.
-_BEHIND: Final[Mapping[str, tuple[tuple[str, str, ColumnElement[str] | None, ColumnElement[str]], ...]]] = {
-    "team": (("key", "key", _TEAM, _ENTITY), ("model", "model", _TEAM, _ENTITY)),
-    "key": (("model", "key/model", _ENTITY, _PART),),
-    "user": (("model", "user/model", _ENTITY, _PART), ("key", "user/key", _ENTITY, _PART)),
-    "model": (
-        ("team", "model", _ENTITY, _TEAM),
-        ("key", "key/model", _PART, _ENTITY),
-        ("user", "user/model", _PART, _ENTITY),
-    ),
-    "proxy": (("team", "team", None, _ENTITY), ("model", "model", None, _ENTITY)),
-    **{
-        dimension: (("team", dimension, _ENTITY, _TEAM),)
-        for dimension in ("tag", "customer", "organization", "provider", "deployment")
-    },
-}
-#: How many entities one question names.
+#: How many entities one statement names.
 _CHUNK: Final = 500
-#: How many of them are told.
+#: How many contributors an alert names.
 _TOP: Final = 3
 
 
-class UserTotalStatements(AliasStatements):
-    """Users' days and months, out of the ledger."""
+class UserTotalStatements(AliasStatements, UserTotalPort):
+    """Sums by user and by entity in SQL."""
 
-    def users_of(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
-        """Give the users who spent something that day, and at least so much in it or in its month until then."""
+    @override
+    def user_spend(self, day: date, *, before_days: int, least_nanos: int) -> Sequence[UserSpend]:
         month, before = day.replace(day=1), day - timedelta(days=before_days)
         spent = SPEND.c.spend_nanos
         that_day = func.sum(case((SPEND.c.day == day, spent), else_=0))
@@ -67,39 +49,25 @@ class UserTotalStatements(AliasStatements):
             UserSpend(row[0], names.get(("user", row[0]), ""), int(row[1]), int(row[2]), int(row[3])) for row in rows
         ]
 
-    def spent_in(self, dimension: str, entities: Iterable[str], first: date, last: date) -> dict[str, int]:
-        """Give what each entity spent over all teams in these days, in nano-dollars; those without are not in it."""
+    @override
+    def spend_by_entity(self, dimension: str, entities: Iterable[str], first: date, last: date) -> dict[str, int]:
         wanted, spent = sorted(set(entities)), dict[str, int]()
         for start in range(0, len(wanted), _CHUNK):
-            rows = Rows(dimension, entities=wanted[start : start + _CHUNK]).over(Days(first, last))
+            rows = Rows(dimension, {"entity": wanted[start : start + _CHUNK]}).over(Days(first, last))
             statement = select(rows.c.entity, func.sum(rows.c.spend_nanos)).group_by(rows.c.entity)
             spent |= {entity: int(nanos) for entity, nanos in self.connection.execute(statement)}
         return spent
 
-    def behind(
+    @override
+    def top_contributors(
         self, dimension: str, entities: Sequence[str], first: date, last: date
     ) -> dict[str, list[tuple[str, int]]]:
-        """Give the three teams, keys, users and models that spent most of it, as far as such sums are kept."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for named, place, whole, half in _BEHIND.get(dimension, ()):
-            total = func.sum(SPEND.c.spend_nanos)
-            where = [SPEND.c.dimension == place, SPEND.c.day.between(first, last)]
-            if whole is not None:
-                where.append(
-                    whole.in_([shorten_id(entity, MAX_PART) for entity in entities] if whole is _PART else entities)
-                )
-            statement = (
-                select(half, total)
-                .where(*where)
-                .group_by(half)
-                .having(total > 0)
-                .order_by(total.desc(), half)
-                .limit(4 * _TOP)
-            )
-            rows = self.connection.execute(statement).all()
-            names = self.newest_names((named, row[0]) for row in rows)
+        found = contributors(self.connection, dimension, entities, Days(first, last), limit=4 * _TOP)
+        top: dict[str, list[tuple[str, int]]] = {}
+        for contributor, rows in found.items():
             spent = Counter[str]()  # a rotated key has several hashes and one name
-            for entity, nanos in rows:
-                spent[names.get((named, entity), entity or NO_TEAM)] += int(nanos)
-            found[named] = sorted(spent.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
-        return found
+            for row in rows:
+                if row.sums.spend_nanos > 0:
+                    spent[row.alias or row.entity or NO_TEAM] += row.sums.spend_nanos
+            top[contributor] = sorted(spent.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP]
+        return top

@@ -1,4 +1,4 @@
-"""The tables: all state that a decision rests on. Times are UTC; money is integer nano-dollars."""
+"""The tables: all state that decisions depend on. Times are UTC; money is integer nano-dollars."""
 
 from __future__ import annotations
 

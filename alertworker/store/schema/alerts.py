@@ -1,4 +1,4 @@
-"""Alerts with what belongs to them, and silences."""
+"""Alerts with their occurrences and files, and silences."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
 #: One row per generation of an alert. ``open_fingerprint`` is the fingerprint while it is open and NULL afterwards, so
-#: that its unique constraint allows one open generation, on every database.
+#: its unique constraint allows one open generation, on every database.
 ALERTS = Table(
     "alerts",
     METADATA,
@@ -25,28 +25,29 @@ ALERTS = Table(
     Column("labels", JSON, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("metadata", JSON, nullable=False),
-    #: A budget's, as they were when it was last reported.
+    #: The figures of a budget alert, from its last report.
     Column("figures", JSON),
-    #: A report's.
+    #: The tables of a report.
     Column("tables", JSON),
     Column("chart", JSON),
     Column("count", BigInteger, nullable=False),
     #: How many of its occurrences messages have counted.
     Column("told", BigInteger, nullable=False),
-    #: When the latest of them was counted.
+    #: When the latest of these occurrences was counted.
     Column("told_at", UtcDateTime),
     Column("summaries", Integer, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("next_summary_at", UtcDateTime, nullable=False, index=True),
-    #: When to remind of an open condition; NULL once a person has acknowledged it.
+    #: The time of the next reminder of an open condition; NULL once a person has acknowledged it.
     Column("repeat_at", UtcDateTime),
-    #: The text of the `Suppression` that keeps back the message that it fires; NULL once that was written.
+    #: The `Suppression` of the firing message, as a string; NULL once that message was written.
     Column("muted_by", NAME),
-    #: Channels that were mute at the hour when others were notified that it fires, and are still to be notified.
+    #: Channels that were mute when others were notified of the firing, and still have to be notified.
     Column("owed", JSON(none_as_null=True)),
-    #: The text of the `Suppression` of the latest of its messages that reached nobody; kept, unlike ``muted_by``.
+    #: The `Suppression` of the latest message that was sent to nobody, as a string. It is never reset, unlike
+    #: ``muted_by``.
     Column("withheld_by", NAME),
     Column("acked_at", UtcDateTime),
     Column("acked_by", NAME),
@@ -54,18 +55,18 @@ ALERTS = Table(
     Column("closed_at", UtcDateTime, index=True),
 )
 
-#: Few alerts are open, and many are closed: indexes of open alerts leave the others out.
+#: Few alerts are open, and many are closed: indexes of open alerts leave the closed ones out.
 OPEN: Final = ALERTS.c.open_fingerprint.is_not(None)
-#: Of a type that this version knows. Alerts of other types belong to the newer version that has raised them. The column
-#: stands in an expression, or a database would take an index of labels for it, which begins with the type.
+#: Alerts of a type that this version knows. The others belong to the newer version that raised them. The column is
+#: inside an expression, because a database would otherwise use an index of labels for it, which begins with the type.
 KNOWN_TYPE: Final = ALERTS.c.type.concat("").in_(sorted(AlertType))
-#: What the sweep looks for each second, among open alerts.
+#: The queries that the sweep runs every second, on open alerts.
 for _moment in ("next_summary_at", "repeat_at"):
     Index(f"alerts_open_by_{_moment}", ALERTS.c[_moment], sqlite_where=OPEN, postgresql_where=OPEN)
 _OWING: Final = OPEN & ALERTS.c.owed.is_not(None)
 Index("alerts_owing", ALERTS.c.fingerprint, sqlite_where=_OWING, postgresql_where=_OWING)
 
-#: A person's orders to mute matching alerts until a time; ``matchers`` are in their written form.
+#: Silences: ``matchers`` are in their written form.
 SILENCES = Table(
     "silences",
     METADATA,
@@ -78,7 +79,7 @@ SILENCES = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
-#: Occurrences of an alert by name, in the order they came; at most a few are kept per message.
+#: Occurrences of an alert by name, in order of arrival. Only a few are stored per message.
 MEMBERS = Table(
     "alert_members",
     METADATA,
@@ -87,7 +88,7 @@ MEMBERS = Table(
     Column("member", Text, nullable=False),
 )
 
-#: How an alert's occurrences divide among teams, and how many of them were told.
+#: An alert's occurrences by team, and how many of them messages have counted.
 PARTS = Table(
     "alert_parts",
     METADATA,
@@ -97,7 +98,7 @@ PARTS = Table(
     Column("told", BigInteger, nullable=False),
 )
 
-#: Files that go with an alert's messages, so that no message has to carry them.
+#: Files that belong to an alert's messages, so that no message has to carry them.
 ATTACHMENTS = Table(
     "attachments",
     METADATA,

@@ -1,4 +1,4 @@
-"""What every table shares: the metadata, a name's type and the type of moments."""
+"""The shared parts of all tables: the metadata, and the types of names and times."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ NAME = String(256)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment in UTC on every database; SQLite has no zones, so it is stored there without one."""
+    """An aware time in UTC on every database. SQLite has no zones, so the time is stored there without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Store in UTC."""
+        """Return the time in UTC, as the database stores it."""
         if value is None:
             return None
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give back an aware moment."""
+        """Return an aware time."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)  # type: ignore[no-any-return]

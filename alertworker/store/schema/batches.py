@@ -1,4 +1,4 @@
-"""Batches that were applied, and what is counted."""
+"""Applied batches, and counters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
-#: Batches that were applied; a batch id found here has been counted and is acknowledged untouched.
+#: Applied batches. A batch whose id is here has been counted: it is acknowledged without another change.
 BATCHES = Table(
     "batches",
     METADATA,
@@ -14,21 +14,22 @@ BATCHES = Table(
     Column("producer", NAME, nullable=False),
     Column("events", Integer, nullable=False),
     Column("applied_at", UtcDateTime, nullable=False, index=True),
-    #: BLAKE2b of the events as they came, 16 bytes in hex; empty where a worker before version 0003 wrote the row.
+    #: BLAKE2b of the events as they arrived, 16 bytes in hex; empty if a worker before version 0003 wrote the row.
     Column("digest", String(32)),
 )
 
-#: How often a batch came again without being applied: one that keeps killing its worker is parked.
+#: How often a message came again without being applied: one that keeps ending its worker is parked.
 REDELIVERIES = Table(
     "redeliveries",
     METADATA,
+    #: The id of the dead letter that the message would be.
     Column("batch_id", NAME, primary_key=True),
     Column("times", Integer, nullable=False),
-    #: When it last did.
+    #: The time of the last redelivery.
     Column("at", UtcDateTime, nullable=False, index=True),
 )
 
-#: Everything dropped, muted, merged or parked is counted here with its reason.
+#: Counts of everything that was dropped, muted, merged or parked, by reason.
 COUNTERS = Table(
     "counters",
     METADATA,

@@ -6,13 +6,13 @@ from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
-#: How each budget stands in its latest period; what was told of it is decided under its row's lock.
+#: The state of each budget in its latest period. Its notifications are decided under its row's lock.
 BUDGETS = Table(
     "budgets",
     METADATA,
     Column("scope", String(32), primary_key=True),
     Column("entity", NAME, primary_key=True),
-    #: The period's end, which names it.
+    #: The period's end, which identifies the period.
     Column("reset_at", UtcDateTime, index=True),
     Column("duration", NAME),
     Column("spend_nanos", BigInteger, nullable=False),
@@ -25,9 +25,9 @@ BUDGETS = Table(
     Column("rejected_at", UtcDateTime),
     Column("who", JSON, nullable=False),
     Column("shares", JSON, nullable=False),
-    #: The highest limit that was told in this period, and how often that rose.
+    #: The highest limit that was notified in this period, and how often it rose.
     Column("told_nanos", BigInteger, nullable=False),
     Column("level", Integer, nullable=False),
-    #: The period is over, and nothing more is told of it.
+    #: The period is over, and nobody is notified of it any more.
     Column("closed", Boolean, nullable=False),
 )

@@ -12,16 +12,16 @@ LANES = Table(
     Column("channel", NAME, primary_key=True),
     Column("token", String(36)),
     Column("leased_until", UtcDateTime, nullable=False),
-    #: Not before this, because the receiver asked us to wait.
+    #: The earliest time of the next message, because the receiver asked us to wait.
     Column("next_free_at", UtcDateTime, nullable=False),
-    #: When the messages sent so far would be through at the receiver's pace; may run ahead by a burst.
+    #: The time at which all messages sent so far fit the receiver's pace. It may be ahead by a burst.
     Column("paced_until", UtcDateTime),
-    #: Since when every attempt has failed, and how many did.
+    #: The time since which every attempt has failed, and the number of these attempts.
     Column("failing_since", UtcDateTime),
     Column("failures", Integer, nullable=False),
-    #: Message after message failed: not before this is one tried for all of them.
+    #: Several messages failed in a row: one of them is tried at this time, and not before.
     Column("probe_at", UtcDateTime),
-    #: Since when its trouble is announced.
+    #: The time since which the lane is announced as broken.
     Column("broken_at", UtcDateTime),
 )
 
@@ -37,22 +37,22 @@ NOTIFICATIONS = Table(
     Column("message", Text, nullable=False),
     Column("body", Text),
     Column("attempts", Integer, nullable=False),
-    #: 0 for what goes before all that waits in the lane, 2 for what some recipients have and others not yet, else 1.
+    #: 0 for what goes before everything else in the lane, 2 for a remainder, else 1.
     Column("turn", SmallInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime, index=True),
     Column("reason", String(32)),
     Column("answer", Text),
-    #: The notification that tells this one, too ("merged").
+    #: The notification that contains this one ("merged").
     Column("merged_into", String(36), index=True),
-    # A lane with a hundred thousand messages must not be sorted, or joined with itself, for each that is sent: also a
-    # planner without statistics takes the first of these for one alert, and the second, which is in order, for a lane.
+    # A lane with 100,000 messages must not be sorted, or joined with itself, for each message. Without statistics, a
+    # planner also uses the first of these for one alert, and the second, which is ordered, for a lane.
     UniqueConstraint("alert_id", "channel", "step"),
     Index("notifications_in_order", "status", "channel", "turn", "created_at", "id", "next_attempt_at"),
 )
 
-#: Every try to send a notification, with what came of it.
+#: Every attempt to send a notification, with its result.
 ATTEMPTS = Table(
     "attempts",
     METADATA,
@@ -70,7 +70,7 @@ DEAD_LETTERS = Table(
     Column("reason", Text, nullable=False),
     Column("batch_id", NAME),
     Column("position", Integer),
-    #: The event's or the alert's, and a notification's channel: what people filter by.
+    #: The type of the event or alert, and a notification's channel. People filter by it.
     Column("type", NAME, index=True),
     Column("channel", NAME),
     Column("payload", LargeBinary, nullable=False),

@@ -1,4 +1,4 @@
-"""By which labels open conditions are found that inhibit others; queries and indexes write a label alike."""
+"""The labels by which the sources of inhibitions are found. Queries and indexes spell a label in the same way."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 
 class LabelValue(ColumnElement[str]):
-    """A label's value, NULL where an alert lacks the label.
+    """A label's value; NULL if an alert lacks the label.
 
-    The label's name stands in the SQL: with a parameter in its place no database would use an index.
+    The label's name is part of the SQL: with a parameter in its place no database would use an index.
     """
 
     inherit_cache = True
     type = String()
-    #: What makes two of them the same statement to SQLAlchemy's cache.
+    #: The parts by which SQLAlchemy's cache compares two of these.
     _traverse_internals = [("column", InternalTraversal.dp_clauseelement), ("name", InternalTraversal.dp_string)]  # noqa: RUF012
 
     def __init__(self, column: Column[Any], label: str) -> None:
@@ -35,7 +35,7 @@ class LabelValue(ColumnElement[str]):
 
 
 def is_indexable(label: str) -> bool:
-    """Return whether a label's name can stand in SQL; all names of ours can."""
+    """Return whether a label's name may be part of SQL. All our own names may."""
     return _IDENTIFIER.fullmatch(label) is not None
 
 
@@ -49,8 +49,8 @@ def _postgresql(element: LabelValue, compiler: SQLCompiler, **options: Any) -> s
     return f"({compiler.process(element.column, **options)} ->> '{element.name}')"
 
 
-#: By which labels the open conditions are looked up that inhibit an alert; by others the database reads all open ones
-#: of a type.
+#: The labels by which open conditions that inhibit an alert are looked up. For any other label the database reads all
+#: open conditions of a type.
 INDEXED_LABELS: Final = ("deployment", "key", "model", "organization", "region", "team", "user")
 for _label in INDEXED_LABELS:
     Index(

@@ -1,4 +1,4 @@
-"""The ledger's tables; money is integer nano-dollars, days are cut in the configured zone."""
+"""The ledger's tables. Money is integer nano-dollars, and days are cut in the configured zone."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
 
 def _sums() -> list[Column[int]]:
-    """Give the columns of `SpendSums`, for one table."""
+    """Return the columns of `SpendSums`, for one table."""
     return [Column(name, BigInteger, nullable=False) for name in SUMS]
 
 
-#: The ledger: sums per day and entity; the order of the key is the order in which reports read it. A request is in the
-#: dimension "team" exactly once. ``part`` is the second half of a pair ("key/model"), else "".
+#: The ledger: sums per day and entity. The order of the key is the order in which reports read it. A request is in the
+#: dimension "team" exactly once. ``part`` is the second half of a pair ("key/model"), or "".
 SPEND = Table(
     "spend",
     METADATA,
@@ -30,10 +30,10 @@ SPEND = Table(
     sqlite_with_rowid=False,
 )
 
-#: The dimensions whose calendar months are summed up, too: those that reports show. Of the others, and of pairs, people
-#: ask for a month or for one entity, and every row costs each batch.
+#: The dimensions that also have sums by calendar month: those in reports. The other dimensions, and pairs, are queried
+#: for a month or for one entity, and every row costs each batch.
 MONTHLY: Final = frozenset({"team", "tag"})
-#: `SPEND` of these by month, ``month`` being its first day; written together with the days.
+#: `SPEND` of these dimensions by month, where ``month`` is its first day. It is written together with the days.
 SPEND_MONTHS = Table(
     "spend_months",
     METADATA,
@@ -45,10 +45,10 @@ SPEND_MONTHS = Table(
     sqlite_with_rowid=False,
 )
 
-#: The first month that is not forgotten, in one row: of older ones nothing is read, also while they have rows.
+#: The first month that is not deleted, in one row. Older months are not read, even while they have rows.
 LEDGER_START = Table("ledger_start", METADATA, Column("month", Date, primary_key=True))
 
-#: How many rows a day of a dimension has, so that a cap is decided without counting them.
+#: The number of rows of a day and dimension, so that a cap is decided without counting them.
 SPEND_SIZES = Table(
     "spend_sizes",
     METADATA,
@@ -58,7 +58,7 @@ SPEND_SIZES = Table(
     sqlite_with_rowid=False,
 )
 
-#: How attempts on a deployment, and calls whose last it was, ended on a day: "succeeded" or the class of the error.
+#: The outcomes of attempts, and of calls by their last deployment, per day: "succeeded" or the class of the error.
 OUTCOMES = Table(
     "outcomes",
     METADATA,
@@ -70,7 +70,7 @@ OUTCOMES = Table(
     sqlite_with_rowid=False,
 )
 
-#: Calls that a fallback took, by the model group that was asked for and the one that was used last.
+#: Calls with a fallback, by the requested model group and the one that was used last.
 FALLBACKS = Table(
     "fallbacks",
     METADATA,
@@ -82,7 +82,7 @@ FALLBACKS = Table(
     sqlite_with_rowid=False,
 )
 
-#: Durations of a deployment's day in fixed logarithmic buckets, which `alertworker.ledger.histogram.BOUNDS` gives.
+#: Durations by deployment and day in fixed logarithmic buckets, see `alertworker.ledger.histogram.BOUNDS`.
 LATENCIES = Table(
     "latencies",
     METADATA,
@@ -95,7 +95,7 @@ LATENCIES = Table(
     sqlite_with_rowid=False,
 )
 
-#: How many events a publisher's process had dropped since it started, at the end of each day on which it was heard.
+#: How many events a publisher's process had dropped since its start, at the end of each day on which it reported.
 DROPS = Table(
     "drops",
     METADATA,
@@ -106,7 +106,7 @@ DROPS = Table(
     sqlite_with_rowid=False,
 )
 
-#: The names that entities were seen under; the one seen last is what reports print.
+#: The names under which entities were seen. Reports print the last one.
 ALIASES = Table(
     "aliases",
     METADATA,
@@ -119,12 +119,12 @@ ALIASES = Table(
     sqlite_with_rowid=False,
 )
 
-#: The time zones that days were cut in, each with the moment from which it last was.
+#: The time zones in which days were cut, each with the time since which it last applied.
 ZONES = Table(
     "ledger_zones", METADATA, Column("zone", NAME, primary_key=True), Column("since", UtcDateTime, nullable=False)
 )
 
-#: What was taken from other books: how far, from when on (NULL: from the first) and up to which cut-over.
+#: Imports from other ledgers: the progress, the start (NULL: from the first) and the cut-over.
 IMPORTS = Table(
     "imports",
     METADATA,

@@ -1,4 +1,4 @@
-"""The tables of deployments' windows, and of how deployments and regions stand."""
+"""The windows of deployments, and the outages of deployments and regions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME
 
-#: Attempts on each deployment per bucket of event time; ``bucket`` is the epoch second at which it begins.
+#: Attempts on each deployment per bucket of event time. ``bucket`` is the epoch second of its start.
 WINDOWS = Table(
     "deployment_windows",
     METADATA,
@@ -23,7 +23,7 @@ WINDOWS = Table(
     Index("deployment_windows_region", "provider", "region", "bucket"),
 )
 
-#: Failed attempts that a deployment answers for, by cause.
+#: Failed attempts that a deployment is to blame for, by cause.
 CAUSES = Table(
     "deployment_causes",
     METADATA,
@@ -38,7 +38,7 @@ CAUSES = Table(
     Index("deployment_causes_region", "provider", "region", "bucket"),
 )
 
-#: How calls ended that a deployment, or a region, had failed, by team; the other of the two is empty.
+#: How calls ended that a deployment, or a region, had failed, by team. The other of the two is empty.
 OUTAGE_CALLS = Table(
     "outage_calls",
     METADATA,
@@ -52,7 +52,7 @@ OUTAGE_CALLS = Table(
     Column("lost", BigInteger, nullable=False),
 )
 
-#: How each deployment and region stands that ever failed; what is told of it is decided under its row's lock.
+#: The outage state of each deployment and region that ever failed. Its notifications are decided under its row's lock.
 OUTAGES = Table(
     "outages",
     METADATA,
@@ -61,6 +61,6 @@ OUTAGES = Table(
     Column("region", NAME, primary_key=True),
     #: 0 while there is no outage.
     Column("level", Integer, nullable=False, index=True),
-    #: The epoch second before which every outage is over for good.
+    #: The epoch second before which every outage has ended for good.
     Column("over_until", BigInteger, nullable=False),
 )

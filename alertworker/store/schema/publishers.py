@@ -1,4 +1,4 @@
-"""Publishers, the calls they announced, and the pipeline's own moments."""
+"""Publishers, the calls they announced, and the pipeline's clocks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
-#: Calls that were announced as still running, and how they ended.
+#: Announced calls, and how they ended.
 CALLS = Table(
     "calls",
     METADATA,
@@ -26,22 +26,22 @@ PUBLISHERS = Table(
     Column("pid", BigInteger, nullable=False),
     Column("heard_at", UtcDateTime, nullable=False),
     Column("arrived_at", UtcDateTime, nullable=False),
-    #: What publishes through it ("litellm"), as it says; NULL where a program of its own does.
+    #: The integration that publishes through it ("litellm"), as it reports; NULL for any other program.
     Column("integration", NAME),
     Column("interval_seconds", Integer, nullable=False),
     Column("backlog", BigInteger, nullable=False),
     Column("counters", JSON, nullable=False),
-    #: How many events it has published; when that last grew; since when it has grown without a longer pause.
+    #: The number of published events, the time it last grew, and the time since which it grew without a longer pause.
     Column("published", BigInteger, nullable=False),
     Column("moved_at", UtcDateTime, nullable=False),
     Column("busy_since", UtcDateTime, nullable=False),
-    #: When it was announced that it publishes nothing; until it does.
+    #: When it was announced as silent, until it publishes again.
     Column("silent_at", UtcDateTime),
     Column("stopped_at", UtcDateTime),
     Column("lost_at", UtcDateTime),
 )
 
-#: The pipeline's own moments, by name: when the newest canary was sent, say.
+#: The pipeline's clocks, by name, for example when the newest canary was sent.
 CLOCKS = Table(
     "line", METADATA, Column("name", String(64), primary_key=True), Column("at", UtcDateTime, nullable=False)
 )

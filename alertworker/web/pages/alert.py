@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
-from alertworker.web.pages.timeline import Told, timeline
+from alertworker.ports.admin import AttemptRow, NotificationRow
+from alertworker.ports.alert_search import AlertFilter, AlertRow
+from alertworker.web.pages.timeline import Notified, timeline
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
 #: How many earlier and later alerts with the same fingerprint are shown.
@@ -21,28 +23,29 @@ _MESSAGES: Final = 100
 
 def alert(visit: Visit) -> Response:
     """Show one alert."""
-    desk = visit.office.desk
+    admin = visit.context.admin
     row = _row(visit)
-    members, parts = desk.occurrences(row.id)
-    attempts = desk.attempts_of(row.id)
-    rows = desk.notifications(alert_id=row.id, limit=_MESSAGES)
+    occurrences = admin.occurrences(row.id)
+    attempts = admin.attempts_of(row.id)
+    notifications = admin.notifications(alert_id=row.id, limit=_MESSAGES)
+    history = admin.search_alerts(AlertFilter(fingerprint=row.fingerprint), limit=_HISTORY + 1).alerts
     stored = StoredReader()
     tables = stored.tables(row.tables)
     shown = {label for table in tables for label in table.instead_of}
-    notifications = [_told(visit, stored, found, attempts.get(found.id, ())) for found in rows]
+    notified = [_notified(visit, stored, found, attempts.get(found.id, ())) for found in notifications]
     return visit.show(
         "alert.html",
         alert=row,
         facts={name: value for name, value in row.facts.items() if name not in shown},
         tables=tables,
         cells=cells,
-        members=members,
-        parts=parts,
-        notifications=notifications,
-        more=len(notifications) == _MESSAGES,
-        timeline=timeline(row, notifications),
-        history=[other for other in desk.alerts(fingerprint=row.fingerprint, limit=_HISTORY + 1) if other.id != row.id],
-        channels=visit.office.channels,
+        members=occurrences.members,
+        parts=occurrences.parts,
+        notified=notified,
+        more=len(notified) == _MESSAGES,
+        timeline=timeline(row, notified),
+        history=[other for other in history if other.id != row.id],
+        channels=visit.context.channels,
     )
 
 
@@ -50,20 +53,20 @@ def acknowledge(visit: Visit) -> Response:
     """Acknowledge an open alert, which stops its reminders."""
     row = _row(visit)
     by = visit.form.line("by") or visit.session.name
-    done = visit.office.desk.acknowledge(row.id, by=by, note=visit.form.note("note"), now=visit.now)
+    done = visit.context.admin.acknowledge(row.id, by=by, note=visit.form.note("note"), now=visit.now)
     return visit.go(f"/alerts/{row.id}", done="acknowledged" if done else "closed")
 
 
-def _row(visit: Visit) -> Any:
-    row = visit.office.desk.alert(visit.id)
+def _row(visit: Visit) -> AlertRow:
+    row = visit.context.admin.alert(visit.id)
     if row is None:
         raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
 
 
-def _told(visit: Visit, stored: StoredReader, row: Any, attempts: Sequence[Any]) -> Told:
-    sent_as = visit.office.desk.notification(row.merged_into) if row.merged_into else None
-    return Told(row, stored.message(row.message), attempts, pretty(row.body), sent_as)
+def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
+    sent_as = visit.context.admin.notification(row.merged_into) if row.merged_into else None
+    return Notified(row, stored.message(row.message), attempts, pretty(row.body), sent_as)
 
 
 def pretty(body: str | None) -> str | None:

@@ -10,9 +10,8 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.ports.alert_search import ALERT_STATES, AlertFilter
 from alertworker.routing.matchers import Matcher, MatcherError, parse_list
-from alertworker.store import AlertFilter
-from alertworker.store.alert_search import STATES
 from alertworker.web.pages.views import Visit, page
 
 #: How many alerts one page shows.
@@ -37,26 +36,26 @@ def alerts(visit: Visit) -> Response:
     except MatcherError as error:
         wrong = str(error)
     wanted = AlertFilter(
-        state=_known(asked["state"], STATES),
+        state=_known(asked["state"], ALERT_STATES),
         severity=_known(asked["severity"], [severity.value for severity in Severity]),
-        kind=_known(asked["type"], [kind.value for kind in AlertType]),
+        type=_known(asked["type"], [kind.value for kind in AlertType]),
         since=visit.now - _SINCE[asked["since"]] if asked["since"] in _SINCE else None,
         matchers=matchers,
     )
     after = visit.asked("after") or None
-    rows, more = visit.office.desk.search_alerts(wanted, after=after, limit=PER_PAGE)
+    found = visit.context.admin.search_alerts(wanted, after=after, limit=PER_PAGE)
     kept = {name: value for name, value in asked.items() if value}
     return visit.show(
         "alerts.html",
-        rows=rows,
+        rows=found.alerts,
         asked=asked,
         wrong=wrong,
-        states=list(STATES),
+        states=list(ALERT_STATES),
         severities=[severity.value for severity in reversed(Severity)],
         types=[kind.value for kind in AlertType],
         sinces=list(_SINCE),
         newest="/alerts?" + urlencode(kept) if after else None,
-        older="/alerts?" + urlencode({**kept, "after": more}) if more else None,
+        older="/alerts?" + urlencode({**kept, "after": found.after}) if found.after else None,
         status=422 if wrong else 200,
     )
 

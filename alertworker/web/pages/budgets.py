@@ -12,9 +12,6 @@ from alertworker.budgets.readings import Reading
 from alertworker.budgets.state import state_of
 from alertworker.web.pages.views import Visit, page
 
-#: The share of a limit from which a budget is near it, in percent.
-NEAR: Final = 80.0
-
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -39,7 +36,7 @@ def budgets(visit: Visit) -> Response:
 def standings(visit: Visit) -> list[Budget]:
     """Return all budgets, the highest share used first, and budgets whose period has ended last."""
     found = []
-    for key, standing in visit.office.desk.budgets():
+    for key, standing in visit.context.admin.budgets():
         reading = standing.reading
         pace = None if standing.closed else pace_of(reading)
         found.append(

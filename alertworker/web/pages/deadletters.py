@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from alertworker.alerts.stored import StoredReader
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import readable
 from alertworker.ports import DeadLetter
-from alertworker.store import LetterFilter
+from alertworker.ports.dead_letters import LetterFilter
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
 #: How many dead letters one page shows, and how many characters of a payload.
@@ -28,9 +28,14 @@ _FIELDS: Final = ("kind", "channel", "type", "reason")
 def deadletters(visit: Visit) -> Response:
     """List dead letters, newest first."""
     asked = {name: visit.asked(name) for name in _FIELDS}
-    given: dict[str, Any] = {name: value or None for name, value in asked.items()}
     after = visit.asked("after") or None
-    rows = visit.office.desk.dead_letters(LetterFilter(**given), after=after, limit=PER_PAGE + 1)
+    wanted = LetterFilter(
+        kind=asked["kind"] or None,
+        reason=asked["reason"] or None,
+        channel=asked["channel"] or None,
+        type=asked["type"] or None,
+    )
+    rows = visit.context.admin.dead_letters(wanted, after=after, limit=PER_PAGE + 1)
     kept = {name: value for name, value in asked.items() if value}
     more = rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None
     return visit.show(
@@ -45,22 +50,32 @@ def deadletters(visit: Visit) -> Response:
 
 def deadletter(visit: Visit) -> Response:
     """Show one dead letter with its payload and its attempts."""
-    letter = visit.office.desk.dead_letter(visit.id)
+    letter = visit.context.admin.dead_letter(visit.id)
     if letter is None:
         raise Trouble(
             404,
             "No such dead letter",
             "No dead letter has this id. It was replayed or discarded, or retention_days have passed.",
         )
-    return visit.show("deadletter.html", letter=letter, **_contents(visit, letter))
+    text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
+    attempts = visit.context.admin.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
+    return visit.show(
+        "deadletter.html",
+        letter=letter,
+        message=_message(letter),
+        attempts=attempts,
+        holds=text[:_MAX_SHOWN],
+        cut=len(text) > _MAX_SHOWN,
+        channels=visit.context.channels,
+    )
 
 
 def act(visit: Visit) -> Response:
     """Replay or discard the selected dead letters."""
-    office = visit.office
+    context = visit.context
     acts: dict[str, tuple[str, Callable[[str], bool]]] = {
-        "replay": ("replayed", lambda one: pipeline.replay(one, office.desk, office.line, now=visit.now)),
-        "discard": ("discarded", office.desk.discard),
+        "replay": ("replayed", lambda one: pipeline.replay(one, context.admin, context.broker, now=visit.now)),
+        "discard": ("discarded", context.admin.discard),
     }
     what, _, shown = visit.form.raw("do").partition("-")
     ids = list(dict.fromkeys(visit.form.every(shown or "id")))[:PER_PAGE]
@@ -74,19 +89,6 @@ def act(visit: Visit) -> Response:
         except AlertWorkerError as error:
             raise Trouble(503, "Unavailable", f"{error}; {count} of {len(ids)} were {done} before the error.") from None
     return visit.go("/deadletters", done=done, n=count, of=len(ids))
-
-
-def _contents(visit: Visit, letter: DeadLetter) -> dict[str, Any]:
-    """Return the payload of a dead letter for the template: a notification's message, or text."""
-    text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
-    attempts = visit.office.desk.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
-    return {
-        "message": _message(letter),
-        "attempts": attempts,
-        "holds": text[:_MAX_SHOWN],
-        "cut": len(text) > _MAX_SHOWN,
-        "channels": visit.office.channels,
-    }
 
 
 def _message(letter: DeadLetter) -> Message | None:

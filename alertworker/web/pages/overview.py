@@ -31,19 +31,19 @@ COUNTERS: Final = {
 
 def overview(visit: Visit) -> Response:
     """Show the overview: open alerts, health, lanes and counters."""
-    office, now = visit.office, visit.now
-    found = office.examine(now)
-    today = now.astimezone(office.zone).date()
-    counted = office.desk.count_open()
+    context, now = visit.context, visit.now
+    found = context.examine(now)
+    today = now.astimezone(context.zone).date()
+    counted = context.admin.count_open()
     return visit.show(
         "overview.html",
         found=found,
-        firing=office.desk.firing_alerts(limit=_MOST),
+        firing=context.admin.firing_alerts(limit=_MOST),
         open=counted.total(),
         counted={severity: counted[severity] for severity in _SEVERITIES},
-        spent=office.book.total(Days(today, today)),
+        spent=context.ledger.total(Days(today, today)),
         waiting=sum(lane.waiting for lane, _ in found.lanes.values()),
-        channels=office.channels,
+        channels=context.channels,
         counter_names=COUNTERS,
     )
 

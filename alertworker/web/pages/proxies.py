@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.ledger.reader import Days, DeploymentDays
 from alertworker.ledger.rows import SUCCEEDED
-from alertworker.store.health import publisher_state
+from alertworker.ports.admin import PublisherRow
+from alertworker.ports.alert_search import AlertLabels
 from alertworker.web.pages.views import Visit, page
 
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
@@ -25,9 +25,8 @@ _STATES: Final = ("lost", "silent", "live", "stopped")
 class Publisher:
     """A publisher with its state, and the number of events that it dropped, by reason."""
 
-    row: Any
+    row: PublisherRow
     state: str
-    dropped: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Deployment:
     attempts: int
     share: float
     errors: list[tuple[str, int]]
-    alerts: list[Any]
+    alerts: list[AlertLabels]
 
 
 def proxies(visit: Visit) -> Response:
@@ -54,21 +53,18 @@ def proxies(visit: Visit) -> Response:
 
 
 def _publishers(visit: Visit) -> list[Publisher]:
-    found = [
-        Publisher(row, publisher_state(row, now=visit.now), row.counters.get("dropped", {}))
-        for row in visit.office.desk.publishers()
-    ]
+    found = [Publisher(row, row.state(now=visit.now)) for row in visit.context.admin.publishers()]
     return sorted(found, key=lambda one: _STATES.index(one.state))
 
 
 def _deployments(visit: Visit, count: int) -> list[Deployment]:
-    today = visit.now.astimezone(visit.office.zone).date()
-    about: dict[str, list[Any]] = {}
-    for row in visit.office.desk.open_alerts():
+    today = visit.now.astimezone(visit.context.zone).date()
+    about: dict[str, list[AlertLabels]] = {}
+    for row in visit.context.admin.open_alerts():
         if row.type in _OUTAGES and row.labels.get("deployment"):
             about.setdefault(row.labels["deployment"], []).append(row)
     found = []
-    for days in visit.office.book.deployments(Days(today - timedelta(days=count - 1), today)):
+    for days in visit.context.ledger.deployments(Days(today - timedelta(days=count - 1), today)):
         attempts = sum(days.attempts.values())
         errors = sorted(
             ((outcome, number) for outcome, number in days.attempts.items() if outcome != SUCCEEDED and number),

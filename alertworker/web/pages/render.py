@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context as Names
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 
 from alertworker import __version__
 from alertworker.alerts.suppression import Suppression
+from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell, spell_moment
@@ -35,7 +36,7 @@ _HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 _MARKS: Final = {"High": "▲", "Medium": "◆", "Low": "●"}
 
 
-def render(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def render(template: str, *, status: int = 200, **values: object) -> HTMLResponse:
     """Return a page."""
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
 
@@ -64,7 +65,7 @@ def _scrubbed(text: str) -> str:
     return without_secrets(clean(text), sure=True)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Remove invisible and direction-changing characters from every string, and shorten key hashes."""
     return shorten(clean(value)) if type(value) is str else value
 
@@ -86,4 +87,4 @@ _ENVIRONMENT.filters |= {
     "suppression": Suppression.parse,
 }
 del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.
-_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS}
+_ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

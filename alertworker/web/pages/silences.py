@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.errors import AlertWorkerError
 from alertworker.events.base import new_id
+from alertworker.ports.alert_search import AlertLabels, AlertRow
 from alertworker.routing.impossible import doubts
 from alertworker.routing.matchers import Matcher, parse_list
 from alertworker.routing.silences import Silence
-from alertworker.store.inhibitions import labels_of
 from alertworker.web.pages.form import Form
 from alertworker.web.pages.parsing import read_moment
 from alertworker.web.pages.views import Visit, action, page
@@ -50,20 +50,20 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Preview:
     """A preview of a silence: the open alerts that it would match, and warnings about impossible matchers."""
 
-    matching: list[Any]
+    matching: list[AlertLabels]
     doubts: tuple[str, ...]
 
 
 def silences(visit: Visit) -> Response:
     """List the silences that have not ended, or all silences if the URL has ``ended``."""
-    desk, ended = visit.office.desk, bool(visit.asked("ended"))
-    labels = [labels_of(row) for row in desk.open_alerts()]
+    admin, ended = visit.context.admin, bool(visit.asked("ended"))
+    labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
         Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
-        for one in desk.silences(now=None if ended else visit.now)
+        for one in admin.silences(now=None if ended else visit.now)
     ]
     return visit.show("silences.html", rows=rows, ended=ended)
 
@@ -75,32 +75,32 @@ def new(visit: Visit) -> Response:
 
 def add(visit: Visit) -> Response:
     """Add a silence, or preview it."""
-    form, desk = visit.form, visit.office.desk
+    form, admin = visit.form, visit.context.admin
     alert_id = form.line("alert")
     try:
-        silence = _read(visit, desk.alert(alert_id) if alert_id else None)
+        silence = _read(visit, admin.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
     if form.raw("do") == "look":
-        matching = [row for row in desk.open_alerts() if silence.matches(labels_of(row))]
-        return _form(visit, form, alert_id=alert_id, look=Look(matching, doubts(silence.matchers)))
-    desk.add_silence(silence, now=visit.now)
+        matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
+        return _form(visit, form, alert_id=alert_id, preview=Preview(matching, doubts(silence.matchers)))
+    admin.add_silence(silence, now=visit.now)
     return visit.go("/silences", done="silenced")
 
 
 def expire(visit: Visit) -> Response:
     """End a silence now."""
-    done = visit.office.desk.expire_silence(visit.id, now=visit.now)
+    done = visit.context.admin.expire_silence(visit.id, now=visit.now)
     return visit.go("/silences", done="expired" if done else "ended")
 
 
-def _read(visit: Visit, alert: Any) -> Silence:
+def _read(visit: Visit, alert: AlertRow | None) -> Silence:
     """Return the silence that the form defines.
 
     Raises:
         AlertWorkerError: a field is missing or invalid.
     """
-    form, zone = visit.form, visit.office.zone
+    form, zone = visit.form, visit.context.zone
     matchers = (*_chosen(form, alert), *parse_list(form.text("matchers")))
     if not matchers:
         raise SilenceError(
@@ -116,7 +116,7 @@ def _read(visit: Visit, alert: Any) -> Silence:
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)
 
 
-def _chosen(form: Form, alert: Any) -> list[Matcher]:
+def _chosen(form: Form, alert: AlertRow | None) -> list[Matcher]:
     """Return a matcher for each selected label. A missing label is an error: without it the silence matches more."""
     labels = _labels(alert)
     for name in form.every("label"):
@@ -132,8 +132,10 @@ def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
         raise SilenceError(f"The silence would last more than {_LONGEST.days} days. Enter an earlier end.")
 
 
-def _form(visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, look: Look | None = None) -> Response:
-    alert = visit.office.desk.alert(alert_id) if alert_id else None
+def _form(
+    visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, preview: Preview | None = None
+) -> Response:
+    alert = visit.context.admin.alert(alert_id) if alert_id else None
     chosen = form.every("label") if form.fields else _CHOSEN
     return visit.show(
         "silence.html",
@@ -144,14 +146,14 @@ def _form(visit: Visit, form: Form, *, alert_id: str, wrong: str | None = None, 
         durations=list(DURATIONS),
         duration=form.raw("duration") or _DEFAULT,
         wrong=wrong,
-        look=look,
+        preview=preview,
         status=422 if wrong else 200,
     )
 
 
-def _labels(alert: Any) -> dict[str, str]:
+def _labels(alert: AlertRow | None) -> dict[str, str]:
     """Return the alert's labels that a silence can match, in order."""
-    return dict(sorted(labels_of(alert).items())) if alert is not None else {}
+    return dict(sorted(alert.matched.items())) if alert is not None else {}
 
 
 ROUTES: Final = (

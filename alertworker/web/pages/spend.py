@@ -9,17 +9,18 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SpendSums
 from alertworker.reports.report import change_of
-from alertworker.web.pages.budgets import NEAR, standings
+from alertworker.web.pages.budgets import standings
 from alertworker.web.pages.parsing import TypedError, read_day
 from alertworker.web.pages.render import shorten
 from alertworker.web.pages.views import Visit, page
 
 #: How many entities the table lists, and how many contributors to one entity.
 _MOST: Final = 100
-_BEHIND: Final = 15
+_CONTRIBUTORS: Final = 15
 #: The longest period, in days.
 _LONGEST: Final = 400
 _DIMENSIONS: Final = tuple(name for name in DIMENSIONS if "/" not in name)
@@ -52,18 +53,18 @@ def spend(visit: Visit) -> Response:
     """Show the requested period and its change from the period before."""
     by = visit.asked("by") if visit.asked("by") in _DIMENSIONS else "team"
     team, wrong = visit.asked("team") or None, None
-    today = visit.now.astimezone(visit.office.zone).date()
+    today = visit.now.astimezone(visit.context.zone).date()
     try:
         days = _days(visit.asked("from"), visit.asked("until"), today)
     except TypedError as error:
         days, wrong = Days(today - timedelta(days=6), today), str(error)
     before = _before(days)
-    book = visit.office.book
-    rows = book.totals(by, days, before=before, team_id=team, limit=_MOST)
+    ledger = visit.context.ledger
+    rows = ledger.totals(by, days, before=before, team_id=team, limit=_MOST)
     query = {"by": by, "team": team or "", "from": days.first.isoformat(), "until": days.last.isoformat()}
     entity = next((row for row in rows if visit.asked("of") and shorten(row.entity) == visit.asked("of")), None)
-    behind = book.behind(by, entity.entity, days, limit=_BEHIND) if entity is not None else {}
-    total, total_before = book.total(days, team_id=team), book.total(before, team_id=team)
+    contributors = ledger.top_contributors(by, entity.entity, days, limit=_CONTRIBUTORS) if entity is not None else {}
+    total, total_before = ledger.total(days, team_id=team), ledger.total(before, team_id=team)
     return visit.show(
         "spend.html",
         by=by,
@@ -75,11 +76,11 @@ def spend(visit: Visit) -> Response:
         change=change_of(total, total_before),
         rows=_rows(rows, by, query),
         more=len(rows) == _MOST,
-        bars=_bars(book.by_day(days, team_id=team), days),
+        bars=_bars(ledger.by_day(days, team_id=team), days),
         presets=_presets(today, days, query),
         entity=_name(entity, by)[0] if entity is not None else None,
-        behind={kind: _rows(found, kind, None) for kind, found in behind.items() if found},
-        near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR],
+        behind={kind: _rows(found, kind, None) for kind, found in contributors.items()},
+        near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR_LIMIT],
         status=422 if wrong else 200,
     )
 

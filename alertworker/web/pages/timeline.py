@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.delivery.status import NotificationStatus
+from alertworker.ports.admin import AttemptRow, NotificationRow
+from alertworker.ports.alert_search import AlertRow
 
 _STEPS: Final[Mapping[str, str]] = {
     Step.NOTICE: "notice",
@@ -24,14 +26,14 @@ _STEPS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Notified:
     """A notification with its attempts. ``sent_as`` is the notification that it was merged into, if any."""
 
-    row: Any
+    row: NotificationRow
     message: Message
-    attempts: Sequence[Any]
+    attempts: Sequence[AttemptRow]
     body: str | None
-    sent_as: Any
+    sent_as: NotificationRow | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,12 @@ class Moment:
     details: tuple[str, ...] = ()
 
 
-def timeline(alert: Any, notifications: Sequence[Told]) -> list[Moment]:
+def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[Moment]:
     """Return the history of an alert, oldest entry first."""
     moments = [
         *_own(alert),
-        *(moment for one in notifications for moment in _settled(one)),
-        *(moment for one in notifications for moment in _failures(one)),
+        *(moment for one in notified for moment in _settled(one)),
+        *(moment for one in notified for moment in _failures(one)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
 
@@ -66,7 +68,7 @@ def spell_step(step: str) -> str:
     return _STEPS[Step.TEST if key.of_test else key.step]
 
 
-def _own(alert: Any) -> Iterator[Moment]:
+def _own(alert: AlertRow) -> Iterator[Moment]:
     yield Moment(alert.first_at, "begin", "First occurrence")
     yield Moment(alert.opened_at, "begin", "Alert opened")
     if alert.count > 1:
@@ -79,13 +81,13 @@ def _own(alert: Any) -> Iterator[Moment]:
         )
 
 
-def _settled(notification: Told) -> Iterator[Moment]:
+def _settled(notified: Notified) -> Iterator[Moment]:
     """Yield how a notification was settled, if it was."""
-    row = notification.row
+    row = notified.row
     if row.settled_at is None:
         return
     step = spell_step(row.step)
-    details = (notification.message.headline, row.answer or "")
+    details = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
         yield Moment(row.settled_at, "told", f"Notified {row.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
@@ -96,9 +98,9 @@ def _settled(notification: Told) -> Iterator[Moment]:
         yield Moment(row.settled_at, "dead", f"Did not notify {row.channel}: {step}", (row.reason or "",))
 
 
-def _failures(notification: Told) -> Iterator[Moment]:
+def _failures(notified: Notified) -> Iterator[Moment]:
     """Yield the failed attempts. The last attempt of a dead notification is its settlement, which `_settled` yields."""
-    failed = [attempt for attempt in notification.attempts if attempt.outcome != NotificationStatus.SENT]
-    for attempt in failed[:-1] if notification.row.status == NotificationStatus.DEAD else failed:
-        what = f"Attempt to notify {notification.row.channel} failed: {attempt.outcome}"
+    failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
+    for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
+        what = f"Attempt to notify {notified.row.channel} failed: {attempt.outcome}"
         yield Moment(attempt.at, "failed", what, (attempt.answer,))

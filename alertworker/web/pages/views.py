@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -50,7 +50,7 @@ class Visit:
     """One request of a logged-in user. ``form`` holds the posted fields."""
 
     request: Request
-    office: PageContext
+    context: PageContext
     session: Session
     now: datetime
     form: Form = field(default_factory=lambda: Form({}))
@@ -64,9 +64,9 @@ class Visit:
         """Return a query parameter as one line, or "" if it is missing."""
         return one_line(self.request.query_params.get(name, ""))
 
-    def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
+    def show(self, template: str, *, status: int = 200, **values: object) -> Response:
         """Return a page."""
-        shared = {"visit": self, "zone": self.office.zone, "now": self.now, "done": _done(self)}
+        shared = {"visit": self, "zone": self.context.zone, "now": self.now, "done": _done(self)}
         return render(template, status=status, **shared, **values)
 
     def go(self, path: str, **query: object) -> Response:
@@ -103,7 +103,7 @@ async def _answered(request: Request, view: View) -> Response:
     session = sessions.read(request, key)
     if session is None:
         return _to_login(request)
-    visit = Visit(request, context.office, session, datetime.now(UTC))
+    visit = Visit(request, context.pages, session, datetime.now(UTC))
     try:
         if request.method == "POST":
             visit = replace(visit, form=await _own_form(request, session))

@@ -33,7 +33,8 @@ from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold, fold
 from alertworker.ledger.rows import SpendSums
 from alertworker.outages import alert as outages
-from alertworker.outages.windows import Bucket, Calls, Target, judge
+from alertworker.outages.verdict import grade, judge
+from alertworker.outages.windows import Bucket, Calls, Target
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.publishers import _lost, _silent
 from alertworker.ports.publishers import LostPublisher, SilentHost
@@ -81,8 +82,11 @@ def judged() -> Iterable[Alert]:
     events = [attempt(n, region="eu") for n in range(20)]
     buckets = [Bucket(0, name, 0, {"503": 10}) for name in ("d1", "d2")]
     for target in (Target("d1"), Target(provider="azure", region="eu")):
-        verdict = judge(buckets, outages.limits_of(target, POLICY.outages))
-        yield outages.describe(target, verdict, Calls(), events, POLICY.outages, kept=None)
+        limits = outages.limits_of(target, POLICY.outages)
+        verdict = judge(buckets, limits)
+        found = grade(verdict, 0, limits)
+        assert found is not None
+        yield outages.describe(target, verdict, found, Calls(), events, POLICY.outages, kept=None)
     reading = Reading(NOW, NOW, NOW, NOW, spend_nanos=10, max_nanos=10)
     limit = reached(reading)
     assert limit is not None

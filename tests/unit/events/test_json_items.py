@@ -116,7 +116,7 @@ def test_no_more_is_looked_at_than_may_be(monkeypatch: pytest.MonkeyPatch, body:
             steps += 1
             return self._pattern.match(*args)
 
-    monkeypatch.setattr(json_items, "_TO_BRACKET", Counting(json_items._TO_BRACKET))
+    monkeypatch.setattr(json_items, "TO_BRACKET", Counting(json_items.TO_BRACKET))
     monkeypatch.setattr(json_items, "_TO_COMMA", Counting(json_items._TO_COMMA))
     monkeypatch.setattr(json_items, "MAX_STEPS", 50_000)
     with pytest.raises(TooManyItemsError):

@@ -7,6 +7,7 @@ import gzip
 import json
 import lzma
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -22,8 +23,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kombu.utils.json import dumps
 
-from alertworker.events import message
-from alertworker.events.message import MessageError, read_message
+from alertworker.events import json_cursor, message
+from alertworker.events.message import MessageError, read_message, read_task
 
 EVENTS = [{"type": "x", "text": '[}"\\{', "deep": [[{"events": [1]}]]}]
 CALL = [[], {"batch_id": "b", "events": EVENTS, "producer": "p"}, {"chain": None}]
@@ -83,8 +84,6 @@ def test_values_that_only_kombu_writes_are_read() -> None:
         b'[[], {"events": {"__type__": "base64", "__value__": "!"}}, {}]',
         b'[[], {"events": [], "events": []}, {}]',
         b'[[], {"events": [}, {}]',
-        b'[[], {}, {"events": []}]',
-        b'[[], {"a": ' + b"[" * 900 + b"]" * 900 + b"}, {}]",
         b"\x93\x90",
         b"\xdc",
         b"\xdf\0",
@@ -107,7 +106,7 @@ def test_what_is_no_call_is_named_without_its_content(body: bytes) -> None:
 @pytest.mark.parametrize("squeeze", [zlib.compress, bz2.compress, lzma.compress, zstandard.compress])
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch, squeeze: Callable[[bytes], bytes]) -> None:
     """The bound holds before the work."""
-    monkeypatch.setattr(message, "MAX_MESSAGE_BYTES", 100_000)
+    monkeypatch.setattr(message, "MAX_DECOMPRESSED_BYTES", 100_000)
     with pytest.raises(MessageError, match="over the limit"):
         read_message(squeeze(b"[" + b" " * 100_000 + b"]"))
 
@@ -120,6 +119,83 @@ def test_reading_takes_time_in_proportion(piece: bytes) -> None:
     with pytest.raises(MessageError):
         read_message(body)
     assert time.thread_time() - begun < 5
+
+
+MANY = 1_000_000
+#: 64 characters, which Python stores with 4 bytes each in a string that has the last one in it.
+TEXT = b"x" * 63 + "\N{PILE OF POO}".encode()
+COSTLY = {
+    "an unknown keyword in msgpack": b"\x93\x90\x82\xa1x\xdd"
+    + MANY.to_bytes(4, "big")
+    + b"\x80" * MANY
+    + b"\xa6events\xa2[]\x80",
+    "events in msgpack": b"\x93\x90\x81\xa6events\xdd" + MANY.to_bytes(4, "big") + b"\x80" * MANY + b"\x80",
+    "one event in msgpack": b"\x93\x90\x81\xa6events\x91\xdd" + MANY.to_bytes(4, "big") + b"\x80" * MANY + b"\x80",
+    "a batch id in msgpack": b"\x93\x90\x81\xa8batch_id\xdd" + MANY.to_bytes(4, "big") + b"\x80" * MANY + b"\x80",
+    "a keyword's name in msgpack": b"\x93\x90\x81\xdb" + MANY.to_bytes(4, "big") + b"x" * MANY + b"\xa0\x80",
+    "protocol 1 in msgpack": b"\x82\xa4task\xdd" + MANY.to_bytes(4, "big") + b"\x80" * MANY + b"\xa6kwargs\x80",
+    "events at another depth": b'[[],{"x":{"events":[]},"events":[' + b'{"a":0},' * 100_000 + b"0]},{}]",
+    "the third item": b'[[],{"events":[]},[' + b'{"a":0},' * 100_000 + b"0]]",
+    "an unknown keyword": b'[[],{"x":[' + b'{"a":[]},' * 50_000 + b'0],"events":"[]"},{}]',
+    "strings": b'[[],{"x":[' + b'"",' * MANY + b'0],"events":"[]"},{}]',
+    "floats": b'[[],{"x":[' + b"1.5," * MANY + b'0],"events":"[]"},{}]',
+    "typed values": b'[[],{"x":[' + b'{"__type__":"date","__value__":"x"},' * 100_000 + b'0],"events":"[]"},{}]',
+    "typed events": b'[[],{"events":[' + b'{"__type__":"date","__value__":"x"},' * 100_000 + b"0]},{}]",
+    "a batch id": b'[[],{"batch_id":[' + b"{}," * 100_000 + b'0],"events":"[]"},{}]',
+    "a long batch id": b'[[],{"batch_id":"' + TEXT * 100_000 + b'","events":"[]"},{}]',
+    "a text without a place to cut it": b'[[],{"events":"' + TEXT * 100_000 + b'"},{}]',
+    "an array as a call": b"[" + b"{}," * 100_000 + b"0]",
+    "protocol 1": b'{"task":[' + b"{}," * 100_000 + b'0],"kwargs":{}}',
+    "names": b'[[],{"events":[],"x":{' + b",".join(b'"%d":{}' % number for number in range(100_000)) + b"}},{}]",
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_reading_takes_memory_in_proportion(name: str) -> None:
+    """Only what a task of ours takes becomes objects: a few hundred compressed bytes cost no gigabyte."""
+    body = zstandard.compress(COSTLY[name])
+    tracemalloc.start()
+    try:
+        with suppress(MessageError):
+            read_message(body)
+        assert tracemalloc.get_traced_memory()[1] < 4 * len(COSTLY[name]) + 2 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_message_to_a_task_of_ours_is_short() -> None:
+    """It names a channel at most, so nothing else is decompressed."""
+    assert read_task(b'[[], {"channel": "a", "x": [[1]]}, {}]').arguments == {"channel": "a"}
+    for body in (
+        b'[[], {"channel": "' + b"a" * 70_000 + b'"}, {}]',
+        zstandard.compress(b'[[], {"x": "' + b"a" * 70_000),
+    ):
+        with pytest.raises(MessageError, match="over the limit of 65536"):
+            read_task(body)
+
+
+def test_what_no_task_takes_is_skipped() -> None:
+    """It may be deep or broken, within a bound, and is not there for the task."""
+    deep = b"[" * 199 + b"]" * 199
+    for body in (
+        b'[[], {"a": ' + deep + b', "producer": {"a": 1}, "events": [1]}, {"events": ' + deep + b"}]",
+        msgpack.packb([[], {"a": [{}], "producer": {"a": 1}, "events": [1]}, {"events": [2]}]),
+    ):
+        assert read_message(body).arguments == {"producer": (), "events": b"[1]"}
+    with pytest.raises(MessageError, match="deeper than 200"):
+        read_message(b'[[], {"a": [[' + deep + b']], "events": []}, {}]')
+    with pytest.raises(MessageError, match="events twice"):
+        read_message(b'[[], {"events": [], "events": []}, {}]')
+
+
+@given(st.text(st.sampled_from(' ,:"\\{}') | st.characters(exclude_categories=["Cs"]), max_size=33))
+def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
+    """Wherever it is cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_cursor, "_PIECE", 100)
+        for ascii_only in (True, False):
+            body = json.dumps([[], {"events": text}, {}], ensure_ascii=ascii_only).encode()
+            assert read_message(body).arguments == {"events": text.encode()}
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda end: json.dumps(CALL).encode()[:-20] + end))

@@ -1,16 +1,33 @@
-"""An address that cannot be used is told with its place, the remedy and the host, and never with its password."""
+"""An address that cannot be used is an error with its place, the remedy and the host, and without its password."""
 
 from __future__ import annotations
 
 import logging
+import runpy
+import ssl
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
+from kombu import Connection
+from kombu.transport.redis import Channel
+from psycopg import pq
+from redis.connection import SSLConnection
 
 from alertworker.errors import LineUnavailable
 from alertworker.events.batch import seal
-from alertworker.host.addresses import BROKER_SCHEMES, DATABASE_SCHEMES, address_problem, host_of
+from alertworker.host.address_options import OPTIONS, option_problem
+from alertworker.host.addresses import (
+    BROKER_SCHEMES,
+    DATABASE_SCHEMES,
+    address_problem,
+    host_of,
+    with_verified_tls,
+)
+from alertworker.host.paths import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher, registry
 from alertworker.settings import ConfigurationError, load_settings
 
@@ -27,6 +44,34 @@ BAD_BROKERS = [
     "redis://:canary@db.internal/database",
     "canary@db.internal:6379",
     "redis://",
+    "redis+socket://:canary#rest@/tmp/db.sock",
+    "redis+socket://:can[ary@/tmp/db.sock",
+    "redis+socket://:canary/rest@/tmp/db.sock",
+    "redis+socket:///tmp/canary#b.sock?virtual_host=0",
+    "redis+socket://tmp/canary.sock",
+    "redis+socket:///tmp/db.sock?virtual_host=canary",
+    "redis+socket:///tmp/db.sock?password=canary",
+    "redis+socket:///tmp/db.sock?socket_timeout=canary",
+    "redis://db.internal/0?password=canary",
+    "redis://db.internal/0?password=can%26ary&canary=1",
+    "redis://db.internal/0?socket_timeout=canary",
+    "redis://db.internal/0?ssl_cert_reqs=canary",
+    "redis://db.internal/0?canary=x",
+    "redis://db.internal/0?canary",
+    "rediss://db.internal/0?ssl_check_hostname=canary",
+    "rediss://db.internal/0?credential_provider=canary",
+    "amqps://db.internal//?ssl_ca_certs=/canary.pem",
+    "amqps://db.internal//?ssl=canary",
+    "amqp://db.internal//?heartbeat=canary",
+    "amqp://db.internal//?login_method=canary",
+    "amqp://db.internal//?connect_timeout=canary",
+    "redis://:canary%00@db.internal/0",
+    "redis://:canary\n@db.internal/0",
+    "redis://db.internal/99999999999999999999",
+    "canary://db.internal",
+    "canary+socket://db.internal",
+    "redis://:canary@db.internal;amqp://db.internal",
+    "redis+socket:///tmp/a.sock;redis+socket:///tmp/canary.sock",
 ]
 BAD_DATABASES = [
     "postgresql://user:can@ary@db.internal/alerts",
@@ -38,6 +83,15 @@ BAD_DATABASES = [
     "postgresql://user:canary/rest@db.internal/alerts",
     "postgresql://user:can[ary@db.internal/alerts",
     "user=canary host=db.internal",
+    "canary://db.internal/alerts",
+    "postgresql://db.internal/alerts?sslmode=canary",
+    "postgresql://db.internal/alerts?connect_timeout=canary",
+    "postgresql://db.internal/alerts?canary=1",
+    "postgresql://db.internal/alerts?password=x&canary=1",
+    "postgresql://user:canary%00@db.internal/alerts",
+    "sqlite:////tmp/alerts.db?canary=1",
+    "sqlite:////tmp/alerts.db?timeout=canary",
+    "sqlite:////tmp/alerts.db?mode=ro",
 ]
 GOOD_BROKERS = [
     " redis://:p@db.internal ",
@@ -46,7 +100,11 @@ GOOD_BROKERS = [
     "redis://user:p@ss@db.internal:6379/1",
     "redis:///0",
     "rediss://:x@db.internal:6380/1?ssl_cert_reqs=none",
-    "redis+socket:///tmp/a#b.sock?virtual_host=0",
+    "rediss://db.internal/1?ssl_ca_certs=/etc/ca.pem&ssl_certfile=/c.pem&ssl_keyfile=/k.pem&ssl_check_hostname=false",
+    "redis+socket:///tmp/a%23b.sock?virtual_host=0",
+    "redis+socket://:p%23:q@/tmp/a.sock",
+    "amqp://user:x@db.internal//?heartbeat=30&login_method=PLAIN",
+    "redis://[2001:db8::1]:6379/0",
     "amqp://guest:guest@db.internal:5672/a%2Fb",
     "amqp://user:x@one;amqp://user:x@two",
     "pyamqp://db.internal//",
@@ -54,6 +112,9 @@ GOOD_BROKERS = [
 GOOD_DATABASES = [
     "sqlite:////tmp/a b#c.db",
     "sqlite://",
+    "sqlite:////tmp/a.db?timeout=5",
+    "sqlite:///file:/tmp/a.db?uri=true&mode=rwc",
+    "postgresql:///alerts?host=/run/a&host=/run/b&target_session_attrs=read-write&connect_timeout=3",
     "postgresql:///alerts",
     "postgresql://user:p%23@db.internal:5432/alerts?sslmode=require&application_name=a@b",
     "postgresql+psycopg://user:x@/alerts?host=/var/run/postgresql",
@@ -74,11 +135,17 @@ def test_a_bad_address_is_an_error_that_names_the_variable(variable: str, addres
 
     problem = str(caught.value)
     assert variable in problem
-    assert any(remedy in problem for remedy in ("percent-encode", "expected", "must be"))
+    assert any(remedy in problem for remedy in ("percent-encode", "expected", "must", "remove it"))
     assert not any(part in problem for part in ("canary", "can[ary", "ary@", "rest@"))
 
 
-def test_a_bad_address_in_the_file_is_told_with_its_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("host", ["db..internal", f"{'a' * 64}.internal", "db internal", "db,internal"])
+def test_a_host_name_that_cannot_be_looked_up_is_an_error(host: str) -> None:
+    """Python raises UnicodeError for some of them, with a traceback that names no variable."""
+    assert address_problem(f"redis://:p@{host}/0", BROKER_SCHEMES) is not None
+
+
+def test_the_error_for_a_bad_address_in_the_file_names_the_line(tmp_path: Path) -> None:
     """As every other setting is."""
     file = tmp_path / "config.yaml"
     file.write_text("alertworker:\n  time_zone: UTC\n  broker_url: redis://:canary#rest@db.internal/0\n")
@@ -94,6 +161,82 @@ def test_good_addresses_of_brokers(address: str) -> None:
     assert address_problem(address, BROKER_SCHEMES) is None
 
 
+@pytest.mark.parametrize("address", [address for address in GOOD_BROKERS if "redis" in address])
+def test_kombu_and_redis_accept_good_addresses(address: str) -> None:
+    """No address that `check` accepts ends in a traceback of the client."""
+    connection = Connection(address.strip())
+    channel: Any = Channel.__new__(Channel)
+    channel.connection = SimpleNamespace(client=connection, default_port=6379)
+    parameters = channel._connparams()
+    client = parameters.pop("connection_class")(
+        **{name: value for name, value in parameters.items() if name != "max_connections"}
+    )
+    assert client.db in (0, 1)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+def test_kombu_and_redis_accept_each_option_of_the_query(scheme: str) -> None:
+    """An option that neither takes would be a TypeError in the worker."""
+    samples = {"ssl_cert_reqs": "optional", "ssl_check_hostname": "true", "ssl_keyfile": "/k"}
+    for name in set(OPTIONS[scheme]) - {"credential_provider"}:
+        given: Any = Connection(f"{scheme}://db.internal/0?{name}={samples.get(name, '/x')}").ssl
+        SSLConnection(host="db.internal", **given)
+
+
+def test_libpq_knows_each_option_of_the_query() -> None:
+    """Psycopg refuses any other name. Options that are newer than this libpq are left out."""
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    newer = {"sslkeylogfile", "scram_client_key", "scram_server_key", "min_protocol_version", "max_protocol_version"}
+    assert set(OPTIONS["postgresql"]) - newer <= known
+
+
+@pytest.mark.parametrize("scheme", OPTIONS)
+@pytest.mark.parametrize("name", ["socket_timeout", "ssl", "isolation_level"])
+def test_an_option_that_a_client_does_not_take_is_named(scheme: str, name: str) -> None:
+    """Its value is not repeated."""
+    problem = option_problem(scheme, f"{name}=canary")
+    assert problem is not None
+    assert repr(name) in problem
+    assert "canary" not in problem
+
+
+@pytest.mark.parametrize(
+    ("address", "verifies"),
+    [
+        ("rediss://db.internal", ssl.CERT_REQUIRED),
+        ("rediss://db.internal/0?", ssl.CERT_REQUIRED),
+        ("rediss://db.internal/0?ssl_ca_certs=/ca.pem", ssl.CERT_REQUIRED),
+        ("rediss://db.internal/0?ssl_cert_reqs=optional", ssl.CERT_OPTIONAL),
+        ("rediss://db.internal/0?ssl_cert_reqs=none", ssl.CERT_NONE),
+    ],
+)
+def test_the_certificate_of_rediss_is_verified_unless_the_address_says_none(
+    address: str, verifies: ssl.VerifyMode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the publisher, and by the worker and beat, which take kombu's connection from Celery's settings."""
+    monkeypatch.setenv("ALERTWORKER_BROKER_URL", address)
+    monkeypatch.setenv("ALERTWORKER_CONFIG", "/dev/null")
+    worker = runpy.run_module("alertworker.worker.celery_config")["broker_url"]
+    for url in (worker, BrokerTransport(address)._url):
+        options: Any = Connection(url).ssl
+        assert options["ssl_cert_reqs"] is verifies
+        assert options.get("ssl_check_hostname", False) is (verifies is not ssl.CERT_NONE)
+
+
+def test_each_alternative_address_is_verified() -> None:
+    """Kombu reads the options of an address when it switches to it."""
+    url = with_verified_tls("rediss://one?ssl_cert_reqs=none;rediss://two")
+    assert url == "rediss://one?ssl_cert_reqs=none;rediss://two?ssl_cert_reqs=required&ssl_check_hostname=true"
+    assert with_verified_tls("redis://one;redis://two") == "redis://one;redis://two"
+
+
+def test_the_embedded_broker_is_found_in_a_folder_of_any_name() -> None:
+    """A reserved character in the path of the data folder ends neither the path nor the address."""
+    address = default_broker_url(Path("/tmp/a#b?c%d@e"))
+    assert address_problem(address, BROKER_SCHEMES) is None
+    assert unquote(urlsplit(address).path) == "/tmp/a#b?c%d@e/valkey.sock"
+
+
 @pytest.mark.parametrize("address", GOOD_DATABASES)
 def test_good_addresses_of_databases(address: str) -> None:
     """Those that SQLAlchemy takes."""
@@ -103,7 +246,7 @@ def test_good_addresses_of_databases(address: str) -> None:
 @pytest.mark.parametrize("address", BAD_BROKERS)
 def test_a_host_of_an_address_is_never_its_password(address: str) -> None:
     """Whatever ended the password early."""
-    assert host_of(address) in ("db.internal", "an unknown host")
+    assert host_of(address) in ("db.internal", "an unknown host", "a Unix socket")
 
 
 @pytest.mark.parametrize("address", BAD_BROKERS)

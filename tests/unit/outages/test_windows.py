@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import Origin
-from alertworker.outages.windows import Bucket, End, Level, Limits, bucket_of, cause, ended, judge
+from alertworker.outages.ending import End, ended
+from alertworker.outages.verdict import Level, judge
+from alertworker.outages.windows import Bucket, Limits, bucket_of, cause
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
 REGION = Limits(seconds=60, minor=5, major=10, deployments=2)
@@ -99,8 +101,8 @@ def test_failures_a_span_apart_do_not_add_up(ttl: int, first: float, more: float
 def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
     """The window that ends it is as long as those that begin one."""
     buckets = [*failures(19.9, 19.9, 19.9, 19.9, 20.1), Bucket(80, "a", 1, last_success=80_000)]
-    assert ended(buckets, LIMITS, until=80) is None
-    assert ended(buckets, LIMITS, until=90) is End.RECOVERED
+    assert ended(buckets, LIMITS, since=10, until=80) is None
+    assert ended(buckets, LIMITS, since=10, until=90) is End.RECOVERED
 
 
 def test_a_region_needs_two_failing_deployments() -> None:
@@ -110,11 +112,12 @@ def test_a_region_needs_two_failing_deployments() -> None:
 
 
 def test_share_and_traffic_keep_stray_errors_quiet() -> None:
-    """Both settings are off unless set."""
+    """Without a share the counts alone decide."""
     busy = [Bucket(0, "a", 995, {"503": 5})]
+    assert judge(busy, Limits(60, 5, 10)).level is Level.MINOR
     assert judge(busy, Limits(60, 5, 10, share=0.01)).level is Level.NONE
     assert judge(busy, Limits(60, 5, 10, traffic=1_001)).level is Level.NONE
-    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000)).level is Level.MINOR
+    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000, tolerated=0.00001)).level is Level.MINOR
 
 
 @given(st.lists(BUCKETS, max_size=12), st.randoms(use_true_random=False))

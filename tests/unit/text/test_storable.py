@@ -49,7 +49,8 @@ def example(schema: dict[str, Any]) -> Any:
 def strings(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[Place]:
     """Return each place of free text."""
     schema = resolved(schema)
-    if schema.get("type") == "string" and not {"const", "enum", "format", "pattern"} & schema.keys():
+    is_digest = "[0-9a-f]" in schema.get("pattern", "")  # refused whatever else it holds
+    if schema.get("type") == "string" and not is_digest and not {"const", "enum", "format"} & schema.keys():
         yield path, lambda text: text
     elif schema.get("type") == "array":
         for place, fill in strings(schema["items"], path):

@@ -127,7 +127,7 @@ def test_few_bodies_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     assert asyncio.run(act()) == [503] * 10
     gate.set()
     context.decoders.close()
-    context.outbox.close()
+    context.broker_queue.close()
     assert len(begun) == decoders.MAX_DECODING
     assert context.room.left == 1_000_000
 
@@ -163,7 +163,7 @@ def test_the_relay_takes_or_refuses_whatever_comes(path: str, body: bytes) -> No
         decoded = decode(batch.body, "zstd")
         assert (len(decoded.events), decoded.rejected) == (1, [])
     context.decoders.close()
-    context.outbox.close()
+    context.broker_queue.close()
 
 
 async def raw(app: Any, path: str, body: bytes) -> int:
@@ -181,4 +181,4 @@ def test_a_sealed_batch_says_how_many_events_it_has(count: str) -> None:
     answer = asyncio.run(ask(app, "POST", PATHS[0], b"x", SEALED | {"Alertworker-Count": count}))
 
     assert answer.status == 422
-    context.outbox.close()
+    context.broker_queue.close()

@@ -52,9 +52,9 @@ def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any
     """Give an application that hands its batches to ``send``."""
     context = Context(
         keys=Keys(publish="key", admin=None),
-        outbox=BrokerQueue(send),
-        look=cast("CachedHealth", None),
-        office=cast("PageContext", None),
+        broker_queue=BrokerQueue(send),
+        health=cast("CachedHealth", None),
+        pages=cast("PageContext", None),
         try_service=lambda _service, _now: (),
         room=Room(room),
     )
@@ -85,7 +85,7 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch, 
     answer = asyncio.run(post(app, dripping(), path))
     assert (answer.status, "did not arrive" in answer.body["error"]) == (408, True)
     assert context.room.left == 1_000_000
-    context.outbox.close()
+    context.broker_queue.close()
 
 
 def test_bodies_of_all_requests_share_one_room() -> None:
@@ -104,7 +104,7 @@ def test_bodies_of_all_requests_share_one_room() -> None:
     assert (first.status, refused.status, later.status) == (202, 429, 202)
     assert refused.headers["retry-after"] == "1"
     assert context.room.left == len(EVENT) + 10
-    context.outbox.close()
+    context.broker_queue.close()
 
 
 def test_more_batches_than_may_wait_are_refused_and_none_of_them_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ def test_more_batches_than_may_wait_are_refused_and_none_of_them_is_sent(monkeyp
 
     async def act() -> list[Answer]:
         batch = SealedBatch("b", "test", datetime.now(UTC), 1, EVENT)
-        waiting = [asyncio.create_task(context.outbox.put(batch)) for _ in range(2)]
+        waiting = [asyncio.create_task(context.broker_queue.put(batch)) for _ in range(2)]
         await asyncio.sleep(0)
         refused = [await post(app), await ask(app, "POST", PATHS[0], b"x", SEALED)]
         broker.gate.set()
@@ -125,7 +125,7 @@ def test_more_batches_than_may_wait_are_refused_and_none_of_them_is_sent(monkeyp
     refused = asyncio.run(act())
     assert [(answer.status, answer.headers["retry-after"]) for answer in refused] == [(429, "1")] * 2
     assert len(broker.batches) == 2
-    context.outbox.close()
+    context.broker_queue.close()
 
 
 def test_a_broker_that_does_not_confirm_in_time_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,7 @@ def test_a_broker_that_does_not_confirm_in_time_is_no_success(monkeypatch: pytes
     answers = asyncio.run(act())
     assert [(answer.status, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 3
     broker.gate.set()
-    context.outbox.close()
+    context.broker_queue.close()
     assert len(broker.batches) == 1
 
 
@@ -160,4 +160,4 @@ def test_a_broker_that_is_away_is_not_asked_by_everyone() -> None:
     answers = asyncio.run(act())
     assert {(answer.status, answer.headers["retry-after"]) for answer in answers} == {(503, "2")}
     assert len(asked) == 1
-    context.outbox.close()
+    context.broker_queue.close()

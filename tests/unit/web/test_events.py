@@ -81,3 +81,59 @@ def test_no_reason_repeats_the_body() -> None:
     bad = GOOD | {"started_at": secret, "tags": secret, "type": "llm.request.failed"}
     assert secret not in json.dumps(receive(json.dumps([bad, GOOD]).encode(), "", None, now=NOW).errors)
     assert secret not in json.dumps(receive(f'{{"type": "{secret}"}}\n{{"{secret}'.encode(), "", None, now=NOW).errors)
+
+
+def test_secrets_are_removed_from_every_field_before_an_event_is_sealed() -> None:
+    """As the callback does in a proxy; names stay distinct, and fields that our packages make may come from anybody."""
+    key = "sk-proj-canary0123456789"
+    event = GOOD | {
+        "type": "llm.request.failed",
+        "call_id": f"call {key}",
+        "tags": [key, "prod"],
+        "team_alias": "search",
+        "host": key,
+        "alerting_metadata": {"password": "canary-pw", "note": f"key {key}", key: "x"},
+        "failure": {
+            "error_class": f"Error {key}",
+            "origin": "provider",
+            "message": f"bad key {key}; {{'password': 'canary-pw'}}",
+        },
+    }
+    received = receive(json.dumps([event, GOOD]).encode(), "", None, now=NOW)
+    assert received.batch is not None
+    decoded = decode(received.batch.body, "zstd")
+    sent = zstandard.ZstdDecompressor().decompressobj().decompress(received.batch.body)
+    assert b"canary" not in sent
+    assert (len(decoded.events), decoded.rejected) == (2, [])
+    failed = decoded.events[0].model_dump()
+    assert failed["team_alias"] == "search"
+    assert failed["tags"][0].startswith("secret-")
+    assert failed["tags"][1] == "prod"
+    assert "[removed]" in failed["failure"]["message"]
+
+
+def test_an_event_without_secrets_is_sealed_as_it_was_sent() -> None:
+    """Numbers, times, enumerations and nested objects are those of the body."""
+    event = GOOD | {
+        "type": "llm.request.failed",
+        "event_id": "01935d8e-6f00-7000-8000-3f1c2a9b4d5e",
+        "cost_nanos": 12,
+        "tags": ["a", "b"],
+        "key_hash": "0a1b2c3d" * 8,
+        "alerting_metadata": {"run": "r-17"},
+        "failed_on": [{"deployment_id": "d", "provider": "openai", "region": "eu"}],
+        "failure": {"error_class": "Timeout", "status_code": 504, "origin": "provider", "message": "no answer in 3 s"},
+    }
+    body = json.dumps([event]).encode()
+    received = receive(body, "", None, now=NOW)
+    assert received.batch is not None
+    (sent,), (meant,) = decode(received.batch.body, "zstd").events, decode(body, None).events
+    assert sent.model_copy(update={"occurred_at": None}) == meant.model_copy(update={"occurred_at": None})
+
+
+def test_a_body_whose_texts_take_too_long_to_search_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The search takes longest for texts full of labels, and a thread that decodes others' bodies waits for it."""
+    monkeypatch.setattr("alertworker.web.events.MAX_REDACTING", -1.0)
+    with pytest.raises(Refusal, match="send less at a time") as caught:
+        receive(json.dumps([GOOD]).encode(), "", None, now=NOW)
+    assert caught.value.status == 413

@@ -53,10 +53,10 @@ def app() -> Starlette:
     return build_app(
         Context(
             keys=Keys(publish="publish-key", admin="admin-key"),
-            outbox=BrokerQueue(lambda _batch: None),
+            broker_queue=BrokerQueue(lambda _batch: None),
             try_service=try_service,
-            look=CachedHealth(lambda _now: readings, lambda: 0),
-            office=cast("Any", None),  # the pages are for people, and not in the document
+            health=CachedHealth(lambda _now: readings, lambda: 0),
+            pages=cast("Any", None),  # the pages are for people, and not in the document
         )
     )
 

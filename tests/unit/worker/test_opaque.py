@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import pickle
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -72,14 +73,16 @@ def test_every_message_is_a_task_of_its_queue_or_is_parked(queue: str, headers: 
     assert (name == PARK) == (queue in (DELIVERIES, PERIODIC))
 
 
-def test_only_a_sweep_or_a_delivery_expires() -> None:
-    """A batch is never worth nothing."""
+def test_celery_never_sees_when_a_message_expires() -> None:
+    """It would drop the message; only a task that has read it may skip it. A batch is never worth nothing."""
     ends = datetime.now(UTC) + timedelta(seconds=5)
     headers = {"task": "alertworker.sweep", "expires": ends.isoformat()}
-    assert sealed(PERIODIC, headers).headers["expires"] == ends.isoformat()
+    assert _of(sealed(PERIODIC, headers)).expires == ends
     for wrong in (7, "no time", ["x"], "0001-01-01T00:00:00+14:00"):
-        assert cast("Any", sealed(PERIODIC, headers | {"expires": wrong})).headers["expires"] is None
-    assert "expires" not in sealed(QUEUE, headers).headers
+        assert _of(sealed(PERIODIC, headers | {"expires": wrong})).expires is None
+    assert _of(sealed(QUEUE, headers)).expires is None
+    for queue in TASKS:
+        assert "expires" not in sealed(queue, headers).headers
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,19 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
         {"body": f"{wrapped[:4]}\n{wrapped[4:]}", "headers": None, "properties": {"body_encoding": "base64"}}
     )
     assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
+
+
+def test_an_envelope_of_many_words_is_read_in_proportion() -> None:
+    """The worker's main process reads it, which nothing restarts message by message."""
+    item = json.dumps(
+        {"body": "QUJD QUJD\n" * 200_000, "headers": {}, "properties": {"body_encoding": "base64"}}
+    ).encode()
+    tracemalloc.start()
+    try:
+        assert _of(RedisMessage(envelope_of(item, QUEUE))).body == b"ABC" * 400_000
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(item)
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_message_of_a_queue_that_is_not_ours_stays_kombus() -> None:

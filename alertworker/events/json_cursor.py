@@ -1,0 +1,203 @@
+"""A cursor over JSON that skips values instead of building them.
+
+Only the values that a caller asks for become Python objects. A skipped value costs no memory, however many values it
+holds. It is not checked either, except that its brackets and quotes close, and that it is not deep.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from alertworker.errors import AlertWorkerError
+from alertworker.events.json_items import MAX_DEPTH, TO_BRACKET, skip_space
+
+#: How many arrays and objects a body may hold. Each bracket is one step of a loop, also when it is skipped.
+MAX_CONTAINERS: Final = 1_000_000
+#: The longest scalar that becomes an object, in bytes.
+MAX_SCALAR: Final = 1024 * 1024
+#: The longest key that is read, in bytes.
+_MAX_KEY: Final = 64
+#: How many of kombu's typed values the events may hold.
+_MAX_TYPED: Final = 50_000
+#: A string is unescaped in pieces of this many bytes or more, and a piece of over 4 times as many is refused. Python
+#: stores a whole string with 4 bytes for each character if one of them is an emoji.
+_PIECE: Final = 1024 * 1024
+#: A JSON string can be cut before each of these: none is part of an escape sequence or of a longer character.
+_CUT: Final = re.compile(rb"[ ,:\[\]{}]")
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_PLAIN: Final = re.compile(rb'[^\s",:\[\]{}]++')
+_EMPTY: Final = re.compile(rb"null|\[[ \t\r\n]*+\]")
+#: How kombu writes a type that JSON does not have. pydantic reads the plain values.
+_TYPED: Final = re.compile(
+    rb'\{\s*+"__type__"\s*+:\s*+"(?:datetime|date|time|decimal|uuid)"\s*+,\s*+"__value__"\s*+:\s*+'
+    rb'(?:("[^"\\]*+")|\{\s*+"hex"\s*+:\s*+("[^"\\]*+")\s*+\})\s*+\}'
+)
+
+
+class CursorError(AlertWorkerError):
+    """A body is not what the cursor expects next, or it is over a bound. The text names no content of it."""
+
+
+class JsonCursor:
+    """Steps through one JSON body. The loop over `items` or `keys` must consume each value exactly once."""
+
+    def __init__(self, body: bytes) -> None:
+        if body.count(b"[") + body.count(b"{") > MAX_CONTAINERS:
+            raise CursorError("the message has too many values; send smaller batches")
+        self._body = body
+        self._at = skip_space(body, 0)
+
+    def is_array(self) -> bool:
+        """Return whether the next value is an array."""
+        return self._next() == b"["
+
+    def is_map(self) -> bool:
+        """Return whether the next value is an object."""
+        return self._next() == b"{"
+
+    def items(self) -> Iterator[None]:
+        """Step into an array, and stop before each of its values."""
+        yield from self._members(b"[", b"]")
+
+    def keys(self) -> Iterator[str]:
+        """Step into an object, and stop before each of its values with the value's key; a long key becomes empty."""
+        for _ in self._members(b"{", b"}"):
+            start, end = self._string()
+            self._expect(b":")
+            yield from_json(self._body[start:end]) if end - start <= _MAX_KEY else ""
+
+    def skip(self) -> None:
+        """Skip one value."""
+        self._span()
+
+    def skip_empty(self) -> bool:
+        """Skip one value; return whether it is null or an empty array."""
+        start, end = self._span()
+        return _EMPTY.fullmatch(self._body, start, end) is not None
+
+    def scalar(self) -> Any:
+        """Read one value: a number, a string, true, false or null. An array or an object becomes an empty tuple."""
+        is_container = self._next() in (b"[", b"{")
+        start, end = self._span()
+        if end - start > MAX_SCALAR:
+            raise CursorError(f"a value of the message has more than {MAX_SCALAR} bytes")
+        if not is_container:
+            return from_json(self._body[start:end])
+        typed = _TYPED.fullmatch(self._body, start, end)
+        return from_json(typed[1] or typed[2]) if typed else ()
+
+    def events(self) -> bytes:
+        """Return the bytes of an array as they are, or the bytes that a string or kombu's JSON stands for."""
+        if self.is_map():
+            return self._encoded()
+        if self._next() == b'"':
+            return self._text(*self._string())
+        if not self.is_array():
+            raise CursorError("events must be a JSON array, as a list, a string or bytes")
+        start, end = self._span(most=MAX_CONTAINERS)  # an event that is too deep is rejected alone
+        found = self._body[start:end]
+        if b'"__type__"' not in found:
+            return found
+        if found.count(b'"__type__"') > _MAX_TYPED:
+            raise CursorError("the events have too many typed values; send smaller batches")
+        return _TYPED.sub(rb"\1\2", found)
+
+    def finish(self) -> None:
+        """Raise an error if anything follows."""
+        if self._at != len(self._body):
+            raise CursorError("the message has data after its end")
+
+    def _encoded(self) -> bytes:
+        """Return bytes in the form of kombu's JSON: base64, or text."""
+        kind, value = None, None
+        for key in self.keys():
+            if key == "__type__":
+                kind = self.scalar()
+            elif key == "__value__" and self._next() == b'"':
+                value = self._string()
+            else:
+                raise CursorError("events must be a JSON array, as a list, a string or bytes, not an object")
+        if kind is None or value is None:
+            raise CursorError("events must be a JSON array, as a list, a string or bytes, not an object")
+        start, end = value
+        if kind == "base64":
+            return b64decode(self._body[start + 1 : end - 1].replace(b"\\", b""), validate=True)
+        return self._text(start, end)
+
+    def _text(self, start: int, end: int) -> bytes:
+        """Return the UTF-8 bytes of a string."""
+        found, at, end = bytearray(), start + 1, end - 1
+        while at < end:
+            cut = _CUT.search(self._body, min(at + _PIECE, end), end)
+            stop = cut.start() if cut else end
+            if stop - at > 4 * _PIECE:
+                raise CursorError(f"the events' text has more than {4 * _PIECE} bytes without a separator")
+            found += from_json(b'"%b"' % self._body[at:stop]).encode()
+            at = stop
+        return bytes(found)
+
+    def _members(self, opening: bytes, closing: bytes) -> Iterator[None]:
+        self._expect(opening)
+        if self._next() == closing:
+            self._move(self._at + 1)
+            return
+        while True:
+            yield
+            if self._next() == closing:
+                self._move(self._at + 1)
+                return
+            self._expect(b",")
+
+    def _span(self, most: int = MAX_DEPTH) -> tuple[int, int]:
+        """Skip one value of at most so many levels; return where it begins and ends."""
+        start = self._at
+        if self._next() in (b"[", b"{"):
+            end = self._close(start, most)
+        elif self._next() == b'"':
+            return self._string()
+        else:
+            plain = _PLAIN.match(self._body, start)
+            if plain is None:
+                raise CursorError("the message is not valid JSON")
+            end = plain.end()
+        self._move(end)
+        return start, end
+
+    def _string(self) -> tuple[int, int]:
+        found = _STRING.match(self._body, self._at)
+        if found is None:
+            raise CursorError("the message is cut off, or is not valid JSON")
+        self._move(found.end())
+        return found.span()
+
+    def _close(self, at: int, most: int) -> int:
+        """Return where the array or the object at ``at`` ends, whatever it holds."""
+        body, depth = self._body, 0
+        while True:
+            mark = body[at : at + 1]
+            if mark not in (b"[", b"{", b"]", b"}") or not mark:
+                raise CursorError("the message is cut off")
+            depth += 1 if mark in (b"[", b"{") else -1
+            at += 1
+            if depth == 0:
+                return at
+            if depth > most:
+                raise CursorError(f"the message nests deeper than {most} levels")
+            found = TO_BRACKET.match(body, at)
+            at = found.end() if found else at
+
+    def _next(self) -> bytes:
+        return self._body[self._at : self._at + 1]
+
+    def _move(self, at: int) -> None:
+        self._at = skip_space(self._body, at)
+
+    def _expect(self, mark: bytes) -> None:
+        if self._next() != mark:
+            raise CursorError("the message is cut off, or is not valid JSON")
+        self._move(self._at + 1)

@@ -1,0 +1,69 @@
+"""The end of an outage: whether what followed the last failures proves that the target is well again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from math import log
+from typing import Final
+
+from alertworker.outages.verdict import judge
+from alertworker.outages.windows import Bucket, Limits
+
+#: An outage without any attempt for so many seconds is closed, and its end is unknown.
+NO_TRAFFIC_SECONDS: Final = 900
+#: How strong the proof of a recovery must be, in nats: chance alone looks like one once in 600 times.
+_MIN_PROOF: Final = 6.4
+#: The bounds of the error rate of an outage: below is hardly one, and above a single success ends it.
+_LEAST, _MOST = 0.1, 0.999
+
+
+class End(StrEnum):
+    """How an outage ended."""
+
+    RECOVERED = "recovered"
+    UNKNOWN = "unknown"  #: no attempts for `NO_TRAFFIC_SECONDS`
+
+
+def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> End | None:
+    """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
+
+    ``buckets`` are those since `lookback`; the outage began at the epoch second ``since``. An outage is over when calls
+    succeed again and the last full window is none. With a minimum share the successes must also be too many for the
+    error rate of the outage: one is enough if every call failed before, and about 40 are needed if 15 % did. Without
+    any call its end is unknown.
+    """
+    rows = [row for row in buckets if row.start >= until - lookback(limits)]
+    if not rows:
+        return End.UNKNOWN
+    succeeded = max(row.last_success for row in rows)
+    failed = max(row.last_failure for row in rows)
+    if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).level:
+        return None
+    if not limits.share:
+        return End.RECOVERED if succeeded > failed else None
+    return End.RECOVERED if succeeded and _is_recovery([row for row in rows if row.start >= since], limits) else None
+
+
+def lookback(limits: Limits) -> int:
+    """Return how many seconds of attempts decide whether an outage is over."""
+    return max(NO_TRAFFIC_SECONDS, limits.span)
+
+
+def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
+    """Return whether the error rate of the outage explains the calls since some time worse than a healthy rate.
+
+    It is a cumulative sum of log-likelihood ratios (CUSUM), which stays between 0 and the proof that is needed: what
+    happened before the last failures neither delays the end nor brings it about.
+    """
+    failing = [row.start for row in rows if row.failed]
+    if not failing:
+        return True  # a success and no failure for the whole lookback
+    stretch = [row for row in rows if failing[0] <= row.start <= failing[-1]]
+    failed, succeeded = sum(row.failed for row in stretch), sum(row.succeeded for row in stretch)
+    share = min(_MOST, max(_LEAST, failed / (failed + succeeded)))
+    gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
+    proof = 0.0
+    for row in sorted(rows, key=lambda row: (row.start, row.deployment_id)):
+        proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
+    return proof >= _MIN_PROOF

@@ -1,0 +1,92 @@
+"""What commands and pages show of notifications, attempts and publishers: rows of the store, as they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+#: A publisher that was silent for so many of its heartbeat intervals is not counted as live.
+_SILENT_INTERVALS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRow:
+    """One step of an alert to one channel. ``message`` is JSON and ``body`` what was sealed at the first attempt.
+
+    ``merged_into`` is the notification that replaces this one.
+    """
+
+    id: str
+    alert_id: str
+    step: str
+    channel: str
+    status: str
+    message: str
+    body: str | None
+    attempts: int
+    turn: int
+    created_at: datetime
+    next_attempt_at: datetime
+    settled_at: datetime | None
+    reason: str | None
+    answer: str | None
+    merged_into: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """One attempt to send a notification. ``outcome`` is "sent" or a reason, ``answer`` what the receiver said."""
+
+    notification_id: str
+    at: datetime
+    outcome: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherRow:
+    """One publisher's process, by its last heartbeat.
+
+    ``heard_at`` is the publisher's time and ``arrived_at`` ours. ``moved_at`` is when ``published`` last grew.
+    """
+
+    boot_id: str
+    host: str
+    pid: int
+    heard_at: datetime
+    arrived_at: datetime
+    integration: str | None
+    interval_seconds: int
+    backlog: int
+    counters: Mapping[str, object]
+    published: int
+    moved_at: datetime
+    busy_since: datetime
+    silent_at: datetime | None
+    stopped_at: datetime | None
+    lost_at: datetime | None
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """How many events the process dropped, by reason."""
+        dropped = self.counters.get("dropped")
+        return dropped if isinstance(dropped, dict) else {}
+
+    def state(self, *, now: datetime) -> str:
+        """Return "stopped", "lost", "silent" or "live"."""
+        if self.stopped_at is not None:
+            return "stopped"
+        if self.lost_at is not None:
+            return "lost"
+        silent = (now - self.arrived_at).total_seconds() > _SILENT_INTERVALS * self.interval_seconds
+        return "silent" if silent else "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """The occurrences of an alert: those kept by name, in order, and how many there are of each part."""
+
+    members: list[str]
+    parts: dict[str, int]

@@ -1,0 +1,94 @@
+"""Alerts as people search for them: the filter that commands and pages share, and the rows that a search returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from alertworker.routing.matchers import Matcher
+
+#: The states to filter by. Every open alert is also firing, acknowledged or muted.
+ALERT_STATES: Final = ("open", "firing", "acknowledged", "muted", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """The alerts that pass every condition that is set.
+
+    ``state`` is one of `ALERT_STATES` and ``type`` an alert type. ``suppressed`` alerts had a message that no channel
+    was notified of. ``since`` is the earliest last occurrence.
+    """
+
+    state: str | None = None
+    severity: str | None = None
+    type: str | None = None
+    fingerprint: str | None = None
+    since: datetime | None = None
+    suppressed: bool = False
+    matchers: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLabels:
+    """What decides whether a matcher matches an alert."""
+
+    id: str
+    type: str
+    severity: str
+    labels: Mapping[str, str]
+
+    @property
+    def matched(self) -> dict[str, str]:
+        """The labels that routes, silences and inhibitions match on."""
+        return {**self.labels, "alert_type": self.type, "severity": self.severity}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """One generation of an alert, as it is stored. ``open_fingerprint`` is ``None`` once it is closed."""
+
+    id: str
+    fingerprint: str
+    open_fingerprint: str | None
+    type: str
+    kind: str
+    severity: str
+    level: int
+    headline: str
+    labels: Mapping[str, str]
+    facts: Mapping[str, str]
+    metadata: Mapping[str, str]
+    figures: Mapping[str, object] | None
+    tables: Sequence[Mapping[str, object]] | None
+    chart: Mapping[str, object] | None
+    count: int
+    told: int
+    told_at: datetime | None
+    summaries: int
+    first_at: datetime
+    last_at: datetime
+    opened_at: datetime
+    next_summary_at: datetime
+    repeat_at: datetime | None
+    muted_by: str | None
+    owed: Sequence[str] | None
+    withheld_by: str | None
+    acked_at: datetime | None
+    acked_by: str | None
+    ack_note: str | None
+    closed_at: datetime | None
+
+    @property
+    def matched(self) -> dict[str, str]:
+        """The labels that routes, silences and inhibitions match on."""
+        return AlertLabels(self.id, self.type, self.severity, self.labels).matched
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPage:
+    """One page of a search, newest first. ``after`` is where the next page begins, ``None`` after the last one."""
+
+    alerts: Sequence[AlertRow]
+    after: str | None

@@ -1,0 +1,16 @@
+"""Silences, as one transaction sees them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from alertworker.routing.silences import Silence
+
+
+class SilencePort(Protocol):
+    """The silences in force."""
+
+    def silences(self, *, now: datetime) -> list[Silence]:
+        """Return the silences that are in force."""
+        ...

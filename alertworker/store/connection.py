@@ -1,0 +1,68 @@
+"""Work on one database: each piece in one transaction, run again if the database aborted it to resolve a deadlock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Engine, Executable, Table
+from sqlalchemy.exc import DBAPIError
+
+from alertworker.errors import StoreUnavailable
+from alertworker.store.engine import classify, explain
+
+_T = TypeVar("_T")
+
+#: How often a transaction that lost a deadlock is run again before the store counts as unavailable.
+_RERUNS = 5
+
+
+class Rerun(Exception):
+    """The database aborted this transaction to resolve a deadlock."""
+
+
+class ConnectionRunner:
+    """One database. Every public method is one short transaction, or opens one."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Open a transaction. Database errors leave as `StoreUnavailable` or `Rerun`, other errors unchanged."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            verdict = classify(error)
+            if verdict == "rerun":
+                raise Rerun from error
+            if verdict == "unavailable":
+                raise StoreUnavailable(explain(error)) from error
+            raise
+
+    def on_connection(self, work: Callable[[Connection], _T]) -> _T:
+        """Return the result of the work, done in one transaction and from the start again after a deadlock."""
+        for _ in range(_RERUNS):
+            try:
+                with self.connect() as connection:
+                    return work(connection)
+            except Rerun:
+                continue
+        raise StoreUnavailable(f"transaction still deadlocked after {_RERUNS} retries")
+
+    def rows(self, make: Callable[..., _T], statement: Executable) -> list[_T]:
+        """Return a statement's rows, each made of its columns by name."""
+        return self.on_connection(lambda connection: read_rows(connection, make, statement))
+
+
+def columns_of(row: type, table: Table) -> list[ColumnElement[object]]:
+    """Return the columns of a table that a row's dataclass has as fields, in their order."""
+    return [table.c[field.name] for field in fields(row)]
+
+
+def read_rows(connection: Connection, make: Callable[..., _T], statement: Executable) -> list[_T]:
+    """Return a statement's rows, each made of its columns by name."""
+    return [make(**row._asdict()) for row in connection.execute(statement)]

@@ -1,0 +1,76 @@
+"""Which entities an entity's spend comes from, such as the keys and models of a team, with the most expensive first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sqlalchemy import Connection, select
+
+from alertworker.ledger.reader import Days, SpendRow
+from alertworker.ledger.rows import MAX_PART, SpendSums
+from alertworker.store.ledger.aliases import AliasStatements
+from alertworker.store.ledger.months import Rows, read_sums, summed
+from alertworker.text.shorten import shorten_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where contributors of a ``dimension`` are found: in the ledger's ``rows`` of a dimension, in one column of these.
+
+    ``of`` is the column of the entity whose contributors are asked for; ``None`` means the whole proxy.
+    """
+
+    dimension: str
+    rows: str
+    of: Literal["team_id", "entity", "part"] | None
+    column: Literal["team_id", "entity", "part"]
+
+
+_SOURCES: Final[Mapping[str, tuple[_Source, ...]]] = {
+    "team": (_Source("key", "key", "team_id", "entity"), _Source("model", "model", "team_id", "entity")),
+    "key": (_Source("model", "key/model", "entity", "part"),),
+    "user": (_Source("model", "user/model", "entity", "part"), _Source("key", "user/key", "entity", "part")),
+    "model": (
+        _Source("team", "model", "entity", "team_id"),
+        _Source("key", "key/model", "part", "entity"),
+        _Source("user", "user/model", "part", "entity"),
+    ),
+    "proxy": (_Source("team", "team", None, "entity"), _Source("model", "model", None, "entity")),
+    **{
+        dimension: (_Source("team", dimension, "entity", "team_id"),)
+        for dimension in ("tag", "customer", "organization", "provider", "deployment")
+    },
+}
+
+
+def contributors(
+    connection: Connection, dimension: str, entities: Sequence[str], days: Days, *, limit: int
+) -> dict[str, list[SpendRow]]:
+    """Return who spent the most of what these entities spent, by dimension, at most ``limit`` each.
+
+    ``dimension`` is one of the ledger's, or "proxy". Several ``entities`` count as one: a rotated key has several
+    hashes. A dimension without contributors is left out.
+    """
+    found = {
+        source.dimension: _ranked(connection, source, entities, days, limit=limit)
+        for source in _SOURCES.get(dimension, ())
+    }
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _ranked(
+    connection: Connection, source: _Source, entities: Iterable[str], days: Days, *, limit: int
+) -> list[SpendRow]:
+    # A part is stored shortened, because PostgreSQL indexes no longer key.
+    wanted = [shorten_id(entity, MAX_PART) if source.of == "part" else entity for entity in entities]
+    rows = Rows(source.rows, {source.of: wanted} if source.of else {}).over(days)
+    column, sums = rows.c[source.column], summed(rows)
+    statement = select(column, *sums).group_by(column).order_by(sums[-1].desc(), column).limit(limit)
+    found = {row[0]: read_sums(tuple(row)[1:]) for row in connection.execute(statement)}
+    names = AliasStatements(connection).newest_names((source.dimension, entity) for entity in found)
+    return [
+        SpendRow(entity, "", names.get((source.dimension, entity), ""), spent, SpendSums())
+        for entity, spent in found.items()
+    ]

@@ -1,0 +1,87 @@
+"""Run scenarios and print their scores: `python -m bench.simulate [NAME …]`, all if none is named."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from bench.simulate.scenario import Traffic
+from bench.simulate.scenarios import DEFAULT, SCENARIOS, traffics
+from bench.simulate.score import Score, score
+from bench.simulate.simulation import simulate
+from bench.simulate.table import markdown, show
+from bench.simulate.wire import EARLIER, WireFields
+
+Job = tuple[str, Traffic, int]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table; 1 where a score is not as the labels say."""
+    options = _options(arguments)
+    names = [name for part in options.names for name in part.split(",") if name] or list(DEFAULT)
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        print(f"no scenario {', '.join(unknown)}; there are {', '.join(SCENARIOS)}", file=sys.stderr)
+        return 2
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    wanted = [Traffic(options.traffic)] if options.traffic else list(Traffic)
+    jobs = [(name, one, seed) for name in names for one in traffics(name) for seed in seeds if one in wanted]
+    fields = EARLIER if options.plain else WireFields()
+    scores = _run(jobs, fields, options)
+    if options.markdown:
+        Path(options.markdown).write_text(markdown(scores))
+    if options.json:
+        Path(options.json).write_text(json.dumps([one.row() for one in scores], indent=1) + "\n")
+    show(scores)
+    return int(not all(one.passed for one in scores))
+
+
+def run(job: Job, fields: WireFields, *, trace: bool = False) -> list[Score]:
+    """Run one scenario; with ``trace`` print every message about it."""
+    name, traffic, seed = job
+    scenario = SCENARIOS[name](traffic)
+    done = simulate(scenario, traffic, seed, fields)
+    if trace:
+        failed = {one: len(times) for one, times in done.truth.failures.items() if len(times) > 4}
+        print(f"{name} {traffic} {seed}: {done.truth.calls} calls, {len(done.truth.lost)} lost; failed by {failed}")
+        for sent in done.sent:
+            message = sent.message
+            print(
+                f"{sent.at:7.0f} {message.type} {message.severity} {message.step} ×{message.count} {message.headline}"
+            )
+            print(f"{'':8}{message.labels}")
+    return score(scenario, traffic, seed, done)
+
+
+def _run(jobs: Sequence[Job], fields: WireFields, options: argparse.Namespace) -> list[Score]:
+    one = partial(run, fields=fields, trace=options.trace)
+    if options.jobs == 1:
+        return [found for job in jobs for found in one(job)]
+    scores: list[Score] = []
+    with ProcessPoolExecutor(options.jobs) as pool:
+        for done, found in enumerate(pool.map(one, jobs), 1):
+            scores += found
+            print(f"\r{done} of {len(jobs)}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return scores
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m bench.simulate", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; commas separate several")
+    parser.add_argument("--seeds", default="1,2,3", help="comma-separated seeds (default: %(default)s)")
+    parser.add_argument("--traffic", choices=[one.value for one in Traffic], help="only this traffic")
+    parser.add_argument("--jobs", type=int, default=2, help="processes at once (default: %(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="also write the scores as JSON")
+    parser.add_argument("--markdown", metavar="FILE", help="also write the table as Markdown")
+    parser.add_argument("--plain", action="store_true", help="publish as a callback of an earlier version does")
+    parser.add_argument("--trace", action="store_true", help="print every message")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,195 @@
+"""Healthy days through the functions that judge, without the pipeline: `python -m bench.simulate.healthy`.
+
+Buckets of attempts are made as healthy days have them, and judged as a batch with each failure would be. Every
+outage found is false. `JUDGES` says how a target's buckets are judged; a new way to judge is a line there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from random import Random
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from alertworker.outages.verdict import grade, judge
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, OutagePolicy
+from bench.simulate.calls import BROKEN_STREAMS, PROVIDER_ERRORS
+from bench.simulate.faults import DAY
+from bench.simulate.router import COOLDOWN
+from bench.simulate.world import Deployment, World, make_world
+
+#: Bursts of 429 that a deployment has in a day, as in `simulation`, and which part of the attempts they hit.
+_BURSTS: Final = 2.0
+_BURST_SECONDS: Final = (10.0, 40.0)
+_BURST_SHARE: Final = (0.2, 0.6)
+#: Failures within so many seconds belong to one outage.
+_SAME: Final = 900
+_CAUSES: Final = ("500", "503", "timeout", "connection")
+_POLICY: Final = OutagePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How buckets are judged: ``lookback`` and ``ahead`` are how many seconds around a failure it looks at.
+
+    ``deployment`` and ``region`` return a level; above 0 is an outage.
+    """
+
+    lookback: int
+    ahead: int
+    deployment: Callable[[Sequence[Bucket]], int]
+    region: Callable[[Sequence[Bucket]], int]
+
+
+def _judge(limits: Limits, buckets: Sequence[Bucket]) -> int:
+    found = grade(judge(buckets, limits), 0, limits)
+    return found.rank if found is not None else 0
+
+
+def _judged_by(policy: OutagePolicy) -> Judge:
+    reach = max(policy.deployment.reach, policy.region.reach)
+    return Judge(reach, reach, partial(_judge, policy.deployment), partial(_judge, policy.region))
+
+
+JUDGES: Final[Mapping[str, Judge]] = {
+    #: LiteLLM's: the counts alone.
+    "counts": _judged_by(
+        OutagePolicy(replace(_POLICY.deployment, share=0.0), replace(_POLICY.region, share=0.0), _POLICY.max_details)
+    ),
+    "evidence": _judged_by(_POLICY),
+}
+
+
+@dataclass(slots=True)
+class Attempts:
+    """One deployment's attempts on one day: failures by bucket, and successes where somebody asks."""
+
+    deployment_id: str
+    rate: float
+    rng: Random
+    failures: dict[int, Counter[str]] = field(default_factory=dict)
+    succeeded: dict[int, int] = field(default_factory=dict)
+
+    def bucket(self, start: int) -> Bucket:
+        """Return a bucket; its successes are drawn when it is asked for first."""
+        if start not in self.succeeded:
+            self.succeeded[start] = _poisson(self.rng, self.rate * WINDOW_SECONDS)
+        count, failed = self.succeeded[start], self.failures.get(start, Counter[str]())
+        return Bucket(start, self.deployment_id, count, failed, start * 1_000 if count else 0, 0)
+
+    def add(self, moment: float, cause: str) -> None:
+        """Count a failure."""
+        self.failures.setdefault(int(moment // WINDOW_SECONDS) * WINDOW_SECONDS, Counter())[cause] += 1
+
+
+def day_of(world: World, rate: float, rng: Random) -> dict[str, Attempts]:
+    """Return a healthy day at a rate of calls per second."""
+    attempts = {}
+    for group in world.groups.values():
+        weight = sum(one.weight for one in group.deployments)
+        for one in group.deployments:
+            own = Attempts(one.id, rate * group.share * one.weight / weight, rng)
+            for moment in _moments(rng, own.rate * (PROVIDER_ERRORS + BROKEN_STREAMS)):
+                own.add(moment, rng.choice(_CAUSES))
+            for begin in _moments(rng, _BURSTS / DAY):
+                _burst(own, begin, only=len(group.deployments) == 1)
+            attempts[one.id] = own
+    return attempts
+
+
+def false_outages(judge_name: str, rate: float, days: int, seed: int) -> tuple[Counter[str], int]:
+    """Return how many outages of deployments and of regions are found on healthy days, and how many calls these had."""
+    judge_ = JUDGES[judge_name]
+    world, found = make_world(), Counter[str]()
+    rng = Random(f"{seed} {rate}")
+    for _ in range(days):
+        attempts = day_of(world, rate, rng)
+        for own in attempts.values():
+            found["deployment"] += _outages([own], judge_, judge_.deployment)
+        for members in _regions(world.deployments.values()):
+            found["region"] += _outages([attempts[one] for one in members], judge_, judge_.region)
+    return found, round(rate * DAY * days)
+
+
+def _outages(members: Sequence[Attempts], judge_: Judge, level_of: Callable[[Sequence[Bucket]], int]) -> int:
+    """Return how many outages a target has: judge around each bucket with a failure."""
+    found, last = 0, -math.inf
+    for start in sorted({start for one in members for start in one.failures}):
+        around = range(start - judge_.lookback, start + judge_.ahead, WINDOW_SECONDS)
+        if level_of([one.bucket(at) for at in around for one in members]):
+            found += start - last > _SAME
+            last = start
+    return found
+
+
+def _burst(own: Attempts, begin: float, *, only: bool) -> None:
+    """Add a burst of 429; each of them stops the attempts for a cooldown, unless the deployment is the only one."""
+    end, share = begin + own.rng.uniform(*_BURST_SECONDS), own.rng.uniform(*_BURST_SHARE)
+    moment = begin + own.rng.expovariate(own.rate * share)
+    while moment < end:
+        own.add(moment, "429")
+        moment += own.rng.expovariate(own.rate * share) + (0.0 if only else COOLDOWN)
+
+
+def _regions(deployments: Iterable[Deployment]) -> Iterable[list[str]]:
+    regions: dict[tuple[str, str], list[str]] = {}
+    for one in deployments:
+        if one.region is not None:
+            regions.setdefault((one.provider, one.region), []).append(one.id)
+    return regions.values()
+
+
+def _moments(rng: Random, rate: float) -> Iterator[float]:
+    moment = rng.expovariate(rate)
+    while moment < DAY:
+        yield moment
+        moment += rng.expovariate(rate)
+
+
+def _poisson(rng: Random, mean: float) -> int:
+    """Return a Poisson number; from 50 on by the normal distribution."""
+    if mean > 50:
+        return max(0, round(rng.gauss(mean, math.sqrt(mean))))
+    limit, product, count = math.exp(-mean), rng.random(), 0
+    while product > limit:
+        product *= rng.random()
+        count += 1
+    return count
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table; 1 where an outage was found."""
+    parser = argparse.ArgumentParser("python -m bench.simulate.healthy", description=__doc__)
+    parser.add_argument("--judge", choices=list(JUDGES), default=list(JUDGES)[-1])
+    parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--rates", default="0.5,2,5,10,25,50", help="calls per second")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args(arguments)
+    rates = [float(rate) for rate in options.rates.split(",")]
+    table = Table("calls/s", "calls", "false outages of deployments", "of regions", "a day", box=None)
+    one = partial(_row, options.judge, options.days, options.seed)
+    with ProcessPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(one, rates))
+    for rate, (found, calls) in zip(rates, rows, strict=True):
+        a_day = found.total() / options.days
+        table.add_row(f"{rate:g}", f"{calls:,}", str(found["deployment"]), str(found["region"]), f"{a_day:.1f}")
+    Console(width=110).print(table)
+    return int(any(found.total() for found, _ in rows))
+
+
+def _row(judge_name: str, days: int, seed: int, rate: float) -> tuple[Counter[str], int]:
+    return false_outages(judge_name, rate, days, seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,281 @@
+"""Outages of deployments, regions, models and credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from alertworker.alerts.catalogue import AlertType
+from bench.simulate.calls import Behaviour
+from bench.simulate.faults import (
+    MINUTE,
+    NOT_FOUND,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    TIMEOUT,
+    UNAUTHORIZED,
+    Load,
+)
+from bench.simulate.labels import (
+    HIGH,
+    MEDIUM,
+    ONE,
+    ONLY,
+    OUTAGE,
+    REGION,
+    SIBLING,
+    TAIL,
+    WORLD,
+    down,
+    end,
+    groups_of,
+    lasting,
+    model_scope,
+    nothing,
+    one_deployment,
+    outage,
+    touches,
+    window,
+)
+from bench.simulate.scenario import Incident, Must, Scenario, Traffic
+from bench.simulate.world import FALLBACKS
+
+#: Any condition may say that a credential is refused; its label does.
+_CREDENTIAL: Final = OUTAGE | REGION | {AlertType.LLM_EXCEPTIONS}
+
+
+def full_outage(traffic: Traffic) -> Scenario:
+    """One of five deployments answers nothing; retries and fallbacks save every call."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "full-outage",
+        "one deployment of five is down",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (outage(traffic, lasts),),
+    )
+
+
+def full_outage_cooldown(traffic: Traffic) -> Scenario:
+    """Cooldowns of a minute leave few attempts to count."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "full-outage-cooldown",
+        "one deployment of five is down, and cools down for 60 s each time",
+        lasts + TAIL,
+        (down(lasts, ONE),),
+        (outage(traffic, lasts),),
+        Behaviour(cooldown=60.0),
+    )
+
+
+def outage_and_stray(traffic: Traffic) -> Scenario:
+    """A single failure elsewhere in the region makes no outage of the region."""
+    lasts = lasting(traffic)
+    stray = down(lasts, SIBLING, start=MINUTE, error=SERVER_ERROR, most=1)
+    return Scenario(
+        "outage-and-stray",
+        "one deployment is down, and one call fails on another in its region",
+        lasts + TAIL,
+        (down(lasts, ONE), stray),
+        (outage(traffic, lasts),),
+    )
+
+
+def brownout(traffic: Traffic) -> Scenario:
+    """15 % of the attempts on a deployment fail, at 8 calls a minute and at 24."""
+    lasts = 30 * MINUTE
+    more = (Load(-15 * MINUTE, lasts + TAIL, "o3", 7, tuple(range(20))),) if traffic is Traffic.LOW else ()
+    return Scenario(
+        "brownout",
+        "15 % of a deployment's attempts fail for 30 min",
+        lasts + TAIL,
+        (down(lasts, ONLY, share=0.15), *more),
+        (outage(traffic, lasts, ONLY, within=20 * MINUTE, end_within=20 * MINUTE),),
+    )
+
+
+def ramp(traffic: Traffic) -> Scenario:
+    """Errors grow from none to 60 % within 30 minutes."""
+    lasts = 30 * MINUTE
+    within = 15 * MINUTE if traffic is Traffic.HIGH else 28 * MINUTE
+    return Scenario(
+        "ramp",
+        "a deployment's errors grow from 0 to 60 % in 30 min",
+        lasts + TAIL,
+        (down(lasts, ONE, ramp=True, share=0.6),),
+        (outage(traffic, lasts, within=within, after_failures=8, end_within=20 * MINUTE),),
+    )
+
+
+def dead(traffic: Traffic) -> Scenario:
+    """Seven calls an hour, all of which fail and are lost."""
+    lasts = 180 * MINUTE
+    rate, shares = (0.1, {}) if traffic is Traffic.LOW else (2.0, {"llama-70b": 0.001})
+    must = one_deployment(
+        traffic, "llama-70b-bedrock-us-east-1", level=HIGH, end_within=60 * MINUTE, or_labels=model_scope("llama-70b")
+    )
+    incident = Incident(
+        "llama-70b", 0, lasts, touches("llama-70b-bedrock-us-east-1", models=frozenset({"llama-70b"})), must
+    )
+    return Scenario(
+        "dead",
+        "a model's only deployment, with 7 calls/h, is down for 3 h",
+        lasts + 60 * MINUTE,
+        (down(lasts, "llama-70b-bedrock-us-east-1"),),
+        (incident,),
+        Behaviour(shares=shares),
+        rate=rate,
+        step=30.0,
+    )
+
+
+def region(traffic: Traffic) -> Scenario:
+    """All deployments in a region of Azure are down; others save the calls."""
+    lasts = lasting(traffic)
+    ids = WORLD.of(provider="azure", region="eastus")
+    affected = touches(*ids, regions=frozenset({("azure", "eastus")}))
+    labels = {"provider": "azure", "region": "eastus"}
+    must = Must(REGION, labels, MEDIUM, window(traffic), 8, end(traffic), messages=3)
+    return Scenario(
+        "region",
+        "all 3 deployments in a region are down",
+        lasts + TAIL,
+        (down(lasts, *ids),),
+        (Incident("eastus", 0, lasts, affected, must),),
+    )
+
+
+def _model(traffic: Traffic, name: str, what: str, fallbacks: Mapping[str, tuple[str, ...]]) -> Scenario:
+    lasts = lasting(traffic)
+    ids = WORLD.of(group="gpt-4o")
+    affected = touches(*ids, models=frozenset({"gpt-4o"}))
+    level = MEDIUM if fallbacks else HIGH
+    must = Must(OUTAGE, model_scope("gpt-4o"), level, window(traffic), 5, end(traffic), messages=4)
+    incident = Incident("gpt-4o", 0, lasts, affected, must)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), Behaviour(fallbacks=fallbacks))
+
+
+def model(traffic: Traffic) -> Scenario:
+    """All deployments of a model are down and no fallback is configured."""
+    return _model(traffic, "model", "all 5 deployments of a model are down, without a fallback", {})
+
+
+def model_saved(traffic: Traffic) -> Scenario:
+    """All deployments of a model are down and another model answers."""
+    return _model(traffic, "model-saved", "all 5 deployments of a model are down, and a fallback answers", FALLBACKS)
+
+
+def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: str) -> Scenario:
+    lasts = lasting(traffic)
+    ids = WORLD.of(provider=provider)
+    key = WORLD.credential_of(provider)
+    lost = any(len(WORLD.groups[group].deployments) == 1 for group in groups_of(ids))
+    models = frozenset(group for group in groups_of(ids) if len(WORLD.groups[group].deployments) == 1)
+    affected = touches(*ids, credentials=frozenset({key}), models=models)
+    must = Must(
+        _CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic), messages=4
+    )
+    incident = Incident(provider, 0, lasts, affected, must)
+    fault = down(lasts, *ids, error=UNAUTHORIZED)
+    return Scenario(name, what, lasts + TAIL, (fault,), (incident,), Behaviour(cooldown=cooldown))
+
+
+def revoked_key(traffic: Traffic) -> Scenario:
+    """Four deployments share a revoked key; one of them is its model's only one."""
+    return _revoked(
+        traffic, "revoked-key", "openai", 30.0, "the key of 4 deployments is revoked; one model has no other"
+    )
+
+
+def revoked_key_saved(traffic: Traffic) -> Scenario:
+    """Two deployments share a revoked key, and others answer."""
+    return _revoked(
+        traffic, "revoked-key-saved", "anthropic", 5.0, "the key of 2 deployments is revoked; others answer"
+    )
+
+
+def two_outages(traffic: Traffic) -> Scenario:
+    """Two deployments of two providers are down at once."""
+    lasts = lasting(traffic)
+    first, second = "gpt-4o-azure-westeurope", "claude-sonnet-bedrock-eu-west-1"
+    return Scenario(
+        "two-outages",
+        "two deployments of two providers are down at once",
+        lasts + MINUTE + TAIL,
+        (down(lasts, first), down(lasts + MINUTE, second, start=MINUTE)),
+        (outage(traffic, lasts, first), outage(traffic, lasts, second, start=MINUTE)),
+    )
+
+
+def cascade(traffic: Traffic) -> Scenario:
+    """A model is down, and its fallback answers 429 under the calls it takes over."""
+    lasts = lasting(traffic)
+    ids, others = WORLD.of(group="claude-sonnet"), WORLD.of(group="gpt-4o")
+    affected = touches(*ids, *others, models=frozenset({"claude-sonnet", "gpt-4o"}))
+    must = Must(OUTAGE, model_scope("claude-sonnet"), HIGH, window(traffic), 5, end(traffic), messages=6)
+    return Scenario(
+        "cascade",
+        "a model is down, and its fallback answers 429 to 60 %",
+        lasts + TAIL,
+        (down(lasts, *ids), down(lasts, *others, start=30, error=RATE_LIMIT, share=0.6)),
+        (Incident("claude-sonnet", 0, lasts, affected, must),),
+    )
+
+
+def retry_storm(traffic: Traffic) -> Scenario:
+    """Clients that see a deployment fail ask three times as often."""
+    lasts = lasting(traffic)
+    storm = Load(30, lasts, "gpt-4o", 3 * 60 * traffic.rate * 0.22, tuple(range(60)))
+    return Scenario(
+        "retry-storm",
+        "one deployment is down, and clients call three times as often",
+        lasts + TAIL,
+        (down(lasts, ONE), storm),
+        (outage(traffic, lasts),),
+    )
+
+
+def cold_start(traffic: Traffic) -> Scenario:
+    """A new deployment times out a few times before it is warm."""
+    return Scenario(
+        "cold-start",
+        "the first 3 calls of a new deployment time out",
+        TAIL,
+        (down(10 * MINUTE, ONE, error=TIMEOUT, most=3),),
+        (nothing(ONE, 0, 10 * MINUTE, touches(ONE)),),
+        Behaviour(joins=ONE),
+    )
+
+
+def cold_start_broken(traffic: Traffic) -> Scenario:
+    """A new deployment does not exist at its provider: it never answers."""
+    lasts = lasting(traffic)
+    return Scenario(
+        "cold-start-broken",
+        "a new deployment answers 404 to every call",
+        lasts + TAIL,
+        (down(lasts, ONE, error=NOT_FOUND),),
+        (outage(traffic, lasts),),
+        Behaviour(joins=ONE),
+    )
+
+
+OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
+    full_outage,
+    full_outage_cooldown,
+    outage_and_stray,
+    brownout,
+    ramp,
+    dead,
+    region,
+    model,
+    model_saved,
+    revoked_key,
+    revoked_key_saved,
+    two_outages,
+    cascade,
+    retry_storm,
+    cold_start,
+    cold_start_broken,
+)

@@ -1,0 +1,90 @@
+"""Runs one scenario at one traffic with one seed: the world and the pipeline, step by step."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from random import Random
+from typing import Final
+
+from bench.simulate.calls import Calls, Truth
+from bench.simulate.faults import DAY, RATE_LIMIT, Fault
+from bench.simulate.pipeline import Pipeline, Sent
+from bench.simulate.proxies import Proxies
+from bench.simulate.scenario import Scenario, Traffic
+from bench.simulate.wire import Wire, WireFields, batch_of
+from bench.simulate.world import World, make_world
+
+#: How often the world and the pipeline take turns, in seconds: while something happens, and otherwise.
+_STEPS: Final = {Traffic.LOW: 15.0, Traffic.HIGH: 10.0}
+_CALM: Final = 30.0
+#: How long before and after an incident something counts as happening.
+_BEFORE, _AFTER = 60.0, 180.0
+#: Short bursts of 429 that each deployment has on a healthy day; how long they are, in seconds, and how dense.
+_BURSTS: Final = 2.0
+_BURST_SECONDS: Final = (10.0, 40.0)
+_BURST_SHARE: Final = (0.2, 0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took."""
+
+    sent: tuple[Sent, ...]
+    truth: Truth
+    took: float
+
+
+def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields | None = None) -> Run:
+    """Run a scenario to its end."""
+    began = time.process_time()
+    rng = Random(f"{scenario.name} {traffic} {seed}")
+    world = make_world()
+    start = datetime.fromisoformat(scenario.begins).timestamp()
+    zero, end = start + scenario.warm_up, start + scenario.warm_up + scenario.lasts
+    wire = Wire(fields or WireFields())
+    happenings = (*scenario.happenings, *_bursts(world, rng, scenario))
+    proxies = Proxies(happenings, wire, start=start, zero=zero)
+    calls = Calls(world, happenings, proxies, wire, scenario.behaviour, rng, zero=zero)
+    pipeline = Pipeline(scenario.settings, Random(seed))
+    for silence in scenario.silences:
+        pipeline.silence(silence.matchers, zero + silence.start, zero + silence.end)
+    now = start
+    while now < end:
+        step = step_at(scenario, traffic, now - zero)
+        calls.advance(now, now + step, rate_at(scenario, traffic, now))
+        now += step
+        pipeline.tick([batch_of(events) for _, events in proxies.advance(now - step, now)], now)
+    pipeline.close()
+    sent = tuple(Sent(one.at - zero, one.message) for one in pipeline.channel.sent)
+    return Run(sent, calls.truth, time.process_time() - began)
+
+
+def step_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
+    """Return how many seconds the step that begins at a moment takes; what is decided hardly depends on it."""
+    stretches = [(one.start - _BEFORE, one.end + _AFTER) for one in scenario.incidents]
+    stretches += [(one.end - _BEFORE, one.end + _AFTER) for one in scenario.silences]
+    busy = any(start <= moment < end for start, end in stretches)
+    return (scenario.step or _STEPS[traffic]) if busy else _CALM
+
+
+def rate_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
+    """Return the calls per second at an epoch second: the most at 14:00, the least at 02:00 UTC."""
+    wave = math.cos(2 * math.pi * (moment % DAY - 14 * 3_600) / DAY)
+    if scenario.day:
+        return 0.5 * math.pow(100, (1 + wave) / 2)
+    return (scenario.rate or traffic.rate) * (1 + 0.4 * wave * (scenario.lasts >= DAY / 4))
+
+
+def _bursts(world: World, rng: Random, scenario: Scenario) -> list[Fault]:
+    """Return bursts of 429 as every deployment has them now and then."""
+    found = []
+    for deployment in world.deployments:
+        moment = -scenario.warm_up + rng.expovariate(_BURSTS / DAY)
+        while moment < scenario.lasts:
+            lasts, share = rng.uniform(*_BURST_SECONDS), rng.uniform(*_BURST_SHARE)
+            found.append(Fault(moment, moment + lasts, RATE_LIMIT, frozenset({deployment}), share=share))
+            moment += rng.expovariate(_BURSTS / DAY)
+    return found

@@ -1,0 +1,74 @@
+"""Scores as a table on the terminal, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.simulate.score import Score
+
+HEADS = (
+    "scenario", "incident", "traffic", "passed", "detected", "seconds", "messages", "allowed", "false", "end", "level",
+)  # fmt: skip
+
+
+def lines(scores: Iterable[Score]) -> Iterator[tuple[str, ...]]:
+    """Yield one line for each incident and traffic, over all seeds: figures are the worst, seconds the median."""
+    ordered = sorted(enumerate(scores), key=lambda item: (item[1].scenario, item[1].incident, item[1].traffic, item[0]))
+    for key, group in groupby(ordered, key=lambda item: (item[1].scenario, item[1].incident, item[1].traffic)):
+        yield (*key, *_summed([score for _, score in group]))
+
+
+def show(scores: Sequence[Score]) -> None:
+    """Print the table."""
+    table = Table(*HEADS, box=None)
+    for line in lines(scores):
+        table.add_row(*line, style="" if line[3].split("/")[0] == line[3].split("/")[1] else "red")
+    console = Console(width=170)
+    console.print(table)
+    console.print(summary(scores))
+
+
+def summary(scores: Sequence[Score]) -> str:
+    """Return one sentence about all."""
+    judged = [score for score in scores if score.detected is not None]
+    detected = sum(bool(score.detected) for score in judged)
+    passed = sum(score.passed for score in scores)
+    false, high = sum(score.false for score in scores), sum(score.false_high for score in scores)
+    return (
+        f"{passed} of {len(scores)} passed; {detected} of {len(judged)} detected in time; "
+        f"{false} false messages, {high} of them High; at most {max((one.messages for one in scores), default=0)} "
+        f"messages about one; {sum(one.took for one in scores):.0f} s of CPU"
+    )
+
+
+def markdown(scores: Sequence[Score]) -> str:
+    """Return the table as Markdown."""
+    rows = [HEADS, tuple("---" for _ in HEADS), *lines(scores)]
+    body = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return f"{body}\n\n{summary(scores)}\n"
+
+
+def _summed(scores: Sequence[Score]) -> tuple[str, ...]:
+    judged = [score.detected for score in scores if score.detected is not None]
+    seconds = [score.seconds for score in scores if score.seconds is not None]
+    allowed = {score.allowed for score in scores if score.allowed is not None}
+    false, high = max(one.false for one in scores), max(one.false_high for one in scores)
+    return (
+        f"{sum(one.passed for one in scores)}/{len(scores)}",
+        f"{sum(judged)}/{len(judged)}" if judged else "–",
+        f"{statistics.median(seconds):.0f}" if seconds else "–",
+        str(max(one.messages for one in scores)),
+        str(max(allowed)) if allowed else "–",
+        f"{false} ({high} High)" if high else str(false),
+        _each(one.end for one in scores),
+        _each(one.level if one.level_right is not False else f"{one.level or 'none'} ✗" for one in scores),
+    )
+
+
+def _each(values: Iterable[str | None]) -> str:
+    return ", ".join(dict.fromkeys(value or "–" for value in values))

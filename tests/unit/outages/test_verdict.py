@@ -1,0 +1,138 @@
+"""Verdicts with a minimum share: what proves an outage, how bad it is, and when it is over."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from alertworker.alerts.catalogue import Severity
+from alertworker.outages.ending import End, ended
+from alertworker.outages.evidence import evidence, is_evident
+from alertworker.outages.verdict import Grade, Level, WindowVerdict, grade, is_dead, judge
+from alertworker.outages.windows import Bucket, Limits, Outage
+
+LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
+REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
+
+
+@pytest.mark.parametrize(
+    ("failed", "calls", "expected"),
+    [
+        (5, 5, True),
+        (5, 6, True),
+        (6, 10, True),
+        (7, 20, True),
+        (9, 50, True),
+        (12, 100, True),
+        (20, 200, True),
+        (5, 10, False),
+        (8, 40, False),
+        (4, 4, False),
+        (99, 1_000, False),
+    ],
+)
+def test_failures_must_be_enough_a_share_and_more_than_chance(failed: int, calls: int, *, expected: bool) -> None:
+    """The table of ADR 11."""
+    found = judge([Bucket(0, "d1", calls - failed, {"503": failed})], LIMITS)
+    assert bool(found.level) is expected
+
+
+def test_evidence_is_none_at_or_below_the_tolerated_rate() -> None:
+    """Fewer failures than are tolerated speak for the deployment."""
+    assert evidence(1, 100, 0.01) == evidence(0, 50, 0.01) == evidence(0, 0, 0.01) == 0
+    assert not is_evident(30, 3_000, 0.01)
+
+
+def test_calls_before_and_after_the_failures_do_not_hide_them() -> None:
+    """Five minutes of health around half a minute of none, in any order."""
+    buckets = [Bucket(second, "d1", 20) for second in range(0, 600, 10)]
+    buckets += [Bucket(second, "d1", 0, {"503": 3}) for second in (300, 310, 320)]
+    Random(1).shuffle(buckets)
+    buckets = [bucket for bucket in buckets if bucket.failed or bucket.start not in (300, 310, 320)]
+
+    found = judge(buckets, LIMITS)
+    assert (found.level, found.since, found.failed, found.attempts) == (Level.MINOR, 300, 9, 9)
+
+
+def test_a_healthy_deployment_is_none_at_any_traffic() -> None:
+    """0.5 % errors at 20 calls/s, 2 calls/s and one call in five seconds, for ten hours."""
+    chance = Random(7)
+    for calls in (200, 20, 2):
+        failures = {start: sum(chance.random() < 0.005 for _ in range(calls)) for start in range(0, 36_000, 10)}
+        rows = [Bucket(start, "d1", calls - bad, {"500": bad} if bad else {}) for start, bad in failures.items()]
+        for first in range(0, 36_000, 900):
+            around = [row for row in rows if first - 900 <= row.start < first + 900]
+            assert judge(around, LIMITS).level is Level.NONE
+
+
+def test_a_stray_failure_of_a_sibling_makes_no_region() -> None:
+    """Each of two deployments must fail calls, and a share of its own."""
+    down = Bucket(0, "d1", 0, {"503": 20})
+    assert judge([down, Bucket(0, "d2", 9, {"503": 1})], REGION).level is Level.NONE
+    assert judge([down, Bucket(0, "d2", 98, {"503": 2})], REGION).level is Level.NONE
+    assert judge([down, Bucket(0, "d2", 2, {"503": 2})], REGION).level is Level.MAJOR
+
+
+def _failure(second: int) -> Bucket:
+    return Bucket(second, "d1", 0, {"503": 1}, last_failure=second * 1_000)
+
+
+def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> None:
+    """Five failures, a minute apart; a success before them changes nothing, one after them does."""
+    failures = [_failure(second) for second in (1_000, 3_000, 5_000, 7_000, 9_000)]
+    found = is_dead([Bucket(0, "d1", 1, last_success=5_000), *failures], LIMITS)
+    assert found is not None
+    assert (found.failed, found.attempts, found.since, found.is_dead) == (5, 5, 1_000, True)
+
+    assert is_dead(failures[1:], LIMITS) is None
+    assert is_dead([*failures, Bucket(9_500, "d1", 1, last_success=9_500_000)], LIMITS) is None
+    assert is_dead([Bucket(1_000, "d1", 0, {"503": 5}, last_failure=1_009_000)], LIMITS) is None
+
+
+def _verdict(failed: int, calls: int, *, lasts: int = 60, cause: str = "503", dead: bool = False) -> WindowVerdict:
+    level = Level.MAJOR if failed >= LIMITS.major else Level.MINOR
+    return WindowVerdict(level, 0, lasts, failed, calls, {cause: failed}, is_dead=dead)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lost", "expected"),
+    [
+        (_verdict(9, 9), 0, Grade(is_major=False, is_high=False)),
+        (_verdict(9, 9), 5, Grade(is_major=False, is_high=True)),
+        (_verdict(40, 400), 0, Grade(is_major=False, is_high=False)),
+        (_verdict(100, 400), 0, Grade(is_major=True, is_high=False)),
+        (_verdict(40, 400), 20, Grade(is_major=True, is_high=True)),
+        (_verdict(40, 400), 19, Grade(is_major=False, is_high=False)),
+        (_verdict(5, 5, dead=True), 2, Grade(is_major=True, is_high=False)),
+        (_verdict(5, 5, dead=True), 3, Grade(is_major=True, is_high=True)),
+        (_verdict(40, 40, cause="429"), 0, None),
+        (_verdict(40, 40, cause="429", lasts=300), 0, Grade(is_major=True, is_high=False)),
+        (_verdict(40, 40, cause="429"), 10, Grade(is_major=True, is_high=True)),
+    ],
+)
+def test_the_level_follows_harm(verdict: WindowVerdict, lost: int, expected: Grade | None) -> None:
+    """Lost calls make it High; rate limits of calls that are saved must last."""
+    assert grade(verdict, lost, LIMITS) == expected
+
+
+def test_ranks_rise_with_severity_and_never_fall() -> None:
+    """A rank is what rows keep of a grade."""
+    ranks = [Grade(major, high).rank for high in (False, True) for major in (False, True)]
+    assert ranks == [1, 2, 3, 4]
+    assert Grade(is_major=False, is_high=True).worst(2) == Grade(is_major=True, is_high=True)
+    assert Grade(is_major=False, is_high=False).worst(0).severity is Severity.MEDIUM
+    state = Outage.of(3, is_dead=True, over_until=70)
+    assert (state.rank, state.is_dead, Outage(2).rank, Outage(2).is_dead) == (3, True, 2, False)
+
+
+@pytest.mark.parametrize(("share", "least"), [(1.0, 1), (0.5, 10), (0.15, 42)])
+def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float, least: int) -> None:
+    """One after a full outage, some forty after 15 % errors."""
+    bad = [
+        Bucket(second, "d1", round(20 * (1 - share)), {"503": round(20 * share)}, last_failure=second * 1_000)
+        for second in range(0, 100, 10)
+    ]
+    for successes, expected in ((least - 1, None), (least, End.RECOVERED)):
+        good = [Bucket(150, "d1", successes, last_success=150_000)] if successes else []
+        assert ended([*bad, *good], LIMITS, since=0, until=200) is expected
