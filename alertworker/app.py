@@ -1,4 +1,4 @@
-"""The composition root: the only place that names concrete classes; and the Celery application."""
+"""The composition root, the only module that names concrete classes, and the Celery application."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ celery.config_from_object(
 
 
 def build_engine(settings: Settings) -> Engine:
-    """Return the engine of the configured database; the default is SQLite in the data folder."""
+    """Return the configured database. The default is SQLite in the data folder."""
     folder = data_dir()
     if settings.database_url is None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,33 +52,33 @@ def build_broker() -> CeleryBroker:
 
 
 def build_health_store(settings: Settings) -> HealthStore:
-    """Return the store as health and metrics see it."""
+    """Return the store interface of health checks and metrics."""
     return HealthStore(build_engine(settings))
 
 
 def build_admin_store() -> AdminStore:
-    """Return the store as commands see it."""
+    """Return the store interface of the command line and the pages."""
     return AdminStore(build_engine(load_settings()))
 
 
 def build_doctor(settings: Settings) -> Doctor:
-    """Return what checks the whole pipeline."""
+    """Return the object that runs the health checks."""
     engine = build_engine(settings)
     return Doctor(settings, build_broker().ask, HealthStore(engine), SqlStore(engine), AdminStore(engine))
 
 
 def build_ledger_reader() -> SqlLedgerReader:
-    """Return what answers questions about spend."""
+    """Return the reader of the ledger."""
     return SqlLedgerReader(build_engine(load_settings()))
 
 
 def build_history() -> History:
-    """Return the ledger as imports write it."""
+    """Return the ledger interface of imports."""
     return History(build_engine(load_settings()))
 
 
 def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtime:
-    """Return everything that the pipeline works with, on another database if an ``engine`` is given."""
+    """Return everything that the pipeline needs. ``engine`` replaces the configured database."""
     owner_mail = build_owner_mail(settings.channels)
     channels = {config.name: build_channel(config) for config in settings.channels}
     if owner_mail is not None:
@@ -108,16 +108,16 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
 
 
 def get_reporter() -> Reporter:
-    """Return what sends this process's reports."""
+    """Return the object that builds and sends reports in this process."""
     settings, runtime = load_settings(), get_runtime()
     patience = settings.alerting_args.report_check_interval
     return Reporter(runtime, build_ledger_reader(), settings.calendar(), settings.reports.teams, patience)
 
 
 def build_dry_run(settings: Settings, *, fresh: bool) -> Runtime:
-    """Return what a dry run works with: the configured database.
+    """Return the runtime of a dry run, which uses the configured database.
 
-    With ``fresh``, or if nothing was ever started, it is an empty database in memory.
+    With ``fresh``, or if the embedded database does not exist yet, it uses an empty database in memory.
     """
     embedded = settings.database_url is None
     if not fresh and (not embedded or (database_path(data_dir()).exists() and is_made(build_engine(settings)))):
@@ -135,12 +135,12 @@ def _heartbeat(settings: Settings) -> Callable[[], None] | None:
 
 
 def get_runtime() -> Runtime:
-    """Return this process's runtime: connections must not be shared over a fork."""
+    """Return this process's runtime. Each process has its own: connections must not be shared after a fork."""
     return _runtime_of(os.getpid())
 
 
 def store_watchdog() -> StoreWatchdog:
-    """Return what watches the database from this host."""
+    """Return the object that watches the database from this host."""
     patience = timedelta(seconds=load_settings().store_patience)
     return StoreWatchdog(get_runtime(), FileOutageMarker(data_dir() / "store-away"), patience=patience)
 

@@ -1,6 +1,6 @@
-"""The traffic simulator: a minute of a small company's calls, with one of each kind of trouble.
+"""The traffic simulator of the demo: calls of a small company, with one problem of each kind every minute.
 
-It uses the real publisher, so everything behind it is what production runs.
+It uses the real publisher, so the rest of the pipeline is the same as in production.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from alertworker.settings import load_settings
 
 _TEAMS: Final = ("search", "billing", "support")
 _DEPLOYMENTS: Final = (("gpt-4o", "azure-eastus-2"), ("gpt-4o", "openai"), ("claude-sonnet", "bedrock-us-east-1"))
-#: The second of the minute at which trouble begins.
+#: The second of the minute at which each problem begins.
 _SLOW, _BURST, _HANG, _HANG_ENDS = 4, 8, 12, 35
 
 
 def main() -> None:
-    """Send traffic until a signal comes."""
+    """Publish traffic until a signal arrives."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     set_up_logs(load_settings().log_format, "WARNING")
     publisher = get_publisher(threshold_seconds=5.0)

@@ -1,4 +1,4 @@
-"""Checks of the whole pipeline, for `doctor` and the pages, which only print them."""
+"""Health checks of the whole pipeline. The command line and the pages print their results."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from alertworker.store import AdminStore, HealthSnapshot, HealthStore
 from alertworker.store.health import MAX_LAG
 from alertworker.text.format import spell, spell_moment
 
-#: How long a message may wait, or a channel may fail, before that is a problem.
+#: How long a message may wait, or a channel may fail, before the check is a problem.
 _PATIENCE: Final = timedelta(minutes=10)
 
 
 class State(StrEnum):
-    """The result of a check: all is well; worth a look; somebody must act."""
+    """The result of a check: healthy, worth a look, or action required."""
 
     OK = "ok"
     NOTE = "note"
@@ -33,7 +33,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check: its subject, its state and an explanation."""
+    """The result of one check. ``about`` names what was checked, and ``text`` says what was found."""
 
     about: str
     state: State
@@ -42,9 +42,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class HealthReport:
-    """All checks; counters by name and reason; lanes by channel; dead letters by kind.
+    """The results of all checks, counters by name and reason, lanes by channel, and dead letters by kind.
 
-    ``lanes`` are configured or have a message to send. All but the checks are empty if the database does not answer.
+    ``lanes`` has each lane that is configured or has a message to send, with its state and its check. If the database
+    does not answer, everything except ``checks`` is empty.
     """
 
     checks: tuple[Check, ...]
@@ -60,13 +61,13 @@ class HealthReport:
 
     @property
     def healthy(self) -> bool:
-        """Whether nobody must act."""
+        """Whether no check requires action."""
         return self.state is not State.PROBLEM
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Runs the checks; ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
+    """Runs the health checks. ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
 
     settings: Settings
     ask_broker: Callable[[], int]
@@ -75,11 +76,11 @@ class Doctor:
     admin: AdminStore
 
     def examine(self, *, now: datetime) -> HealthReport:
-        """Run every check."""
+        """Run all checks."""
         settings = self.settings
         found = [Check("configuration", State.NOTE, warning) for warning in settings.warnings]
         if settings.shadow:
-            found.append(Check("shadow", State.NOTE, "everything is done but sending"))
+            found.append(Check("shadow", State.NOTE, "no message is sent; everything else runs"))
         broker, queued = self._broker()
         found.append(broker)
         try:
@@ -92,7 +93,7 @@ class Doctor:
             return HealthReport((*found, Check("database", State.PROBLEM, str(error))))
         found.append(Check("database", State.OK, "answers"))
         found += [
-            _line(snapshot),
+            _pipeline(snapshot),
             *_queue(queued, snapshot),
             _publishers(snapshot),
             _alerts(snapshot),
@@ -128,30 +129,32 @@ def _counters(snapshot: HealthSnapshot, dropped: Mapping[str, int]) -> dict[str,
     return counters
 
 
-def _line(snapshot: HealthSnapshot) -> Check:
-    """Check the pipeline by the canary, which takes the way of every event."""
+def _pipeline(snapshot: HealthSnapshot) -> Check:
+    """Check the age of the canary, which passes through the same pipeline as every event."""
     lag = snapshot.canary_seconds
     if lag is None:
-        return Check("line", State.PROBLEM, "nothing has come round it yet: a worker and beat must run")
+        return Check("pipeline", State.PROBLEM, "no canary has returned yet; start a worker and beat")
     age = spell(timedelta(seconds=lag))
     if snapshot.stands_still:
-        return Check("line", State.PROBLEM, f"nothing has come round it for {age}: do a worker and beat run?")
-    return Check("line", State.OK, f"flows; the last canary came round {age} ago")
+        return Check(
+            "pipeline", State.PROBLEM, f"no canary has returned for {age}; check that a worker and beat are running"
+        )
+    return Check("pipeline", State.OK, f"the last canary returned {age} ago")
 
 
 def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
-    """Yield how many batches wait and how old they are, if the broker answers."""
+    """Check how many batches wait and how old they are, if the broker answers."""
     if queued is None:
         return
     oldest = snapshot.oldest_seconds(queued)
-    age = f", the oldest for {spell(timedelta(seconds=oldest))} at most" if queued and oldest is not None else ""
+    age = f", the oldest for at most {spell(timedelta(seconds=oldest))}" if queued and oldest is not None else ""
     state = State.NOTE if queued and (oldest is None or oldest > MAX_LAG) else State.OK
     yield Check("queue", state, f"{queued} {'batch waits' if queued == 1 else 'batches wait'}{age}")
 
 
 def _publishers(snapshot: HealthSnapshot) -> Check:
     states = ", ".join(f"{count} {state}" for state, count in snapshot.publishers.items())
-    text = f"{states}; {snapshot.backlog} events not handed over yet"
+    text = f"{states}; a backlog of {snapshot.backlog} events"
     troubled = snapshot.publishers["silent"] or snapshot.publishers["lost"] or snapshot.backlog
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
@@ -170,18 +173,18 @@ def _letters(snapshot: HealthSnapshot) -> Check:
 
 
 def _ledger(settings: Settings, zone: str | None, change: ZoneChange | None, *, now: datetime) -> Check:
-    """Compare the zone that days are cut in with the configured one and with the one before."""
+    """Compare the time zone of the ledger's days with the configured one and with the one before."""
     if zone is not None and zone != settings.time_zone:
-        text = f"workers cut days in {zone}, and time_zone is {settings.time_zone} here; restart them, or set it back"
+        text = f"workers use days in {zone}, but time_zone is {settings.time_zone}; restart them or revert time_zone"
         return Check("ledger", State.NOTE, text)
     if change is not None and change.at > now - timedelta(days=settings.spend_retention_days):
         return Check("ledger", State.NOTE, str(change))
-    return Check("ledger", State.OK, f"days are cut in {settings.time_zone}")
+    return Check("ledger", State.OK, f"days are in {settings.time_zone}")
 
 
 def _silences(silences: Iterable[Silence]) -> list[Check]:
-    """Return the silences that an earlier version stored and this version cannot apply."""
-    remedy = "end it and add it anew"
+    """Report silences that an earlier version stored and this version cannot apply."""
+    remedy = "end it and add it again"
     return [
         Check(f"silence {one.id}", State.NOTE, f"is not applied: {one.problem}; {remedy}")
         for one in silences
@@ -197,11 +200,11 @@ def describe_lane(state: LaneState, zone: ZoneInfo, *, now: datetime) -> str:
     if state.paused_until:
         parts.append(f"its receiver asked to wait until {spell_moment(state.paused_until, zone)}")
     if state.failing_since:
-        parts.append(f"every attempt fails since {spell_moment(state.failing_since, zone)}")
+        parts.append(f"every attempt has failed since {spell_moment(state.failing_since, zone)}")
     if state.probe_at:
-        parts.append(f"the next one is at {spell_moment(state.probe_at, zone)}")
+        parts.append(f"the next attempt is at {spell_moment(state.probe_at, zone)}")
     if state.broken_since:
-        parts.append(f"announced as broken since {spell_moment(state.broken_since, zone)}")
+        parts.append(f"reported as broken since {spell_moment(state.broken_since, zone)}")
     return "; ".join(parts)
 
 
@@ -213,7 +216,7 @@ def _lanes(
         waits = now - state.waiting_since if state.waiting_since else timedelta(0)
         text = describe_lane(state, zone, now=now)
         if name not in known:
-            text = f"{text}; not configured any more: what waits becomes dead letters"
+            text = f"{text}; no longer configured; its waiting messages become dead letters"
         lasting = state.failing_since is not None and now - state.failing_since > _PATIENCE
         bad = state.broken_since is not None or lasting or waits > _PATIENCE
         note = state.paused_until or state.failing_since or name not in known

@@ -1,1 +1,1 @@
-"""The figures of `make bench`: ours beside LiteLLM's and plain Celery's, in one run. Nothing is asserted on time."""
+"""The benchmarks of `make bench`: alertworker, LiteLLM's alerting and plain Celery in one run. No time is asserted."""

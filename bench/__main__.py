@@ -1,4 +1,4 @@
-"""Measure, and print each figure beside its rival's."""
+"""Run the benchmarks and print each figure with the alternative's."""
 
 from __future__ import annotations
 

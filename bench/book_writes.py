@@ -1,4 +1,4 @@
-"""What keeping the books costs: our ledger beside what LiteLLM writes for the same calls, on one PostgreSQL.
+"""The cost of the ledger: our writes and LiteLLM's writes for the same calls, on one PostgreSQL.
 
 LiteLLM writes a row of its spend log for each call, and adds to its daily tables and to the spend of keys, users and
 teams. Its daily statements are its own (1.106.2), over tables made from its ``schema.prisma``; here they are sent by
@@ -53,7 +53,7 @@ _METADATA = json.dumps({"user_api_key_alias": "search-prod", "user_api_key_team_
 
 
 def measure(engine: Engine) -> dict[str, str]:
-    """Give the figures, by name."""
+    """Return the figures by name."""
     upgrade(engine)
     with engine.begin() as connection:
         make_tables(connection, "LiteLLM_SpendLogs", *(f"LiteLLM_Daily{name}Spend" for name in _DAILY.values()))
@@ -82,7 +82,7 @@ def measure(engine: Engine) -> dict[str, str]:
 
 
 def worker_share(engine: Engine) -> dict[str, str]:
-    """Give the CPU that a worker uses for an event, with the books and without them; the broker apart."""
+    """Return a worker's CPU per event, with and without the ledger, excluding the broker."""
     upgrade(engine)
     router = Router(
         Route(receiver="none"), {"none": ()}, frozenset(AlertType), group_interval=300, repeat_interval=3_600
@@ -155,7 +155,7 @@ def _day(call: EndEvent) -> dict[str, Any]:
 
 
 def _spenders(engine: Engine, events: Sequence[Any]) -> None:
-    """Make the keys, users and teams that LiteLLM adds to."""
+    """Insert the keys, users and teams whose spend LiteLLM updates."""
     with engine.begin() as connection:
         for table, (column, field) in _SPENDERS.items():
             known = [{"id": one} for one in sorted({getattr(event, field) for event in events})]
@@ -165,7 +165,7 @@ def _spenders(engine: Engine, events: Sequence[Any]) -> None:
 
 
 def _run(work: Callable[[Any], None], pieces: Sequence[Any]) -> tuple[float, float]:
-    """Give the seconds that all pieces take, by the clock and of this process's CPU."""
+    """Return the seconds that all pieces take: wall-clock time and CPU time of this process."""
     wall, cpu = time.perf_counter(), time.process_time()
     for piece in pieces:
         work(piece)

@@ -1,4 +1,4 @@
-"""Seconds from a failure to the POST at the receiver: ours over broker and workers, LiteLLM's in its own process."""
+"""Seconds from a failure to the POST at the receiver: alertworker over broker and workers, LiteLLM in its process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG = "environment_variables: {{SLACK_WEBHOOK_URL: {url}}}"
 
 
 def measure(folder: Path) -> dict[str, list[float]]:
-    """Let both tell of failures, in turn, and give the seconds that each took."""
+    """Make both send alerts about failures, in turn, and return the seconds that each took."""
     with receiver() as ours, receiver() as theirs:
         stack = Stack(folder, CONFIG.format(url=ours.url))
         command = [str(litellm_python()), str(Path(__file__).with_name("litellm_delay.py")), theirs.url]
@@ -34,7 +34,9 @@ def measure(folder: Path) -> dict[str, list[float]]:
             figures: dict[str, list[float]] = {"alertworker": [], "LiteLLM": []}
             for number in range(FAILURES):
                 name = f"bench-{number}"
-                time.sleep(random.uniform(0, 5))  # LiteLLM flushes each 5 s: any moment of them must be as likely
+                time.sleep(
+                    random.uniform(0, 5)
+                )  # LiteLLM flushes every 5 s: each moment of the interval must be equally likely.
                 began = time.monotonic()
                 publisher.publish(_failed(name))
                 figures["alertworker"].append(_arrival(ours, name) - began)

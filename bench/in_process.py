@@ -1,6 +1,6 @@
-"""What alerting costs inside the proxy's process, ours beside LiteLLM's own; run by an interpreter that has LiteLLM.
+"""The cost of alerting inside the proxy's process, ours and LiteLLM's. Runs under an interpreter that has LiteLLM.
 
-Prints one line of JSON: microseconds of CPU per request, a list of repeats for each contender.
+Prints one line of JSON: the CPU time of each repeat in microseconds per request, for each contender.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROMPT = [{"role": "user", "content": "Summarise this for the board, please. " 
 
 
 class LiteLLMs:
-    """LiteLLM's alerting as its proxy wires it: what one request passes through."""
+    """LiteLLM's alerting as its proxy sets it up, for one request."""
 
     def __init__(self, redis_port: int | None) -> None:
         self.run = uuid4().hex[:8]
@@ -68,7 +68,7 @@ class LiteLLMs:
 
 
 class Ours:
-    """Our callback with the real publisher, thread and broker: what one request passes through."""
+    """Our callback with the real publisher, thread and broker, for one request."""
 
     def __init__(self, broker_url: str) -> None:
         self.publisher = Publisher(BrokerTransport(broker_url), Path(tempfile.mkdtemp()) / "spool")
@@ -109,17 +109,17 @@ class Ours:
 
 
 async def measure(one: Callable[[int], Awaitable[None]], clock: Callable[[], int]) -> float:
-    """Give the microseconds of one request."""
+    """Return the microseconds of one request."""
     began = clock()
     for number in range(REQUESTS):
         await one(number)
     if clock is time.process_time_ns:
-        await asyncio.sleep(0.4)  # what was put off is work, too: the publisher's thread, LiteLLM's tasks
+        await asyncio.sleep(0.4)  # Deferred work counts, too: the publisher's thread and LiteLLM's tasks.
     return (clock() - began) / REQUESTS / 1_000
 
 
 async def main(broker_url: str, redis_port: int, repeats: int = 5) -> None:
-    """Measure every contender in each repeat, one after the other; one more repeat before them warms up."""
+    """Measure every contender in each repeat, one after the other, after one repeat as a warm-up."""
     ours, again = Ours(broker_url), Ours(broker_url)
     memory, shared = LiteLLMs(None), LiteLLMs(redis_port)
     event = {"type": "llm.request.succeeded", "call_id": "1", "model": "gpt-4o"}
@@ -145,7 +145,7 @@ async def main(broker_url: str, redis_port: int, repeats: int = 5) -> None:
             }
         for name, (one, clock) in contenders.items():
             figure = await measure(one, clock)
-            await asyncio.sleep(0.4)  # nobody pays for what the one before put off
+            await asyncio.sleep(0.4)  # Deferred work of one contender must not count for the next.
             if repeat:
                 figures.setdefault(name, []).append(figure)
     for mine in (ours, again):

@@ -1,7 +1,7 @@
-"""What a report costs, put together as it is sent: our ledger beside LiteLLM's report SQL; and a batch, as teams grow.
+"""The cost of a report with our ledger and with LiteLLM's SQL, and the cost of a batch with a growing number of teams.
 
-LiteLLM's statement is the one of ``spend_management_endpoints.py`` (1.106.2), the log's columns those of
-``schema.prisma`` without the bodies of requests, which would only make it larger.
+LiteLLM's statement is that of ``spend_management_endpoints.py`` (1.106.2). The log has the columns of ``schema.prisma``
+without the bodies of requests, which would only make it larger.
 ``BENCH_REQUESTS`` (5,000,000) is how many requests a month has.
 """
 
@@ -30,7 +30,7 @@ from bench import book_writes
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "5000000"))
 MONTH = Days(date(2026, 10, 1), date(2026, 10, 31))
-#: A year that begins and ends within months, the worst for what is summed up by month, and the one before it.
+#: A year that starts and ends within a month, the worst case for monthly sums, and the year before it.
 YEAR = Days(date(2025, 10, 15), date(2026, 10, 14))
 YEAR_BEFORE = Days(date(2024, 10, 15), date(2025, 10, 14))
 _LOG = """
@@ -72,7 +72,7 @@ INSERT INTO spend_months SELECT dimension, {month}, entity, team_id, sum(request
 
 
 def measure(folder: Path) -> dict[str, str]:
-    """Give the figures, by name."""
+    """Return the figures by name."""
     figures: dict[str, str] = {}
     with database() as engine:
         with engine.begin() as connection:
@@ -107,9 +107,9 @@ def measure(folder: Path) -> dict[str, str]:
 
 
 def _reports(engine: Engine) -> tuple[float, float, dict[str, str]]:
-    """Give the seconds that a report of 30 days takes, as it is put together, and the bytes that a day of rows weighs.
+    """Return the seconds to build a report of 30 days, and the bytes of one day's rows.
 
-    Beside them, in words, the report of a calendar month, and a whole year beside the one before by team and by tag.
+    Also return, as text, the seconds of a calendar month's report and of two years by team and by tag.
     """
     upgrade(engine)
     sqlite = engine.dialect.name == "sqlite"
@@ -141,7 +141,7 @@ def _reports(engine: Engine) -> tuple[float, float, dict[str, str]]:
 
 
 def _batches(engine: Engine, teams: int) -> float:
-    """Give the median seconds of adding a batch to the ledger, when so many teams have their rows of the day."""
+    """Return the median seconds to add a batch to the ledger when this many teams already have rows for the day."""
     store, now = SqlStore(engine), datetime.now(UTC)
     for start in range(0, teams, 10_000):
         _add(store, range(start, min(start + 10_000, teams)), now)
@@ -151,7 +151,7 @@ def _batches(engine: Engine, teams: int) -> float:
 
 
 def _add(store: SqlStore, teams: Iterable[int], now: datetime) -> float:
-    """Add a call of each of these teams to the ledger, in one batch; gives the seconds that it took."""
+    """Add one call of each team to the ledger in one batch, and return the seconds it took."""
     events = [
         RequestSucceeded(
             call_id="c",
@@ -173,7 +173,7 @@ def _add(store: SqlStore, teams: Iterable[int], now: datetime) -> float:
 
 @contextmanager
 def database() -> Iterator[Engine]:
-    """Give a PostgreSQL database of our own."""
+    """Yield an empty PostgreSQL database."""
     name = f"alertworker_bench_{uuid4().hex[:8]}"
     with psycopg.connect("postgresql://127.0.0.1:5432/postgres", autocommit=True) as admin:
         admin.execute(f'CREATE DATABASE "{name}"'.encode())
@@ -202,7 +202,7 @@ def size(engine: Engine, table: str) -> int:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Give the median of three, after one to warm up."""
+    """Return the median of three runs, after one warm-up run."""
     taken = []
     for _ in range(4):
         start = time.perf_counter()

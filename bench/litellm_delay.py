@@ -1,6 +1,6 @@
-"""How long LiteLLM takes from a failure to the POST; run by an interpreter that has LiteLLM.
+"""The time that LiteLLM takes from a failure to the POST. Runs under an interpreter that has LiteLLM.
 
-Each line on standard input is the name of a deployment that fails now, often enough for its outage alert.
+Each line on standard input names a deployment, which then fails often enough for an outage alert.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The usual way: one Celery task per event, validated and booked by one upsert each."""
+"""The usual design: one Celery task per event, which validates the event and adds it to its team by one upsert."""
 
 from __future__ import annotations
 

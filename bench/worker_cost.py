@@ -1,4 +1,4 @@
-"""CPU per event through the whole worker, broker to SQL commit, beside one Celery task per event."""
+"""CPU per event through the whole worker, from broker to SQL commit, compared with one Celery task per event."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ BATCHES, SINGLES = 200, 3_000
 
 
 def make_events(count: int) -> list[Event]:
-    """Make a company's traffic: 200 teams, 500 keys, 10 models, 30 deployments, 2 tags, one failure in 50."""
+    """Return the traffic of a company: 200 teams, 500 keys, 10 models, 30 deployments, 2 tags, one failure in 50."""
     chance = random.Random(7)
     now = datetime.now(UTC)
-    failure = {"error_class": "APIError", "status_code": 500, "origin": "caller"}  # rings nobody: no message is sent
+    failure = {"error_class": "APIError", "status_code": 500, "origin": "caller"}  # No message is sent.
     events = []
     for number in range(count):
         deployment = chance.randrange(30)
@@ -50,7 +50,7 @@ def make_events(count: int) -> list[Event]:
 
 
 def measure(folder: Path, database: str) -> dict[str, float]:
-    """Give microseconds of CPU per event: ours and one task per event, on one database."""
+    """Return the CPU time per event in microseconds, ours and one task per event, on one database."""
     folder.mkdir(parents=True)
     name = f"alertworker_bench_{uuid4().hex[:8]}"
     if database == "SQLite":
@@ -111,7 +111,7 @@ def _naive(stack: Stack, engine: Engine) -> float:
 
 
 def _until(done: Callable[[], bool], pid: int) -> float:
-    """Wait, and give the CPU seconds that a worker and its children used from their start on, less the start's own."""
+    """Wait, and return the CPU seconds of a worker and its children, without those of their start."""
     parent = psutil.Process(pid)
     ends = time.monotonic() + 300
     while not done() and time.monotonic() < ends:
@@ -131,7 +131,7 @@ def _scalar(engine: Engine, statement: Any) -> int:
 
 
 def _start_cost() -> float:
-    """Give the CPU seconds that importing a worker takes; the rest of its start counts as work, for both alike."""
+    """Return the CPU seconds to import a worker. The rest of its start counts as work, for both contenders."""
     before = os.times()
     subprocess.run([sys.executable, "-c", "import alertworker.worker.tasks"], check=True)
     after = os.times()

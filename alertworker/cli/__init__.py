@@ -12,35 +12,38 @@ import click
 from alertworker import __version__
 from alertworker.errors import AlertWorkerError
 
-#: Each command with its module and its line in the help.
+#: Each command with its function and its line in the help.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("alertworker.cli.run:run", "Start everything; embedded broker and database unless others are named."),
-    "demo": ("alertworker.cli.run:demo", "Start everything and feed it simulated traffic."),
+    "run": ("alertworker.cli.run:run", "Start everything. Broker and database are embedded unless configured."),
+    "demo": ("alertworker.cli.run:demo", "Start everything, with simulated traffic."),
     "worker": ("alertworker.cli.worker:worker", "Start one worker."),
-    "beat": ("alertworker.cli.worker:beat", "Start the clock that sweeps are timed by."),
-    "web": ("alertworker.cli.web:web", "Start the HTTP side: events in, and pages to look at."),
-    "check": ("alertworker.cli.check:check", "Print what is configured, and from where; fail on an error."),
-    "test": ("alertworker.cli.test:test", "Send a real test message and print the receiver's answer."),
-    "publish": ("alertworker.cli.publish:publish", "Publish events from a file of JSON, or from standard input."),
+    "beat": ("alertworker.cli.worker:beat", "Start the scheduler of sweeps and reports."),
+    "web": ("alertworker.cli.web:web", "Start the HTTP server, which receives events and serves the pages."),
+    "check": ("alertworker.cli.check:check", "Print the configuration in force and its sources. Fails on an error."),
+    "test": ("alertworker.cli.test:test", "Send a test message and print the receiver's answer."),
+    "publish": ("alertworker.cli.publish:publish", "Publish events from a JSON file or from standard input."),
     "explain": (
         "alertworker.cli.explain:explain",
-        "Say what events would lead to, and where; nothing is sent or changed.",
+        "Dry run: show which alerts events would raise. Sends and changes nothing.",
     ),
     "alerts": ("alertworker.cli.alerts:alerts", "List, show and acknowledge alerts."),
-    "notifications": ("alertworker.cli.notifications:notifications", "List what was, or is to be, sent where."),
-    "silences": ("alertworker.cli.silences:silences", "Mute matching alerts until a time."),
-    "budgets": ("alertworker.cli.budgets:budgets", "List budgets: spend, limit, share, reset and state."),
-    "deadletters": ("alertworker.cli.deadletters:deadletters", "Look at, retry or discard what nobody will retry."),
-    "spend": ("alertworker.cli.spend:spend", "Print what was spent, by team, tag, key, user, model and more."),
-    "report": ("alertworker.cli.report:report", "Print a report of any past period, or send one that is due."),
-    "doctor": ("alertworker.cli.doctor:doctor", "Say how the line is; exits with 1 where somebody must do something."),
-    "db": ("alertworker.cli.db:db", "Look after the database."),
+    "notifications": ("alertworker.cli.notifications:notifications", "List sent and pending notifications."),
+    "silences": ("alertworker.cli.silences:silences", "List, add and end silences."),
+    "budgets": ("alertworker.cli.budgets:budgets", "List budgets with spend, limit, share, reset and state."),
+    "deadletters": ("alertworker.cli.deadletters:deadletters", "List, show, replay and discard dead letters."),
+    "spend": ("alertworker.cli.spend:spend", "Print spend by team, tag, key, user, model and more."),
+    "report": ("alertworker.cli.report:report", "Print a report of a past period, or send a report that is due."),
+    "doctor": (
+        "alertworker.cli.doctor:doctor",
+        "Check the health of the pipeline. Exits with 1 if action is required.",
+    ),
+    "db": ("alertworker.cli.db:db", "Upgrade the database."),
     "schema": ("alertworker.cli.schema:schema", "Print the JSON Schema of events, webhooks or the configuration file."),
 }
 
 
 class Commands(click.Group):
-    """A group that imports a command when it is called, not before."""
+    """A group that imports a command only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands in the order of the table."""
@@ -48,12 +51,12 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command. For the help of the whole group its line is enough."""
+        """Import a command. The help of the whole group needs only its summary."""
         if cmd_name not in COMMANDS:
             return None
-        target, line = COMMANDS[cmd_name]
+        target, summary = COMMANDS[cmd_name]
         if ctx.resilient_parsing or "--help" in sys.argv[1:2]:
-            return click.Command(cmd_name, short_help=line)
+            return click.Command(cmd_name, short_help=summary)
         module, attribute = target.split(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -62,16 +65,18 @@ class Commands(click.Group):
 @click.group(cls=Commands)
 @click.version_option(__version__)
 @click.option(
-    "--config", type=click.Path(dir_okay=False), help="LiteLLM's config.yaml or our own; see ALERTWORKER_CONFIG."
+    "--config",
+    type=click.Path(dir_okay=False),
+    help="Configuration file: LiteLLM's config.yaml or alertworker.yaml. Overrides ALERTWORKER_CONFIG.",
 )
 def cli(config: str | None) -> None:
-    """Typed events from an LLM proxy in, the few messages a person should read out."""
+    """Turn events of an LLM proxy into the few alerts that a person should read."""
     if config:
-        os.environ["ALERTWORKER_CONFIG"] = config  # child processes read it too
+        os.environ["ALERTWORKER_CONFIG"] = config  # Child processes read it, too.
 
 
 def main() -> None:
-    """Run the command line. Our own errors are one line, without a traceback."""
+    """Run the command line. Our own errors are printed as one line without a traceback."""
     try:
         cli()
     except AlertWorkerError as error:

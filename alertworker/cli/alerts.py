@@ -1,4 +1,4 @@
-"""``alertworker alerts``: what was judged, whether or not anybody was told."""
+"""``alertworker alerts``: list, show and acknowledge alerts, whether or not anybody was notified."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ _STATES: Final = {
 @click.group(invoke_without_command=True)
 @click.pass_context
 def alerts(context: click.Context) -> None:
-    """Look at alerts; without a command, list them."""
+    """List, show and acknowledge alerts. Without a command: list them."""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
 
 @alerts.command("list")
-@click.option("--open", "open_only", is_flag=True, help="Only those that are open.")
-@click.option("--muted", "muted_only", is_flag=True, help="Only those of which a message was withheld.")
+@click.option("--open", "open_only", is_flag=True, help="Only open alerts.")
+@click.option("--muted", "muted_only", is_flag=True, help="Only alerts with a suppressed message.")
 @click.option(
     "--type",
     "alert_type",
     type=click.Choice([kind.value for kind in AlertType]),
     metavar="TYPE",
-    help="Only this type.",
+    help="Only alerts of this type.",
 )
 @SINCE
 @LIMIT
@@ -82,9 +82,9 @@ def list_(
 @alerts.command()
 @click.argument("alert_id")
 def show(alert_id: str) -> None:
-    """Print one alert as JSON: its state, labels and counts, what mutes it, its notifications and their attempts.
+    """Print one alert as JSON, with its suppression, its notifications and their attempts.
 
-    ``history`` are the other times the same alert was open, the newest first.
+    ``history`` lists other alerts with the same fingerprint, newest first.
     """
     from alertworker.app import build_admin_store
     from alertworker.ports.alert_search import AlertFilter
@@ -92,7 +92,7 @@ def show(alert_id: str) -> None:
     admin = build_admin_store()
     row = admin.alert(alert_id)
     if row is None:
-        raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` names them")
+        raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` lists the ids")
     notifications = [
         {name: value for name, value in asdict(found).items() if name not in ("message", "body")}
         | {"attempts_made": [asdict(attempt) for attempt in admin.attempts(found.id)]}
@@ -109,14 +109,14 @@ def show(alert_id: str) -> None:
 
 @alerts.command()
 @click.argument("alert_id")
-@click.option("--by", default=getpass.getuser, help="Who; by default the user of this machine.")
-@click.option("--note", default="", help="Why, or what is being done.")
+@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
+@click.option("--note", default="", help="What you are doing about it.")
 def ack(alert_id: str, by: str, note: str) -> None:
-    """Acknowledge an open alert: no more reminders."""
+    """Acknowledge an open alert, which stops its reminders."""
     from alertworker.app import build_admin_store
 
     if not build_admin_store().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
-        raise AlertWorkerError(f"there is no open alert {alert_id}; `alertworker alerts list --open` names them")
+        raise AlertWorkerError(f"there is no open alert {alert_id}; `alertworker alerts list --open` lists the ids")
     click.echo(f"acknowledged by {by}")
 
 

@@ -1,4 +1,4 @@
-"""``alertworker budgets``: how every budget stands."""
+"""``alertworker budgets``: list all budgets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.text.format import spell_moment
 @LIMIT
 @AS_JSON
 def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """List budgets, the fullest first."""
+    """List budgets, the highest share used first."""
     from alertworker.app import build_admin_store
     from alertworker.budgets.alert import name, share, spend_text
     from alertworker.settings import load_settings

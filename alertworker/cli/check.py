@@ -1,4 +1,4 @@
-"""``alertworker check``: what is in force, and from where."""
+"""``alertworker check``: print the configuration in force and its sources."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
 from alertworker.settings import Settings, load_settings
 
-#: Settings that have tables of their own, or are made of the others.
+#: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset({"alert_types", "channels", "receivers", "tree", "inhibitions", "warnings", "origins"})
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Print what is in force and from where: settings, channels, and where each alert type can go.
+    """Print the settings in force with their sources, the channels, and the channels that each alert type can reach.
 
-    Exits with 1 on an error, which is named with file, line, field and remedy. A type that goes nowhere is a warning.
-    Neither broker nor database is asked; `doctor` asks them. Secrets are not printed.
+    Exits with 1 on an error, and prints its file, line, field and remedy. An alert type without a channel is a warning.
+    The command uses neither broker nor database; `doctor` checks those. Secrets are not printed.
     """
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
@@ -37,7 +37,10 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
         "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
-        "warnings": [*settings.warnings, *(f"{kind} goes nowhere" for kind, names in routes.items() if not names)],
+        "warnings": [
+            *settings.warnings,
+            *(f"{kind} reaches no channel" for kind, names in routes.items() if not names),
+        ],
     }
     if as_json:
         click.echo(json.dumps(said))
@@ -46,7 +49,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
 
 
 def _shown(settings: Settings, name: str) -> Any:
-    """Return a value for printing: of a secret only that it is set."""
+    """Return a value for printing, or "set" for a secret."""
     value = getattr(settings, name)
     if name in ("broker_url", "database_url"):
         return "set" if value else "embedded"
@@ -70,7 +73,7 @@ def _print(said: dict[str, Any]) -> None:
     if said["owner_mail"] is not None:
         click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
     click.echo()
-    routes = [(kind, ", ".join(names) or "nobody") for kind, names in said["routes"].items()]
+    routes = [(kind, ", ".join(names) or "none") for kind, names in said["routes"].items()]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
     if said["off"]:
         click.echo(f"Off: {', '.join(said['off'])}")
@@ -79,7 +82,7 @@ def _print(said: dict[str, Any]) -> None:
 
 
 def _value(value: Any) -> str:
-    """Return a setting as text; a mapping has a line for each of its keys."""
+    """Return a setting as text. A mapping has one line for each key."""
     if isinstance(value, dict):
         return "\n".join(cell(f"{key}: {item}") for key, item in value.items())
     return cell(value)

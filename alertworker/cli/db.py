@@ -1,4 +1,4 @@
-"""``alertworker db``: the database."""
+"""``alertworker db``: upgrade the database."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import click
 
 @click.group()
 def db() -> None:
-    """Look after the database."""
+    """Upgrade the database."""
 
 
 @db.command()
 def upgrade() -> None:
-    """Bring the schema to the newest version; safe to repeat."""
+    """Upgrade the schema to the newest version. A second run changes nothing."""
     from alertworker.app import build_engine
     from alertworker.settings import load_settings
     from alertworker.store.migrations import upgrade as run

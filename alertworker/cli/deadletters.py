@@ -1,4 +1,4 @@
-"""``alertworker deadletters``: what nobody will retry, with its reason."""
+"""``alertworker deadletters``: list, show, replay and discard dead letters."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def _filters(command: _F) -> _F:
     for option in (
         UNTIL,
         SINCE,
-        click.option("--type", help="Only of this event type or alert type."),
+        click.option("--type", help="Only this event type or alert type."),
         click.option("--channel", help="Only notifications to this channel."),
-        click.option("--reason", help="Only those whose reason begins so."),
+        click.option("--reason", help="Only if the reason starts with this text."),
         click.option(
             "--kind", type=click.Choice(["event", "batch", "message", "notification"]), help="Only this kind."
         ),
@@ -41,9 +41,9 @@ def _filters(command: _F) -> _F:
 
 @click.group()
 def deadletters() -> None:
-    """Look at what nobody will retry: bad events, parked batches and messages, refused notifications.
+    """List, show, replay and discard dead letters, which are not retried automatically.
 
-    Replay or discard them.
+    A dead letter is an invalid event, a parked batch or message, or a notification that its receiver refused.
     """
 
 
@@ -64,15 +64,17 @@ def list_(limit: int, as_json: bool, **filters: Any) -> None:  # noqa: FBT001 - 
 
 @deadletters.command()
 @click.argument("letter_id")
-@click.option("--payload", is_flag=True, help="Only what it holds, as it came: an event can be mended and published.")
+@click.option(
+    "--payload", is_flag=True, help="Print only the payload, unchanged. An event can be corrected and published again."
+)
 def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Print one dead letter as JSON: its facts, its reason, what it holds, and every attempt to send it."""
+    """Print one dead letter as JSON, with its reason, its payload and every attempt to send it."""
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
     letter = admin.dead_letter(letter_id)
     if letter is None:
-        raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` names them")
+        raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` lists the ids")
     if payload:
         sys.stdout.buffer.write(letter.payload + b"\n")
         return
@@ -96,22 +98,22 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
 @click.argument("letter_ids", nargs=-1)
 @_filters
 def replay(letter_ids: tuple[str, ...], **filters: Any) -> None:
-    """Retry these dead letters, or all that the filters name.
+    """Replay these dead letters, or all that match the filters.
 
-    Notifications and batches keep their ids; each is applied, or sent, once, however often this is repeated.
+    Notifications and batches keep their ids, so a repeated replay applies or sends nothing twice.
     """
     from alertworker import pipeline
     from alertworker.app import build_admin_store, build_broker
 
-    admin, line, now = build_admin_store(), build_broker(), datetime.now(UTC)
-    _each(admin, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, admin, line, now=now), "replayed")
+    admin, broker, now = build_admin_store(), build_broker(), datetime.now(UTC)
+    _each(admin, letter_ids, filters, lambda letter_id: pipeline.replay(letter_id, admin, broker, now=now), "replayed")
 
 
 @deadletters.command()
 @click.argument("letter_ids", nargs=-1)
 @_filters
 def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
-    """Throw these dead letters away, or all that the filters name."""
+    """Delete these dead letters, or all that match the filters."""
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
@@ -121,12 +123,14 @@ def discard(letter_ids: tuple[str, ...], **filters: Any) -> None:
 def _each(
     admin: AdminStore, letter_ids: tuple[str, ...], filters: dict[str, Any], act: Callable[[str], bool], done: str
 ) -> None:
-    """Act on each dead letter, and name at the end those that are missing or could not be processed."""
+    """Run ``act`` on each dead letter. At the end, fail with the ids that are missing or were not processed."""
     from alertworker.ports.dead_letters import LetterFilter
 
     wanted = LetterFilter(**filters)
     if bool(letter_ids) == bool(wanted):
-        raise AlertWorkerError("name dead letters, or filter them with --kind, --reason, --channel, --type or --since")
+        raise AlertWorkerError(
+            "pass ids of dead letters, or a filter: --kind, --reason, --channel, --type, --since or --until; not both"
+        )
     ids = letter_ids or [row.id for row in admin.dead_letters(wanted, limit=_MOST)]
     missed = []
     for count, letter_id in enumerate(ids):
@@ -134,7 +138,11 @@ def _each(
             if not act(letter_id):
                 missed.append(letter_id)
         except AlertWorkerError as error:
-            raise AlertWorkerError(f"{error}; {count - len(missed)} of {len(ids)} were {done} before it") from None
+            raise AlertWorkerError(
+                f"{error}; {count - len(missed)} of {len(ids)} were {done} before the error"
+            ) from None
     click.echo(f"{len(ids) - len(missed)} {done}")
     if missed:
-        raise AlertWorkerError(f"there is no dead letter, or nothing left of what it is about: {', '.join(missed)}")
+        raise AlertWorkerError(
+            f"these dead letters, or the notifications they are about, no longer exist: {', '.join(missed)}"
+        )

@@ -1,4 +1,4 @@
-"""``alertworker doctor``: how the line is, and what does not go as it should."""
+"""``alertworker doctor``: check the health of the pipeline."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from alertworker.errors import AlertWorkerError
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Say how the line is: broker, database, canary, publishers, lanes, dead letters, and what was left out and why.
+    """Check the pipeline: broker, database, canary, publishers, lanes, dead letters and counters.
 
-    Exits with 1 where somebody must do something. `check` looks at the configuration.
+    Exits with 1 if action is required. `check` checks the configuration.
     """
     from alertworker.app import build_doctor
     from alertworker.settings import load_settings
@@ -39,4 +39,4 @@ def doctor(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
             click.echo()
             print_table([fixed("counter"), fixed("reason"), numeric("count")], counted)
     if not report.healthy:
-        raise AlertWorkerError("something must be done; see above")
+        raise AlertWorkerError("action is required; see the findings above")

@@ -8,14 +8,14 @@ from alertworker.errors import AlertWorkerError
 from alertworker.events.json_items import Item
 from alertworker.events.plain_body import split_body
 
-#: The largest file that is read, in bytes: it is in memory whole.
+#: The largest file, in bytes. The whole file is held in memory.
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-#: The most events, and the most lines, of one file: as many as fit into that size at a hundred bytes each.
+#: The most events and the most lines of one file: about as many as fit into `MAX_FILE_BYTES` at 100 bytes each.
 MAX_FILE_EVENTS: Final = 500_000
 
 
 def read_events(file: BinaryIO, *, most: int = MAX_FILE_EVENTS) -> list[Item]:
-    """Read the events of a file, not yet checked; a line that is not JSON is one of them.
+    """Return the events of a file before validation. A line that is not JSON counts as an event.
 
     Raises:
         AlertWorkerError: the file is over `MAX_FILE_BYTES`, or has more than ``most`` events.

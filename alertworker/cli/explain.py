@@ -1,4 +1,4 @@
-"""``alertworker explain``: what events would lead to, in words or for machines."""
+"""``alertworker explain``: a dry run of events, printed as text or as JSON."""
 
 from __future__ import annotations
 
@@ -24,13 +24,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
-@click.option("--fresh", is_flag=True, help="As if nothing were open, silenced or counted yet; asks no database.")
+@click.option(
+    "--fresh", is_flag=True, help="Start from an empty database in memory: no open alerts, silences or counts."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, one for each event.")
 def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Say what the events in FILE would lead to: alerts, what mutes them, their route, lanes and messages.
+    """Show what the events in FILE would cause: alerts, suppression, routes, lanes and messages.
 
-    They are applied as a worker would, one after the other, upon what is open and silenced now; then everything is
-    taken back. Nothing is sent. FILE is as for `publish`. Exits with 1 where an event would be refused.
+    The events are applied one after the other, as a worker would, with the open alerts and silences of now. Then all
+    changes are rolled back. Nothing is sent. FILE has the form that `publish` reads. Exits with 1 if an event is
+    invalid.
     """
     from alertworker import pipeline
     from alertworker.app import build_dry_run
@@ -48,14 +51,14 @@ def explain(file: BinaryIO, fresh: bool, as_json: bool) -> None:  # noqa: FBT001
         return describe_lane(states.get(name, LaneState(name)), runtime.zone, now=now)
 
     for event in found:
-        told = [_described(outcome, runtime, silences, lane) for outcome in event.outcomes]
+        alerts = [_described(outcome, runtime, silences, lane) for outcome in event.outcomes]
         if as_json:
-            said = {"event": event.index, "type": event.type, "refused": event.refused, "alerts": told}
-            click.echo(json.dumps(said, default=str))
+            document = {"event": event.index, "type": event.type, "refused": event.refused, "alerts": alerts}
+            click.echo(json.dumps(document, default=str))
         else:
-            _print(event, told)
+            _print(event, alerts)
     if refused := sum(event.refused is not None for event in found):
-        raise AlertWorkerError(f"{refused} of {len(found)} events would be refused")
+        raise AlertWorkerError(f"{refused} of {len(found)} events are invalid and would be refused")
 
 
 def _described(
@@ -91,13 +94,13 @@ def _channel(name: str, message: Message, runtime: Runtime, lane: Callable[[str]
 def _outcome(outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Silence]) -> str:
     alert, suppression = outcome.alert, outcome.suppression
     if outcome.step is None:
-        return f"counted in the open alert {alert.id}, and told with its next summary"
+        return f"counted in the open alert {alert.id}, and included in its next summary"
     if suppression is not None:
         return _suppressed(suppression, silences)
     if outcome.message is not None and outcome.channels:
-        return "shadow: all but sent" if runtime.shadow else "sent"
+        return "not sent: shadow is on" if runtime.shadow else "sent"
     if outcome.decision is not None and outcome.decision.channels:
-        return "recorded only: none of its channels takes such a message"
+        return "recorded only: no channel of its route accepts this message"
     if alert.type not in runtime.router.types:
         return "recorded only: its type is not in alert_types"
     return "recorded only: no route leads to a channel"
@@ -115,22 +118,22 @@ def _suppressed(suppression: Suppression, silences: Mapping[str, Silence]) -> st
     return f"muted: {suppression}"
 
 
-def _print(event: DryRunEvent, told: list[dict[str, Any]]) -> None:
+def _print(event: DryRunEvent, alerts: list[dict[str, Any]]) -> None:
     click.echo(f"event {event.index}: {event.type or 'refused'}")
-    lines = [event.refused] if event.refused else [line for verdict in told for line in _lines(verdict)]
+    lines = [event.refused] if event.refused else [line for verdict in alerts for line in _lines(verdict)]
     for line in lines or ["no alert"]:
         click.echo(f"  {line}")
 
 
 def _lines(verdict: Mapping[str, Any]) -> Iterator[str]:
     yield one_line(f"{verdict['detector']} [{verdict['severity']}] {verdict['headline']}")
-    yield f"  {verdict['step'] or 'no message of its own'}: {one_line(verdict['outcome'])}"
+    yield f"  {verdict['step'] or 'no new message'}: {one_line(verdict['outcome'])}"
     labels = ", ".join(f'{name}="{value}"' for name, value in verdict["labels"].items())
     yield f"  labels: {one_line(labels)}"
     if verdict["receivers"]:
         yield f"  receivers: {one_line(', '.join(verdict['receivers']))}"
     if verdict["muted_now"]:
-        yield f"  not at this hour: {', '.join(verdict['muted_now'])}"
+        yield f"  muted by a time interval: {', '.join(verdict['muted_now'])}"
     for channel in verdict["channels"]:
         yield f"  channel {channel['channel']} ({channel['kind'] or 'not configured'}), lane: {channel['lane']}"
         yield from (f"    {clean(line)}" for line in (channel["body"] or "").splitlines())

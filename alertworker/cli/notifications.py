@@ -1,4 +1,4 @@
-"""``alertworker notifications``: what was, or is to be, sent where."""
+"""``alertworker notifications``: list and show notifications."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 @click.group(invoke_without_command=True)
 @click.pass_context
 def notifications(context: click.Context) -> None:
-    """Look at what was, or is to be, sent where; without a command, list it."""
+    """List and show sent and pending notifications. Without a command: list them."""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
 
 @notifications.command("list")
-@click.option("--alert", "alert_id", help="Only those of one alert.")
-@click.option("--channel", help="Only those to this channel.")
-@click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only these.")
+@click.option("--alert", "alert_id", help="Only notifications of this alert.")
+@click.option("--channel", help="Only notifications to this channel.")
+@click.option("--status", type=click.Choice([status.value for status in NotificationStatus]), help="Only this status.")
 @SINCE
 @LIMIT
 @AS_JSON
@@ -42,7 +42,7 @@ def list_(
     status: str | None = None,
     since: datetime | None = None,
 ) -> None:
-    """List notifications, newest first. One that is merged is told by the one that it names."""
+    """List notifications, newest first. A merged notification names the notification that it was merged into."""
     from alertworker.app import build_admin_store
 
     found = build_admin_store().notifications(
@@ -67,13 +67,13 @@ def list_(
 @notifications.command()
 @click.argument("notification_id")
 def show(notification_id: str) -> None:
-    """Print one notification as JSON: its message, the body that was sent, every attempt, and what it tells besides."""
+    """Print one notification as JSON: message, body, attempts, and the notifications that were merged into it."""
     from alertworker.app import build_admin_store
 
     admin = build_admin_store()
     row = admin.notification(notification_id)
     if row is None:
-        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` names them")
+        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` lists the ids")
     attempts = [asdict(attempt) for attempt in admin.attempts(row.id)]
     merged = sorted(other.id for other in admin.notifications(merged_into=row.id, limit=10_000))
     show_whole(asdict(row) | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})
@@ -81,5 +81,5 @@ def show(notification_id: str) -> None:
 
 def _said(row: NotificationRow) -> str:
     if row.merged_into:
-        return f"told by {row.merged_into}"
+        return f"merged into {row.merged_into}"
     return str(row.answer or row.reason or "")

@@ -1,4 +1,4 @@
-"""How lists and single things are printed: as tables with headers, or as JSON for machines."""
+"""Print lists as tables with headers, and lists or single items as JSON."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NARROWEST: Final = 40
 
 
 def fixed(header: str) -> Column:
-    """Return a column of ids and words. They never wrap, so that an id can be copied whole."""
+    """Return a column that never wraps, for ids, so that an id can be copied whole."""
     return Column(header, no_wrap=True)
 
 
@@ -43,7 +43,7 @@ def free(header: str) -> Column:
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "") -> None:
     """Print a table. Cells are plain text, without control characters.
 
-    Into a pipe or a file each row is one line, whole and without styles. In a terminal free text wraps at its width.
+    In a pipe or a file each row is one line, uncut and without styles. In a terminal free text wraps.
     """
     headers = [str(column.header) for column in columns]
     widths = [max(map(_width, cells)) for cells in zip(headers, *rows, strict=True)]
@@ -68,7 +68,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, tit
 def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool, empty: str) -> None:
     """Print rows as a table whose headers are their keys, or as JSON, one object a line.
 
-    ``text`` is the key of the free text. Users may have typed any cell, so each is cleaned.
+    ``text`` is the key of the free text. Cells can hold input of users, so all of them are sanitized.
     """
     if as_json:
         for row in rows:
@@ -82,17 +82,17 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool,
 
 
 def show_whole(thing: Mapping[str, object]) -> None:
-    """Print one thing with everything that is known of it, as JSON that a person can read, too."""
+    """Print one item with all its fields as indented JSON."""
     click.echo(json.dumps(thing, indent=2, default=plain))
 
 
 def plain(value: object) -> object:
-    """Return a moment as a string with its zone, and any other value as it is."""
+    """Return a time as a string with its offset, and any other value unchanged."""
     return spell_moment(value) if isinstance(value, datetime) else value
 
 
 def cell(value: object) -> str:
-    """Return a value as one line of text, which is empty for ``None``."""
+    """Return a value as one line of text. ``None`` becomes an empty string."""
     return "" if value is None else one_line(str(plain(value)))
 
 

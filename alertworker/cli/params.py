@@ -1,4 +1,4 @@
-"""Durations and moments as they are typed."""
+"""Parameter types of the command line: durations and times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Read the duration, or fail with an example of one."""
+        """Return the duration, or fail with an example."""
         if isinstance(value, timedelta):
             return value
         try:
@@ -25,12 +25,12 @@ class Duration(click.ParamType[timedelta]):
 
 
 class Moment(click.ParamType[datetime]):
-    """A moment with its zone (2026-11-25T09:00+01:00; without a zone it is UTC), or how long ago (2h)."""
+    """A time such as 2026-11-25T09:00+01:00, in UTC if it has no offset; or an age such as 2h."""
 
-    name = "moment"
+    name = "time"
 
     def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read the moment, or fail with an example of one."""
+        """Return the time, or fail with an example."""
         if isinstance(value, datetime):
             return value
         try:
@@ -40,10 +40,10 @@ class Moment(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            example = "2026-11-25T09:00+01:00, or 2h for so long ago"
-            self.fail(f"invalid moment {value!r}: expected, for example, {example}", param, ctx)
+            example = "2026-11-25T09:00+01:00, or 2h for 2 hours ago"
+            self.fail(f"invalid time {value!r}: expected, for example, {example}", param, ctx)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-SINCE = click.option("--since", type=Moment(), help="From this moment on: 2026-11-25T09:00Z, or 2h for so long ago.")
-UNTIL = click.option("--until", type=Moment(), help="Before this moment.")
+SINCE = click.option("--since", type=Moment(), help="From this time on: 2026-11-25T09:00Z, or 2h for 2 hours ago.")
+UNTIL = click.option("--until", type=Moment(), help="Before this time.")

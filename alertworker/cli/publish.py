@@ -1,4 +1,4 @@
-"""``alertworker publish``: events from a file into the line."""
+"""``alertworker publish``: publish events from a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
 
-#: How many refused events are named.
+#: How many refused events are printed.
 _MAX_NAMED: Final = 100
 
 
@@ -41,4 +41,4 @@ def publish(file: BinaryIO) -> None:
         click.echo(f"and {refused - _MAX_NAMED} more", err=True)
     click.echo(f"{published} published, {refused} refused")
     if refused:
-        raise AlertWorkerError("some events were refused; correct and publish only those")
+        raise AlertWorkerError("some events were refused; correct them and publish only those")

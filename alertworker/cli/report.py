@@ -1,4 +1,4 @@
-"""``alertworker report``: a report as it would go out, of any past period."""
+"""``alertworker report``: print a report of a past period, or send a report that is due."""
 
 from __future__ import annotations
 
@@ -17,13 +17,23 @@ from alertworker.reports.csv_export import csv_of
 @click.command()
 @click.argument("kind", type=click.Choice([kind.value for kind in REPORTS]))
 @click.option(
-    "--period", "day", type=click.DateTime(["%Y-%m-%d"]), help="A day in it; the last that ended, if not given."
+    "--period",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="A day within the period. Default: the last period that has ended.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would go out and where to; send and record nothing.")
-@click.option("--json", "form", flag_value="json", help="Print it for machines, every row, exact; sends nothing.")
-@click.option("--csv", "form", flag_value="csv", help="Print every row of every table, exact; sends nothing.")
+@click.option("--dry-run", is_flag=True, help="Print the messages and their channels. Sends and records nothing.")
+@click.option(
+    "--json",
+    "form",
+    flag_value="json",
+    help="Print the report as JSON, with all rows and exact amounts. Sends nothing.",
+)
+@click.option(
+    "--csv", "form", flag_value="csv", help="Print all rows of all tables as CSV, with exact amounts. Sends nothing."
+)
 def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> None:  # noqa: FBT001 - click passes flags so
-    """Send the report KIND, as beat does when it is due, unless it or a later one was sent. Days are local."""
+    """Send the report KIND, unless it or a later one was sent. Days are in the configured time zone."""
     from alertworker.app import get_reporter
 
     now, reporter, which = datetime.now(UTC), get_reporter(), ReportKind(kind)
@@ -32,12 +42,12 @@ def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> 
     period = containing(spec.ending, calendar, day.date()) if day else spec.ending(calendar, today)
     if period.until > now:
         raise AlertWorkerError(
-            f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; give an earlier day"
+            f"the {kind} report's period with {day:%Y-%m-%d} ends on {period.days.last}; pass an earlier --period"
         )
     if not dry_run and form is None:
         if not reporter.send(which, period, now=now):
             raise AlertWorkerError(
-                f"the {kind} report up to {period.days.last}, or a later one, was sent before; --dry-run prints it"
+                f"the {kind} report up to {period.days.last}, or a later one, was already sent; --dry-run prints it"
             )
         click.echo(f"reported: {period.days.first} to {period.days.last}")
         return
@@ -48,9 +58,9 @@ def report(kind: str, day: datetime | None, dry_run: bool, form: str | None) -> 
     for one in reports:
         message, channels = reporter.preview(one, now=now)
         click.echo(Console(ConsoleConfig()).render(message))
-        click.echo(f"   to {', '.join(channels) or 'nobody'}\n")
+        click.echo(f"   to {', '.join(channels) or 'no channel'}\n")
     if not reports:
-        click.echo(f"Nothing to say of {period.days.first} to {period.days.last}.")
+        click.echo(f"There is nothing to report for {period.days.first} to {period.days.last}.")
 
 
 def _print(reports: Sequence[Report], form: str) -> None:

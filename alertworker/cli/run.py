@@ -1,4 +1,4 @@
-"""``alertworker run`` and ``demo``: everything at once."""
+"""``alertworker run`` and ``demo``: start all processes under one supervisor."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from alertworker.host.paths import admin_key_path, data_dir, default_broker_url,
 from alertworker.settings import Settings, load_settings
 
 _ALERTWORKER = [sys.executable, "-m", "alertworker"]
-#: A demo must show within a minute what production waits for.
+#: Shorter times, so that a demo shows alerts and summaries within a minute.
 _DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="Feed it simulated traffic.")
+@click.option("--demo", is_flag=True, help="With simulated traffic.")
 def run(demo: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Start everything: the broker and the database are embedded unless their addresses are configured."""
+    """Start everything. Broker and database are embedded unless their URLs are configured."""
     start(simulate=demo)
 
 
 @click.command()
 def demo() -> None:
-    """Start everything and feed it simulated traffic."""
+    """Start everything, with simulated traffic."""
     start(simulate=True)
 
 
 def start(*, simulate: bool) -> None:
-    """Start every role, watch them until a signal comes, and stop them."""
+    """Start all processes, supervise them until a signal arrives, and stop them."""
     settings = load_settings()
     set_up_logs(settings.log_format, "WARNING")
     folder = data_dir()
@@ -61,7 +61,7 @@ def start(*, simulate: bool) -> None:
     finally:
         supervisor.stop()
         held.close()
-    click.echo("Stopped; nothing is left running.")
+    click.echo("Stopped. No process is left running.")
 
 
 def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[str, str]:
@@ -75,32 +75,32 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
         environ["ALERTWORKER_PUBLISH_KEY"] = made_keys.keep(publish_key_path(folder))
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     for name in ("BROKER_URL", "DATABASE_URL"):
-        environ.pop(f"ALERTWORKER_{name}_FILE", None)  # what it says is what was set just now
+        environ.pop(f"ALERTWORKER_{name}_FILE", None)  # The value was read from this file and is set above.
     return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
 
 
 def _upgrade(environ: dict[str, str]) -> None:
     done = subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=environ, check=False)  # noqa: S603
     if done.returncode:
-        raise AlertWorkerError("the database could not be brought to the newest schema; see above")
+        raise AlertWorkerError("the database schema could not be upgraded; see the error above")
 
 
 def _say_where(settings: Settings, environ: dict[str, str]) -> None:
     broker = environ["ALERTWORKER_BROKER_URL"]
     shown = broker if settings.broker_url is None else f"{urlsplit(broker).scheme}://{urlsplit(broker).hostname}"
-    click.echo(f"alertworker runs on {environ['ALERTWORKER_DATA_DIR']}; Ctrl-C stops it.")
-    click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'nobody'}.")
+    click.echo(f"alertworker is running, with its data in {environ['ALERTWORKER_DATA_DIR']}. Ctrl-C stops it.")
+    click.echo(f"Alerts go to: {', '.join(config.name for config in settings.channels) or 'no channel'}.")
     _say_pages(settings, environ)
-    click.echo("A LiteLLM proxy on this machine needs, in its environment and its config.yaml:")
+    click.echo("To connect a LiteLLM proxy on this machine, set in its environment and its config.yaml:")
     click.echo(f"  export ALERTWORKER_BROKER_URL='{shown}'")
     click.echo('  litellm_settings: {callbacks: ["alertworker.integrations.litellm.callback"]}')
-    click.echo("Or, with nothing installed there, to have LiteLLM's own alerts told by us:")
+    click.echo("To forward LiteLLM's own alerts instead, without installing anything in the proxy:")
     click.echo(f"  export SLACK_WEBHOOK_URL={_relay(settings, environ)}")
     click.echo('  general_settings: {alerting: ["slack"]}')
 
 
 def _relay(settings: Settings, environ: dict[str, str]) -> str:
-    """Return the relay's address for a shell, which reads the key from its file or variable."""
+    """Return the relay's URL for a shell, which reads the key from its file or variable."""
     folder = Path(environ["ALERTWORKER_DATA_DIR"])
     made = f"$(cat {shlex.quote(str(publish_key_path(folder)))})"
     key = made if settings.publish_key is None else "$ALERTWORKER_PUBLISH_KEY"
@@ -108,10 +108,10 @@ def _relay(settings: Settings, environ: dict[str, str]) -> str:
 
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
-    """Print where the pages are. A key that was made here is printed to a terminal only."""
-    click.echo(f"Its pages are on http://{settings.http_host}:{settings.http_port}; events are posted there, too.")
+    """Print the URL of the pages. A generated key is printed only to a terminal."""
+    click.echo(f"Pages and HTTP API: http://{settings.http_host}:{settings.http_port}")
     if settings.api_key is not None:
-        click.echo("Log in with the admin key that is configured.")
+        click.echo("Log in with the configured admin key.")
     elif sys.stdout.isatty():
         click.echo(f"Log in with the key {environ['ALERTWORKER_API_KEY']}")
     else:

@@ -1,4 +1,4 @@
-"""``alertworker schema``: the JSON Schemas of events, of the signed webhook's documents, and of the configuration."""
+"""``alertworker schema``: print the JSON Schema of events, of webhook documents or of the configuration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.argument("what", type=click.Choice(("events", "webhook", "config")), default="events")
 def schema(what: str) -> None:
-    """Print a JSON Schema: of events, of the documents of the channel kind webhook, or of the configuration file."""
+    """Print the JSON Schema of events, of the documents that webhook channels send, or of the configuration file."""
     if what == "webhook":
         from alertworker.channels import webhook_document
 

@@ -1,4 +1,4 @@
-"""``alertworker silences``: mute matching alerts until a time."""
+"""``alertworker silences``: list, add and end silences."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from alertworker.text.format import spell_moment
 
 @click.group()
 def silences() -> None:
-    """Mute matching alerts until a time; they are recorded and counted all the same."""
+    """List, add and end silences. Silenced alerts are still recorded and counted."""
 
 
 @silences.command()
 @click.argument("matchers", nargs=-1, required=True)
-@click.option("--for", "duration", type=Duration(), default="1h", show_default=True, help="30m, 2h, 1d, 1w.")
-@click.option("--start", type=Moment(), help="Now, if not given: a later one makes a maintenance window.")
-@click.option("--until", "end", type=Moment(), help="Its end, instead of --for.")
-@click.option("--reason", required=True, help="Why; it is shown with what is muted.")
-@click.option("--by", default=getpass.getuser, help="Who; by default the user of this machine.")
+@click.option("--for", "duration", type=Duration(), default="1h", show_default=True, help="How long: 30m, 2h, 1d, 1w.")
+@click.option("--start", type=Moment(), help="When the silence starts, for a maintenance window. Default: now.")
+@click.option("--until", "end", type=Moment(), help="When the silence ends, instead of --for.")
+@click.option("--reason", required=True, help="The reason. It is shown with the silence.")
+@click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
 def add(
     *,
     matchers: tuple[str, ...],
@@ -37,9 +37,9 @@ def add(
     reason: str,
     by: str,
 ) -> None:
-    """Silence alerts that pass all MATCHERS, such as team="search" or '{team="search",alert_type=~"llm_.*"}'.
+    """Silence alerts that match all MATCHERS, such as team="search" or '{team="search",alert_type=~"llm_.*"}'.
 
-    A condition that still holds when the silence ends is told then.
+    If a condition still holds when the silence ends, its receivers are notified then.
     """
     from alertworker.app import build_admin_store
     from alertworker.events.base import new_id
@@ -49,7 +49,7 @@ def add(
     ends_at = end or starts_at + duration
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
-        raise AlertWorkerError(f"the silence would end at {spell_moment(ends_at)}, before it begins; give a later end")
+        raise AlertWorkerError(f"the silence would end at {spell_moment(ends_at)}, before it starts; pass a later end")
     for doubt in doubts(silence.matchers):
         click.echo(f"Warning: {doubt}", err=True)
     build_admin_store().add_silence(silence, now=now)
@@ -57,10 +57,10 @@ def add(
 
 
 @silences.command("list")
-@click.option("--all", "ended", is_flag=True, help="Those that have ended, too.")
+@click.option("--all", "ended", is_flag=True, help="Also list ended silences.")
 @AS_JSON
 def list_(ended: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """List silences, and how many open alerts each of them matches."""
+    """List silences with the number of open alerts that each one matches."""
     from alertworker.app import build_admin_store
 
     now, admin = datetime.now(UTC), build_admin_store()
@@ -87,15 +87,15 @@ def expire(silence_id: str) -> None:
     from alertworker.app import build_admin_store
 
     if not build_admin_store().expire_silence(silence_id, now=datetime.now(UTC)):
-        raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` names them")
+        raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` lists the ids")
     click.echo("ended")
 
 
 def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
-    """Read matchers; one argument may hold several.
+    """Return the matchers of all arguments. One argument may hold several.
 
     Raises:
-        MatcherError: naming the argument.
+        MatcherError: an argument is invalid, or there are no matchers.
     """
     found: list[Matcher] = []
     for place, text in enumerate(arguments, start=1):
@@ -104,5 +104,5 @@ def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
         except MatcherError as error:
             raise MatcherError(f"argument {place}: {error}") from None
     if not found:
-        raise MatcherError("name at least one matcher: a silence without any would mute everything")
+        raise MatcherError("there is no matcher: a silence without matchers would mute all alerts")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""``alertworker spend``: what was spent, by whom."""
+"""``alertworker spend``: print spend by a dimension."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ _NUMBERS: Final = tuple(name for name in SUMS if name != "spend_nanos")
 
 @click.group(invoke_without_command=True)
 @click.option("--by", "dimension", type=click.Choice(DIMENSIONS), default="team", show_default=True)
-@click.option("--since", type=_DAY, help="First day; seven days up to --until, if not given.")
-@click.option("--until", type=_DAY, help="Last day, included; today in the configured zone, if not given.")
-@click.option("--team", "team_id", help='Only what one team spent, by its id; "" is no team.')
-@click.option("--limit", type=click.IntRange(1, 1_000_000), help="The highest only; the total is of all.")
-@click.option("--json", "form", flag_value="json", help="One JSON object a line; spend in dollars, as exact text.")
-@click.option("--csv", "form", flag_value="csv", help="With a line of names; spend in dollars, exact.")
+@click.option("--since", type=_DAY, help="First day. Default: 6 days before --until.")
+@click.option("--until", type=_DAY, help="Last day, included. Default: today in the configured time zone.")
+@click.option("--team", "team_id", help='Only the spend of the team with this id. "" is spend without a team.')
+@click.option("--limit", type=click.IntRange(1, 1_000_000), help="Only the highest rows. The total still includes all.")
+@click.option(
+    "--json", "form", flag_value="json", help="One JSON object a line. Spend is in dollars, as an exact string."
+)
+@click.option("--csv", "form", flag_value="csv", help="CSV with a header. Spend is in dollars, exact.")
 @click.pass_context
 def spend(
     ctx: click.Context,
@@ -40,7 +42,7 @@ def spend(
     limit: int | None,
     form: str | None,
 ) -> None:
-    """Print what was spent, highest first, beside the days before. Days are those of the configured time zone."""
+    """Print spend, highest first, and its change from the period before. Days are in the configured time zone."""
     if ctx.invoked_subcommand is not None:
         return
     from alertworker.app import build_admin_store, build_ledger_reader
@@ -51,7 +53,9 @@ def spend(
         days = _days(since, until, today)
         before = _before(days)
     except OverflowError:
-        raise click.UsageError("the calendar has no days before these; give a later --since or --until") from None
+        raise click.UsageError(
+            "the period before is out of the calendar's range; pass a later --since or --until"
+        ) from None
     book = build_ledger_reader()
     rows = book.totals(dimension, days, before=before, team_id=team_id, limit=limit)
     if form == "json":
@@ -74,12 +78,12 @@ def _days(since: datetime | None, until: datetime | None, today: date) -> Days:
     last = until.date() if until else today
     first = since.date() if since else last - timedelta(days=6)
     if first > last:
-        raise click.UsageError(f"--since {first} is after --until {last}; give the earlier day first")
+        raise click.UsageError(f"--since {first} is after --until {last}; pass the earlier day as --since")
     return Days(first, last)
 
 
 def _before(days: Days) -> Days:
-    """Return as many days right before these, or as many as the calendar has."""
+    """Return the period of equal length before ``days``, or a shorter one at the start of the calendar."""
     length = (days.last - days.first).days + 1
     return Days(date.fromordinal(max(1, days.first.toordinal() - length)), days.first - timedelta(days=1))
 

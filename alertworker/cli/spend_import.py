@@ -1,4 +1,4 @@
-"""``alertworker spend import`` and ``reconcile``: books that were kept elsewhere, brought in and compared."""
+"""``alertworker spend import`` and ``reconcile``: import spend history, and compare the ledger with LiteLLM's."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ from alertworker.text.sanitize import one_line
 _DAY: Final = click.DateTime(["%Y-%m-%d"])
 _MOMENT: Final = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z"])
 _URL: Final = click.option(
-    "--litellm-database-url", "url", envvar="LITELLM_DATABASE_URL", help="LiteLLM's PostgreSQL; better by environment."
+    "--litellm-database-url",
+    "url",
+    envvar="LITELLM_DATABASE_URL",
+    help="URL of LiteLLM's PostgreSQL database. Prefer the environment variable.",
 )
 
 
-#: What floating dollars may be off by, summed over a day: a hundred-thousandth of a dollar.
+#: The tolerated rounding error of floating-point dollars per day, in nano-dollars ($0.00001).
 _ROUNDING: Final = 10_000
 _Days = dict[tuple[str, str], tuple[int, int]]
 
@@ -38,14 +41,18 @@ _Days = dict[tuple[str, str], tuple[int, int]]
 @click.command("import")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_URL
-@click.option("--source", help="What to call it; one source is taken once. The file's name, or litellm, if not given.")
-@click.option("--since", type=_DAY, help="First day of LiteLLM's, in UTC, that is imported; its first, if not given.")
+@click.option(
+    "--source", help="Name of the source. Each source is imported once. Default: the file's name, or litellm."
+)
+@click.option(
+    "--since", type=_DAY, help="First day to import, in UTC. Only for LiteLLM's database. Default: its first day."
+)
 @click.option(
     "--until",
     type=_MOMENT,
-    help="Cut-over: the first day that is not imported, in the configured zone (with --daily in UTC), or a moment.",
+    help="Cut-over: first day that is not imported, in the configured zone (UTC with --daily), or a time.",
 )
-@click.option("--daily", is_flag=True, help="LiteLLM's daily sums, for days that its spend log has no more.")
+@click.option("--daily", is_flag=True, help="Import LiteLLM's daily sums, for days that its spend log no longer has.")
 def import_(
     file: Path | None,
     url: str | None,
@@ -54,18 +61,18 @@ def import_(
     until: datetime | None,
     daily: bool,  # noqa: FBT001 - click passes flags so
 ) -> None:
-    """Bring in history: a FILE of sums per day (.csv, else NDJSON), or LiteLLM's spend log from its database.
+    """Import spend history: a FILE of sums per day (.csv, else NDJSON), or LiteLLM's spend log from its database.
 
-    May be stopped and started again; what was taken is not taken twice.
+    An import can be stopped and started again. No row is imported twice.
     """
     from alertworker.app import build_history
     from alertworker.budgets.configured import CapExemptions
     from alertworker.settings import load_settings
 
     if file is None and url is None:
-        raise click.UsageError("give a file, or --litellm-database-url")
+        raise click.UsageError("missing source: pass a file or --litellm-database-url")
     if file is not None and (daily or since):
-        raise click.UsageError("--daily and --since are for LiteLLM's database; a file's rows say their days")
+        raise click.UsageError("--daily and --since are only for LiteLLM's database, not for a file")
     settings, history = load_settings(), build_history()
     zone, now = settings.zone, datetime.now(UTC)
     until = _cutover(until, UTC if daily else zone, whole=daily or file is not None)
@@ -82,55 +89,54 @@ def import_(
     most, exempt = settings.spend_max_entities, CapExemptions(settings.budgets)
     pages = history.take(begun, books.pages(begun.cursor), max_entities=most, exempt=exempt)
     taken = _show(begun.source, left.rows, pages)
-    left_out = f", {books.refused:,} of them left out: they cannot be calls" if books.refused else ""
+    left_out = f", {books.refused:,} skipped as invalid" if books.refused else ""
     before = begun.until.astimezone(UTC if daily else zone).isoformat(" ", "minutes")
-    click.echo(f"{begun.source}: {taken:,} rows read, of what happened before {before}{left_out}")
+    click.echo(f"{begun.source}: {taken:,} rows read, before the cut-over {before}{left_out}")
 
 
 def _refuse_what_is_not_written(until: datetime | None, now: datetime) -> None:
-    """Refuse a cut-over that LiteLLM's books have not reached for sure: what they get later would never be read."""
+    """Refuse a cut-over so recent that LiteLLM may still write calls before it: they would never be imported."""
     from alertworker.imports.litellm_logs import LAG
 
     if until is not None and until > now - LAG:
         minutes = LAG // timedelta(minutes=1)
         raise click.UsageError(
-            f"LiteLLM writes calls into its books after their end, and what comes late would be left out: --until must "
-            f"be {minutes} minutes past; import again after {(until + LAG).isoformat(' ', 'minutes')}, or give an "
-            "earlier one"
+            f"--until must be at least {minutes} min in the past: LiteLLM writes calls to its log after their end. "
+            f"Import after {(until + LAG).isoformat(' ', 'minutes')}, or pass an earlier --until"
         )
 
 
 def _refuse_what_is_forgotten(first: date | None, kept_days: int, zone: ZoneInfo, *, now: datetime, file: bool) -> None:
-    """Refuse days that the next pass over what is old (`alertworker.pipeline.retention`) would take away again.
+    """Refuse days that retention (`alertworker.pipeline.retention`) would delete within the hour.
 
     Raises:
-        AlertWorkerError: the first day of what is left is in a month that is forgotten.
+        AlertWorkerError: the first day to import is in a month that is past its retention.
     """
     kept_from = month_of((now - timedelta(days=kept_days)).astimezone(zone).date())
     if first is None or first >= kept_from:
         return
-    midnight = datetime.combine(kept_from, time(), zone).astimezone(UTC)  # --since is a day in UTC
+    midnight = datetime.combine(kept_from, time(), zone).astimezone(UTC)  # --since is a day in UTC.
     since = midnight.date() if midnight.time() == time() else midnight.date() + timedelta(days=1)
-    other = f"take what is before {kept_from} out of the file" if file else f"give --since {since}"
+    other = f"remove the days before {kept_from} from the file" if file else f"pass --since {since}"
     enough = (now.date() - first).days + 1
     raise AlertWorkerError(
-        f"the first day is {first}, and months before {kept_from} would be forgotten within the hour: set "
-        f"spend_retention_days ({kept_days}) to {enough} or more, for the worker, too, or {other}"
+        f"the first day is {first}, and months before {kept_from} would be deleted within the hour: set "
+        f"spend_retention_days ({kept_days}) to {enough} or more, also for the worker, or {other}"
     )
 
 
 def _cutover(until: datetime | None, zone: tzinfo, *, whole: bool) -> datetime | None:
-    """Return the cut-over as a moment in UTC; ``whole`` is for sums of days, which have no hours."""
+    """Return the cut-over as a time in UTC. With ``whole`` it must be a midnight, because daily sums have no hours."""
     if until is None:
         return None
     until = until if until.tzinfo else until.replace(tzinfo=zone)
     if whole and until.astimezone(zone).time() != time():
-        raise click.UsageError("sums of days have no hours: give --until as a day")
+        raise click.UsageError("daily sums have no hours; pass --until as a day")
     return until.astimezone(UTC)
 
 
 class _Books(Protocol):
-    """Books that were kept elsewhere: what is left of them, and how many rows cannot be read."""
+    """A source of spend history. ``refused`` is the number of invalid rows that were skipped."""
 
     refused: int
 
@@ -179,7 +185,8 @@ def _show(name: str, total: int, pages: Iterable[Page]) -> int:
 def reconcile(url: str | None, dimension: str, since: datetime, until: datetime, as_json: bool) -> None:  # noqa: FBT001
     """Compare the ledger's days with LiteLLM's daily tables, and show where they differ.
 
-    LiteLLM cuts days in UTC, by the start of a call; the ledger in the configured zone, by its end.
+    LiteLLM counts a call on the day of its start, in UTC. The ledger counts it on the day of its end, in the configured
+    zone.
     """
     from alertworker.app import build_ledger_reader
     from alertworker.imports.litellm_logs import daily
@@ -187,7 +194,7 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
     from alertworker.store import make_engine
 
     if url is None:
-        raise click.UsageError("give --litellm-database-url")
+        raise click.UsageError("missing --litellm-database-url")
     days = Days(since.date(), until.date())
     theirs = daily(make_engine(url), dimension, days)
     ours: dict[tuple[str, str], tuple[int, int]] = {}
@@ -196,7 +203,7 @@ def reconcile(url: str | None, dimension: str, since: datetime, until: datetime,
         day = days.first + timedelta(days=number)
         for row in book.totals("team" if dimension == "total" else dimension, Days(day, day)):
             if dimension != "total" and not row.entity:
-                continue  # LiteLLM keeps no sums of calls without a team
+                continue  # LiteLLM keeps no sums of calls without a team.
             place = (str(day), "" if dimension == "total" else row.entity)
             requests, nanos = ours.get(place, (0, 0))
             ours[place] = (requests + row.sums.requests, nanos + row.sums.spend_nanos)
@@ -221,5 +228,9 @@ def _compare(ours: _Days, theirs: _Days, dimension: str, zone: str, *, as_json: 
     if rows:
         numbers = map(numeric, ("requests", "LiteLLM's", "spend", "LiteLLM's", "difference"))
         print_table([fixed("day"), free(dimension), *numbers], rows)
-    note = "" if zone == "UTC" else f" Days are cut in {zone} here and in UTC there, so that edges of days differ."
+    note = (
+        ""
+        if zone == "UTC"
+        else f" The ledger's days are in {zone} and LiteLLM's in UTC, so days differ at their edges."
+    )
     click.echo(f"{len(ours.keys() | theirs.keys()):,} compared, {differ:,} differ.{note}")

@@ -1,4 +1,4 @@
-"""``alertworker test``: a real message through its lane, and what the receiver really said."""
+"""``alertworker test``: send a test message through its lane, and print the receiver's answer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from alertworker.errors import AlertWorkerError
     "--alert-type",
     type=click.Choice([kind.value for kind in AlertType]),
     metavar="TYPE",
-    help="Only this type's channels.",
+    help="Only the channels of this alert type.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the body that was sent.")
 def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Send a test message to every channel of SERVICE, through its lane, and print each receiver's answer.
 
-    It is attempted once, goes before what waits, and is neither grouped nor silenced. Exits with 1 where a receiver did
-    not take it. With `shadow` nothing is sent, and that is said.
+    The message is attempted once, ahead of waiting messages. It is neither grouped nor silenced. With `shadow` nothing
+    is sent, and the result says so. Exits with 1 if a receiver did not accept the message.
     """
     from alertworker import pipeline
     from alertworker.app import build_engine, build_runtime
@@ -42,9 +42,9 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
         names = [name for name, channel in runtime.channels.items() if channel.kind in kinds]
         pairs = [(name, AlertType.LLM_EXCEPTIONS) for name in names]
     if not pairs:
-        raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` shows what is")
+        raise AlertWorkerError(f"no {service} channel is configured; `alertworker check` lists the channels")
     if settings.database_url is None:
-        upgrade(build_engine(settings))  # channels are tried before anything was ever started
+        upgrade(build_engine(settings))  # The test may run before anything was ever started.
     tests = pipeline.try_channels(pairs, runtime, now=now)
     if as_json:
         fields = ("channel", "type", "status", "answer", "reason", "body")
@@ -55,4 +55,4 @@ def test(service: str, alert_type: str | None, as_json: bool) -> None:  # noqa: 
         print_table([fixed("channel"), fixed("result"), free("answer")], rows)
     failures = sum(one.failed for one in tests)
     if failures:
-        raise AlertWorkerError(f"{failures} of {len(tests)} channels did not take the message")
+        raise AlertWorkerError(f"{failures} of {len(tests)} channels did not accept the message")

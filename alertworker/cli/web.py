@@ -1,4 +1,4 @@
-"""``alertworker web``: the HTTP side."""
+"""``alertworker web``: start the HTTP server."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import click
 
 
 @click.command()
-@click.option("--host", help="Where to listen; 127.0.0.1 unless ALERTWORKER_HTTP_HOST or the file says otherwise.")
-@click.option("--port", type=click.IntRange(1, 65_535), help="On which port; 4010 unless ALERTWORKER_HTTP_PORT says.")
+@click.option("--host", help="Address to listen on. Default: http_host, which is 127.0.0.1.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on. Default: http_port, which is 4010.")
 @click.option("--loglevel", default="INFO", show_default=True)
 def web(host: str | None, port: int | None, loglevel: str) -> None:
-    """Take events over HTTP (POST /v1/events with ALERTWORKER_PUBLISH_KEY as bearer key) and show the pages.
+    """Start the HTTP server, which receives events and serves the pages.
 
-    LiteLLM's own alerts are taken with the same key, as ?key=. The pages are for whoever has ALERTWORKER_API_KEY.
-    Several may run.
+    Clients post events to /v1/events with ALERTWORKER_PUBLISH_KEY as the bearer token. LiteLLM posts its own alerts
+    with the same key as ?key=. The pages need ALERTWORKER_API_KEY. Several servers may run.
     """
     import uvicorn
 
@@ -27,7 +27,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         build_app(build_context(settings)),
         host=host or settings.http_host,
         port=port or settings.http_port,
-        log_config=None,  # its loggers write to ours
+        log_config=None,  # uvicorn's loggers write to ours.
         log_level=loglevel.lower(),
         access_log=False,
         server_header=False,

@@ -1,4 +1,4 @@
-"""``alertworker worker`` and ``alertworker beat``: one Celery process each."""
+"""``alertworker worker`` and ``alertworker beat``: start a Celery worker or Celery beat."""
 
 from __future__ import annotations
 
@@ -21,12 +21,16 @@ _log = logging.getLogger("alertworker.settings")
     type=click.Choice(["ingest", "deliver", "all"]),
     default="all",
     show_default=True,
-    help="ingest: take batches in (processes). deliver: send messages and sweep (threads). all: both in one worker.",
+    help="ingest: apply batches (processes). deliver: send messages and sweep (threads). all: both in one worker.",
 )
-@click.option("--concurrency", type=click.IntRange(1, 256), help="Processes or threads; 2 to ingest, 8 to deliver.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 256),
+    help="Number of processes or threads. Default: 2 for ingest, 8 for deliver, 4 for all.",
+)
 @click.option("--loglevel", default="INFO", show_default=True)
 def worker(role: str, concurrency: int | None, loglevel: str) -> None:
-    """Start one worker. Deliveries run apart from ingestion so that a slow receiver never holds up the books."""
+    """Start one worker. Delivery is a role of its own, so that a slow receiver never delays ingestion."""
     from celery.exceptions import SecurityWarning
 
     from alertworker.host.logs import set_up_logs
@@ -37,8 +41,8 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     from alertworker.worker.shutdown import exit_code
 
     settings = load_settings()
-    set_up_logs(settings.log_format, loglevel)  # Celery sets up its own when it starts
-    # A deployment has workers of this role, and `alertworker run` one of it.
+    set_up_logs(settings.log_format, loglevel)  # Celery sets up its own logs when it starts.
+    # Every installation has a worker that ingests, so each warning is logged only there.
     for warning in settings.warnings if role != "deliver" else ():
         _log.warning("%s", warning)
 
@@ -47,7 +51,7 @@ def worker(role: str, concurrency: int | None, loglevel: str) -> None:
     queues = {"ingest": events, "deliver": deliveries, "all": [*events, *deliveries]}[role]
     pool = "threads" if role == "deliver" else "prefork"
     size = concurrency or {"ingest": 2, "deliver": 8, "all": 4}[role]
-    warnings.filterwarnings("ignore", category=SecurityWarning)  # it is about pickle, which we do not accept
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # The warning is about pickle, which we do not accept.
     code = _start(
         [
             "--quiet",
@@ -79,7 +83,7 @@ def _start(arguments: Sequence[str]) -> int | None:
 @click.command()
 @click.option("--loglevel", default="INFO", show_default=True)
 def beat(loglevel: str) -> None:
-    """Start the clock. Two of them are harmless: every sweep finds only what is still due."""
+    """Start the scheduler of sweeps and reports. Two are harmless: each sweep does only what is still due."""
     from alertworker.app import celery
     from alertworker.host.paths import data_dir
 
@@ -87,5 +91,7 @@ def beat(loglevel: str) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise AlertWorkerError(f"the data folder cannot be made ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
+        raise AlertWorkerError(
+            f"the data folder cannot be created ({error.strerror}); set ALERTWORKER_DATA_DIR to a writable folder"
+        ) from None
     celery.start(["--quiet", "beat", "--pidfile=", f"--loglevel={loglevel}"])

@@ -1,1 +1,1 @@
-"""The embedded default: a real Valkey server as a child, and a supervisor for every process."""
+"""The embedded default: a Valkey server as a child process, and a supervisor for all processes."""

@@ -1,7 +1,7 @@
-"""Run a program that ends when its parent does: ``python -m alertworker.embedded.child PARENT_PID PROGRAM ARGS…``.
+"""Run a program that ends with its parent: ``python -m alertworker.embedded.child PARENT_PID PROGRAM ARGS…``.
 
-On Linux the kernel sends SIGTERM when the parent dies, even by kill -9; the setting survives exec. Elsewhere this
-process stays and looks for the parent.
+On Linux the kernel sends SIGTERM when the parent dies, even after kill -9, and the setting survives exec. On other
+systems this process keeps running and polls for the parent.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from typing import Final
 
 #: From Linux's <sys/prctl.h>.
 _PR_SET_PDEATHSIG: Final = 1
-#: How often the parent is looked for where the kernel does not tell, in seconds.
+#: The interval between checks for the parent on systems other than Linux, in seconds.
 _PERIOD: Final = 0.5
 
 
 def main() -> None:
-    """Bind this process to its parent, then become the program, or run it."""
+    """Bind this process to its parent. Then replace this process with the program, or run the program as a child."""
     parent, *command = sys.argv[1:]
     if sys.platform != "linux":
         sys.exit(run_watched(int(parent), command))
     end_with_parent(signal.SIGTERM)
-    if os.getppid() != int(parent):  # it died before the kernel was told
+    if os.getppid() != int(parent):  # The parent died before prctl was called.
         sys.exit(1)
     os.execvp(command[0], command)  # noqa: S606 - no shell is wanted
 
 
 def end_with_parent(number: signal.Signals) -> None:
-    """Have the kernel send this process the signal when its parent dies, where the kernel can."""
+    """Make the kernel send this process the signal when its parent dies. Does nothing on systems other than Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number)
 
 
 def run_watched(parent: int, command: Sequence[str]) -> int:
-    """Run the program, pass SIGTERM on to it, and end it when the parent is gone; gives its exit code."""
+    """Run the program, forward SIGTERM to it, end it when the parent dies, and return its exit code."""
     process = subprocess.Popen(command)  # noqa: S603 - the supervisor's own command
     signal.signal(signal.SIGTERM, lambda _number, _frame: process.terminate())
     while process.poll() is None:

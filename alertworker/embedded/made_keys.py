@@ -1,4 +1,4 @@
-"""The keys of an installation that nobody has configured: each made once, and kept in the data folder."""
+"""Generated keys for installations without configured keys. Each key is generated once and kept in the data folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def keep(path: Path) -> str:
-    """Give the key in this file; where there is none, make one that only this user can read."""
+    """Return the key in this file. If the file does not exist, generate a key that only this user can read."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

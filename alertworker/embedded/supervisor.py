@@ -1,4 +1,4 @@
-"""The supervisor: every role a process of its own, started in order, restarted when it dies, stopped in reverse."""
+"""The supervisor: starts the processes in order, restarts a process that ends, and stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from alertworker.errors import AlertWorkerError
 _log: Final = logging.getLogger("alertworker.supervisor")
 #: How long a child may take to end after SIGTERM before it is killed, in seconds.
 _PATIENCE: Final = 8.0
-#: The longest wait before a child that keeps dying is started again, in seconds.
+#: The longest wait before a restart of a child that keeps ending, in seconds.
 _MAX_BACKOFF: Final = 10.0
 
 
 @dataclass(slots=True)
 class Child:
-    """A program of ours; ``restarts`` and ``not_before`` slow down one that keeps dying."""
+    """A child process. ``restarts`` and ``not_before`` delay the restarts of one that keeps ending."""
 
     name: str
     command: Sequence[str]
@@ -36,14 +36,14 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs children until a signal comes. The first started is the last stopped."""
+    """Runs children until a signal arrives. The first child started is the last one stopped."""
 
     environ: Mapping[str, str]
     children: list[Child] = field(default_factory=list)
     _stop: bool = False
 
     def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a child and keep it running from now on."""
+        """Start a child, and restart it whenever it ends."""
         child = Child(name, command)
         self.children.append(child)
         self._spawn(child)
@@ -56,7 +56,7 @@ class Supervisor:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End all children, the last started first; nothing is left running."""
+        """End all children, the last started first. A child that does not end in time is killed."""
         for child in reversed(self.children):
             if child.process is None or child.process.poll() is not None:
                 continue
@@ -68,13 +68,13 @@ class Supervisor:
                 child.process.wait()
 
     def listen(self) -> None:
-        """Take the signals that mean stop."""
+        """Install handlers for the signals that stop the supervisor."""
         for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(name, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         if self._stop:
-            raise KeyboardInterrupt  # a second one: no more patience
+            raise KeyboardInterrupt  # A second signal stops without waiting.
         self._stop = True
 
     def _look_after(self, child: Child) -> None:
@@ -83,35 +83,37 @@ class Supervisor:
             wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))
             child.not_before = time.monotonic() + wait
             child.process = None
-            _log.warning("%s ended with exit code %s; it starts again in %g s", child.name, code, wait)
+            _log.warning("%s ended with exit code %s; restarting in %g s", child.name, code, wait)
         if child.process is None and time.monotonic() >= child.not_before:
             self._spawn(child)
 
     def _spawn(self, child: Child) -> None:
         bound = [sys.executable, "-m", "alertworker.embedded.child", str(os.getpid()), *child.command]
-        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops the children in their order.
+        # A session of its own: Ctrl-C reaches only the supervisor, which then stops the children in order.
         child.process = subprocess.Popen(bound, env=dict(self.environ), start_new_session=True)  # noqa: S603
 
 
 def lock(folder: Path) -> IO[str]:
-    """Take the data folder for this process; give the open lock, which must be kept.
+    """Lock the data folder for this process, and return the lock file, which must stay open.
 
     Raises:
-        AlertWorkerError: when another process has it, or it cannot be made.
+        AlertWorkerError: another process has the lock, or the folder cannot be created.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         file = (folder / "run.lock").open("a+")
     except OSError as error:
-        raise AlertWorkerError(f"the data folder cannot be used ({error.strerror}); set ALERTWORKER_DATA_DIR") from None
+        raise AlertWorkerError(
+            f"the data folder cannot be used ({error.strerror}); set ALERTWORKER_DATA_DIR to a writable folder"
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.seek(0)
         owner = file.read().strip() or "?"
         raise AlertWorkerError(
-            f"process {owner} runs on this data folder already; stop it, or set ALERTWORKER_DATA_DIR"
+            f"process {owner} already uses this data folder; stop it, or set ALERTWORKER_DATA_DIR to another folder"
         ) from None
     file.truncate(0)
     file.write(str(os.getpid()))

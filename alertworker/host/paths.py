@@ -1,4 +1,4 @@
-"""Where things are on this machine: the data folder and the addresses of the embedded default in it."""
+"""Paths on this host: the data folder, its files, and the URLs of the embedded broker and database."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from typing import Final
 
 from alertworker.host.addresses import socket_address
 
-#: The longest path of a Unix socket that every system takes, in bytes (Linux takes 107, macOS 103).
+#: The longest path of a Unix socket that all systems accept, in bytes. Linux accepts 107, macOS 103.
 _MAX_SOCKET_PATH: Final = 100
 
 
 def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """Give the data folder: ``ALERTWORKER_DATA_DIR``, else ``alertworker-data`` in the working folder."""
+    """Return the data folder: ``ALERTWORKER_DATA_DIR``, else ``alertworker-data`` in the working folder."""
     return Path(environ.get("ALERTWORKER_DATA_DIR") or "alertworker-data").absolute()
 
 
 def spool_dir(folder: Path) -> Path:
-    """Give the folder in which publishers keep what the broker could not take."""
+    """Return the folder where publishers keep batches while the broker is unavailable."""
     return folder / "spool"
 
 
 def admin_key_path(folder: Path) -> Path:
-    """Give the file with the admin key that `alertworker run` makes where none is configured."""
+    """Return the file of the admin key that `alertworker run` generates if none is configured."""
     return folder / "admin-key"
 
 
 def publish_key_path(folder: Path) -> Path:
-    """Give the file with the publish key that `alertworker run` makes where none is configured."""
+    """Return the file of the publish key that `alertworker run` generates if none is configured."""
     return folder / "publish-key"
 
 
 def socket_path(folder: Path) -> Path:
-    """Give the embedded broker's Unix socket; a folder with too long a path gets one beside the temporary files."""
+    """Return the embedded broker's Unix socket. If the path would be too long, it is in the temporary folder."""
     path = folder / "valkey.sock"
     if len(os.fsencode(path)) <= _MAX_SOCKET_PATH:
         return path
@@ -45,15 +45,15 @@ def socket_path(folder: Path) -> Path:
 
 
 def default_broker_url(folder: Path) -> str:
-    """Give the embedded broker's address."""
+    """Return the embedded broker's URL."""
     return socket_address(str(socket_path(folder)))
 
 
 def database_path(folder: Path) -> Path:
-    """Give the embedded database's file."""
+    """Return the embedded database's file."""
     return folder / "alertworker.db"
 
 
 def default_database_url(folder: Path) -> str:
-    """Give the embedded database's address."""
+    """Return the embedded database's URL."""
     return f"sqlite:///{database_path(folder)}"

@@ -1,4 +1,4 @@
-"""A variable of the environment, which may stand in a file instead, as orchestrators hand out secrets."""
+"""Environment variables whose value can be in a file instead, as orchestrators provide secrets."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from alertworker.errors import AlertWorkerError
 
 
 class VariableError(AlertWorkerError):
-    """A variable cannot be read; names it, and neither its value nor its file."""
+    """A variable cannot be read. The message has its name, but neither its value nor the path of its file."""
 
 
 def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """Give a variable, or what is in the file that ``<name>_FILE`` names, and where it was found.
+    """Return a variable's value, or the content of the file in ``<name>_FILE``, and the source for display.
 
-    Blanks and line ends around the value are taken off. A variable that is empty is not set.
+    Whitespace around the value is removed. An empty variable counts as not set.
 
     Raises:
         VariableError: both are set, or the file is empty or cannot be read.
@@ -30,7 +30,7 @@ def read_variable(name: str, environ: Mapping[str, str]) -> tuple[str | None, st
     except OSError as error:
         raise VariableError(f"{name}_FILE: the file cannot be read ({error.strerror})") from None
     except ValueError:
-        raise VariableError(f"{name}_FILE: the file is no text") from None
+        raise VariableError(f"{name}_FILE: the file is not valid text") from None
     if not content:
         raise VariableError(f"{name}_FILE: the file is empty")
     return content, f"file of {name}_FILE"

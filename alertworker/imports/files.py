@@ -32,7 +32,7 @@ _Sum = Annotated[int, Field(ge=0, le=10**15)]
 
 
 class Row(BaseModel):
-    """One row. An unknown column is refused: the spend of a misspelt one would belong to nobody.
+    """One row. An unknown column is an error: a misspelt column would lose the attribution of its spend.
 
     ``spend`` is in dollars and exact. In CSV, ";" separates several ``tags``.
     """
@@ -131,8 +131,8 @@ class SpendFile:
                 deque(islice(rows, taken), maxlen=0)
                 if taken and lines.fingerprint() != fingerprint:
                     raise AlertWorkerError(
-                        f"{self._path}: its first {taken:,} rows are not the rows that were imported under its name; "
-                        "if it is another file, name it with --source"
+                        f"{self._path}: its first {taken:,} rows differ from the rows imported from this source; "
+                        "if it is another file, pass a new name with --source"
                     )
                 yield lines, rows
             except (UnicodeDecodeError, csv.Error) as error:
@@ -151,7 +151,7 @@ class _Lines:
     def __iter__(self) -> Iterator[str]:
         while line := self._file.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise AlertWorkerError(f"{self._path}: a line has more than {MAX_LINE} characters")
+                raise AlertWorkerError(f"{self._path}: a line is over {MAX_LINE} characters")
             if line.strip():
                 self._read.update(line.rstrip("\r\n").encode() + b"\n")
             yield line

@@ -100,7 +100,7 @@ def _rows(
 
 
 def _calls(day: str) -> Subquery:
-    """Select every call once: those with a team, and of all calls what is left without those; the entity is the key."""
+    """Select every call once: first the calls with a team, then all other calls. The entity is the key."""
     no_team, with_team = literal(""), _TEAMS.c.team_id != ""
     of_teams, of_all = (
         (one.c.api_key, _model(one), func.coalesce(one.c.custom_llm_provider, "")) for one in (_TEAMS, _USERS)
@@ -113,7 +113,7 @@ def _calls(day: str) -> Subquery:
 
 
 def _entities(daily: TableClause, entity: ColumnElement[str], day: str, *, by_model: bool = False) -> Subquery:
-    """Select the rows of a table that does not name the team: that of the row's key is taken, if it is certain.
+    """Select the rows of a table without a team column. The team is that of the row's key, if it had only one.
 
     With ``by_model`` rows keep their model, and their key as the detail.
     """
@@ -161,7 +161,7 @@ class DailySpend:
 
     def __init__(self, engine: Engine, first: date | None, until: date) -> None:
         self._engine = engine
-        #: Rows that cannot be read: there are none.
+        #: The number of skipped rows, always 0: no row of these tables is invalid.
         self.refused = 0
         self._first, self._until = str(first or date.min), str(until)
         with engine.connect() as connection:
@@ -169,7 +169,7 @@ class DailySpend:
             self._names = [name for name in _NAMES if _exists(connection, name[1])]
 
     def left(self, cursor: str) -> Left:
-        """Return how many rows are left, and their first day; the day of the cursor counts whole."""
+        """Return how many rows are left and their first day. All rows of the cursor's day are counted."""
         first = json.loads(cursor)[0] if cursor else ""
         counted = [self._count(step.daily, first).where(step.entity != "") for step in self._steps]
         with self._engine.connect() as connection:
@@ -246,7 +246,7 @@ def _ledger(day: date, dimension: str, rows: Sequence[Row[Any]]) -> Postings:
 
 
 def _sums(row: Row[Any]) -> SpendSums:
-    """Return a row's sums. A difference below nothing is a correction of LiteLLM's and counts as nothing."""
+    """Return a row's sums. A negative difference is a correction by LiteLLM and counts as 0."""
     return SpendSums(
         requests=max(0, int(row.requests)),
         failures=max(0, int(row.failures)),

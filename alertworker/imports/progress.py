@@ -64,7 +64,7 @@ class History(Database):
         if known is None:
             if until is None:
                 raise AlertWorkerError(
-                    f"{source} was never imported: give --until, the time from which the ledger has its own events"
+                    f"{source} was never imported: pass --until, the time from which the ledger has its own events"
                 )
             self._apart(source, since, until, self._imported(beside) if beside else None)
             return Progress(source, since, until, "", 0)
@@ -86,7 +86,7 @@ class History(Database):
         raise AlertWorkerError(
             f"{other.source} has imported the same calls "
             f"({_spelt('since', other.since)} {_spelt('until', other.until)}): "
-            f"give --since or --until so that {source} imports other days"
+            f"pass --since or --until so that {source} imports other days"
         )
 
     def take(

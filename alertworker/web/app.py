@@ -23,7 +23,7 @@ from alertworker.web.errors import Refusal, refused
 from alertworker.web.keys import Keys
 from alertworker.web.page_context import PageContext
 
-#: Every route for programs; a new file of routes is a line here.
+#: Every route for programs. Add one line for each new file of routes.
 ROUTES: Final[tuple[Route, ...]] = (
     *events.ROUTES,
     *health.ROUTES,
@@ -31,12 +31,12 @@ ROUTES: Final[tuple[Route, ...]] = (
     *openapi.ROUTES,
     *litellm_relay.ROUTES,
 )
-#: How long a health report is shown again, in seconds, so that not every page asks the broker.
+#: How long a health report is reused, in seconds, so that each page does not query the broker.
 _EXAMINED: Final = 5.0
 
 
 def build_app(context: Context) -> Starlette:
-    """Return the application that serves with this context."""
+    """Return the application that serves this context."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -57,7 +57,7 @@ def _try_service(service: str, now: datetime) -> Sequence[ChannelTest]:
 
 
 def build_context(settings: Settings) -> Context:
-    """Return what the routes share."""
+    """Return the context that the routes share."""
     broker, health_store = build_broker(), build_health_store(settings)
     publish, admin = settings.publish_key, settings.api_key
     return Context(
@@ -73,7 +73,7 @@ def build_context(settings: Settings) -> Context:
 
 
 def build_page_context(settings: Settings, broker: Broker) -> PageContext:
-    """Return what the pages work with."""
+    """Return the context that the pages share."""
     doctor = build_doctor(settings)
     return PageContext(
         admin=doctor.admin,

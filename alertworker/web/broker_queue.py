@@ -1,4 +1,4 @@
-"""From the event loop to the broker: batches are sent in a thread, bounded in number and time, and confirmed."""
+"""Sends batches from the event loop to the broker in one thread, with a limit on their number and their wait."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from alertworker.web.errors import Refusal
 MAX_WAITING: Final = 256
 #: How long a batch may wait for the broker's confirmation, in seconds.
 SEND_SECONDS: Final = 15.0
-#: For how long the broker is not asked again after it could not be reached, in seconds.
+#: How long to wait before another attempt after the broker could not be reached, in seconds.
 _REST: Final = 0.5
 
 
 class BrokerQueue:
-    """``send`` sends one batch and returns when the broker has it; it is called in one thread only."""
+    """``send`` sends one batch and returns when the broker has confirmed it. Only one thread calls it."""
 
     def __init__(self, send: Callable[[SealedBatch], None]) -> None:
         self._send = send
@@ -34,24 +34,24 @@ class BrokerQueue:
         """Return when the broker has confirmed the batch.
 
         Raises:
-            Refusal: 503 when the broker cannot be reached or does not confirm in time, 429 when too many batches wait.
-                The batch may have arrived all the same; sent again under its id it is applied once.
+            Refusal: 503 if the broker cannot be reached or does not confirm in time, 429 if too many batches wait.
+                The broker may still have received the batch. A second copy with the same id is not applied again.
         """
         if self._waiting >= MAX_WAITING:
-            raise Refusal(429, "too many batches wait for the broker; send again later", retry_after=1)
+            raise Refusal(429, "too many batches are waiting for the broker; retry later", retry_after=1)
         self._waiting += 1
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._put, batch)
         except TimeoutError:
-            raise Refusal(503, "the broker does not confirm in time; send again later", retry_after=5) from None
+            raise Refusal(503, "the broker did not confirm the batch in time; retry later", retry_after=5) from None
         except LineUnavailable as error:
-            raise Refusal(503, f"{error}; send again later", retry_after=2) from None
+            raise Refusal(503, f"{error}; retry later", retry_after=2) from None
         finally:
             self._waiting -= 1
 
     def close(self) -> None:
-        """Accept no more batches; finish those that the thread has."""
+        """Accept no more batches, and finish the batch that is being sent."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _put(self, batch: SealedBatch) -> None:

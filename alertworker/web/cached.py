@@ -1,4 +1,4 @@
-"""The health of store and broker, asked for at most once in two seconds."""
+"""Cached figures of the store and the broker: at most one query every 2 s, however many clients ask."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Final, Generic, TypeVar
 from alertworker.store import HealthSnapshot
 
 T = TypeVar("T")
-#: For how long an answer is reused, in seconds.
+#: How long a cached answer is reused, in seconds.
 _FRESH: Final = 2.0
 
 
 class TtlCache(Generic[T]):
-    """An answer that is reused for so many ``seconds``. A caller that comes while it is fetched waits for it."""
+    """An answer that is reused for ``seconds``. Callers wait while a new answer is being fetched."""
 
     def __init__(self, ask: Callable[[datetime], T], *, seconds: float) -> None:
         self._ask = ask
@@ -26,7 +26,7 @@ class TtlCache(Generic[T]):
         self._until = 0.0
 
     def read(self, now: datetime) -> T:
-        """Return the answer; an error is not cached."""
+        """Return the cached answer, or fetch a new one. An error is not cached."""
         with self._lock:
             if self._answer is None or time.monotonic() >= self._until:
                 self._answer = None
@@ -36,24 +36,24 @@ class TtlCache(Generic[T]):
 
 
 class CachedHealth:
-    """``read`` returns the store's figures, ``ask_broker`` how many batches wait, or raises `LineUnavailable`."""
+    """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `LineUnavailable`."""
 
     def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
         self._snapshot = TtlCache(read, seconds=_FRESH)
         self._queued = TtlCache(lambda _now: ask_broker(), seconds=_FRESH)
 
     def snapshot(self, now: datetime) -> HealthSnapshot:
-        """Return figures that are at most two seconds old.
+        """Return figures that are at most 2 s old.
 
         Raises:
-            StoreUnavailable: The database does not answer.
+            StoreUnavailable: the database cannot be queried.
         """
         return self._snapshot.read(now)
 
     def queued(self, now: datetime) -> int:
-        """Return how many batches wait in the broker's queue, two seconds ago at most.
+        """Return how many batches wait in the broker's queue. The figure is at most 2 s old.
 
         Raises:
-            LineUnavailable: The broker does not answer, or refuses writes.
+            LineUnavailable: the broker does not answer, or refuses writes.
         """
         return self._queued.read(now)

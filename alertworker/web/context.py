@@ -1,4 +1,4 @@
-"""The context that all routes share."""
+"""The context that all routes share. It is built once and attached to the application."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from alertworker.web.throttle import Throttle
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """``room`` bounds what is received, ``decoders`` what is decoded at once.
-
-    ``throttle`` bounds the attempts to log in. With ``show_messages`` excerpts of calls' messages stay in what
-    LiteLLM's own alerting says.
+    """``room`` bounds the memory of request bodies, ``decoders`` the number that are decoded at once, and ``throttle``
+    the login attempts. ``pages`` is the context of the pages. With ``show_messages`` the relay keeps excerpts of
+    calls' messages in LiteLLM's alerts.
     """
 
     keys: Keys
@@ -39,5 +38,5 @@ class Context:
 
 
 def context_of(request: Request) -> Context:
-    """Return the context of the application that serves a request."""
+    """Return the context of the application that serves this request."""
     return cast("Context", request.app.state.context)

@@ -1,4 +1,4 @@
-"""Bodies are decoded in few threads, apart from the event loop, so that their memory and their wait are bounded."""
+"""Threads that decode bodies outside the event loop, so that memory and waiting time are bounded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Final, TypeVar
 from alertworker.web.errors import Refusal
 
 T = TypeVar("T")
-#: How many bodies are decoded at once. Python runs one thread at a time, so that more would only take more memory.
+#: How many bodies are decoded at once. Python runs one thread at a time, so more threads would only use more memory.
 MAX_DECODING: Final = 2
-#: How long a body may wait for its turn and be decoded, in seconds. The largest one takes about one.
+#: How long a body may wait and be decoded, in seconds. The largest body takes about 1 s.
 DECODE_SECONDS: Final = 10.0
 
 
 class Decoders:
-    """Threads that decode bodies in the order in which they came."""
+    """Threads that decode bodies in the order of their arrival."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(MAX_DECODING, thread_name_prefix="alertworker-decode")
@@ -26,14 +26,14 @@ class Decoders:
         """Return what ``work`` returns.
 
         Raises:
-            Refusal: 503 when it is not done in time; work that did not begin is dropped.
+            Refusal: 503 if it takes too long. Work that has not started is cancelled.
         """
         try:
             async with asyncio.timeout(DECODE_SECONDS):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except TimeoutError:
-            raise Refusal(503, "too many bodies wait to be decoded; send again later", retry_after=5) from None
+            raise Refusal(503, "too many bodies are waiting to be decoded; retry later", retry_after=5) from None
 
     def close(self) -> None:
-        """Take nothing more."""
+        """Accept no more bodies, and wait for those in progress."""
         self._threads.shutdown(wait=True, cancel_futures=True)

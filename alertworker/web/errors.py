@@ -1,4 +1,4 @@
-"""What is answered, and why something is refused, in one shape: ``{"error": "…"}``."""
+"""Error responses. All have one shape: ``{"error": "…"}``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 
 class Refusal(Exception):
-    """A request is not served. ``status`` is the HTTP status, ``retry_after`` the seconds after which it may be."""
+    """A request is refused with HTTP status ``status``. The client may retry it after ``retry_after`` seconds."""
 
     def __init__(self, status: int, reason: str, *, retry_after: int | None = None) -> None:
         super().__init__(reason)
@@ -17,7 +17,7 @@ class Refusal(Exception):
 
 
 async def refused(_request: Request, error: Exception) -> Response:
-    """Answer with a refusal's reason."""
+    """Return a refusal as JSON."""
     if not isinstance(error, Refusal):
         raise error
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}

@@ -1,4 +1,4 @@
-"""``POST /v1/events``: events as JSON, or a batch that a publisher has sealed."""
+"""``POST /v1/events``: receive events as JSON, or a batch that a publisher has sealed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.request_body import decompress
 
-#: The longest body of plain events, in bytes, before and after it was decompressed.
+#: The largest body of plain events, in bytes, compressed and decompressed.
 MAX_BYTES: Final = 8 * 1024 * 1024
 #: How much CPU time the search for secrets in one body may take, in seconds. It searches about 300 characters in 1 ms.
 MAX_REDACTING: Final = 4.0
@@ -42,14 +42,14 @@ _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a body held: its good events, sealed, and what is wrong with the others by their place in it."""
+    """The contents of a body: its valid events as a sealed batch, and an error with an index for each invalid event."""
 
     batch: SealedBatch | None
     errors: list[dict[str, Any]]
 
 
 async def post_events(request: Request) -> Response:
-    """Take events, and answer when the broker has them."""
+    """Receive events, and respond when the broker has confirmed them."""
     context = context_of(request)
     context.keys.require_publisher(request)
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -60,20 +60,20 @@ async def post_events(request: Request) -> Response:
         encoding = request.headers.get("content-encoding", "")
         received = await context.decoders.run(partial(receive, body, encoding, key, now=datetime.now(UTC)))
         if received.batch is None:
-            return JSONResponse({"error": "no event can be read", "errors": received.errors}, 422)
+            return JSONResponse({"error": "the body has no valid event; see errors", "errors": received.errors}, 422)
         await context.broker_queue.put(received.batch)
     accepted = {"batch_id": received.batch.batch_id, "accepted": received.batch.count, "errors": received.errors}
     return JSONResponse(accepted, 202)
 
 
 def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Received:
-    """Read a body of plain events and seal the good ones, without secrets.
+    """Read a body of plain events and seal the valid ones, without secrets.
 
-    ``key`` is the request's Idempotency-Key: the same key with the same body is the same batch, which is applied once.
-    The same key with another body is another batch, so that producers who choose the same key lose nothing by it.
+    ``key`` is the request's Idempotency-Key. The same key with the same body is the same batch, which is applied once.
+    The same key with another body is another batch, so two producers that choose the same key lose no events.
 
     Raises:
-        Refusal: the body holds no events at all, or is over a bound.
+        Refusal: the body has no events, or exceeds a limit.
     """
     whole = decompress(body, encoding, MAX_BYTES)
     try:
@@ -83,7 +83,9 @@ def receive(body: bytes, encoding: str, key: str | None, *, now: datetime) -> Re
     except BatchError as error:
         raise Refusal(422, str(error)) from None
     if not decoded.events and not decoded.rejected:
-        raise Refusal(422, "the body holds no events: send one as a JSON object, an array of them, or one a line")
+        raise Refusal(
+            422, "the body has no events; expected one JSON object, an array of objects, or one object a line"
+        )
     errors = [{"index": bad.index, "error": bad.reason} for bad in decoded.rejected]
     if not decoded.events:
         return Received(None, errors)
@@ -108,7 +110,7 @@ def _without_secrets(events: Iterable[Event]) -> list[bytes]:
 
 
 async def _take_sealed(request: Request, context: Context) -> Response:
-    """Pass a publisher's batch on as it is; the worker reads it, as if it had come over the broker."""
+    """Forward a publisher's batch unchanged. The worker decodes it like a batch that came straight from a publisher."""
     try:
         batch_id = str(UUID(request.headers["alertworker-batch-id"]))
         sealed_at = datetime.fromisoformat(request.headers["alertworker-sealed-at"])
@@ -116,8 +118,8 @@ async def _take_sealed(request: Request, context: Context) -> Response:
     except (KeyError, ValueError):
         count = -1
     if not 0 <= count <= MAX_EVENTS:
-        needed = f"alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (a number up to {MAX_EVENTS})"
-        raise Refusal(422, f"a sealed batch needs {needed}")
+        needed = f"alertworker-batch-id (UUID), -sealed-at (ISO 8601) and -count (0 to {MAX_EVENTS})"
+        raise Refusal(422, f"missing or invalid header of a sealed batch; expected {needed}")
     producer = _header(request, "alertworker-producer") or "http"
     async with context.room.read(request, MAX_BATCH_BYTES) as body:
         if not body:
@@ -134,7 +136,7 @@ def _header(request: Request, name: str) -> str | None:
 
 
 def _digest(*parts: bytes) -> str:
-    """Give a hash of parts that no other division of the same bytes has."""
+    """Return a hash of the parts. It differs if the same bytes are divided in another way."""
     return blake2b(b"".join(b"%d:%s" % (len(part), part) for part in parts), digest_size=20).hexdigest()
 
 

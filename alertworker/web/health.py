@@ -1,4 +1,4 @@
-"""Whether this process lives, whether the line flows, and its figures; these need no key, and show none."""
+"""Liveness, readiness and metrics. They need no key and show no secrets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _log = logging.getLogger("alertworker.web")
 
 
 async def liveliness(_request: Request) -> Response:
-    """Answer; nothing is asked, so that a database that is away restarts nobody."""
+    """Return 200 without any query, so that an unavailable database restarts no process."""
     return JSONResponse("I'm alive!")
 
 
 async def readiness(request: Request) -> Response:
-    """Return how far behind the line is, and what waits in the broker's queue; 503 with the reasons if not ready."""
+    """Return the pipeline's lag and the length of the broker's queue, with 503 and the reasons if it is not ready."""
     health = context_of(request).health
     now = datetime.now(UTC)
     queued, snapshot = await asyncio.gather(
@@ -38,9 +38,9 @@ async def readiness(request: Request) -> Response:
     if not isinstance(snapshot, BaseException):
         lag = snapshot.canary_seconds
         if lag is None:
-            reasons.append("nothing has come round the line yet: a worker and beat must run")
+            reasons.append("no canary has returned yet; start a worker and beat")
         elif snapshot.stands_still:
-            reasons.append(f"nothing has come round the line for {lag:.0f} s: do a worker and beat run?")
+            reasons.append(f"no canary has returned for {lag:.0f} s; check that a worker and beat are running")
         if not isinstance(queued, BaseException):
             oldest = snapshot.oldest_seconds(queued)
     answer = {
@@ -54,7 +54,7 @@ async def readiness(request: Request) -> Response:
 
 
 async def metrics(request: Request) -> Response:
-    """Return the figures in the format of Prometheus; they are the same from every process."""
+    """Return the metrics in Prometheus' text format. They come from the store, so every process returns the same."""
     health, now = context_of(request).health, datetime.now(UTC)
     try:
         snapshot = await asyncio.to_thread(health.snapshot, now)
@@ -62,7 +62,7 @@ async def metrics(request: Request) -> Response:
         raise Refusal(503, str(error), retry_after=5) from None
     try:
         queued = await asyncio.to_thread(health.queued, now)
-    except AlertWorkerError:  # readiness says why; the figures of the store are worth having all the same
+    except AlertWorkerError:  # Readiness gives the reason. The store's figures are still useful.
         queued = None
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SnapshotCollector(snapshot, queued))
@@ -72,8 +72,8 @@ async def metrics(request: Request) -> Response:
 def _reason(error: BaseException) -> str:
     if isinstance(error, AlertWorkerError):
         return str(error)
-    _log.error("a question about health failed", exc_info=error)
-    return f"a question failed ({type(error).__name__}); see the log"
+    _log.error("a health check failed", exc_info=error)
+    return f"a health check failed ({type(error).__name__}); see the log"
 
 
 ROUTES: Final = (

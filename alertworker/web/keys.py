@@ -1,4 +1,4 @@
-"""Who may do what: the publish key may only publish, the admin key may do everything."""
+"""Keys and their permissions: the publish key permits publishing only, the admin key everything."""
 
 from __future__ import annotations
 
@@ -18,31 +18,37 @@ class Keys:
     admin: str | None
 
     def require_publisher(self, request: Request, *, query: str | None = None) -> None:
-        """Let those through who may publish; ``query`` names the parameter that may hold the key, too.
+        """Check that the request has a key that permits publishing.
+
+        ``query`` names a query parameter that may hold the key instead of the header.
 
         Raises:
-            Refusal: 401, also where no key is configured: nothing is open by default.
+            Refusal: 401, also if no key is configured: nothing is open by default.
         """
         if self.publish is None and self.admin is None:
-            raise Refusal(401, "no key is configured here: set ALERTWORKER_PUBLISH_KEY where alertworker web runs")
+            raise Refusal(
+                401, "no key is configured; set ALERTWORKER_PUBLISH_KEY in the environment of alertworker web"
+            )
         given = _bearer(request) or (request.query_params.get(query, "") if query else "")
         if not (_same(given, self.publish) | _same(given, self.admin)):
-            address = f", or in the address as `?{query}=KEY`" if query else ""
-            raise Refusal(401, f"send the publish key as `Authorization: Bearer KEY`{address}")
+            address = f", or in the URL as `?{query}=KEY`" if query else ""
+            raise Refusal(401, f"missing or wrong publish key; send it as `Authorization: Bearer KEY`{address}")
 
     def require_admin(self, request: Request) -> None:
-        """Let those through who have the admin key.
+        """Check that the request has the admin key.
 
         Raises:
-            Refusal: 401, also where no admin key is configured.
+            Refusal: 401, also if no admin key is configured.
         """
         if self.admin is None:
-            raise Refusal(401, "no admin key is configured here: set ALERTWORKER_API_KEY where alertworker web runs")
+            raise Refusal(
+                401, "no admin key is configured; set ALERTWORKER_API_KEY in the environment of alertworker web"
+            )
         if not self.is_admin(_bearer(request)):
-            raise Refusal(401, "send the admin key as `Authorization: Bearer KEY`")
+            raise Refusal(401, "missing or wrong admin key; send it as `Authorization: Bearer KEY`")
 
     def is_admin(self, given: str) -> bool:
-        """Tell whether this is the admin key."""
+        """Return whether this is the admin key."""
         return _same(given, self.admin)
 
 

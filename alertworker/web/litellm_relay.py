@@ -1,4 +1,4 @@
-"""``POST /integrations/litellm/…``: what LiteLLM's own alerting posts, taken to the broker before it is answered."""
+"""``POST /integrations/litellm/…``: receive the alerts that LiteLLM's own alerting posts."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from alertworker.web.errors import Refusal
 
 
 async def post_slack(request: Request) -> Response:
-    """Take a text that LiteLLM posts to a chat; ``TYPE`` in the path is the alert's type, whatever the text says."""
+    """Receive a chat message from LiteLLM. ``TYPE`` in the path sets the alert type and overrides the text's type."""
     context = context_of(request)
     named = request.path_params.get("type")
     return await _relay(request, context, partial(read_slack, named=named, show_messages=context.show_messages))
 
 
 async def post_webhook(request: Request) -> Response:
-    """Take a budget event that LiteLLM posts to its ``WEBHOOK_URL``."""
+    """Receive a budget event that LiteLLM posts to its ``WEBHOOK_URL``."""
     return await _relay(request, context_of(request), read_webhook)
 
 
 async def _relay(request: Request, context: Context, read: Callable[..., Event]) -> Response:
-    """Answer 200 once the broker has it: LiteLLM drops an alert that is answered with anything else.
+    """Return 200 once the broker has confirmed the event: LiteLLM drops an alert after any other status.
 
-    The key is asked of everybody. LiteLLM sends no headers of ours, so it may stand in the address.
+    Every client needs the publish key. LiteLLM cannot send our header, so the key may be in the URL.
     """
     context.keys.require_publisher(request, query="key")
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""A health snapshot in Prometheus' terms."""
+"""A health snapshot as Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alertworker.store import HealthSnapshot
 
 
 class SnapshotCollector(Collector):
-    """Converts one snapshot into metrics."""
+    """Collects the metrics of one health snapshot."""
 
     def __init__(self, snapshot: HealthSnapshot, queued: int | None) -> None:
         self._snapshot = snapshot
@@ -20,21 +20,27 @@ class SnapshotCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         snapshot = self._snapshot
-        yield _by_two("alertworker_alerts", "Alerts kept, by type and state", ("type", "state"), snapshot.alerts)
+        yield _by_two("alertworker_alerts", "Stored alerts, by type and state", ("type", "state"), snapshot.alerts)
         yield _by_two(
             "alertworker_notifications",
-            "Notifications kept, by status and channel",
+            "Stored notifications, by status and channel",
             ("status", "channel"),
             snapshot.notifications,
         )
-        yield _by_one("alertworker_lane_wait_seconds", "Age of a lane's oldest unsent", "channel", snapshot.lanes)
-        yield _by_one("alertworker_publishers", "Publishers that have not said goodbye", "state", snapshot.publishers)
-        yield GaugeMetricFamily(
-            "alertworker_publisher_backlog_events", "Events live publishers hold", value=snapshot.backlog
+        yield _by_one("alertworker_lane_wait_seconds", "Age of the oldest unsent message", "channel", snapshot.lanes)
+        yield _by_one(
+            "alertworker_publishers", "Publishers that have not shut down cleanly", "state", snapshot.publishers
         )
-        yield _by_one("alertworker_dead_letters", "What nobody will retry", "kind", snapshot.dead_letters)
+        yield GaugeMetricFamily(
+            "alertworker_publisher_backlog_events",
+            "Events that live publishers have not sent yet",
+            value=snapshot.backlog,
+        )
+        yield _by_one("alertworker_dead_letters", "Dead letters, by kind", "kind", snapshot.dead_letters)
         counted = CounterMetricFamily(
-            "alertworker_counted", "Dropped, muted, merged, parked, clamped …", labels=("what", "reason")
+            "alertworker_counted",
+            "Dropped, suppressed, merged, parked and clamped, by reason",
+            labels=("what", "reason"),
         )
         for labels, value in sorted(snapshot.counters.items()):
             counted.add_metric(labels, value)
@@ -43,11 +49,15 @@ class SnapshotCollector(Collector):
             yield GaugeMetricFamily("alertworker_queue_messages", "Batches in the broker's queue", value=self._queued)
             if (oldest := snapshot.oldest_seconds(self._queued)) is not None:
                 yield GaugeMetricFamily(
-                    "alertworker_queue_oldest_seconds", "Age of the oldest of them, at most", value=oldest
+                    "alertworker_queue_oldest_seconds",
+                    "Upper bound of the age of the oldest batch in the queue",
+                    value=oldest,
                 )
         if snapshot.canary_seconds is not None:
             yield GaugeMetricFamily(
-                "alertworker_canary_age_seconds", "Age of the newest canary round", value=snapshot.canary_seconds
+                "alertworker_canary_age_seconds",
+                "Age of the newest canary that returned",
+                value=snapshot.canary_seconds,
             )
 
 

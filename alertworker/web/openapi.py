@@ -1,4 +1,4 @@
-"""``GET /openapi.json``: what is served here, for machines."""
+"""``GET /openapi.json``: the OpenAPI document of the HTTP API."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from alertworker.web.events import MAX_BYTES
 from alertworker.web.services import SERVICES
 
 _REASON: Final = {"$ref": "#/components/responses/Refusal"}
-#: The end of a path is the type, whatever it is: one that nobody knows is told as such.
+#: The last segment of the path is the alert type. An unknown type is accepted and becomes an alert of type `unknown`.
 _TYPE: Final = {"name": "type", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _ANY_KEY: Final[list[dict[str, list[str]]]] = [{"publishKey": []}, {"adminKey": []}]
 
 
 async def openapi(_request: Request) -> Response:
-    """Give the OpenAPI document."""
+    """Return the OpenAPI document as JSON."""
     return JSONResponse(document())
 
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    """Give the OpenAPI 3.1 document; the events in it are made from their models."""
+    """Return the OpenAPI 3.1 document. The schemas of events are generated from their models."""
     schema = TypeAdapter(AnyEvent).json_schema(ref_template="#/components/schemas/{model}")
     schemas: dict[str, Any] = schema.pop("$defs")
     return {
@@ -40,27 +40,33 @@ def document() -> dict[str, Any]:
         "info": {"title": "alertworker", "version": __version__},
         "paths": {
             "/v1/events": {"post": _events()},
-            "/health/liveliness": {"get": _get("This process lives", {"200": _json("It does", {"type": "string"})})},
-            "/health/liveness": {"get": _get("This process lives", {"200": _json("It does", {"type": "string"})})},
+            "/health/liveliness": {"get": _get("Check liveness", {"200": _json("Alive", {"type": "string"})})},
+            "/health/liveness": {"get": _get("Check liveness", {"200": _json("Alive", {"type": "string"})})},
             "/health/readiness": {
-                "get": _get("The line flows", {"200": _ready("It does"), "503": _ready("It does not")})
+                "get": _get("Check readiness", {"200": _ready("Ready"), "503": _ready("Not ready; see the reasons")})
             },
             "/health/services": {"get": _services()},
-            "/integrations/litellm/slack": {"post": _relay("Take a text that LiteLLM posts to a chat")},
+            "/integrations/litellm/slack": {"post": _relay("Receive a chat message from LiteLLM")},
             "/integrations/litellm/slack/{type}": {
-                "post": _relay("Take a text that LiteLLM posts to a chat, as an alert of a type", _TYPE)
+                "post": _relay("Receive a chat message from LiteLLM as an alert of this type", _TYPE)
             },
-            "/integrations/litellm/webhook": {"post": _relay("Take a budget event that LiteLLM posts to WEBHOOK_URL")},
+            "/integrations/litellm/webhook": {
+                "post": _relay("Receive a budget event that LiteLLM posts to WEBHOOK_URL")
+            },
             "/metrics": {
-                "get": _get("Figures for Prometheus", {"200": _content("Figures", "text/plain", {"type": "string"})})
+                "get": _get(
+                    "Read metrics for Prometheus", {"200": _content("Metrics", "text/plain", {"type": "string"})}
+                )
             },
-            "/openapi.json": {"get": _get("This document", {"200": _json("This document", {"type": "object"})})},
+            "/openapi.json": {"get": _get("Read this document", {"200": _json("This document", {"type": "object"})})},
         },
         "components": {
             "schemas": schemas | {"Event": schema},
             "securitySchemes": {name: {"type": "http", "scheme": "bearer"} for name in ("publishKey", "adminKey")}
             | {"keyInAddress": {"type": "apiKey", "in": "query", "name": "key"}},
-            "responses": {"Refusal": _json("Why not", _object({"error": {"type": "string"}}, "error"))},
+            "responses": {
+                "Refusal": _json("The reason for the refusal", _object({"error": {"type": "string"}}, "error"))
+            },
         },
     }
 
@@ -83,8 +89,8 @@ def _events() -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "description": (
-                f"One event, an array of them, or one a line, {MAX_BYTES} bytes at the most; or a publisher's sealed "
-                "batch with the headers alertworker-batch-id (a UUID), alertworker-sealed-at (ISO 8601) and "
+                f"One event, an array of events, or one event a line, at most {MAX_BYTES} bytes. Or a publisher's "
+                "sealed batch with the headers alertworker-batch-id (a UUID), alertworker-sealed-at (ISO 8601) and "
                 "alertworker-count."
             ),
             "content": {
@@ -94,23 +100,25 @@ def _events() -> dict[str, Any]:
             },
         },
         "responses": {
-            "202": _json("The broker has the good ones", taken),
-            "422": _json("None can be read", _object({"error": {"type": "string"}, "errors": errors}, "error")),
+            "202": _json("The broker has confirmed the valid events", taken),
+            "422": _json(
+                "The body has no valid event", _object({"error": {"type": "string"}, "errors": errors}, "error")
+            ),
             **dict.fromkeys(("400", "401", "408", "413", "415", "429", "503"), _REASON),
         },
     }
 
 
 def _relay(summary: str, *parameters: dict[str, Any]) -> dict[str, Any]:
-    """Describe a place for what LiteLLM posts; its form is LiteLLM's, and what cannot be placed is taken as unknown."""
-    taken = _content("The broker has it", "text/plain", {"type": "string", "const": "ok"})
+    """Return the operation of a relay URL. LiteLLM defines the body; an unrecognized one becomes an alert `unknown`."""
+    taken = _content("The broker has confirmed the alert", "text/plain", {"type": "string", "const": "ok"})
     return {
         "summary": summary,
         "security": [*_ANY_KEY, {"keyInAddress": []}],
         "parameters": list(parameters),
         "requestBody": {
             "required": True,
-            "description": f"What LiteLLM posts: a JSON object of {MAX_BODY} bytes at the most.",
+            "description": f"The JSON object that LiteLLM posts, at most {MAX_BODY} bytes.",
             "content": {"application/json": {"schema": {"type": "object"}}},
         },
         "responses": {"200": taken, **dict.fromkeys(("400", "401", "408", "413", "429", "503"), _REASON)},
@@ -126,7 +134,7 @@ def _services() -> dict[str, Any]:
         "alert_types": {"type": "array", "items": {"enum": [kind.value for kind in AlertType]}},
         "results": {"type": "array", "items": sent | {"required": ["channel", "alert_type", "status", "answer"]}},
     }
-    result = _json("What each receiver said; of a budget webhook its event, too", _object(fields, *fields))
+    result = _json("The answer of each receiver, and the event of a budget webhook", _object(fields, *fields))
     operation = _get("Send test messages", {"200": result, "502": result})
     operation["responses"] |= dict.fromkeys(("401", "422", "503"), _REASON)
     service = {"type": "string", "enum": list(SERVICES)}

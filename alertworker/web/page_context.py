@@ -1,4 +1,4 @@
-"""The context of the pages: the admin store, the ledger reader and the broker."""
+"""The context that the pages share: the admin store, the ledger reader and the broker."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.store import AdminStore
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` returns the health report, ``channels`` are kinds by channel; times are shown in ``zone``."""
+    """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times."""
 
     admin: AdminStore
     ledger: LedgerReader

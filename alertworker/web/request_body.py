@@ -1,4 +1,4 @@
-"""Bodies of requests, counted while they are read and while they are decompressed, one by one and all together."""
+"""Request bodies, read and decompressed within a limit for each body and a limit for all bodies together."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from alertworker.web.errors import Refusal
 
 #: How long a client may take to send a body, in seconds.
 READ_SECONDS: Final = 30.0
-#: How much of the bodies of all requests together is in memory at once, in bytes.
+#: The memory that the bodies of all requests may use together, in bytes.
 ROOM_BYTES: Final = 128 * 1024 * 1024
-#: The most gzip members of one body, empty ones included: a client makes one, or one each time it flushes a file.
+#: The most gzip members of one body, empty ones included. A client writes one member, or one at each flush of a file.
 MAX_MEMBERS: Final = 16
 #: How much is decompressed at a time, in bytes.
 _STEP: Final = 64 * 1024
@@ -27,16 +27,16 @@ _STEP: Final = 64 * 1024
 
 @dataclass(slots=True)
 class Room:
-    """Memory that all requests share; ``left`` is in bytes. Only the event loop's thread touches it."""
+    """Memory that all requests share. ``left`` is in bytes. Only the event loop's thread changes it."""
 
     left: int = ROOM_BYTES
 
     @asynccontextmanager
     async def read(self, request: Request, limit: int) -> AsyncIterator[bytes]:
-        """Read a body of ``limit`` bytes at the most, and keep its room until it was dealt with.
+        """Read a body of at most ``limit`` bytes, and hold its memory until the caller is done with it.
 
         Raises:
-            Refusal: 413 for a longer one, 429 when others fill the room, 408 for one that does not come.
+            Refusal: 413 if the body is larger, 429 if other bodies use the memory, 408 if the body takes too long.
         """
         taken = 0
         body = bytearray()
@@ -44,15 +44,15 @@ class Room:
             async with asyncio.timeout(READ_SECONDS):
                 async for piece in request.stream():
                     if len(body) + len(piece) > limit:
-                        raise Refusal(413, f"a body may have {limit} bytes; send less at a time")
+                        raise Refusal(413, f"the body is over the limit of {limit} bytes; send less at a time")
                     if len(piece) > self.left:
-                        raise Refusal(429, "too much is being received at once; send again later", retry_after=1)
+                        raise Refusal(429, "too many bodies are being received; retry later", retry_after=1)
                     self.left -= len(piece)
                     taken += len(piece)
                     body += piece
             yield bytes(body)
         except TimeoutError:
-            raise Refusal(408, f"the body did not come within {READ_SECONDS:g} s") from None
+            raise Refusal(408, f"the body did not arrive within {READ_SECONDS:g} s") from None
         except ClientDisconnect:
             raise Refusal(400, "the body ended early") from None
         finally:
@@ -60,10 +60,10 @@ class Room:
 
 
 def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """Undo ``Content-Encoding``; the whole body must be of it, and have ``limit`` bytes at the most afterwards.
+    """Return the body decoded from its ``Content-Encoding``, at most ``limit`` bytes long.
 
     Raises:
-        Refusal: 413 over a bound, 415 for an encoding we do not know, 400 for a body that is not what its header says.
+        Refusal: 413 if a limit is exceeded, 415 for an unsupported encoding, 400 if the body does not match its header.
     """
     match encoding.strip().lower():
         case "" | "identity":
@@ -75,7 +75,7 @@ def decompress(body: bytes, encoding: str, limit: int) -> bytes:
         case _:
             raise Refusal(415, "Content-Encoding must be gzip, zstd or identity")
     if len(whole) > limit:
-        raise Refusal(413, f"a body may have {limit} bytes when it is decompressed; send less at a time")
+        raise Refusal(413, f"the body is over the limit of {limit} bytes when it is decompressed; send less at a time")
     return whole
 
 
@@ -88,24 +88,24 @@ def _gunzip(body: bytes, limit: int) -> bytes:
         if len(whole) > limit:
             return bytes(whole)
     if start < len(body):
-        raise Refusal(413, f"a body may have {MAX_MEMBERS} gzip members; compress it as one")
+        raise Refusal(413, f"the body has more than {MAX_MEMBERS} gzip members; compress it as one")
     return bytes(whole)
 
 
 def _member(body: memoryview, start: int, whole: bytearray, limit: int) -> int:
-    """Append the content of the gzip member that begins at ``start``, as far as the limit; return where it ends."""
+    """Append the content of the gzip member at ``start`` to ``whole``, up to the limit. Return the member's end."""
     member = zlib.decompressobj(wbits=31)
     try:
         while not member.eof and len(whole) <= limit:
             if start == len(body) and not member.unconsumed_tail:
-                raise Refusal(400, "the body is cut short: it is not whole gzip")
+                raise Refusal(400, "the gzip body is incomplete")
             step: bytes | memoryview = member.unconsumed_tail
             if not step:
                 step = body[start : start + _STEP]
                 start += len(step)
             whole += member.decompress(step, _STEP)
     except zlib.error:
-        raise Refusal(400, "the body is not gzip, as its Content-Encoding says") from None
+        raise Refusal(400, "the body is not valid gzip, but its Content-Encoding is gzip") from None
     return start - len(member.unused_data)
 
 

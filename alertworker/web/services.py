@@ -1,4 +1,4 @@
-"""``GET /health/services?service=slack``: a real test per alert type, and what each receiver really said."""
+"""``GET /health/services?service=slack``: send a test message for each alert type, and return the answers."""
 
 from __future__ import annotations
 
@@ -18,41 +18,42 @@ from alertworker.pipeline import ChannelTest
 from alertworker.web.context import context_of
 from alertworker.web.errors import Refusal
 
-#: The kinds with a remote receiver.
+#: The kinds of channel with a remote receiver.
 SERVICES: Final = tuple(sorted(kind for kind, channel in CHANNELS.items() if channel.is_remote))
 
 
 async def services(request: Request) -> Response:
-    """Test one kind of channel; 502 where a receiver did not take its message."""
+    """Test the channels of one kind. Return 502 if a receiver did not accept its message."""
     context = context_of(request)
     context.keys.require_admin(request)
     service = request.query_params.get("service", "")
     if service not in SERVICES:
-        raise Refusal(422, f"service must be one of {', '.join(SERVICES)}")
+        raise Refusal(422, f"unknown service; expected one of {', '.join(SERVICES)}")
     try:
         tests = await asyncio.to_thread(context.try_service, service, datetime.now(UTC))
     except StoreUnavailable as error:
         raise Refusal(503, str(error), retry_after=5) from None
     if not tests:
         raise Refusal(
-            422, f"no alert type that is on goes to a {service} channel; `alertworker check` shows the routes"
+            422, f"no enabled alert type is routed to a {service} channel; `alertworker check` prints the routes"
         )
     answer = explain(service, tests)
     return JSONResponse(answer, 502 if answer["status"] == "error" else 200)
 
 
 def explain(service: str, tests: Sequence[ChannelTest]) -> dict[str, Any]:
-    """Give LiteLLM's answer, and beside it what came of each message.
+    """Return LiteLLM's response with the result of each message added.
 
-    Of a webhook ``sent`` is its JSON; that of LiteLLM's own, the budget webhook, also stands in the answer itself.
+    The result of a webhook has the posted JSON in ``sent``. The response also includes the fields of the budget
+    webhook's event, as LiteLLM's does.
     """
     failed = sum(test.failed for test in tests)
     shadow = any(test.shadowed for test in tests)
     status = "error" if failed else "shadow" if shadow else "success"
     message = {
-        "error": f"{failed} of {len(tests)} test messages were not taken; see results",
+        "error": f"{failed} of {len(tests)} test messages were not accepted; see results",
         "shadow": "alertworker.shadow is on: nothing was sent",
-        "success": f"{len(tests)} test messages were taken by {service}; verify that they can be seen there",
+        "success": f"{service} accepted {len(tests)} test messages; verify that they are visible there",
     }[status]
     answer: dict[str, Any] = {
         "status": status,

@@ -1,4 +1,4 @@
-"""How often a wrong key may be tried."""
+"""The limit on login attempts with a wrong key."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-#: So many wrong keys are free, and one more each so many seconds.
+#: How many wrong keys an address may send at once, and the seconds until it may send another one.
 BURST: Final = 5
 EVERY: Final = 30.0
 _MOST_ADDRESSES: Final = 10_000
@@ -15,12 +15,12 @@ _MOST_ADDRESSES: Final = 10_000
 
 @dataclass(slots=True)
 class Throttle:
-    """Counts wrong keys by address, in this process; of IPv6 by the network of 64 bits. Times are in seconds."""
+    """Counts wrong keys by address, IPv6 by /64 network, in this process. Times are in seconds."""
 
     _paid_until: OrderedDict[str, float] = field(default_factory=OrderedDict)
 
     def wait(self, address: str, *, now: float) -> float:
-        """Give how long this address must wait before it may try; 0 where it may."""
+        """Return how long this address must wait before its next attempt; 0 if it may try now."""
         ahead = self._paid_until.get(_network(address), now) - now
         return max(0.0, ahead - (BURST - 1) * EVERY)
 

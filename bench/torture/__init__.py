@@ -1,4 +1,4 @@
-"""LiteLLM's own alerting and ours on the same faults: `make torture` prints what was expected and what each did.
+"""LiteLLM's alerting and alertworker under the same faults. `make torture` prints the expected and actual results.
 
-Every figure is measured in the run that prints it. Nothing is asserted on time.
+Every figure is measured in the run that prints it. No time is asserted.
 """

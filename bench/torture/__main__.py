@@ -1,4 +1,4 @@
-"""Run scenarios and print their rows: `python -m bench.torture [NAME,…]`, all if none is named."""
+"""Run scenarios and print their rows: `python -m bench.torture [NAME,…]`. Without names all scenarios run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from bench.torture.scenarios import SCENARIOS, Scenario
 from tests.acceptance.command import alertworker
 from tests.acceptance.proxy import litellm_python
 
-#: How many proxies run at once: what they do is mostly waiting.
+#: How many proxies run at once. They mostly wait.
 AT_ONCE = 4
-#: What a request pays; measured last, when nothing else runs.
+#: The cost of a request, measured last, when nothing else runs.
 COST = "request-cost"
 
 
 def main(arguments: list[str]) -> int:
-    """Print the tables; 1 where a scenario could not be run, or alertworker did not do what is expected."""
+    """Print the tables. Return 1 if a scenario could not be run or alertworker did not do what is expected."""
     names = [name for argument in arguments for name in argument.split(",") if name] or [*SCENARIOS, COST]
     unknown = [name for name in names if name not in SCENARIOS and name != COST]
     if unknown:
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _compare(names: list[str], folder: Path) -> bool:
-    """Run scenarios and print their rows; true where one could not be run, or alertworker's books are not clean."""
+    """Run scenarios and print their rows. Return whether one could not be run or has an unexpected result of ours."""
     chosen = {name: SCENARIOS[name] for name in names}
     groups = [[name for name in chosen if chosen[name].setup is setup] for setup in _setups(chosen.values())]
     rows: dict[str, Row] = {}
@@ -59,15 +59,15 @@ def _setups(scenarios: Iterable[Scenario]) -> list[Setup]:
 
 
 def _run(names: list[str], folder: Path) -> dict[str, Row]:
-    """Run the scenarios of one setup, one after the other; what could not be run is said and left out."""
+    """Run the scenarios of one setup, one after the other. A scenario that cannot be run is reported and skipped."""
     rows = {}
     try:
         with running(SCENARIOS[names[0]].setup, folder / names[0]) as pair:
             for name in names:
                 began = time.monotonic()
                 rows[name] = SCENARIOS[name].run(pair)
-                told = f"LiteLLM {rows[name].litellm.said}; alertworker {rows[name].alertworker.said}"
-                print(f"{name}, {time.monotonic() - began:.0f} s: {told}", file=sys.stderr, flush=True)
+                reported = f"LiteLLM {rows[name].litellm.said}; alertworker {rows[name].alertworker.said}"
+                print(f"{name}, {time.monotonic() - began:.0f} s: {reported}", file=sys.stderr, flush=True)
     except Exception:  # noqa: BLE001 - one scenario that cannot be run must not hide the others
         traceback.print_exc()
     return rows

@@ -1,4 +1,4 @@
-"""Budgets: one limit seen by many calls and many processes, and two limits within a day."""
+"""Budgets: one limit reported by many calls and processes, and two limits within a day."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bench.torture.ledger import Ledger, Row, Side, plural
 from bench.torture.pair import SETTLE_SECONDS, Pair, Setup, publish, wait
 from tests.acceptance.receiver import OK, Receiver
 
-#: The proxy's authentication: a key says its alias and what it has spent of 100, as a database would; then LiteLLM's
-#: own check of budgets, which a proxy without a database does not run by itself.
+#: The proxy's authentication. The key contains its alias and its spend of 100, in place of a database. Then LiteLLM's
+#: own budget check runs, which a proxy without a database does not run by itself.
 _AUTH: Final = """
 from litellm.proxy._types import UserAPIKeyAuth
 from litellm.proxy.auth.auth_checks import virtual_key_max_budget_check
@@ -31,7 +31,7 @@ async def user_api_key_auth(request, api_key):
     await virtual_key_max_budget_check(known, proxy_logging_obj)
     return known
 """
-#: Shared caches outlive a run; nothing of an earlier one may count.
+#: Shared caches outlive a run. Entries of an earlier run must not count.
 _RUN: Final = uuid4().hex[:8]
 SEEN_BY_FOUR: Final = f"status-503-four-{_RUN}"
 _WORDS: Final = {"alerting": ["slack", "webhook"], "custom_auth": "spent.user_api_key_auth"}
@@ -39,14 +39,14 @@ _FILES: Final = {"spent.py": _AUTH}
 
 
 def _shared(config: dict[str, Any]) -> dict[str, Any]:
-    """Let LiteLLM's processes share a Redis, for what alerting keeps and not for answers."""
+    """Make LiteLLM's processes share a Redis for the state of alerting, but not for cached responses."""
     redis = {"type": "redis", "host": "127.0.0.1", "port": 6379, "supported_call_types": []}
     config["litellm_settings"] |= {"cache": True, "cache_params": redis}
     return config
 
 
 ONE_PROCESS: Final = Setup(("budget_alerts",), ("fast",), _WORDS, files=_FILES)
-#: uvicorn ends a worker that has not answered within 5 s; on a busy machine LiteLLM takes longer to start.
+#: uvicorn ends a worker that has not answered within 5 s. On a busy machine LiteLLM takes longer to start.
 _FOUR: Final = ("--num_workers", "4", "--timeout_worker_healthcheck", "120")
 FOUR_ALONE: Final = Setup(
     ("budget_alerts", "outage_alerts"), ("fast", SEEN_BY_FOUR), _WORDS, files=_FILES, arguments=_FOUR
@@ -57,14 +57,14 @@ FOUR_SHARED: Final = Setup(
 
 
 def budget_race(pair: Pair) -> Row:
-    """Ten calls of one key at once, which is at 86 of 100."""
+    """Send ten calls at once with one key that has spent 86 of 100."""
     pair.control()
     assert set(pair.ask(["fast"] * 10, at_once=10, key=f"spent_race{_RUN}_86")) == {200}
     return _budgets(pair, "race", 1)
 
 
 def two_thresholds(pair: Pair) -> Row:
-    """A key is at 86 of 100, and once that was told at 96."""
+    """Move a key to 86 of 100, and after both have alerted to 96."""
     pair.control()
     for spend in (86, 96):
         assert pair.ask(["fast"], at_once=1, key=f"spent_two{_RUN}_{spend}") == [200]
@@ -73,7 +73,7 @@ def two_thresholds(pair: Pair) -> Row:
 
 
 def webhook_500(pair: Pair) -> Row:
-    """Ten calls, one after the other, of a key at 86 of 100, while the budget webhook answers 500; then it is well."""
+    """Send ten calls in turn with a key at 86 of 100 while the budget webhook answers 500. Then it recovers."""
     pair.control()
     for one in pair.receivers:
         one.answer = lambda _number, path: (500, {}, 0.0) if path == "/budgets" else OK
@@ -99,7 +99,7 @@ def _refused(one: Receiver) -> Side:
 
 
 def same_id(pair: Pair) -> Row:
-    """A user, and a team of the same id, have used up their budgets."""
+    """Use up the budgets of a user and of a team with the same id."""
     pair.control()
     name = f"acme{_RUN}"
     own_class.run("same_id", f"{pair.theirs.url}/slack", name)
@@ -121,9 +121,9 @@ def same_id(pair: Pair) -> Row:
     pair.settle(lambda one: len(_about(one, name)) > 1)
     sides = []
     for one in pair.receivers:
-        told = len(_about(one, name))
-        ledger = Ledger(2, min(2, told), duplicated=max(0, told - 2), messages=told)
-        sides.append(Side(ledger, f"{told} of 2 told"))
+        reported = len(_about(one, name))
+        ledger = Ledger(2, min(2, reported), duplicated=max(0, reported - 2), messages=reported)
+        sides.append(Side(ledger, f"{reported} of 2 reported"))
     return Row(*sides)
 
 
@@ -132,14 +132,14 @@ def _about(one: Receiver, name: str) -> list[str]:
 
 
 def budget_by_four(pair: Pair, name: str) -> Row:
-    """Forty calls of one key at 86 of 100, spread over four processes."""
+    """Send 40 calls with a key at 86 of 100, spread over four processes."""
     pair.control()
     assert set(pair.ask(["fast"] * 40, at_once=8, key=f"spent_{name}{_RUN}_86")) == {200}
     return _budgets(pair, name, 1)
 
 
 def outage_by_four(pair: Pair) -> Row:
-    """Forty calls of one deployment fail, spread over four processes."""
+    """Make 40 calls of one deployment fail, spread over four processes."""
     pair.control()
     pair.ask([SEEN_BY_FOUR] * 40, at_once=8)
     wait(lambda: bool(outage(pair.ours.taken(SEEN_BY_FOUR)).ledger.delivered), 20)
@@ -148,7 +148,7 @@ def outage_by_four(pair: Pair) -> Row:
 
 
 def _budgets(pair: Pair, name: str, raised: int) -> Row:
-    """Count the budget events that each side posted for a key, by what they say."""
+    """Count the budget events that each side posted for a key, by their text."""
     wait(lambda: len(_of(pair.ours, name)) >= raised, 20)
     time.sleep(SETTLE_SECONDS)
     sides = []

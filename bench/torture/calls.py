@@ -1,4 +1,4 @@
-"""Traffic of calls: what is told of outages, hanging calls, cooldowns and callers' own errors, and what is not."""
+"""Calls: which alerts each side sends about outages, hanging calls, cooldowns and callers' own errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _cooling(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _twice(config: dict[str, Any], name: str, more: dict[str, Any]) -> dict[str, Any]:
-    """Give a model two deployments."""
+    """Configure two deployments for a model."""
     [one] = [model for model in config["model_list"] if model["model_name"] == name]
     config["model_list"].remove(one)
     config["model_list"] += [
@@ -57,14 +57,14 @@ CALLERS: Final = Setup((), ("fast", BAD))
 
 
 def outage_alone(pair: Pair) -> Row:
-    """Forty calls of one deployment fail, and there are no others."""
+    """Make 40 calls of one deployment fail, without any other traffic."""
     pair.control()
     pair.ask([ALONE] * 40, at_once=8)
     return _outage(pair, ALONE)
 
 
 def outage_in_traffic(pair: Pair) -> Row:
-    """Forty calls of one deployment fail among 320 good ones of another."""
+    """Make 40 calls of one deployment fail among 320 successful calls of another."""
     pair.control()
     models = ["fast"] * 320 + [BUSY] * 40
     random.Random(3).shuffle(models)
@@ -74,21 +74,21 @@ def outage_in_traffic(pair: Pair) -> Row:
 
 
 def outage_list_cap(pair: Pair) -> Row:
-    """Fifty calls fail, where a major outage begins with the twentieth."""
+    """Make 50 calls fail, with a threshold of 20 for a major outage."""
     pair.control()
     pair.ask([CAPPED] * 50, at_once=8)
     return _outage(pair, CAPPED)
 
 
 def region_outage(pair: Pair) -> Row:
-    """Twenty-five calls fail over two deployments of one region."""
+    """Make 25 calls fail over two deployments of one region."""
     pair.control()
     pair.ask([REGION] * 25, at_once=8)
     return _outage(pair, "eu-west-1")
 
 
 def cooldown(pair: Pair) -> Row:
-    """Three calls meet two deployments at their limit, which the router takes out for a while."""
+    """Send three calls to two deployments at their limit, which the router then cools down."""
     pair.control()
     pair.fail(LIMITED, 3)
     pair.settle(lambda one: len(one.taken("`cooldown_deployment`")) >= 2)
@@ -96,7 +96,7 @@ def cooldown(pair: Pair) -> Row:
 
 
 def stalled_stream(pair: Pair) -> Row:
-    """A stream stops for 12 s after its first chunk."""
+    """Stop a stream for 12 s after its first chunk."""
     pair.control()
     assert pair.ask([STALLS], at_once=1, stream=True) == [200]
     pair.settle(lambda one: bool(hanging(one, STALLS)))
@@ -104,7 +104,7 @@ def stalled_stream(pair: Pair) -> Row:
 
 
 def false_hanging(pair: Pair, calls: int = 600) -> Row:
-    """Six hundred streams of less than a second each, twelve at a time; those that take longer may be told."""
+    """Run 600 streams of less than 1 s each, 12 at a time. A stream over the threshold may raise an alert."""
     pair.control()
 
     def ask(_number: int) -> float:
@@ -119,14 +119,14 @@ def false_hanging(pair: Pair, calls: int = 600) -> Row:
     sides = []
     for one in pair.receivers:
         posts = hanging(one, DRIPS)
-        told = counted(posts)
-        ledger = Ledger(0, 0, false=max(0, told - slow), messages=len(posts))
-        sides.append(Side(ledger, f"{told} called hanging; {slow} took longer than {THRESHOLD} s"))
+        reported = counted(posts)
+        ledger = Ledger(0, 0, false=max(0, reported - slow), messages=len(posts))
+        sides.append(Side(ledger, f"{reported} called hanging; {slow} took longer than {THRESHOLD} s"))
     return Row(*sides)
 
 
 def hung_calls(pair: Pair, calls: int = 300) -> Row:
-    """Three hundred calls hang for 8 s at once."""
+    """Make 300 calls hang for 8 s at once."""
     pair.control()
     asyncio.run(hang(pair.proxy, calls))
     pair.settle(lambda one: counted(hanging(one, HANGS)) >= calls)
@@ -134,7 +134,7 @@ def hung_calls(pair: Pair, calls: int = 300) -> Row:
 
 
 def callers_errors(pair: Pair) -> Row:
-    """Ten calls without a valid key and ten that the provider calls bad."""
+    """Send ten calls without a valid key, and ten that the provider refuses as bad requests."""
     pair.control()
     before = [len(one.posts) for one in pair.receivers]
     anonymous = pair.ask(["fast"] * 10, at_once=2, key="sk-nobody")
@@ -144,13 +144,13 @@ def callers_errors(pair: Pair) -> Row:
     sides = []
     for one, start in zip(pair.receivers, before, strict=True):
         posts = [post for post in one.posts[start:] if CONTROL not in post.text]
-        told = counted(posts)
-        sides.append(Side(Ledger(0, 0, false=told, messages=len(posts)), f"{plural(told, 'alert')}"))
+        reported = counted(posts)
+        sides.append(Side(Ledger(0, 0, false=reported, messages=len(posts)), f"{plural(reported, 'alert')}"))
     return Row(*sides)
 
 
 def outage(posts: list[Post]) -> Side:
-    """Give the side of a scenario in which one outage had to be told, at the latest when it was major."""
+    """Return the result of one side in a scenario with one outage, which must be alerted by the time it is major."""
     found = [_LEVEL.search(post.text) for post in posts if "Resolved after" not in post.text]
     levels = Counter(level[1] for level in found if level)
     again = sum(count - 1 for count in levels.values())
@@ -165,5 +165,5 @@ def _outage(pair: Pair, containing: str) -> Row:
 
 
 def hanging(one: Receiver, model: str) -> list[Post]:
-    """Give the messages that say that calls of a model hang, and not that it is over."""
+    """Return the messages about hanging calls of a model, without those about their end."""
     return [post for post in one.taken(model) if HANGING in post.text and "Resolved after" not in post.text]

@@ -1,4 +1,4 @@
-"""What alerting costs within a proxy's request: CPU of the process, LiteLLM's own beside our callback."""
+"""The CPU cost of alerting within a proxy's request: LiteLLM's own alerting and our callback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REPEATS, _REDIS_PORT = 2, 6379
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """Give microseconds of CPU per request, the median of each contender; nothing else may run meanwhile."""
+    """Return the median CPU time of each contender in microseconds per request. Nothing else may run meanwhile."""
     stack = Stack(folder, "")
     stack.start_broker()
     script = Path(bench.__path__[0]) / "in_process.py"

@@ -1,4 +1,4 @@
-"""What a row says: what each side told, as counts and in words."""
+"""The results of a scenario: the messages of each side, as counts and as text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _SQUASHED: Final = re.compile(r"\[Num Alerts: (\d+)\]")
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The books of one side.
+    """The counts of one side.
 
-    ``raised`` is what ought to be told, ``delivered`` what of it was; ``duplicated`` was told once more; ``false`` are
-    messages about what did not happen, or with what no message may hold; ``messages`` is how many were sent for it.
+    ``raised`` is the number of expected alerts, ``delivered`` the number of them that arrived, and ``duplicated`` the
+    number that arrived again. ``false`` counts messages about something that did not happen, or with forbidden content.
+    ``messages`` is the number of messages sent.
     """
 
     raised: int
@@ -28,18 +29,18 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """What ought to be told and was not."""
+        """The number of expected alerts that did not arrive."""
         return self.raised - self.delivered
 
     @property
     def clean(self) -> bool:
-        """Tell whether everything was told once, and nothing else."""
+        """Return whether every expected alert arrived once, and no other."""
         return not (self.lost or self.duplicated or self.false)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a row: its books, and what there is to say beside them."""
+    """One side of a row: its counts and a comment."""
 
     ledger: Ledger
     said: str
@@ -54,18 +55,18 @@ class Row:
 
 
 def counted(posts: Iterable[Post]) -> int:
-    """Give how many occurrences messages count, in our words or LiteLLM's."""
+    """Return how many occurrences the messages report, in our form or LiteLLM's."""
     found = [(_SQUASHED.match(post.text), post) for post in posts]
     return sum(int(squashed[1]) if squashed else post.count for squashed, post in found)
 
 
 def occurrences(raised: int, posts: list[Post]) -> Side:
-    """Give the side of a scenario in which so many occurrences each had to be told once."""
-    told = counted(posts)
-    ledger = Ledger(raised, min(raised, told), duplicated=max(0, told - raised), messages=len(posts))
-    return Side(ledger, f"{told} of {raised} told, in {plural(len(posts), 'message')}")
+    """Return the result of one side in a scenario where each of ``raised`` occurrences must be reported once."""
+    reported = counted(posts)
+    ledger = Ledger(raised, min(raised, reported), duplicated=max(0, reported - raised), messages=len(posts))
+    return Side(ledger, f"{reported} of {raised} reported, in {plural(len(posts), 'message')}")
 
 
-def plural(count: int, word: str) -> str:
-    """Spell a count."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

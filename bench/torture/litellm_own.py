@@ -1,8 +1,7 @@
-"""Runs under LiteLLM's interpreter: its own alerting, as its proxy makes it, on what a database or time would bring.
+"""Runs LiteLLM's own alerting under its interpreter, as its proxy sets it up, on input of a database or of the clock.
 
-Arguments are the name of a function here and its arguments; what it returns is printed as JSON. Alerts go to
-``SLACK_WEBHOOK_URL``. Of LiteLLM nothing is replaced but the clock, and the answers of a database and of a Prometheus
-that are not there.
+The arguments are the name of a function in this file and its arguments. Its result is printed as JSON. Alerts go to
+``SLACK_WEBHOOK_URL``. Only the clock and the answers of the database and of Prometheus are replaced.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ from litellm.types.integrations.slack_alerting import AlertType
 
 
 def alerting(**more: Any) -> SlackAlerting:
-    """Give the alerting of LiteLLM's proxy, switched on as its configuration does."""
+    """Return the alerting of LiteLLM's proxy, enabled as its configuration does."""
     logging = proxy_server.proxy_logging_obj
     logging.update_values(alerting=["slack"], alert_types=list(AlertType), **more)
     return logging.slack_alerting_instance
 
 
 async def key_deleted(raw: str) -> None:
-    """Tell of a deleted key."""
+    """Send the alert about a deleted key."""
     event = VirtualKeyEvent(
         created_by_user_id="admin",
         created_by_user_role="proxy_admin",
@@ -48,7 +47,7 @@ async def key_deleted(raw: str) -> None:
 
 
 async def same_id(name: str) -> None:
-    """Tell that a user, and a team of the same id, have used up their budgets."""
+    """Send the alerts that a user and a team with the same id have used up their budgets."""
     slack = alerting()
     user = CallInfo(spend=100.0, max_budget=100.0, token="k1", user_id=name, event_group=Litellm_EntityType.USER)
     team = CallInfo(spend=100.0, max_budget=100.0, token="k2", team_id=name, event_group=Litellm_EntityType.TEAM)
@@ -58,7 +57,7 @@ async def same_id(name: str) -> None:
 
 
 async def monthly(first: str) -> list[list[str]]:
-    """Run the monthly report when its schedule does, on the 1st at midnight; gives the ranges that it asked for."""
+    """Run the monthly report at its scheduled time, the 1st at midnight. Return the date ranges that it queries."""
     slack = alerting()
     with _on(first) as asked:
         await slack.send_monthly_spend_report()
@@ -67,7 +66,7 @@ async def monthly(first: str) -> list[list[str]]:
 
 
 async def weekly(day: str) -> list[list[str]]:
-    """Run the report of seven days, as a proxy does soon after it was started; gives the ranges that it asked for."""
+    """Run the report of 7 days, as a proxy does soon after its start. Return the date ranges that it queries."""
     slack = alerting()
     with _on(day) as asked:
         await slack.send_weekly_spend_report("7d")
@@ -76,7 +75,7 @@ async def weekly(day: str) -> list[list[str]]:
 
 
 async def fallbacks(saved: str, failed: str) -> None:
-    """Run the fallback report; Prometheus' counters stood at 100 and 40 a day ago, and have risen by these since."""
+    """Run the fallback report. Prometheus' counters were 100 and 40 a day ago and have risen by the arguments since."""
 
     async def counter(metric_name: str) -> list[prometheus_api.PrometheusRangeSample]:
         first, more = (100, int(saved)) if "successful" in metric_name else (40, int(failed))
@@ -93,9 +92,9 @@ async def fallbacks(saved: str, failed: str) -> None:
 
 @contextmanager
 def _on(day: str) -> Iterator[list[list[str]]]:
-    """Move the clock to that day; gives the ranges that the database is asked for.
+    """Set the clock to the day, and return the date ranges that are queried.
 
-    It says that a dollar was spent on each day before.
+    The replaced database returns $1 of spend for each day before.
     """
     today, asked = dt.date.fromisoformat(day), []
 
@@ -120,7 +119,7 @@ def _on(day: str) -> Iterator[list[list[str]]]:
 
 
 async def hangs_for_an_hour(threshold: str) -> int:
-    """Let a call hang for an hour and look as often as LiteLLM does; gives how often it looked."""
+    """Make a call hang for an hour, check it as often as LiteLLM does, and return the number of checks."""
     seconds, offset, clock = float(threshold), 0.0, time.time
     slack = alerting(alerting_threshold=seconds)
     looks = 0

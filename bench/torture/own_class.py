@@ -1,4 +1,4 @@
-"""LiteLLM's own classes of the pinned package, in a process of their own, for what no proxy without a database does."""
+"""Run LiteLLM's own classes of the pinned package in a separate process, for features that need a database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.acceptance.proxy import litellm_python
 
 
 def run(name: str, url: str, *arguments: str) -> Any:
-    """Run one function of ``litellm_own.py``, which alerts to ``url``; gives what it returned."""
+    """Run one function of ``litellm_own.py``, which sends alerts to ``url``, and return its result."""
     script = Path(__file__).with_name("litellm_own.py")
     keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     env = {**keep, "SLACK_WEBHOOK_URL": url, "NO_PROXY": "127.0.0.1", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}

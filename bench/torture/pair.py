@@ -1,4 +1,4 @@
-"""One LiteLLM proxy whose calls both alertings watch; each posts to a counting receiver of its own."""
+"""One LiteLLM proxy, watched by LiteLLM's alerting and by ours. Each posts to its own counting receiver."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tests.acceptance.proxy import MASTER_KEY, Proxy
 from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack, free_port
 
-#: LiteLLM sends what is queued each 5 s; whoever waits for it waits for two rounds.
+#: LiteLLM sends its queue every 5 s. Waits allow for two rounds.
 FLUSH_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 2 * FLUSH_SECONDS + 1
-#: The ``alerting_threshold`` of every setup that says no other, in seconds.
+#: The default ``alerting_threshold`` of a setup, in seconds.
 THRESHOLD: Final = 3
-#: Fails once in each scenario while both receivers are well, to show that both sides can tell.
+#: Fails once before each scenario, with healthy receivers, to verify that both sides can send.
 CONTROL: Final = "status-500-control"
-#: A start takes all the processor there is: one after the other they are faster, and the others' waiting goes on.
+#: A start uses the whole processor: starts in turn are faster and do not disturb other waits.
 _STARTING: Final = Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What scenarios run on: both sides get the same ``alert_types``, ``general_settings`` and traffic.
+    """The setup of scenarios. Both sides get the same ``alert_types``, ``general_settings`` and traffic.
 
-    ``adapt`` changes the proxy's configuration, ``files`` are put beside it, ``worker`` is our own section.
+    ``adapt`` changes the proxy's configuration, ``files`` are written to its folder, and ``worker`` is our own section.
     """
 
     alert_types: tuple[str, ...]
@@ -46,8 +46,8 @@ class Setup:
     worker: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def words(self) -> dict[str, Any]:
-        """Give LiteLLM's words for alerting, as both sides read them."""
+    def litellm_keys(self) -> dict[str, Any]:
+        """Return LiteLLM's keys for alerting, as both sides read them."""
         return {
             "alerting": ["slack"],
             "alert_types": [*self.alert_types, "llm_exceptions"],
@@ -58,53 +58,53 @@ class Setup:
 
 @dataclass(frozen=True)
 class Pair:
-    """A proxy with both alertings, our installation, and the two receivers."""
+    """A proxy with both kinds of alerting, our installation, and the two receivers."""
 
     proxy: Proxy
     stack: Stack
     theirs: Receiver
     ours: Receiver
-    #: LiteLLM's alerting is off: nothing comes to ``theirs``, and nobody waits for it.
+    #: LiteLLM's alerting is off: ``theirs`` gets no message, and waits skip it.
     alone: bool = False
 
     @property
     def receivers(self) -> tuple[Receiver, Receiver]:
-        """Give both."""
+        """Return both receivers."""
         return self.theirs, self.ours
 
     @property
     def awaited(self) -> tuple[Receiver, ...]:
-        """Give those that something is to come to."""
+        """Return the receivers that should get messages."""
         return (self.ours,) if self.alone else self.receivers
 
     def control(self) -> None:
-        """Let a call fail and wait until both sides have told of it; LiteLLM's next flush is then 5 s away."""
+        """Make a call fail and wait until both sides have sent it. LiteLLM's next flush is then 5 s away."""
         before = [counted(one.taken(CONTROL)) for one in self.awaited]
         self.fail(CONTROL)
-        for one, told in zip(self.awaited, before, strict=True):
-            if not wait(lambda one=one, told=told: counted(one.taken(CONTROL)) > told, 30):  # type: ignore[misc]
-                raise AssertionError(f"a side never tells, also when all is well: {one.posts}")
+        for one, reported in zip(self.awaited, before, strict=True):
+            if not wait(lambda one=one, reported=reported: counted(one.taken(CONTROL)) > reported, 30):  # type: ignore[misc]
+                raise AssertionError(f"a side sends nothing, even to healthy receivers: {one.posts}")
 
     def fail(self, model: str, count: int = 1, *, every: float = 0.0) -> None:
-        """Let calls of a model fail, one after the other."""
+        """Make calls of a model fail, one after the other."""
         for _ in range(count):
             status, answer = self.proxy.ask(model)
             assert status >= 400, answer
             time.sleep(every)
 
     def ask(self, models: list[str], *, at_once: int, **more: Any) -> list[int]:
-        """Ask for all of these, so many at a time, and give the statuses."""
+        """Send the requests, a limited number at a time, and return the statuses."""
         with ThreadPoolExecutor(at_once) as pool:
             return [status for status, _ in pool.map(lambda model: self.proxy.ask(model, **more), models)]
 
-    def settle(self, told: Callable[[Receiver], bool], seconds: float = SETTLE_SECONDS) -> None:
-        """Wait until both sides have told, or had the time for it; then a little for what should not come."""
-        wait(lambda: all(told(one) for one in self.awaited), seconds)
+    def settle(self, reported: Callable[[Receiver], bool], seconds: float = SETTLE_SECONDS) -> None:
+        """Wait until both sides have sent, or the time is over. Then wait a little for unexpected messages."""
+        wait(lambda: all(reported(one) for one in self.awaited), seconds)
         time.sleep(2)
 
 
 def publish(stack: Stack, *events: Event) -> None:
-    """Hand events in as a proxy's callback does, where no proxy makes them."""
+    """Publish events as a proxy's callback does, for events that no proxy produces."""
     publisher = Publisher(BrokerTransport(stack.broker_url), stack.folder / "spool")
     for event in events:
         publisher.publish(event.model_dump(mode="json", exclude_none=True))
@@ -112,7 +112,7 @@ def publish(stack: Stack, *events: Event) -> None:
 
 
 def wait(holds: Callable[[], bool], seconds: float) -> bool:
-    """Wait until it holds; false when it never did."""
+    """Wait until the condition holds. Return whether it did."""
     ends = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > ends:
@@ -130,7 +130,7 @@ def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair
             folder / "p",
             stack.broker_url,
             (CONTROL, *setup.models),
-            setup.words | ({"alerting": []} if alone else {}),
+            setup.litellm_keys | ({"alerting": []} if alone else {}),
             environ={"SLACK_WEBHOOK_URL": f"{theirs.url}/slack", "WEBHOOK_URL": f"{theirs.url}/budgets"},
             arguments=setup.arguments,
             adapt=setup.adapt,
@@ -149,9 +149,9 @@ def running(setup: Setup, folder: Path, *, alone: bool = False) -> Iterator[Pair
 
 
 def _worker(setup: Setup, url: str) -> dict[str, Any]:
-    """Give our configuration: LiteLLM's words as the proxy has them, and summaries as often as LiteLLM sends."""
+    """Return our configuration: the proxy's keys, and summaries as often as LiteLLM sends."""
     return {
-        "general_settings": setup.words | {"master_key": MASTER_KEY},
+        "general_settings": setup.litellm_keys | {"master_key": MASTER_KEY},
         "environment_variables": {"SLACK_WEBHOOK_URL": f"{url}/slack", "WEBHOOK_URL": f"{url}/budgets"},
         "alertworker": {"group_interval": FLUSH_SECONDS, **setup.worker},
     }

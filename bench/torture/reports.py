@@ -1,4 +1,4 @@
-"""What the clock brings: reports, and a call that hangs for an hour."""
+"""Scenarios of the clock: reports, and a call that hangs for an hour."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.acceptance.receiver import Post
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_redelivery import wait_for_rows
 
-#: Both are asked to report every 30 s; ours looks twice a minute, LiteLLM every 5 s.
+#: Both are configured to report every 30 s. Ours checks twice a minute, LiteLLM every 5 s.
 DAILY: Final = Setup(
     ("daily_reports",), ("fast",), {"alerting_args": {"daily_report_frequency": 30, "report_check_interval": 5}}
 )
 WEEK: Final = Setup(("spend_reports",), ("fast",))
 FALLBACKS: Final = Setup(("fallback_reports",))
 CLOCK: Final = Setup(("spend_reports", "llm_requests_hanging"), ("fast",), {"alerting_threshold": 600})
-#: Looks for due reports and sends them as beat's and the worker's tasks do, at another moment.
+#: Sends due reports as beat and the worker do, with the clock at another time.
 _LOOK: Final = """
 import sys
 from datetime import datetime
@@ -43,7 +43,7 @@ for channel in reporter.runtime.channels:
 
 
 def daily_report(pair: Pair) -> Row:
-    """Twelve calls, and a report that is due after 30 s; both are watched for 90 s."""
+    """Send 12 calls with a report due after 30 s, and watch both sides for 90 s."""
     pair.control()
     ends = time.monotonic() + 90
     assert set(pair.ask(["fast"] * 12, at_once=2)) == {200}
@@ -56,7 +56,7 @@ def daily_report(pair: Pair) -> Row:
 
 
 def hour_long_hang(pair: Pair) -> Row:
-    """A call hangs for an hour by a clock that is moved on; the threshold is the 600 s of LiteLLM's proxy."""
+    """Make a call hang for an hour on a clock that is moved forward. The threshold is the 600 s of LiteLLM's proxy."""
     pair.control()
     own_class.run("hangs_for_an_hour", f"{pair.theirs.url}/slack", "600")
     publisher = Publisher(BrokerTransport(pair.stack.broker_url), pair.stack.folder / "spool", threshold_seconds=600)
@@ -75,9 +75,9 @@ def hour_long_hang(pair: Pair) -> Row:
 
 
 def monthly_report(pair: Pair) -> Row:
-    """The monthly report when it is scheduled, on the 1st; the month before had a call, the new one has none.
+    """Send the monthly report at its scheduled time, the 1st. Last month had one call, and this month none.
 
-    Our lane is paced by the clock that was moved on: nothing may come after it.
+    The clock of our lane was moved forward, so no later message may follow.
     """
     pair.control()
     assert pair.ask(["fast"], at_once=1) == [200]
@@ -99,9 +99,9 @@ def monthly_report(pair: Pair) -> Row:
 
 
 def weekly_report(pair: Pair) -> Row:
-    """The report of seven days, next Monday, when both sides are started twice; a call was made this week.
+    """Send the report of 7 days next Monday, with both sides started twice. This week had one call.
 
-    Our lane is paced by the clock that was moved on: nothing may come after it.
+    The clock of our lane was moved forward, so no later message may follow.
     """
     pair.control()
     assert pair.ask(["fast"], at_once=1) == [200]
@@ -124,7 +124,7 @@ def weekly_report(pair: Pair) -> Row:
 
 
 def fallback_report(pair: Pair) -> Row:
-    """Eight calls are saved by a fallback, two fail all the same."""
+    """Make a fallback save eight calls, and two calls fail despite it."""
     pair.control()
     now = datetime.now(UTC)
     call = {"started_at": now, "ended_at": now, "occurred_at": now, "original_model_group": "gpt-4o"}
@@ -149,7 +149,7 @@ def fallback_report(pair: Pair) -> Row:
 
 
 def _look(stack: Stack, day: date) -> None:
-    """Send our reports that are due at nine on that day."""
+    """Send our reports that are due at 09:00 on the day."""
     nine = datetime(day.year, day.month, day.day, 9, tzinfo=UTC).isoformat()
     subprocess.run([sys.executable, "-c", _LOOK, nine], env=stack.env, cwd=stack.folder, check=True)
 

@@ -1,4 +1,4 @@
-"""Every scenario: the setup it runs on, what is done to both sides, what is expected, and what does it."""
+"""All scenarios: setup, fault, expected result, and the function that runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.torture.pair import Pair, Setup
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row: ``fault`` is what is done to both sides, ``expected`` what a person ought to be told."""
+    """One row. ``fault`` describes what happens to both sides, and ``expected`` which alerts a person should get."""
 
     setup: Setup
     run: Callable[[Pair], Row]
@@ -34,7 +34,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         "all 10",
     ),
     "receiver-down": Scenario(
-        delivery.RECEIVERS, delivery.receiver_down, "10 failures while nobody listens for 10 s", "all 10"
+        delivery.RECEIVERS, delivery.receiver_down, "10 failures while the port is closed for 10 s", "all 10"
     ),
     "receiver-slow": Scenario(
         delivery.RECEIVERS,
@@ -64,7 +64,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
         calls.LIST_CAP,
         calls.outage_list_cap,
         "50 calls fail; `major_outage_alert_threshold: 20`",
-        "one outage, told as major",
+        "one outage, raised to major",
     ),
     "outage-four-processes": Scenario(
         budgets.FOUR_ALONE, budgets.outage_by_four, "40 calls of one deployment fail, over 4 processes", "one outage"

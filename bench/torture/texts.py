@@ -1,4 +1,4 @@
-"""What messages may not hold, and what a test of a receiver may not claim."""
+"""Forbidden content of messages, and false claims of channel tests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.acceptance.proxy import MASTER_KEY
 from tests.acceptance.receiver import OK, Post, Receiver
 
 LEAKING: Final = "status-500-leaking"
-#: What a caller wrote, and what must not ring or be read in a chat.
+#: Text of a caller that must neither notify anyone nor be visible in a chat.
 PROMPT: Final = (
     "<!channel> my secret is sk-live0123456789abcdefghij; wrong key provided: sk-proj-error0123456789abcdefABCDEF"
 )
 NOTE: Final = "<!channel> wake up"
 RAW_KEY: Final = "sk-live0123456789abcdefghij"
-#: A secret for each place in which a caller, or a provider that echoes it, may put one.
+#: One secret for each place where a caller, or a provider that echoes the caller, may put one.
 SECRETS: Final = {
     "secret of the prompt": RAW_KEY,
     "of a metadata value": "sk-proj-value0123456789abcdefABCDEF",
@@ -35,7 +35,7 @@ SECRETS: Final = {
     "of the error": "sk-proj-error0123456789abcdefABCDEF",
 }
 _ALIAS, _USER_ID = SECRETS["of the key alias"], SECRETS["of the user id"]
-#: LiteLLM without a database knows keys by a function of the operator's own.
+#: Without a database LiteLLM authenticates keys by a custom function.
 _AUTH: Final = f"""
 from litellm.proxy._types import UserAPIKeyAuth
 
@@ -65,7 +65,7 @@ KEYS: Final = Setup(("virtual_key_deleted",))
 
 
 def leaks(pair: Pair) -> Row:
-    """A call with secrets and a mention in its prompt, and in all that its caller says beside it, fails."""
+    """Make a call fail that has secrets and a mention in its prompt and in all its metadata."""
     pair.control()
     status, _ = pair.proxy.ask(LEAKING, prompt=PROMPT, note=NOTE, more=LEAKS)
     assert status == 500
@@ -75,7 +75,7 @@ def leaks(pair: Pair) -> Row:
 
 
 def key_deleted(pair: Pair) -> Row:
-    """LiteLLM tells that a key was deleted: to a chat itself, and to us by the relay."""
+    """Make LiteLLM report a deleted key to a chat itself, and to us by the relay."""
     pair.control()
     pair.stack.start("web")
     url = f"http://127.0.0.1:{pair.stack.environ['ALERTWORKER_HTTP_PORT']}"
@@ -86,7 +86,7 @@ def key_deleted(pair: Pair) -> Row:
 
 
 def health_test(pair: Pair) -> Row:
-    """The receivers answer 404, and somebody has them tested."""
+    """Test receivers that answer 404."""
     pair.control()
     pair.stack.start("web")
     for one in pair.receivers:
@@ -99,7 +99,7 @@ def health_test(pair: Pair) -> Row:
 
 
 def webhook_test(pair: Pair) -> Row:
-    """The budget webhook is tested twice; its receiver is well."""
+    """Test the budget webhook twice, with a healthy receiver."""
     pair.control()
     pair.stack.start("web")
     sides = []
@@ -114,7 +114,7 @@ def webhook_test(pair: Pair) -> Row:
 
 
 def mail_test(pair: Pair) -> Row:
-    """Mail is tested; neither side has been told of a mail server."""
+    """Test e-mail. Neither side has a mail server configured."""
     pair.stack.start("web")
     ports = (pair.proxy.port, int(pair.stack.environ["ALERTWORKER_HTTP_PORT"]))
     return Row(*(_verdict(port, "email") for port in ports))
@@ -135,7 +135,7 @@ def _leaks(one: Receiver, containing: str, forbidden: dict[str, str]) -> Side:
 
 
 def _verdict(port: int, service: str = "slack") -> Side:
-    """Have a receiver tested that is unwell, or is none; what ought to be said is that it is."""
+    """Test a failing or missing receiver. The response should report the failure."""
     status, answer = _tested(port, service)
     said = answer.get("status") if isinstance(answer, dict) else None
     success = said == "success"
@@ -144,7 +144,7 @@ def _verdict(port: int, service: str = "slack") -> Side:
 
 
 def _tested(port: int, service: str) -> tuple[int, Any]:
-    """Ask for a test; gives the status and what was answered."""
+    """Request a test, and return the HTTP status and the response."""
     address = f"http://127.0.0.1:{port}/health/services?service={service}"
     request = urllib.request.Request(address, headers={"Authorization": f"Bearer {MASTER_KEY}"})
     try:

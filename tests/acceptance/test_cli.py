@@ -72,8 +72,8 @@ alertworker:
     said = json.loads(alertworker(tmp_path, "check", "--json").stdout)
 
     assert said["routes"]["outage_alerts"] == ["desk"]
-    assert "outage_alerts goes nowhere" not in said["warnings"]
-    assert "llm_exceptions goes nowhere" in said["warnings"]
+    assert "outage_alerts reaches no channel" not in said["warnings"]
+    assert "llm_exceptions reaches no channel" in said["warnings"]
     assert any("did you mean minor_outage_alert_threshold?" in warning for warning in said["warnings"])
 
 

@@ -48,7 +48,7 @@ def test_a_refused_message_is_a_dead_letter_that_can_be_read(stack: Stack, slack
     assert other.stdout == "0 replayed\n"
     unasked = alertworker(stack.folder, "deadletters", "replay", environ=stack.env)
     assert unasked.returncode == 1
-    assert "filter them" in unasked.stderr
+    assert "pass ids of dead letters, or a filter" in unasked.stderr
     replayed = alertworker(
         stack.folder, "deadletters", "replay", "--reason", "gone", "--since", "1h", environ=stack.env
     )
@@ -113,7 +113,7 @@ def test_a_maintenance_window_is_listed_and_ended(tmp_path: Path) -> None:
     assert added.stdout.endswith("until 2099-01-01T11:00:00+00:00\n")
     refused = alertworker(tmp_path, *window, "--until", "2098-01-01T12:00+01:00")
     assert refused.returncode == 1
-    assert "before it begins" in refused.stderr
+    assert "before it starts" in refused.stderr
 
     assert "pending" in alertworker(tmp_path, "silences", "list").stdout
     silence = added.stdout.split()[0]
@@ -133,7 +133,7 @@ def test_a_silence_takes_a_list_and_warns_of_what_no_alert_has(tmp_path: Path) -
     assert 'team=~"a|b" sevrity="High" · move' in alertworker(tmp_path, "silences", "list").stdout
     refused = alertworker(tmp_path, "silences", "add", "team=a", 'user=~"(?!x).*"', *why)
     assert (refused.returncode, "argument 2" in refused.stderr, "look-ahead" in refused.stderr) == (1, True, True)
-    assert "would mute everything" in alertworker(tmp_path, "silences", "add", "{}", *why).stderr
+    assert "would mute all alerts" in alertworker(tmp_path, "silences", "add", "{}", *why).stderr
 
 
 def test_a_list_is_whole_in_a_pipe(tmp_path: Path) -> None:
@@ -157,28 +157,28 @@ def test_a_list_is_whole_in_a_pipe(tmp_path: Path) -> None:
 
 
 def examined(folder: Path, environ: dict[str, str]) -> tuple[int, dict[str, dict[str, str]]]:
-    """Run the doctor. Return the exit code, and the findings by subject."""
+    """Run `doctor`, and return its exit code and its findings by ``about``."""
     done = alertworker(folder, "doctor", "--json", environ=environ)
     document = json.loads(done.stdout)
     assert document["healthy"] == (done.returncode == 0)
     return done.returncode, {finding["about"]: finding for finding in document["findings"]}
 
 
-def test_the_doctor_finds_a_line_that_flows_well_and_a_broken_lane_not(stack: Stack, slack: Receiver) -> None:
+def test_the_doctor_reports_a_healthy_pipeline_and_a_broken_lane(stack: Stack, slack: Receiver) -> None:
     """The exit code is 0 until a receiver's address fails. Then the lane and the dead letter are named."""
     ends = time.monotonic() + 30
     code, found = examined(stack.folder, stack.env)
     while code and time.monotonic() < ends:
         code, found = examined(stack.folder, stack.env)
     assert code == 0, found
-    assert {found[about]["state"] for about in ("broker", "database", "line")} == {"ok"}
+    assert {found[about]["state"] for about in ("broker", "database", "pipeline")} == {"ok"}
 
     slack.answer = lambda _number, _path: (404, {}, 0.0)
     alertworker(stack.folder, "publish", environ=stack.env, given=json.dumps([GOOD]))
     while not code and time.monotonic() < ends:
         code, found = examined(stack.folder, stack.env)
     [lane] = [finding for about, finding in found.items() if about.startswith("lane slack-")]
-    assert (lane["state"], "announced as broken" in lane["text"]) == ("PROBLEM", True)
+    assert (lane["state"], "reported as broken" in lane["text"]) == ("PROBLEM", True)
     assert found["dead letters"]["text"].startswith("1 of kind notification")
     text = alertworker(stack.folder, "doctor", environ=stack.env).stdout
     assert re.search(r"^dead_letters +notification +1$", text, re.MULTILINE)

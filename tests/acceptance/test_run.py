@@ -111,7 +111,7 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     assert run.process.wait(20) == 0
     run.gone(1)
     assert time.monotonic() - began < 15
-    assert "nothing is left running" in run.output()
+    assert "No process is left running" in run.output()
 
 
 def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> None:
@@ -155,7 +155,7 @@ def test_a_second_run_on_the_same_folder_is_refused(run: Run) -> None:
     )
 
     assert second.returncode == 1
-    assert f"process {run.process.pid} runs on this data folder" in second.stderr
+    assert f"process {run.process.pid} already uses this data folder" in second.stderr
     assert "Traceback" not in second.stderr
 
 

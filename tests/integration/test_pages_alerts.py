@@ -59,13 +59,13 @@ def raise_alerts(store: SqlStore, runtime: Runtime, *alerts: Alert) -> list[str]
 def test_the_first_page_says_what_is_open_and_how_the_line_is(
     store: SqlStore, runtime: Runtime, browser: Browser
 ) -> None:
-    """The highest severity is first. No canary has returned, so the page asks for an action."""
+    """The most severe alert is first. No canary has returned, so action is required."""
     low = alert(1, severity=Severity.LOW)
     high, *_ = raise_alerts(store, runtime, alert(0), low)
     page = browser.get("/")
 
-    assert "Somebody must do something" in page.text
-    assert "nothing has come round it yet" in page.text
+    assert "Action required" in page.text
+    assert "no canary has returned yet" in page.text
     assert page.links("/alerts/")[0] == f"/alerts/{high}"
     assert page.text.index("Trouble 0") < page.text.index("Trouble 1")
     assert "2026-11-23T15:02:11+01:00" in page.text
@@ -150,7 +150,7 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
 
     for expected in ("APIError", "call-1", "call-2", "server_error", "503 try later", "sent", "outbox", "webhook"):
         assert expected in page.text
-    assert "outbox did not take it (server_error)" in page.text
+    assert "Attempt to notify outbox failed: server_error" in page.text
     assert "2026-11-23T15:02:11+01:00" in page.text
     [body] = page.all("pre")
     assert '"alert_id"' in "".join(body.itertext())
@@ -162,7 +162,7 @@ def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Run
     [one] = raise_alerts(store, runtime, alert())
     path = f"/alerts/{one}/acknowledge"
     page = browser.send(browser.get(f"/alerts/{one}"), path, note=EVIL[0])
-    assert "there will be no more reminders" in page.text
+    assert "Reminders stop, and you are still notified when it resolves" in page.text
     assert EVIL[0] in page.text
 
     [row] = rows(store, ALERTS)

@@ -39,11 +39,11 @@ def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, b
     keys = browser.get(f"/spend?by=key&{PERIOD}")
     [link] = [link for link in keys.links("/spend?by=key") if HASH[:8] in link]
     behind = browser.get(link.partition("#")[0])
-    assert f"Behind key {HASH[:8]}…" in behind.text
+    assert f"Top contributors to key {HASH[:8]}…" in behind.text
     assert "gpt-4o" in behind.text
     assert HASH not in keys.html + behind.html
     assert "$0.50" not in browser.get(f"/spend?by=model&team=search&{PERIOD}").text
-    assert "Nothing was spent" in browser.get("/spend?from=2020-01-01&until=2020-01-02").text
+    assert "No spend in this period" in browser.get("/spend?from=2020-01-01&until=2020-01-02").text
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_spend_is_shown_by_whom_day_by_day_and_who_is_behind(runtime: Runtime, b
 def test_a_period_that_is_none_is_said_to_be_none(browser: Browser, query: str) -> None:
     """The last seven days are shown instead."""
     page = browser.get(f"/spend?{query}")
-    assert (page.status, "Nothing was spent" in page.text) == (422, True)
+    assert (page.status, "No spend in this period" in page.text) == (422, True)
     assert len([item for item in page.all("p") if item.get("role") == "alert"]) == 1
 
 

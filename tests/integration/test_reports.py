@@ -350,6 +350,6 @@ def test_the_command_prints_what_would_go_out_and_sends_once(
     assert (total["table"], total["spend"], team["entity"], team["alias"]) == ("All", "1.000000000", "search", NAME)
     assert (tag["table"], tag["entity"], tag["first"], tag["last"]) == ("By tag", "", "2025-11-01", "2025-11-30")
     assert "reported: 2025-11-01 to 2025-11-30" in run()
-    assert "was sent before" in run(code=1)
+    assert "was already sent" in run(code=1)
     run_until_quiet(reporter.runtime, datetime.now(NOW.tzinfo) + timedelta(minutes=1))
     assert len(outbox.sent) == 1

@@ -96,7 +96,7 @@ def test_days_at_the_ends_of_the_calendar_are_answered() -> None:
     assert "search" in CliRunner().invoke(cli, ["spend", "--since", "2026-11-01", "--until", "9999-12-31"]).output
     for first in (["--since", "0001-01-01"], ["--until", "0001-01-03"]):
         result = CliRunner().invoke(cli, ["spend", *first])
-        assert (result.exit_code, "give a later --since" in result.output) == (2, True)
+        assert (result.exit_code, "pass a later --since" in result.output) == (2, True)
 
 
 @pytest.mark.usefixtures("booked")

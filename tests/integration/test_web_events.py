@@ -313,7 +313,7 @@ def test_health_says_what_is_missing(broker: Broker, web: Web, tmp_path: Path) -
     status, text = web.get("/health/readiness")
     assert (status, json.loads(text)["reasons"]) == (
         503,
-        ["nothing has come round the line yet: a worker and beat must run"],
+        ["no canary has returned yet; start a worker and beat"],
     )
     store.run(lambda tx: tx.clock.advance(Clock.CANARY_ARRIVED, datetime.now(UTC)))
     wait_for(lambda: web.get("/health/readiness")[0] == 200)

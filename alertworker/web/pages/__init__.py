@@ -9,7 +9,7 @@ from starlette.staticfiles import StaticFiles
 
 from alertworker.web.pages import alert, alerts, budgets, deadletters, login, overview, proxies, silences, spend
 
-#: Every page there is; a new file of pages is a line here.
+#: All pages. Add one line for each new file of pages.
 ROUTES: Final[tuple[BaseRoute, ...]] = (
     *overview.ROUTES,
     *alerts.ROUTES,

@@ -1,4 +1,4 @@
-"""``/alerts/ID``: one alert with everything that is known of it, and its acknowledgement."""
+"""``/alerts/ID``: one alert with its details, its notifications and the form to acknowledge it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from alertworker.ports.alert_search import AlertFilter, AlertRow
 from alertworker.web.pages.timeline import Notified, timeline
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
-#: How many other generations of the same alert are shown.
+#: How many earlier and later alerts with the same fingerprint are shown.
 _HISTORY: Final = 10
-#: How many of its messages are shown, the newest first.
+#: How many notifications are shown, newest first.
 _MESSAGES: Final = 100
 
 
@@ -60,7 +60,7 @@ def acknowledge(visit: Visit) -> Response:
 def _row(visit: Visit) -> AlertRow:
     row = visit.context.admin.alert(visit.id)
     if row is None:
-        raise Trouble(404, "No such alert", "There is none with that id; what is over is kept for retention_days.")
+        raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
 
 
@@ -70,7 +70,7 @@ def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts
 
 
 def pretty(body: str | None) -> str | None:
-    """Return a body for people: JSON with indentation, any other text unchanged."""
+    """Return a body for display: JSON indented, any other text unchanged."""
     if body is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""``/alerts``: the alerts, filtered by state, severity, type and labels."""
+"""``/alerts``: search alerts by state, severity, type, time and labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.web.pages.views import Visit, page
 
 #: How many alerts one page shows.
 PER_PAGE: Final = 50
-#: The periods to filter by, as the query names them.
+#: The length of each period that the page offers, by its name in the URL.
 _SINCE: Final = {
     "1h": timedelta(hours=1),
     "24h": timedelta(days=1),
@@ -60,8 +60,8 @@ def alerts(visit: Visit) -> Response:
     )
 
 
-def _known(word: str, known: Container[str]) -> str | None:
-    return word if word in known else None
+def _known(value: str, known: Container[str]) -> str | None:
+    return value if value in known else None
 
 
 ROUTES: Final = (page("/alerts", alerts),)

@@ -1,4 +1,4 @@
-"""``/budgets``: the state of every budget, the fullest first."""
+"""``/budgets``: all budgets, the highest share used first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.web.pages.views import Visit, page
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """One budget: its owner, its state in words and in percent, and its spend at the present pace, in nano-dollars."""
+    """One budget: its name, its spend as text and as a share in percent, and its projection in nano-dollars."""
 
     name: str
     scope: str
@@ -34,7 +34,7 @@ def budgets(visit: Visit) -> Response:
 
 
 def standings(visit: Visit) -> list[Budget]:
-    """Return all budgets, the fullest first; those whose period has ended come last."""
+    """Return all budgets, the highest share used first, and budgets whose period has ended last."""
     found = []
     for key, standing in visit.context.admin.budgets():
         reading = standing.reading

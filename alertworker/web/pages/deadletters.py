@@ -1,4 +1,4 @@
-"""``/deadletters``: the dead letters with their reasons, to replay or to discard."""
+"""``/deadletters``: dead letters with their reasons, and the forms to replay or discard them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alertworker.ports import DeadLetter
 from alertworker.ports.dead_letters import LetterFilter
 from alertworker.web.pages.views import Trouble, Visit, action, page
 
-#: How many letters one page shows, and how much of the contents of one, in characters.
+#: How many dead letters one page shows, and how many characters of a payload.
 PER_PAGE: Final = 50
 _MAX_SHOWN: Final = 100_000
 _KINDS: Final = ("event", "batch", "message", "notification")
@@ -49,10 +49,14 @@ def deadletters(visit: Visit) -> Response:
 
 
 def deadletter(visit: Visit) -> Response:
-    """Show one dead letter with its contents and every attempt."""
+    """Show one dead letter with its payload and its attempts."""
     letter = visit.context.admin.dead_letter(visit.id)
     if letter is None:
-        raise Trouble(404, "No such dead letter", "There is none with that id; it was replayed or discarded.")
+        raise Trouble(
+            404,
+            "No such dead letter",
+            "No dead letter has this id. It was replayed or discarded, or retention_days have passed.",
+        )
     text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
     attempts = visit.context.admin.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
     return visit.show(
@@ -67,7 +71,7 @@ def deadletter(visit: Visit) -> Response:
 
 
 def act(visit: Visit) -> Response:
-    """Replay the chosen dead letters, or discard them."""
+    """Replay or discard the selected dead letters."""
     context = visit.context
     acts: dict[str, tuple[str, Callable[[str], bool]]] = {
         "replay": ("replayed", lambda one: pipeline.replay(one, context.admin, context.broker, now=visit.now)),
@@ -76,14 +80,14 @@ def act(visit: Visit) -> Response:
     what, _, shown = visit.form.raw("do").partition("-")
     ids = list(dict.fromkeys(visit.form.every(shown or "id")))[:PER_PAGE]
     if what not in acts or not ids:
-        raise Trouble(422, "Not done", "Choose dead letters, and whether to replay or to discard them.")
+        raise Trouble(422, "Not done", "Select one or more dead letters, then choose Replay or Discard.")
     done, do = acts[what]
     count = 0
     for one in ids:
         try:
             count += do(one)
         except AlertWorkerError as error:
-            raise Trouble(503, "Not now", f"{error}; {count} of {len(ids)} were {done} before.") from None
+            raise Trouble(503, "Unavailable", f"{error}; {count} of {len(ids)} were {done} before the error.") from None
     return visit.go("/deadletters", done=done, n=count, of=len(ids))
 
 

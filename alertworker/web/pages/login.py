@@ -1,4 +1,4 @@
-"""Logging in with the admin key, and out again."""
+"""``/login`` and ``/logout``: log in with the admin key, and log out."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from alertworker.web.pages.render import HEADERS, render
 from alertworker.web.pages.session import Session
 from alertworker.web.pages.views import Visit, action
 
-#: Holds the form's token until somebody is logged in. It is random and not signed: what is signed with a key made of
-#: the admin key is given to nobody who has not shown that key, so that a weak one cannot be guessed at leisure.
+#: Holds the form's token before a login. The token is random and not signed. A value signed with a key derived from the
+#: admin key is sent only after a login: anyone who has such a value can try keys against it offline.
 _FORM_COOKIE: Final = "alertworker_login"
 _log: Final = logging.getLogger("alertworker.web")
 
 
 async def ask(request: Request) -> Response:
-    """Show the form."""
+    """Show the login form."""
     if context_of(request).keys.admin is None:
         return render("closed.html", status=403, visit=None)
     return _form(request, Form({}))
 
 
 async def log_in(request: Request) -> Response:
-    """Give a session to whoever has the admin key."""
+    """Start a session if the form has the admin key."""
     keys = context_of(request).keys
     if keys.admin is None:
         return render("closed.html", status=403, visit=None)
@@ -53,20 +53,20 @@ async def log_in(request: Request) -> Response:
 
 
 def _refusal(request: Request, form: Form) -> Refusal | None:
-    """Say why nobody is logged in by this form; a wrong key is counted."""
+    """Return why this form does not log in, or ``None``. A wrong key is counted."""
     context = context_of(request)
     if not is_ours(request, form, request.cookies.get(_FORM_COOKIE, "")):
-        return Refusal(403, "That form was too old, or cookies are off. Try again.")
+        return Refusal(403, "The form has expired, or cookies are disabled. Try again.")
     address = request.client.host if request.client else ""
     wait = context.throttle.wait(address, now=time.monotonic())
     if wait:
-        return Refusal(429, f"Too many wrong keys. Try again in {wait:.0f} s.")
+        return Refusal(429, f"Too many attempts with a wrong key. Try again in {wait:.0f} s.")
     if not context.keys.is_admin(form.raw("key").strip()):
         context.throttle.failed(address, now=time.monotonic())
-        _log.warning("a wrong key at the login page, from %s", address)
-        return Refusal(403, "That is not the admin key.")
+        _log.warning("login with a wrong key from %s", address)
+        return Refusal(403, "Wrong admin key.")
     if not form.line("name"):
-        return Refusal(422, "Say who you are: your name stands beside what you do.")
+        return Refusal(422, "Enter your name. It is shown with your acknowledgements and silences.")
     return None
 
 
@@ -94,7 +94,7 @@ def _form(request: Request, form: Form, refusal: Refusal | None = None) -> Respo
 
 
 def _inside(path: str) -> str:
-    """Give a path of ours to go on to; whatever leads elsewhere becomes the first page."""
+    """Return the path if it is on our own site, else ``/``."""
     parts = urlsplit(path)
     inside = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and path.isprintable()
     return path if inside else "/"

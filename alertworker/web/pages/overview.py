@@ -1,4 +1,4 @@
-"""``/``: what fires now, and whether the line that would tell of it flows."""
+"""``/``: the open alerts, and the health of the pipeline."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from alertworker.alerts.catalogue import Severity
 from alertworker.ledger.reader import Days
 from alertworker.web.pages.views import Visit, page
 
-#: How many alerts the first page shows.
+#: How many alerts the overview shows.
 _MOST: Final = 20
 _SEVERITIES: Final = tuple(severity.value for severity in reversed(Severity))
-#: What is counted, in a person's words; a name that is not here is shown as it is.
+#: A label for each counter. A counter without a label is shown by its name.
 COUNTERS: Final = {
-    "muted": "Muted messages, by what muted them",
-    "merged": "Messages merged into others",
+    "muted": "Suppressed messages, by reason",
+    "merged": "Messages merged into another message",
     "dropped": "Messages dropped before they were sent",
-    "no_route": "Alerts that no route leads anywhere, by type",
-    "not_taken": "Messages that none of their channels takes, by type",
-    "delivery_retries": "Attempts that failed and were tried again",
-    "dead_letters": "Dead letters ever written, by kind",
-    "unknown_values": "Stored values that only a newer version knows",
-    "clamped": "Events whose clock was ahead",
-    "late_attempts": "Attempts that came too late for an outage",
-    "dropped by publishers": "Events that publishers dropped before they reached the broker",
+    "no_route": "Alerts without a route to a channel, by type",
+    "not_taken": "Messages that no channel of their route accepts, by type",
+    "delivery_retries": "Failed attempts that were retried",
+    "dead_letters": "Dead letters written so far, by kind",
+    "unknown_values": "Stored values from a newer version",
+    "clamped": "Events from a clock that is ahead",
+    "late_attempts": "Attempts that arrived too late to count in an outage",
+    "dropped by publishers": "Events that publishers dropped before sending",
 }
 
 
 def overview(visit: Visit) -> Response:
-    """Show what somebody on call looks at first."""
+    """Show the overview: open alerts, health, lanes and counters."""
     context, now = visit.context, visit.now
     found = context.examine(now)
     today = now.astimezone(context.zone).date()

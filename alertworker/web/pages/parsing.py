@@ -1,4 +1,4 @@
-"""Reads the moments and days that people type into forms and addresses."""
+"""Read the times and days that users enter in forms and URLs."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from zoneinfo import ZoneInfo
 from alertworker.errors import AlertWorkerError
 from alertworker.text.shorten import ELLIPSIS, shorten
 
-#: Years in which days can be counted forwards and backwards.
+#: The years that are accepted, so that days can be added and subtracted without overflow.
 _YEARS: Final = (2000, 2999)
 
 
 class TypedError(AlertWorkerError):
-    """The input cannot be read; the message shows the expected form."""
+    """An input cannot be parsed. The message shows the expected form."""
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """Return a moment from a browser's field, in this zone unless it names one; ``None`` if it is empty.
+    """Return the time of a browser's field, or ``None`` if it is empty. Without an offset the time is in ``zone``.
 
     >>> read_moment("2026-11-25T09:00", ZoneInfo("Europe/Berlin")).isoformat()
     '2026-11-25T08:00:00+00:00'
@@ -29,11 +29,12 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise TypedError(f"{shorten(text, 40, ELLIPSIS)!r} is no moment; write one like 2026-11-25T09:00") from None
+        shown = shorten(text, 40, ELLIPSIS)
+        raise TypedError(f"invalid time {shown!r}: expected, for example, 2026-11-25T09:00") from None
 
 
 def read_day(text: str) -> date | None:
-    """Return a day, ``None`` if the text is empty."""
+    """Return the day of a browser's field, or ``None`` if it is empty."""
     if not text.strip():
         return None
     try:
@@ -41,5 +42,5 @@ def read_day(text: str) -> date | None:
     except ValueError:
         day = None
     if day is None or not _YEARS[0] <= day.year <= _YEARS[1]:
-        raise TypedError(f"{shorten(text, 40, ELLIPSIS)!r} is no day; write one like 2026-11-25")
+        raise TypedError(f"invalid day {shorten(text, 40, ELLIPSIS)!r}: expected, for example, 2026-11-25")
     return day

@@ -1,4 +1,4 @@
-"""``/proxies``: the publishers, and the deployments behind them."""
+"""``/proxies``: publishers with their states, and deployments with their failures and latency."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from alertworker.ports.alert_search import AlertLabels
 from alertworker.web.pages.views import Visit, page
 
 _OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS.value, AlertType.COOLDOWN_DEPLOYMENT.value})
-#: For how many days deployments are shown, by the value in the query.
+#: The number of days of each period that the page offers, by its name in the URL.
 _PERIODS: Final = {"today": 1, "7 days": 7, "30 days": 30}
 _STATES: Final = ("lost", "silent", "live", "stopped")
 
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """A process that publishes, with its state."""
+    """A publisher with its state, and the number of events that it dropped, by reason."""
 
     row: PublisherRow
     state: str
@@ -31,7 +31,7 @@ class Publisher:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment over some days, and the open alerts about it."""
+    """A deployment's figures over a period, and its open alerts."""
 
     days: DeploymentDays
     attempts: int
@@ -41,7 +41,7 @@ class Deployment:
 
 
 def proxies(visit: Visit) -> Response:
-    """Show publishers, those in trouble first, and deployments, those that fail most first."""
+    """Show publishers, lost and silent ones first, and deployments, the most failures first."""
     period = visit.asked("days") if visit.asked("days") in _PERIODS else "today"
     return visit.show(
         "proxies.html",

@@ -1,4 +1,4 @@
-"""Templates, and how times, amounts and text from anywhere look in them."""
+"""Render templates, and format times, amounts and untrusted text in them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alertworker.text.format import spell, spell_moment
 from alertworker.text.redact import without_secrets
 from alertworker.text.sanitize import clean
 
-#: Sent with every page. Nothing is loaded from elsewhere, nothing inline runs, and nobody may put a page into a frame.
+#: Sent with every page. A page loads nothing from another host, runs no inline script and cannot be framed.
 HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
@@ -42,13 +42,13 @@ def render(template: str, *, status: int = 200, **values: object) -> HTMLRespons
 
 
 def shorten(text: str) -> str:
-    """Shorten every key hash (SHA-256 in hex): enough to tell two of them apart."""
+    """Shorten every key hash (SHA-256 in hex) to 8 characters, which are enough to distinguish keys."""
     return _HASH.sub(r"\1…", text)
 
 
 @pass_context
 def _moment(names: Names, moment: datetime | None) -> Markup:
-    """Return a moment in the configured zone."""
+    """Return a time in the configured zone, with its offset."""
     if moment is None:
         return Markup("–")
     text = spell_moment(moment, names["zone"])
@@ -61,7 +61,7 @@ def _ago(names: Names, moment: datetime | None) -> str:
 
 
 def _scrubbed(text: str) -> str:
-    """Return a text of any origin without what has the form of a secret."""
+    """Return untrusted text without anything that has the form of a secret."""
     return without_secrets(clean(text), sure=True)
 
 
@@ -86,5 +86,5 @@ _ENVIRONMENT.filters |= {
     "age": spell,
     "suppression": Suppression.parse,
 }
-del _ENVIRONMENT.filters["safe"]  # nothing is exempt from escaping
+del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.
 _ENVIRONMENT.globals |= {"version": __version__, "marks": _MARKS, "signs": SIGNS, "near_limit": NEAR_LIMIT}

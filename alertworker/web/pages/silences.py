@@ -1,4 +1,4 @@
-"""``/silences``: the silences, with author, reason and end, and the form for a new one."""
+"""``/silences``: list, add and end silences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alertworker.web.pages.form import Form
 from alertworker.web.pages.parsing import read_moment
 from alertworker.web.pages.views import Visit, action, page
 
-#: How long a silence may be, as the form offers it.
+#: The durations that the form offers.
 DURATIONS: Final = {
     "30 minutes": timedelta(minutes=30),
     "1 hour": timedelta(hours=1),
@@ -31,17 +31,17 @@ DURATIONS: Final = {
 }
 _DEFAULT: Final = "2 hours"
 _LONGEST: Final = timedelta(days=366)
-#: Labels that say which alerts are meant; the others of an alert say more, and are offered without being chosen.
+#: The labels of an alert that are selected by default in the form. The other labels are offered and not selected.
 _CHOSEN: Final = frozenset({"alert_type", "model", "deployment", "team", "region", "channel", "budget", "entity"})
 
 
 class SilenceError(AlertWorkerError):
-    """The form does not describe a silence; the message says why."""
+    """The form does not define a valid silence. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A silence with its state, how many open alerts it matches, and why its matchers may never match."""
+    """A silence with its state, the number of open alerts that it matches, and warnings about impossible matchers."""
 
     silence: Silence
     state: str
@@ -51,14 +51,14 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The open alerts that a silence would mute, and what no alert can have of what it names."""
+    """A preview of a silence: the open alerts that it would match, and warnings about impossible matchers."""
 
     matching: list[AlertLabels]
     doubts: tuple[str, ...]
 
 
 def silences(visit: Visit) -> Response:
-    """List the silences that have not ended, or all that are stored."""
+    """List the silences that have not ended, or all silences if the URL has ``ended``."""
     admin, ended = visit.context.admin, bool(visit.asked("ended"))
     labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
@@ -69,12 +69,12 @@ def silences(visit: Visit) -> Response:
 
 
 def new(visit: Visit) -> Response:
-    """Show the form; for an alert its labels are offered."""
+    """Show the form. For an alert the form offers its labels."""
     return _form(visit, Form({}), alert_id=visit.asked("alert"))
 
 
 def add(visit: Visit) -> Response:
-    """Add the silence, or only show which alerts it would match."""
+    """Add a silence, or preview it."""
     form, admin = visit.form, visit.context.admin
     alert_id = form.line("alert")
     try:
@@ -95,39 +95,41 @@ def expire(visit: Visit) -> Response:
 
 
 def _read(visit: Visit, alert: AlertRow | None) -> Silence:
-    """Return the silence that the form describes.
+    """Return the silence that the form defines.
 
     Raises:
-        AlertWorkerError: The form has an error, which the message names.
+        AlertWorkerError: a field is missing or invalid.
     """
     form, zone = visit.form, visit.context.zone
     matchers = (*_chosen(form, alert), *parse_list(form.text("matchers")))
     if not matchers:
-        raise SilenceError("Name at least one label: a silence without any would mute everything.")
+        raise SilenceError(
+            "No label is selected. Select a label or enter a matcher: a silence without matchers would mute all alerts."
+        )
     starts_at = read_moment(form.raw("starts"), zone) or visit.now
     length = DURATIONS.get(form.raw("duration"), DURATIONS[_DEFAULT])
     ends_at = read_moment(form.raw("ends"), zone) or starts_at + length
     _check(starts_at, ends_at, now=visit.now)
     reason, author = form.note("reason"), form.line("by") or visit.session.name
     if not reason:
-        raise SilenceError("Say why: the reason is shown with what is muted.")
+        raise SilenceError("Enter a reason. It is shown with the silence.")
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)
 
 
 def _chosen(form: Form, alert: AlertRow | None) -> list[Matcher]:
-    """Return the chosen labels of the alert; raise if one is gone, because the silence would match more without it."""
+    """Return a matcher for each selected label. A missing label is an error: without it the silence matches more."""
     labels = _labels(alert)
     for name in form.every("label"):
         if name not in labels:
-            raise SilenceError(f"The alert, or its label {name}, is gone; choose again.")
+            raise SilenceError(f"The alert or its label {name} no longer exists. Select the labels again.")
     return [Matcher(name, "=", labels[name]) for name in form.every("label")]
 
 
 def _check(starts_at: datetime, ends_at: datetime, *, now: datetime) -> None:
     if ends_at <= max(now, starts_at):
-        raise SilenceError("It would end before it begins; give a later end.")
+        raise SilenceError("The silence would end before it starts. Enter a later end.")
     if ends_at - now > _LONGEST:
-        raise SilenceError(f"A silence may last {_LONGEST.days} days; give an earlier end.")
+        raise SilenceError(f"The silence would last more than {_LONGEST.days} days. Enter an earlier end.")
 
 
 def _form(
@@ -150,7 +152,7 @@ def _form(
 
 
 def _labels(alert: AlertRow | None) -> dict[str, str]:
-    """Return the labels of an alert by which others can be found."""
+    """Return the alert's labels that a silence can match, in order."""
     return dict(sorted(alert.matched.items())) if alert is not None else {}
 
 

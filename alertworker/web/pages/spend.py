@@ -1,4 +1,4 @@
-"""``/spend``: the spend by entity and by day, and the budgets that are near their limits."""
+"""``/spend``: spend by entity and by day, and the budgets that are near their limits."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from alertworker.web.pages.parsing import TypedError, read_day
 from alertworker.web.pages.render import shorten
 from alertworker.web.pages.views import Visit, page
 
-#: How many entities the table lists, and how many contributors of one entity.
+#: How many entities the table lists, and how many contributors to one entity.
 _MOST: Final = 100
 _CONTRIBUTORS: Final = 15
-#: The longest period that is drawn and summed, in days.
+#: The longest period, in days.
 _LONGEST: Final = 400
 _DIMENSIONS: Final = tuple(name for name in DIMENSIONS if "/" not in name)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day in the chart: where it is and how high, in parts of a thousand."""
+    """One day of the chart. Position, width and height are in thousandths of the chart."""
 
     day: date
     sums: SpendSums
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entity of the table: its name and id, the link to its contributors, its share of the greatest, its change."""
+    """An entity of the table: its name and id, its link, its share of the highest spend, its change and its sums."""
 
     name: str
     under: str
@@ -50,7 +50,7 @@ class Row:
 
 
 def spend(visit: Visit) -> Response:
-    """Show the period that was asked for, beside the one before it."""
+    """Show the requested period and its change from the period before."""
     by = visit.asked("by") if visit.asked("by") in _DIMENSIONS else "team"
     team, wrong = visit.asked("team") or None, None
     today = visit.now.astimezone(visit.context.zone).date()
@@ -89,9 +89,9 @@ def _days(first: str, last: str, today: date) -> Days:
     until = read_day(last) or today
     since = read_day(first) or until - timedelta(days=6)
     if since > until:
-        raise TypedError(f"{since} is after {until}; give the earlier day first")
+        raise TypedError(f"the first day, {since}, is after the last day, {until}; swap them")
     if (until - since).days >= _LONGEST:
-        raise TypedError(f"{_LONGEST} days at the most; give a later first day")
+        raise TypedError(f"the period is over {_LONGEST} days; enter a later first day")
     return Days(since, until)
 
 
@@ -101,7 +101,7 @@ def _before(days: Days) -> Days:
 
 
 def _presets(today: date, days: Days, query: dict[str, str]) -> list[tuple[str, str, bool]]:
-    """Return common periods: name, address, and whether it is the one that is shown."""
+    """Return the preset periods: name, URL, and whether the period is the one shown."""
     month = today.replace(day=1)
     last_month = (month - timedelta(days=1)).replace(day=1)
     periods = {
@@ -134,7 +134,7 @@ def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[R
 
 
 def _name(row: SpendRow, by: str) -> tuple[str, str]:
-    """Return an entity's name, and its id if that differs."""
+    """Return an entity's name and, if it differs, its id."""
     whole = row.part or row.entity
     if not whole:
         return f"(no {by})", ""

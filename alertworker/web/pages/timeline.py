@@ -1,4 +1,4 @@
-"""An alert's history as one list of moments: pure, from its rows."""
+"""The history of one alert as an ordered list. The functions are pure."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from alertworker.ports.admin import AttemptRow, NotificationRow
 from alertworker.ports.alert_search import AlertRow
 
 _STEPS: Final[Mapping[str, str]] = {
-    Step.NOTICE: "told of it",
-    Step.FIRING: "told that it fires",
-    Step.SUMMARY: "told how often it happened since",
-    Step.REMINDER: "reminded that it still fires",
-    Step.RESOLVED: "told that it is over",
-    Step.FIRED_AND_RESOLVED: "told that it came and went",
-    Step.DIGEST: "told with others",
-    Step.TRACKED: "told what a call cost",
-    Step.TEST: "tested",
+    Step.NOTICE: "notice",
+    Step.FIRING: "firing",
+    Step.SUMMARY: "summary",
+    Step.REMINDER: "reminder",
+    Step.RESOLVED: "resolved",
+    Step.FIRED_AND_RESOLVED: "fired and resolved",
+    Step.DIGEST: "digest",
+    Step.TRACKED: "cost of a call",
+    Step.TEST: "test message",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A notification with its attempts; ``sent_as`` is the notification that it was merged into."""
+    """A notification with its attempts. ``sent_as`` is the notification that it was merged into, if any."""
 
     row: NotificationRow
     message: Message
@@ -38,7 +38,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Something that happened: ``sign`` is "begin", "told", "failed", "person", "dead" or "end"."""
+    """One entry of the history. ``sign`` is "begin", "told", "failed", "person", "dead" or "end"."""
 
     at: datetime
     sign: str
@@ -47,7 +47,7 @@ class Moment:
 
 
 def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[Moment]:
-    """Return what happened to an alert, in order."""
+    """Return the history of an alert, oldest entry first."""
     moments = [
         *_own(alert),
         *(moment for one in notified for moment in _settled(one)),
@@ -57,10 +57,10 @@ def timeline(alert: AlertRow, notified: Sequence[Notified]) -> list[Moment]:
 
 
 def spell_step(step: str) -> str:
-    """Return a notification's step ("firing:0") in words for people.
+    """Return a notification's step ("firing:0") in plain words.
 
-    >>> spell_step("firing:0")
-    'told that it fires'
+    >>> spell_step("passed:0")
+    'fired and resolved'
     """
     key = StepKey.parse(step)
     if key is None:
@@ -69,38 +69,38 @@ def spell_step(step: str) -> str:
 
 
 def _own(alert: AlertRow) -> Iterator[Moment]:
-    yield Moment(alert.first_at, "begin", "Happened for the first time")
+    yield Moment(alert.first_at, "begin", "First occurrence")
     yield Moment(alert.opened_at, "begin", "Alert opened")
     if alert.count > 1:
-        yield Moment(alert.last_at, "begin", f"Happened for the last time so far, {alert.count:,} times in all")
+        yield Moment(alert.last_at, "begin", f"Latest occurrence, {alert.count:,} in total")
     if alert.acked_at is not None:
         yield Moment(alert.acked_at, "person", f"Acknowledged by {alert.acked_by}", (alert.ack_note or "",))
     if alert.closed_at is not None:
         yield Moment(
-            alert.closed_at, "end", "Over" if alert.kind == "condition" else "Over: nothing more happened since"
+            alert.closed_at, "end", "Resolved" if alert.kind == "condition" else "Closed: no further occurrence"
         )
 
 
 def _settled(notified: Notified) -> Iterator[Moment]:
-    """Yield how a notification ended; nothing while it is pending."""
+    """Yield how a notification was settled, if it was."""
     row = notified.row
     if row.settled_at is None:
         return
     step = spell_step(row.step)
-    said = (notified.message.headline, row.answer or "")
+    details = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
-        yield Moment(row.settled_at, "told", f"{row.channel} {step}", said)
+        yield Moment(row.settled_at, "told", f"Notified {row.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
-        yield Moment(row.settled_at, "dead", f"{row.channel} could not be {step}: nobody tries again", said)
+        yield Moment(row.settled_at, "dead", f"Could not notify {row.channel}: {step}; not retried", details)
     elif row.status == NotificationStatus.MERGED:
-        yield Moment(row.settled_at, "told", f"{row.channel} {step} within one message with others", said[:1])
+        yield Moment(row.settled_at, "told", f"Notified {row.channel} in a merged message: {step}", details[:1])
     else:
-        yield Moment(row.settled_at, "dead", f"{row.channel} was not {step}", (row.reason or "",))
+        yield Moment(row.settled_at, "dead", f"Did not notify {row.channel}: {step}", (row.reason or "",))
 
 
 def _failures(notified: Notified) -> Iterator[Moment]:
-    """Yield the attempts that failed, without the last one of a dead notification, which `_settled` yields."""
+    """Yield the failed attempts. The last attempt of a dead notification is its settlement, which `_settled` yields."""
     failed = [attempt for attempt in notified.attempts if attempt.outcome != NotificationStatus.SENT]
     for attempt in failed[:-1] if notified.row.status == NotificationStatus.DEAD else failed:
-        what = f"{notified.row.channel} did not take it ({attempt.outcome})"
+        what = f"Attempt to notify {notified.row.channel} failed: {attempt.outcome}"
         yield Moment(attempt.at, "failed", what, (attempt.answer,))

@@ -1,4 +1,4 @@
-"""The parts that every page shares: the session check, the token of its forms, and the error pages."""
+"""The code that all pages share: login, the token in forms, and error pages."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from alertworker.web.pages.form import Form, is_ours, read_form
 from alertworker.web.pages.render import HEADERS, render
 from alertworker.web.pages.session import COOKIE, Session
 
-#: The message of a page after an action on ``{n}`` of ``{of}`` things.
+#: The confirmation that a page shows after each action, on ``{n}`` of ``{of}`` items.
 DONE: Final = {
-    "acknowledged": "Acknowledged: there will be no more reminders.",
-    "closed": "It is closed already: there was nothing to acknowledge.",
-    "silenced": "Silenced. What fires is recorded and counted all the same.",
+    "acknowledged": "Acknowledged. Reminders stop, and you are still notified when it resolves.",
+    "closed": "The alert is already closed. Nothing was acknowledged.",
+    "silenced": "The silence was added. Matching alerts are still recorded and counted.",
     "expired": "The silence has ended.",
-    "ended": "That silence had ended already.",
-    "replayed": "{n} of {of} given back to the line.",
+    "ended": "The silence had already ended.",
+    "replayed": "{n} of {of} replayed.",
     "discarded": "{n} of {of} discarded.",
 }
 
 
 class Trouble(Exception):
-    """The page does not exist or cannot be shown; ``text`` says why and what to do."""
+    """A page does not exist or an action failed. ``text`` gives the reason and the remedy."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
         super().__init__(text)
@@ -47,7 +47,7 @@ class Trouble(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request with a valid session. ``form`` has the posted fields."""
+    """One request of a logged-in user. ``form`` holds the posted fields."""
 
     request: Request
     context: PageContext
@@ -57,11 +57,11 @@ class Visit:
 
     @property
     def id(self) -> str:
-        """Return the id in the path."""
+        """Return the id in the URL."""
         return one_line(self.request.path_params["id"])
 
     def asked(self, name: str) -> str:
-        """Return a parameter of the query as one line, "" if it is missing."""
+        """Return a query parameter as one line, or "" if it is missing."""
         return one_line(self.request.query_params.get(name, ""))
 
     def show(self, template: str, *, status: int = 200, **values: object) -> Response:
@@ -70,7 +70,7 @@ class Visit:
         return render(template, status=status, **shared, **values)
 
     def go(self, path: str, **query: object) -> Response:
-        """Redirect after an action, so that a reload does not repeat it."""
+        """Redirect the browser after an action, so that a reload does not repeat the action."""
         return RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303, HEADERS)
 
 
@@ -87,7 +87,7 @@ def page(path: str, view: View) -> Route:
 
 
 def action(path: str, view: View) -> Route:
-    """Return the route of a form."""
+    """Return the route of an action that a form posts to."""
 
     async def done(request: Request) -> Response:
         return await _answered(request, view)
@@ -113,20 +113,21 @@ async def _answered(request: Request, view: View) -> Response:
     except Refusal as refusal:
         return visit.show("error.html", status=refusal.status, title="Not done", text=refusal.reason)
     except AlertWorkerError as error:
-        return visit.show("error.html", status=503, title="Not now", text=str(error))
+        return visit.show("error.html", status=503, title="Unavailable", text=str(error))
 
 
 async def _own_form(request: Request, session: Session) -> Form:
     form = await read_form(request)
     if not is_ours(request, form, session.csrf):
-        raise Trouble(403, "Not done", "The form is not from a page of yours. Load the page anew and try again.")
+        raise Trouble(403, "Not done", "The form is not from your session. Reload the page and try again.")
     return form
 
 
 def _to_login(request: Request) -> Response:
-    """Send to the login page.
+    """Redirect to the login page.
 
-    A browser that follows a link from a chat does not send the strict cookie; it does when this page sends it on.
+    A browser that follows a link from another site does not send the strict cookie. It sends the cookie when a page of
+    ours reloads itself, so such a request gets that page first.
     """
     if request.headers.get("sec-fetch-site") == "cross-site" and COOKIE not in request.cookies:
         return render("bounce.html", visit=None)

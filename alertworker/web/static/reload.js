@@ -1,4 +1,4 @@
-// Loads a page anew that asks for it, while somebody looks at it and types nothing. Everything works without this.
+// Reloads the overview while it is visible and the user has no field focused and nothing expanded. Optional.
 "use strict";
 const main = document.querySelector("main[data-reload]");
 if (main) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import runpy
 import ssl
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -216,6 +217,7 @@ def test_the_certificate_of_rediss_is_verified_unless_the_address_says_none(
     """By the publisher, and by the worker and beat, which take kombu's connection from Celery's settings."""
     monkeypatch.setenv("ALERTWORKER_BROKER_URL", address)
     monkeypatch.setenv("ALERTWORKER_CONFIG", "/dev/null")
+    monkeypatch.delitem(sys.modules, "alertworker.worker.celery_config", raising=False)
     worker = runpy.run_module("alertworker.worker.celery_config")["broker_url"]
     for url in (worker, BrokerTransport(address)._url):
         options: Any = Connection(url).ssl

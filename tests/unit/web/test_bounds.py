@@ -83,7 +83,7 @@ def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch, 
             await asyncio.sleep(0.01)
 
     answer = asyncio.run(post(app, dripping(), path))
-    assert (answer.status, "did not come" in answer.body["error"]) == (408, True)
+    assert (answer.status, "did not arrive" in answer.body["error"]) == (408, True)
     assert context.room.left == 1_000_000
     context.broker_queue.close()
 
