@@ -46,7 +46,7 @@ def _sockets_and_services(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def rabbitmq_url() -> Iterator[str]:
-    """Give the address of a new virtual host, deleted afterwards."""
+    """Return the address of a new virtual host, deleted afterwards."""
     name = f"alertworker_test_{uuid4().hex[:12]}"
     for command in (["add_vhost", name], ["set_permissions", "-p", name, "guest", ".*", ".*", ".*"]):
         subprocess.run(["rabbitmqctl", "-q", *command], check=True, stdin=subprocess.DEVNULL)

@@ -49,7 +49,7 @@ MAX_MOMENT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
-    """Give a new UUIDv7: unique, and sorted by the time it was made."""
+    """Return a new UUIDv7: unique, and sorted by the time it was made."""
     return UUID(int=uuid6.uuid7().int)
 
 
@@ -105,7 +105,7 @@ Metadata = Annotated[dict[Label, LabelText], Field(max_length=MAX_ITEMS), PAIRS]
 
 
 def _needs_its_type(schema: dict[str, Any]) -> None:
-    """Say in a schema what pydantic does not: without its type, which has a default here, no event can be told."""
+    """Add to a schema what pydantic leaves out: without its type, which has a default here, no event can be told."""
     if "type" in schema["properties"]:
         schema["required"] = ["type", *schema.get("required", ())]
 

@@ -78,7 +78,7 @@ class SealedBatch:
     body: bytes
 
     def arguments(self) -> dict[str, Any]:
-        """Give the task's keyword arguments, ready for msgpack."""
+        """Return the task's keyword arguments, ready for msgpack."""
         return {
             "batch_id": self.batch_id,
             "producer": self.producer,
@@ -188,26 +188,26 @@ def _may_hold_nan(body: bytes) -> bool:
 
 
 def explain(error: ValidationError) -> str:
-    """Say what is wrong with an event, field by field, without repeating its content."""
+    """Return what is wrong with an event, field by field, without repeating its content."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"{_place(problem) or 'event'}: {_reason(problem)}" for problem in problems[:10])
 
 
 def _place(problem: ErrorDetails) -> str:
-    """Give where it is, without the keys of a producer's own mappings, which are content, too."""
+    """Return the path of a field, without the keys of a producer's own mappings, which are content, too."""
     return ".".join(str(part) if isinstance(part, int) or part in _names() else "(a key)" for part in problem["loc"])
 
 
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
-    """Give the names that the contract itself has: fields, types, and pydantic's word for a mapping's key."""
+    """Return the names that the contract itself has: fields, types, and pydantic's word for a mapping's key."""
     schema = EVENTS.json_schema()
     fields = {name for model in schema["$defs"].values() for name in model.get("properties", ())}
     return frozenset({*fields, *schema["items"]["discriminator"]["mapping"], "[key]"})
 
 
 def _reason(problem: ErrorDetails) -> str:
-    """Give pydantic's words, but for the one problem in which they repeat the input, whatever was asked."""
+    """Return pydantic's message, except for the one problem whose message always repeats the input."""
     return "no such type; see `alertworker schema`" if problem["type"] == "union_tag_invalid" else problem["msg"]
 
 

@@ -9,7 +9,7 @@ from alertworker.ports import Broker, Letters
 
 
 def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> bool:
-    """Give one dead letter back to the line; false where it, or the notification it is about, is gone.
+    """Replay one dead letter; return false if it, or its notification, no longer exists.
 
     A notification keeps its id and its body, a batch its id, a message both. A dead event's batch was applied without
     it, so it travels under an id made of its letter's. Each of them is applied once, also when this was cut off and is

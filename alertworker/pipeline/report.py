@@ -60,7 +60,7 @@ class Reporter:
         return self.runtime.store.run(work)
 
     def build(self, kind: ReportKind, period: Period, *, now: datetime) -> Iterable[Report]:
-        """Give the report of a period, then those of the teams that get their own; none that has nothing to say."""
+        """Return the report of a period, then those of the teams that get their own; none that has nothing to say."""
         spec, zone = REPORTS[kind], str(self.calendar.zone)
         newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
         # Budgets stand as they do now, which says nothing of an earlier period.
@@ -85,7 +85,7 @@ class Reporter:
 
 
 def _dropped(events: Mapping[str, int]) -> str:
-    """Say how many events publishers had to drop, and why.
+    """Return the note on how many events publishers dropped, and why.
 
     >>> _dropped({"buffer_full": 1_200, "spool_full": 3})
     '1,203 events, by publishers (buffer full 1,200, spool full 3); the sums may be short by them'
@@ -97,7 +97,7 @@ def _dropped(events: Mapping[str, int]) -> str:
 
 
 def _known_since(period: Period) -> datetime:
-    """Give since when a budget that never resets must have been reported to be named: the period, or a week."""
+    """Return since when a budget that never resets must have been reported to be named: the period, or a week."""
     return period.until - max(_WEEK, period.days.last - period.days.first + timedelta(days=1))
 
 

@@ -117,7 +117,7 @@ class LanePort(Protocol):
         ...
 
     def release(self, lease: Lease, *, now: datetime) -> None:
-        """Give the lane back."""
+        """Release the lane."""
         ...
 
 

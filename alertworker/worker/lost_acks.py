@@ -28,12 +28,12 @@ class Request(CeleryRequest):
     loop: Any = None
 
     def acknowledge(self) -> None:
-        """Say that it is done."""
+        """Acknowledge the message."""
         super().acknowledge()
         self._look_after_connection()
 
     def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
-        """Give it back."""
+        """Return the message to its queue."""
         super().reject(requeue)
         self._look_after_connection()
 

@@ -25,7 +25,7 @@ MOST_LINES = 5
 
 
 def ask(stack: Stack, *command: str) -> None:
-    """Give the broker a command."""
+    """Send the broker a command."""
     with redis.Redis(unix_socket_path=str(socket_path(stack.folder))) as client:
         client.execute_command(*command)
 

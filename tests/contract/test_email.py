@@ -52,7 +52,7 @@ class Mailbox:
         return self.refusals.get(address, "250 OK")
 
     async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
-        """Say goodbye."""
+        """Answer QUIT."""
         return self.goodbye
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
@@ -65,7 +65,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Mailbox:
-    """Give an empty mailbox."""
+    """Return an empty mailbox."""
     return Mailbox()
 
 

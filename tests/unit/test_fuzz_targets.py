@@ -56,7 +56,7 @@ def test_nothing_that_comes_in_breaks_what_must_hold(name: str) -> None:
 
 
 def seconds(read: Callable[[int], object], size: int) -> float:
-    """Give the processor time of this thread that reading so much takes."""
+    """Return the processor time of this thread that reading so much takes."""
     begun = time.thread_time()
     read(size)
     return time.thread_time() - begun

@@ -30,7 +30,7 @@ COSTS = st.builds(
 
 
 def entered(costs: list[float]) -> int:
-    """Give what the ledger holds after calls of these costs."""
+    """Return what the ledger holds after calls of these costs."""
     calls = [
         RequestSucceeded(call_id="c", started_at=NOW, ended_at=NOW, occurred_at=NOW, cost_nanos=coerce.cost(cost))
         for cost in costs

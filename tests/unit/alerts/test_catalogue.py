@@ -65,7 +65,7 @@ def changed() -> list[EntityChanged]:
 
 
 def detected() -> Iterable[Alert]:
-    """Give what the detectors of `DETECTORS` make of a batch."""
+    """Return what the detectors of `DETECTORS` make of a batch."""
     failure = Failure(error_class="RateLimitError", status_code=429, origin=Origin.PROVIDER, message="slow down")
     cooled = DeploymentCooledDown(occurred_at=NOW, deployment_id="d1", seconds=5, failure=failure)
     unpriced = answered("u", cost_nanos=None, prompt_tokens=10)
@@ -78,7 +78,7 @@ def detected() -> Iterable[Alert]:
 
 
 def judged() -> Iterable[Alert]:
-    """Give outages, budgets and users."""
+    """Return outages, budgets and users."""
     events = [attempt(n, region="eu") for n in range(20)]
     buckets = [Bucket(0, name, 0, {"503": 10}) for name in ("d1", "d2")]
     for target in (Target("d1"), Target(provider="azure", region="eu")):
@@ -98,7 +98,7 @@ def judged() -> Iterable[Alert]:
 
 
 def timed() -> Iterable[Alert]:
-    """Give reports, and what the clock raises."""
+    """Return reports, and what the clock raises."""
     types = {ReportKind.DAILY: AlertType.DAILY_REPORTS, ReportKind.FALLBACKS: AlertType.FALLBACK_REPORTS}
     for kind in REPORTS:
         period = due(kind, Calendar(ZoneInfo("UTC")), None, now=NOW)[-1]
@@ -111,7 +111,7 @@ def timed() -> Iterable[Alert]:
 
 
 def said() -> Iterable[Alert]:
-    """Give what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
+    """Return what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
     facts = {"Request Model": "gpt-4o", "Provider": "azure", "Team": "search"}
     events = [
         AlertRelayed(occurred_at=NOW, alert_type=kind, headline="said", facts=facts) for kind in (*AlertType, "new")

@@ -29,7 +29,7 @@ class Router:
         self.cooldowns: list[tuple[str, Mapping[str, Any]]] = []
 
     async def active(self, ids: Sequence[str]) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        """Give what is cooling down."""
+        """Return what is cooling down."""
         self.asked.append(ids)
         return self.cooldowns
 

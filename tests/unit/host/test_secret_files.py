@@ -57,7 +57,7 @@ CONFIG = "general_settings: {alerting: [slack, ms_teams, discord, webhook, email
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """Give a file in which everything is asked for."""
+    """Return a file in which everything is asked for."""
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
     return path
@@ -69,12 +69,12 @@ def load(config: Path, environ: Mapping[str, str]) -> Settings:
 
 
 def around(variable: str) -> dict[str, str]:
-    """Give the other variables that one needs to count."""
+    """Return the other variables that one needs to count."""
     return {name: value for name, value in MAIL.items() if name != variable}
 
 
 def problems(config: Path, environ: Mapping[str, str]) -> str:
-    """Give what is reported."""
+    """Return the report."""
     with pytest.raises(ConfigurationError) as caught:
         load(config, environ)
     assert "canary" not in str(caught.value)

@@ -34,7 +34,7 @@ class ProxyException(Exception):
 
 
 def caller(**fields: Any) -> Any:
-    """Give a caller as LiteLLM's ``UserAPIKeyAuth`` has it."""
+    """Return a caller as LiteLLM's ``UserAPIKeyAuth`` has it."""
     known: dict[str, Any] = {
         "api_key": KEY_HASH,
         "key_alias": "search-prod",
@@ -52,7 +52,7 @@ def caller(**fields: Any) -> Any:
 
 
 def request(call_id: str = "call-1", **fields: Any) -> dict[str, Any]:
-    """Give a request as hooks before and after the call see it."""
+    """Return a request as hooks before and after the call see it."""
     return {
         "litellm_call_id": call_id,
         "model": "gpt-4o",
@@ -63,7 +63,7 @@ def request(call_id: str = "call-1", **fields: Any) -> dict[str, Any]:
 
 
 def attempt(call_id: str = "call-1", **fields: Any) -> dict[str, Any]:
-    """Give what LiteLLM calls a deployment with."""
+    """Return the arguments with which LiteLLM calls a deployment."""
     return {
         "litellm_call_id": call_id,
         "model": "azure/gpt-4o-eu",
@@ -77,7 +77,7 @@ def attempt(call_id: str = "call-1", **fields: Any) -> dict[str, Any]:
 
 
 def success(call_id: str = "call-1", metadata: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
-    """Give the keyword arguments of LiteLLM's success log."""
+    """Return the keyword arguments of LiteLLM's success log."""
     log = {
         "litellm_call_id": call_id,
         "trace_id": "trace-1",

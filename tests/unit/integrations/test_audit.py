@@ -26,7 +26,7 @@ MEMBER = {"user_id": "u1", "user_email": "None", "role": "user"}
 
 
 def entry(action: str, table: str = "LiteLLM_VerificationToken", object_id: str = HASH, **values: Any) -> Any:
-    """Give an entry of the audit log; ``before`` and ``after`` are its values."""
+    """Return an entry of the audit log; ``before`` and ``after`` are its values."""
     return {
         "id": "76563c9e-fa0c-44db-af66-57c1725b7e34",
         "updated_at": "2026-11-25T22:27:51.862868+00:00",
@@ -41,7 +41,7 @@ def entry(action: str, table: str = "LiteLLM_VerificationToken", object_id: str 
 
 
 def told(raw: Any) -> EntityChanged:
-    """Give the event that the callback publishes for an entry."""
+    """Return the event that the callback publishes for an entry."""
     publisher = RecordingPublisher()
     Recorder(publisher, CallbackOptions()).changed(raw)
     (event,) = publisher.events

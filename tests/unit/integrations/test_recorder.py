@@ -29,17 +29,17 @@ from tests.unit.integrations.recording import RecordingPublisher
 
 @pytest.fixture
 def publisher() -> RecordingPublisher:
-    """Give a publisher that keeps events."""
+    """Return a publisher that keeps events."""
     return RecordingPublisher()
 
 
 def recorder(publisher: RecordingPublisher, **options: Any) -> Recorder:
-    """Give a recorder that takes no call for abandoned while a test runs."""
+    """Return a recorder that takes no call for abandoned while a test runs."""
     return Recorder(publisher, CallbackOptions(**options), grace=(60, 60))
 
 
 def impatient(publisher: RecordingPublisher) -> Recorder:
-    """Give a recorder whose patience with abandoned calls is a moment."""
+    """Return a recorder whose patience with abandoned calls is a moment."""
     return Recorder(publisher, CallbackOptions(), grace=(0.02, 0.2))
 
 

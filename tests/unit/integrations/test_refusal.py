@@ -31,7 +31,7 @@ class BudgetExceededError(Exception):
 
 
 def refused(error: BudgetExceededError, **fields: Any) -> Any:
-    """Give the event of a call that was turned away before it was routed."""
+    """Return the event of a call that was turned away before it was routed."""
     publisher = RecordingPublisher()
     Recorder(publisher, CallbackOptions()).failed(request(), error, caller(**fields))
     (event,) = publisher.events

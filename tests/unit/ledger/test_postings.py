@@ -24,7 +24,7 @@ FAILURE = Failure(error_class="Timeout", origin=Origin.PROVIDER)
 
 @st.composite
 def calls(draw: st.DrawFn) -> Event:
-    """Give any call, on one of three days."""
+    """Return any call, on one of three days."""
     ended = NOW - timedelta(hours=draw(st.integers(0, 60)))
     facts = {
         "call_id": "c",

@@ -50,7 +50,7 @@ def load(tmp_path: Path, name: str) -> Settings:
 
 
 def goes_to(settings: Settings, kind: str) -> set[str]:
-    """Give the addresses that an alert of a type goes to."""
+    """Return the addresses that an alert of a type goes to."""
     names = settings.router().decide(AlertType(kind), {"alert_type": kind}, now=NOW).channels
     channels: list[Any] = [channel for channel in settings.channels if channel.name in names]
     return {channel.url.get_secret_value() for channel in channels}

@@ -26,7 +26,7 @@ def load(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) ->
 
 
 def problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
-    """Give what is reported about a configuration that cannot work."""
+    """Return the report about a configuration that cannot work."""
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, text, environ)
     return str(caught.value)

@@ -25,7 +25,7 @@ def load(folder: Path, **files: str) -> Settings:
 
 
 def problems(folder: Path, **files: str) -> str:
-    """Give what is reported."""
+    """Return the report."""
     with pytest.raises(ConfigurationError) as caught:
         load(folder, **files)
     return str(caught.value)

@@ -49,7 +49,7 @@ class Broker:
 
 
 def web(send: Callable[[SealedBatch], None], room: int = 1_000_000) -> tuple[Any, Context]:
-    """Give an application that hands its batches to ``send``."""
+    """Return an application that hands its batches to ``send``."""
     context = Context(
         keys=Keys(publish="key", admin=None),
         broker_queue=BrokerQueue(send),

@@ -44,7 +44,7 @@ WITH_INPUT: Final = [name for name, operation in OPERATIONS.items() if "paramete
 
 
 def app() -> Starlette:
-    """Give the web application, with a broker that takes everything and a receiver that says yes."""
+    """Return the web application, with a broker that takes everything and a receiver that says yes."""
     readings = HealthSnapshot({}, {}, {}, {}, 0, {}, {}, canary_seconds=1.0)
 
     def try_service(service: str, _now: datetime) -> list[ChannelTest]:
@@ -62,7 +62,7 @@ def app() -> Starlette:
 
 
 def lenient(value: Any, field: str = "") -> bool:
-    """Tell whether a body has what pydantic takes for a number although its schema does not: true, or "5"."""
+    """Return whether a body has what pydantic takes for a number although its schema does not: true, or "5"."""
     if isinstance(value, dict):
         return any(lenient(item, key) for key, item in value.items())
     if isinstance(value, list):
