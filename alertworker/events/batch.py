@@ -36,7 +36,7 @@ RESTORE_INTERVAL: Final = 5
 REDELIVERED_WITHIN: Final = timedelta(seconds=VISIBILITY_TIMEOUT + RESTORE_INTERVAL + 5)
 #: The content type of a sealed batch over HTTP; the body is its zstd-compressed JSON array.
 SEALED_TYPE: Final = "application/vnd.alertworker.batch"
-#: How many events one batch holds at the most when it is sealed by our publisher.
+#: How many events one batch holds at most when it is sealed by our publisher.
 MAX_BATCH_EVENTS: Final = 500
 #: The largest batch that is taken, in bytes of JSON: 500 events of 64 KiB.
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024

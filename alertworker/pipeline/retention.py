@@ -15,7 +15,7 @@ from alertworker.ports import Clock, RetentionPort
 EVERY: Final = timedelta(hours=1)
 #: How many rows of each table one transaction forgets.
 PIECE: Final = 1_000
-#: How many transactions of a kind one pass makes at the most; what is left waits for the next.
+#: How many transactions of a kind one pass makes at most. What is left waits for the next.
 MOST: Final = 500
 
 

@@ -227,7 +227,7 @@ class Publisher:
         self._outbox.send_first(self._alone(beat))
 
     def _farewell(self) -> None:
-        """Send the goodbye, again only if more was published since. The goodbye may wait in the spool like any event."""
+        """Send the goodbye; again only if more was published since. It may wait in the spool like any event."""
         if self._bade_farewell_at != self._published:
             self._bade_farewell_at = self._published
             goodbye = self._alone(PublisherStopped(**self._facts(), unsent=self._backlog()))

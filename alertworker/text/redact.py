@@ -39,7 +39,7 @@ _SEARCHES: Final = 12
 _GLUED: Final = re.compile(r"[\w.~+/*=|:-]*")
 #: The characters that HTML escapes by name.
 _NAMED: Final = {"amp": "&", "apos": "'", "gt": ">", "lt": "<", "quot": '"'}
-#: How many names the cache holds, and how long they are at the most, in characters.
+#: How many names the cache holds, and how long they are, in characters at most.
 _REMEMBERED: Final = 10_000
 _SHORT: Final = 256
 #: How much is dropped at the end of a long text without blanks, in characters: more than a password in a URL has.
