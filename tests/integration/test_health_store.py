@@ -59,6 +59,6 @@ def test_a_lane_is_described_with_what_it_waits_for() -> None:
     )
     assert describe_lane(troubled, zone, now=later) == (
         "2 waiting, the oldest for 5 min; its receiver asked to wait until 2026-11-23T15:07:11+01:00; "
-        "every attempt fails since 2026-11-23T15:02:11+01:00; the next one is at 2026-11-23T15:07:11+01:00; "
-        "announced as broken since 2026-11-23T15:02:11+01:00"
+        "every attempt has failed since 2026-11-23T15:02:11+01:00; the next attempt is at 2026-11-23T15:07:11+01:00; "
+        "reported as broken since 2026-11-23T15:02:11+01:00"
     )

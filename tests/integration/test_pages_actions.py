@@ -44,7 +44,7 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert HASH not in form.html
     assert {"alert_type", "model", "team"} <= set(form.form("/silences")["label"])
 
-    fields = {"label": ["key", "team"], "matchers": 'severity!="Low"', "reason": "<b>load</b>", "by": "Ada"}
+    fields = {"label": ["key", "team"], "matchers": 'severity!="High"', "reason": "<b>load</b>", "by": "Ada"}
     gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
     assert (gone.status, "its label nonesuch no longer exists" in gone.text) == (422, True)
     looked = browser.send(form, "/silences", **fields, do="look")
@@ -56,10 +56,10 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert "The silence was added" in made.text
     assert "<b>load</b>" in made.text
     [silence] = desk.silences(now=None)
-    assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="Low"']
+    assert [str(matcher) for matcher in silence.matchers] == [f'key="{HASH}"', 'team="search"', 'severity!="High"']
     assert (silence.author, silence.reason) == ("Ada", "<b>load</b>")
     assert silence.ends_at - silence.starts_at == timedelta(hours=4)
-    assert silence.mutes({**alert.labels, "severity": "High"}, now=datetime.now(UTC))
+    assert silence.mutes({**alert.labels, "severity": "Low"}, now=datetime.now(UTC))
 
     path = f"/silences/{silence.id}/expire"
     assert browser.client.post(path, data={}).status_code == 403
