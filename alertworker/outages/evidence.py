@@ -2,8 +2,8 @@
 
 A healthy deployment fails a call with a probability of at most the tolerated error rate *p0*. The chance to see *k* or
 more failures among *n* independent calls is then at most ``exp(-n * D(k/n || p0))`` (Chernoff's bound), with the
-Kullback-Leibler divergence *D*. `MIN_EVIDENCE` of 18 bounds it by 1.5e-8 for one look at one window. docs/adr/0011 has
-the arithmetic for how many looks a year of traffic takes.
+Kullback-Leibler divergence *D*. `MIN_EVIDENCE` of 18 bounds it by 1.5e-8 for one look at one window, as docs/adr/0011
+explains.
 
 The verdict depends on the sums alone: no baseline is learned, so the order in which batches arrive does not matter.
 """

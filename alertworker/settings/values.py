@@ -95,15 +95,15 @@ class AlertingArgs(BaseModel):
     budget_alert_ttl: Interval = 86_400
     """Seconds between two alerts about a crossed budget with new spend, and of the digest of calls without a price."""
     outage_alert_ttl: Interval = 60
-    """Seconds in which failed attempts on a deployment count together."""
+    """Seconds in which failed calls on a deployment count together."""
     region_outage_alert_ttl: Interval = 60
-    """Seconds in which failed attempts in a region count together."""
+    """Seconds in which failed calls in a region count together."""
     minor_outage_alert_threshold: Whole = 5
-    """Failed attempts that make a minor outage."""
+    """Number of failed calls from which an outage is minor."""
     major_outage_alert_threshold: Whole = 10
-    """Failed attempts that make a major outage."""
+    """Number of failed calls from which an outage is major."""
     max_outage_alert_list_size: Whole = 1_000
-    """Failed attempts of an outage that are kept in detail. All are counted."""
+    """Number of failed calls of an outage that are stored one by one. All are counted."""
     log_to_console: bool = False
     """Log the body of each message, at level warning, to alertworker.alerts."""
     daily_spend_per_user_threshold: Dollars | None = None
@@ -237,7 +237,7 @@ class Values(LiteLLMValues, Allowed):
     store_patience: Interval = 60.0
     """Seconds that the database can be away before beat notifies the channels directly."""
     shadow: Annotated[bool, ENVIRONMENT] = False
-    """Do everything but send, for a trial beside LiteLLM's own alerting."""
+    """Dry run on real traffic: do everything except send."""
     show_messages: Annotated[bool, ENVIRONMENT] = False
     """Let the first 100 characters of a call's messages leave the proxy. The callback reads this key itself."""
     metadata_keys: tuple[str, ...] = ()
