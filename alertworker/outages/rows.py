@@ -40,8 +40,8 @@ class WindowSums:
     """The sums of a bucket.
 
     ``succeeded`` counts calls that never failed on this deployment. ``failed`` counts all failed attempts, whatever the
-    cause; verdicts use `CauseSums` instead. ``milliseconds`` is the total duration of answered calls. ``last_success`` is in epoch
-    milliseconds, 0 for never.
+    cause; verdicts use `CauseSums` instead. ``milliseconds`` is the total duration of answered calls.
+    ``last_success`` is in epoch milliseconds, 0 for never.
     """
 
     succeeded: int = 0

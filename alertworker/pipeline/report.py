@@ -60,7 +60,7 @@ class Reporter:
         return self.runtime.store.run(work)
 
     def build(self, kind: ReportKind, period: Period, *, now: datetime) -> Iterable[Report]:
-        """Yield the report of a period, then those of the teams that get their own. Leave out reports without content."""
+        """Yield the report of a period, then those of the teams that get their own, without empty ones."""
         spec, zone = REPORTS[kind], str(self.calendar.zone)
         newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
         # The state of budgets is that of now, so a report of an earlier period leaves them out.
