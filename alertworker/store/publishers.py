@@ -74,11 +74,11 @@ class PublisherStatements(Statements):
     ) -> list[SilentHost]:
         """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
-        lives = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
+        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
         moved_at = func.max(table.moved_at).label("moved_at")
         statement = (
             select(table.integration, table.host, moved_at, func.min(table.busy_since).label("busy_since"))
-            .where(lives, table.integration.is_not(None))
+            .where(running, table.integration.is_not(None))
             .group_by(table.integration, table.host)
             .having(func.max(table.backlog) == 0)
             .order_by(table.integration, table.host)
@@ -90,7 +90,7 @@ class PublisherStatements(Statements):
             if len(silent) == limit:
                 break
             if row.integration in busy and row.moved_at <= quiet_since:
-                marked = update(PUBLISHERS).where(lives, table.integration == row.integration, table.host == row.host)
+                marked = update(PUBLISHERS).where(running, table.integration == row.integration, table.host == row.host)
                 if self.connection.execute(marked.where(table.silent_at.is_(None)).values(silent_at=now)).rowcount:
                     silent.append(SilentHost(row.host, row.integration, row.moved_at))
         return silent
