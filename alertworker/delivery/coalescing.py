@@ -1,4 +1,4 @@
-"""What becomes of messages that wait for a slow receiver: fewer are sent, and none is lost."""
+"""Coalescing: messages that wait for a slow receiver are merged into fewer messages, and none is lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.compose import fired_and_resolved
 from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
-#: From how many waiting messages on they become one.
+#: Waiting messages become a digest if there are more than this.
 MERGE_FROM: Final = 10
 _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -27,7 +27,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do before the lane goes on.
+    """The changes of a lane's waiting messages.
 
     ``dropped`` are reminders that are out of date. ``replaced`` maps a notification to its new message, and
     ``absorbed`` maps the notifications that are merged into it. ``digest`` is a new message for all of ``digested``.
@@ -45,7 +45,7 @@ class Plan:
 
 
 def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: datetime) -> Plan:
-    """Decide about what waits in one lane, oldest first; ``alert_id`` is for the digest, if there is to be one."""
+    """Return the changes for the messages that wait in one lane, oldest first. ``alert_id`` is for a digest."""
     by_alert: dict[str, list[Waiting]] = {}
     for item in waiting:
         by_alert.setdefault(item.message.alert_id, []).append(item)
@@ -71,7 +71,7 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
 
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
-    """Return one message that names all the others."""
+    """Return one message with an entry for each of these."""
     worst = max(messages, key=lambda message: _RANK[message.severity])
     return Message(
         alert_id=alert_id,
@@ -99,10 +99,9 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
 
 
 def _stands_alone(message: Message) -> bool:
-    """Return whether a message goes into no digest, because its headline does not say what is inside.
+    """Return whether a message must not become part of a digest, which would show only its headline.
 
-    That is a digest that was written and not yet sent, and a report with its tables. A person waits for the answer to a
-    test.
+    These are unsent digests, reports with tables, and tests, because a person waits for the answer.
     """
     return message.step in (Step.DIGEST, Step.TEST) or bool(message.tables)
 

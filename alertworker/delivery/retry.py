@@ -1,4 +1,4 @@
-"""What follows an attempt to deliver: pure decisions over its outcome."""
+"""Retries: the decision after a failed attempt to deliver. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from alertworker.errors import AlertWorkerError
 
 
 class Reason(StrEnum):
-    """Why an attempt failed; a closed set, used as a metric's label."""
+    """The reason for a failed attempt: a closed set, which is also a label of metrics."""
 
-    CLIENT_ERROR = "client_error"  #: the receiver will never take this message
+    CLIENT_ERROR = "client_error"  #: the receiver will never accept this message
     AUTH_ERROR = "auth_error"  #: the receiver does not accept our credentials
     GONE = "gone"  #: the receiver's address no longer exists (404, 410)
     PAYLOAD_TOO_LARGE = "payload_too_large"
@@ -22,15 +22,15 @@ class Reason(StrEnum):
     SERVER_ERROR = "server_error"
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
-    REDIRECTED = "redirected"  #: never followed: it could lead anywhere
-    REFUSED = "refused"  #: the address is one we do not send to
+    REDIRECTED = "redirected"  #: redirects are not followed
+    REFUSED = "refused"  #: the address is not allowed
     EXPIRED = "expired"  #: the deadline for retries has passed
     UNKNOWN_CHANNEL = "unknown_channel"  #: the configuration no longer has this channel
 
 
 #: Reasons that a later attempt may overcome.
 TRANSIENT = frozenset({Reason.RATE_LIMITED, Reason.SERVER_ERROR, Reason.TIMEOUT, Reason.UNREACHABLE})
-#: Reasons for which every other message fails, too: the channel itself is broken.
+#: Reasons that affect every message: the channel itself is broken.
 LASTING = frozenset({Reason.AUTH_ERROR, Reason.GONE, Reason.REDIRECTED, Reason.REFUSED})
 
 
@@ -39,9 +39,9 @@ SHADOWED: Final = "shadow: not sent"
 
 
 class DeliveryError(AlertWorkerError):
-    """An attempt failed. The text is safe to show: no address, no token, no body.
+    """An attempt failed. The error is safe to show: it contains no address, token or body.
 
-    ``status`` is the receiver's HTTP status if it answered; ``retry_after`` the seconds it asked us to wait.
+    ``status`` is the receiver's HTTP status, if it answered. ``retry_after`` is its Retry-After, in seconds.
     """
 
     def __init__(
@@ -55,39 +55,39 @@ class DeliveryError(AlertWorkerError):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential backoff with full jitter, in seconds, up to a deadline counted from the notification's birth."""
+    """Exponential backoff with full jitter, in seconds. The deadline counts from the notification's creation."""
 
     first: float = 1.0
     factor: float = 2.0
     longest: float = 300.0
     deadline: float = 86_400.0
-    #: The longest wait that a receiver's Retry-After may order.
+    #: The maximum wait that a receiver's Retry-After can cause.
     longest_retry_after: float = 3_600.0
 
     def wait(self, failures: int, jitter: random.Random) -> timedelta:
-        """Return how long to wait after one more failure than these ``failures``."""
+        """Return how long to wait after a failure. ``failures`` is the number of earlier ones."""
         ceiling = min(self.longest, self.first * self.factor ** min(failures, 32))
         return timedelta(seconds=max(self.first / 2, jitter.uniform(0, ceiling)))
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """Try again, not before ``at``. ``counts`` is false if the receiver only asked us to slow down."""
+    """Retry at ``at`` or later. ``counts`` is false if the receiver only limited the rate."""
 
     at: datetime
     counts: bool
-    #: Whether the whole lane must wait, not just this message: the receiver asked for it.
+    #: Whether the whole lane must wait, because the receiver requested it.
     pauses_lane: bool
-    #: How many attempts on the lane failed in a row, with this one.
+    #: The number of consecutive failed attempts on the lane, this one included.
     in_a_row: int = 1
-    #: When one message may be attempted as a probe, if another one failed before: then the receiver fails, and not the
-    #: message. ``None`` if a message succeeded meanwhile.
+    #: When a probe may be sent, if the previous attempt on the lane failed, too: then the receiver is considered down.
+    #: ``None`` if the previous attempt succeeded.
     probe_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Nobody will retry this; it becomes a dead letter."""
+    """No further retry: the notification becomes a dead letter."""
 
     reason: Reason
 
@@ -102,10 +102,10 @@ def after_failure(
     policy: RetryPolicy,
     jitter: random.Random,
 ) -> RetryAt | Dead:
-    """Decide what follows a failed attempt.
+    """Return whether and when to retry after a failed attempt.
 
-    ``attempts`` counts those of this message that failed before and counted, ``in_a_row`` those on its lane that failed
-    since one succeeded, whatever the message and the reason.
+    ``attempts`` is the number of this message's earlier failures, without rate limits. ``in_a_row`` is the number of
+    earlier consecutive failures on its lane, for any message and reason.
     """
     if error.reason not in TRANSIENT:
         return Dead(error.reason)
@@ -113,7 +113,7 @@ def after_failure(
     if error.retry_after:
         wait = timedelta(seconds=min(max(error.retry_after, policy.first / 2), policy.longest_retry_after))
     else:
-        # A receiver that asks us to slow down, and does not say how much, means the lane.
+        # A rate limit without Retry-After concerns the lane, so the lane's failures count.
         wait = policy.wait(in_a_row if limited else attempts, jitter)
     if now + wait > created_at + timedelta(seconds=policy.deadline):
         return Dead(Reason.EXPIRED)

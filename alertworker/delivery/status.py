@@ -1,4 +1,4 @@
-"""The states of a notification, and every change that leads from one to another."""
+"""The statuses of a notification, and the changes between them."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Final, NamedTuple
 
 
 class NotificationStatus(StrEnum):
-    """What a notification's row says of it."""
+    """The status of a notification."""
 
     PENDING = "pending"  #: to be attempted, for the first time or again
     SENT = "sent"  #: the receiver has it
-    DEAD = "dead"  #: nobody will retry it; there is a dead letter
-    MERGED = "merged"  #: another notification says it, too
-    DROPPED = "dropped"  #: nobody needs it any more
+    DEAD = "dead"  #: no further retry; there is a dead letter, unless it is a test
+    MERGED = "merged"  #: another notification contains it
+    DROPPED = "dropped"  #: out of date, or withdrawn
 
 
 class StatusChange(StrEnum):
-    """What can happen to a notification."""
+    """A change of a notification's status."""
 
-    DELIVER = "deliver"  #: the receiver took it
+    DELIVER = "deliver"  #: the receiver accepted it
     RETRY = "retry"  #: an attempt failed, and a later one may succeed
     GIVE_UP = "give up"  #: an attempt failed for good, or the deadline has passed
     MERGE = "merge"  #: it becomes part of another message
     DROP = "drop"  #: it is out of date, or was withdrawn
-    REPLAY = "replay"  #: a person wants it sent after all
+    REPLAY = "replay"  #: a person replays its dead letter
 
 
 class DropReason(StrEnum):
     """Why a notification was dropped."""
 
-    STALE = "stale"  #: a reminder, and something newer waits
-    WITHDRAWN = "withdrawn"  #: a test message whose time is over
+    STALE = "stale"  #: a reminder behind which a newer message waits
+    WITHDRAWN = "withdrawn"  #: a test message that was not sent in time, or the end of a refused one
 
 
 class Transition(NamedTuple):
@@ -43,8 +43,8 @@ class Transition(NamedTuple):
 
 
 _PENDING: Final = NotificationStatus.PENDING
-#: Each change happens in one status. A change of a row in another one changes nothing: what is settled stays settled,
-#: whichever worker comes late.
+#: Each change applies to one status only. In any other status it does nothing, so a late worker cannot change a settled
+#: notification.
 TRANSITIONS: Final[Mapping[StatusChange, Transition]] = {
     StatusChange.DELIVER: Transition(_PENDING, NotificationStatus.SENT),
     StatusChange.RETRY: Transition(_PENDING, _PENDING),
@@ -53,7 +53,7 @@ TRANSITIONS: Final[Mapping[StatusChange, Transition]] = {
     StatusChange.DROP: Transition(_PENDING, NotificationStatus.DROPPED),
     StatusChange.REPLAY: Transition(NotificationStatus.DEAD, _PENDING),
 }
-#: What no worker attempts any more.
+#: The statuses of notifications that no worker attempts any more.
 SETTLED: Final = tuple(sorted(set(NotificationStatus) - {_PENDING}))
-#: What its receiver never gets, neither by itself nor within another message.
+#: The statuses of notifications that the receiver never gets, neither by themselves nor within another message.
 UNDELIVERED: Final = (NotificationStatus.DEAD, NotificationStatus.DROPPED)

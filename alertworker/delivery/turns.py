@@ -1,4 +1,4 @@
-"""Whose turn comes first in a lane, and what follows from a message for another one."""
+"""Turns: the order of notifications in a lane."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from alertworker.alerts.message import StepKey
 #: waits for the receiver's answer.
 URGENT_TURN: Final = 0
 USUAL_TURN: Final = 1
-#: The remainder of a message that some recipients have: after every message that nobody has.
+#: A remainder comes after every message that no recipient has.
 PARTIAL_TURN: Final = 2
-#: How long to wait before the first attempt on a remainder: a mailbox that takes nothing now takes nothing in a second.
+#: How long to wait before the first attempt on a remainder: a mailbox that refuses now also refuses a second later.
 REMAINDER_AFTER: Final = timedelta(minutes=1)
 
 
@@ -23,7 +23,7 @@ def turn_of(key: StepKey) -> int:
 
 
 def spell_dead_letter(reason: str, channel: str, answer: str) -> str:
-    """Return why a notification is a dead letter, as people read and filter it.
+    """Return the reason of a notification's dead letter, which people read and filter by.
 
     >>> spell_dead_letter("gone", "slack-ops", "answered 404")
     'gone: slack-ops answered 404'

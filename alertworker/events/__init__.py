@@ -1,4 +1,4 @@
-"""Wire contract: what producers publish. No logic, no IO."""
+"""The wire contract: the events that producers publish. No logic, no IO."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from alertworker.events.llm import (
 from alertworker.events.spend import BudgetReported
 from alertworker.events.system import Canary, PublisherCounters, PublisherEvent, PublisherHeartbeat, PublisherStopped
 
-#: Every event there is; a new type is a class in its family's file and a line here.
+#: Every event type. A new type is a class in its family's file and a line here.
 AnyEvent = Annotated[
     RequestSucceeded
     | RequestFailed
@@ -49,7 +49,7 @@ _CONFIG = ConfigDict(hide_input_in_errors=True)
 
 #: Validates one event from JSON bytes or from a mapping.
 EVENT: TypeAdapter[Any] = TypeAdapter(AnyEvent, config=_CONFIG)
-#: Validates a whole batch at once; its first bad event fails it all, and ends the work.
+#: Validates a whole batch at once, and stops at the first invalid event.
 EVENTS: TypeAdapter[list[Any]] = TypeAdapter(
     Annotated[list[AnyEvent], FailFast(), Field(max_length=MAX_EVENTS)], config=_CONFIG
 )

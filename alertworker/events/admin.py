@@ -1,4 +1,4 @@
-"""What was done to keys, teams, users and models, and what a LiteLLM proxy's own alerting said. No raw key is in it."""
+"""Changes of keys, teams, users and models, and the alerts of LiteLLM's own alerting. Neither contains a raw key."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from alertworker.events.base import (
 
 #: The longest text of a relayed alert, in characters: LiteLLM's reports list every team.
 MAX_DETAILS: Final = 8_000
-#: LiteLLM's virtual keys, and the provider keys that look like them; its own short form ("sk-...abcd") is no key.
-#: Not within a word ("task-management"), but for a percent-encoded character before it.
+#: LiteLLM's virtual keys, and provider keys of the same form. LiteLLM's short form ("sk-...abcd") does not match. Nor
+#: does "sk-" within a word ("task-management"), unless a percent-encoded character precedes it.
 _KEY: Final = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2}))sk-[A-Za-z0-9_*-]{6,}")
 
 
 def keyless(text: str) -> str:
-    """Take raw keys out of a text.
+    """Return a text with each raw key replaced.
 
     >>> keyless("deleted sk-live1234567890, shown as sk-...7890")
     'deleted [removed], shown as sk-...7890'
@@ -48,7 +48,7 @@ KeylessMetadata = Annotated[
 
 
 class Entity(StrEnum):
-    """What was changed."""
+    """The kind of object that was changed."""
 
     KEY = "key"
     TEAM = "team"
@@ -57,7 +57,7 @@ class Entity(StrEnum):
 
 
 class Action(StrEnum):
-    """What was done to it."""
+    """The change."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -70,13 +70,13 @@ class Action(StrEnum):
 
 
 class EntityChanged(Event):
-    """Somebody changed a key, team, internal user or model.
+    """A key, team, internal user or model was changed.
 
-    ``entity_id`` is a key's hash, never the key; ``changed`` names the fields that were given, without their values;
-    ``details`` are values that may be seen (budgets, models, limits). ``source_host`` is the proxy whose own alerting
-    said so, where it was read back from that; it may be a copy of what the proxy's callback tells. Then ``count`` is
-    how many changes it tells of: one that was said so often, or, of a digest between ``digest_from`` and
-    ``digest_until`` (the proxy's local time, taken as UTC), changes of this kind of which it names only the first.
+    ``entity_id`` is a key's hash, never the key. ``changed`` names the fields of the change, without their values.
+    ``details`` are values that are safe to show (budgets, models, limits). ``source_host`` is set if the event was read
+    from the own alerting of the proxy on that host; the proxy's callback may publish the same change. Then ``count`` is
+    the number of changes: repetitions of one, or, in a digest between ``digest_from`` and ``digest_until`` (the proxy's
+    local time, taken as UTC), changes of this kind, of which the event names only the first.
     """
 
     type: Literal["admin.entity.changed"] = "admin.entity.changed"
@@ -97,12 +97,12 @@ class EntityChanged(Event):
 
 
 class AlertRelayed(Event):
-    """A LiteLLM proxy's own alerting said something, and its text was read back.
+    """An alert of a LiteLLM proxy's own alerting, read from the text of its message.
 
-    ``alert_type`` is LiteLLM's word, or "unknown"; ``level`` its level, where the text has one; ``headline`` the first
-    line of the message and ``text`` the rest; ``facts`` are the labelled lines in it. ``count`` is how often it says
-    that it happened, for a digest between ``digest_from`` and ``digest_until`` (the proxy's local time, taken as UTC).
-    ``source_host`` is the proxy that sent it.
+    ``alert_type`` is LiteLLM's name, or "unknown". ``level`` is LiteLLM's level, if the text has one. ``headline`` is
+    the first line of the message, ``text`` the rest, and ``facts`` are its labelled lines. ``count`` is the number of
+    occurrences, in a digest between ``digest_from`` and ``digest_until`` (the proxy's local time, taken as UTC).
+    ``source_host`` is the proxy's host.
     """
 
     type: Literal["litellm.alert.relayed"] = "litellm.alert.relayed"

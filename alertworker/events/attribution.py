@@ -1,4 +1,4 @@
-"""Whose call it is and what it ran on: the one place that knows the labels and ledger entities of a call."""
+"""The owner of a call and its deployment. The labels and ledger entities of a call are defined here only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 #: The name shown for calls without a team and without a named key.
 NO_TEAM: Final = "no team"
-#: The fields that hold the id and the name of each entity a call is made for.
+#: The fields with the id and the name of each kind of owner.
 _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     "team": ("team_id", "team_alias"),
     "key": ("key_hash", "key_alias"),
@@ -15,20 +15,20 @@ _OWNERS: Final[Mapping[str, tuple[str, ...]]] = {
     "organization": ("organization_id", "organization_alias"),
     "customer": ("customer_id",),
 }
-#: Labels that say who a call is for. `Attribution.labels` has them and the labels of what the call ran on.
+#: The labels of a call's owner. `Attribution.labels` returns these and `TARGET_LABELS`.
 OWNER_LABELS: Final = ("team", "key", "user", "organization", "tag", "alert_receiver")
-#: Labels that say what a call ran on.
+#: The labels of the deployment that a call ran on.
 TARGET_LABELS: Final = ("model", "provider", "region", "deployment")
 
 
 class Attribution(NamedTuple):
-    """Who a call is for and what it ran on. An unknown field is an empty string.
+    """The owner of a call and its deployment. An unknown field is an empty string.
 
-    ``model`` is the model group that was asked for, else the model. ``tags`` is empty for a call without tags and
-    ``None`` where the source cannot tell. ``alert_receiver`` is the receiver that the key's metadata names, else the
+    ``model`` is the requested model group, else the model. ``tags`` is empty for a call without tags and ``None`` if
+    the source does not know. ``alert_receiver`` is the receiver that the key's metadata names, else the
     team's; ``team_receiver`` is the team's alone. ``alert_emails`` are addresses from the team's metadata.
 
-    It is a named tuple because the fold creates one for each call and adds calls up by it.
+    It is a named tuple because the fold creates one for each call and sums calls by it.
     """
 
     team_id: str = ""
@@ -154,9 +154,9 @@ class Attribution(NamedTuple):
         return Attribution(**fields)
 
     def updated(self, later: Attribution) -> Attribution:
-        """Return this attribution with each field that a later one knows replaced by the later value."""
+        """Return this attribution with the known fields of a later one."""
         return Attribution._make(new or old for old, new in zip(self, later, strict=True))
 
 
-#: The attribution of which nothing is known.
+#: An attribution without any known field.
 UNATTRIBUTED: Final = Attribution()

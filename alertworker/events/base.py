@@ -1,4 +1,4 @@
-"""What every event has, and the bounds of its fields. No logic, no IO."""
+"""The base class of events, and the bounds of their fields. No logic, no IO."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from alertworker.text.ids import storable
 
 SCHEMA_VERSION: Final = 1
 
-#: How many events one batch, or one HTTP request, may bring: ten times what our publisher seals into one.
+#: The maximum number of events in one batch or HTTP request: 10 times the maximum of our publisher.
 MAX_EVENTS: Final = 5_000
 
 #: The longest identifier or name (ids, aliases, model names), in characters.
@@ -38,18 +38,18 @@ MAX_ITEMS: Final = 32
 MAX_COUNT: Final = 1_000_000_000
 #: The longest duration or age, in seconds: 30 days.
 MAX_SECONDS: Final = 30 * 86_400.0
-#: The largest budget or spend of one, in nano-dollars: a billion dollars. Such figures are kept and never added up.
+#: The largest limit or spend of a budget, in nano-dollars: $1,000,000,000. Such figures are stored and never summed.
 MAX_NANOS: Final = 1_000_000_000 * 1_000_000_000
-#: The most that one call may cost, in nano-dollars: a hundred thousand dollars, of which an SQL bigint sums 92,000.
+#: The maximum cost of one call, in nano-dollars: $100,000. An SQL bigint can sum 92,000 of these.
 MAX_COST: Final = 100_000 * 1_000_000_000
-#: Moments are in this century: others are a producer's mistake, and the first and last years have no neighbours into
-#: which a time zone could take them.
+#: Times are in this century. Others are a producer's mistake, and near the years 1 and 9999 a conversion to another
+#: time zone fails.
 MIN_MOMENT: Final = datetime(2000, 1, 1, tzinfo=UTC)
 MAX_MOMENT: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 def new_id() -> UUID:
-    """Return a new UUIDv7: unique, and sorted by the time it was made."""
+    """Return a new UUIDv7, which sorts by its creation time."""
     return UUID(int=uuid6.uuid7().int)
 
 
@@ -58,30 +58,30 @@ def _storable(value: object) -> object:
 
 
 def _few(value: object) -> object:
-    """Refuse a mapping that is too large before each of its pairs is looked at, and each bad one remembered."""
+    """Refuse a mapping that is too large, before pydantic checks each pair and collects an error for each bad one."""
     if isinstance(value, dict) and len(value) > MAX_ITEMS:
         raise PydanticCustomError("too_long", "Dictionary should have at most {most} items", {"most": MAX_ITEMS})
     return value
 
 
 def _storable_pairs(value: object) -> object:
-    """Check a mapping's size, and replace in its strings.
+    """Check a mapping's size, and replace what cannot be stored in its strings.
 
-    Each call has three such mappings, most of them empty, and each call from pydantic into Python costs: so it is one.
+    Both are one validator, because each call from pydantic into Python costs time, and an event has three mappings.
     """
     if not value or not isinstance(value, dict):
         return value
     return {_storable(label): _storable(text) for label, text in cast("dict[object, object]", _few(value)).items()}
 
 
-#: For names and addresses, which identify: one that cannot be stored is refused, since a replacement could make two of
-#: them one. A pattern, since pydantic checks it without a call into Python; lone surrogates it refuses by itself.
+#: For names and addresses, which identify something. One that cannot be stored is refused: a replacement could make two
+#: of them equal. pydantic checks a pattern without a call into Python, and refuses lone surrogates by itself.
 _NO_NUL: Final = r"^[^\x00]*$"
-#: For texts and the labels of metadata, which people read: what cannot be stored is replaced.
+#: For texts and metadata, which people read: characters that cannot be stored are replaced.
 Storable: Final = BeforeValidator(_storable)
-#: For lists: their first bad item refuses them. A list of a million bad ones must not make a million errors.
+#: For lists: validation stops at the first invalid item, so that a list of a million makes one error.
 FIRST_FAULT: Final = FailFast()
-#: For mappings: the same.
+#: For mappings: the size is checked before the pairs, for the same reason.
 FEW: Final = BeforeValidator(_few)
 #: For mappings of `Label` to `LabelText`.
 PAIRS: Final = BeforeValidator(_storable_pairs)
@@ -94,28 +94,29 @@ Url = Annotated[str, StringConstraints(max_length=MAX_URL, pattern=_NO_NUL)]
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
 Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
 Nanos = Annotated[int, Field(ge=-MAX_NANOS, le=MAX_NANOS)]
-#: What a call cost: never less than nothing, or a caller could spend for others what it takes back.
+#: The cost of a call. It is never negative: otherwise a client could lower the recorded spend of others.
 Cost = Annotated[int, Field(ge=0, le=MAX_COST)]
-#: A moment of this century with its offset; a naive one is refused. Pydantic leaves its bounds out of the schema.
+#: A time in this century with its offset. A naive one is refused. The pattern is there because pydantic leaves the
+#: bounds out of the schema.
 Moment = Annotated[AwareDatetime, Field(ge=MIN_MOMENT, lt=MAX_MOMENT, json_schema_extra={"pattern": "^20"})]
 Tags = Annotated[tuple[Name, ...], FIRST_FAULT, Field(max_length=MAX_ITEMS)]
-#: For the schema of a mapping whose keys are names: pydantic lets it hold any value under a key that is none.
+#: For the schema of a mapping whose keys are names: pydantic's schema allows any value under an invalid key.
 NAMED: Final[dict[str, JsonValue]] = {"additionalProperties": False}
 Metadata = Annotated[dict[Label, LabelText], Field(max_length=MAX_ITEMS), PAIRS]
 
 
 def _needs_its_type(schema: dict[str, Any]) -> None:
-    """Add to a schema what pydantic leaves out: without its type, which has a default here, no event can be told."""
+    """Make ``type`` required in a schema. pydantic leaves it out, because the field has a default here."""
     if "type" in schema["properties"]:
         schema["required"] = ["type", *schema.get("required", ())]
 
 
 class Event(BaseModel):
-    """A fact a producer published, in the past tense.
+    """A fact that a producer published, named in the past tense.
 
-    ``event_id`` is a UUIDv7, ``occurred_at`` when it happened (aware; windows and days are cut by it), and
-    ``schema_version`` the version of this contract. Fields a newer producer adds are ignored; errors never repeat the
-    input, since it may hold a secret.
+    ``event_id`` is a UUIDv7. ``occurred_at`` is the time of the fact with its offset. Windows and days use it.
+    ``schema_version`` is the version of this contract. Fields of a newer producer are ignored. Errors never repeat the
+    input, because it may hold a secret.
     """
 
     model_config = ConfigDict(

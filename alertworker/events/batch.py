@@ -1,12 +1,11 @@
-"""The batch: sealed events that travel as one message under one id.
+"""The batch: sealed events that are sent as one message under one id.
 
 On the wire a batch is one Celery message of the task `TASK` on the queue `QUEUE`. Its keyword arguments are
-``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``; only the last must be there.
-``events`` is a JSON array: as zstd-compressed bytes carried by the msgpack serializer, as text, or, for producers that
-have neither, as a plain list inside a JSON message.
+``batch_id``, ``producer``, ``sealed_at`` (ISO 8601), ``encoding`` and ``events``. Only ``events`` is required. It is a
+JSON array: as zstd-compressed bytes in a msgpack message, as a string, or as a plain list in a JSON message.
 
-Whoever sends it, reading a batch costs a bounded amount of time and memory: every bound is checked before the work it
-is for. docs/events.md lists the bounds.
+Reading a batch costs a bounded amount of time and memory, whatever its producer sends: each bound is checked before the
+work that it limits. docs/events.md lists the bounds.
 """
 
 from __future__ import annotations
@@ -29,31 +28,33 @@ from alertworker.events.json_items import MAX_DEPTH, Item, JsonShapeError, TooMa
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
-#: Redis: after how many seconds a batch of a dead worker is lost to it, and how often workers look for such batches.
+#: Redis: after how many seconds a dead worker's batch goes to another worker, and how often, in seconds, workers look
+#: for such batches.
 VISIBILITY_TIMEOUT: Final = 20
 RESTORE_INTERVAL: Final = 5
-#: By when a batch of a dead worker has come again. What an absence means is decided only of the time before this.
+#: How long the redelivery of a dead worker's batch takes at most. Missing events of a more recent time prove nothing.
 REDELIVERED_WITHIN: Final = timedelta(seconds=VISIBILITY_TIMEOUT + RESTORE_INTERVAL + 5)
 #: The content type of a sealed batch over HTTP; the body is its zstd-compressed JSON array.
 SEALED_TYPE: Final = "application/vnd.alertworker.batch"
-#: How many events one batch holds at most when it is sealed by our publisher.
+#: The maximum number of events in a batch that our publisher seals.
 MAX_BATCH_EVENTS: Final = 500
-#: The largest batch that is taken, in bytes of JSON: 500 events of 64 KiB.
+#: The maximum size of a batch, in bytes of JSON: 500 events of 64 KiB.
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
-#: The largest event that is read, in bytes of JSON: every field at its bound, in four-byte characters, is half.
+#: The maximum size of an event, in bytes of JSON. An event with every field at its bound, in 4-byte characters, has
+#: half of that.
 MAX_EVENT_BYTES: Final = 2 * 1024 * 1024
-#: The most commas of an event, those within strings included: so many values can it have, each of which takes a hundred
-#: bytes while it is parsed.
+#: The maximum number of commas in an event, those within strings included. It limits the number of values, each of
+#: which takes 100 bytes while it is parsed.
 MAX_COMMAS: Final = 100_000
-#: How many events of one batch may be bad before the batch is parked whole. As many as our publisher puts into one, so
-#: that an old worker still applies the events it knows of a newer publisher's batch.
+#: A batch with more invalid events than this is parked whole. It is the size of our publisher's batches, so that an old
+#: worker still applies the events that it knows of a newer publisher's batch.
 MAX_REJECTED: Final = MAX_BATCH_EVENTS
-#: The largest payload that is shown as JSON rather than as text, in bytes.
+#: The maximum size of a payload that is shown as JSON, not as text, in bytes.
 _MAX_READABLE: Final = 1024 * 1024
 
 
 class BatchError(AlertWorkerError):
-    """A whole batch cannot be read, so none of its events can: it is parked with its bytes."""
+    """A batch cannot be read or applied. It is parked with its bytes."""
 
 
 class BatchShapeError(BatchError):
@@ -66,7 +67,7 @@ class BatchTooLargeError(BatchError):
 
 @dataclass(frozen=True, slots=True)
 class SealedBatch:
-    """A batch as it is sent, spooled and sent again: never re-cut, so that its id stands for these bytes for ever.
+    """A batch as it is sent, spooled and sent again. It never changes, so its id identifies these bytes.
 
     ``body`` is the zstd-compressed JSON array; ``count`` its number of events; ``producer`` the publisher's boot id.
     """
@@ -89,14 +90,14 @@ class SealedBatch:
 
 
 def seal(encoded: Iterable[bytes], *, batch_id: str, producer: str, sealed_at: datetime) -> SealedBatch:
-    """Make a batch of events that are already JSON, each as bytes."""
+    """Return a batch of events that are encoded as JSON already."""
     events = list(encoded)
     return SealedBatch(batch_id, producer, sealed_at, len(events), compress(b"[" + b",".join(events) + b"]"))
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that cannot be read: its place in the batch, why, and its JSON as it came."""
+    """An event that cannot be read: its index in the batch, the reason, and its JSON as it was sent."""
 
     index: int
     reason: str
@@ -105,14 +106,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The events of a batch: the good ones in order, and the bad ones with their reasons."""
+    """The events of a batch: the valid ones in order, and the rejected ones with their reasons."""
 
     events: list[Event]
     rejected: list[Rejected]
 
 
 def decode(events: object, encoding: str | None, *, most_rejected: int = MAX_BATCH_BYTES) -> Decoded:
-    """Read a batch's events: all at once, or, when one is bad, one by one so that the good ones go on.
+    """Read a batch's events: all at once, or one by one if one is invalid, so that the others are applied.
 
     Raises:
         BatchError: it is not a JSON array, cannot be decompressed, is over a bound, or has more than `MAX_REJECTED`
@@ -159,7 +160,7 @@ def _first(bad: list[Rejected]) -> str:
 
 
 def _read(item: Item) -> Event | str:
-    """Return an event, or why there is none."""
+    """Return the event, or the reason why it is rejected."""
     if len(item.json) > MAX_EVENT_BYTES:
         return f"event: {len(item.json)} bytes are over the limit of {MAX_EVENT_BYTES}"
     if item.json.count(b",") > MAX_COMMAS:
@@ -178,36 +179,36 @@ def _read(item: Item) -> Event | str:
 
 
 def _is_simple(body: bytes) -> bool:
-    """Return whether no event of a body can be over a bound of its own, so that the parser alone decides about each."""
+    """Return whether no event of a body can exceed a bound, so that the whole body can be validated at once."""
     return len(body) <= MAX_EVENT_BYTES and body.count(b",") <= MAX_COMMAS and not _may_hold_nan(body)
 
 
 def _may_hold_nan(body: bytes) -> bool:
-    """Return whether the names are there that Python writes and JSON does not have; they may be part of a string."""
+    """Return whether a body contains NaN or Infinity, which are not JSON. They may be part of a string."""
     return b"NaN" in body or b"Infinity" in body
 
 
 def explain(error: ValidationError) -> str:
-    """Return what is wrong with an event, field by field, without repeating its content."""
+    """Return the errors of an event, field by field, without repeating its content."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     return "; ".join(f"{_place(problem) or 'event'}: {_reason(problem)}" for problem in problems[:10])
 
 
 def _place(problem: ErrorDetails) -> str:
-    """Return the path of a field, without the keys of a producer's own mappings, which are content, too."""
+    """Return the path of a field. The keys of a producer's own mappings are left out, because they are content, too."""
     return ".".join(str(part) if isinstance(part, int) or part in _names() else "(a key)" for part in problem["loc"])
 
 
 @lru_cache(maxsize=1)
 def _names() -> frozenset[str]:
-    """Return the names that the contract itself has: fields, types, and pydantic's word for a mapping's key."""
+    """Return the names of the contract: fields, types, and pydantic's placeholder for a mapping's key."""
     schema = EVENTS.json_schema()
     fields = {name for model in schema["$defs"].values() for name in model.get("properties", ())}
     return frozenset({*fields, *schema["items"]["discriminator"]["mapping"], "[key]"})
 
 
 def _reason(problem: ErrorDetails) -> str:
-    """Return pydantic's message, except for the one problem whose message always repeats the input."""
+    """Return pydantic's message, except that for an unknown type, which repeats the input."""
     return "no such type; see `alertworker schema`" if problem["type"] == "union_tag_invalid" else problem["msg"]
 
 
@@ -215,7 +216,7 @@ def _json_bytes(events: object, encoding: str | None) -> bytes:
     if isinstance(events, list):
         body = _listed(events)
     elif isinstance(events, str):
-        body = events.encode("utf-8", "surrogatepass")  # no UTF-8 then, which its event alone is rejected for
+        body = events.encode("utf-8", "surrogatepass")  # a lone surrogate rejects only its own event
     elif isinstance(events, bytes):
         body = events
     else:
@@ -233,7 +234,7 @@ def _json_bytes(events: object, encoding: str | None) -> bytes:
 
 
 def _listed(events: list[object]) -> bytes:
-    """Write a list of events as JSON; what cannot be read again there is rejected with its event."""
+    """Return a list of events as JSON. An item that JSON cannot represent is rejected later with its event."""
     if len(events) > MAX_EVENTS:
         raise BatchTooLargeError(f"a batch has more than {MAX_EVENTS} items; send smaller batches")
     try:
@@ -243,7 +244,7 @@ def _listed(events: list[object]) -> bytes:
 
 
 def readable(payload: bytes) -> object:
-    """Return what a dead letter holds for a person: JSON, text where it is none, the start of what is long."""
+    """Return a dead letter's payload for display: as JSON, or as text if it is not JSON or long, cut to 1 MiB."""
     body = payload
     if payload.startswith(ZSTD):
         with suppress(CompressionError):
@@ -254,5 +255,5 @@ def readable(payload: bytes) -> object:
     return body[:_MAX_READABLE].decode(errors="replace")
 
 
-#: NaN stays what it is, so that an event which has it is refused.
+#: NaN is written as NaN, so that its event is rejected.
 _ANY: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="constants"))

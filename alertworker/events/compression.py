@@ -1,4 +1,4 @@
-"""zstd as batches travel in it, decompressed within a bound on bytes, frames and memory."""
+"""The zstd compression of batches. Decompression has limits on bytes, frames and memory."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import zstandard
 
 from alertworker.errors import AlertWorkerError
 
-#: The first bytes of everything zstd has compressed (RFC 8878, section 3.1.1).
+#: The magic number of a zstd frame (RFC 8878, section 3.1.1).
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
-#: The most frames of one body, empty and skippable ones included: a client that streams makes one, or a few.
+#: The maximum number of frames in a body, empty and skippable ones included. Streaming clients send one or a few.
 MAX_FRAMES: Final = 16
-#: Level 1 compresses LLM events more than tenfold at half a microsecond an event; higher levels gain little.
+#: Level 1 compresses LLM events more than tenfold at 0.5 µs an event. Higher levels gain little.
 _LEVEL: Final = 1
-#: The largest window that a frame may ask for, in bytes: a window never has to be larger than the largest batch.
+#: The maximum window size of a frame, in bytes. No window needs to be larger than the largest batch.
 _MAX_WINDOW: Final = 32 * 1024 * 1024
-#: So much of a frame of unknown size is decompressed at a time, in bytes: it becomes 8 MiB at the worst.
+#: How many bytes of a frame of unknown size are decompressed at a time. They become 8 MiB at most.
 _STEP: Final = 256
 
 
 class CompressionError(AlertWorkerError):
-    """A body is not zstd, or it is cut short."""
+    """A body is not zstd, or is truncated."""
 
 
 class OversizeError(CompressionError):
-    """A body is over a bound: in bytes after decompression, or in frames."""
+    """A body exceeds a limit: of bytes after decompression, or of frames."""
 
 
 def compress(body: bytes) -> bytes:
-    """Compress a JSON array as it travels."""
+    """Return a JSON array compressed for its message."""
     return zstandard.ZstdCompressor(level=_LEVEL).compress(body)
 
 
@@ -45,7 +45,7 @@ def decompress(body: bytes, limit: int) -> bytes:
             raise OversizeError(f"over the limit of {limit} bytes when it is decompressed")
         if size > 0:
             return zstandard.ZstdDecompressor().decompress(body, allow_extra_data=False)
-    except zstandard.ZstdError:  # more than one frame, or a broken one; the frames are looked at one by one
+    except zstandard.ZstdError:  # more than one frame, or an invalid one: read them one by one
         pass
     return _frames(body, limit)
 

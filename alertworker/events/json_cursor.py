@@ -1,7 +1,7 @@
 """A cursor over JSON that skips values instead of building them.
 
-Only the values that a caller asks for become Python objects. A skipped value costs no memory, however many values it
-holds. It is not checked either, except that its brackets and quotes close, and that it is not deep.
+Only the requested values become Python objects. A skipped value costs no memory, however large it is. It is not
+validated either, except that its brackets and quotes must close and its depth is limited.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from pydantic_core import from_json
 from alertworker.errors import AlertWorkerError
 from alertworker.events.json_items import MAX_DEPTH, TO_BRACKET, skip_space
 
-#: How many arrays and objects a body may hold. Each bracket is one step of a loop, also when it is skipped.
+#: The maximum number of arrays and objects in a body. Each bracket costs one step of a loop, also in a skipped value.
 MAX_CONTAINERS: Final = 1_000_000
-#: The longest scalar that becomes an object, in bytes.
+#: The maximum length of a scalar that is read, in bytes.
 MAX_SCALAR: Final = 1024 * 1024
-#: The longest key that is read, in bytes.
+#: The maximum length of a key that is read, in bytes.
 _MAX_KEY: Final = 64
-#: How many of kombu's typed values the events may hold.
+#: The maximum number of kombu's typed values in the events.
 _MAX_TYPED: Final = 50_000
-#: A string is unescaped in pieces of this many bytes or more, and a piece of over 4 times as many is refused. Python
-#: stores a whole string with 4 bytes for each character if one of them is an emoji.
+#: A string is unescaped in pieces of at least this many bytes, because Python stores a whole string with 4 bytes for
+#: each character if one of them is an emoji. A piece of more than 4 times as many bytes is refused.
 _PIECE: Final = 1024 * 1024
-#: A JSON string can be cut before each of these: none is part of an escape sequence or of a longer character.
+#: The bytes before which a JSON string can be cut: none is part of an escape sequence or of a multi-byte character.
 _CUT: Final = re.compile(rb"[ ,:\[\]{}]")
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _PLAIN: Final = re.compile(rb'[^\s",:\[\]{}]++')
 _EMPTY: Final = re.compile(rb"null|\[[ \t\r\n]*+\]")
-#: How kombu writes a type that JSON does not have. pydantic reads the plain values.
+#: kombu's form of types that JSON lacks. pydantic reads the plain values.
 _TYPED: Final = re.compile(
     rb'\{\s*+"__type__"\s*+:\s*+"(?:datetime|date|time|decimal|uuid)"\s*+,\s*+"__value__"\s*+:\s*+'
     rb'(?:("[^"\\]*+")|\{\s*+"hex"\s*+:\s*+("[^"\\]*+")\s*+\})\s*+\}'
@@ -40,7 +40,7 @@ _TYPED: Final = re.compile(
 
 
 class CursorError(AlertWorkerError):
-    """A body is not what the cursor expects next, or it is over a bound. The text names no content of it."""
+    """A body is not what the cursor expects next, or exceeds a bound. The error repeats no content."""
 
 
 class JsonCursor:
@@ -92,7 +92,7 @@ class JsonCursor:
         return from_json(typed[1] or typed[2]) if typed else ()
 
     def events(self) -> bytes:
-        """Return the bytes of an array as they are, or the bytes that a string or kombu's JSON stands for."""
+        """Return the bytes of an array as they are, or the bytes in a string or in kombu's form of bytes."""
         if self.is_map():
             return self._encoded()
         if self._next() == b'"':
@@ -108,12 +108,12 @@ class JsonCursor:
         return _TYPED.sub(rb"\1\2", found)
 
     def finish(self) -> None:
-        """Raise an error if anything follows."""
+        """Raise `CursorError` if the body has more data."""
         if self._at != len(self._body):
             raise CursorError("the message has data after its end")
 
     def _encoded(self) -> bytes:
-        """Return bytes in the form of kombu's JSON: base64, or text."""
+        """Return the bytes in kombu's form of bytes: base64, or text."""
         kind, value = None, None
         for key in self.keys():
             if key == "__type__":
@@ -154,7 +154,7 @@ class JsonCursor:
             self._expect(b",")
 
     def _span(self, most: int = MAX_DEPTH) -> tuple[int, int]:
-        """Skip one value of at most so many levels; return where it begins and ends."""
+        """Skip one value that nests at most ``most`` levels. Return its start and end."""
         start = self._at
         if self._next() in (b"[", b"{"):
             end = self._close(start, most)
@@ -176,7 +176,7 @@ class JsonCursor:
         return found.span()
 
     def _close(self, at: int, most: int) -> int:
-        """Return where the array or the object at ``at`` ends, whatever it holds."""
+        """Return the end of the array or object at ``at``. It nests at most ``most`` levels."""
         body, depth = self._body, 0
         while True:
             mark = body[at : at + 1]

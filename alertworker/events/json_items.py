@@ -1,8 +1,8 @@
-"""Cuts JSON into the bytes of its items, without building a value and without recursion.
+"""Splits a JSON array into the bytes of its items, without building a value and without recursion.
 
-A parser gives up on a whole array because of one item that nests too deep, holds half of a surrogate pair or is not
-UTF-8. The cutter looks at brackets and quotes only, so each such item stands alone. Its work grows with the number of
-brackets, which is bounded; all between two brackets is skipped by a regular expression that never goes back.
+A parser rejects a whole array because of one item that nests too deep, holds a lone surrogate or is not UTF-8. The
+splitter reads brackets and quotes only, so such an item is rejected alone. Its cost grows with the number of brackets,
+which is limited. A regular expression without backtracking skips everything between two brackets.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ from typing import Final, NamedTuple
 
 from alertworker.errors import AlertWorkerError
 
-#: How deep an event may nest. pydantic's JSON parser reads 201 levels, of which a batch's own array is one.
+#: The maximum depth of an event. pydantic's JSON parser reads 201 levels, of which a batch's own array is one.
 MAX_DEPTH: Final = 200
-#: How many brackets and separators of a body are looked at: an event with all its lists full has 80, a batch of them
-#: less than half of it.
+#: The maximum number of brackets and separators in a body. An event with all its lists full has 80, so a batch of these
+#: has less than half of the maximum.
 MAX_STEPS: Final = 1_000_000
-#: How many for each item of an array that may have more than a batch's.
+#: The maximum for each item of an array that may have more items than a batch.
 STEPS_PER_ITEM: Final = 200
 _STRING: Final = rb'"(?:[^"\\]++|\\.)*+"'
-#: All up to the next bracket, and, in the outermost value, up to the next comma; strings are skipped whole.
+#: Everything up to the next bracket, and up to the next bracket or comma. Strings are skipped whole.
 TO_BRACKET: Final = re.compile(rb'(?:[^"\[\]{}]++|%b)*+' % _STRING, re.DOTALL)
 _TO_COMMA: Final = re.compile(rb'(?:[^"\[\]{},]++|%b)*+' % _STRING, re.DOTALL)
-#: How a mark changes the depth. Which bracket closes which is left to the parser.
+#: How a character changes the depth. The parser checks later that brackets match.
 _DEEPER: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1, ord(","): 0}
 _SPACE: Final = re.compile(rb"[ \t\r\n]*+")
 _WHITESPACE: Final = b" \t\r\n"
 
 
 class JsonShapeError(AlertWorkerError):
-    """Brackets or quotes do not close, or there is something else where JSON was expected."""
+    """A body is not the expected JSON: brackets or quotes do not close, or other data precedes or follows."""
 
 
 class TooManyItemsError(AlertWorkerError):
-    """An array has more items, or a body more brackets, than are looked at."""
+    """An array has too many items, or a body too many brackets."""
 
 
 class Item(NamedTuple):
-    """The bytes of one item as they came, without the space around them, and how deep its brackets nest."""
+    """The unchanged bytes of one item, without the space around them, and the depth of its brackets."""
 
     json: bytes
     depth: int
@@ -51,7 +51,7 @@ def split_array(body: bytes, most: int) -> list[Item]:
 
     Raises:
         JsonShapeError: the body is not one array.
-        TooManyItemsError: there are more than ``most`` items, or more brackets than are looked at.
+        TooManyItemsError: there are more than ``most`` items, or too many brackets.
     """
     start = skip_space(body, 0)
     if body[start : start + 1] != b"[":
@@ -71,11 +71,11 @@ def split_array(body: bytes, most: int) -> list[Item]:
 
 
 def first_value(body: bytes, start: int) -> tuple[Item, int]:
-    """Return the array or object that begins at ``start``, and where it ends.
+    """Return the array or object that begins at ``start``, and its end.
 
     Raises:
-        JsonShapeError: it does not end.
-        TooManyItemsError: it has more than `MAX_STEPS` brackets and separators.
+        JsonShapeError: the array or object does not end.
+        TooManyItemsError: the array or object has more than `MAX_STEPS` brackets and separators.
     """
     deepest, end = 0, start
     for position, depth in _walk(body, start, MAX_STEPS):
@@ -84,15 +84,19 @@ def first_value(body: bytes, start: int) -> tuple[Item, int]:
 
 
 def skip_space(body: bytes, start: int) -> int:
-    """Return where the white space that begins at ``start`` ends."""
+    """Return the position of the first byte from ``start`` on that is not white space."""
     found = _SPACE.match(body, start)
     return found.end() if found is not None else start
 
 
 def _walk(body: bytes, position: int, steps: int) -> Iterator[tuple[int, int]]:
-    """Yield where each bracket and each comma of the outermost value stands, and the depth behind it.
+    """Yield the position of each bracket, and of each comma of the outermost value, with the depth after it.
 
-    Begins with the bracket at ``position``, ends with the one that closes it, and gives up after so many ``steps``.
+    The first one is the bracket at ``position``, the last one the bracket that closes it.
+
+    Raises:
+        JsonShapeError: the bracket is not closed.
+        TooManyItemsError: there are more than ``steps`` of them.
     """
     depth, end = 0, len(body)
     for _ in range(steps):
@@ -110,7 +114,7 @@ def _walk(body: bytes, position: int, steps: int) -> Iterator[tuple[int, int]]:
 
 
 class _Mark(str):
-    """A piece of JSON itself, between the values that are still to be written."""
+    """A piece of JSON syntax on the stack of values to write."""
 
     __slots__ = ()
 
@@ -120,9 +124,9 @@ def _text(value: object) -> str:
 
 
 def write(value: object) -> bytes:
-    """Write lists and dicts of any depth as JSON; half of a surrogate pair becomes its escape.
+    """Return lists and dicts of any depth as JSON. A lone surrogate becomes its escape.
 
-    What JSON has no form for becomes a string: bytes that are not UTF-8 one that cannot be read, the rest its `repr`.
+    Bytes become a string, which is invalid if they are not UTF-8. Any other type that JSON lacks becomes its `repr`.
     """
     written: list[str] = []
     left = [value]

@@ -1,7 +1,7 @@
-"""What happened to LLM calls: one event a call and, for each attempt that failed on a deployment, one more.
+"""LLM calls: one event for each call, and one for each attempt that failed on a deployment.
 
-A call is what a client asked for once; an attempt is one try of it on one deployment. A call that stays under the
-alerting threshold costs a single event, its end.
+A call is one request of a client. An attempt is one try of it on one deployment. A call that is shorter than the
+alerting threshold is a single event, its end.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ StatusCode = Annotated[int, Field(ge=100, le=599)]
 
 
 class Origin(StrEnum):
-    """Who caused a failure: decides whether anybody is woken for it."""
+    """The party that caused a failure. Only failures of the provider count for outages."""
 
     PROVIDER = "provider"  #: the deployment, its network, or the credentials we gave it
     PROXY = "proxy"  #: the proxy itself: no healthy deployment, a budget or rate limit of ours, an internal error
@@ -46,7 +46,7 @@ class AbandonReason(StrEnum):
 
 
 class BudgetScope(StrEnum):
-    """Whose budget a figure is."""
+    """The kind of entity that has a budget."""
 
     KEY = "key"
     TEAM = "team"
@@ -63,11 +63,11 @@ class BudgetScope(StrEnum):
 
 
 class Budget(BaseModel):
-    """One budget as the producer saw it when the call was authorised, so before this call's own cost.
+    """One budget when the call was authorised, so before this call's own cost.
 
     ``spend_nanos``, ``max_nanos`` and ``soft_nanos`` are nano-dollars (1e-9 USD); ``duration`` has LiteLLM's form
-    ("30d"). ``part`` says which one it is of an entity that has several: a duration, or a model. ``refused`` says that
-    the call was turned away for this one.
+    ("30d"). ``part`` identifies one of several budgets of an entity: a duration, or a model. ``refused`` means that the
+    call was rejected because of this budget.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -84,13 +84,13 @@ class Budget(BaseModel):
 
 
 class CallEvent(Event):
-    """What all events about one call share: which call, on what, for whom. Unknown is ``None``, never a guess."""
+    """The common fields of all events about one call. An unknown field is ``None``, never a guess."""
 
     call_id: Name
     trace_id: Name | None = None
     call_type: Name | None = None
     stream: bool = False
-    #: The proxy's own check of a deployment, not a client's call: it counts neither as a success nor as a failure.
+    #: Whether this is the proxy's own check of a deployment, which counts neither as a success nor as a failure.
     health_check: bool = False
     started_at: Moment
 
@@ -112,7 +112,7 @@ class CallEvent(Event):
     organization_alias: Name | None = None
     tags: Tags = ()
 
-    #: What the caller asked to have shown with alerts (``metadata.alerting_metadata``). Caller-controlled text.
+    #: The client's ``metadata.alerting_metadata``, to be shown with alerts. The client controls this text.
     alerting_metadata: Metadata = Field(default_factory=dict)
     #: The allow-listed part of the team's and the key's own metadata.
     team_metadata: Metadata = Field(default_factory=dict)
@@ -120,7 +120,7 @@ class CallEvent(Event):
 
     @property
     def attribution(self) -> Attribution:
-        """Who the call is for and what it ran on."""
+        """The owner of the call and its deployment."""
         team_receiver = self.team_metadata.get("alert_receiver", "")
         return Attribution(
             team_id=self.team_id or "",
@@ -144,22 +144,22 @@ class CallEvent(Event):
 
 
 class RequestAnnounced(CallEvent):
-    """A call is still running and has made no progress for ``age_seconds``; sent from the alerting threshold on.
+    """A call is still running and has made no progress for ``age_seconds``, which reached the alerting threshold.
 
-    ``age_seconds`` counts from the start, or from the last chunk of a stream: a stream is alive while chunks come.
+    ``age_seconds`` counts from the start of the call, or from the last chunk of a stream.
     """
 
     type: Literal["llm.request.announced"] = "llm.request.announced"
     age_seconds: Seconds
-    #: When the call last made progress: its start, or its last chunk.
+    #: The start of the call, or its last chunk.
     last_progress_at: Moment
     chunks: Count = 0
-    #: The publisher's process that runs the call: its end closes the call.
+    #: The publisher's process that runs the call. If the process is lost, so is the call.
     boot_id: Name
 
 
 class FailedOn(BaseModel):
-    """A deployment that failed a call by its own fault before the call ended."""
+    """A deployment that is to blame for a failed attempt of a call."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -171,14 +171,14 @@ class FailedOn(BaseModel):
 class EndEvent(CallEvent):
     """A call ended.
 
-    ``announced`` says that a `RequestAnnounced` went out before, so that only such calls are looked up. ``failed_on``
-    are the deployments of its failed attempts: of a call that succeeded, those it was saved from.
+    ``announced`` means that a `RequestAnnounced` was published before. Only such calls are looked up. ``failed_on`` are
+    the deployments that failed the call, also if it succeeded in the end.
     """
 
     ended_at: Moment
     announced: bool = False
     attempts: Count = 1
-    #: The model group the client asked for, where a fallback answered instead.
+    #: The requested model group, if a fallback answered instead.
     original_model_group: Name | None = None
     fallbacks: Count = 0
     failed_on: Annotated[tuple[FailedOn, ...], FIRST_FAULT, Field(max_length=16)] = ()
@@ -186,29 +186,26 @@ class EndEvent(CallEvent):
     prompt_tokens: Count = 0
     completion_tokens: Count = 0
     cached_tokens: Count = 0
-    #: Nano-dollars; ``None`` where the producer could not tell, 0 where it was really free or silently unpriced. A call
-    #: that failed or was cut short may have cost something too.
+    #: Nano-dollars. ``None`` if the producer does not know the cost, 0 if the call was free or had no price. Failed and
+    #: abandoned calls may have a cost, too.
     cost_nanos: Cost | None = None
-    #: The first characters of the messages; only where the operator switched that on.
+    #: The first characters of the messages, if the operator enabled that.
     messages_excerpt: Annotated[Text, Field(max_length=100)] | None = None
 
 
 class RequestSucceeded(EndEvent):
-    """A call was answered in full: for a stream, its last chunk was sent."""
+    """A call was answered completely. Of a stream, the last chunk was sent."""
 
     type: Literal["llm.request.succeeded"] = "llm.request.succeeded"
     first_token_at: Moment | None = None
     last_chunk_at: Moment | None = None
     cache_hit: bool = False
-    #: Why the cost is unknown or 0, in the producer's words.
+    #: The producer's reason why the cost is unknown or 0.
     cost_failure: Text | None = None
 
 
 class Failure(BaseModel):
-    """What went wrong, as the client or the deployment said it.
-
-    ``message`` is scrubbed of secrets and of the prompt.
-    """
+    """An error of a call or an attempt. ``message`` contains neither secrets nor the prompt."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -219,14 +216,14 @@ class Failure(BaseModel):
 
 
 class RequestFailed(EndEvent):
-    """A call failed for good, after retries and fallbacks: the client got an error."""
+    """A call failed after all retries and fallbacks, and the client got an error."""
 
     type: Literal["llm.request.failed"] = "llm.request.failed"
     failure: Failure
 
 
 class RequestAbandoned(EndEvent):
-    """A call ended without an answer: its client went away, or the proxy gave it up."""
+    """A call ended without an answer: its client disconnected, or the proxy cancelled it."""
 
     type: Literal["llm.request.abandoned"] = "llm.request.abandoned"
     reason: AbandonReason
@@ -248,9 +245,9 @@ class AttemptFailed(CallEvent):
 
 
 class DeploymentCooledDown(Event):
-    """A proxy takes no deployment for a while, after attempts on it failed; ``failure`` is the last of them.
+    """A proxy stopped using a deployment for a while, because attempts on it failed. ``failure`` is the last one's.
 
-    ``occurred_at`` is when the cooldown began, ``seconds`` how long it is. ``call_id``, ``trace_id`` and
+    ``occurred_at`` is the start of the cooldown, and ``seconds`` its length. ``call_id``, ``trace_id`` and
     ``alerting_metadata`` are those of the call whose attempt failed last.
     """
 

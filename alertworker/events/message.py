@@ -1,9 +1,9 @@
-"""The body of a Celery message, read with bounds that its producer cannot move.
+"""The body of a Celery message, read within fixed bounds.
 
 A body is JSON or msgpack of the form ``[args, kwargs, embed]`` (Celery's message protocol 2), or a mapping with
-``task``, ``id``, ``args`` and ``kwargs`` (protocol 1), plain or compressed as a whole. Its first bytes say which.
-Headers do not count, so a body that is kept without its headers is read in the same way. Only the keyword arguments
-that a task of ours takes become objects; a cursor skips all others. The events stay bytes here:
+``task``, ``id``, ``args`` and ``kwargs`` (protocol 1), plain or compressed as a whole. Its first bytes decide.
+Headers are ignored, so a dead letter, which has none, is read in the same way. Only the keyword arguments of our own
+tasks become objects. A cursor skips all others. The events stay bytes here:
 `alertworker.events.batch.decode` reads them one by one.
 """
 
@@ -22,29 +22,29 @@ from alertworker.events.json_cursor import CursorError, JsonCursor
 from alertworker.events.json_items import skip_space
 from alertworker.events.msgpack_cursor import MsgpackCursor
 
-#: The largest body that is read, in bytes as it came: a batch at its bound, escaped as a string within JSON.
+#: The maximum size of a body, in bytes: a batch of the maximum size, escaped as a string within JSON.
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
-#: The largest body after it was decompressed, in bytes: a batch at its bound and 1 MiB beside it.
+#: The maximum size of a decompressed body, in bytes: a batch of the maximum size, and 1 MiB for the rest.
 MAX_DECOMPRESSED_BYTES: Final = 33 * 1024 * 1024
-#: The largest body of one of the worker's own tasks, in bytes, before and after it was decompressed.
+#: The maximum size of the body of one of the worker's own tasks, in bytes, before and after decompression.
 MAX_TASK_BYTES: Final = 64 * 1024
-#: How many keys each mapping of a message may have; protocol 1 has 20.
+#: The maximum number of keys in a mapping of a message. Protocol 1 has 20.
 _MAX_KEYS: Final = 64
-#: The keyword arguments that are read, beside the events.
+#: The keyword arguments that are read, besides the events.
 _KEYWORDS: Final = frozenset({"batch_id", "producer", "sealed_at", "encoding", "channel"})
 
 _Cursor = JsonCursor | MsgpackCursor
 
 
 class MessageError(AlertWorkerError):
-    """A message cannot be read as a call of a task. The text names no content of it."""
+    """A message cannot be read as a call of a task. The error repeats no content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a message asks for. ``task`` and ``id`` are in the body of protocol 1 only; ``events`` are bytes.
+    """The call of a task in a message. ``task`` and ``id`` are in the body of protocol 1 only.
 
-    ``arguments`` holds only the keyword arguments that a task of ours takes.
+    ``arguments`` holds only the keyword arguments of our own tasks. The events among them are bytes.
     """
 
     arguments: dict[str, Any]
@@ -82,7 +82,7 @@ def _read(body: bytes, limit: int, decompressed: int) -> Call:
         raise
     except CursorError as error:
         raise MessageError(str(error)) from None
-    except Exception as error:  # noqa: BLE001 - whatever a library raises for these bytes, they must come to an end
+    except Exception as error:  # noqa: BLE001 - whatever a library raises for these bytes, the message must be parked
         # The libraries' own texts may repeat the input.
         raise MessageError(f"the message cannot be decoded ({type(error).__name__})") from None
 
@@ -143,7 +143,7 @@ def _unique(cursor: _Cursor, wanted: set[str]) -> Iterator[str]:
     """Step through a mapping: stop at each wanted key, skip the values of all others.
 
     Raises:
-        MessageError: a wanted key comes twice, or there are too many keys.
+        MessageError: a wanted key occurs twice, or there are too many keys.
     """
     seen: set[str] = set()
     for count, key in enumerate(cursor.keys()):
@@ -163,7 +163,7 @@ def _refuse_positional(cursor: _Cursor) -> None:
         raise MessageError("the message has positional arguments; send keyword arguments only")
 
 
-#: What begins a compressed body, and what decompresses it. Neither JSON nor msgpack begins so.
+#: The magic numbers of compressed bodies, and their decompressors. No call in JSON or msgpack begins with one of them.
 _COMPRESSED: Final[tuple[tuple[bytes, Callable[[], Any]], ...]] = (
     (b"\x1f\x8b", lambda: zlib.decompressobj(wbits=31)),
     (b"x", zlib.decompressobj),

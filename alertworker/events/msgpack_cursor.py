@@ -12,24 +12,24 @@ from pydantic_core import to_json
 from alertworker.events.base import MAX_EVENTS
 from alertworker.events.json_cursor import MAX_SCALAR, CursorError
 
-#: The largest event that becomes objects, in bytes of msgpack: each byte can become an object of 64 bytes.
+#: The maximum size of an event, in bytes of msgpack: each byte can become an object of 64 bytes.
 _MAX_EVENT: Final = 512 * 1024
-#: The longest key that is read, in bytes.
+#: The maximum length of a key that is read, in bytes.
 _MAX_KEY: Final = 64
-#: null, and an empty array in each of its forms.
+#: nil, and an empty array in each of its forms.
 _EMPTY: Final = (b"\xc0", b"\x90", b"\xdc\0\0", b"\xdd\0\0\0\0")
-#: How many bytes stand before the content of bytes and strings, by the first of them.
+#: The length of the header of bytes and strings, by its first byte.
 _HEADERS: Final = {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5} | dict.fromkeys(range(0xA0, 0xC0), 1)
 _ARRAYS: Final = frozenset({0xDC, 0xDD, *range(0x90, 0xA0)})
 _MAPS: Final = frozenset({0xDE, 0xDF, *range(0x80, 0x90)})
 
 
 class MsgpackCursor:
-    """Steps through one msgpack body. ``limit`` is the most bytes that events may have when they are JSON."""
+    """Steps through one msgpack body. ``limit`` is the maximum size of the events as JSON, in bytes."""
 
     def __init__(self, body: bytes, *, limit: int) -> None:
         self._body, self._limit = body, limit
-        # It reads the body in pieces, so that it holds no second copy of it.
+        # The unpacker reads the body in pieces, so that it holds no second copy of the body.
         self._unpacker = msgpack.Unpacker(BytesIO(body), raw=False, max_buffer_size=max(len(body), 1))
 
     def is_array(self) -> bool:
@@ -96,7 +96,7 @@ class MsgpackCursor:
         return bytes(found + b"]")
 
     def finish(self) -> None:
-        """Raise an error if anything follows."""
+        """Raise `CursorError` if the body has more data."""
         if self._unpacker.tell() != len(self._body):
             raise CursorError("the message has data after its end")
 

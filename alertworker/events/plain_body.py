@@ -1,4 +1,4 @@
-"""Events in a body or a file: a JSON array, one JSON object, or one object a line."""
+"""Events in an HTTP body or a file: a JSON array, one JSON object, or one object a line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from alertworker.events.json_items import (
     split_array,
 )
 
-#: How many lines a body may have, blank ones included, which cost as much as others and bring nothing.
+#: The maximum number of lines in a body. Blank lines count, because they cost as much as others.
 MAX_LINES: Final = 2 * MAX_EVENTS
 
 
@@ -35,7 +35,7 @@ def decode_body(body: bytes) -> Decoded:
 
 
 def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -> list[Item]:
-    """Return the events of a body, not yet checked; a line that is not JSON is one of them.
+    """Return the events of a body before validation. A line that is not JSON counts as an event.
 
     Raises:
         BatchTooLargeError: there are more than ``most`` events or ``lines`` lines.
@@ -62,12 +62,12 @@ def split_body(body: bytes, *, most: int = MAX_EVENTS, lines: int = MAX_LINES) -
 
 
 def _most_levels(line: bytes) -> int:
-    """Return how deep a line can nest at most: its number of brackets, including those within strings."""
+    """Return the maximum depth of a line: its number of brackets, including those within strings."""
     return line.count(b"[") + line.count(b"{")
 
 
 def _measured(item: Item) -> Item:
-    """Return an item with its true depth; one that cannot be measured is left to the parser, which says why."""
+    """Return an item with its real depth, or 0 if it is invalid: the parser then reports the reason."""
     if item.json.startswith((b"[", b"{")):
         with suppress(JsonShapeError, TooManyItemsError):
             return Item(item.json, first_value(item.json, 0)[0].depth)

@@ -1,4 +1,4 @@
-"""What a LiteLLM proxy's own alerting said about budgets. No logic, no IO."""
+"""Reports of budgets by a LiteLLM proxy's own alerting. No logic, no IO."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from alertworker.events.llm import BudgetScope
 
 
 class BudgetReported(Event):
-    """LiteLLM reported a budget over its ``WEBHOOK_URL``.
+    """LiteLLM reported a budget to its ``WEBHOOK_URL``.
 
     ``event`` is LiteLLM's name ("budget_crossed", "threshold_crossed", "soft_budget_crossed",
-    "projected_limit_exceeded", "spend_tracked", …); ``scope`` whose budget it is and ``entity_id`` which (a key's
-    hash). Amounts are nano-dollars; ``projected_exceeded_date`` is LiteLLM's date, as it wrote it.
+    "projected_limit_exceeded", "spend_tracked", …). ``scope`` and ``entity_id`` identify the owner of the budget, a key
+    by its hash. Amounts are nano-dollars. ``projected_exceeded_date`` is LiteLLM's own string.
     """
 
     type: Literal["litellm.budget.reported"] = "litellm.budget.reported"
@@ -43,7 +43,7 @@ class BudgetReported(Event):
 
     @property
     def attribution(self) -> Attribution:
-        """Who the report names beside its entity."""
+        """The owners that the report names."""
         return Attribution(
             team_id=self.team_id or "",
             team_alias=self.team_alias or "",

@@ -1,4 +1,4 @@
-"""What the line says about itself: publishers' heartbeats and goodbyes, and the canary."""
+"""The pipeline's events about itself: heartbeats and clean shutdowns of publishers, and the canary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from alertworker.events.base import FEW, NAMED, Count, Event, Moment, Name
 
 
 class PublisherCounters(BaseModel):
-    """What one publisher did since its process started; every figure only grows."""
+    """Counters of one publisher since its process started. They never decrease."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -18,7 +18,7 @@ class PublisherCounters(BaseModel):
     sent: Count = 0
     spooled: Count = 0
     replayed: Count = 0
-    #: Events that are gone, by reason: "buffer_full", "spool_full", "spool_lost", "spool_unwritable", "invalid" or
+    #: Dropped events, by reason: "buffer_full", "spool_full", "spool_lost", "spool_unwritable", "invalid" or
     #: "refused".
     dropped: Annotated[dict[Name, Count], Field(max_length=16, json_schema_extra=NAMED), FEW] = Field(
         default_factory=dict
@@ -26,20 +26,20 @@ class PublisherCounters(BaseModel):
 
 
 class PublisherEvent(Event):
-    """One publisher's state. ``boot_id`` is new for every process; ``occurred_at`` is its clock."""
+    """One publisher's state. ``boot_id`` is new for every process. ``occurred_at`` is by the publisher's clock."""
 
     boot_id: Name
     host: Name
     pid: Count
     version: Name
     started_at: Moment
-    #: What publishes through it: "litellm" for the proxy's callback.
+    #: The software that uses the publisher: "litellm" for the proxy's callback.
     integration: Name | None = None
     counters: PublisherCounters = Field(default_factory=PublisherCounters)
 
 
 class PublisherHeartbeat(PublisherEvent):
-    """A publisher lives. ``backlog`` is what it has sealed or spooled and not yet handed to the broker, in events."""
+    """A publisher is running. ``backlog`` is the number of its events that the broker does not have yet."""
 
     type: Literal["publisher.heartbeat"] = "publisher.heartbeat"
     backlog: Count = 0
@@ -48,13 +48,13 @@ class PublisherHeartbeat(PublisherEvent):
 
 
 class PublisherStopped(PublisherEvent):
-    """A publisher said goodbye: nothing more will come from this process."""
+    """A publisher shut down cleanly. Its process publishes no more events."""
 
     type: Literal["publisher.stopped"] = "publisher.stopped"
     unsent: Count = 0
 
 
 class Canary(Event):
-    """Sent by the sweep through the broker to itself: its arrival proves that the line flows."""
+    """An event that the sweep sends through the broker to itself. Its return proves that the pipeline works."""
 
     type: Literal["system.canary"] = "system.canary"

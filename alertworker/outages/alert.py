@@ -1,4 +1,4 @@
-"""The alert of an outage of a deployment or region. `windows` judges whether there is an outage."""
+"""The alert of an outage of a deployment or region. `verdict` decides whether there is an outage."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from alertworker.outages.verdict import Grade, WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
 
-#: How many deployments of a region, or teams, a message names.
+#: The maximum number of a region's deployments, or of teams, that a message names.
 _MAX_NAMES = 5
 
 
 def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]]:
-    """Return the deployments and regions of a batch's failed attempts, each with its attempts."""
+    """Return a batch's failed calls by deployment and by region."""
     found: dict[Target, list[AttemptFailed]] = {}
     for event in blamed:
         for target in targets_of(event):
@@ -38,12 +38,12 @@ def target_of(alert: OpenAlert) -> Target:
 
 
 def limits_of(target: Target, policy: OutagePolicy) -> Limits:
-    """Return the limits from which failures of a target are an outage."""
+    """Return the policy's limits for a deployment or a region."""
     return policy.deployment if target.deployment_id else policy.region
 
 
 def fingerprint(target: Target) -> str:
-    """Return the fingerprint of the condition of a target's outage."""
+    """Return the fingerprint of a target's outage."""
     return fingerprint_of(*_identity(target))
 
 
@@ -57,10 +57,11 @@ def describe(
     *,
     kept: int | None,
 ) -> Alert:
-    """Return the condition that opens or rises. ``events`` are the batch's own, ``calls`` those since it began.
+    """Return the alert that opens an outage or raises its grade.
 
-    All events are counted. ``kept`` is how many failures the condition names already, ``None`` if it opens now. Of the
-    events as many are named as the policy allows.
+    ``events`` are the batch's own failed calls, and all are counted. ``calls`` are those since the outage began.
+    ``kept`` is how many failures the alert names already, ``None`` if the outage opens now. The policy limits how many
+    are named.
     """
     last = max(events, key=lambda event: event.occurred_at)
     level = "Major" if grade.is_major else "Minor"
@@ -90,9 +91,9 @@ def ongoing(
     *,
     kept: int,
 ) -> Alert:
-    """Return the alert that adds a batch to an open outage, with that outage's headline and facts.
+    """Return the alert that adds a batch to an open outage and keeps the outage's headline and facts.
 
-    All events are counted. As many are named as the policy allows, with the ``kept`` ones that are named already.
+    All events are counted. ``kept`` is how many failures the alert names already. The policy limits how many are named.
     """
     alert_type, identity = _identity(target)
     return Alert(
@@ -111,7 +112,7 @@ def ongoing(
 
 
 def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Alert:
-    """Return the alert that raises an open outage's grade because calls were lost; it counts nothing."""
+    """Return the alert that raises an open outage's grade because calls were lost. It adds no occurrences."""
     alert_type, identity = _identity(target)
     facts = {label: text for label, text in standing.facts.items() if label != "Calls"}
     return Alert(
@@ -129,7 +130,7 @@ def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Al
 
 
 def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAlert:
-    """Return an outage with the totals of ``buckets`` and ``calls``, which are all since it began."""
+    """Return an outage with the totals of ``buckets`` and ``calls``, which cover all the time since it began."""
     failed = sum(sum(row.causes.values()) for row in buckets)
     attempts = failed + sum(row.succeeded for row in buckets)
     kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls"}}
@@ -138,7 +139,7 @@ def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAler
 
 
 def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End) -> OpenAlert:
-    """Return an outage as its last message shows it."""
+    """Return an outage with the facts of its resolving message."""
     last = total(alert, buckets, calls)
     facts = {label: text for label, text in last.facts.items() if label != "Error"}
     if end is End.UNKNOWN:
@@ -147,7 +148,7 @@ def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End)
 
 
 def spell_calls(calls: Calls) -> dict[str, str]:
-    """Return the fact that says how the calls ended that the target failed; nothing if there are none.
+    """Return the fact "Calls", which says how the calls that the target failed ended; nothing if there are none.
 
     >>> spell_calls(Calls(by_fallback=28, lost={"billing": 1, "search": 2}))
     {'Calls': '28 saved by fallback, 3 failed for good (search ×2, billing)'}

@@ -1,4 +1,4 @@
-"""The end of an outage: whether what followed the last failures proves that the target is well again."""
+"""The end of an outage: whether the calls since the last failures prove that the target has recovered."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Final
 from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Limits
 
-#: An outage without any attempt for so many seconds is closed, and its end is unknown.
+#: An outage without any call for this many seconds is closed with an unknown end.
 NO_TRAFFIC_SECONDS: Final = 900
-#: How strong the proof of a recovery must be, in nats: chance alone looks like one once in 600 times.
+#: How strong the proof of a recovery must be, in nats: chance alone reaches it once in 600 times.
 _MIN_PROOF: Final = 6.4
-#: The bounds of the error rate of an outage: below is hardly one, and above a single success ends it.
+#: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
 _LEAST, _MOST = 0.1, 0.999
 
 
@@ -22,16 +22,16 @@ class End(StrEnum):
     """How an outage ended."""
 
     RECOVERED = "recovered"
-    UNKNOWN = "unknown"  #: no attempts for `NO_TRAFFIC_SECONDS`
+    UNKNOWN = "unknown"  #: no calls for `NO_TRAFFIC_SECONDS`
 
 
 def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> End | None:
-    """Return how an outage ended, ``None`` if it lasts. All events from before ``until``, a bucket's start, are known.
+    """Return how an outage ended, ``None`` if it continues.
 
-    ``buckets`` are those since `lookback`; the outage began at the epoch second ``since``. An outage is over when calls
-    succeed again and the last full window is none. With a minimum share the successes must also be too many for the
-    error rate of the outage: one is enough if every call failed before, and about 40 are needed if 15 % did. Without
-    any call its end is unknown.
+    The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
+    arrived. ``buckets`` are those since `lookback`. An outage is over if calls succeed again and the last window alone
+    is no outage. With a minimum share, the successes must also be too many for the outage's error rate: one is enough
+    if every call failed, about 40 are needed if 15 % failed. Without any call the end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - lookback(limits)]
     if not rows:
@@ -51,10 +51,10 @@ def lookback(limits: Limits) -> int:
 
 
 def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
-    """Return whether the error rate of the outage explains the calls since some time worse than a healthy rate.
+    """Return whether a healthy error rate explains the latest calls better than the outage's error rate.
 
-    It is a cumulative sum of log-likelihood ratios (CUSUM), which stays between 0 and the proof that is needed: what
-    happened before the last failures neither delays the end nor brings it about.
+    It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and `_MIN_PROOF`. So calls before the last
+    failures neither delay the end nor cause it.
     """
     failing = [row.start for row in rows if row.failed]
     if not failing:

@@ -1,4 +1,4 @@
-"""Evidence: whether failed calls prove that something is wrong, or are what a healthy deployment shows by chance.
+"""Evidence: whether failed calls prove an outage, or are what a healthy deployment shows by chance.
 
 A healthy deployment fails a call with a probability of at most the tolerated error rate *p0*. The chance to see *k* or
 more failures among *n* independent calls is then at most ``exp(-n * D(k/n || p0))`` (Chernoff's bound), with the
@@ -20,9 +20,9 @@ TOLERATED: Final = 0.01
 
 
 def evidence(failed: int, calls: int, tolerated: float) -> float:
-    """Return how strongly ``failed`` of ``calls`` speak against an error rate of at most ``tolerated``, in nats.
+    """Return the evidence of ``failed`` among ``calls`` against an error rate of at most ``tolerated``, in nats.
 
-    0 where the share of failures is not above ``tolerated``. ``tolerated`` is greater than 0 and less than 1.
+    It is 0 if the share of failures is not above ``tolerated``, which is greater than 0 and less than 1.
 
     >>> [round(evidence(failed, calls, 0.01), 1) for failed, calls in ((5, 5), (6, 10), (20, 200), (1, 100))]
     [23.0, 20.9, 28.9, 0.0]
@@ -37,7 +37,7 @@ def evidence(failed: int, calls: int, tolerated: float) -> float:
 
 
 def is_evident(failed: int, calls: int, tolerated: float) -> bool:
-    """Return whether chance alone is ruled out.
+    """Return whether the evidence rules out chance, that is, reaches `MIN_EVIDENCE`.
 
     >>> is_evident(5, 6, 0.01), is_evident(5, 10, 0.01), is_evident(9, 50, 0.01)
     (True, False, True)

@@ -1,4 +1,4 @@
-"""The rows of windows: keys and sums of attempts, of their causes and of the calls behind them."""
+"""The rows of windows: sums of calls on deployments, of the causes of failures, and of how failed calls ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class WindowKey(NamedTuple):
-    """One deployment's bucket, which begins at epoch second ``bucket``; an unknown field is empty."""
+    """One deployment's bucket. ``bucket`` is the epoch second of its start. An unknown field is empty."""
 
     deployment_id: str
     provider: str
@@ -16,7 +16,7 @@ class WindowKey(NamedTuple):
 
 
 class CallKey(NamedTuple):
-    """The team of calls that a target failed and that ended in a bucket. The first three fields are the `Target`."""
+    """Calls of one team that a target failed and that ended in one bucket. The first three fields are the `Target`."""
 
     deployment_id: str
     provider: str
@@ -26,7 +26,7 @@ class CallKey(NamedTuple):
 
 
 class CauseKey(NamedTuple):
-    """One cause, from `windows.cause`, of failed attempts in one deployment's bucket."""
+    """One cause, from `windows.cause`, of failed calls in one deployment's bucket."""
 
     deployment_id: str
     provider: str
@@ -37,9 +37,11 @@ class CauseKey(NamedTuple):
 
 @dataclass(slots=True)
 class WindowSums:
-    """The sums of a bucket; durations in milliseconds.
+    """The sums of a bucket.
 
-    ``failed`` are all failed attempts; ``last_success`` is in epoch milliseconds, 0 for never.
+    ``succeeded`` counts calls that never failed on this deployment. ``failed`` counts all failed attempts, whatever the
+    cause; verdicts use `CauseSums` instead. ``milliseconds`` is the total duration of answered calls.
+    ``last_success`` is in epoch milliseconds, 0 for never.
     """
 
     succeeded: int = 0
@@ -60,7 +62,10 @@ class CallSums:
 
 @dataclass(slots=True)
 class CauseSums:
-    """How many attempts failed by one cause; ``last_failure`` is in epoch milliseconds."""
+    """How many calls failed by one cause. ``last_failure`` is in epoch milliseconds.
+
+    ``attempts`` counts a call that is retried on the deployment once, if its producer marks the first failure.
+    """
 
     attempts: int = 0
     last_failure: int = 0

@@ -1,4 +1,4 @@
-"""Verdicts: whether the sums of a target's windows are an outage, and how bad it is.
+"""Verdicts: whether the sums of a target's windows are an outage, and its grade.
 
 Pure, and a function of the sums alone, as `windows` explains.
 """
@@ -17,27 +17,27 @@ from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import is_evident
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits
 
-#: How far back failures of a target count that no call succeeds on, in seconds.
+#: How far back the failures of a dead target count, in seconds.
 DEAD_REACH: Final = 6 * 3_600
-#: How far apart the first and the last failure of a dead target are at least, in seconds.
+#: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
-#: How long failures by rate limits alone must last to be an outage while every call is saved, in seconds.
+#: How long rate limits alone must last to be an outage if no call is lost, in seconds.
 _RATE_LIMITED_SECONDS: Final = 300
 #: The cause of failures by rate limits.
 _RATE_LIMIT: Final = "429"
-#: A region's deployment counts as failing from so many failed calls on.
+#: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
-#: From so many lost calls on, and this share of all calls, users are hurt.
+#: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 _HARM: Final = 5
 _HARM_SHARE: Final = 0.05
-#: The same for a dead target, whatever the share.
+#: The minimum number of lost calls that hurt users of a dead target, whatever the share.
 _HARM_IF_DEAD: Final = 3
-#: The least share of failed calls of a major outage that hurts no user.
+#: The minimum share of failed calls of a major outage that hurts no users.
 _MAJOR_SHARE: Final = 0.25
 
 
 class Level(IntEnum):
-    """How bad an outage is; a condition's level."""
+    """The level of a stretch by the counts of failed calls alone. `Grade` is what an alert shows."""
 
     NONE = 0
     MINOR = 1
@@ -48,9 +48,9 @@ class Level(IntEnum):
 class WindowVerdict:
     """The worst stretch: its level by the counts of calls, and its sums.
 
-    ``since`` is the first failing bucket of the earliest stretch that is an outage, ``until`` the last failing one of
-    the worst; both are epoch seconds. ``attempts`` are its calls, failed ones included. ``is_dead`` says that no call
-    has succeeded since.
+    ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
+    bucket of the worst stretch. Both are epoch seconds. ``attempts`` is the number of its calls, failed ones included.
+    ``is_dead`` means that no call has succeeded since the first failure.
     """
 
     level: Level = Level.NONE
@@ -69,35 +69,36 @@ class WindowVerdict:
 
 
 class Grade(NamedTuple):
-    """How bad an outage is: whether it is major, and whether users are hurt, which decides the severity."""
+    """How bad an outage is. ``is_high`` means that users are hurt, and decides the severity."""
 
     is_major: bool
     is_high: bool
 
     @property
     def rank(self) -> int:
-        """The grade as a target's row keeps it, 1 to 4."""
+        """The grade as a number from 1 to 4, as it is stored."""
         return 1 + self.is_major + 2 * self.is_high
 
     @property
     def level(self) -> int:
-        """The level of the alert. Only harm to users raises it, and so is worth another message."""
+        """The level of the alert: only harm to users raises it and sends another message."""
         return 1 + self.is_high
 
     @property
     def severity(self) -> Severity:
-        """The severity of the alert."""
+        """High if users are hurt, else Medium."""
         return Severity.HIGH if self.is_high else Severity.MEDIUM
 
     def worst(self, rank: int) -> Grade:
-        """Return the grade that is as bad as this one and the one of an earlier rank; rank 0 is no outage."""
+        """Return the worse of this grade and an earlier rank, for each of the two fields. Rank 0 is no outage."""
         return Grade(self.is_major or rank in (2, 4), self.is_high or rank > 2)
 
 
 def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
-    """Return the grade of an outage, ``None`` if there is none. ``lost`` calls failed for users since it began.
+    """Return the grade of an outage, ``None`` if there is no outage.
 
-    With the counts alone (`Limits.share` 0) major is High and minor Medium, as in LiteLLM.
+    ``lost`` is the number of calls that failed for users since it began. If the counts alone decide (`Limits.share` is
+    0), a major outage is High and a minor one Medium, as in LiteLLM.
     """
     if not verdict.level:
         return None
@@ -114,10 +115,10 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
-    """Return the worst stretch; of two with the same level the one with more failures, then the earlier one.
+    """Return the verdict on the worst stretch: the highest level, then the most failures, then the earliest.
 
-    A stretch begins and ends with a failing bucket and is no longer than a window. So the calls before the first
-    failure and after the last one do not dilute the share, whenever they arrive.
+    A stretch is no longer than a window. With a minimum share it begins and ends with a failing bucket, so calls before
+    the first failure and after the last one do not dilute the share.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     sums = _Sums(rows)
@@ -134,9 +135,10 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
 
 
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
-    """Return the verdict on a target that no call has succeeded on since its first failure, for little traffic.
+    """Return the verdict on a dead target, ``None`` if it is not dead. It finds outages at little traffic.
 
-    At least ``minor`` calls failed, the first and the last at least a minute apart, and none succeeded since.
+    A deployment is dead if at least ``minor`` calls failed, the first and the last at least a minute apart, and none
+    succeeded since. A region is never dead.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
@@ -151,7 +153,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
 
 
 class _Sums:
-    """Failed and all calls by bucket, with running totals, so that any stretch is added up at once."""
+    """Failed and all calls by bucket, with running totals, so that the sums of a stretch cost one subtraction."""
 
     def __init__(self, rows: Sequence[Bucket]) -> None:
         self.rows = rows
@@ -165,7 +167,7 @@ class _Sums:
         self._calls = [0, *accumulate(calls[start] for start in self.starts)]
 
     def between(self, first: int, last: int) -> tuple[int, int]:
-        """Return failed and all calls of the buckets from ``first`` to ``last``, both included."""
+        """Return the number of failed and of all calls from bucket ``first`` to ``last``, both included."""
         left, right = bisect_left(self.starts, first), bisect_right(self.starts, last)
         return self._failed[right] - self._failed[left], self._calls[right] - self._calls[left]
 
@@ -177,7 +179,7 @@ class _Sums:
 
 
 def _stretches(sums: _Sums, limits: Limits) -> Iterator[tuple[int, int]]:
-    """Yield first and last bucket of each stretch to judge; with the counts alone only the whole short windows."""
+    """Yield the first and the last bucket of each stretch; if the counts alone decide, of each short window."""
     if not limits.share:
         for first in sums.failing:
             yield first, first + limits.span - WINDOW_SECONDS

@@ -1,12 +1,12 @@
-"""Windows: whether failed calls on a deployment, or in a region, are an outage, by event time.
+"""Windows: the sums of calls by event time, and the limits from which failed calls are an outage.
 
 Pure. The verdict is a function of the sums alone, so it does not depend on how events were cut into batches, nor on the
 order of batches. Sums are kept in buckets of `WINDOW_SECONDS`. A window is as many buckets as the configured time can
-touch (`Limits.span`), so it misses no burst that fits into that time.
+overlap (`Limits.span`), so it misses no burst that fits into that time.
 
-The counts of LiteLLM's page are necessary for an outage. With a minimum share they are not sufficient: failures must
-also be a share of the calls, and more than chance explains (`evidence`). Errors that are too rare for the short window
-are judged over `LONG_SECONDS`, too.
+An outage needs the counts of LiteLLM's settings. With a minimum share the counts are not enough: the failures must also
+be that share of the calls, and more than chance explains (`evidence`). For errors that are too rare for the short
+window, `LONG_SECONDS` are judged, too. A deployment on which no call succeeds is judged by `verdict.is_dead`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from alertworker.outages.evidence import TOLERATED
 WINDOW_SECONDS: Final = 10
 #: The length of the long window, in seconds.
 LONG_SECONDS: Final = 900
-#: What a level has on top of the rank if the target is dead.
+#: Added to the rank in `Outage.level` if the target is dead.
 _DEAD: Final = 8
-#: Statuses that count by themselves if the provider or our credentials caused them. So do all 5xx.
+#: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When failed calls are an outage: counts within ``seconds``, and what makes the counts matter.
+    """When failed calls are an outage: counts within ``seconds``, and further conditions.
 
-    ``minor`` and ``major`` are counts of failed calls. ``share`` is the least part of all calls that must have failed
-    (0 to 1). 0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures
-    may be chance. ``traffic`` is the least number of calls. ``deployments`` is how many distinct deployments must fail:
-    two for a region.
+    ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
+    0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
+    chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
+    for a region.
     """
 
     seconds: int
@@ -68,7 +68,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class OutagePolicy:
-    """When failed attempts are an outage. An alert names at most ``max_details`` of them."""
+    """The limits of deployments and of regions. An alert names at most ``max_details`` failed calls."""
 
     deployment: Limits = Limits(seconds=60, minor=5, major=10, share=0.1)
     region: Limits = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
@@ -76,7 +76,7 @@ class OutagePolicy:
 
 
 class Target(NamedTuple):
-    """What has an outage: a deployment by its id alone, or a region by provider and name. Regions sort first."""
+    """A deployment, by its id alone, or a region, by provider and name. Regions sort first."""
 
     deployment_id: str = ""
     provider: str = ""
@@ -84,7 +84,7 @@ class Target(NamedTuple):
 
 
 def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
-    """Return the deployment and, where it is known, the region of a failed attempt."""
+    """Yield the deployment and, if it is known, the region of a failed attempt."""
     yield Target(deployment_id=failed.deployment_id or "")
     if failed.provider and failed.region:
         yield Target(provider=failed.provider, region=failed.region)
@@ -92,10 +92,10 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The state of a target: its outage's level, and the epoch second before which all outages are over for good.
+    """The outage state of a target.
 
-    ``level`` is the rank of its grade, plus `_DEAD` if no call has succeeded since it began; 0 without an outage. A
-    late event from before ``over_until`` cannot open an outage again.
+    ``level`` is 0 without an outage, else the rank of its grade, plus `_DEAD` if the target is dead. ``over_until`` is
+    the epoch second before which every outage has ended for good: a late event from before it opens none.
     """
 
     level: int = 0
@@ -121,7 +121,7 @@ class Outage:
 class Bucket:
     """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
 
-    ``causes`` are its failures; ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
+    ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
     """
 
     start: int
@@ -133,13 +133,13 @@ class Bucket:
 
     @property
     def failed(self) -> int:
-        """Failed calls, whatever the cause."""
+        """The number of failed calls of all causes."""
         return sum(self.causes.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How the calls ended that a target failed: answered by a fallback or a retry, or ``lost``, by team."""
+    """How calls that a target failed ended: answered by a fallback or a retry, or ``lost``, by team."""
 
     by_fallback: int = 0
     by_retry: int = 0
@@ -147,9 +147,9 @@ class Calls:
 
 
 def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
-    """Return the cause under which a failed attempt counts; ``None`` if the deployment is not to blame.
+    """Return the cause of a failed attempt, ``None`` if the deployment is not to blame.
 
-    The origin decides first: a provider's 401 counts although LiteLLM raises ``BadRequestError`` for it, and a caller's
+    The origin decides first: a provider's 401 counts although LiteLLM raises ``BadRequestError`` for it. A caller's
     mistake does not count.
     """
     if origin is not Origin.PROVIDER:
@@ -164,7 +164,7 @@ def cause(error_class: str, status: int | None, origin: Origin) -> str | None:
 
 
 def bucket_of(second: float) -> int:
-    """Return the bucket of an epoch second.
+    """Return the start of the bucket that contains an epoch second.
 
     >>> bucket_of(19.5)
     10

@@ -1,4 +1,4 @@
-"""The pipeline: ingest, sweep, report and deliver. It calls pure decisions and the ports, and nothing below them."""
+"""The pipeline: ingest, sweep, report and deliver. It calls pure decisions and the ports only."""
 
 from __future__ import annotations
 

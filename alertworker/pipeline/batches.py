@@ -1,4 +1,4 @@
-"""A batch as ingest gets it from the broker, and what each step of ingest works with."""
+"""A batch from the broker, and the context that each step of ingest gets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.text.ids import safe_id
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
-    """A batch as the broker delivered it; ``size`` is that of its message, in bytes as they came."""
+    """A batch as the broker delivered it; ``size`` is its message's size in bytes."""
 
     batch_id: str
     events: object
@@ -35,8 +35,8 @@ class BatchMessage:
 class BatchContext:
     """One batch in its transaction, as every step of ingest gets it.
 
-    ``policy`` is the runtime's, with the labels that routes and present silences ask about. ``detected`` are the alerts
-    of the detectors and of LiteLLM's own alerting, found before the steps so that they can be counted.
+    ``policy`` is the runtime's, with the labels that routes and current silences match. ``detected`` are the alerts of
+    the detectors and of LiteLLM's own alerting. They are found before the steps, so that the bound can count them.
     """
 
     tx: Transaction

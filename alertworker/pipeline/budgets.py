@@ -1,4 +1,4 @@
-"""Budgets in the pipeline: a batch's readings are judged in its transaction, and the end of a period resolves."""
+"""Budgets: judge a batch's readings in its transaction, and resolve alerts when a budget's period ends."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.ports.ledger import LedgerPort
 
-#: How many budgets that proxies report, and how many entities that have budgets of our own, one transaction judges.
-#: Each may raise or resolve an alert, which takes about 10 ms of a transaction that others wait for.
+#: The maximum number of reported budgets, and of entities with a configured budget, that one transaction judges. Each
+#: may raise or resolve an alert. That takes about 10 ms, and other transactions wait meanwhile.
 PIECE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetPiece:
-    """Some of a batch's readings, and some of the entities (dimension, id) that it has spent on."""
+    """Some of a batch's readings, and some of the entities (dimension, id) whose spend it adds to."""
 
     readings: Mapping[BudgetKey, Reading]
     touched: Sequence[tuple[str, str]]
 
 
 def budget_pieces(folded: Fold, runtime: Runtime) -> list[BudgetPiece]:
-    """Return what a batch says of budgets, in pieces; nearly always one, or none.
+    """Return a batch's budgets in pieces. Nearly every batch has one piece or none.
 
-    A batch may well report 2,000 budgets that are used up, such as the first one after an installation. So this is not
-    a bound above which it is parked: what is beyond a piece is judged in a later transaction. A batch that comes again
-    has the same pieces, because they depend on its events alone.
+    The first batch after an installation may report 2,000 budgets that are used up. Such a batch is not parked: later
+    transactions judge its other pieces. A redelivered batch has the same pieces, because they depend on its events
+    alone.
     """
     limited = {budget.dimension for budget in runtime.budgets}
     spent_on = folded.ledger.spend() if limited else ()
@@ -59,9 +59,9 @@ def judge_budgets(context: BatchContext) -> None:
 
 
 def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Claim alerts of limits that were reached, under the locks of the budgets' rows.
+    """Claim alerts about limits that were reached, under the locks of the budgets' rows.
 
-    The spend of a budget of our own is summed up under its lock, so it includes what earlier holders added.
+    The spend of a configured budget is summed under its lock, so it includes what earlier holders added.
     """
     readings = dict(piece.readings)
     own = _own(tx, piece.touched, folded, runtime, now=now)
@@ -90,7 +90,7 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
 def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Resolve the alerts of at most ``limit`` budgets whose period has ended, even when no event follows.
 
-    Returns true if more such budgets may be left.
+    Return whether more may be left.
     """
     ended = tx.ended_budgets(limit=limit, now=now)
     tx.keep_budgets(
@@ -102,9 +102,9 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
 
 
 def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Forget budgets that never reset and of which nobody has heard for as long as records are kept, at most ``limit``.
+    """Forget at most ``limit`` budgets that never reset and were not reported within the retention of records.
 
-    Their open alerts are closed, with an unknown end. Return whether more may be left.
+    Their open alerts are closed with an unknown end. Return whether more may be left.
     """
     gone = tx.forget_budgets(before=now - runtime.record_retention, limit=limit)
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in gone.items() if old.level > 0):
@@ -116,7 +116,7 @@ def forget_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: dateti
 
 
 def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Remind of a budget with its present figures, if money was spent since the last time."""
+    """Send a reminder of a budget with its current figures, if money was spent since the last message."""
     interval = timedelta(seconds=runtime.router.decide(alert.type, alert.routing_labels, now=now).repeat_interval)
     key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
     standing = tx.budget(key)
@@ -132,7 +132,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
 def _own(
     tx: LedgerPort, touched: Sequence[tuple[str, str]], folded: Fold, runtime: Runtime, *, now: datetime
 ) -> dict[BudgetKey, OwnPeriod]:
-    """Return the budgets of our own of entities that a batch has spent on, by the names that the ledger knows."""
+    """Return the configured budgets of the touched entities. The ledger has the entities' names."""
     if not touched:
         return {}
     owners: dict[tuple[str, str], Attribution] = {
@@ -142,9 +142,9 @@ def _own(
 
 
 def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey, int]:
-    """Return what was spent of each, by one statement for all of a dimension and period.
+    """Return the spend of each budget. One statement sums all budgets with the same dimension and period.
 
-    A key has a new hash each time that it is rotated, and keeps its name.
+    A rotated key gets a new hash and keeps its name, so the spend of a named key is that of all its hashes.
     """
     names = {period.alias for period in own.values() if period.dimension == BudgetScope.KEY and period.alias}
     hashes = tx.ids_by_alias(BudgetScope.KEY, names) if names else {}
@@ -162,7 +162,7 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
 
 
 def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
-    """Return the alert with its top contributors: since the period's start, else for thirty days."""
+    """Return the alert with its top contributors since the period's start, or of 30 days if there is no period."""
     dimension, part = str(key.scope), reading.part
     entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
     if dimension == BudgetScope.KEY:

@@ -1,4 +1,4 @@
-"""Channel tests: test messages that go the whole way of any other message, and the receivers' answers."""
+"""Channel tests: test messages that pass through the whole pipeline, and the receivers' answers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from alertworker.ports import DeliveryResult, NotificationPort
 
 #: The status of a test that was not sent, because ``shadow`` is on.
 SHADOW: Final = "shadow"
-#: How long to wait for all answers: a lane that another worker has is leased for half of it.
+#: How long to wait for all answers. It is twice the lease that another worker may have on a lane.
 PATIENCE: Final = timedelta(seconds=60)
-#: How soon to look again at a lane that another worker has, or that keeps its pace, in seconds.
+#: How soon to check again a lane that is leased or paced, in seconds.
 _AGAIN: Final = 0.1
 
 
@@ -30,9 +30,9 @@ _AGAIN: Final = 0.1
 class ChannelTest:
     """The result of one test message.
 
-    ``status`` is that of its notification, or `SHADOW`: dead means refused or failed, since a test is attempted once,
-    and dropped that its turn did not come within `PATIENCE`. ``answer`` is in the receiver's words, or says what went
-    wrong, with its closed ``reason``; it is safe to show. ``body`` is what was sent, without credentials.
+    ``status`` is that of its notification, or `SHADOW`. A test is attempted once, so "dead" means refused or failed.
+    "dropped" means not attempted within `PATIENCE`. ``answer`` is the receiver's answer or the error, safe to show.
+    ``reason`` is the error's `Reason`. ``body`` is the body that was sent, without credentials.
     """
 
     channel: str
@@ -44,17 +44,17 @@ class ChannelTest:
 
     @property
     def passed(self) -> bool:
-        """Whether the receiver has it."""
+        """Whether the receiver accepted the message."""
         return self.status == NotificationStatus.SENT
 
     @property
     def shadowed(self) -> bool:
-        """Whether it was not sent, because ``shadow`` is on."""
+        """Whether the message was not sent because ``shadow`` is on."""
         return self.status == SHADOW
 
     @property
     def failed(self) -> bool:
-        """Whether the receiver should have it, and has not."""
+        """Whether the message was to be sent and the receiver did not accept it."""
         return not self.passed and not self.shadowed
 
 
@@ -71,7 +71,7 @@ def routed(service: str, types: Iterable[AlertType], runtime: Runtime) -> list[t
 
 
 def kinds_of(service: str, channels: Iterable[Channel]) -> frozenset[str]:
-    """Return the kinds that LiteLLM's name for a service means among these channels.
+    """Return the kinds of these channels that LiteLLM's name for a service stands for.
 
     LiteLLM's "slack" is any chat, because SLACK_WEBHOOK_URL may be the URL of another vendor. If there is a Slack
     channel, only that is meant. LiteLLM's "webhook" is the budget webhook and our own webhook.
@@ -81,13 +81,13 @@ def kinds_of(service: str, channels: Iterable[Channel]) -> frozenset[str]:
 
 
 def try_channels(pairs: Iterable[tuple[str, AlertType]], runtime: Runtime, *, now: datetime) -> list[ChannelTest]:
-    """Send one test message for each pair of channel and alert type; return what the receivers answered, in that order.
+    """Send one test message for each pair of channel and alert type. Return the results in the same order.
 
-    A test is not grouped, silenced or merged, and goes before the messages that wait in its lane. This blocks until
-    all tests are settled, at most for `PATIENCE`.
+    A test is not grouped, silenced or merged, and is sent before the messages that wait in its lane. The call blocks
+    until all tests are settled, for at most `PATIENCE`.
 
     Raises:
-        StoreUnavailable: the database cannot be asked; whether anything was sent is not known.
+        StoreUnavailable: the database is unreachable. Some tests may have been sent.
     """
     wanted = list(pairs)
     if runtime.shadow:
@@ -122,7 +122,7 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
 
 
 def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtime: Runtime, *, now: datetime) -> None:
-    """Write the tests, each with its end if the receiver keeps it open, so that this process may end meanwhile."""
+    """Write the tests and their resolving messages, so that a worker sends them even if this process ends."""
     for name, message in messages:
         tx.enqueue(message, TEST, [name], now=now)
         if name in runtime.channels and runtime.channels[name].keeps_open:
@@ -131,7 +131,7 @@ def _write(tx: NotificationPort, messages: Sequence[tuple[str, Message]], runtim
 
 
 def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> None:
-    """Serve a lane, one message at a time, until these are settled; a worker may be faster."""
+    """Serve a lane, one message at a time, until these tests are settled. A worker may serve it at the same time."""
     started = time.monotonic()
     while True:
         moment = now + timedelta(seconds=time.monotonic() - started)
@@ -142,7 +142,7 @@ def _work(name: str, ids: Sequence[str], runtime: Runtime, *, now: datetime) -> 
 
 
 def _settled(tx: NotificationPort, ids: Sequence[str]) -> bool:
-    """Return whether all tests are settled, and the ends of those that were sent."""
+    """Return whether all tests are settled, and the resolving messages of the tests that were sent."""
     tests, ends = tx.delivery_results(ids, TEST), tx.delivery_results(ids, TEST_RESOLVED)
     awaited = [*tests.values(), *(end for one, end in ends.items() if tests[one].status == NotificationStatus.SENT)]
     return all(result.status != NotificationStatus.PENDING for result in awaited)

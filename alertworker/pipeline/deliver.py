@@ -1,4 +1,4 @@
-"""Deliver: one lane, one message after the other: merge what waits, seal, send, settle."""
+"""Deliver: serve one lane. Merge the waiting messages, then seal, send and settle one after the other."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Due, Lease, Transaction, Turn
 
 _log: Final = logging.getLogger("alertworker.alerts")
-#: How long a lane is leased, in seconds: longer than one whole HTTP exchange may take, so no second worker sends.
+#: How long a lane is leased: longer than one whole HTTP exchange may take, so no second worker sends.
 LEASE: Final = timedelta(seconds=30)
-#: How many turns of a lane one call takes before it gives the lane back: one message each, or as many as the channel
-#: takes at once.
+#: How many turns of a lane one call takes before it releases the lane. A turn is one message, or as many as the
+#: channel sends in parallel.
 MAX_TURNS: Final = 20
-#: While message after message fails, every fourth probe is a message that was never attempted before.
+#: While messages keep failing, every fourth probe is a message that was never attempted.
 UNATTEMPTED_EVERY: Final = 4
-#: A channel that has taken nothing for so long is announced as broken.
+#: A channel that has accepted nothing for this long is announced as broken.
 PATIENCE: Final = timedelta(minutes=10)
 
 
 def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS) -> bool:
-    """Serve a channel's lane for ``most`` turns; return whether more may be due now.
+    """Serve a channel's lane for at most ``most`` turns. Return whether more may be due now.
 
-    ``now`` is the moment of the call; the lease is renewed for every message by the time that has really passed,
-    whatever the clock on the wall does meanwhile.
+    ``now`` is the time of the call. Later times are ``now`` plus the elapsed monotonic time, so a change of the system
+    clock does not affect the lease.
     """
     lease = Lease(name, str(uuid4()))
     started = time.monotonic()
@@ -65,10 +65,10 @@ def deliver(name: str, runtime: Runtime, *, now: datetime, most: int = MAX_TURNS
 
 
 def _next(name: str, channel: Channel | None, turn: Turn, runtime: Runtime, *, now: datetime) -> list[Due]:
-    """Return what to attempt now.
+    """Return the notifications to attempt now.
 
-    While message after message fails, that is one that was attempted before, so that the others can become few
-    messages. Every fourth time it is one that was never attempted: the receiver may refuse only the attempted ones.
+    While messages keep failing, the probe is a message that was attempted before, so that the others can still be
+    merged. Every fourth probe was never attempted, because the receiver may refuse only the attempted messages.
     """
     attempted = runtime.store.queue.next_attempted(name, now=now) if turn.probe else []
     if attempted and turn.failures % UNATTEMPTED_EVERY:
@@ -81,7 +81,7 @@ def _next(name: str, channel: Channel | None, turn: Turn, runtime: Runtime, *, n
 
 
 def _merge(channel: Channel, runtime: Runtime, *, now: datetime) -> None:
-    """Make few messages of many that wait."""
+    """Merge many waiting messages into few."""
     limit = max(channel.digest_size, MERGE_FROM + 1)
     waiting = runtime.store.queue.waiting(channel.name, limit=limit, now=now)
     if len(waiting) > 1:
@@ -111,7 +111,7 @@ def _attempt(
         return
     _log_bodies(due, bodies, channel, runtime)
     answers = _send(bodies, channel, runtime)
-    now = clock()  # an answer's waits count from when it came
+    now = clock()  # a receiver's Retry-After counts from its answer
     taken = {name: answer for name, answer in answers.items() if isinstance(answer, Answer)}
     if taken and runtime.store.lanes.settle_sent(taken, lease, longest=runtime.retry.longest_retry_after, now=now):
         runtime.store.run(lambda tx: _well_again(tx, lease.channel, runtime, now=now))
@@ -122,7 +122,7 @@ def _attempt(
 
 
 def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime, *, now: datetime) -> dict[str, str]:
-    """Return the bodies by notification; a message that was written for a channel of another kind becomes dead."""
+    """Return the bodies by notification. A message without content for this kind of channel becomes a dead letter."""
     bodies = {}
     for one in due:
         try:
@@ -133,7 +133,7 @@ def _bodies(due: Sequence[Due], lease: Lease, channel: Channel, runtime: Runtime
 
 
 def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> None:
-    """Log what is sent, where the operator asked for it (``log_to_console``)."""
+    """Log the bodies to send if the operator enabled it (``log_to_console``)."""
     for one in due if runtime.log_payloads else ():
         if one.id in bodies:
             ids = {"alert_id": one.message.alert_id, "channel": channel.name, "notification_id": one.id}
@@ -141,7 +141,7 @@ def _log_bodies(due: Sequence[Due], bodies: Mapping[str, str], channel: Channel,
 
 
 def _send(bodies: Mapping[str, str], channel: Channel, runtime: Runtime) -> dict[str, Answer | DeliveryError]:
-    """Make one attempt for each body, at the same time; return the answers and errors by notification."""
+    """Make one attempt for each body, in parallel. Return the answers and errors by notification."""
 
     def one(item: tuple[str, str]) -> Answer | DeliveryError:
         notification_id, body = item
@@ -167,13 +167,13 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
         jitter=random.Random(),
     )
     if due.message.step is Step.TEST:
-        verdict = Dead(error.reason)  # a person waits for the answer to this attempt
+        verdict = Dead(error.reason)  # a test is not retried: a person waits for the answer to this attempt
     if isinstance(verdict, Dead):
         runtime.store.lanes.settle_dead(due.id, lease, reason=verdict.reason, answer=str(error), now=now)
         lasting = verdict.reason in LASTING
     else:
         since = runtime.store.lanes.settle_retry(due.id, lease, error=error, verdict=verdict, now=now)
-        if in_a_row:  # the messages behind are not attempted, and still have a deadline
+        if in_a_row:  # the lane pauses: its other messages are not attempted, but their deadline still applies
             late = now - timedelta(seconds=runtime.retry.deadline)
             runtime.store.lanes.expire(lease, before=late, answer=str(error), now=now)
         lasting = now - since > PATIENCE
@@ -182,7 +182,7 @@ def _failed(due: Due, lease: Lease, error: DeliveryError, in_a_row: int, runtime
 
 
 def _announce(tx: Transaction, name: str, error: DeliveryError, runtime: Runtime, *, now: datetime) -> None:
-    """Report once, over the other channels, that this one is broken."""
+    """Raise the alert that a channel is broken, unless it was raised before."""
     if tx.mark_broken(name, now=now):
         claim(tx, _broken(name, error, now=now), runtime, now=now)
 
@@ -207,7 +207,7 @@ def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:
 
 
 def wake(runtime: Runtime, *, now: datetime) -> None:
-    """Have due lanes served; if the broker is away, the next tick does it."""
+    """Send a delivery task for each due lane. While the broker is away, the next sweep does it."""
     channels = runtime.store.lanes.due_channels(now=now)
     if channels:
         try:

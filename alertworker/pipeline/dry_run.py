@@ -1,4 +1,4 @@
-"""Dry run: what events would lead to, found by applying them and rolling back."""
+"""Dry run: apply events, record the decisions, and roll back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from alertworker.ports import Transaction
 
 @dataclass(frozen=True, slots=True)
 class DryRunEvent:
-    """What one event would lead to: its place, its type, and either why it is ``refused`` or the outcomes."""
+    """The index and type of one event, with its outcomes, or with the reason why it is ``refused``."""
 
     index: int
     type: str | None
@@ -26,10 +26,10 @@ class DryRunEvent:
 
 
 def dry_run(items: Sequence[object], runtime: Runtime, *, now: datetime) -> list[DryRunEvent]:
-    """Apply events one after the other, each upon those before it, and roll everything back; nothing is sent.
+    """Apply events one after the other in one transaction, and roll it back. Nothing is sent.
 
-    Ends of conditions, summaries and reminders come from the clock, and are not part of it. Other workers wait for the
-    rows that the transaction touches, so ``items`` should be no more than a batch.
+    Ends of conditions, summaries and reminders depend on the clock and are left out. Other workers wait for the rows
+    that the transaction locks, so ``items`` should be no more than a batch.
     """
     outcomes: list[NotifyOutcome] = []
     watched = replace(runtime, watch=outcomes.append)

@@ -1,4 +1,4 @@
-"""Hanging calls: announcements and ends in a batch, and the conditions that they raise."""
+"""Hanging calls: record a batch's announcements and ends, and raise their conditions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from alertworker.pipeline.notify import claim
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.hanging import CallOutcome
 
-#: An announcement that is older than this is late: it waited somewhere, probably in a spool. Publishers announce a
-#: call that still hangs again.
+#: An announcement that is older than this is late: it probably waited in a spool. Publishers repeat the announcement
+#: of a call that still hangs.
 LATE: Final = timedelta(seconds=30)
 
 
 def judge_hanging(context: BatchContext) -> None:
-    """Record ends of announced calls, then track announced calls and claim a condition for the new ones.
+    """Record ends of announced calls, store new announcements, and claim their conditions.
 
-    An announcement states the call's age, so it is evidence by itself: nothing is concluded from silence.
+    An announcement states the call's age, so it proves by itself that the call hangs.
     """
     tx, folded, policy, now = context.tx, context.folded, context.policy, context.now
     tx.end_calls({call_id: (_outcome(event), event.ended_at) for call_id, event in folded.ended.items()})
@@ -49,7 +49,7 @@ def _hanging(context: BatchContext) -> list[RequestAnnounced]:
 def _outdated(tx: AlertPort, calls: Sequence[RequestAnnounced], policy: Policy, *, now: datetime) -> set[str]:
     """Return the ids of calls that were announced late and before their condition was last closed.
 
-    Such an announcement waited in a spool. The call's end, or another announcement that counts, follows behind it.
+    Such an announcement waited in a spool. The call's end or a newer announcement follows it.
     """
     late = [call for call in calls if now - call.occurred_at > LATE]
     found: set[str] = set()

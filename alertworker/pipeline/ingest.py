@@ -1,4 +1,7 @@
-"""Ingest: one batch is one transaction. A batch that comes again changes nothing."""
+"""Ingest: apply one batch in one transaction. A redelivered batch changes nothing.
+
+Budgets beyond the first piece are the exception: each piece has a transaction of its own (`_judge_rest`).
+"""
 
 from __future__ import annotations
 
@@ -32,19 +35,20 @@ from alertworker.text.ids import safe_id
 
 #: How long batch ids are kept. An older batch may have been applied before, so it is parked.
 MAX_BATCH_AGE: Final = timedelta(days=35)
-#: How many bytes of rejected events a batch may add to the database: 16 for each byte that was sent, or 1 MiB.
+#: How many bytes of rejected events a batch may add to the database: 1 MiB, or 16 for each byte of its message if that
+#: is more.
 MAX_REJECTED_BYTES: Final = 1024 * 1024
 REJECTED_PER_BYTE: Final = 16
-#: A parked batch that is larger than this, in bytes, is kept compressed; it may have come so, as part of its message.
+#: A parked batch that is larger than this, in bytes, is stored compressed.
 _MAX_PLAIN: Final = 64 * 1024
-#: How many alerts one batch may raise, those of budgets apart. Each takes milliseconds of a transaction that others
-#: wait for. An event can raise two at most, so a publisher's batch, of 500 events, is never above the bound: not in an
-#: outage of 300 deployments, nor when each call hangs. Budgets are judged in pieces instead (`budget_pieces`).
+#: How many alerts one batch may raise, without those of budgets, which are judged in pieces (`budget_pieces`). Each
+#: takes milliseconds, and other transactions wait meanwhile. An event raises at most two, so a publisher's batch of 500
+#: events never exceeds the bound, not even in an outage of 300 deployments or when each call hangs.
 MAX_ALERTS: Final = 1_000
-#: How many budgets one batch may report and how many window rows it may change: twice what 500 calls need.
+#: How many budgets one batch may report, and how many window rows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
 MAX_ROWS: Final = 10_000
-#: The ids that ``POST /v1/events`` makes of an Idempotency-Key and a body.
+#: A batch id that ``POST /v1/events`` derives from an Idempotency-Key and a body.
 _HTTP_ID: Final = re.compile(r"http:[0-9a-f]{40}")
 
 
@@ -52,7 +56,7 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     """Apply a batch once, however often it is delivered.
 
     Raises:
-        StoreUnavailable: the database cannot be reached; the batch must stay with the broker.
+        StoreUnavailable: the database is unreachable; the batch must stay with the broker.
     """
     if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
         _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)
@@ -76,15 +80,15 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
 
 
 def fold_batch(decoded: Decoded, runtime: Runtime, *, now: datetime) -> Fold:
-    """Fold a batch with the settings in force."""
+    """Fold a batch with the runtime's settings."""
     return fold(decoded.events, slow_seconds=runtime.policy.threshold_seconds, zone=runtime.zone, now=now)
 
 
 def _bound(folded: Fold) -> None:
-    """Refuse a batch that would change so many rows that its transaction would delay all others.
+    """Refuse a batch whose transaction would be too long for the others that wait.
 
     Raises:
-        BatchError: it has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
+        BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
     rows = len(folded.windows) + len(folded.causes) + len(folded.calls)
     if len(folded.budgets) > MAX_READINGS:
@@ -96,9 +100,10 @@ def _bound(folded: Fold) -> None:
 def apply(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> bool:
-    """Make every change that a batch causes, unless it was applied before.
+    """Make every change that a batch causes, unless the batch was applied before.
 
-    Return false if it is parked because another batch has its id. Only the first piece of its budgets is judged.
+    Only the first piece of its budgets is judged here. Return false if the batch is parked because another batch has
+    its id.
 
     Raises:
         BatchError: the batch could raise more than `MAX_ALERTS` alerts.
@@ -111,7 +116,7 @@ def apply(
     if claim_of_id is BatchClaim.REPEATED:
         return True
     _record(tx, batch, decoded, folded, runtime, now=now)
-    # A transaction reads silences once. They are read after the ledger's locks, so that a wait does not make them old.
+    # A transaction reads silences once: after the wait for the ledger's locks, so that they are not outdated.
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
     context = BatchContext(tx, folded, runtime, policy, now)
@@ -125,7 +130,7 @@ def apply(
 def _record(
     tx: Transaction, batch: BatchMessage, decoded: Decoded, folded: Fold, runtime: Runtime, *, now: datetime
 ) -> None:
-    """Add the batch to the ledger and the windows, and keep what publishers report and what cannot be read."""
+    """Add the batch to the ledger and the windows. Store its heartbeats, its canary and its rejected events."""
     tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
     tx.hear_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
@@ -135,10 +140,10 @@ def _record(
 
 
 def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
-    """Judge all pieces of a batch's budgets but the first, each once, in a transaction of its own.
+    """Judge the budget pieces of a batch after the first, each once, in a transaction of its own.
 
-    A worker that dies between two of them has not acknowledged the batch. The batch comes again, its own id is known,
-    and the pieces whose ids are not known yet are judged then.
+    A worker that dies between two pieces has not acknowledged the batch. The broker redelivers it, and the pieces whose
+    ids are not claimed yet are judged then.
     """
     for number, piece in enumerate(budget_pieces(folded, runtime)[1:], 1):
         own_id = safe_id(f"{batch.batch_id}~budgets-{number}")
@@ -157,10 +162,10 @@ def _detected(context: BatchContext) -> list[Alert]:
 
 
 def _bound_alerts(context: BatchContext) -> None:
-    """Refuse a batch before any step claims an alert, if all steps but the budgets' could claim too many.
+    """Refuse a batch before any step claims an alert, if the steps without budgets could claim too many.
 
     Raises:
-        BatchError: they could claim more than `MAX_ALERTS`.
+        BatchError: the steps could claim more than `MAX_ALERTS`.
     """
     alerts = len(context.detected) + count_hanging(context) + count_outages(context)
     if alerts > MAX_ALERTS:
@@ -176,7 +181,7 @@ def _count_clamped(context: BatchContext) -> None:
     context.tx.count("clamped", "clock ahead", context.folded.clamped)
 
 
-#: What follows from a recorded batch, in order. Outages come first, because an open outage inhibits the alerts about
+#: The steps after a batch is recorded, in order. Outages come first, because an open outage inhibits the alerts about
 #: calls that it explains, and those calls may be in the same batch. The order is also that of the tables' locks.
 STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
     judge_outages,
@@ -189,7 +194,7 @@ STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
 
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
-    """Keep a whole batch as one dead letter with its bytes, however often it is delivered."""
+    """Store a whole batch as one dead letter with its bytes, once, however often the batch is delivered."""
     digest = _digest(batch)
     payload = _kept(batch)
 
@@ -204,7 +209,7 @@ def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) 
 
 
 def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, now: datetime) -> None:
-    """Park a batch whose id another batch has used; once, under an id of its own, by which it can be replayed."""
+    """Park a batch whose id another batch has used: once, under an id of its own, so that it can be replayed."""
     own_id = safe_id(f"{batch.batch_id}~{digest}")
     if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
         reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
@@ -212,10 +217,10 @@ def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, 
 
 
 def _digest(batch: BatchMessage) -> str | None:
-    """Return a digest of the events as they came.
+    """Return a digest of the events' bytes, ``None`` if the batch id already stands for them.
 
-    An id that the HTTP endpoint made of an Idempotency-Key stands for the client's body already; the endpoint gives the
-    body's events a new time with every request.
+    The HTTP endpoint derives such ids from an Idempotency-Key and the client's body. A digest would differ between two
+    requests with the same body, because the endpoint gives its events a new time with every request.
     """
     if batch.producer == "http" and _HTTP_ID.fullmatch(batch.batch_id):
         return None
@@ -223,13 +228,13 @@ def _digest(batch: BatchMessage) -> str | None:
 
 
 def _kept(batch: BatchMessage) -> bytes:
-    """Return what a dead letter keeps of a batch: its bytes, compressed if they are many."""
+    """Return the payload of a batch's dead letter: its bytes, compressed if there are many."""
     payload = _bytes_of(batch.events)
     return payload if len(payload) <= _MAX_PLAIN or payload.startswith(ZSTD) else compress(payload)
 
 
 def _bytes_of(events: object) -> bytes:
-    """Return the bytes of events. Parking must not fail, whatever the events are."""
+    """Return the bytes of events of any type. It never raises, because parking must not fail."""
     if isinstance(events, bytes):
         return events
     if isinstance(events, str):

@@ -1,4 +1,4 @@
-"""Claim, suppress and route: an alert becomes or joins a row, and its message is written in the same transaction."""
+"""Claim, suppress and route: store an alert, and write its message in the same transaction."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_in
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 
-#: How soon the sweep notices that nothing suppresses a condition any more.
+#: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
 
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
-    """Raise the alert. A claim that opens it, or makes it rise, also writes a message; all others are counted."""
+    """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it."""
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
@@ -40,8 +40,8 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
 def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
     """Write the notifications of one step, unless something suppresses the alert.
 
-    Suppression keeps messages back, never alerts. A suppressed condition is notified when its suppression ends. A
-    channel that is mute at this hour is notified when the hour ends. A suppressed notice is only counted.
+    A suppressed alert is recorded like any other. Channels are notified of a suppressed condition when its suppression
+    ends. A channel that is mute at this hour is notified when the hour ends. A suppressed notice is only counted.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     suppression = _find_suppression(tx, alert, decision, runtime, now=now)
@@ -70,7 +70,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
 
 
 def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
-    """Return whether the same suppression still applies to a condition, so that only the next check changes."""
+    """Return whether the suppression that is stored with a condition still applies."""
     if alert.suppression is None:
         return False
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
@@ -80,8 +80,8 @@ def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, 
 def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
     """Notify the channels of a condition that were mute when it fired, and are not mute now.
 
-    A channel that the alert's route no longer leads to is forgotten. False if such channels are there, and something
-    else suppresses the condition.
+    A channel that the alert's route no longer leads to is forgotten. Return false if something else suppresses the
+    condition, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
@@ -99,7 +99,7 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: 
 
 
 def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Close a condition and notify the channels that were notified of it, and no others, whatever suppresses it now."""
+    """Close a condition, and notify exactly the channels that were notified of it, even if it is suppressed now."""
     channels = tx.notified_channels(alert.id, shadow=runtime.shadow)
     outcome = NotifyOutcome(alert, Step.RESOLVED)
     if channels:
@@ -112,13 +112,13 @@ def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
 def enqueue(
     tx: Transaction, alert: OpenAlert, step: Step, channels: tuple[str, ...], runtime: Runtime, *, now: datetime
 ) -> tuple[Message, tuple[str, ...]]:
-    """Write one message to those of these channels that take it; return the message and their names.
+    """Write one message to those of the channels that accept it. Return the message and their names.
 
-    It counts the occurrences that no message before it has counted.
+    The message counts the occurrences that no earlier message has counted.
     """
     message = _compose(tx, alert, step, tx.take_parts(alert.id), runtime, now=now)
     takers = _takers(message, channels, runtime)
-    if channels and not takers and step is not Step.RESOLVED:  # only those who took the beginning get the end
+    if channels and not takers and step is not Step.RESOLVED:  # a channel without the firing message needs no end
         tx.count("not_taken", alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     tx.enqueue(message, StepKey(step, alert.summaries), takers, now=now)
@@ -175,7 +175,7 @@ def _find_suppression(
 
 
 def _routed(tx: Transaction, runtime: Runtime, now: datetime, wanted: SourceFilter) -> Iterator[OpenCondition]:
-    """Yield the open conditions that are routed to a channel, now or at another hour; nobody knows of the others."""
+    """Yield the open conditions that are routed to a channel, now or at another hour. Only these may inhibit others."""
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
     for one in tx.open_conditions(on) if on.types else ():
         decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)

@@ -1,4 +1,4 @@
-"""Outages: a batch's failed attempts are judged in its transaction; the sweep decides when an outage is over."""
+"""Outages: judge a batch's failed calls in its transaction; the sweep decides when an outage is over."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
-#: After so long without a call the end of a dead target's outage is unknown.
+#: How long a dead target has no failed call before its outage is closed with an unknown end.
 _DEAD_LASTS: Final = timedelta(hours=24)
 
 
 def judge_outages(context: BatchContext) -> None:
-    """Claim outages of deployments and regions, under the locks of their rows; regions first: they mute deployments.
+    """Claim outages of deployments and regions, under the locks of their rows.
 
-    A failure from before the end of an outage that is over is counted in the windows and raises nothing.
+    Regions come first, because their outages inhibit those of deployments. A failure from before the end of an earlier
+    outage is counted in the windows and raises nothing. A batch with lost calls and without failed attempts of a target
+    may raise the grade of that target's open outage.
     """
     tx, runtime = context.tx, context.runtime
     found = outages.targets(context.folded.blamed)
@@ -49,14 +51,15 @@ def judge_outages(context: BatchContext) -> None:
 
 
 def count_outages(context: BatchContext) -> int:
-    """Return of how many deployments and regions a batch may raise an outage: those with a failed attempt in it."""
+    """Return the number of deployments and regions with a failed attempt in the batch: each may raise an outage."""
     return len(outages.targets(context.folded.blamed))
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Resolve outages that are over, as far as a returned canary covers the time and no publisher has a backlog.
+    """Resolve at most ``limit`` outages that are over. Return whether more may be left.
 
-    Resolve at most ``limit`` outages; return whether more may be left.
+    Only the time before the newest returned canary is judged, and nothing while a publisher has a backlog: events of
+    that time may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.backlogged():
@@ -76,7 +79,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if end is None:
             continue
         if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
-            continue  # few calls come, so that none has come for a while proves nothing
+            continue  # with so little traffic, 15 min without a call prove nothing
         if alert is not None:
             closed = outages.closing(alert, *_since(tx, target, alert), end)
             resolve(tx, closed, runtime, now=now)
@@ -98,7 +101,7 @@ def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucke
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The verdict on a target's windows, what became of the calls since, and the grade, ``None`` without an outage."""
+    """The verdict on a target's windows, how its failed calls ended, and the grade, ``None`` without an outage."""
 
     verdict: WindowVerdict
     calls: Calls
@@ -120,7 +123,7 @@ def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: i
 def _raise(
     context: BatchContext, target: Target, standing: Outage, judged: _Judged, events: Sequence[AttemptFailed]
 ) -> None:
-    """Claim the alert that opens, rises or counts the batch's failed calls, and keep the target's new state."""
+    """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
     opened = tx.find_open(outages.fingerprint(target)) if standing.level else None
     kept = tx.count_members(opened.id) if opened is not None else None

@@ -1,4 +1,4 @@
-"""Lost publishers, and hosts whose callback lives and publishes nothing while other hosts do."""
+"""Lost publishers, and hosts whose publisher is running and publishes nothing while other hosts do."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, LostPublisher, SilentHost, Transaction
 from alertworker.text.format import spell_moment
 
-#: How long a publisher may be silent, while canaries come back, before it is lost: four and a half heartbeats.
+#: How long a publisher may send nothing, while canaries return, before it is lost: 4.5 heartbeats.
 SILENCE: Final = timedelta(seconds=45)
-#: How long a host publishes nothing, while another one publishes without a pause, before an alert is raised.
+#: How long a host publishes nothing, while another host publishes without a pause, before an alert is raised.
 PATIENCE: Final = timedelta(minutes=30)
 
 
 def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Raise an alert for each publisher that was silent, while a canary that was sent later came back.
+    """Raise an alert for each publisher that sent nothing, although a canary that was sent later has returned.
 
-    Raise at most ``limit`` alerts; return whether more may be left.
+    Raise at most ``limit`` alerts. Return whether more may be left.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None:
@@ -33,9 +33,9 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
 
 
 def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Raise one alert for each host that publishes nothing; another one only after it published something.
+    """Raise one alert for each host that publishes nothing, and another one only after it has published.
 
-    Raise at most ``limit`` alerts; return whether more may be left. Conclude nothing while no canary comes back.
+    Raise at most ``limit`` alerts. Return whether more may be left. While no canary returns, raise none.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or now - arrived >= SILENCE:
@@ -57,19 +57,24 @@ def _silent(host: SilentHost) -> Alert:
         facts={
             "Host": host.host,
             "Last event": spell_moment(host.moved_at),
-            "What to do": "it lives and says so: see whether it gets traffic, and whether its callback runs",
+            "What to do": "its heartbeats arrive: check whether it gets traffic, and whether its callback runs",
         },
     )
 
 
 def _lost(publisher: LostPublisher) -> Alert:
-    calls = f", {publisher.calls} announced calls gone with it" if publisher.calls else ""
+    name = f"{publisher.host}, process {publisher.pid}"
+    calls = f", {publisher.calls} announced calls lost with it" if publisher.calls else ""
     return Alert(
         type=AlertType.PUBLISHER_LOST,
         severity=Severity.HIGH,
         identity={"boot_id": publisher.boot_id},
-        headline=f"A proxy went silent without a goodbye: {publisher.host}, process {publisher.pid}{calls}",
+        headline=f"A proxy stopped sending heartbeats without a clean shutdown: {name}{calls}",
         first_at=publisher.heard_at,
         last_at=publisher.heard_at,
-        facts={"Host": publisher.host, "Process": str(publisher.pid), "Last heard": spell_moment(publisher.heard_at)},
+        facts={
+            "Host": publisher.host,
+            "Process": str(publisher.pid),
+            "Last heartbeat": spell_moment(publisher.heard_at),
+        },
     )

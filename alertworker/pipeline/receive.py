@@ -1,7 +1,7 @@
-"""Receive: a message as the broker gave it becomes a batch, or is parked with its bytes.
+"""Receive: turn a message from the broker into a batch, or park it with its bytes.
 
 `admit` comes first for a message of any queue. It counts redeliveries before anything reads the message, because
-reading may be what ends the worker.
+reading it may be what kills the worker.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from alertworker.ports import Store, Transaction
 from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 
-#: After so many redeliveries a message is parked: it probably ends its worker each time.
+#: A message that is redelivered more often than this is parked: it probably kills its worker each time.
 MAX_REDELIVERIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerMessage:
-    """A message from one of our queues: its bytes, and the few facts beside them that count.
+    """A message from one of our queues: its bytes, and the few of its properties that matter.
 
-    ``task``, ``message_id`` and ``expires`` are what its headers say. ``redelivered`` says that a worker may have
-    worked on it before, and ``given_up`` why the broker gave it up, if it did.
+    ``task``, ``message_id`` and ``expires`` come from its headers. ``redelivered`` means that a worker may have worked
+    on it before. ``given_up`` is the reason why the broker gave up delivering it, if it did.
     """
 
     queue: str
@@ -43,12 +43,12 @@ class BrokerMessage:
 
     @property
     def key(self) -> str:
-        """Return the message's own id, or one made of its bytes: the same whenever it comes."""
+        """Return the message's own id, or one made of its bytes. It is the same for each delivery."""
         return safe_id(self.message_id) if self.message_id else f"sha256-{hashlib.sha256(self.body).hexdigest()}"
 
     @property
     def letter_id(self) -> str:
-        """Return the id of its dead letter, a UUID of its queue, id and bytes; log lines name the message by it."""
+        """Return the id of its dead letter, a UUID made of queue, id and bytes. Log lines use it, too."""
         digest = hashlib.sha256(f"{self.queue}\0{self.key}\0".encode() + self.body).digest()
         return str(UUID(bytes=digest[:16], version=5))
 
@@ -69,7 +69,7 @@ def admit(message: BrokerMessage, store: Store, *, now: datetime) -> bool:
 
 
 def receive(message: BrokerMessage, runtime: Runtime, *, now: datetime) -> None:
-    """Apply an admitted message of the queues of batches once, or park it.
+    """Apply an admitted message from a queue of batches once, or park it.
 
     Raises:
         StoreUnavailable: the database cannot be asked; the message must stay with the broker.
@@ -85,9 +85,9 @@ def receive(message: BrokerMessage, runtime: Runtime, *, now: datetime) -> None:
 
 
 def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) -> None:
-    """Put a message with the dead letters, with its bytes; once, however often it comes.
+    """Store a message with its bytes as one dead letter, however often it is delivered.
 
-    Its redeliveries are forgotten, so that a replay is tried as often as a new message.
+    Its redeliveries are forgotten, so that a replay gets as many of them as a new message.
 
     Raises:
         StoreUnavailable: the database cannot be asked; the message must stay with the broker.
@@ -103,9 +103,9 @@ def park(message: BrokerMessage, reason: str, store: Store, *, now: datetime) ->
 
 
 def log_ids(message: BrokerMessage) -> dict[str, str]:
-    """Return the ids of a message that are fields of a log line: its batch's.
+    """Return the batch id of a message as a field for log lines, if it is a UUID, as our publishers make them.
 
-    Only a UUID is one, as publishers of ours make them. Any other id is a producer's text, which no log line repeats.
+    Any other id is a producer's text, which no log line repeats.
     """
     try:
         return {"batch_id": str(UUID(_batch(message).batch_id))}
@@ -117,7 +117,7 @@ def arguments_of(message: BrokerMessage) -> dict[str, object]:
     """Return the keyword arguments of an admitted message to one of our own tasks.
 
     Raises:
-        MessageError: it cannot be read.
+        MessageError: the message cannot be read.
     """
     return read_task(message.body).arguments
 

@@ -1,4 +1,4 @@
-"""LiteLLM's own alerting beside its callback: what both report is one alert."""
+"""Alerts relayed from LiteLLM's own alerting. What its callback reports, too, is one alert."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from alertworker.ports.clock import last_change
 
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
 LITELLM: Final = "litellm"
-#: Types that are raised not by `DETECTORS` but by steps that ask the store, or by the clock.
+#: Types that no detector raises, but a step of the pipeline or the clock. The callback covers these, too.
 BESIDE_DETECTORS: Final = (
     AlertType.LLM_REQUESTS_HANGING,
     AlertType.OUTAGE_ALERTS,
@@ -25,20 +25,20 @@ BESIDE_DETECTORS: Final = (
     AlertType.USER_SPEND_ANOMALIES,
     *sorted(REPORTS),
 )
-#: How long after a change LiteLLM's own alerting may report it: it sends one alert every five seconds.
+#: How long after a change LiteLLM's own alerting may report it: it sends one alert every 5 s.
 _LATE: Final = timedelta(minutes=1)
 
 
 def callback_is_live(tx: PublisherPort, *, now: datetime) -> bool:
-    """Return whether a LiteLLM callback publishes, and so covers what LiteLLM's own alerting says."""
+    """Return whether a LiteLLM callback is running, so that it covers the reports of LiteLLM's own alerting."""
     return tx.is_live(LITELLM, since=now - SILENCE)
 
 
 def relayed_alerts(context: BatchContext) -> list[Alert]:
-    """Return the alerts that LiteLLM's own alerting leads to.
+    """Return the alerts relayed from LiteLLM's own alerting.
 
-    A live callback covers what each call tells. It publishes changes only where the proxy has audit logs on. So a
-    published change covers the relayed changes of its type, for as long as its own copy may be on the way.
+    A running callback covers everything about calls. It publishes changes of keys, teams, users and models only if the
+    proxy has audit logs enabled. So a published change covers the relayed changes of its type for `_LATE`.
     """
     tx, folded, now = context.tx, context.folded, context.now
     for event in folded.changed:

@@ -1,4 +1,4 @@
-"""Replay: what nobody would retry, once more; harmless however often it is asked for."""
+"""Replay: send or apply a dead letter again. A repeated replay does no harm."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from alertworker.ports import Broker, Letters
 
 
 def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> bool:
-    """Replay one dead letter; return false if it, or its notification, no longer exists.
+    """Replay one dead letter. Return false if the letter, or its notification, no longer exists.
 
-    A notification keeps its id and its body, a batch its id, a message both. A dead event's batch was applied without
-    it, so it travels under an id made of its letter's. Each of them is applied once, also when this was cut off and is
-    done again. A message goes to the queue of batches.
+    A notification keeps its id and its body, a batch its id, a message both. The batch of a dead event was applied
+    without the event, so the event is sent as a batch with an id made of the letter's id. Each of these is applied
+    once, even if a replay is interrupted and repeated. A message goes to the queue of batches.
 
     Raises:
-        LineUnavailable: nothing was promised, and the letter is kept.
+        LineUnavailable: the broker did not accept the message; the letter is kept.
     """
     letter = letters.dead_letter(letter_id)
     if letter is None:

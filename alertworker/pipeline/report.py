@@ -1,4 +1,4 @@
-"""Report: what is due by the calendar is put together from the ledger, claimed, and told as any other alert."""
+"""Report: build the reports that are due by the calendar from the ledger, and send them like any other alert."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WEEK: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Makes and sends reports. ``teams`` also get one of their own; ``patience`` seconds late is not late."""
+    """Builds and sends reports. ``teams`` get reports of their own. A report is marked as late after ``patience`` s."""
 
     runtime: Runtime
     book: LedgerReader
@@ -36,7 +36,7 @@ class Reporter:
     patience: float = 3_600.0
 
     def look(self, *, now: datetime) -> int:
-        """Send the reports that are due and that nobody has sent; gives how many periods were reported."""
+        """Send the reports that are due and not sent yet. Return the number of periods that were reported."""
         sent = sum(
             self.send(kind, period, now=now)
             for kind in REPORTS
@@ -47,7 +47,7 @@ class Reporter:
         return sent
 
     def send(self, kind: ReportKind, period: Period, *, now: datetime) -> bool:
-        """Claim a period and write its reports in one transaction; false where it, or a later one, was claimed."""
+        """Claim a period and write its reports in one transaction. Return false if it, or a later one, was claimed."""
         reports = list(self.build(kind, period, now=now))
 
         def work(tx: Transaction) -> bool:
@@ -60,10 +60,10 @@ class Reporter:
         return self.runtime.store.run(work)
 
     def build(self, kind: ReportKind, period: Period, *, now: datetime) -> Iterable[Report]:
-        """Return the report of a period, then those of the teams that get their own; none that has nothing to say."""
+        """Yield the report of a period, then those of the teams that get their own, without empty ones."""
         spec, zone = REPORTS[kind], str(self.calendar.zone)
         newest = spec.ending(self.calendar, now.astimezone(self.calendar.zone).date())
-        # Budgets stand as they do now, which says nothing of an earlier period.
+        # The state of budgets is that of now, so a report of an earlier period leaves them out.
         present = period.until >= newest.until
         budgets = self.runtime.store.run(lambda tx: tx.live_budgets()) if present else {}
         dropped = {"Dropped": _dropped(self.book.dropped(period.days))}
@@ -75,7 +75,7 @@ class Reporter:
                 yield replace(report, notes={**report.notes, **near, **dropped, **late})
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
-        """Return the message that a report would be, and the channels it would go to."""
+        """Return the message of a report and the channels of its route, without sending it."""
         subject = report.alert().subject("preview")
         message = compose(subject, Step.NOTICE, at=now, proxy_url=self.runtime.proxy_url)
         return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
@@ -97,14 +97,14 @@ def _dropped(events: Mapping[str, int]) -> str:
 
 
 def _known_since(period: Period) -> datetime:
-    """Return since when a budget that never resets must have been reported to be named: the period, or a week."""
+    """Return when a budget that never resets must have been reported last to be named: within a period or a week."""
     return period.until - max(_WEEK, period.days.last - period.days.first + timedelta(days=1))
 
 
 def _near(budgets: Mapping[BudgetKey, BudgetState], team_id: str | None, *, since: datetime) -> str:
-    """Name the budgets that are nearly used up, of all or of one team, the fullest first.
+    """Return the names of the nearly used up budgets, of all teams or of one, the fullest first.
 
-    One that never resets and was not reported ``since`` then is nobody's any more.
+    A budget that never resets and was not reported since ``since`` is left out: its owner probably no longer exists.
     """
     readings = {key: standing.reading for key, standing in budgets.items()}
     alive = {key: one for key, one in readings.items() if one.reset_at is not None or one.at >= since}

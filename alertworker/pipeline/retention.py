@@ -1,4 +1,4 @@
-"""Retention: what is old enough is forgotten, once an hour, in short transactions."""
+"""Retention: delete old rows, once an hour, in short transactions."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from alertworker.pipeline.ingest import MAX_BATCH_AGE
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, RetentionPort
 
-#: How often old things are looked for.
+#: How often old rows are deleted.
 EVERY: Final = timedelta(hours=1)
-#: How many rows of each table one transaction forgets.
+#: How many rows of each table one transaction deletes.
 PIECE: Final = 1_000
-#: How many transactions of a kind one pass makes at most. What is left waits for the next.
+#: The maximum number of transactions of each kind in one pass. The next pass deletes the rest.
 MOST: Final = 500
 
 
 def forget(runtime: Runtime, *, now: datetime) -> None:
-    """Forget what is old, if nobody did so within the hour."""
+    """Delete old rows, unless a worker did so within the hour."""
     if not runtime.store.run(lambda tx: tx.clock.claim_every(Clock.PRUNED, every=EVERY, now=now)):
         return
     day = (now - runtime.retention).astimezone(runtime.zone).date()

@@ -1,4 +1,4 @@
-"""Everything the pipeline works with, put together once by the composition root."""
+"""The ports and settings of the pipeline, built once by the composition root."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from alertworker.routing.router import Decision, Router
 
 @dataclass(frozen=True, slots=True)
 class NotifyOutcome:
-    """What was decided about one alert, for `Runtime.watch`.
+    """The decision about one alert, for `Runtime.watch`.
 
-    Without a ``step`` the alert was only counted, in its open generation. Without a ``message`` nobody is notified;
-    with one, ``channels`` are.
+    Without a ``step`` the alert was only counted in its open generation. Without a ``message`` no channel is notified.
+    With a ``message``, ``channels`` are notified.
     """
 
     alert: Subject
@@ -39,9 +39,10 @@ class NotifyOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """``heartbeat`` pings the dead man's switch each ``heartbeat_seconds``; ``shadow`` does everything but send.
+    """The ports, the routing and the settings that every step of the pipeline gets.
 
-    ``watch`` is called with every outcome, inside its transaction.
+    ``heartbeat`` pings the dead man's switch every ``heartbeat_seconds``. With ``shadow`` everything happens except
+    sending. ``watch`` is called with every outcome, inside its transaction.
     """
 
     store: Store
@@ -55,7 +56,7 @@ class Runtime:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
     proxy_url: str | None = None
-    #: The address of our own pages; messages link there.
+    #: The URL of alertworker's own pages, for links in messages.
     public_url: str | None = None
     #: The channel that also notifies a budget's owners.
     owner_mail: str | None = None
@@ -64,7 +65,7 @@ class Runtime:
     shadow: bool = False
     #: Log each body that is sent, as LiteLLM's ``log_to_console`` does.
     log_payloads: bool = False
-    #: How many values of a dimension the ledger keeps apart on one day.
+    #: How many values of a dimension the ledger stores separately on one day.
     max_entities: int = 20_000
     #: How long the ledger is kept.
     retention: timedelta = timedelta(days=400)

@@ -1,4 +1,4 @@
-"""What customers' calls cost: one message for each call, sent only to channels that ask for it."""
+"""The cost of customers' calls: one message for each call, only for channels that ask for it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from alertworker.pipeline.runtime import NotifyOutcome
 def track_spend(context: BatchContext) -> None:
     """Write the messages in the batch's transaction, so that each call is sent once.
 
-    They go where an alert about the customer's budget would go. Nothing is raised, grouped or silenced. While LiteLLM's
-    callback is live it publishes the same calls as LiteLLM's webhook, so the webhook's reports are left out.
+    They are routed like an alert about the customer's budget. No alert is raised, and nothing is grouped or silenced.
+    While LiteLLM's callback is running it publishes the same calls as LiteLLM's webhook, so the webhook's reports are
+    left out.
     """
     tx, folded, runtime = context.tx, context.folded, context.runtime
     wanting = {name for name, channel in runtime.channels.items() if channel.tracks_spend}

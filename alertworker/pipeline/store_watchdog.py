@@ -1,4 +1,4 @@
-"""The one alert that cannot go through the database: that it is away. Beat sends it straight to the channels."""
+"""The one alert that cannot use the database: its own outage. Beat sends it directly to the channels."""
 
 from __future__ import annotations
 
@@ -17,80 +17,81 @@ from alertworker.ports import Clock, Marker, OutageMarker
 from alertworker.text.format import spell
 
 _log = logging.getLogger("alertworker.watch")
-#: How long to wait before asking channels again that did not take the message.
+#: How long to wait before the next attempt on channels that did not accept the message.
 _AGAIN: Final = timedelta(seconds=60)
 
 
 class StoreWatchdog:
-    """Looks after the database from outside it.
+    """Checks from outside whether the database is reachable.
 
-    ``mark`` is this host's, so that each outage is told once by a host; outages shorter than ``patience`` (a restart)
-    are nobody's business. An outage and its end are one alert, whose id is in the mark.
+    ``mark`` belongs to this host, so that a host notifies of each outage once. Outages shorter than ``patience``, such
+    as a restart, are not reported. An outage and its end are one alert, whose id is in the mark.
     """
 
     def __init__(self, runtime: Runtime, mark: OutageMarker, *, patience: timedelta) -> None:
         self._runtime = runtime
         self._mark = mark
         self._patience = patience
-        #: What this process knows: since when the database is away, as which alert that is told, or when it was back.
+        #: The current outage with the id of its alert, or the time at which the database was reachable again.
         self._away: Marker | None = None
         self._back_at: datetime | None = None
-        #: When to try again what no channel took.
+        #: When to try again if no channel accepted the message.
         self._not_before: datetime | None = None
-        #: Channels that did not take what others took, and when to ask them again.
+        #: Channels that did not accept a message that others accepted, and when to try them again.
         self._late: list[tuple[str, Message]] = []
         self._late_at: datetime | None = None
 
     def look(self, *, now: datetime) -> None:
-        """Ask the database for something small, and tell people when it has been away for long, or is back.
+        """Query the database, and notify channels when it has been away for ``patience`` or is back.
 
-        What no channel took, and what some did not take, is tried again each minute, for as long as any message is.
+        A message that a channel did not accept is tried again every minute, until the deadline for retries.
         """
         try:
             self._runtime.store.run(lambda tx: tx.clock.read(Clock.CANARY_SENT))
         except StoreUnavailable as error:
             if self._away is None:
                 self._away, self._back_at, self._not_before = Marker(now, str(new_id())), None, None
-            self._tell_away(self._away, str(error), now=now)
+            self._notify_away(self._away, str(error), now=now)
         else:
             if self._back_at is None:
                 self._away, self._back_at, self._not_before = None, now, None
-            self._tell_back(self._back_at, now=now)
-        self._tell_late(now=now)
+            self._notify_back(self._back_at, now=now)
+        self._notify_late(now=now)
 
-    def _tell_away(self, note: Marker, reason: str, *, now: datetime) -> None:
+    def _notify_away(self, note: Marker, reason: str, *, now: datetime) -> None:
         if now - note.since < self._patience or _waits(self._not_before, now) or not self._mark.put(note):
             return
         headline = (
             f"The database has been away for {spell(now - note.since)}: nothing is judged or sent until it is back"
         )
-        if not self._tell(self._message(note, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
+        if not self._notify(self._message(note, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
             self._mark.take()
             self._not_before = now + _AGAIN
 
-    def _tell_back(self, back_at: datetime, *, now: datetime) -> None:
+    def _notify_back(self, back_at: datetime, *, now: datetime) -> None:
         if _waits(self._not_before, now):
             return
         note = self._mark.take()
         if note is None:
             return
         headline = f"The database is back after {spell(back_at - note.since)}"
-        told = self._tell(self._message(note, Step.RESOLVED, headline, at=back_at), now=now)
-        if not told and now - back_at < self._deadline:
+        accepted = self._notify(self._message(note, Step.RESOLVED, headline, at=back_at), now=now)
+        if not accepted and now - back_at < self._deadline:
             self._mark.put(note)
             self._not_before = now + _AGAIN
 
-    def _tell_late(self, *, now: datetime) -> None:
+    def _notify_late(self, *, now: datetime) -> None:
         if not self._late or _waits(self._late_at, now):
             return
         in_time = [(name, message) for name, message in self._late if now - message.at < self._deadline]
         self._late = [(name, message) for name, message in in_time if not self._sent(name, message)]
         self._late_at = now + _AGAIN
 
-    def _tell(self, message: Message, *, now: datetime) -> bool:
-        """Send to every channel that the route names; true when at least one took it. Silences cannot be asked.
+    def _notify(self, message: Message, *, now: datetime) -> bool:
+        """Send to every channel of the route. Return whether at least one accepted the message.
 
-        The others are late; what an alert said before is of no more interest to them.
+        Silences are in the database and do not apply. The other channels are late. Earlier messages of the same alert
+        are no longer sent to them.
         """
         labels = {"alert_type": message.type.value, "severity": message.severity.value}
         routed = self._runtime.router.decide(message.type, labels, now=now).channels
@@ -105,7 +106,7 @@ class StoreWatchdog:
         return True
 
     def _sent(self, name: str, message: Message) -> bool:
-        """Make one attempt; the id is that of every attempt to tell this channel of this step."""
+        """Make one attempt. All attempts on one channel and step have the same notification id."""
         if self._runtime.shadow:
             return False
         identity = str(uuid5(UUID(message.alert_id), f"{message.step.value} {name}"))

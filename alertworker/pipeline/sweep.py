@@ -1,4 +1,4 @@
-"""Sweep: what is due by the clock. Two sweeps at once, or none for a while, change nothing but the moment."""
+"""Sweep: do what is due by the clock. Concurrent or missed sweeps change only the time at which it is done."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ from alertworker.pipeline.time_zone import look_at_zone
 from alertworker.pipeline.user_thresholds import look_at_users
 from alertworker.ports import Clock, Transaction
 
-#: How often a canary is sent round the pipeline.
+#: How often a canary is sent through the broker.
 CANARY_EVERY: Final = timedelta(seconds=5)
-#: How many alerts or budgets one transaction raises or settles, and how many transactions of a kind a sweep makes.
+#: The maximum number of alerts or budgets that one transaction raises or settles.
 PIECE: Final = 100
+#: The maximum number of transactions of each kind in one sweep.
 _MOST_PIECES: Final = 20
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 
 
 def sweep(runtime: Runtime, *, now: datetime) -> None:
-    """Notify of what is due, resolve what is over, find publishers that stopped reporting, and wake the lanes.
+    """Send what is due, resolve what is over, find publishers that stopped reporting, and wake the lanes.
 
-    However much is due, no transaction holds more than a piece of it. The rest of very much waits for the next sweep.
+    One transaction does at most `PIECE` of each. What exceeds `_MOST_PIECES` transactions waits for the next sweep.
     """
     _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))
     _notify_unmuted(runtime, now=now)
@@ -47,26 +48,26 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
     _in_pieces(runtime, lambda tx: announce_lost(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: announce_silent(tx, runtime, limit=PIECE, now=now))
     if runtime.store.run(lambda tx: _sweep(tx, runtime, now=now)):
-        # A canary that cannot be sent does not arrive, so nothing is concluded from silence.
+        # A canary that cannot be sent does not return, so no publisher is declared lost meanwhile.
         with suppress(LineUnavailable):
             runtime.line.publish([Canary(occurred_at=now)])
     wake(runtime, now=now)
     forget(runtime, now=now)
     if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):
-        # A switch that cannot be reached notices by itself that nobody pings it.
+        # A dead man's switch that is unreachable alerts by itself, because the pings are missing.
         with suppress(DeliveryError):
             runtime.heartbeat()
 
 
 def _in_pieces(runtime: Runtime, piece: Callable[[Transaction], bool]) -> None:
-    """Run a piece of work in transactions of its own, until it returns false: nothing is left."""
+    """Run a piece of work in one transaction after the other, until it returns false because nothing is left."""
     for _ in range(_MOST_PIECES):
         if not runtime.store.run(piece):
             return
 
 
 def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
-    """Claim this interval's ping; only while a canary that was sent within it has come back."""
+    """Claim this interval's ping. Return false if it was claimed, or if no canary of this interval has returned."""
     interval = timedelta(seconds=runtime.heartbeat_seconds)
     arrived, pinged = tx.clock.read(Clock.CANARY_ARRIVED), tx.clock.read(Clock.HEARTBEAT_PINGED)
     if arrived is None or now - arrived > interval or (pinged is not None and now - pinged < interval):
@@ -76,7 +77,7 @@ def _heartbeat_is_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bo
 
 
 def _sweep(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
-    """Look at what is not due by an alert's own clock; return whether a canary is due."""
+    """Check the time zone and unknown types. Return whether a canary is due."""
     look_at_zone(tx, runtime, now=now)
     if tx.clock.claim_every(Clock.UNKNOWN_TYPES_CHECKED, every=_UNKNOWN_EVERY, now=now):
         tx.report_unknown_types()
@@ -106,14 +107,17 @@ def _notify_unmuted(runtime: Runtime, *, now: datetime) -> None:
 
 
 def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -> tuple[str | None, bool]:
-    """Do so for some conditions; return where to go on, ``None`` at the end, and whether none was held back."""
+    """Notify for one page of conditions.
+
+    Return the fingerprint to continue after, ``None`` at the end, and whether no condition of the page is suppressed.
+    """
     deferred = tx.deferred_alerts(after=after, limit=PIECE)
     notified = [notify_unmuted(tx, alert, runtime, now=now) for alert in deferred]
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
 def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
-    """Settle some of the alerts that are due; return whether more may be."""
+    """Settle at most `PIECE` of the alerts that are due. Return whether more may be due."""
     due = tx.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.check_again(suppressed, at=now + CHECK_AGAIN)

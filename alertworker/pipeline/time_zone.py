@@ -1,4 +1,4 @@
-"""The ledger's time zone on the line: a change of it is said once, in the log, with what it means for figures."""
+"""The ledger's time zone in the pipeline: log a change once, with its effect on the figures."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
 _log: Final = logging.getLogger("alertworker.ledger")
-#: How often it is looked at, so that workers that disagree do not fill the log.
+#: How often the zone is checked, so that workers with different zones do not fill the log.
 _EVERY: Final = timedelta(minutes=1)
 
 
 def look_at_zone(tx: Transaction, runtime: Runtime, *, now: datetime) -> None:
-    """Note in which zone days are cut, and warn where that has changed."""
+    """Store the zone that separates the ledger's days, and log a warning if it has changed."""
     if tx.clock.claim_every(Clock.ZONE_CHECKED, every=_EVERY, now=now):
         change = tx.keep_zone(runtime.zone.key, now=now)
         if change is not None:

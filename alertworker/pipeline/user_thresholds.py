@@ -1,4 +1,4 @@
-"""Users' spend on the line: looked at each interval, told once for each user and day, or month."""
+"""Users' spend in the pipeline: check it each interval, and alert once for each user and day, or month."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from alertworker.ports import Clock, Transaction
 
 
 def look_at_users(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Look at today, and at yesterday as long as it may have been spent on since the look before.
+    """Check today's spend, and yesterday's while it may have grown since the last check.
 
-    Raise at most ``limit`` alerts; return whether more are left. The look is over, and its moment moves, with the last.
+    Raise at most ``limit`` alerts. Return whether more are left. The check is recorded as done with its last alert.
     """
     policy = runtime.users
     least, before = policy.least_nanos, tx.clock.read(Clock.USERS_CHECKED)
     if least is None or (before is not None and now - before < policy.every):
         return False
-    # Another worker may look now, too. This row's lock makes one wait for the other, and then see what that one raised.
+    # Another worker may check at the same time. This row's lock makes it wait, and then see the alerts of the first.
     if not tx.clock.claim_every(Clock.USERS_PIECE, every=timedelta(0), now=now):
         return False
     days = sorted({now.astimezone(runtime.zone).date(), (now - policy.every).astimezone(runtime.zone).date()})
@@ -42,12 +42,12 @@ def _new(tx: Transaction, runtime: Runtime, look: Look, least_nanos: int) -> lis
     """Return the alerts of a day that were never raised, in order."""
     users = tx.user_spend(look.day, before_days=runtime.users.anomaly_days, least_nanos=least_nanos)
     alerts = list(judge_users(users, runtime.users, look))
-    told = tx.raised(alert.fingerprint for alert in alerts)
-    return sorted((one for one in alerts if one.fingerprint not in told), key=lambda alert: alert.fingerprint)
+    raised = tx.raised(alert.fingerprint for alert in alerts)
+    return sorted((one for one in alerts if one.fingerprint not in raised), key=lambda alert: alert.fingerprint)
 
 
 def _claim(tx: Transaction, runtime: Runtime, look: Look, alert: Alert) -> None:
-    """Claim an alert, with who is behind the spend."""
+    """Claim an alert with the top contributors to the user's spend."""
     monthly = alert.type is AlertType.USER_SPEND_THRESHOLDS and "Month" in alert.facts
     behind = tx.top_contributors(
         "user", [alert.identity["user"]], look.day.replace(day=1) if monthly else look.day, look.day

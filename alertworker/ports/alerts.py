@@ -12,7 +12,7 @@ from alertworker.alerts.tables import Attachment
 
 
 class AlertPort(Protocol):
-    """Alerts: their generations, and up to where channels were notified of them."""
+    """Alerts: their generations, and the number of occurrences that messages have counted."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement. Return the row after that."""
@@ -22,8 +22,8 @@ class AlertPort(Protocol):
         """Store the names of occurrences. ``total`` is the alert's count after they were added."""
         ...
 
-    def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
-        """Return the first members that no message has named yet."""
+    def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
+        """Return the first members from a position on: the number of occurrences that messages have counted."""
         ...
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
@@ -58,7 +58,7 @@ class AlertPort(Protocol):
         ...
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        """Record why a message was sent to nobody."""
+        """Record why a message was sent to no channel."""
         ...
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:

@@ -109,7 +109,7 @@ class LanePort(Protocol):
         ...
 
     def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
-        """Record that nobody will retry, as a dead letter with its facts; as with `settle_retry`."""
+        """Store a notification as a dead letter without further retries, unless it is a test."""
         ...
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:

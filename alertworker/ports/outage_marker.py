@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """That an alert was told which is in no database: since when what it tells of holds, and its id."""
+    """A notified alert that is not in the database: the start of its outage, and its id."""
 
     since: datetime
     alert_id: str

@@ -9,7 +9,7 @@ from alertworker.outages.windows import Bucket, Calls, Outage, Target
 
 
 class OutagePort(Protocol):
-    """Windows of attempts, and the state of each deployment and region."""
+    """Windows of calls, and the outage state of each deployment and region."""
 
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
         """Return the states of deployments and regions, locked; new ones are inserted."""

@@ -34,7 +34,7 @@ class PublisherPort(Protocol):
     """The publishers' own reports, and the publishers that are lost or silent."""
 
     def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Store what publishers report of themselves."""
+        """Store the newest report of each publisher."""
         ...
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
@@ -44,20 +44,20 @@ class PublisherPort(Protocol):
     def silent_hosts(
         self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
-        """Mark at most ``limit`` hosts that live and published nothing since ``quiet_since``, while another did.
+        """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did.
 
         Only integrations whose publishers have no backlog count. A host is returned once, until it publishes.
         """
         ...
 
     def backlogged(self) -> bool:
-        """Return whether a publisher that lives has events that it could not send yet."""
+        """Return whether a running publisher has events that it could not send yet."""
         ...
 
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, limit: int, now: datetime
     ) -> list[LostPublisher]:
-        """Mark at most ``limit`` publishers lost that were last heard before ``silent_since``.
+        """Mark at most ``limit`` publishers lost whose last report arrived before ``silent_since``.
 
         Their announced calls end.
         """

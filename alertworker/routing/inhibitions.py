@@ -1,4 +1,4 @@
-"""Inhibitions: an alert mutes others whose cause it is."""
+"""Inhibitions: an open alert mutes the alerts that it explains."""
 
 from __future__ import annotations
 

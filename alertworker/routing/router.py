@@ -20,9 +20,9 @@ OWN_RECEIVER: Final = "alert_receiver"
 class Route:
     """A node of the tree: its matchers, its receiver and its children, which are tried first.
 
-    A ``receiver`` of ``None`` means the parent's, and an empty string none. ``active`` and ``mute`` are the time
-    intervals in which the node notifies, or does not. Intervals are in seconds. ``None`` means the alert type's own
-    interval, or the parent's if the type has none.
+    A ``receiver`` of ``None`` means the parent's, and an empty string none. ``goes_on`` is Alertmanager's
+    ``continue``. ``active`` and ``mute`` are the times in which the node notifies, or does not. The group and repeat
+    intervals are in seconds. ``None`` means the alert type's own interval, or the parent's if the type has none.
     """
 
     matchers: tuple[Matcher, ...] = ()
@@ -65,7 +65,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """The tree with everything it refers to: the enabled types, receivers and their channels, seconds by type.
+    """The tree with the enabled types, the channels of each receiver, and the intervals by type, in seconds.
 
     ``digests`` and ``repeats`` are the types' own group and repeat intervals. They take precedence over an inherited
     interval and over the root's, which all routes inherit. A matching route's own interval takes precedence over
@@ -151,7 +151,7 @@ def _asked(node: Route) -> Iterator[str]:
 
 
 def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[str]:
-    """Return the receivers that alerts with these labels can reach, whatever other labels they have."""
+    """Yield the receivers that alerts with these labels can reach, whatever other labels they have."""
     own = parent if node.receiver is None else node.receiver
     reached = True
     for child in node.routes:

@@ -127,7 +127,7 @@ def read_years(text: str) -> tuple[int, int]:
 
 
 def _range(text: str, names: tuple[str, ...], what: str, example: str) -> tuple[int, int]:
-    """Read one or two names, or their numbers from 1 on."""
+    """Return the numbers, from 1 on, of the first and the last name of a range."""
     numbered = {name: number for number, name in enumerate(names, 1)}
     if names is MONTHS:  # only months may be given as numbers
         numbered |= {str(number): number for number in numbered.values()}

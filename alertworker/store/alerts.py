@@ -1,4 +1,4 @@
-"""Alerts in SQL: generations, members, and how many of their occurrences messages have counted."""
+"""Alerts in SQL: generations, members, and the number of occurrences that messages have counted."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _log: Final = logging.getLogger("alertworker.alerts")
 
 
 class AlertStatements(SilenceStatements, InhibitionStatements):
-    """Claims on alerts, each in one statement, and the changes that follow from them."""
+    """Statements that claim, change and query alerts."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
         """Open the alert, or add to its open generation, in one statement. Return the row after that.
 
-        An alert on a lower level than the row's is counted, and does not replace the row's texts. New metadata
-        replaces the row's metadata; empty metadata does not.
+        An alert of a lower level than the row's is counted, but keeps the row's headline, facts, figures and metadata.
+        Empty metadata replaces nothing.
         """
         own_id = str(new_id())
         row: dict[str, Any] = {
@@ -93,18 +93,18 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         if rows:
             self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
 
-    def members_since(self, alert_id: str, told: int, limit: int) -> tuple[str, ...]:
-        """Return the first members that no message has named yet."""
+    def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
+        """Return the first members from a position on: the number of occurrences that messages have counted."""
         statement = (
             select(MEMBERS.c.member)
-            .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= told)
+            .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= position)
             .order_by(MEMBERS.c.position)
             .limit(limit)
         )
         return tuple(self.connection.execute(statement).scalars())
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to the number of an alert's occurrences by team."""
+        """Add to an alert's occurrences by team."""
         named = sorted(parts.items())
         self._add(PARTS, [{"alert_id": alert_id, "part": part, "count": count, "told": 0} for part, count in named])
 
@@ -146,7 +146,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         return [self._open_alert(row) for row in rows]
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        """Record why a message was sent to nobody."""
+        """Record why a message was sent to no channel."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=str(suppression)))
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
@@ -179,7 +179,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due, and hanging ones that are over, all locked.
+        """Return open alerts that are due, and those about hanging calls that have all ended. All are locked.
 
         Alerts of unknown types are left to the newer version that raised them.
         """
@@ -207,7 +207,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             self.count("unknown_values", f"alert type {name}", count)
 
     def _with_calls(self, rows: Sequence[Any]) -> list[OpenAlert]:
-        """Return alerts, the hanging ones with their calls."""
+        """Return alerts. Those about hanging calls have the outcomes of their calls."""
         hanging = [row.id for row in rows if row.type == AlertType.LLM_REQUESTS_HANGING.value]
         calls: dict[str, list[Any]] = {}
         if hanging:

@@ -1,4 +1,4 @@
-"""The batches that were applied, and how often others were redelivered."""
+"""The ids of applied and parked batches, and the number of redeliveries of messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class BatchStatements(Statements, BatchPort):
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
 
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
-        """Count that a message came again; return how often it did by now."""
+        """Count a redelivery of a message. Return the number of its redeliveries."""
         statement = insert_or(self.connection, REDELIVERIES).values(batch_id=message_id, times=1, at=now)
         counted = statement.on_conflict_do_update(
             index_elements=["batch_id"], set_={"times": REDELIVERIES.c.times + 1, "at": now}
@@ -36,5 +36,5 @@ class BatchStatements(Statements, BatchPort):
         return int(self.connection.execute(counted).scalar_one())
 
     def forget_redeliveries(self, message_id: str) -> None:
-        """Forget how often a message came again."""
+        """Delete the count of a message's redeliveries."""
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == message_id))

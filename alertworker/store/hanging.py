@@ -32,7 +32,7 @@ class HangingStatements(Statements):
         self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
 
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        """Record outcome and end per call id, also for calls whose announcement has not arrived yet."""
+        """Record outcome and end of each call, also if its announcement has not arrived yet."""
         for call_id, (outcome, ended_at) in sorted(calls.items()):
             values = {"outcome": outcome, "ended_at": ended_at}
             statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)

@@ -1,4 +1,4 @@
-"""Attempts on deployments, read under the locks of their rows, so that two workers cannot both miss an outage."""
+"""Outages and the calls on deployments in SQL. The locks ensure that two workers cannot both miss an outage."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from alertworker.store.upsert import Statements, insert_or
 _KEY = (OUTAGES.c.deployment_id, OUTAGES.c.provider, OUTAGES.c.region)
 _OWN = tuple_(*_KEY) == tuple_(bindparam("own_deployment"), bindparam("own_provider"), bindparam("own_region"))
 
-#: A bucket with the deployment, the provider and the region of its attempts.
+#: A bucket with the deployment, the provider and the region of its calls.
 _Place = tuple[int, str, str, str]
 
 
 class OutageStatements(Statements, OutagePort):
-    """Deployments and regions in SQL."""
+    """Windows, and the outage states of deployments and regions, in SQL."""
 
     @override
     def lock_outages(self, targets: Iterable[Target]) -> dict[Target, Outage]:
@@ -92,7 +92,7 @@ class OutageStatements(Statements, OutagePort):
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
     ) -> Iterator[tuple[_Place, RowMapping]]:
-        """Yield the rows of these targets with their keys; a row of a deployment and of its region is yielded twice."""
+        """Yield the rows of these targets with their keys; a row of both a deployment and its region twice."""
         deployments = sorted(target.deployment_id for target in starts if target.deployment_id)
         regions = sorted((target.provider, target.region) for target in starts if not target.deployment_id)
         within = [table.c.bucket >= min(starts.values(), default=0)] + (

@@ -1,4 +1,4 @@
-"""Publishers in SQL: what they report, and which of them stopped reporting."""
+"""Publishers in SQL: their reports, and which of them stopped reporting."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PublisherStatements(Statements):
             changes["moved_at"] = case((grew, moment), else_=PUBLISHERS.c.moved_at)
             changes["busy_since"] = case((grew & paused, moment), else_=PUBLISHERS.c.busy_since)
             changes["silent_at"] = case((grew, null()), else_=PUBLISHERS.c.silent_at)
-            changes["arrived_at"] = now  # a clock that was set back must not make the publisher look silent
+            changes["arrived_at"] = now  # even a report with an older time proves that the publisher is running
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
     def is_live(self, integration: str, *, since: datetime) -> bool:
@@ -72,13 +72,13 @@ class PublisherStatements(Statements):
     def silent_hosts(
         self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
-        """Mark at most ``limit`` hosts that live and published nothing since ``quiet_since``, while another did."""
+        """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
-        lives = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
+        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
         moved_at = func.max(table.moved_at).label("moved_at")
         statement = (
             select(table.integration, table.host, moved_at, func.min(table.busy_since).label("busy_since"))
-            .where(lives, table.integration.is_not(None))
+            .where(running, table.integration.is_not(None))
             .group_by(table.integration, table.host)
             .having(func.max(table.backlog) == 0)
             .order_by(table.integration, table.host)
@@ -90,7 +90,7 @@ class PublisherStatements(Statements):
             if len(silent) == limit:
                 break
             if row.integration in busy and row.moved_at <= quiet_since:
-                marked = update(PUBLISHERS).where(lives, table.integration == row.integration, table.host == row.host)
+                marked = update(PUBLISHERS).where(running, table.integration == row.integration, table.host == row.host)
                 if self.connection.execute(marked.where(table.silent_at.is_(None)).values(silent_at=now)).rowcount:
                     silent.append(SilentHost(row.host, row.integration, row.moved_at))
         return silent
@@ -98,7 +98,7 @@ class PublisherStatements(Statements):
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, limit: int, now: datetime
     ) -> list[LostPublisher]:
-        """Mark at most ``limit`` publishers lost that were last heard before ``silent_since``.
+        """Mark at most ``limit`` publishers lost whose last report arrived before ``silent_since``.
 
         Their announced calls end.
         """

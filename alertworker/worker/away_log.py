@@ -1,4 +1,4 @@
-"""What workers and beat log while the database or the broker is away: one line at first, and one a minute."""
+"""The log of workers and beat while the database or the broker is away: one line at once, then one a minute."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from typing import Final
 from alertworker.errors import LineUnavailable, StoreUnavailable
 
 _log: Final = logging.getLogger("alertworker.tasks")
-#: How often a process that waits says so, in seconds.
+#: The minimum time between two log lines about the same wait, in seconds.
 _EVERY: Final = 60.0
-#: The packages whose loggers `LibraryFilter` limits, and whose exceptions say that the broker is away.
+#: The packages whose loggers `LibraryFilter` limits.
 _LOGGERS: Final = frozenset({"amqp", "celery", "kombu"})
+#: The packages whose exceptions mean that the broker is away.
 _BROKERS: Final = frozenset({"amqp", "kombu", "redis"})
 
 
 class AwayLog:
-    """Logs that something is away, and that it is back. Threads of a process share it.
+    """Logs that a service is away, and that it is back. All threads of a process share one object.
 
-    ``needs`` names what the process cannot work without.
+    ``needs`` names the services that the process waits for.
     """
 
     def __init__(self, needs: str = "the database and the broker") -> None:
@@ -31,7 +32,7 @@ class AwayLog:
         self._logged_at: float | None = None
 
     def away(self, what: str, error: Exception) -> None:
-        """Log that ``what`` waits for ``error`` to end, unless that was logged less than a minute ago."""
+        """Log that the task ``what`` waits because of ``error``, unless a wait was logged less than a minute ago."""
         with self._lock:
             now = time.monotonic()
             due = self._logged_at is None or now - self._logged_at >= _EVERY
@@ -41,7 +42,7 @@ class AwayLog:
             _log.warning("%s waits: %s", what, error)
 
     def back(self) -> None:
-        """Log that it is back, if it was away."""
+        """Log that the services answered, if a wait was logged before."""
         with self._lock:
             was_away, self._logged_at = self._logged_at is not None, None
         if was_away:
@@ -49,7 +50,7 @@ class AwayLog:
 
     @contextmanager
     def skipping(self, what: str) -> Iterator[None]:
-        """Run a task that may be skipped, since its next run does the same: while something is away it does nothing."""
+        """Run a task that is skipped while a service is away. Its next run does the same work."""
         try:
             yield
         except (StoreUnavailable, LineUnavailable) as error:
@@ -59,23 +60,23 @@ class AwayLog:
 
 
 class LibraryFilter(logging.Filter):
-    """Limits what Celery and its libraries log: each kind of line once a minute, on one line.
+    """Limits the log of Celery and its libraries: each kind of message once a minute, on one line.
 
-    While the broker is away they log each try to reach it, some with chained tracebacks. The traceback of an error of
-    the broker is left out. That of any other error stays, because it is a fault in the program.
+    While the broker is away the libraries log each attempt to reach it, some with chained tracebacks. The filter
+    removes the traceback of a broker error. Any other traceback stays, because it shows a bug.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        #: When each kind of line was logged last, by logger and text before its arguments: as many as libraries have.
+        #: When each kind of message was logged last, by logger and format string: a fixed number.
         self._logged_at: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record; shorten it if so."""
         if record.name == "py.warnings" and "CPendingDeprecationWarning" in record.getMessage():
-            return False  # about a setting that we have set, eight lines with each connection that is lost
+            return False  # it is about a setting that is set, and takes eight lines for each lost connection
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:
             return True
         kind = (record.name, str(record.msg))
@@ -92,7 +93,7 @@ class LibraryFilter(logging.Filter):
 
 
 def _is_of_broker(error: BaseException | None) -> bool:
-    """Return whether an exception, or one that it comes from, says that the broker is away or refuses."""
+    """Return whether an exception, or one of its causes, means that the broker is away or refuses."""
     while error is not None:
         if isinstance(error, OSError) or type(error).__module__.partition(".")[0] in _BROKERS:
             return True

@@ -1,4 +1,4 @@
-"""Beat: its scheduler, and what it does beside its schedule, which is to look after the database."""
+"""Beat: its scheduler, and a thread that checks whether the database is reachable."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from alertworker.app import store_watchdog
 from alertworker.worker.away_log import AwayLog
 
 _log = logging.getLogger("alertworker.tasks")
-#: How often beat looks whether the database answers, in seconds.
+#: How often beat checks whether the database is reachable, in seconds.
 _WATCH_PERIOD = 5.0
 
 
 class Scheduler(beat.Scheduler):
-    """Celery's scheduler, which logs one line a minute while the broker takes no task.
+    """Celery's scheduler, but with one log line a minute while the broker accepts no task.
 
-    Celery's own logs a stack and chained tracebacks for each task, each second. No task is sent twice or later: the
-    next one finds the same things due.
+    Celery's own scheduler logs a stack and chained tracebacks for each task, each second. A task that cannot be sent is
+    dropped: the next one does the same work.
     """
 
     _away = AwayLog("the broker")
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
-        """Send a task that is due."""
+        """Send a due task; log an error instead of raising it."""
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except Exception as error:  # noqa: BLE001 - beat's boundary: a task that cannot be sent must not end it
@@ -42,7 +42,7 @@ class Scheduler(beat.Scheduler):
 
 @beat_init.connect
 def _watch_store(**_: Any) -> None:
-    """Look after the database from beat, which does not need it itself."""
+    """Start the database check in beat, which needs no database itself."""
     threading.Thread(target=_look_after_store, name="store-watch", daemon=True).start()
 
 
@@ -51,6 +51,6 @@ def _look_after_store() -> None:
     while True:
         try:
             watch.look(now=datetime.now(UTC))
-        except Exception:  # noqa: BLE001 - the thread's boundary: one look that fails must not be the last
-            _log.exception("the database could not be looked after")
+        except Exception:  # noqa: BLE001 - the thread's boundary: a failed check must not end the thread
+            _log.exception("the check of the database failed")
         time.sleep(_WATCH_PERIOD)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-# SIGTERM stops like SIGQUIT: a bounded wait for running tasks, then unfinished ones go back to the broker. Read by
-# Celery when its worker is imported, so it stands before anything else.
+# SIGTERM stops like SIGQUIT: a bounded wait for running tasks, then unfinished ones go back to the broker. Celery reads
+# this when its worker is imported, so it precedes the other imports.
 os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
 
 from kombu import Queue
@@ -26,7 +26,7 @@ broker_url: str = with_verified_tls(
 broker_transport_options: dict[str, Any] = transport_options(broker_url)
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None
-# An error of a channel (a queue that is gone, a server that became a replica) is a reason to connect anew, not to end.
+# After a channel error (a deleted queue, a server that became a replica) the worker reconnects instead of ending.
 broker_channel_error_retry = True
 broker_connection_timeout = 5
 broker_pool_limit = 10
@@ -47,11 +47,11 @@ task_routes: dict[str, dict[str, str]] = {
     "alertworker.sweep": {"queue": PERIODIC, "routing_key": PERIODIC},
     "alertworker.report": {"queue": PERIODIC, "routing_key": PERIODIC},
 }
-# Beat keeps no file: the default one is torn by a kill and by a second beat, and then beat never starts again. What was
-# done when is in SQL.
+# Beat keeps no schedule file: a kill or a second beat corrupts the default one, and then beat never starts again. The
+# times of the last runs are in the database.
 beat_scheduler = "alertworker.worker.beat:Scheduler"
 beat_schedule: dict[str, dict[str, Any]] = {
-    # A sweep that could not run in time is worth nothing: the next one finds the same things due.
+    # A late sweep is useless: the next one does the same work.
     "sweep": {"task": "alertworker.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "report": {"task": "alertworker.report", "schedule": 10.0, "options": {"expires": 20}},
 }
@@ -60,7 +60,7 @@ accept_content = ["msgpack", "json"]
 task_serializer = "json"
 task_ignore_result = True
 task_store_errors_even_if_ignored = False
-# Acknowledged only when done, and given to another worker when this one dies; every task is safe to repeat.
+# A message is acknowledged when its task is done. If the worker dies, another one gets it. Every task may be repeated.
 task_acks_late = True
 task_reject_on_worker_lost = True
 task_publish_retry = False

@@ -1,4 +1,4 @@
-"""Messages from RabbitMQ: any properties and any body become a message that can be parked."""
+"""Messages from RabbitMQ: make a message that can be parked of any properties and any body."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from alertworker.worker.opaque import TASKS, OpaqueMessage
 
 
 class Message(OpaqueMessage, pyamqp.Message):
-    """A message that is sealed when it comes from one of our queues."""
+    """A message that is sealed if it comes from one of our queues."""
 
     def __init__(self, msg: Any, channel: Any = None, **kwargs: Any) -> None:
         delivery = msg.delivery_info or {}
@@ -32,7 +32,7 @@ class Message(OpaqueMessage, pyamqp.Message):
 
 
 class Channel(pyamqp.Channel):
-    """A channel that knows which queue a message came from, and leaves its body as it is."""
+    """A channel that records the queue of each consumer, and does not decode message bodies."""
 
     Message = Message
 
@@ -42,34 +42,34 @@ class Channel(pyamqp.Channel):
         self.queues: dict[str, str] = {}
 
     def basic_consume(self, queue: str = "", consumer_tag: str = "", *args: Any, **kwargs: Any) -> Any:
-        """Begin to read a queue."""
+        """Start a consumer, and record its queue."""
         self.queues[consumer_tag] = queue
         return super().basic_consume(queue, consumer_tag, *args, **kwargs)
 
 
 class Connection(pyamqp.Connection):
-    """A connection with such channels."""
+    """A connection whose channels seal messages."""
 
     Channel = Channel
 
 
 class Transport(pyamqp.Transport):
-    """kombu's transport with channels that seal."""
+    """kombu's AMQP transport with channels that seal messages."""
 
     Connection = Connection
 
 
 class SSLTransport(pyamqp.SSLTransport):
-    """The same over TLS."""
+    """The same transport over TLS."""
 
     Connection = Connection
 
 
 def _decode_properties(buffer: bytes, offset: int) -> tuple[dict[str, Any], int]:
-    """Read a message's properties; of one whose properties cannot be read, none.
+    """Read a message's properties. Return none if they cannot be read.
 
-    py-amqp raises for text that is not UTF-8, a time past the year 9999 and a deep table. It raises before anybody has
-    the message, which comes again and ends every worker that takes it.
+    py-amqp raises for text that is not UTF-8, a time past the year 9999 and a deep table. It raises before a consumer
+    has the message, so the broker redelivers it, and it kills every worker that receives it.
     """
     try:
         return serialization.decode_properties_basic(buffer, offset)

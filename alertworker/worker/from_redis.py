@@ -1,4 +1,4 @@
-"""Messages from Redis and Valkey: any bytes on one of our lists become a message that can be parked."""
+"""Messages from Redis and Valkey: make a message that can be parked of any bytes on one of our lists."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from alertworker.events.message import MAX_MESSAGE_BYTES
 from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import TASKS, OpaqueMessage
 
-#: The largest envelope that is read: a body at its bound in base64, and its headers.
+#: The maximum size of an envelope in bytes: a body of the maximum size in base64, and its headers.
 _MAX_ENVELOPE: Final = MAX_MESSAGE_BYTES * 3 // 2
-#: How many brackets and commas an envelope may have; what it carries is one string.
+#: The maximum number of brackets and commas in an envelope. Its body is one string.
 _MAX_VALUES: Final = 1_000_000
-#: How long a worker waits before it asks a Redis again that refused, in seconds.
+#: How long a worker waits after Redis refused a command, in seconds.
 _WAIT: Final = 1.0
 _away: Final = AwayLog()
-#: A delivery tag is a key on the broker: of kombu and of our publisher it is a UUID.
+#: A delivery tag becomes a key on the broker. kombu and our publisher use UUIDs.
 _TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
 
@@ -38,19 +38,19 @@ def is_back() -> None:
 
 
 def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
-    """Return the envelope that kombu put on a list, with all that kombu needs; of anything else, one around it."""
+    """Return the envelope that kombu put on a list, with all fields that kombu needs. Wrap anything else in one."""
     found = _read(item)
     if found is None:
-        item = item[: MAX_MESSAGE_BYTES + 1]  # over the bound, so it is parked; no note can hold an unbounded one
+        item = item[: MAX_MESSAGE_BYTES + 1]  # over the limit, so it is parked; notes have a maximum size
         found = {"body": b64encode(item).decode(), "headers": {}, "properties": {"body_encoding": "base64"}}
-    # kombu's reader of notes obeys "__type__" in a mapping, so no mapping of a producer's is kept.
+    # kombu's JSON decoder interprets "__type__" in a mapping, so no nested mapping of a producer is kept.
     headers, properties = _plain(found["headers"]), _plain(found["properties"])
-    if "task" in found["headers"]:  # one that is no string is no task of ours, and must not look like none at all
+    if "task" in found["headers"]:  # a task that is not a string must not look like a missing one
         headers.setdefault("task", "(not a string)")
     delivery = found["properties"].get("delivery_info")
     redelivered = isinstance(delivery, dict) and delivery.get("redelivered") is True
     redelivered = redelivered or headers.get("redelivered") is True
-    # Where a message goes back to is ours to say: to a place that nothing is bound to, kombu sends it into the void.
+    # The producer must not choose where a message is returned to: kombu drops it if no queue is bound there.
     properties["delivery_info"] = {"exchange": queue, "routing_key": queue, "redelivered": redelivered}
     tag = properties.get("delivery_tag")
     properties["delivery_tag"] = tag if isinstance(tag, str) and _TAG.fullmatch(tag) else str(uuid4())
@@ -78,7 +78,7 @@ def _read(item: bytes) -> dict[str, Any] | None:
 
 
 def _body(envelope: dict[str, Any]) -> bytes | None:
-    """Return the bytes that an envelope carries, ``None`` where its encoding is not what it says."""
+    """Return the bytes of an envelope's body, ``None`` if they do not have the declared encoding."""
     body, encoding = envelope["body"], envelope["properties"].get("body_encoding")
     try:
         if encoding == "base64":
@@ -89,7 +89,7 @@ def _body(envelope: dict[str, Any]) -> bytes | None:
 
 
 class Message(OpaqueMessage, virtual.Message):
-    """A message that is sealed when it comes from one of our queues."""
+    """A message that is sealed if it comes from one of our queues."""
 
     def __init__(self, payload: dict[str, Any], channel: Any = None, **kwargs: Any) -> None:
         properties = payload["properties"]
@@ -112,40 +112,40 @@ class Channel(redis.Channel):
     """A channel whose messages are sealed."""
 
     Message = Message
-    # What kombu has and its types leave out.
+    # Attributes that kombu has and its type stubs lack.
     connection_errors: tuple[type[Exception], ...]
     _disconnect_pools: Callable[[], None]
     _flush_brpop_reauth: Callable[[], None]
     _q_for_pri: Callable[[str, int], str]
     _queue_cycle: Any
-    #: When Redis may be asked for a message again.
+    #: The monotonic time from which Redis may be asked for a message again.
     _ask_at = 0.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         try:
-            # A key of another type is an error here, so it is tried again with growing waits.
+            # If a key has another type this raises, and kombu reconnects with growing waits.
             self.client.hdel(self.unacked_key, "")
             self.client.zrem(self.unacked_index_key, "")
         except ReadOnlyError:
-            # A replica answers, and lets a worker take nothing. As an error of the connection it is tried again, with
-            # growing waits and a line in the log each time.
+            # A read-only replica answers but gives no messages. Raised as a connection error, it makes kombu reconnect
+            # with growing waits and a log line each time.
             self.connection.cycle.discard(self)  # type: ignore[union-attr]
             self._disconnect_pools()
             raise RedisConnectionError("the broker is a read-only replica") from None
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        """Ask for the next message, unless Redis refused to give one a moment ago."""
+        """Ask for the next message, unless Redis refused less than `_WAIT` ago."""
         if monotonic() >= self._ask_at:
             super()._brpop_start(timeout)  # type: ignore[misc]
 
     def _refused(self, error: ResponseError) -> None:
-        """Log that Redis refuses to give a message, and wait. A new connection would be refused, too."""
+        """Log that Redis refused a command, and set the wait. A new connection would be refused, too."""
         _away.away("taking messages from the broker", error)
         self._ask_at = monotonic() + _WAIT
 
     def _brpop_read(self, **options: Any) -> bool:
-        """Do what kombu does, which parses the envelope between taking it and noting it."""
+        """Do the same as kombu, but with an envelope that always parses: kombu would lose a message that does not."""
         try:
             try:
                 found = self.client.parse_response(self.client.connection, "BRPOP", **options)
@@ -161,7 +161,7 @@ class Channel(redis.Channel):
             queue, item = bytes_to_str(found[0]).rsplit(self.sep, 1)[0], found[1]
             self._queue_cycle.rotate(queue)
             envelope = envelope_of(item, queue) if queue in TASKS else loads(bytes_to_str(item))
-            self.connection._deliver(envelope, queue)  # noqa: SLF001 - a transport of kombu's calls it so
+            self.connection._deliver(envelope, queue)  # noqa: SLF001 - as kombu's own method does
             return True
         finally:
             self._in_poll = None
@@ -175,7 +175,7 @@ class Channel(redis.Channel):
         pipe: Any,
         leftmost: bool = False,  # noqa: FBT001, FBT002 - kombu's signature
     ) -> None:
-        """Return a message back to its queue; kombu logs the whole of one that has no form, and drops it."""
+        """Return a message to its queue. kombu would log and drop a message whose envelope is invalid."""
         if routing_key in TASKS:
             payload = envelope_of(dumps(payload).encode(), routing_key)
             payload["headers"]["redelivered"] = payload["properties"]["delivery_info"]["redelivered"] = True
@@ -186,7 +186,7 @@ class Channel(redis.Channel):
 
 
 class Transport(redis.Transport):
-    """kombu's transport with channels that seal; a server that became a replica ends the connection."""
+    """kombu's Redis transport with channels that seal messages. It reconnects if the server became a replica."""
 
     Channel = Channel
 

@@ -1,8 +1,8 @@
-"""What a worker does when the broker is gone just as a task is done: it connects anew, instead of waiting for ever.
+"""Lost acknowledgements: reconnect if the broker is away when a task is done, instead of waiting forever.
 
-A message that could not be acknowledged keeps its place among those a worker has at once. When all places are taken so,
-Kombu's Redis transport takes nothing more, and while it takes nothing it does not look whether the connection is still
-there (kombu 5.7, ``MultiChannelPoller._pause_brpop``). The message itself comes again, and changes nothing.
+A message that could not be acknowledged still counts against the prefetch limit. At the limit, kombu's Redis transport
+stops reading, and then it does not notice that the connection is lost (kombu 5.7,
+``MultiChannelPoller._pause_brpop``). The broker redelivers the message, which then changes nothing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from celery import Task as CeleryTask
 from celery import bootsteps
 from celery.worker.request import Request as CeleryRequest
 
-#: How long the worker's loop may take to tell the broker, in seconds.
+#: How long the worker's event loop may take to send an acknowledgement, in seconds.
 PATIENCE: Final = 2.0
 
 
 class BrokerGone(ConnectionError):
-    """The broker did not take an acknowledgement; the worker's consumer connects anew when it is raised in its loop."""
+    """The broker did not take an acknowledgement. In the worker's event loop this makes the consumer reconnect."""
 
 
 class Request(CeleryRequest):
-    """A message that a worker has, until the broker knows that it is done."""
+    """A Celery request that checks whether its acknowledgement reached the broker."""
 
-    #: The worker's; Kombu forgets which one it is when a connection is lost.
+    #: The worker's event loop. kombu loses its reference when a connection is lost.
     loop: Any = None
 
     def acknowledge(self) -> None:
@@ -38,31 +38,35 @@ class Request(CeleryRequest):
         self._look_after_connection()
 
     def _look_after_connection(self) -> None:
-        """Look in a moment: the worker's loop has yet to do what was just asked for. Threads of its pool may ask."""
+        """Schedule the check: the event loop sends the acknowledgement later. Threads of the pool call this, too."""
         loop = self.loop
         if loop is not None:
             loop.call_soon(loop.call_later, PATIENCE, check, self.message)
 
 
 def check(message: Any) -> None:
-    """End the connection of a message that the broker should know about by now, unless another took its place."""
+    """Raise an error if a message is not acknowledged yet, unless its connection was replaced.
+
+    Raises:
+        BrokerGone: the broker did not take the acknowledgement.
+    """
     if not message.acknowledged and not getattr(message.channel, "closed", True):
-        raise BrokerGone("the broker was gone when a task was done")
+        raise BrokerGone("the broker did not take the acknowledgement of a finished task")
 
 
 class Task(CeleryTask[Any, Any]):
-    """A task whose messages are looked after so."""
+    """A task whose requests check their acknowledgements."""
 
     Request = "alertworker.worker.lost_acks:Request"
-    #: A sender's arguments are not the function's, which is called with the message itself (`worker/opaque.py`).
+    #: Celery must not check a sender's arguments: the function is called with the message itself (`worker/opaque.py`).
     typing = False
 
 
 class Loop(bootsteps.StartStopStep):
-    """Tells requests which event loop their worker has."""
+    """A step of the worker's start that gives requests the event loop."""
 
     requires = ("celery.worker.components:Hub",)
 
     def start(self, parent: Any) -> None:
-        """Do so before the first message."""
+        """Set the event loop before the first message."""
         Request.loop = parent.hub

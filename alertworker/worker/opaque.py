@@ -1,9 +1,9 @@
 """A message from one of our queues as Celery sees it: a call of one of our own tasks, with the message's bytes.
 
 Celery acknowledges and logs a message that it cannot decode, whose task it does not know or whose arguments do not fit.
-It obeys what a message says of its expiry, its due time and the tasks that follow. None of that reaches Celery here:
-`OpaqueMessage.seal` replaces the message's headers, properties and payload by ours. The task reads the message, and
-parks it when it cannot.
+It obeys a message's expiry, due time and follow-up tasks. None of that reaches Celery here: `OpaqueMessage.seal`
+replaces the message's headers, properties and payload by ours. The task reads the message, and parks it if it cannot be
+read.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
 from alertworker.worker.queues import DELIVERIES, PERIODIC
 
-#: The task that parks what no task of its queue takes.
+#: The task that parks a message for which its queue has no task.
 PARK: Final = "alertworker.park"
-#: Which tasks are taken from which of our queues; in a queue of batches, the pipeline decides.
+#: The tasks of each of our queues. For queues of batches, the pipeline checks the task name.
 TASKS: Final[dict[str, frozenset[str]]] = {
     QUEUE: frozenset({TASK}),
     DEAD_QUEUE: frozenset({TASK}),
@@ -36,13 +36,13 @@ _BATCHES: Final = (QUEUE, DEAD_QUEUE)
 
 
 class OpaqueMessage(Message):
-    """A message of kombu's; from one of our queues, its payload is a call of ours."""
+    """A kombu message. If it is from one of our queues, its payload is a call of one of our tasks."""
 
     call: dict[str, Any] | None = None
 
     @property
     def payload(self) -> Any:
-        """Return the call in the form that Celery takes from a message that has its headers and its arguments apart."""
+        """Return the call in the form that Celery expects of a decoded message."""
         return super().payload if self.call is None else self.call
 
     def seal(
@@ -66,7 +66,7 @@ class OpaqueMessage(Message):
 
 def _message(queue: str, body: bytes, delivery: dict[str, Any], headers: dict[Any, Any]) -> BrokerMessage:
     redelivered = delivery.get("redelivered") is True
-    # RabbitMQ puts an expired batch there, too. It is applied, unless it came from there before.
+    # RabbitMQ moves an expired batch to the dead queue, too. It is applied, unless it was delivered from there before.
     expired = headers.get("x-first-death-reason") == "expired" and not redelivered
     return BrokerMessage(
         queue=queue,
@@ -75,7 +75,7 @@ def _message(queue: str, body: bytes, delivery: dict[str, Any], headers: dict[An
         message_id=_text(headers.get("id")) or None,
         redelivered=redelivered,
         given_up=f"delivered more than {DELIVERY_LIMIT} times" if queue == DEAD_QUEUE and not expired else None,
-        # Celery would drop an expired message. A task of ours reads the message first, and parks it when it cannot.
+        # Celery would drop an expired message unread. The task reads it first, and parks it if it cannot be read.
         expires=None if queue in _BATCHES else parse_moment(headers.get("expires")),
     )
 
@@ -84,7 +84,7 @@ def _text(value: object) -> str:
     return safe_id(value) if isinstance(value, (str, int)) else ""
 
 
-#: kombu's transports, and ours that seal what they take.
+#: kombu's transports, and our subclasses that seal messages.
 _SEALING: Final = {
     "kombu.transport.redis:Transport": "alertworker.worker.redis_transport:Transport",
     "kombu.transport.pyamqp:Transport": "alertworker.worker.from_rabbitmq:Transport",
@@ -93,15 +93,15 @@ _SEALING: Final = {
 
 
 class Connection(kombu.Connection):
-    """A connection whose transport seals what it takes from our queues, also after a failover to another broker."""
+    """A connection whose transport seals the messages of our queues, also after a failover to another broker."""
 
     def get_transport_cls(self) -> Any:
-        """Return our transport where kombu has its own."""
+        """Return our subclass of kombu's transport, if there is one."""
         found: Any = super().get_transport_cls()
         return symbol_by_name(_SEALING.get(f"{found.__module__}:{found.__qualname__}", found))
 
 
 class AMQP(amqp.AMQP):
-    """Celery's, with such connections."""
+    """Celery's AMQP class with connections that seal messages."""
 
     Connection = Connection

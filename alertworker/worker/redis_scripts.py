@@ -1,16 +1,16 @@
-"""The scripts by which a worker's Redis transport moves a batch in one step.
+"""The Lua scripts by which a worker's Redis transport moves a batch in one step.
 
-A script that fails half-way is not undone, so each looks at the types of its keys before it writes. Redis refuses a
-script's first write when memory is full, if that may grow memory, and never a later one. Each first write removes
-something, so a full Redis can be emptied.
+Redis does not roll back a script that fails half-way, so each script checks the types of its keys before it writes.
+When memory is full Redis refuses a script's first write if that may use more memory, but no later one. Each script's
+first write removes something, so the scripts work with full memory.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]; nothing if the entry is
-#: gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
+#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]. Returns 0 if the entry
+#: is gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
 NOTE: Final = """
 local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
 if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
@@ -23,10 +23,10 @@ redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
 redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
 return 1
 """
-#: Returns the entry ARGV[1] of KEYS[1] to the end of KEYS[2] that is served next, unless it is gone.
+#: Moves the entry ARGV[1] from KEYS[1] to the end of KEYS[2] that is served next, unless the entry is gone.
 RETURN: Final = """
 local queue = redis.call('TYPE', KEYS[2]).ok
-if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is no list') end
+if queue ~= 'list' and queue ~= 'none' then return redis.error_reply('WRONGTYPE the queue is not a list') end
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
 redis.call('RPUSH', KEYS[2], ARGV[1])
 return 1
@@ -34,7 +34,7 @@ return 1
 #: BLMOVE without waiting, for a Redis whose memory is full: it refuses BLMOVE.
 TAKE: Final = """
 local taking = redis.call('TYPE', KEYS[2]).ok
-if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE taken entries are no list') end
+if taking ~= 'list' and taking ~= 'none' then return redis.error_reply('WRONGTYPE the destination is not a list') end
 local entry = redis.call('RPOP', KEYS[1])
 if entry then redis.call('LPUSH', KEYS[2], entry) end
 return entry

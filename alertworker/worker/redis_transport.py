@@ -1,4 +1,4 @@
-"""kombu's Redis transport for a worker: no batch is ever nobody's, and the oldest one is served next.
+"""kombu's Redis transport for a worker: a killed worker loses no batch, and the oldest batch is served next.
 
 kombu takes a message off its list (BRPOP) and notes it as unacknowledged in a second step. A worker that is killed
 between the two loses the message. Here one step (BLMOVE) moves a batch from the queue to the list `TAKING`, and a
@@ -7,7 +7,7 @@ script replaces the entry there by kombu's own note. A batch is always in the qu
 * An entry that stays in `TAKING` for `LOST_AFTER` seconds was taken by a worker that died. It goes back to the end of
   the queue that is served next.
 * A live worker renews its notes, so a batch that waits for the database is not given to another worker.
-* Only the queue of batches is handled like this. What is lost of the worker's own tasks is sent again by the next tick.
+* Only the queue of batches is handled like this. Lost tasks of the worker itself are sent again by beat or the sweep.
 
 The rest is kombu's: keys, notes and their restore after the visibility timeout. Needs Redis 6.2 (BLMOVE) or Valkey.
 """
@@ -36,13 +36,14 @@ _log: Final = logging.getLogger("alertworker.broker")
 TAKING: Final = f"{QUEUE}.taking"
 #: After how many seconds in `TAKING` an entry counts as lost.
 LOST_AFTER: Final = 5.0
-#: How many lost entries one look returns, and how many messages of other priorities it moves.
+#: How many lost entries one check returns, and how many messages of each other priority it moves.
 _AT_ONCE: Final = 100
-#: kombu's lists for messages with a priority, which plain Celery producers may set; there is one order for batches.
+#: The suffixes of kombu's lists for messages with a priority, which plain Celery producers may set. Batches are moved
+#: from there to the one queue.
 _PRIORITIES: Final = (3, 6, 9)
 
 
-#: kombu is typed in part only: what it calls private is not.
+#: kombu's private members have no types.
 _QoS: Any = redis.QoS
 _Channel: Any = from_redis.Channel
 _Poller: Any = redis.MultiChannelPoller
@@ -50,10 +51,10 @@ _Transport: Any = from_redis.Transport
 
 
 class QoS(_QoS):  # type: ignore[misc]
-    """Notes of the messages that a channel's consumer has."""
+    """The notes of a channel's unacknowledged messages."""
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a message; a batch is noted already."""
+        """Record an unacknowledged message. A batch has a note already."""
         if self.channel.takes:
             virtual.QoS.append(self, message, delivery_tag)
         else:
@@ -62,15 +63,15 @@ class QoS(_QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         """Acknowledge a message.
 
-        Not in a transaction, since a Redis whose memory is full refuses those. The index goes last: an entry of the
-        index without a note is removed by the next restore.
+        It uses no transaction, because a Redis whose memory is full refuses those. The index is deleted last: the next
+        restore removes an index entry without a note.
         """
         with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
             pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """Put a noted message back; a note that cannot be read goes to the queue of batches as it is, to be parked."""
+        """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked."""
 
         def restore(pipe: Any) -> None:
             note = pipe.hget(self.unacked_key, tag)
@@ -83,7 +84,7 @@ class QoS(_QoS):  # type: ignore[misc]
             acquired.transaction(restore, self.unacked_key)
 
     def renew(self) -> None:
-        """Renew the notes of messages that are still being worked on, so that no other worker gets them."""
+        """Renew the notes of messages in progress, so that no other worker gets them."""
         held = [tag for tag in list(self._delivered) if tag not in self._dirty]
         if held:
             with self.channel.conn_or_acquire() as client:
@@ -101,7 +102,7 @@ class Channel(_Channel):  # type: ignore[misc]
     _full = False
 
     def basic_consume(self, queue: str, no_ack: bool, callback: Any, consumer_tag: str, **options: Any) -> Any:  # noqa: FBT001 - kombu's signature
-        """Consume from a queue; batches through the channel that is for them alone."""
+        """Consume from a queue. Batches use a channel of their own."""
         if queue != QUEUE or self.takes:
             return super().basic_consume(queue, no_ack, callback, consumer_tag, **options)
         if self._taker is None:
@@ -129,7 +130,7 @@ class Channel(_Channel):  # type: ignore[misc]
         super().close()
 
     def return_lost(self, seen: dict[bytes, float]) -> None:
-        """Return to the queue what dead workers have left in `TAKING`; ``seen`` is when each entry was seen first."""
+        """Return entries of dead workers from `TAKING` to the queue. ``seen`` holds when each entry was seen first."""
         with self.conn_or_acquire() as client:
             entries: list[bytes] = client.lrange(self._key(TAKING), 0, _AT_ONCE - 1)
             now = monotonic()
@@ -194,7 +195,10 @@ class Channel(_Channel):  # type: ignore[misc]
         except OutOfMemoryError:
             self._full = True
             return None
-        except (*self.connection_errors, ReadOnlyError):  # a master that was demoted: the address may lead to another
+        except (
+            *self.connection_errors,
+            ReadOnlyError,
+        ):  # ReadOnlyError: the master was demoted, and a new connection may reach another
             connection.disconnect()
             raise
         except ResponseError as error:  # a key of another type, for example
@@ -209,7 +213,7 @@ class Channel(_Channel):  # type: ignore[misc]
     def _note(self, entry: bytes, envelope: dict[str, Any]) -> bool:
         """Replace an entry of `TAKING` by a note under a tag that no other message has.
 
-        False if another worker was given the entry meanwhile.
+        Return false if the entry went to another worker meanwhile.
         """
         properties = envelope["properties"]
         producers_tag, properties["delivery_tag"] = properties["delivery_tag"], str(uuid4())
@@ -227,14 +231,14 @@ class Channel(_Channel):  # type: ignore[misc]
 
 
 class Poller(_Poller):  # type: ignore[misc]
-    """Looks after the notes and the lost entries of all channels of a connection."""
+    """Renews notes and returns lost entries for all channels of a connection."""
 
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[bytes, float] = {}
 
     def maybe_restore_messages(self) -> None:
-        """Renew what is being worked on, and restore what dead workers had."""
+        """Renew the notes of messages in progress, and restore the messages of dead workers."""
         consuming = [channel for channel in list(self._channels) if channel.active_queues]
         try:
             for channel in consuming:
@@ -242,8 +246,8 @@ class Poller(_Poller):  # type: ignore[misc]
             if consuming:
                 consuming[0].return_lost(self._seen)
         except (ResponseError, *_Transport.connection_errors) as error:
-            # The loop notices a broken connection by itself; a Redis that refuses to write is asked again.
-            _log.debug("lost batches could not be looked for: %s", type(error).__name__)
+            # The event loop notices a broken connection by itself. If Redis refuses writes, the next check tries again.
+            _log.debug("the search for lost batches failed: %s", type(error).__name__)
             return
         try:
             super().maybe_restore_messages()
@@ -252,7 +256,7 @@ class Poller(_Poller):  # type: ignore[misc]
 
 
 class Transport(_Transport):  # type: ignore[misc]
-    """kombu's Redis transport with channels that seal and take."""
+    """kombu's Redis transport with these channels and this poller."""
 
     Channel = Channel
 

@@ -1,4 +1,4 @@
-"""Celery tasks: read the clock, one pipeline call, translate the answer to Celery."""
+"""Celery tasks: each reads the clock, makes one pipeline call, and translates errors for Celery."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _T = TypeVar("_T")
 _log = logging.getLogger("alertworker.tasks")
 _away = AwayLog()
 _library_filter = LibraryFilter()
-#: The longest wait between two questions to a database that is away, in seconds.
+#: The maximum wait between two attempts to reach the database, in seconds.
 _MAX_WAIT = 5.0
 
 
@@ -45,13 +45,13 @@ def ingest(*, message: BrokerMessage) -> None:
 
 @celery.task(name=PARK)
 def park(*, message: BrokerMessage) -> None:
-    """Park a message that no task of its queue takes."""
+    """Park a message for which its queue has no task."""
     _park(message, f"no task of the queue {message.queue} takes this message")
 
 
 @celery.task(name="alertworker.deliver")
 def deliver(*, message: BrokerMessage) -> None:
-    """Work on one channel's lane, and come back when there is more."""
+    """Serve one channel's lane, and send the next delivery task if more is due."""
     arguments = _arguments(message)
     channel = arguments.get("channel") if arguments is not None else None
     if not isinstance(channel, str) or safe_id(channel) != channel:
@@ -85,7 +85,7 @@ def report(*, message: BrokerMessage) -> None:
 
 
 def _arguments(message: BrokerMessage) -> dict[str, object] | None:
-    """Return the arguments of one of our own tasks; park the message if it has none."""
+    """Return the arguments of one of our own tasks, or ``None`` if the message was parked."""
     if not _admit(message):
         return None
     try:
@@ -99,13 +99,13 @@ def _arguments(message: BrokerMessage) -> dict[str, object] | None:
 
 
 def _is_late(message: BrokerMessage) -> bool:
-    """Return whether a message that was read is not worth acting on: the next one of its kind does the same."""
+    """Return whether a message has expired. The next one of its kind does the same work."""
     return message.expires is not None and message.expires < datetime.now(UTC)
 
 
 def _admit(message: BrokerMessage) -> bool:
     """Return whether a message may be read. Each delivery is counted once, however long the database is away."""
-    if not message.redelivered and message.given_up is None:  # the database is not asked
+    if not message.redelivered and message.given_up is None:  # a first delivery needs no query
         return True
     return _decide(message, lambda now: pipeline.admit(message, get_runtime().store, now=now))
 
@@ -115,10 +115,13 @@ def _park(message: BrokerMessage, reason: str) -> None:
 
 
 def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
-    """Admit, apply or park a message.
+    """Call ``decide`` until the database is reachable, and return its result.
 
-    While the database is away the worker waits in place, and so takes nothing more from the broker.
-    Log lines name the message by the id that its dead letter has, or would have: its own ids are a producer's text.
+    While the worker waits it takes no other message. Log lines name the message by the id of its dead letter, because
+    its own ids are a producer's text.
+
+    Raises:
+        Reject: anything else failed; the broker redelivers the message.
     """
     wait = 0.1
     while True:
@@ -129,7 +132,8 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
             time.sleep(wait)
             wait = min(_MAX_WAIT, wait * 2)
         except Exception as error:  # noqa: BLE001 - the task's boundary: an exception must not acknowledge a message
-            # It comes again, and is parked when it keeps failing. The exception's own text may repeat the input.
+            # The broker redelivers the message, and it is parked if it keeps failing. The exception's text may repeat
+            # the input, so it is not logged.
             where = "".join(traceback.format_tb(error.__traceback__))
             ids = pipeline.log_ids(message)
             _log.error("message %s failed: %s\n%s", message.letter_id, type(error).__name__, where, extra=ids)
@@ -142,7 +146,7 @@ def _decide(message: BrokerMessage, decide: Callable[[datetime], _T]) -> _T:
 
 @worker_init.connect
 def _declare(**_: Any) -> None:
-    """Declare every queue before the worker looks at them: on RabbitMQ it binds to their exchanges first of all."""
+    """Declare every queue before the worker starts: on RabbitMQ it binds to their exchanges first."""
     try:
         with celery.connection_for_write() as connection:
             for queue in celery.amqp.queues.values():
@@ -153,13 +157,13 @@ def _declare(**_: Any) -> None:
 
 @worker_process_init.connect
 def _bind(**_: Any) -> None:
-    """Leave no process of a pool behind its worker, however that died: what it has at hand comes again."""
+    """End a pool's process when its worker dies. The broker redelivers its messages."""
     end_with_parent(signal.SIGKILL)
 
 
 @worker_process_init.connect
 def _tune(**_: Any) -> None:
-    """Keep the collector off what lives for ever: a quarter less CPU per event."""
+    """Exclude permanent objects from garbage collection, which saves a quarter of the CPU per event."""
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
@@ -167,9 +171,9 @@ def _tune(**_: Any) -> None:
 @after_setup_logger.connect
 @after_setup_task_logger.connect
 def _set_up_log(logger: logging.Logger, **_: Any) -> None:
-    """Format Celery's log, which it sets up itself, as that of every other process.
+    """Give Celery's log the format of every other process.
 
-    Celery's two lines for every task are left out: with a sweep each second they are too many.
+    Celery's two lines for every task are disabled, because a sweep runs each second.
     """
     shared = formatter(load_settings().log_format)
     for handler in (*logger.handlers, *logging.getLogger("multiprocessing").handlers):

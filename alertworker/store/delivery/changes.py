@@ -1,4 +1,4 @@
-"""Changes of notifications in SQL. Every change of a status follows the table in `alertworker.delivery.status`."""
+"""Changes of notifications in SQL. Every change of status follows `alertworker.delivery.status.TRANSITIONS`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PENDING: Final = NOTIFICATIONS.c.status == NotificationStatus.PENDING
 
 
 def change(what: StatusChange, *where: ColumnElement[bool]) -> Update:
-    """Return the statement that makes a change, for those notifications whose status allows it."""
+    """Return the statement that changes the notifications whose status allows the change."""
     before, after = TRANSITIONS[what]
     return update(NOTIFICATIONS).where(*where, NOTIFICATIONS.c.status == before).values(status=after)
 
 
 def change_one(what: StatusChange, notification_id: str) -> Update:
-    """Return the statement that makes a change of one notification."""
+    """Return the statement that changes one notification, if its status allows the change."""
     return change(what, NOTIFICATIONS.c.id == notification_id)
 
 

@@ -19,7 +19,7 @@ from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 
 
 class DeadLetters(ConnectionRunner, Letters):
-    """The dead letters, as people see them."""
+    """Statements that list, discard and replay dead letters."""
 
     def dead_letters(
         self, wanted: LetterFilter | None = None, *, after: str | None = None, limit: int = 100

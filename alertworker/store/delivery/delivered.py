@@ -1,4 +1,4 @@
-"""The delivery of an alert to a receiver, and the content of its resolving message if the firing one is missing."""
+"""Which notifications a receiver gets, and the resolving message for a receiver that never gets the firing one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alertworker.store.upsert import Statements
 
 
 def delivered(*, shadow: bool = False) -> ColumnElement[bool]:
-    """Select notifications that a receiver gets or has, directly or in the digest that contains them.
+    """Select notifications that a receiver has or will get, by themselves or in a digest.
 
     Messages suppressed by ``shadow`` are left out, except while it is on.
     """

@@ -1,4 +1,4 @@
-"""The lanes in SQL: which worker serves one, when it may continue, and the results of attempts."""
+"""Lanes in SQL: their leases, their pauses, and the results of attempts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
 from alertworker.store.transaction import SqlTransaction
 from alertworker.store.upsert import insert_or
 
-#: The number of notifications that are given up in one transaction.
+#: The maximum number of notifications that one call of `SqlLanes.expire` gives up.
 _EXPIRED_AT_ONCE: Final = 100
 
 
@@ -61,7 +61,7 @@ class SqlLanes:
     def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
         """Take a channel's lane in one statement. Return ``None`` while another worker has it or it must pause.
 
-        Urgent messages are also sent while the lane pauses because of failures.
+        A pause because of failures does not apply to urgent messages.
         """
         ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
         mine = {"token": lease.token, "leased_until": until}
@@ -111,8 +111,7 @@ class SqlLanes:
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
         """Record that the receiver has these messages. Return true while the channel is still announced as broken.
 
-        A delivered message is recorded as sent, and the pause that the receiver requested applies, whichever worker
-        has the lane.
+        The message is recorded as sent, and the receiver's pause applies, even if another worker has the lane now.
         """
         busy_for = min(longest, max(answer.busy_for for answer in answers.values()))
 
@@ -165,7 +164,7 @@ class SqlLanes:
         return self._database.run(work)
 
     def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
-        """Record a notification without further retries as a dead letter with its facts, unless it is a test."""
+        """Store a notification as a dead letter without further retries, unless it is a test."""
 
         def work(tx: SqlTransaction) -> None:
             lane = _lane(tx, lease)
@@ -176,7 +175,7 @@ class SqlLanes:
         self._database.run(work)
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up what has waited in a lane since ``before``, attempted or not, in several transactions."""
+        """Give up the oldest notifications that have waited since ``before``, attempted or not, up to a maximum."""
         old = (
             select(NOTIFICATIONS.c.id)
             .where(NOTIFICATIONS.c.channel == lease.channel, PENDING, NOTIFICATIONS.c.created_at < before)
@@ -234,7 +233,7 @@ def _other_attempted(tx: SqlTransaction, notification_id: str, channel: str) -> 
 
 
 def _delete_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
-    """Delete sent messages about the cost of single calls: there is one for every call of a customer."""
+    """Delete sent messages about the cost of single calls, because there are too many to keep. Return their ids."""
     sent = and_(NOTIFICATIONS.c.id.in_(ids), NOTIFICATIONS.c.step == str(StepKey(Step.TRACKED)))
     gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())
     if gone:

@@ -1,4 +1,4 @@
-"""The writing of notifications, and their results."""
+"""Notifications in SQL: write them, and read their results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alertworker.store.upsert import Statements, insert_or
 
 
 class NotificationStatements(Statements):
-    """Messages for channels. The lanes send them."""
+    """Statements that write notifications. The lanes send them."""
 
     def notified_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
         """Return the channels that were, or will be, notified of an alert.
@@ -34,8 +34,8 @@ class NotificationStatements(Statements):
     def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
         """Write a notification for each channel. An existing one is not changed.
 
-        Each gets a later time than all earlier ones of the alert, also after the clock was set back, because the
-        time is their order.
+        Its time is later than that of all earlier notifications of the alert, even if the clock was set back, because
+        the time is their order.
         """
         own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
         last = self.connection.execute(own).scalar()
@@ -65,9 +65,9 @@ class NotificationStatements(Statements):
         return {row.alert_id: DeliveryResult(row.status, row.reason, row.answer, row.body) for row in found}
 
     def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, DeliveryResult]:
-        """Drop the unsettled ones of these tests, and the resolving messages of tests that the receiver refused.
+        """Drop the unsettled tests, and the resolving messages of tests that the receiver refused. Return the results.
 
-        A test without an answer, or with a server error, may have opened something at its receiver nevertheless.
+        After a timeout or a server error the receiver may have an open incident, so the resolving message is kept.
         """
         self._withdraw(alert_ids, TEST, now=now)
         results = self.delivery_results(alert_ids, TEST)

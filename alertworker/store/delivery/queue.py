@@ -26,7 +26,7 @@ _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS
 
 
 class SqlQueue:
-    """The queries and changes of a lane's worker before an attempt. Every method is one short transaction."""
+    """The waiting messages of lanes. Every method is one short transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -95,7 +95,7 @@ def _unattempted(channel: str) -> ColumnElement[bool]:
 
 
 def _behind(channel: str, *, attempted: bool = False) -> Exists:
-    """Select what must wait for an earlier message of its alert; with ``attempted`` only for a sealed one.
+    """Select messages that must wait for an earlier message of their alert; with ``attempted`` only for a sealed one.
 
     A merged message waits with the digest that contains it.
     """

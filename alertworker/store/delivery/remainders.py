@@ -1,4 +1,4 @@
-"""The remainder of a message that some recipients have and others may still accept: a notification of its own."""
+"""Remainders: a message that only some recipients have is sent to the others as a notification of its own."""
 
 from __future__ import annotations
 

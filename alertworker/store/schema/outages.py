@@ -6,7 +6,8 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME
 
-#: Attempts on each deployment per bucket of event time. ``bucket`` is the epoch second of its start.
+#: Sums of each deployment per bucket of event time. ``bucket`` is the epoch second of its start. ``succeeded`` counts
+#: calls, ``failed`` attempts.
 WINDOWS = Table(
     "deployment_windows",
     METADATA,
@@ -23,7 +24,7 @@ WINDOWS = Table(
     Index("deployment_windows_region", "provider", "region", "bucket"),
 )
 
-#: Failed attempts that a deployment is to blame for, by cause.
+#: Failed calls that a deployment is to blame for, by cause. ``attempts`` counts a call once on each deployment.
 CAUSES = Table(
     "deployment_causes",
     METADATA,
