@@ -12,6 +12,7 @@ from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import Grade, WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
@@ -26,6 +27,15 @@ def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]
     for event in blamed:
         for target in targets_of(event):
             found.setdefault(target, []).append(event)
+    return found
+
+
+def lost_buckets(calls: Mapping[CallKey, CallSums]) -> dict[Target, list[int]]:
+    """Return the buckets in which calls ended without an answer that a target had failed."""
+    found: dict[Target, list[int]] = {}
+    for key, sums in calls.items():
+        if sums.lost:
+            found.setdefault(Target(key.deployment_id, key.provider, key.region), []).append(key.bucket)
     return found
 
 

@@ -81,8 +81,8 @@ class Grade(NamedTuple):
 
     @property
     def level(self) -> int:
-        """The level of the alert: only harm to users raises it and sends another message."""
-        return 1 + self.is_high
+        """The level of the alert, 1 to 3. A rise sends another message: to High, and then to major."""
+        return 1 + self.is_high + (self.is_high and self.is_major)
 
     @property
     def severity(self) -> Severity:

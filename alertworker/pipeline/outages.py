@@ -33,26 +33,26 @@ def judge_outages(context: BatchContext) -> None:
     """
     tx, runtime = context.tx, context.runtime
     found = outages.targets(context.folded.blamed)
-    lost = {Target(*key[:3]): key.bucket for key, sums in context.folded.calls.items() if sums.lost}
+    lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
     for target in sorted(found):
         standing = known[target]
         events = [event for event in found[target] if event.occurred_at.timestamp() >= standing.over_until]
         if not events:
-            tx.count("late_attempts", "after its outage", len(found[target]))
+            tx.count("late_attempts", "after its outage", len(found.pop(target)))
             continue
         moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
         judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
         _raise(context, target, standing, judged, events)
     for target in sorted(lost.keys() - found.keys()):
         if (standing := known[target]).level:
-            judged = _judge(tx, target, standing, lost[target], lost[target], runtime)
+            judged = _judge(tx, target, standing, min(lost[target]), max(lost[target]), runtime)
             _raise(context, target, standing, judged, ())
 
 
 def count_outages(context: BatchContext) -> int:
-    """Return the number of deployments and regions with a failed attempt in the batch: each may raise an outage."""
-    return len(outages.targets(context.folded.blamed))
+    """Return the number of deployments and regions that failed a call of the batch: each may raise an outage."""
+    return len(outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys())
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -69,11 +69,12 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     attempts = tx.attempts_of(starts)
+    alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     resolved = 0
     for target, standing in opened.items():
         if resolved == limit:
             return True
-        alert = tx.find_open(outages.fingerprint(target))
+        alert = alerts.get(outages.fingerprint(target))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
         end = ended(attempts[target], limits[target], since=since, until=until)
         if end is None:

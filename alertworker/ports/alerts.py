@@ -73,6 +73,10 @@ class AlertPort(Protocol):
         """Return the open generation of an alert, locked, or ``None`` if none is open."""
         ...
 
+    def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
+        """Return the open generations of these alerts by fingerprint, locked, by one statement."""
+        ...
+
     def last_closed(self, fingerprint: str) -> datetime | None:
         """Return when the newest closed generation was closed, or ``None`` if none was."""
         ...

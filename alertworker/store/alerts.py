@@ -160,6 +160,12 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         row = self.connection.execute(statement).first()
         return self._open_alert(row) if row is not None else None
 
+    def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
+        """Return the open generations of these alerts by fingerprint, locked, by one statement."""
+        wanted = ALERTS.c.open_fingerprint.in_(sorted(fingerprints))
+        statement = select(ALERTS).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
+        return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
+
     def last_closed(self, fingerprint: str) -> datetime | None:
         """Return when the newest closed generation was closed, or ``None`` if none was."""
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)

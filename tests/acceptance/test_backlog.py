@@ -169,7 +169,7 @@ def test_a_backlog_is_applied_oldest_first_and_concludes_nothing(stack: Stack, t
     )
     assert max(one[1] for one in seen) > SECONDS - 5
     assert {batch: deliveries[batch] for batch in sent} == dict.fromkeys(sent, 1)
-    assert overtaken < 15  # two processes apply: one may wait for the lock while the other goes on
+    assert overtaken < 22  # two processes apply: one may wait for the lock while the other goes on
     assert apart < 30
     assert ask(stack, "SELECT type FROM alerts") == []
     assert ask(stack, "SELECT sum(spend_nanos), sum(requests) FROM spend WHERE dimension = 'team'") == [

@@ -406,7 +406,7 @@ def test_a_list_of_another_type_is_waited_for_on_the_same_connection(
     elif queues is not None:
         broker.lpush(key, json.dumps({"body": "", "headers": {"id": "b1"}, "properties": {}}))
     assert worker.work_off(1) == ["b1"]
-    assert caplog.records[-1].getMessage() == "the database and the broker are back"
+    assert caplog.records[-1].getMessage() == "the database and the broker answered again"
 
 
 def test_an_index_of_another_type_is_found_when_a_worker_connects(broker: redis.Redis, tmp_path: Path) -> None:

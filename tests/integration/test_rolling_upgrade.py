@@ -199,6 +199,7 @@ def test_the_moments_have_the_names_of_the_version_before() -> None:
         "owed_looked_at",
         "pruned",
         "users_looked_at",
+        "users_piece",  # only this version has it
         "zone_looked_at",
         "unknown_types_looked_at",
     ]
