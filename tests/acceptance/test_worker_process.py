@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_worker_waits_for_a_broker_that_is_read_only(stack: Stack) -> None:
-    """A server that became a replica is retried with growing waits, with a log line for each.
+    """A server that became a replica is retried with growing waits. The log says so once a minute.
 
     Then the worker continues.
     """
@@ -58,10 +59,11 @@ def test_a_worker_waits_for_a_broker_that_is_read_only(stack: Stack) -> None:
     queues, process = Queues(stack), stack.processes["ingest"]
     with redis.Redis(unix_socket_path=str(socket_path(stack.folder))) as client:
         client.execute_command("REPLICAOF", "127.0.0.1", free_port())
-        wait_until(lambda: stack.log("ingest").count("the broker is a read-only replica") >= 2, stack)
+        wait_until(lambda: "the broker is a read-only replica" in stack.log("ingest"), stack)
+        time.sleep(5)
         client.execute_command("REPLICAOF", "NO", "ONE")
     assert process.poll() is None
-    assert stack.log("ingest").count("\n") < 100
+    assert stack.log("ingest").count("\n") < 50
 
     queues.send([Hostile("after", json.dumps(call_of([good("after")])).encode())])
     wait_until(lambda: calls(AdminStore(engine)) == 1 and not queues.waiting(), stack)
