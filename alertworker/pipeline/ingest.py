@@ -146,7 +146,8 @@ def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: dat
     ids are not claimed yet are judged then.
     """
     for number, piece in enumerate(budget_pieces(folded, runtime)[1:], 1):
-        own_id = safe_id(f"{batch.batch_id}~budgets-{number}")
+        # No batch from a broker has a control character in its id (`safe_id`), so none can have this one.
+        own_id = f"{blake2b(batch.batch_id.encode(), digest_size=16).hexdigest()}\x1fbudgets-{number}"
 
         def judge(tx: Transaction, piece: BudgetPiece = piece, own_id: str = own_id) -> None:
             if tx.claim_batch(own_id, batch.producer, 0, digest=None, now=now) is BatchClaim.NEW:

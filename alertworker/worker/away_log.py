@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -70,8 +70,8 @@ class LibraryFilter(logging.Filter):
         super().__init__()
         self._clock = clock
         self._lock = threading.Lock()
-        #: When each kind of message was logged last, by logger and format string: a fixed number.
-        self._logged_at: dict[tuple[str, str], float] = {}
+        #: When each kind of message was logged last, by logger, format string, task and exception: a fixed number.
+        self._logged_at: dict[tuple[str, str, str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record; shorten it if so."""
@@ -79,7 +79,8 @@ class LibraryFilter(logging.Filter):
             return False  # it is about a setting that is set, and takes eight lines for each lost connection
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:
             return True
-        kind = (record.name, str(record.msg))
+        error = type(record.exc_info[1]).__name__ if record.exc_info else ""
+        kind = (record.name, str(record.msg), _task_of(record), error)
         with self._lock:
             now = self._clock()
             logged_at = self._logged_at.get(kind)
@@ -90,6 +91,11 @@ class LibraryFilter(logging.Filter):
         if record.exc_info and _is_of_broker(record.exc_info[1]):
             record.exc_info = record.exc_text = None
         return True
+
+
+def _task_of(record: logging.LogRecord) -> str:
+    """Return the task that a record of Celery is about; its texts are the same for all tasks."""
+    return str(record.args.get("name", "")) if isinstance(record.args, Mapping) else ""
 
 
 def _is_of_broker(error: BaseException | None) -> bool:

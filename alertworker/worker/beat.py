@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,8 +37,20 @@ class Scheduler(beat.Scheduler):
             # `SchedulingError` repeats the text of the exception that it comes from.
             cause = error.__context__ if isinstance(error.__context__, Exception) else error
             self._away.away("beat", cause)
+            self._reconnect()
         else:
             self._away.back()
+
+    def _ensure_connected(self) -> Any:
+        """Return the connection as it is: sending connects it, where an error is caught."""
+        return self.connection
+
+    def _reconnect(self) -> None:
+        """Give the next task a new connection. Celery keeps the channel, which RabbitMQ never revives."""
+        self.__dict__.pop("producer", None)
+        connection = self.__dict__.pop("connection", None)
+        with suppress(Exception):
+            connection.release()
 
 
 @beat_init.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -96,5 +97,27 @@ def test_a_broker_that_is_away_is_said_in_few_lines(slack: Receiver, tmp_path: P
                 wait_for_count(slack, number, 60)
         publisher.close()
         assert "beat waits: " in stack.log("beat")
+    finally:
+        stack.down()
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.timeout(180)
+def test_beat_sends_again_after_rabbitmq_has_closed_its_connection(
+    slack: Receiver, tmp_path: Path, rabbitmq_url: str
+) -> None:
+    """Its channel is dead then. Without a new one no sweep would run until somebody restarts beat."""
+    environ = {"ALERTWORKER_BROKER_URL": rabbitmq_url}
+    stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET), environ)
+    try:
+        stack.up("deliver", "beat")
+        wait_for_beat(stack)
+        virtual_host = rabbitmq_url.rpartition("/")[2]
+        close = ["rabbitmqctl", "-q", "close_all_connections", "--vhost", virtual_host, "test"]
+        subprocess.run(close, check=True, stdin=subprocess.DEVNULL)
+        time.sleep(2)
+        with closing(sqlite3.connect(database_path(stack.folder), timeout=30)) as connection, connection:
+            connection.execute("DELETE FROM line")
+        wait_for_beat(stack)
     finally:
         stack.down()

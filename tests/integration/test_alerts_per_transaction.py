@@ -31,7 +31,9 @@ from alertworker.events.batch import MAX_BATCH_EVENTS
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
+from alertworker.text.ids import safe_id
 from tests.integration.line import NOW, announced, answered, batch, failed, rows, spend_of
 
 DOLLAR = 1_000_000_000
@@ -196,6 +198,22 @@ def test_budgets_of_another_batch_under_the_same_id_are_not_judged(
 
     assert rows(store, ALERTS) == []
     assert len(rows(store, DEAD_LETTERS)) == 1
+
+
+def test_no_batch_can_have_the_id_of_another_one_s_piece(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A producer that chooses ids neither loses a batch by it nor suppresses another producer's alerts."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.budgets"), "PIECE", 3)
+    for number in range(1, 4):
+        ingest(batch(answered(f"before-{number}"), batch_id=f"b1~budgets-{number}"), runtime, now=NOW)
+    calls = [answered(f"c{n}", budgets=(spent(f"t{n}"),)) for n in range(10)]
+    ingest(batch(*calls, batch_id="b1"), runtime, now=NOW)
+
+    assert len(raised(store, AlertType.BUDGET_ALERTS)) == 10
+    pieces = [row.batch_id for row in rows(store, BATCHES) if row.events == 0]
+    assert len(pieces) == 3
+    assert [one for one in pieces if safe_id(one) == one] == []
 
 
 @pytest.fixture

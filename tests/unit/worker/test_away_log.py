@@ -48,6 +48,19 @@ def test_each_kind_of_line_comes_once_a_minute_on_one_line(limit: LibraryFilter,
     assert limit.filter(record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 32))
 
 
+def test_failures_of_two_tasks_are_two_kinds(limit: LibraryFilter) -> None:
+    """Celery has one text for all tasks, so one that fails each second must not hide another one's failure."""
+    text = "Task %(name)s raised: %(exc)s"
+    for name, error, logged in (
+        ("alertworker.sweep", KeyError(), True),
+        ("alertworker.report", ValueError(), True),
+        ("alertworker.sweep", KeyError(), False),
+        ("alertworker.sweep", TypeError(), True),
+    ):
+        line = record("celery.app.trace", text, {"name": name, "exc": error}, error=error)
+        assert limit.filter(line) is logged
+
+
 @pytest.mark.parametrize("error", [ConnectionRefusedError(), OperationalError("gone"), ResponseError("OOM")])
 def test_an_error_of_the_broker_has_no_traceback(limit: LibraryFilter, error: Exception) -> None:
     """Nor has one that was raised from it."""
