@@ -5,9 +5,9 @@ Pure, and a function of the sums alone, as `windows` explains.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import accumulate
@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import is_evident
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits
+from alertworker.outages.windows import Bucket, Limits
 
 #: How far back the failures of a dead target count, in seconds.
 DEAD_REACH: Final = 6 * 3_600
@@ -115,23 +115,20 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
-    """Return the verdict on the worst stretch: the highest level, then the most failures, then the earliest.
+    """Return the verdict on the worst stretch: the most failures, then the earliest.
 
     A stretch is no longer than a window. With a minimum share it begins and ends with a failing bucket, so calls before
     the first failure and after the last one do not dilute the share.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
-    sums = _Sums(rows)
-    worst, since = WindowVerdict(), 0
-    for first, last in _stretches(sums, limits):
-        if not _matters(sums, first, last, limits):
-            continue
-        found = _verdict(sums.rows_of(first, last), limits)
-        if found.level and not since:
-            since = found.since
-        if (found.level, found.failed) > (worst.level, worst.failed):
-            worst = found
-    return replace(worst, since=since or worst.since)
+    sums = _Sums(rows, limits)
+    found = [stretch for first in sums.failing if (stretch := sums.longest_outage(first)) is not None]
+    if not found:
+        return WindowVerdict()
+    first, last = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
+    begin, end = sums.starts[first], sums.starts[last]
+    worst = _verdict([row for row in rows if begin <= row.start <= end], limits)
+    return replace(worst, since=sums.starts[found[0][0]])
 
 
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
@@ -152,59 +149,75 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     return replace(found, attempts=found.failed, level=Level.MAJOR, is_dead=True)
 
 
-class _Sums:
-    """Failed and all calls by bucket, with running totals, so that the sums of a stretch cost one subtraction."""
+class _Totals:
+    """Running totals of failed and of all calls by bucket, so that the sums of a stretch cost one subtraction."""
 
-    def __init__(self, rows: Sequence[Bucket]) -> None:
-        self.rows = rows
-        self.starts = sorted({row.start for row in rows})
+    def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
         failed, calls = Counter[int](), Counter[int]()
         for row in rows:
             failed[row.start] += row.failed
             calls[row.start] += row.failed + row.succeeded
-        self.failing = [start for start in self.starts if failed[start]]
-        self._failed = [0, *accumulate(failed[start] for start in self.starts)]
-        self._calls = [0, *accumulate(calls[start] for start in self.starts)]
-
-    def between(self, first: int, last: int) -> tuple[int, int]:
-        """Return the number of failed and of all calls from bucket ``first`` to ``last``, both included."""
-        left, right = bisect_left(self.starts, first), bisect_right(self.starts, last)
-        return self._failed[right] - self._failed[left], self._calls[right] - self._calls[left]
-
-    def rows_of(self, first: int, last: int) -> Sequence[Bucket]:
-        """Return the buckets from ``first`` to ``last``, both included."""
-        left = bisect_left(self.rows, first, key=lambda row: row.start)
-        right = bisect_right(self.rows, last, key=lambda row: row.start)
-        return self.rows[left:right]
+        self.failed = [0, *accumulate(failed[start] for start in starts)]
+        self.calls = [0, *accumulate(calls[start] for start in starts)]
 
 
-def _stretches(sums: _Sums, limits: Limits) -> Iterator[tuple[int, int]]:
-    """Yield the first and the last bucket of each stretch; if the counts alone decide, of each short window."""
-    if not limits.share:
-        for first in sums.failing:
-            yield first, first + limits.span - WINDOW_SECONDS
-        return
-    for number, first in enumerate(sums.failing):
-        for last in sums.failing[number : bisect_left(sums.failing, first + limits.reach)]:
-            yield first, last
+class _Sums:
+    """The sums of every stretch of a target. Stretches are named by the places of their first and last bucket."""
 
+    def __init__(self, rows: Sequence[Bucket], limits: Limits) -> None:
+        self._limits = limits
+        self.starts = sorted({row.start for row in rows})
+        self._all = _Totals(self.starts, rows)
+        failed = self._all.failed
+        self.failing = [place for place in range(len(self.starts)) if failed[place + 1] > failed[place]]
+        self._deployments = self._failing_deployments(rows) if limits.deployments > 1 else []
 
-def _matters(sums: _Sums, first: int, last: int, limits: Limits) -> bool:
-    failed, calls = sums.between(first, last)
-    if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
-        return False
-    if limits.deployments > 1 and len(_failing_deployments(sums.rows_of(first, last), limits)) < limits.deployments:
-        return False
-    return not limits.share or is_evident(failed, calls, limits.tolerated)
+    def failed_within(self, first: int, last: int) -> int:
+        """Return the number of failed calls of a stretch."""
+        return self._all.failed[last + 1] - self._all.failed[first]
 
+    def longest_outage(self, first: int) -> tuple[int, int] | None:
+        """Return the longest stretch from a failing bucket that is an outage; the longest has the most failures."""
+        limits = self._limits
+        span = limits.reach if limits.share else limits.span
+        last = bisect_left(self.starts, self.starts[first] + span) - 1
+        if not limits.share:  # the counts alone decide, on the whole window
+            return (first, last) if self._is_outage(first, last) else None
+        for place in range(last, first - 1, -1):
+            if self.failed_within(first, place) < limits.minor:
+                return None  # shorter stretches have fewer failures
+            if self._all.failed[place + 1] > self._all.failed[place] and self._is_outage(first, place):
+                return first, place
+        return None
 
-def _failing_deployments(rows: Iterable[Bucket], limits: Limits) -> set[str]:
-    failed, calls = Counter[str](), Counter[str]()
-    for row in rows:
-        failed[row.deployment_id] += row.failed
-        calls[row.deployment_id] += row.failed + row.succeeded
-    least = _FAILING if limits.share else 1
-    return {name for name, count in failed.items() if count >= least and count >= limits.share * calls[name]}
+    def _is_outage(self, first: int, last: int) -> bool:
+        limits = self._limits
+        failed = self.failed_within(first, last)
+        calls = self._all.calls[last + 1] - self._all.calls[first]
+        if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
+            return False
+        if limits.share and not is_evident(failed, calls, limits.tolerated):
+            return False
+        return limits.deployments == 1 or self._count_failing(first, last) >= limits.deployments
+
+    def _failing_deployments(self, rows: Sequence[Bucket]) -> list[_Totals]:
+        """Return the totals of each deployment that fails enough calls to count in some stretch."""
+        by_name: dict[str, list[Bucket]] = {}
+        for row in rows:
+            by_name.setdefault(row.deployment_id, []).append(row)
+        totals = [_Totals(self.starts, own) for own in by_name.values()]
+        return [one for one in totals if one.failed[-1] >= self._least]
+
+    def _count_failing(self, first: int, last: int) -> int:
+        count = 0
+        for one in self._deployments:
+            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
+            count += failed >= self._least and failed >= self._limits.share * calls
+        return count
+
+    @property
+    def _least(self) -> int:
+        return _FAILING if self._limits.share else 1
 
 
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.ending import End, ended
@@ -136,3 +138,40 @@ def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float,
     for successes, expected in ((least - 1, None), (least, End.RECOVERED)):
         good = [Bucket(150, "d1", successes, last_success=150_000)] if successes else []
         assert ended([*bad, *good], LIMITS, since=0, until=200) is expected
+
+
+BUCKETS = st.lists(
+    st.builds(
+        Bucket,
+        start=st.integers(0, 130).map(lambda number: number * 10),
+        deployment_id=st.sampled_from(["d1", "d2", "d3"]),
+        succeeded=st.integers(0, 20),
+        causes=st.dictionaries(st.sampled_from(["503", "429"]), st.integers(0, 9)),
+    ),
+    max_size=20,
+)
+
+
+@given(BUCKETS)
+@pytest.mark.parametrize("limits", [LIMITS, REGION], ids=["deployment", "region"])
+def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets: list[Bucket]) -> None:
+    """It is found without looking at each, because that would take seconds in a long outage."""
+    failing = sorted({bucket.start for bucket in buckets if bucket.failed})
+    found = []
+    for first in failing:
+        for last in (one for one in failing if first <= one < first + limits.reach):
+            rows = [bucket for bucket in buckets if first <= bucket.start <= last]
+            failed, calls = sum(row.failed for row in rows), sum(row.failed + row.succeeded for row in rows)
+            by_deployment = {name: [row for row in rows if row.deployment_id == name] for name in ("d1", "d2", "d3")}
+            bad = 0
+            for own in by_deployment.values():
+                of_own = sum(row.failed for row in own)
+                bad += of_own >= 2 and of_own >= 0.1 * sum(row.failed + row.succeeded for row in own)
+            enough = failed >= limits.minor and failed >= limits.share * calls and is_evident(failed, calls, 0.01)
+            if enough and (limits.deployments == 1 or bad >= limits.deployments):
+                found.append((failed, first))
+
+    verdict = judge(buckets, limits)
+    assert bool(verdict.level) is bool(found)
+    if found:
+        assert (verdict.failed, verdict.since) == (max(found)[0], min(first for _, first in found))
