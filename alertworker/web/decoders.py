@@ -12,7 +12,8 @@ from alertworker.web.errors import Refusal
 T = TypeVar("T")
 #: How many bodies are decoded at once. Python runs one thread at a time, so more threads would only use more memory.
 MAX_DECODING: Final = 2
-#: How long a body may wait and be decoded, in seconds. The largest body takes about 1 s.
+#: How long a body may wait and be decoded, in seconds. The largest takes about 1 s, and the search for secrets in it up
+#: to 2.5 s more.
 DECODE_SECONDS: Final = 10.0
 
 

@@ -36,7 +36,8 @@ from alertworker.web.request_body import decompress
 #: The largest body of plain events, in bytes, compressed and decompressed.
 MAX_BYTES: Final = 8 * 1024 * 1024
 #: How much CPU time the search for secrets in one body may take, in seconds. It searches about 300 characters in 1 ms.
-MAX_REDACTING: Final = 4.0
+#: As many bodies as are decoded at once must all get their answer within `DECODE_SECONDS`, or clients repeat them.
+MAX_REDACTING: Final = 2.5
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
