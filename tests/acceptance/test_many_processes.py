@@ -78,7 +78,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
-    """There is at most one minor message and one major, and every call is in the ledger once."""
+    """One message as the outage becomes minor, High and major, at most, and every call is in the ledger once."""
     models = ["fast-0"] * 60 + ["status-503"] * 40
     Random(3).shuffle(models)
     statuses = fleet.ask(models)
@@ -91,7 +91,7 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
     assert statuses.count(200) == 60
     assert "(status-503)" in major.text
     assert len({post.notification_id for post in fleet.slack.taken("Major Service Outage")}) == 1
-    assert len({post.notification_id for post in fleet.slack.taken("Minor Service Outage")}) <= 1
+    assert len({post.notification_id for post in fleet.slack.taken("Minor Service Outage")}) <= 2
     assert fleet.counts("outage_alerts", "status-503") == [40]
 
 

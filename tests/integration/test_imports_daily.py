@@ -167,7 +167,7 @@ def test_what_was_imported_agrees_with_litellms_days(
     command = ["spend", "import", "--daily", "--since", "2025-11-18", "--until", "2025-11-20", *address]
     outputs = [CliRunner().invoke(cli, command) for _ in range(2)]
     assert [result.exit_code for result in outputs] == [0, 0], outputs[0].output
-    assert "litellm daily: 0 rows read, of what happened before 2025-11-20 00:00" in outputs[1].output
+    assert "litellm daily: 0 rows read, before the cut-over 2025-11-20 00:00" in outputs[1].output
 
     days = ["--since", "2025-11-18", "--until", "2025-11-19", *address]
     for dimension in ("total", "team", "tag", "key", "user", "customer", "organization"):
