@@ -41,7 +41,7 @@ def _sockets_and_services(request: pytest.FixtureRequest) -> None:
     enable_socket()
     for service, port in _PORTS.items():
         if request.node.get_closest_marker(service) and not _answers(port):
-            lacking(f"{service} does not answer on port {port}")
+            lacking(f"{service} does not answer on port {port}; start it, or leave its tests out: -m 'not {service}'")
 
 
 @pytest.fixture

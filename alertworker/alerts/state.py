@@ -11,7 +11,7 @@ class AlertState(StrEnum):
     """The state of an alert. A notice is firing, too, until it has no more occurrences."""
 
     FIRING = "firing"
-    ACKNOWLEDGED = "acknowledged"  # firing, and a person is handling it: there are no reminders
+    ACKNOWLEDGED = "acknowledged"  # firing, and a person handles it; no reminders are sent
     SUPPRESSED = "muted"  # its first message is suppressed, so nobody is notified yet
     CLOSED = "closed"
 
@@ -30,8 +30,8 @@ class AlertChange(StrEnum):
 
 _FIRING, _ACKNOWLEDGED, _SUPPRESSED = AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.SUPPRESSED
 _SAME: Final[Mapping[AlertState | None, AlertState]] = {state: state for state in (_FIRING, _ACKNOWLEDGED, _SUPPRESSED)}
-#: The state after each change, by the state before it. ``None`` means that there is no alert. A change without an entry
-#: for a state cannot happen in it. No change leads out of `CLOSED`: the next occurrence opens a new generation.
+#: The state after each change, by the state before it. ``None`` stands for no alert. A change is impossible in
+#: a state without an entry. `CLOSED` is final: the next occurrence opens a new generation.
 TRANSITIONS: Final[Mapping[AlertChange, Mapping[AlertState | None, AlertState]]] = {
     AlertChange.RAISED: {None: _FIRING},
     AlertChange.COUNTED: _SAME,

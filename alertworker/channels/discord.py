@@ -56,7 +56,7 @@ class DiscordConfig(UrlConfig):
     @field_validator("url")
     @classmethod
     def _native(cls, url: SecretStr) -> SecretStr:
-        """Remove the suffix, and ask for an answer after the message is saved; without that a loss is no error.
+        """Remove Slack's suffix, and add ``wait=true``: Discord then reports whether it saved the message.
 
         https://discord.com/developers/docs/resources/webhook#execute-webhook
         """

@@ -92,7 +92,7 @@ def show(alert_id: str) -> None:
     admin = build_admin_store()
     row = admin.alert(alert_id)
     if row is None:
-        raise AlertWorkerError(f"there is no alert {alert_id}; `alertworker alerts` lists the ids")
+        raise AlertWorkerError(f"unknown alert {alert_id}; `alertworker alerts` lists the ids")
     notifications = [
         {name: value for name, value in asdict(found).items() if name not in ("message", "body")}
         | {"attempts_made": [asdict(attempt) for attempt in admin.attempts(found.id)]}
@@ -116,7 +116,7 @@ def ack(alert_id: str, by: str, note: str) -> None:
     from alertworker.app import build_admin_store
 
     if not build_admin_store().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
-        raise AlertWorkerError(f"there is no open alert {alert_id}; `alertworker alerts list --open` lists the ids")
+        raise AlertWorkerError(f"unknown open alert {alert_id}; `alertworker alerts list --open` lists the ids")
     click.echo(f"acknowledged by {by}")
 
 

@@ -74,7 +74,7 @@ def show(letter_id: str, payload: bool) -> None:  # noqa: FBT001 - click passes 
     admin = build_admin_store()
     letter = admin.dead_letter(letter_id)
     if letter is None:
-        raise AlertWorkerError(f"there is no dead letter {letter_id}; `alertworker deadletters list` lists the ids")
+        raise AlertWorkerError(f"unknown dead letter {letter_id}; `alertworker deadletters list` lists the ids")
     if payload:
         sys.stdout.buffer.write(letter.payload + b"\n")
         return

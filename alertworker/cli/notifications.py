@@ -73,7 +73,7 @@ def show(notification_id: str) -> None:
     admin = build_admin_store()
     row = admin.notification(notification_id)
     if row is None:
-        raise AlertWorkerError(f"there is no notification {notification_id}; `alertworker notifications` lists the ids")
+        raise AlertWorkerError(f"unknown notification {notification_id}; `alertworker notifications` lists the ids")
     attempts = [asdict(attempt) for attempt in admin.attempts(row.id)]
     merged = sorted(other.id for other in admin.notifications(merged_into=row.id, limit=10_000))
     show_whole(asdict(row) | {"message": json.loads(row.message), "attempts_made": attempts, "merged_from": merged})

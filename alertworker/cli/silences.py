@@ -87,7 +87,7 @@ def expire(silence_id: str) -> None:
     from alertworker.app import build_admin_store
 
     if not build_admin_store().expire_silence(silence_id, now=datetime.now(UTC)):
-        raise AlertWorkerError(f"there is no silence {silence_id} to end; `alertworker silences list` lists the ids")
+        raise AlertWorkerError(f"unknown or ended silence {silence_id}; `alertworker silences list` lists the ids")
     click.echo("ended")
 
 
@@ -95,7 +95,7 @@ def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
     """Return the matchers of all arguments. One argument may hold several.
 
     Raises:
-        MatcherError: an argument is invalid, or there are no matchers.
+        MatcherError: an argument is invalid, or no matcher is given.
     """
     found: list[Matcher] = []
     for place, text in enumerate(arguments, start=1):
@@ -104,5 +104,7 @@ def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
         except MatcherError as error:
             raise MatcherError(f"argument {place}: {error}") from None
     if not found:
-        raise MatcherError("there is no matcher: a silence without matchers would mute all alerts")
+        raise MatcherError(
+            'at least one matcher is needed, for example team="search"; without one, a silence mutes all alerts'
+        )
     return tuple(found)

@@ -57,7 +57,7 @@ class LedgerReader(Protocol):
     """Questions to the ledger. Days are those of the configured zone; every method may raise `StoreUnavailable`."""
 
     def total(self, days: Days, *, team_id: str | None = None) -> SpendSums:
-        """Return the sums of all requests, or of a team's ("" is no team); each request counts once, never per tag."""
+        """Return the sums of all requests, or of one team's; "" selects calls without a team. A request counts once."""
         ...
 
     def spent(self, dimension: str, entity: str, days: Days, *, team_id: str | None = None) -> SpendSums:

@@ -57,6 +57,6 @@ class Postgres:
         found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
         path = str(found[-1]) if found else shutil.which(program)
         if path is None:
-            lacking(f"there is no {program}; install PostgreSQL's server")
+            lacking(f"{program} was not found; install PostgreSQL's server")
         as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         return [*as_user, path, *arguments]

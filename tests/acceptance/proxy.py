@@ -32,7 +32,7 @@ def litellm_python() -> Path:
     named = os.environ.get("ALERTWORKER_LITELLM_PYTHON")
     path = Path(named) if named else _ROOT / ".venv-litellm" / "bin" / "python"
     if not path.exists():
-        lacking("there is no LiteLLM; run `make litellm`")
+        lacking("LiteLLM is not installed; run `make litellm`")
     return path
 
 

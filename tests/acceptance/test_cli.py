@@ -150,7 +150,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     assert alertworker(stack.folder, "deadletters", "list", environ=stack.env).stdout == "No dead letters.\n"
     missing = alertworker(stack.folder, "deadletters", "show", "nobody", environ=stack.env)
     assert missing.returncode == 1
-    assert "there is no dead letter nobody" in missing.stderr
+    assert "unknown dead letter nobody" in missing.stderr
 
 
 def test_explain_tells_all_and_touches_nothing(tmp_path: Path, slack: Receiver) -> None:

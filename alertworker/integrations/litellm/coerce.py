@@ -114,7 +114,7 @@ def nanos(dollars: object) -> int | None:
 
 
 def cost(dollars: object) -> int | None:
-    """Return a call's cost in nano-dollars, or ``None`` if it is no number, negative, or too large for one call."""
+    """Return a call's cost in nano-dollars, ``None`` unless it is a number from 0 to `MAX_COST`."""
     amount = nanos(dollars)
     return amount if amount is not None and 0 <= amount <= MAX_COST else None
 
