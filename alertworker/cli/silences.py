@@ -105,6 +105,6 @@ def _read(arguments: tuple[str, ...]) -> tuple[Matcher, ...]:
             raise MatcherError(f"argument {place}: {error}") from None
     if not found:
         raise MatcherError(
-            'at least one matcher is needed, for example team="search"; without one, a silence mutes all alerts'
+            'at least one matcher is needed, for example team="search"; a silence without one would mute all alerts'
         )
     return tuple(found)
