@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from alertworker.alerts.catalogue import OURS
@@ -17,13 +16,13 @@ from alertworker.settings.litellm import compile_litellm
 from alertworker.settings.model import Settings
 from alertworker.settings.routing import compile_routing
 from alertworker.settings.sources import Sources, resolve
-from alertworker.settings.values import AlertingArgs, Values
+from alertworker.settings.values import Values
 
 
 def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     """Return what is in force; what is wrong is added to the problems of the sources."""
     found = compile_litellm(config, sources)
-    found.warnings += _misspelt(sources)
+    found.warnings += sources.warnings
     inhibitions = compile_routing(config, sources, found)
     found.warnings += _unreached(found)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
@@ -65,12 +64,3 @@ def _unreached(found: Destinations) -> Iterable[str]:
 
 def _writes_to_owners(channel: ChannelConfig) -> bool:
     return isinstance(channel, EmailConfig) and bool(domains(channel))
-
-
-def _misspelt(sources: Sources) -> Iterable[str]:
-    """Yield a warning for each key of ``alerting_args`` that looks like one that we read; the others are LiteLLM's."""
-    given, known = sources.values.get("alerting_args"), list(AlertingArgs.model_fields)
-    for key in map(str, given) if isinstance(given, Mapping) else ():
-        close = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
-        if close and key not in known:
-            yield f"{sources.where('alerting_args', key)}: this key is not read; did you mean {close[0]}?"
