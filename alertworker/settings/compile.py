@@ -7,6 +7,8 @@ from typing import Any
 
 from alertworker.alerts.catalogue import OURS
 from alertworker.channels import ChannelConfig
+from alertworker.channels.address_guard import Allowed
+from alertworker.channels.config import refuse
 from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import domains
 from alertworker.routing.router import reached_receivers
@@ -25,6 +27,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     found.warnings += sources.warnings
     inhibitions = compile_routing(config, sources, found)
     found.warnings += _unreached(found)
+    _look_at_heartbeat(config, sources)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
@@ -46,6 +49,16 @@ def _master_key(sources: Sources) -> str | None:
     """Return LiteLLM's master key. A reference to a variable that is not set here is no problem of ours."""
     key = sources.master_key
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
+
+
+def _look_at_heartbeat(config: FileConfig, sources: Sources) -> None:
+    """Report a URL that no heartbeat could be sent to: the pings fail without a trace at run time."""
+    if config.heartbeat_url is None:
+        return
+    try:
+        refuse(config.heartbeat_url.get_secret_value(), Allowed(config.allowed_networks, config.allowed_hosts))
+    except ValueError as error:
+        sources.problem(("heartbeat_url",), str(error))
 
 
 def _unreached(found: Destinations) -> Iterable[str]:

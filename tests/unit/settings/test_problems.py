@@ -220,3 +220,20 @@ def test_a_key_stands_once() -> None:
     }
 
     assert own == {"alert_types", "receivers", "inhibitions"}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("hc.example/canary", "must be a URL that begins with https://"),
+        ("http://hc.example/canary", "the address must begin with https://"),
+        ("https://10.0.0.7/canary", "the address is not public"),
+    ],
+)
+def test_a_heartbeat_url_that_cannot_work_is_an_error(tmp_path: Path, url: str, words: str) -> None:
+    """Otherwise nothing would be sent, and nothing would say so."""
+    reported = problems(tmp_path, f"alertworker: {{heartbeat_url: '{url}'}}")
+
+    assert reported.startswith(f"config.yaml:1 alertworker.heartbeat_url: {words}")
+    assert "canary" not in reported
+    assert "environment ALERTWORKER_HEARTBEAT_URL: " in problems(tmp_path, "", {"ALERTWORKER_HEARTBEAT_URL": url})
