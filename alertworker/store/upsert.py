@@ -116,12 +116,15 @@ class Statements(CounterPort, DeadLetterPort):
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
-        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
+        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays.
+
+        All rows have the same columns.
+        """
         if not rows:
             return
         keys = [column.key for column in table.primary_key]
         statement = insert_or(self.connection, table)
-        added = [column for column in table.c if column.key not in keys]
+        added = [table.c[name] for name in rows[0] if name not in keys]
         sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
