@@ -44,7 +44,7 @@ class Sources:
     problems: list[str] = field(default_factory=list)
     #: LiteLLM's master key as the file has it.
     master_key: object = None
-    #: Where LiteLLM is told to log no messages at all, if it is.
+    #: The place of the setting by which LiteLLM logs no messages at all, if it is set.
     messages_off: Origin | None = None
     #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
     broken: frozenset[str] = frozenset()
