@@ -40,7 +40,7 @@ class AlertFilter:
 
 @dataclass(frozen=True, slots=True)
 class AlertLabels:
-    """What decides whether a matcher matches an alert."""
+    """The fields of an alert that matchers match."""
 
     id: str
     type: str

@@ -62,7 +62,7 @@ class LaneState:
 
 
 class LanePort(Protocol):
-    """Who serves a lane, and what came of an attempt.
+    """Leases of lanes, and the results of attempts.
 
     Every method is one short transaction. A `StoreUnavailable` that it raises decides nothing.
     """
@@ -124,7 +124,7 @@ class LanePort(Protocol):
 
 
 class QueuePort(Protocol):
-    """What waits in the lanes. Every method is one short transaction."""
+    """The messages that wait in the lanes. Every method is one short transaction."""
 
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
         """Return the due notifications of a lane that were never attempted, in the lane's order."""

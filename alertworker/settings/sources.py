@@ -1,4 +1,4 @@
-"""Where values come from: LiteLLM's config.yaml, our own section in it, and the environment; each with its origin."""
+"""The sources of values: LiteLLM's config.yaml, our own section in it, and the environment; each with its origin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a mail says: as text, and as one HTML page that loads nothing from elsewhere. Pure."""
+"""The content of a mail: as text, and as one HTML page that loads nothing from elsewhere. Pure."""
 
 from __future__ import annotations
 

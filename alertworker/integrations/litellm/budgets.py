@@ -17,14 +17,14 @@ _PART: Final = re.compile(r" over (\w{1,32}) budget\b| exceeded budget for model
 
 
 class _Source(NamedTuple):
-    """Where a value is: the caller's attribute, else the metadata's label."""
+    """The place of a value: the caller's attribute, else the metadata's label."""
 
     attribute: str = ""
     label: str = ""
 
 
 class _Fields(NamedTuple):
-    """Where the fields of one budget are."""
+    """The places of one budget's fields."""
 
     limit: _Source
     spend: _Source = _Source()
