@@ -37,8 +37,9 @@ _PLAIN: Final = {
 class Suppression:
     """The reason for which an alert is suppressed.
 
-    ``by`` is the id of the silence or the alert, or the name of the covering alert. Rows hold it as a string, which older and newer versions read, too. ``by`` is the whole string if the reason is
-    unknown, so reading and writing never changes such a row.
+    ``by`` is the id of the silence or the alert, or the name of the covering alert. Rows hold the suppression as a
+    string, which older and newer versions read, too. ``by`` is the whole string if the reason is unknown, so reading
+    and writing never changes such a row.
     """
 
     reason: SuppressionReason

@@ -96,8 +96,8 @@ def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -
 def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any) -> list[dict[str, Any]]:
     """Return the call's budgets, with the one in LiteLLM's ``BudgetExceededError`` marked as refused.
 
-    LiteLLM also refuses calls because of budgets that no call carries: those of projects, tags and team members, and
-    further ones of a key or team, for a day or for a model.
+    LiteLLM also refuses calls because of budgets that no call carries. These are budgets of projects, tags and team
+    members, and further ones of a key or team, for a day or for a model.
     """
     scope = _SCOPES.get(getattr(error, "entity_type", None) or "")
     spend, limit = nanos(getattr(error, "current_cost", None)), nanos(getattr(error, "max_budget", None))
