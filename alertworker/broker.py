@@ -21,7 +21,7 @@ from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, is_amqp
 from alertworker.publisher.transports import unavailable
 
-#: A list that nobody makes.
+#: A list that no process creates.
 _PROBE: Final = f"{QUEUE}.probe"
 
 

@@ -182,8 +182,6 @@ def _outcome(result: Fold, event: EndEvent) -> None:
         window = _window(result, event)
         # A call counts once on a deployment. One that failed there before it succeeded is a failed one.
         window.succeeded += event.deployment_id not in {failed.deployment_id for failed in event.failed_on}
-        window.milliseconds += max(0, round(_seconds(event) * 1_000))
-        window.completion_tokens += event.completion_tokens
         window.last_success = max(window.last_success, _milliseconds(event))
     _saved_or_lost(result, event)
 
@@ -219,7 +217,7 @@ def _blame(result: Fold, event: AttemptFailed) -> None:
     """Count a failed call under its cause, if the deployment is to blame."""
     if event.health_check:
         return
-    _window(result, event).failed += 1
+    _window(result, event)  # causes are read with the row of their bucket
     named = _cause(event)
     if named is None or event.first_on_deployment is False:
         return  # a call that is retried on a deployment is one failed call

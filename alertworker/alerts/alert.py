@@ -82,11 +82,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """What a message is about.
+    """The subject of a message: an alert, or several.
 
     ``notified_count`` is the number of the ``count`` occurrences that earlier messages have counted, until
-    ``notified_at``. The last four fields describe a condition that ends: hanging calls that still run, how the others
-    ended, when the last one did, and whether it was closed without news of its end.
+    ``notified_at``. The last four fields describe a condition that ends. They are the number of hanging calls that
+    still run, how the others ended, when the last one did, and whether it was closed without news of its end.
     """
 
     id: str

@@ -79,7 +79,7 @@ RELAYED: Final = "relayed_from"
 
 @dataclass(frozen=True, slots=True)
 class AlertSpec:
-    """What all alerts of a type that we raise ourselves share.
+    """The properties that all alerts of a type share, if we raise them ourselves.
 
     ``severity`` is the initial one. ``identity`` names the identifying labels. An alert that is sent without the
     store has none, and is sent once a host. An alert of LiteLLM's own alerting is identified by the labels in

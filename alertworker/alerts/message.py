@@ -127,5 +127,5 @@ class Message(BaseModel):
     @property
     def facts_beside_tables(self) -> dict[str, str]:
         """The facts that no table repeats, for receivers that show the tables."""
-        told = {label for table in self.tables for label in table.instead_of}
-        return {label: value for label, value in self.facts.items() if label not in told}
+        shown = {label for table in self.tables for label in table.instead_of}
+        return {label: value for label, value in self.facts.items() if label not in shown}

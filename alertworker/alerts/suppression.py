@@ -35,10 +35,11 @@ _PLAIN: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """What suppresses an alert. ``by`` is the id of the silence or the alert, or the name of the covering alert.
+    """The reason for which an alert is suppressed.
 
-    Rows hold it as a string, which older and newer versions read, too. ``by`` is the whole string if the reason is
-    unknown, so reading and writing never changes such a row.
+    ``by`` is the id of the silence or the alert, or the name of the covering alert. Rows hold the suppression as a
+    string, which older and newer versions read, too. ``by`` is the whole string if the reason is unknown, so reading
+    and writing never changes such a row.
     """
 
     reason: SuppressionReason

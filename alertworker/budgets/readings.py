@@ -81,7 +81,7 @@ class BudgetKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What is known of one budget, from one call or from many.
+    """The known figures of one budget, from one call or from many.
 
     ``at`` is when it was last reported, ``limits_at`` when its limits were. ``spent_at`` is when the spend was first
     seen this high, ``high_at`` when it was last seen this high. ``rejected_at`` is when a call was last refused

@@ -141,7 +141,7 @@ def _anomaly(user: UserSpend, policy: UserPolicy, look: Look) -> Alert:
         facts={
             "Spend": spell_dollars(user.day_nanos),
             "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
-            "Told from": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
+            "Threshold": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
             "Day": look.day.isoformat(),
             "Since": look.since,
         },

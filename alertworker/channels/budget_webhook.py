@@ -30,7 +30,7 @@ _SAMPLE: Final = BudgetFigures(
 
 
 class BudgetForm(BaseModel):
-    """What a budget webhook sends."""
+    """The form of the body that a budget webhook sends."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 

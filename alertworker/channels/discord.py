@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from typing import Any, Final, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -12,43 +11,27 @@ from pydantic import SecretStr, field_validator
 
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
+from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title
-from alertworker.channels.text_tables import CHAT_ROWS, aligned
+from alertworker.channels.markdown import escape_discord
+from alertworker.channels.plain_text import counted
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.sanitize import cut, fit, one_line, units
+from alertworker.text.sanitize import cut, fit, keep, units
 from alertworker.text.shorten import CUT
 
-#: https://discord.com/developers/docs/resources/message#embed-object-embed-limits
-MAX_TITLE: Final = 256
-MAX_DESCRIPTION: Final = 4_096
-MAX_FIELDS: Final = 25
-MAX_FIELD_NAME: Final = 256
-MAX_FIELD_VALUE: Final = 1_024
-#: The strings of all embeds of a message together.
-MAX_TOTAL: Final = 6_000
-
-_MAX_HEADLINE: Final = 200
-_MAX_NAME: Final = 100
-#: Four tables of this length leave room for the rest.
-_MAX_TABLE: Final = 1_000
-_MAX_VALUE: Final = 300
-#: A field with a shorter value is shown beside others.
-_INLINE: Final = 40
-_LEFT_OUT: Final = {"name": "…", "value": CUT}
-_MAX_MEMBER: Final = 120
-_MAX_ENTRY: Final = 70
-_COLOURS: Final = {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D}
-_GREEN: Final = 0x2EA043
-#: https://support.discord.com/hc/en-us/articles/210298617: the characters of Discord's markdown and mentions.
-_MARKUP: Final = re.compile(r"([\\`*_~|<>\[\]()#@:])")
+#: https://discord.com/developers/docs/resources/message#embed-object-embed-limits. The total counts all strings.
+MAX_DESCRIPTION, MAX_FIELDS, MAX_TOTAL = 4_096, 25, 6_000
+#: Four tables of this length leave room for the rest. A field with a value shorter than `_INLINE` is beside others.
+_MAX_TABLE, _INLINE = 1_000, 40
+_LEFT_OUT: Final = {"name": "…", "value": CUT, "inline": False}
+_CHAT: Final = Chat(escape=escape_discord, headline=200, value=300, member=120, entry=70)
+_COLOURS: Final = Colours(0x2EA043, {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D})
 
 
 class DiscordConfig(UrlConfig):
     """A Discord webhook. Its URL is a secret.
 
-    A URL that ends in ``/slack`` (as on LiteLLM's page) is the same webhook with Slack's body. There a message has
-    2,000 characters, no blocks, and no way to forbid mentions. The channel therefore uses Discord's own body.
+    With ``/slack`` at its end (as on LiteLLM's page) it takes Slack's body, in which mentions cannot be forbidden.
     """
 
     kind: Literal["discord"] = "discord"
@@ -56,14 +39,11 @@ class DiscordConfig(UrlConfig):
     @field_validator("url")
     @classmethod
     def _native(cls, url: SecretStr) -> SecretStr:
-        """Remove Slack's suffix, and add ``wait=true``: Discord then reports whether it saved the message.
-
-        https://discord.com/developers/docs/resources/webhook#execute-webhook
-        """
+        """Remove Slack's suffix. Discord reports whether it saved the message if the URL says ``wait=true``."""
         parts = urlsplit(url.get_secret_value())
-        query = dict(parse_qsl(parts.query)) | {"wait": "true"}
+        query = urlencode(dict(parse_qsl(parts.query)) | {"wait": "true"})
         path = parts.path.rstrip("/").removesuffix("/slack")
-        return SecretStr(urlunsplit(parts._replace(path=path, query=urlencode(query))))
+        return SecretStr(urlunsplit(parts._replace(path=path, query=query)))
 
 
 class Discord(HttpChannel[DiscordConfig]):
@@ -72,26 +52,23 @@ class Discord(HttpChannel[DiscordConfig]):
     config_class = DiscordConfig
     hosts = ("discord.com", "discordapp.com")
     litellm_service = "slack"
-    #: https://discord.com/developers/docs/topics/rate-limits: limits are per webhook and must not be hard-coded.
-    #: Answers say how much of a limit is left, and the lane waits when nothing is left. 30 a minute are safe.
+    #: https://discord.com/developers/docs/topics/rate-limits: answers state the limits. This pace is safe.
     pace = Pace(interval=2.0, burst=5)
     digest_size = 25
 
     def render(self, message: Message) -> str:
-        """Return the JSON body."""
-        first = title(message, escape(message.headline, _MAX_HEADLINE))
-        about = f"{message.type.value} · alert {message.alert_id}"
-        description = _description(message)
-        embed: dict[str, Any] = {
-            "title": first,
+        """Return the JSON body. What does not fit is left out, visibly."""
+        title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
+        lines = [*_CHAT.entries(message), *_CHAT.members(message)]
+        description = "\n".join(fit([counted(message)], lines, [], MAX_DESCRIPTION))
+        embed = {
+            "title": title,
             "description": description,
-            "color": _GREEN if has_ended(message) else _COLOURS[message.severity.value],
+            "color": _COLOURS.of(message),
             "timestamp": message.at.isoformat(),
             "footer": {"text": about},
-            "fields": _fields(message, MAX_TOTAL - sum(map(units, (first, description, about)))),
-        }
-        if message.page_url:
-            embed["url"] = message.page_url
+            "fields": _fields(message, MAX_TOTAL - sum(map(units, (title, description, about)))),
+        } | ({"url": message.page_url} if message.page_url else {})
         return json.dumps({"embeds": [embed], "allowed_mentions": {"parse": []}}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
@@ -100,36 +77,14 @@ class Discord(HttpChannel[DiscordConfig]):
         return replace(answer, text=answer.text.partition(" {")[0])
 
 
-def escape(text: str, limit: int) -> str:
-    """Return a user's string, harmless in markdown, of at most ``limit`` characters. No escape is cut in two."""
-    return cut(one_line(text), limit, lambda part: _MARKUP.sub(r"\\\1", part))
-
-
-def _description(message: Message) -> str:
-    lines = entry_lines(message, _MAX_ENTRY, escape)
-    lines += member_lines(message, lambda member: f"• {escape(member, _MAX_MEMBER)}")
-    return "\n".join(fit([counted(message)], lines, [], MAX_DESCRIPTION))
-
-
 def _fields(message: Message, room: int) -> list[dict[str, Any]]:
-    """Return the fields that fit into ``room`` characters and `MAX_FIELDS`. The last one shows if some are left out."""
-    shown = named(message, message.facts_beside_tables)
-    fields = _tables(message)
-    most = MAX_FIELDS - len(fields)
-    room -= sum(units(field["name"]) + units(field["value"]) for field in (*fields, _LEFT_OUT))
-    for name, value in shown:
-        field = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
-        room -= sum(map(units, field.values()))
-        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(shown) > most):
-            return [*fields, {**_LEFT_OUT, "inline": False}]
-        fields.append({**field, "inline": units(value) < _INLINE})
-    return fields
+    """Return the fields that fit into ``room`` characters. The last one shows if some are left out."""
+    tables = ((title, f"```\n{cut(text, _MAX_TABLE)}\n```", False) for title, text in _CHAT.tables(message))
+    facts = ((name, value, units(value) < _INLINE) for name, value in _CHAT.facts(message))
+    fields = [{"name": name, "value": value, "inline": inline} for name, value, inline in (*tables, *facts)]
+    kept, is_whole = keep(fields, room - _size(_LEFT_OUT), _size)
+    return kept if is_whole and len(kept) <= MAX_FIELDS else [*kept[: MAX_FIELDS - 1], _LEFT_OUT]
 
 
-def _tables(message: Message) -> list[dict[str, Any]]:
-    """Return the tables as aligned text in blocks of code, where only the end of the block is markdown."""
-    texts = [(table.title, aligned(table.head(CHAT_ROWS)).replace("`", "ˋ")) for table in message.tables]
-    return [
-        {"name": escape(title, _MAX_NAME), "value": f"```\n{cut(text, _MAX_TABLE)}\n```", "inline": False}
-        for title, text in texts
-    ]
+def _size(field: dict[str, Any]) -> int:
+    return units(field["name"] + field["value"])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from pydantic import SecretStr
@@ -13,19 +11,12 @@ from alertworker.alerts.catalogue import REPORTS, TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import has_ended, member_lines
+from alertworker.channels.plain_text import details, has_ended, is_link, member_lines, present
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.sanitize import clean, cut, one_line
-from alertworker.text.shorten import CUT
+from alertworker.text.sanitize import cut, one_line
 
-#: https://developer.pagerduty.com/docs/send-alert-event: field lengths, and 512 KB for the whole event.
+#: https://developer.pagerduty.com/docs/send-alert-event. The longest event stays far below the 512 KB of an event.
 MAX_SUMMARY: Final = 1_024
-MAX_BODY: Final = 512 * 1024
-#: With these limits the longest event stays far below `MAX_BODY`.
-_MAX_VALUE: Final = 1_000
-_MAX_NAME: Final = 100
-_MAX_DETAILS: Final = 40
-_LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
 _SEVERITIES: Final = {"High": "critical", "Medium": "error", "Low": "warning"}
 
 
@@ -56,13 +47,8 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
         """Return the event without its routing key, which must not be stored in rows."""
         if has_ended(message):
             return json.dumps({"event_action": "resolve", "dedup_key": message.alert_id})
-        event = {
-            "event_action": "trigger",
-            "dedup_key": message.alert_id,
-            "client": "alertworker",
-            "payload": _payload(message),
-        }
-        return json.dumps(event | _links(message), ensure_ascii=False)
+        event = {"event_action": "trigger", "dedup_key": message.alert_id, "client": "alertworker"}
+        return json.dumps({**event, "payload": _payload(message), **_links(message)}, ensure_ascii=False)
 
     def send(self, body: str, *, notification_id: str) -> Answer:
         """Make one attempt. PagerDuty recognizes a repeated event by its key."""
@@ -71,46 +57,32 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
 
 
 def _payload(message: Message) -> dict[str, Any]:
-    labels = message.labels
-    return {
-        "summary": cut(one_line(message.headline), MAX_SUMMARY) or message.type.value,
-        "source": cut(one_line(labels.get("deployment") or message.proxy_url or ""), MAX_SUMMARY) or "alertworker",
+    tables = {name: details(getattr(message, name)) for name in ("facts", "labels", "metadata")}
+    about = {
+        "alert": message.alert_id,
+        "step": message.step,
+        "count": message.total,
+        "since": message.since.isoformat(),
+    }
+    payload = {
+        "summary": _line(message.headline) or message.type.value,
+        "source": _line(message.labels.get("deployment") or message.proxy_url) or "alertworker",
         "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
         "timestamp": message.at.isoformat(),
         "class": message.type.value,
-        **_named(component=labels.get("model"), group=labels.get("team")),
-        "custom_details": {
-            "alert": message.alert_id,
-            "step": message.step.value,
-            "count": message.total,
-            "since": message.since.isoformat(),
-            **_named(
-                facts=_details(message.facts),
-                labels=_details(labels),
-                metadata=_details(message.metadata),
-                members=member_lines(message, lambda member: cut(one_line(member), _MAX_VALUE)),
-            ),
-        },
+        "component": _line(message.labels.get("model")),
+        "group": _line(message.labels.get("team")),
+        "custom_details": about | present(**tables, members=member_lines(message, _line)),
     }
+    return present(**payload)
 
 
-def _named(**values: Any) -> dict[str, Any]:
-    """Return the values that are not empty, with their strings cut."""
-    shown = {
-        name: cut(one_line(value), MAX_SUMMARY) if isinstance(value, str) else value for name, value in values.items()
-    }
-    return {name: value for name, value in shown.items() if value}
-
-
-def _details(values: Mapping[str, str]) -> dict[str, str]:
-    """Return what PagerDuty shows as a table. The last line says if lines are left out."""
-    shown = {cut(one_line(name), _MAX_NAME): cut(clean(value), _MAX_VALUE) for name, value in values.items()}
-    return dict(list(shown.items())[:_MAX_DETAILS]) | ({"…": CUT} if len(values) > _MAX_DETAILS else {})
+def _line(text: str | None) -> str:
+    return cut(one_line(text or ""), MAX_SUMMARY)
 
 
 def _links(message: Message) -> dict[str, Any]:
     """Return links to the proxy and to the call's trace."""
-    proxy, trace = message.proxy_url or "", message.facts.get(TRACE, "")
-    found = [("LLM proxy", proxy), ("Trace", trace)]
-    links = [{"href": address, "text": name} for name, address in found if _LINK.fullmatch(address)]
-    return ({"client_url": proxy} if _LINK.fullmatch(proxy) else {}) | ({"links": links} if links else {})
+    proxy, trace = (text if is_link(text or "") else None for text in (message.proxy_url, message.facts.get(TRACE)))
+    links = [{"href": url, "text": name} for name, url in (("LLM proxy", proxy), ("Trace", trace)) if url]
+    return present(client_url=proxy, links=links)

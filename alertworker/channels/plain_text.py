@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from alertworker.alerts.catalogue import REPORTS
 from alertworker.alerts.message import Entry, Message, Step
 from alertworker.text.format import spell, spell_moment
-from alertworker.text.sanitize import cut, one_line
+from alertworker.text.sanitize import clean, cut, one_line
+from alertworker.text.shorten import CUT
 
 _STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.FIRED_AND_RESOLVED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
+
+_LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
 
 
 def sign(message: Message | Entry) -> str:
@@ -65,3 +69,19 @@ def counted(message: Message) -> str:
     if message.total > 1:
         return f"{message.total} times since {since}"
     return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"
+
+
+def is_link(text: str) -> bool:
+    """Return whether a string is a URL that can be made a link."""
+    return _LINK.fullmatch(text) is not None
+
+
+def present(**values: Any) -> dict[str, Any]:
+    """Return the values that are not empty."""
+    return {name: value for name, value in values.items() if value}
+
+
+def details(values: Mapping[str, str], *, most: int = 40, name_limit: int = 100, limit: int = 1_000) -> dict[str, str]:
+    """Return names and values for a table, cut to their limits. The last row says if rows are left out."""
+    shown = {cut(one_line(name), name_limit): cut(clean(value), limit) for name, value in values.items()}
+    return dict(list(shown.items())[:most]) | ({"…": CUT} if len(values) > most else {})

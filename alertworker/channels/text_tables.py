@@ -10,8 +10,6 @@ from rich.cells import cell_len, set_cell_size
 from alertworker.alerts.tables import Column, Table, Unit, show
 from alertworker.text.sanitize import one_line
 
-#: The number of rows of a table in a chat, so that several tables fit into one message.
-CHAT_ROWS: Final = 8
 #: The width of a name in a fixed-width block, in cells of a terminal. A phone shows about 40 cells in a line.
 _NAME: Final = 22
 

@@ -59,9 +59,11 @@ def list_(
 ) -> None:
     """List alerts, newest first."""
     from alertworker.app import build_admin_store
-    from alertworker.ports.alert_search import AlertFilter
+    from alertworker.ports.alert_search import AlertFilter, StateFilter
 
-    wanted = AlertFilter(state="open" if open_only else None, type=alert_type, since=since, suppressed=muted_only)
+    wanted = AlertFilter(
+        state=StateFilter.OPEN if open_only else None, type=alert_type, since=since, suppressed=muted_only
+    )
     found = build_admin_store().search_alerts(wanted, limit=limit)
     rows = [
         {

@@ -12,6 +12,7 @@ import click
 
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
 from alertworker.cli.params import SINCE, UNTIL
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.errors import AlertWorkerError
 
 if TYPE_CHECKING:
@@ -32,7 +33,10 @@ def _filters(command: _F) -> _F:
         click.option("--channel", help="Only notifications to this channel."),
         click.option("--reason", help="Only if the reason starts with this text."),
         click.option(
-            "--kind", type=click.Choice(["event", "batch", "message", "notification"]), help="Only this kind."
+            "--kind",
+            type=click.Choice([kind.value for kind in DeadLetterKind]),
+            callback=lambda _context, _option, kind: kind and DeadLetterKind(kind),
+            help="Only this kind.",
         ),
     ):
         command = option(command)
@@ -86,7 +90,7 @@ def _facts(letter: DeadLetter, admin: AdminStore) -> dict[str, object]:
 
     facts: dict[str, object] = {"id": letter.id, "kind": letter.kind, "type": letter.type, "reason": letter.reason}
     facts["at"] = letter.created_at
-    if letter.kind == "notification":
+    if letter.kind == DeadLetterKind.NOTIFICATION:
         attempts = [asdict(row) for row in admin.attempts(letter.batch_id or "")]
         facts |= {"notification": letter.batch_id, "channel": letter.channel, "attempts": attempts}
     else:

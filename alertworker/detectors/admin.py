@@ -42,7 +42,7 @@ def changes(fold: Fold, _policy: Policy, *, alert_type: AlertType) -> Iterable[A
 def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
     """Yield the alerts of changes that LiteLLM's own alerting reported.
 
-    A copy of a type in ``covered`` is an alert of its own, which names what covers it and is sent to nobody. A digest
+    A copy of a type in ``covered`` is an alert of its own. It names what covers it, and no receiver gets it. A digest
     is not a copy: it stands for changes that it does not name.
     """
     by_type: dict[AlertType, list[EntityChanged]] = {}

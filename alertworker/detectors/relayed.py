@@ -69,7 +69,7 @@ def alerts(fold: Fold, raised_here: Iterable[AlertType], users: UserPolicy) -> I
     """Yield one alert for each thing that LiteLLM's own alerting reported.
 
     ``raised_here`` are the types that we raise from the events of a proxy's callback, and ``users`` says which alerts
-    of users' spend we raise. A copy of those is an alert of its own, which names what covers it and is sent to nobody.
+    of users' spend we raise. A copy of those is an alert of its own. It names what covers it, and no receiver gets it.
     """
     ours = frozenset(raised_here) & _BY_CALLBACK
     groups: dict[str, list[Alert]] = {}

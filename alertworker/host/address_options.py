@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 
 class Value(NamedTuple):
-    """What an option accepts, as a pattern and in words."""
+    """The values that an option accepts, as a pattern and in words."""
 
     pattern: str
     words: str

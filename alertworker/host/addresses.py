@@ -61,7 +61,7 @@ def socket_address(path: str, database: int = 0) -> str:
 
 
 def host_of(address: str) -> str:
-    """Return the host that an address names, as far as it can be told from the password."""
+    """Return the host that an address names, as far as it can be distinguished from the password."""
     if address.strip().startswith("redis+socket:"):
         return "a Unix socket"
     behind = address.rpartition("@")[2] if "@" in address else address.partition("://")[2]

@@ -29,7 +29,7 @@ class Page:
 
 
 class Left(NamedTuple):
-    """What is left of a source: about how many rows, and the first of their days that would be imported, if any."""
+    """The rest of a source: about how many rows, and the first of their days that would be imported, if any."""
 
     rows: int
     first: date | None

@@ -39,15 +39,11 @@ class CauseKey(NamedTuple):
 class WindowSums:
     """The sums of a bucket.
 
-    ``succeeded`` counts calls that never failed on this deployment. ``failed`` counts all failed attempts, whatever the
-    cause; verdicts use `CauseSums` instead. ``milliseconds`` is the total duration of answered calls.
-    ``last_success`` is in epoch milliseconds, 0 for never.
+    ``succeeded`` counts calls that never failed on this deployment. ``last_success`` is in epoch milliseconds, 0 for
+    never. A bucket with failed calls alone has a row, too; `CauseSums` counts these.
     """
 
     succeeded: int = 0
-    failed: int = 0
-    milliseconds: int = 0
-    completion_tokens: int = 0
     last_success: int = 0
 
 

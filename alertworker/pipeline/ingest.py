@@ -16,6 +16,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS
 from alertworker.events.batch import BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, compress
@@ -136,7 +137,9 @@ def _record(
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:
-        tx.dead_letter("event", bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now)
+        tx.dead_letter(
+            DeadLetterKind.EVENT, bad.reason, bad.payload, batch_id=batch.batch_id, position=bad.index, now=now
+        )
 
 
 def _judge_rest(batch: BatchMessage, folded: Fold, runtime: Runtime, *, now: datetime) -> None:
@@ -202,7 +205,7 @@ def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) 
     def work(tx: Transaction) -> None:
         match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=digest, now=now):
             case BatchClaim.NEW:
-                tx.dead_letter("batch", reason, payload, batch_id=batch.batch_id, position=None, now=now)
+                tx.dead_letter(DeadLetterKind.BATCH, reason, payload, batch_id=batch.batch_id, position=None, now=now)
             case BatchClaim.CONFLICT:
                 _park_conflict(tx, batch, digest, now=now)
 
@@ -214,7 +217,7 @@ def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, 
     own_id = safe_id(f"{batch.batch_id}~{digest}")
     if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
         reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
-        tx.dead_letter("batch", reason, _kept(batch), batch_id=own_id, position=None, now=now)
+        tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
 
 
 def _digest(batch: BatchMessage) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.compression import ZSTD
 from alertworker.ports import Broker, Letters
 
@@ -21,13 +22,13 @@ def replay(letter_id: str, letters: Letters, broker: Broker, *, now: datetime) -
     letter = letters.dead_letter(letter_id)
     if letter is None:
         return False
-    if letter.kind == "notification":
+    if letter.kind == DeadLetterKind.NOTIFICATION:
         return letters.requeue(letter, now=now)
-    if letter.kind == "message":
+    if letter.kind == DeadLetterKind.MESSAGE:
         broker.resend_message(letter.batch_id or letter.id, letter.payload)
         letters.discard_resent(letter)
         return True
-    if letter.kind == "batch" and letter.batch_id is not None:
+    if letter.kind == DeadLetterKind.BATCH and letter.batch_id is not None:
         letters.release_batch(letter.batch_id)
         broker.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
     else:

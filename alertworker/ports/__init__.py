@@ -1,4 +1,4 @@
-"""What the core needs from outside, as Protocols; `app` names the classes that implement them."""
+"""The interfaces that the core needs from outside, as Protocols; `app` names the classes that implement them."""
 
 from __future__ import annotations
 

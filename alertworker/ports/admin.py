@@ -1,4 +1,4 @@
-"""What commands and pages show of notifications, attempts and publishers: rows of the store, as they are stored."""
+"""Rows of notifications, attempts and publishers, as they are stored, for commands and pages."""
 
 from __future__ import annotations
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
 
+from alertworker.alerts.state import AlertState
 from alertworker.routing.matchers import Matcher
 
-#: The states to filter by. Every open alert is also firing, acknowledged or muted.
-ALERT_STATES: Final = ("open", "firing", "acknowledged", "muted", "closed")
+
+class StateFilter(StrEnum):
+    """A state to search by: open, or one of `AlertState`. Every open alert is firing, acknowledged or suppressed."""
+
+    OPEN = "open"
+    FIRING = AlertState.FIRING.value
+    ACKNOWLEDGED = AlertState.ACKNOWLEDGED.value
+    SUPPRESSED = AlertState.SUPPRESSED.value
+    CLOSED = AlertState.CLOSED.value
 
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
     """The alerts that pass every condition that is set.
 
-    ``state`` is one of `ALERT_STATES` and ``type`` an alert type. ``suppressed`` alerts had a message that no channel
-    was notified of. ``since`` is the earliest last occurrence.
+    ``type`` is an alert type. ``suppressed`` alerts had a message that no channel was notified of. ``since`` is the
+    earliest last occurrence.
     """
 
-    state: str | None = None
+    state: StateFilter | None = None
     severity: str | None = None
     type: str | None = None
     fingerprint: str | None = None
@@ -32,7 +40,7 @@ class AlertFilter:
 
 @dataclass(frozen=True, slots=True)
 class AlertLabels:
-    """What decides whether a matcher matches an alert."""
+    """The fields of an alert that matchers match."""
 
     id: str
     type: str

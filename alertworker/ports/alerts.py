@@ -15,7 +15,11 @@ class AlertPort(Protocol):
     """Alerts: their generations, and the number of occurrences that messages have counted."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement. Return the row after that."""
+        """Open the alert, or add to its open generation, in one statement. Return the row after that.
+
+        An alert of a lower level than the row's is counted, but keeps the row's headline, facts, figures and metadata.
+        Empty metadata replaces nothing.
+        """
         ...
 
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
@@ -27,7 +31,7 @@ class AlertPort(Protocol):
         ...
 
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to the number of an alert's occurrences by team."""
+        """Add to an alert's occurrences by team."""
         ...
 
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
@@ -90,10 +94,10 @@ class AlertPort(Protocol):
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due (summary, reminder, suppressed), and hanging ones that are over, all locked.
+        """Return open alerts that are due, and those about hanging calls that have all ended. All are locked.
 
-        There are at most ``limit`` for each of these reasons, the longest overdue first. Alerts of types that only a
-        newer version knows are left to that version.
+        There are at most ``limit`` for each reason, the longest overdue first. Alerts of unknown types are left to the
+        newer version that raised them.
         """
         ...
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class BatchClaim(Enum):
-    """What claiming a batch's id showed."""
+    """The result of claiming a batch's id."""
 
     NEW = auto()
     #: The same batch was applied or parked before.

@@ -6,12 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from alertworker.delivery.dead_letters import DeadLetterKind
+
 
 class DeadLetterPort(Protocol):
     """Writes dead letters."""
 
     def dead_letter(
-        self, kind: str, reason: str, payload: bytes, *, batch_id: str | None, position: int | None, now: datetime
+        self,
+        kind: DeadLetterKind,
+        reason: str,
+        payload: bytes,
+        *,
+        batch_id: str | None,
+        position: int | None,
+        now: datetime,
     ) -> None:
         """Write a dead letter."""
         ...
@@ -25,9 +34,9 @@ class DeadLetterPort(Protocol):
 class DeadLetter:
     """One dead letter with its reason and its payload.
 
-    It is an "event", a "batch", a "message" that cannot be read as a batch, or a "notification". ``batch_id`` is the
-    batch it came in, or the message's or notification's id where it is one, and ``position`` an event's place in that
-    batch. ``type`` is the event's or the alert's, ``channel`` the notification's.
+    ``kind`` is one of `DeadLetterKind`, or a newer version's. ``batch_id`` is the id of the batch it came in, or of the
+    message or the notification, and ``position`` is an event's place in the batch. ``type`` is the event's or the
+    alert's, ``channel`` the notification's.
     """
 
     id: str
@@ -58,9 +67,9 @@ class DeadLetterRow:
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
-    """The dead letters that pass every condition that is set; ``reason`` is the beginning of theirs."""
+    """The dead letters that pass every condition that is set. ``reason`` is the beginning of their reason."""
 
-    kind: str | None = None
+    kind: DeadLetterKind | None = None
     reason: str | None = None
     channel: str | None = None
     type: str | None = None

@@ -31,5 +31,5 @@ class HangingPort(Protocol):
         ...
 
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        """Record outcome and end per call id, also for calls whose announcement has not arrived yet."""
+        """Record outcome and end of each call, also if its announcement has not arrived yet."""
         ...

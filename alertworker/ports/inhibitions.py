@@ -1,4 +1,4 @@
-"""What inhibitions ask, as one transaction sees it."""
+"""The open conditions that may inhibit others, as one transaction sees them."""
 
 from __future__ import annotations
 

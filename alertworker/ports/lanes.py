@@ -62,13 +62,13 @@ class LaneState:
 
 
 class LanePort(Protocol):
-    """Who serves a lane, and what came of an attempt.
+    """Leases of lanes, and the results of attempts.
 
     Every method is one short transaction. A `StoreUnavailable` that it raises decides nothing.
     """
 
     def due_channels(self, *, now: datetime) -> list[str]:
-        """Return the channels that have something due and whose lane is free."""
+        """Return the channels whose lane is free and has due work."""
         ...
 
     def states(self, *, now: datetime) -> dict[str, LaneState]:
@@ -76,35 +76,37 @@ class LanePort(Protocol):
         ...
 
     def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
-        """Take a channel's lane in one statement; ``None`` while another worker has it or it must pause.
+        """Take a channel's lane in one statement. Return ``None`` while another worker has it or it must pause.
 
-        Urgent messages are also served while the lane pauses for its failures.
+        A pause because of failures does not apply to urgent messages.
         """
         ...
 
     def begin(self, bodies: Mapping[str, str], lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
-        """Seal the bodies of these notifications before an attempt, and count it against the lane's pace.
+        """Seal the bodies before an attempt, count it against the lane's pace, and renew the lease.
 
-        From the first attempt on a body never changes. The lease is renewed, so that it outlasts the attempt. False if
-        the lease is over, or another worker has the lane.
+        From the first attempt on a body never changes. The new lease outlasts the attempt. Return false if this worker
+        no longer has the lane.
         """
         ...
 
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
-        """Record that the receiver has these; true while the channel is announced as broken, though it works again.
+        """Record that the receiver has these messages. Return true while the channel is still announced as broken.
 
-        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds. The remainder of a
-        message, for some of its recipients, becomes a notification of its own.
+        The lane pauses for as long as an answer asked for, at most for ``longest`` seconds. The remainder of a message,
+        for some of its recipients, becomes a notification of its own. All this also happens if another worker has the
+        lane now.
         """
         ...
 
     def settle_retry(
         self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
-        """Record when to try again; return since when every attempt on this channel has failed.
+        """Record when to try again. Return since when every attempt on this channel has failed.
 
-        If other messages fail, too, the lane pauses, and then tries one of them.
-        If another worker has the lane by now, that worker decides; the attempt is recorded all the same.
+        A failed message does not block the ones behind it. If another message failed before, and none succeeded
+        since, the lane pauses, and then tries one of them. A remainder that fails again does not count for the lane.
+        If another worker has the lane now, that worker decides, and only the attempt is recorded.
         """
         ...
 
@@ -113,7 +115,7 @@ class LanePort(Protocol):
         ...
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up what has waited in a lane since ``before``, attempted or not; a part of it at a time."""
+        """Give up the oldest notifications that have waited since ``before``, attempted or not, up to a maximum."""
         ...
 
     def release(self, lease: Lease, *, now: datetime) -> None:
@@ -122,23 +124,23 @@ class LanePort(Protocol):
 
 
 class QueuePort(Protocol):
-    """What waits in the lanes. Every method is one short transaction."""
+    """The messages that wait in the lanes. Every method is one short transaction."""
 
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Return what is due in a lane and was never attempted, in the lane's order."""
+        """Return the due notifications of a lane that were never attempted, in the lane's order."""
         ...
 
     def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
-        """Carry out a plan, for those notifications that are still as they were."""
+        """Carry out a plan for the notifications that have not changed since."""
         ...
 
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
-        """Return the lane's next notifications in order, messages of one alert one after the other.
+        """Return the lane's next notifications in order, with messages of one alert one after the other.
 
-        With ``unattempted`` those that were never attempted.
+        With ``unattempted`` return only those that were never attempted.
         """
         ...
 
     def next_attempted(self, channel: str, *, now: datetime) -> list[Due]:
-        """Return the notification that was attempted before and is due for longest, if there is one."""
+        """Return the attempted notification that is the longest overdue, if there is one."""
         ...

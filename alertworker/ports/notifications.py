@@ -29,7 +29,11 @@ class NotificationPort(Protocol):
         ...
 
     def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification for each channel. An existing one is not changed."""
+        """Write a notification for each channel. An existing one is not changed.
+
+        Its time is later than that of all earlier notifications of the alert, even if the clock was set back, because
+        the time is their order.
+        """
         ...
 
     def enqueue_tracked(self, messages: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
@@ -44,9 +48,9 @@ class NotificationPort(Protocol):
         ...
 
     def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, DeliveryResult]:
-        """Drop the unsettled ones of these tests, and the resolving messages of tests that the receiver refused.
+        """Drop the unsettled tests, and the resolving messages of tests that the receiver refused. Return the results.
 
-        Return the result of each test.
+        After a timeout or a server error the receiver may have an open incident, so the resolving message is kept.
         """
         ...
 

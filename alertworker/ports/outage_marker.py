@@ -1,4 +1,4 @@
-"""A note outside the database, by which one host knows that an outage of the database was notified."""
+"""A marker outside the database, by which one host knows that an outage of the database was notified."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Marker:
 
 
 class OutageMarker(Protocol):
-    """A place for one note, which one host keeps outside the database."""
+    """A place for one marker, which one host keeps outside the database."""
 
-    def put(self, note: Marker) -> bool:
-        """Write the note; false where one is written already."""
+    def put(self, marker: Marker) -> bool:
+        """Write the marker. Return false if a marker exists already."""
         ...
 
     def take(self) -> Marker | None:
-        """Take the note away and read it; ``None`` where there is none."""
+        """Remove the marker and return it. Return ``None`` without a marker, or while it cannot be removed."""
         ...

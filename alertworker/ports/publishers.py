@@ -34,7 +34,10 @@ class PublisherPort(Protocol):
     """The publishers' own reports, and the publishers that are lost or silent."""
 
     def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Store the newest report of each publisher."""
+        """Store the newest report of each publisher. A late heartbeat does not undo a clean shutdown.
+
+        A lost publisher that reports again is no longer lost.
+        """
         ...
 
     def is_live(self, integration: str, *, since: datetime) -> bool:

@@ -58,7 +58,7 @@ class Store(Protocol):
 
     @property
     def queue(self) -> QueuePort:
-        """What waits in the lanes."""
+        """The messages that wait in the lanes."""
         ...
 
     def run(self, work: Callable[[Transaction], T]) -> T:

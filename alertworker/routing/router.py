@@ -43,7 +43,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Where an alert goes now. ``mute`` are channels that it would go to at another time of the week.
+    """The channels of an alert at this time. ``mute`` are channels that it would go to at another time of the week.
 
     ``group_interval`` and ``repeat_interval`` are in seconds, the shortest of all routes that matched.
     """

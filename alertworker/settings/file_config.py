@@ -1,4 +1,4 @@
-"""What is written in the file: one model of all keys under ``alertworker:``, and of those that LiteLLM has."""
+"""The content of the file: one model of all keys under ``alertworker:``, and of those that LiteLLM has."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FileConfig(Values, LiteLLMConfig):
     """All keys under ``alertworker:``."""
 
     budget_webhook: BudgetForm | None = None
-    """What is sent to the URL in WEBHOOK_URL."""
+    """The messages that are sent to the URL in WEBHOOK_URL."""
     receivers: tuple[ReceiverConfig, ...] = ()
     """Named lists of channels."""
     time_intervals: tuple[TimeIntervalConfig, ...] = ()

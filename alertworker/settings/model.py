@@ -1,4 +1,4 @@
-"""What is in force: one frozen model, complete with its defaults."""
+"""The settings in force: one frozen model, complete with its defaults."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Settings(Values):
     inhibitions: tuple[InstanceOf[Inhibition], ...] = DEFAULTS
     warnings: tuple[str, ...] = ()
     origins: dict[str, str] = Field(default_factory=dict)
-    """Where each value came from, by its name."""
+    """The origin of each value, by its name."""
 
     @property
     def zone(self) -> ZoneInfo:

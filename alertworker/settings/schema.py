@@ -50,7 +50,7 @@ def _relax(channel: dict[str, Any]) -> None:
     channel["required"] = [name for name in channel.get("required", ()) if name != "name"]
     for name, field in channel["properties"].items():
         if name == "kind":
-            field["description"] = "Kind of the channel; the URLs of some vendors tell it."
+            field["description"] = "Kind of the channel. It is optional if the URL shows the vendor."
         elif field.get("type") != "string" or "enum" in field:
             described = {key: field.pop(key) for key in ("title", "description", "default") if key in field}
             channel["properties"][name] = {**described, "anyOf": [field, _REFERENCE]}

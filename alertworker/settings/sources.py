@@ -1,4 +1,4 @@
-"""Where values come from: LiteLLM's config.yaml, our own section in it, and the environment; each with its origin."""
+"""The sources of values: LiteLLM's config.yaml, our own section in it, and the environment; each with its origin."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Sources:
     unset: dict[str, str] = field(default_factory=dict)
     #: LiteLLM's master key as the file has it.
     master_key: object = None
-    #: Where LiteLLM is told to log no messages at all, if it is.
+    #: The place of the setting by which LiteLLM logs no messages at all, if it is set.
     messages_off: Origin | None = None
     #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
     broken: frozenset[str] = frozenset()

@@ -11,7 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.ports.admin import AttemptRow
-from alertworker.ports.alert_search import AlertFilter, AlertLabels, AlertPage, AlertRow
+from alertworker.ports.alert_search import AlertFilter, AlertLabels, AlertPage, AlertRow, StateFilter
 from alertworker.routing.matchers import all_pass
 from alertworker.store.connection import ConnectionRunner, columns_of
 from alertworker.store.schema.alerts import ALERTS, OPEN
@@ -25,13 +25,12 @@ _ACKED: Final = ALERTS.c.acked_at.is_not(None)
 _MUTED: Final = ALERTS.c.suppressed_by.is_not(None)
 _SELECTED: Final = select(*columns_of(AlertRow, ALERTS))
 
-#: The condition of each of `ALERT_STATES`.
-_STATES: Final[Mapping[str, ColumnElement[bool]]] = {
-    "open": OPEN,
-    "firing": OPEN & ~_ACKED & ~_MUTED,
-    "acknowledged": OPEN & _ACKED & ~_MUTED,
-    "muted": OPEN & _MUTED,
-    "closed": ~OPEN,
+_STATES: Final[Mapping[StateFilter, ColumnElement[bool]]] = {
+    StateFilter.OPEN: OPEN,
+    StateFilter.FIRING: OPEN & ~_ACKED & ~_MUTED,
+    StateFilter.ACKNOWLEDGED: OPEN & _ACKED & ~_MUTED,
+    StateFilter.SUPPRESSED: OPEN & _MUTED,
+    StateFilter.CLOSED: ~OPEN,
 }
 
 

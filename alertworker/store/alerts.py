@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import case, func, select, union_all, update
+from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType, Kind
@@ -16,6 +17,7 @@ from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
 from alertworker.alerts.tables import Attachment
 from alertworker.events.base import new_id
+from alertworker.ports.alerts import AlertPort
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, KNOWN_TYPE, MEMBERS, OPEN, PARTS
 from alertworker.store.schema.publishers import CALLS
@@ -25,41 +27,14 @@ from alertworker.store.upsert import insert_or
 _log: Final = logging.getLogger("alertworker.alerts")
 
 
-class AlertStatements(SilenceStatements, InhibitionStatements):
+class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
     """Statements that claim, change and query alerts."""
 
+    @override
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
-        """Open the alert, or add to its open generation, in one statement. Return the row after that.
-
-        An alert of a lower level than the row's is counted, but keeps the row's headline, facts, figures and metadata.
-        Empty metadata replaces nothing.
-        """
-        own_id = str(new_id())
-        row: dict[str, Any] = {
-            "id": own_id,
-            "fingerprint": alert.fingerprint,
-            "open_fingerprint": alert.fingerprint,
-            "type": alert.type.value,
-            "kind": alert.kind.value,
-            "severity": alert.severity.value,
-            "level": alert.level,
-            "headline": alert.headline,
-            "labels": dict(alert.identity) | dict(alert.labels),
-            "facts": dict(alert.facts),
-            "metadata": dict(alert.metadata),
-            "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
-            "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
-            "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
-            "count": alert.count,
-            "notified_count": 0,
-            "summaries": 0,
-            "first_at": alert.first_at,
-            "last_at": alert.last_at,
-            "opened_at": now,
-            "next_summary_at": next_summary_at,
-        }
+        row = _opened(alert, next_summary_at=next_summary_at, now=now)
         statement = insert_or(self.connection, ALERTS).values(row)
-        words = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
+        shown = ("headline", "facts", "figures", "metadata") if alert.metadata else ("headline", "facts", "figures")
         higher = ALERTS.c.level > alert.level
         counted = statement.on_conflict_do_update(
             index_elements=["open_fingerprint"],
@@ -67,10 +42,10 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
                 "count": ALERTS.c.count + alert.count,
                 "first_at": case((ALERTS.c.first_at > alert.first_at, alert.first_at), else_=ALERTS.c.first_at),
                 "last_at": case((ALERTS.c.last_at < alert.last_at, alert.last_at), else_=ALERTS.c.last_at),
-                **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in words},
+                **{name: case((higher, ALERTS.c[name]), else_=statement.excluded[name]) for name in shown},
             },
         ).returning(ALERTS)
-        raised = self._open_alert(self.connection.execute(counted).one(), opened_as=own_id)
+        raised = self._open_alert(self.connection.execute(counted).one(), opened_as=row["id"])
         if raised.opened and raised.kind is Kind.CONDITION:  # a notice inhibits nothing
             self.forget_sources()
         return raised if raised.level >= alert.level else self._rise(raised, alert)
@@ -86,15 +61,15 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
 
+    @override
     def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        """Store the names of occurrences. ``total`` is the alert's count after they were added."""
         first = total - len(members)
         rows = [{"alert_id": alert_id, "position": first + n, "member": name} for n, name in enumerate(members)]
         if rows:
             self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
 
+    @override
     def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
-        """Return the first members from a position on: the number of occurrences that messages have counted."""
         statement = (
             select(MEMBERS.c.member)
             .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= position)
@@ -103,21 +78,21 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         )
         return tuple(self.connection.execute(statement).scalars())
 
+    @override
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to an alert's occurrences by team."""
         named = sorted(parts.items())
         self._add(
             PARTS, [{"alert_id": alert_id, "part": part, "count": count, "notified_count": 0} for part, count in named]
         )
 
+    @override
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        """Store the files that belong to an alert's messages."""
         if attachments:
             rows = [{"alert_id": alert_id, **attachment.model_dump()} for attachment in attachments]
             self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
 
+    @override
     def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Return the occurrences by team that no message has counted yet, and mark them as counted."""
         own = PARTS.c.alert_id == alert_id
         uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.notified_count).where(
             own, PARTS.c.count > PARTS.c.notified_count
@@ -127,25 +102,25 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             self.connection.execute(update(PARTS).where(own).values(notified_count=PARTS.c.count))
         return parts
 
+    @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
-        """Record what suppresses the firing message of a condition, until `record_notified`."""
         values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
+    @override
     def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
-        """Set when to check again whether these conditions are still suppressed."""
         if alert_ids:
             statement = update(ALERTS).where(ALERTS.c.id.in_(alert_ids))
             self.connection.execute(statement.values(next_summary_at=at))
 
+    @override
     def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
-        """Record which channels are mute at this hour and still have to be notified of an open condition."""
         self.connection.execute(
             update(ALERTS).where(ALERTS.c.id == alert_id).values(deferred_channels=list(channels) or None)
         )
 
+    @override
     def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
-        """Return open conditions that have deferred channels and are not suppressed, locked, by fingerprint."""
         deferred = (
             OPEN
             & ALERTS.c.deferred_channels.is_not(None)
@@ -156,40 +131,40 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
         return [self._open_alert(row) for row in rows]
 
+    @override
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
-        """Record why a message was sent to no channel."""
         self.connection.execute(
             update(ALERTS).where(ALERTS.c.id == alert_id).values(last_suppressed_by=str(suppression))
         )
 
+    @override
     def remind_at(self, alert_id: str, moment: datetime) -> None:
-        """Set the time of the next reminder of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
 
+    @override
     def find_open(self, fingerprint: str) -> OpenAlert | None:
-        """Return the open generation of an alert, locked, or ``None`` if none is open."""
         statement = select(ALERTS).where(ALERTS.c.open_fingerprint == fingerprint).with_for_update()
         row = self.connection.execute(statement).first()
         return self._open_alert(row) if row is not None else None
 
+    @override
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
-        """Return the open generations of these alerts by fingerprint, locked, by one statement."""
         wanted = ALERTS.c.open_fingerprint.in_(sorted(fingerprints))
         statement = select(ALERTS).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
         return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
 
+    @override
     def last_closed(self, fingerprint: str) -> datetime | None:
-        """Return when the newest closed generation was closed, or ``None`` if none was."""
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
+    @override
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
-        """Record how many occurrences messages have counted, and when to check the alert again."""
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
+    @override
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
         self.forget_sources()
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
@@ -197,11 +172,8 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
+    @override
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
-        """Return open alerts that are due, and those about hanging calls that have all ended. All are locked.
-
-        Alerts of unknown types are left to the newer version that raised them.
-        """
         # The condition is on the outcome and not on the end: without statistics a planner would use the end's index for
         # every alert.
         running = select(CALLS.c.call_id).where(CALLS.c.alert_id == ALERTS.c.id, CALLS.c.outcome.is_(None)).exists()
@@ -218,8 +190,8 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
+    @override
     def report_unknown_types(self) -> None:
-        """Count the open alerts whose type only a newer version knows, and warn about them."""
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
         for name, count in self.connection.execute(unknown).all():
             _log.warning("%s open alerts of unknown type %s are left to a newer version", count, name)
@@ -244,13 +216,13 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             for row in rows
         ]
 
+    @override
     def count_members(self, alert_id: str) -> int:
-        """Return how many of an alert's occurrences are stored by name."""
         statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
         return self.connection.execute(statement).scalar_one()
 
+    @override
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
-        """Return which of these alerts were ever raised, open or closed."""
         statement = select(ALERTS.c.fingerprint).where(ALERTS.c.fingerprint.in_(sorted(fingerprints))).distinct()
         return set(self.connection.execute(statement).scalars())
 
@@ -283,3 +255,30 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         )
         self.count_unknown(stored)
         return alert
+
+
+def _opened(alert: Alert, *, next_summary_at: datetime, now: datetime) -> dict[str, Any]:
+    """Return the row of a new generation."""
+    return {
+        "id": str(new_id()),
+        "fingerprint": alert.fingerprint,
+        "open_fingerprint": alert.fingerprint,
+        "type": alert.type.value,
+        "kind": alert.kind.value,
+        "severity": alert.severity.value,
+        "level": alert.level,
+        "headline": alert.headline,
+        "labels": dict(alert.identity) | dict(alert.labels),
+        "facts": dict(alert.facts),
+        "metadata": dict(alert.metadata),
+        "figures": alert.figures.model_dump(mode="json") if alert.figures else None,
+        "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
+        "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
+        "count": alert.count,
+        "notified_count": 0,
+        "summaries": 0,
+        "first_at": alert.first_at,
+        "last_at": alert.last_at,
+        "opened_at": now,
+        "next_summary_at": next_summary_at,
+    }

@@ -35,6 +35,6 @@ class BatchStatements(Statements, BatchPort):
         ).returning(REDELIVERIES.c.times)
         return int(self.connection.execute(counted).scalar_one())
 
+    @override
     def forget_redeliveries(self, message_id: str) -> None:
-        """Delete the count of a message's redeliveries."""
         self.connection.execute(delete(REDELIVERIES).where(REDELIVERIES.c.batch_id == message_id))

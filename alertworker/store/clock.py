@@ -6,31 +6,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, select
+from typing_extensions import override
 
+from alertworker.ports.clock import ClockPort
 from alertworker.store.schema.publishers import CLOCKS
 from alertworker.store.upsert import insert_or
 
 
-class SqlClock:
+class SqlClock(ClockPort):
     """Named times that several workers share, in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @override
     def advance(self, name: str, at: datetime) -> None:
-        """Move a clock forward."""
         self._connection.execute(self._set(name, at, CLOCKS.c.at < at))
 
+    @override
     def read(self, name: str) -> datetime | None:
-        """Return a clock's time, or ``None`` if it was never set."""
         return self._connection.execute(select(CLOCKS.c.at).where(CLOCKS.c.name == name)).scalar()
 
+    @override
     def claim_every(self, name: str, *, every: timedelta, now: datetime) -> bool:
-        """Move a clock to now if its time is at least ``every`` ago. Return false if another worker did so since."""
         return self._is_set(name, now, CLOCKS.c.at <= now - every)
 
+    @override
     def claim_later(self, name: str, at: datetime) -> bool:
-        """Move a clock forward, in one statement. Return false if it is not earlier than ``at``."""
         return self._is_set(name, at, CLOCKS.c.at < at)
 
     def _is_set(self, name: str, at: datetime, earlier: ColumnElement[bool]) -> bool:

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import update
+from typing_extensions import override
 
 from alertworker.events import RequestAnnounced
-from alertworker.ports.hanging import CallOutcome
+from alertworker.ports.hanging import CallOutcome, HangingPort
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.upsert import Statements, insert_or
 
 
-class HangingStatements(Statements):
+class HangingStatements(Statements, HangingPort):
     """Announced calls, and how they ended."""
 
+    @override
     def announce_calls(self, calls: Sequence[RequestAnnounced]) -> set[str]:
-        """Store announced calls. Return the ids of those that are new and have not ended."""
         fresh: set[str] = set()
         for call in sorted(calls, key=lambda call: call.call_id):
             row = {"call_id": call.call_id, "boot_id": call.boot_id, "announced_at": call.occurred_at}
@@ -26,13 +27,13 @@ class HangingStatements(Statements):
                 fresh.add(call.call_id)
         return fresh
 
+    @override
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
-        """Record which alert is about these calls."""
         ids = sorted(call_ids)
         self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
 
+    @override
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
-        """Record outcome and end of each call, also if its announcement has not arrived yet."""
         for call_id, (outcome, ended_at) in sorted(calls.items()):
             values = {"outcome": outcome, "ended_at": ended_at}
             statement = insert_or(self.connection, CALLS).values(call_id=call_id, **values)

@@ -8,12 +8,14 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from alertworker.ports import Marker
+from typing_extensions import override
+
+from alertworker.ports import Marker, OutageMarker
 
 _log = logging.getLogger("alertworker.mark")
 
 
-class FileOutageMarker:
+class FileOutageMarker(OutageMarker):
     """The marker in a file. Only one process can create, or remove, its directory entry.
 
     If the file cannot be written, this process keeps the marker in memory. Each process then reports an outage once.
@@ -24,12 +26,12 @@ class FileOutageMarker:
         self._own: Marker | None = None
         self._stuck = False
 
-    def put(self, note: Marker) -> bool:
-        """Write the marker, and create its folder. Return false if a marker exists already."""
+    @override
+    def put(self, marker: Marker) -> bool:
         if self._own is not None:
             return False
         try:
-            self._write(json.dumps({"since": note.since.isoformat(), "alert_id": note.alert_id}))
+            self._write(json.dumps({"since": marker.since.isoformat(), "alert_id": marker.alert_id}))
         except FileExistsError:
             return False
         except OSError as error:
@@ -39,14 +41,14 @@ class FileOutageMarker:
                 self._path,
                 error.strerror,
             )
-            self._own = note
+            self._own = marker
         return True
 
+    @override
     def take(self) -> Marker | None:
-        """Remove the marker and return it. Return ``None`` without a marker, or while the file cannot be removed."""
         if self._own is not None:
-            note, self._own = self._own, None
-            return note
+            marker, self._own = self._own, None
+            return marker
         try:
             text = self._path.read_text()
             self._path.unlink()

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import case, func, literal, null, select, update
+from typing_extensions import override
 
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped
 from alertworker.ports import LostPublisher, SilentHost
 from alertworker.ports.hanging import CallOutcome
+from alertworker.ports.publishers import PublisherPort
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -18,14 +20,11 @@ from alertworker.store.upsert import Statements, insert_or
 _PAUSE: Final = timedelta(minutes=5)
 
 
-class PublisherStatements(Statements):
+class PublisherStatements(Statements, PublisherPort):
     """Publishers and the calls they have announced."""
 
+    @override
     def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
-        """Store the newest report of each publisher. A late heartbeat does not undo a clean shutdown.
-
-        A lost publisher that reports again is no longer lost.
-        """
         for event in sorted(events, key=lambda event: event.boot_id):
             beat = event if isinstance(event, PublisherHeartbeat) else None
             row: dict[str, Any] = {
@@ -59,8 +58,8 @@ class PublisherStatements(Statements):
             changes["arrived_at"] = now  # even a report with an older time proves that the publisher is running
             self.connection.execute(statement.on_conflict_do_update(index_elements=["boot_id"], set_=changes))
 
+    @override
     def is_live(self, integration: str, *, since: datetime) -> bool:
-        """Return whether a publisher of this integration is running and has reported since then."""
         statement = select(PUBLISHERS.c.boot_id).where(
             PUBLISHERS.c.integration == integration,
             PUBLISHERS.c.arrived_at >= since,
@@ -69,10 +68,10 @@ class PublisherStatements(Statements):
         )
         return self.connection.execute(statement.limit(1)).first() is not None
 
+    @override
     def silent_hosts(
         self, *, reporting_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
-        """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
         running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= reporting_since)
         moved_at = func.max(table.moved_at).label("moved_at")
@@ -95,13 +94,10 @@ class PublisherStatements(Statements):
                     silent.append(SilentHost(row.host, row.integration, row.moved_at))
         return silent
 
+    @override
     def lost_publishers(
         self, *, silent_since: datetime, canary_sent_at: datetime, limit: int, now: datetime
     ) -> list[LostPublisher]:
-        """Mark at most ``limit`` publishers lost whose last report arrived before ``silent_since``.
-
-        Their announced calls end.
-        """
         silent = (
             PUBLISHERS.c.arrived_at < silent_since,
             PUBLISHERS.c.arrived_at < canary_sent_at,
@@ -126,8 +122,8 @@ class PublisherStatements(Statements):
             lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.last_heartbeat_at, ended.rowcount))
         return lost
 
+    @override
     def backlogged(self) -> bool:
-        """Return whether a running publisher has events that it could not send yet."""
         living = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
         statement = select(PUBLISHERS.c.boot_id).where(living, PUBLISHERS.c.backlog > 0)
         return self.connection.execute(statement.limit(1)).first() is not None

@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
 from alertworker.alerts.stored import StoredReader
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.base import new_id
 from alertworker.ports import CounterPort
 from alertworker.ports.dead_letters import DeadLetterPort
@@ -49,12 +50,12 @@ def _type(payload: bytes) -> str | None:
     return safe_id(named) if isinstance(named, str) else None
 
 
-def _letter(kind: str, reason: str, payload: bytes, now: datetime) -> dict[str, object]:
+def _letter(kind: DeadLetterKind, reason: str, payload: bytes, now: datetime) -> dict[str, object]:
     """Return the columns that every dead letter has; no value of them can fail to be stored."""
     if len(payload) > _MAX_PAYLOAD:
         reason = f"{shorten(reason, _MAX_REASON // 2)}; only the first {_MAX_PAYLOAD} of {len(payload)} bytes are kept"
     return {
-        "kind": kind,
+        "kind": kind.value,
         "reason": shorten(storable(reason), _MAX_REASON),
         "payload": payload[:_MAX_PAYLOAD],
         "created_at": now,
@@ -76,7 +77,7 @@ class Statements(CounterPort, DeadLetterPort):
     @override
     def dead_letter(
         self,
-        kind: str,
+        kind: DeadLetterKind,
         reason: str,
         payload: bytes,
         *,
@@ -89,19 +90,19 @@ class Statements(CounterPort, DeadLetterPort):
             "id": str(new_id()),
             "batch_id": batch_id,
             "position": position,
-            "type": None if kind == "batch" else _type(payload),
+            "type": None if kind is DeadLetterKind.BATCH else _type(payload),
             "channel": channel,
         }
         self.connection.execute(insert_or(self.connection, DEAD_LETTERS).values(row))
-        self.count("dead_letters", kind)
+        self.count("dead_letters", kind.value)
 
     @override
     def dead_message(self, letter_id: str, reason: str, payload: bytes, *, message_id: str, now: datetime) -> None:
-        row = _letter("message", reason, payload, now) | {"id": letter_id, "batch_id": message_id}
+        row = _letter(DeadLetterKind.MESSAGE, reason, payload, now) | {"id": letter_id, "batch_id": message_id}
         insert = insert_or(self.connection, DEAD_LETTERS).values(row)
         # The newer time shows a replay, which is about to discard the dead letter, that the message was parked again.
         self.connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_={"created_at": now}))
-        self.count("dead_letters", "message")
+        self.count("dead_letters", DeadLetterKind.MESSAGE.value)
 
     @override
     def count(self, name: str, label: str, by: int = 1) -> None:
@@ -115,12 +116,15 @@ class Statements(CounterPort, DeadLetterPort):
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
     def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
-        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
+        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays.
+
+        All rows have the same columns.
+        """
         if not rows:
             return
         keys = [column.key for column in table.primary_key]
         statement = insert_or(self.connection, table)
-        added = [column for column in table.c if column.key not in keys]
+        added = [table.c[name] for name in rows[0] if name not in keys]
         sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest

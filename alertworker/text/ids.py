@@ -1,4 +1,4 @@
-"""Strings that become keys in the database, whoever wrote them."""
+"""Strings of any source that become keys in the database."""
 
 from __future__ import annotations
 

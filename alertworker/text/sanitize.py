@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from wcwidth import iter_graphemes
 
 from alertworker.text.shorten import CUT
+
+_T = TypeVar("_T")
 
 #: What a terminal obeys: ECMA-48 control sequences, operating system commands that end, and two-character escapes.
 _TERMINAL: Final = re.compile(r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
@@ -86,10 +88,16 @@ def pack(lines: Iterable[str], limit: int) -> Iterator[str]:
 def fit(head: list[str], body: Iterable[str], foot: list[str], limit: int) -> list[str]:
     """Omit whole lines of the body, visibly, so that head and foot always fit into ``limit`` UTF-16 units."""
     room = limit - sum(units(line) + 1 for line in (*head, *foot)) - units(CUT) - 1
-    kept: list[str] = []
-    for line in body:
-        room -= units(line) + 1
+    kept, is_whole = keep(body, room, lambda line: units(line) + 1)
+    return [*head, *kept, *foot] if is_whole else [*head, *kept, CUT, *foot]
+
+
+def keep(parts: Iterable[_T], room: int, size: Callable[[_T], int]) -> tuple[list[_T], bool]:
+    """Return the parts before the first one for which there is no room, and whether these are all."""
+    kept: list[_T] = []
+    for part in parts:
+        room -= size(part)
         if room < 0:
-            return [*head, *kept, CUT, *foot]
-        kept.append(line)
-    return [*head, *kept, *foot]
+            return kept, False
+        kept.append(part)
+    return kept, True

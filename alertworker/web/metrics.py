@@ -21,44 +21,35 @@ class SnapshotCollector(Collector):
         """Yield the metrics."""
         snapshot = self._snapshot
         yield _by_two("alertworker_alerts", "Stored alerts, by type and state", ("type", "state"), snapshot.alerts)
-        yield _by_two(
-            "alertworker_notifications",
-            "Stored notifications, by status and channel",
-            ("status", "channel"),
-            snapshot.notifications,
-        )
+        status = "Stored notifications, by status and channel"
+        yield _by_two("alertworker_notifications", status, ("status", "channel"), snapshot.notifications)
         yield _by_one("alertworker_lane_wait_seconds", "Age of the oldest unsent message", "channel", snapshot.lanes)
-        yield _by_one(
-            "alertworker_publishers", "Publishers that have not shut down cleanly", "state", snapshot.publishers
-        )
-        yield GaugeMetricFamily(
-            "alertworker_publisher_backlog_events",
-            "Events that live publishers have not sent yet",
-            value=snapshot.backlog,
-        )
+        unclean = "Publishers that have not shut down cleanly"
+        yield _by_one("alertworker_publishers", unclean, "state", snapshot.publishers)
+        backlog = "Events that live publishers have not sent yet"
+        yield _one("alertworker_publisher_backlog_events", backlog, snapshot.backlog)
         yield _by_one("alertworker_dead_letters", "Dead letters, by kind", "kind", snapshot.dead_letters)
-        counted = CounterMetricFamily(
-            "alertworker_counted",
-            "Dropped, suppressed, merged, parked and clamped, by reason",
-            labels=("what", "reason"),
-        )
-        for labels, value in sorted(snapshot.counters.items()):
-            counted.add_metric(labels, value)
-        yield counted
+        yield _counted(snapshot.counters)
         if self._queued is not None:
-            yield GaugeMetricFamily("alertworker_queue_messages", "Batches in the broker's queue", value=self._queued)
+            yield _one("alertworker_queue_messages", "Batches in the broker's queue", self._queued)
             if (oldest := snapshot.oldest_seconds(self._queued)) is not None:
-                yield GaugeMetricFamily(
-                    "alertworker_queue_oldest_seconds",
-                    "Upper bound of the age of the oldest batch in the queue",
-                    value=oldest,
-                )
+                bound = "Upper bound of the age of the oldest batch in the queue"
+                yield _one("alertworker_queue_oldest_seconds", bound, oldest)
         if snapshot.canary_seconds is not None:
-            yield GaugeMetricFamily(
-                "alertworker_canary_age_seconds",
-                "Age of the newest canary that returned",
-                value=snapshot.canary_seconds,
-            )
+            newest = "Age of the newest canary that returned"
+            yield _one("alertworker_canary_age_seconds", newest, snapshot.canary_seconds)
+
+
+def _counted(counters: Mapping[tuple[str, str], int]) -> Metric:
+    text = "Dropped, suppressed, merged, parked and clamped, by reason"
+    family = CounterMetricFamily("alertworker_counted", text, labels=("what", "reason"))
+    for labels, value in sorted(counters.items()):
+        family.add_metric(labels, value)
+    return family
+
+
+def _one(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, text, value=value)
 
 
 def _by_one(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:

@@ -46,7 +46,7 @@ class Scheduler(beat.Scheduler):
         return self.connection
 
     def _reconnect(self) -> None:
-        """Give the next task a new connection. Celery keeps the channel, which RabbitMQ never revives."""
+        """Open a new connection for the next task. Celery keeps the channel, which RabbitMQ never revives."""
         self.__dict__.pop("producer", None)
         connection = self.__dict__.pop("connection", None)
         with suppress(Exception):

@@ -171,7 +171,7 @@ def _tune(**_: Any) -> None:
 @after_setup_logger.connect
 @after_setup_task_logger.connect
 def _set_up_log(logger: logging.Logger, **_: Any) -> None:
-    """Give Celery's log the format of every other process.
+    """Set the format of Celery's log to that of every other process.
 
     Celery's two lines for every task are disabled, because a sweep runs each second.
     """

@@ -63,7 +63,7 @@ class RecordingChannel:
 
 
 @dataclass
-class Line:
+class RecordingBroker:
     """A broker that hands canaries and wakes to the loop."""
 
     published: list[Event] = field(default_factory=list)
@@ -91,14 +91,14 @@ class Pipeline:
         chosen = Settings(**settings)
         self.channel = RecordingChannel()
         self._rng = rng
-        self._line = Line()
+        self._broker = RecordingBroker()
         self._engine = make_engine("sqlite://")
         upgrade(self._engine)
         self._batches = 0
         self._split = split
         self.runtime = Runtime(
             store=SqlStore(self._engine),
-            broker=self._line,
+            broker=self._broker,
             channels={_CHANNEL: self.channel},
             router=replace(chosen.router(), receivers={"default": (_CHANNEL,)}),
             inhibitions=chosen.inhibitions,
@@ -122,14 +122,14 @@ class Pipeline:
         """
         moment = datetime.fromtimestamp(now, UTC)
         self.channel.now = now
-        canaries = [one.model_dump_json().encode() for one in self._line.published]
-        self._line.published.clear()
+        canaries = [one.model_dump_json().encode() for one in self._broker.published]
+        self._broker.published.clear()
         bodies = [*batches, *(b"[" + one + b"]" for one in canaries)]
         for body in bodies if self._split else [b"[" + b",".join(one[1:-1] for one in bodies) + b"]"] * bool(bodies):
             self._take(body, moment)
         sweep(self.runtime, now=moment)
-        while self._line.woken:
-            self._line.woken.clear()
+        while self._broker.woken:
+            self._broker.woken.clear()
             while deliver(_CHANNEL, self.runtime, now=moment):
                 pass
 

@@ -83,7 +83,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, E
 
 
 @pytest.fixture
-def line(running: tuple[Proxy, Events]) -> tuple[Proxy, Events]:
+def pipeline(running: tuple[Proxy, Events]) -> tuple[Proxy, Events]:
     """Return proxy and events, without those of the test before."""
     running[1].forget()
     return running
@@ -103,9 +103,9 @@ def post(proxy: Proxy, path: str, body: dict[str, Any], *, key: str | None = MAS
             return error.code
 
 
-def test_a_success_is_one_event_with_its_figures(line: tuple[Proxy, Events]) -> None:
+def test_a_success_is_one_event_with_its_figures(pipeline: tuple[Proxy, Events]) -> None:
     """A fast call costs one event: caller, deployment, tokens, cost, times, tags and alerting metadata."""
-    proxy, events = line
+    proxy, events = pipeline
     assert proxy.ask("fast")[0] == 200
 
     (event,) = events.ended()
@@ -118,9 +118,9 @@ def test_a_success_is_one_event_with_its_figures(line: tuple[Proxy, Events]) -> 
     assert not event.announced
 
 
-def test_a_fallback_is_timed_from_the_clients_request_on(line: tuple[Proxy, Events]) -> None:
+def test_a_fallback_is_timed_from_the_clients_request_on(pipeline: tuple[Proxy, Events]) -> None:
     """The attempt is published, the call hangs on the second deployment, and its end has the requested model."""
-    proxy, events = line
+    proxy, events = pipeline
     assert proxy.ask("status-404")[0] == 200
 
     attempt, announced, end = events.ended()
@@ -141,9 +141,9 @@ def test_a_fallback_is_timed_from_the_clients_request_on(line: tuple[Proxy, Even
         ("/v1/embeddings", {"input": [PROMPT]}),
     ],
 )
-def test_a_failure_is_told_once_on_every_route(line: tuple[Proxy, Events], path: str, body: dict[str, Any]) -> None:
+def test_a_failure_is_told_once_on_every_route(pipeline: tuple[Proxy, Events], path: str, body: dict[str, Any]) -> None:
     """One attempt failed and the call with it. LiteLLM's layers report parts of it twice."""
-    proxy, events = line
+    proxy, events = pipeline
     assert post(proxy, path, body | {"model": "status-500"}) == 500
 
     events.ended()
@@ -159,9 +159,9 @@ def test_a_failure_is_told_once_on_every_route(line: tuple[Proxy, Events], path:
 
 
 @pytest.mark.parametrize("key", [None, "sk-nobody-knows-this-key"])
-def test_a_caller_turned_away_is_its_own_fault(line: tuple[Proxy, Events], key: str | None) -> None:
+def test_a_caller_turned_away_is_its_own_fault(pipeline: tuple[Proxy, Events], key: str | None) -> None:
     """A missing or wrong key is the caller's error, and no deployment is named."""
-    proxy, events = line
+    proxy, events = pipeline
     assert post(proxy, "/v1/chat/completions", {"model": "fast", "messages": []}, key=key) >= 400
 
     (event,) = events.ended()
@@ -170,9 +170,9 @@ def test_a_caller_turned_away_is_its_own_fault(line: tuple[Proxy, Events], key: 
     assert "nobody-knows" not in event.model_dump_json()
 
 
-def test_a_stream_over_the_threshold_is_not_announced_while_chunks_come(line: tuple[Proxy, Events]) -> None:
+def test_a_stream_over_the_threshold_is_not_announced_while_chunks_come(pipeline: tuple[Proxy, Events]) -> None:
     """A stream of 3 s with a threshold of 1 s is one event, with the times of its first and last chunk."""
-    proxy, events = line
+    proxy, events = pipeline
     assert proxy.ask("drip-0.1-30", stream=True)[0] == 200
 
     (event,) = events.ended()
@@ -180,9 +180,9 @@ def test_a_stream_over_the_threshold_is_not_announced_while_chunks_come(line: tu
     assert 2 < (event.last_chunk_at - event.first_token_at).total_seconds() < 6
 
 
-def test_a_cut_stream_is_abandoned_with_its_cost(line: tuple[Proxy, Events]) -> None:
+def test_a_cut_stream_is_abandoned_with_its_cost(pipeline: tuple[Proxy, Events]) -> None:
     """LiteLLM logs the streamed part as a success, but the client never got its answer."""
-    proxy, events = line
+    proxy, events = pipeline
     proxy.ask("drip-0.1-30", stream=True, read=300)
 
     (event,) = events.ended()

@@ -28,9 +28,9 @@ from alertworker.publisher import BrokerTransport, Publisher
 from tests.acceptance.conftest import CONFIG, WEBHOOK_SECRET
 from tests.acceptance.postgres import Postgres
 from tests.acceptance.receiver import OK, Answer, Receiver
+from tests.acceptance.sent_alerts import Harm, occurrences, repeated, tellings, unexplained
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed
-from tests.acceptance.told import Harm, occurrences, repeated, tellings, unexplained
 
 ROUNDS = int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "1"))
 #: The brokers: the embedded Valkey and, with more rounds, also Redis.

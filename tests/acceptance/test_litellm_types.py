@@ -56,7 +56,7 @@ class _Proxy(Proxy):
 
 
 @dataclass(frozen=True)
-class Line:
+class Pipeline:
     """A proxy, our installation, and its receiver."""
 
     proxy: Proxy
@@ -75,7 +75,7 @@ class Line:
 
 
 @pytest.fixture
-def line(tmp_path: Path, slack: Receiver) -> Iterator[Line]:
+def pipeline(tmp_path: Path, slack: Receiver) -> Iterator[Pipeline]:
     """Run an installation with short periods and without a beat: users are checked once a minute at most."""
     words = {
         "alerting": ["slack"],
@@ -96,36 +96,36 @@ def line(tmp_path: Path, slack: Receiver) -> Iterator[Line]:
     try:
         stack.up("ingest", "deliver")
         proxy.up()
-        yield Line(proxy, stack, slack)
+        yield Pipeline(proxy, stack, slack)
     finally:
         proxy.down()
         stack.down()
 
 
 @pytest.mark.timeout(240)
-def test_regions_users_and_reports_come_from_a_proxys_calls(line: Line) -> None:
+def test_regions_users_and_reports_come_from_a_proxys_calls(pipeline: Pipeline) -> None:
     """Each message has the figures of the proxy's calls, and the prompt is nowhere."""
-    assert set(line.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
-    assert line.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
-    [region] = line.slack.wait_for("10 of 10 failed", seconds=20)
+    assert set(pipeline.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
+    assert pipeline.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
+    [region] = pipeline.slack.wait_for("10 of 10 failed", seconds=20)
     for part in ("`region_outage_alerts`", "Major", "Provider: `openai`", "Region: `eu`", "hello: `world`"):
         assert part in region.text
 
-    wait_for_rows(line.stack, "SELECT sum(requests) FROM spend WHERE dimension = 'user'", [(15,)], 20)
-    line.stack.start("beat")
-    [user] = line.slack.wait_for("`user_spend_thresholds`", seconds=20)
-    daily = line.slack.wait_for("`daily_reports`", seconds=30)[0]
-    line.stack.kill("beat")
+    wait_for_rows(pipeline.stack, "SELECT sum(requests) FROM spend WHERE dimension = 'user'", [(15,)], 20)
+    pipeline.stack.start("beat")
+    [user] = pipeline.slack.wait_for("`user_spend_thresholds`", seconds=20)
+    daily = pipeline.slack.wait_for("`daily_reports`", seconds=30)[0]
+    pipeline.stack.kill("beat")
     for part in ("default_user_id", "Spend: `$1`", "$0.50", "fast $1"):
         assert part in user.text
     for part in ("so far", "$1", "15, 10 failed", "gpt-4o-mini"):
         assert part in daily.text
 
     nine = datetime.now(ZONE).replace(hour=9, minute=0, second=0, microsecond=0)
-    line.look(nine + timedelta(days=1), nine + timedelta(days=7 - nine.weekday()))
-    spend = line.slack.taken("`spend_reports`")[0]
-    [fallbacks] = line.slack.taken("`fallback_reports`")
+    pipeline.look(nine + timedelta(days=1), nine + timedelta(days=7 - nine.weekday()))
+    spend = pipeline.slack.taken("`spend_reports`")[0]
+    [fallbacks] = pipeline.slack.taken("`fallback_reports`")
     for part in (f"{nine:%-d %b %Y}", "$1", "15, 10 failed"):
         assert part in spend.text
     assert f"{DOWN} → fast 2 saved" in fallbacks.text
-    assert [post.text for post in line.slack.taken(PROMPT[:12])] == []
+    assert [post.text for post in pipeline.slack.taken(PROMPT[:12])] == []

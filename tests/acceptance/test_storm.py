@@ -9,9 +9,9 @@ import pytest
 
 from alertworker.publisher import Publisher
 from tests.acceptance.receiver import Receiver
+from tests.acceptance.sent_alerts import tellings
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_faults import failed
-from tests.acceptance.told import tellings
 
 ALERTS = 1_000
 

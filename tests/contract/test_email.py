@@ -233,7 +233,7 @@ def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> Non
 def test_a_certificate_that_nobody_vouches_for_is_refused(
     server: EmailConfig, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The mail is not sent to whoever answers."""
+    """The mail is not sent to another server that answers."""
     monkeypatch.delenv("SSL_CERT_FILE")
 
     attempt(server, build_channel(server).render(message()))

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.alerts.message import Step
-from alertworker.channels.slack import MAX_TEXT, escape, plain
+from alertworker.alerts.message import Message, Step
+from alertworker.channels.mrkdwn import escape
+from alertworker.channels.slack import MAX_TEXT
 from tests.contract.cases import CASES, message
 from tests.contract.corpus import CORPUS
 from tests.contract.kinds import channel_of, complaints, sent
 from tests.contract.test_limits import entry
+
+
+def plain(sent_message: Message) -> str:
+    """Return the text of a message's body."""
+    text: str = json.loads(channel_of("slack").render(sent_message))["text"]
+    return text
 
 
 def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:

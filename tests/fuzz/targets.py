@@ -28,12 +28,12 @@ _SHOWN: Final = re.compile(rf"(?<![A-Za-z0-9]){KEY}")
 
 
 def slack(data: bytes) -> None:
-    """LiteLLM's text for a chat: whatever it says, it becomes an event that the line takes."""
+    """LiteLLM's text for a chat: whatever it says, it becomes an event that the pipeline takes."""
     whole(read_slack(json.dumps({"text": data.decode("utf-8", "replace")}).encode(), now=NOW, host="p1"))
 
 
 def relay(data: bytes) -> None:
-    """A body for either relay: an event that the line takes, or refused as no JSON object."""
+    """A body for either relay: an event that the pipeline takes, or refused as no JSON object."""
     for read in (read_slack, read_webhook):
         try:
             event = read(data, now=NOW)

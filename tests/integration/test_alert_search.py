@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.notify import claim
-from alertworker.ports.alert_search import AlertFilter, AlertPage
+from alertworker.ports.alert_search import AlertFilter, AlertPage, StateFilter
 from alertworker.routing.matchers import parse
 from alertworker.store import AdminStore, SqlStore, alert_search
 from tests.integration.harness import NOW, Outbox, run_until_quiet
@@ -37,7 +37,10 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     for minutes in (5, 10):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
 
-    for filters in (AlertFilter(state="open"), AlertFilter(state="open", matchers=(parse('alert_type=~".+"'),))):
+    for filters in (
+        AlertFilter(state=StateFilter.OPEN),
+        AlertFilter(state=StateFilter.OPEN, matchers=(parse('alert_type=~".+"'),)),
+    ):
         seen, after = [], None
         while True:
             page = desk.search_alerts(filters, after=after, limit=5)

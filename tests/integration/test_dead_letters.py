@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertworker import pipeline
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import readable
@@ -38,7 +39,7 @@ def arrive(runtime: Runtime) -> None:
 def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
     """Park a batch with one call; gives its letter's id."""
     ingest(replace(batch(answered("a"), batch_id=batch_id), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
-    return str(desk.dead_letters(LetterFilter(kind="batch"))[0].id)
+    return str(desk.dead_letters(LetterFilter(kind=DeadLetterKind.BATCH))[0].id)
 
 
 def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: AdminStore, store: SqlStore) -> None:
@@ -104,13 +105,16 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
     ingest(BatchMessage("b2", b"[" + BAD + b"]"), runtime, now=NOW + timedelta(hours=1))
 
     def kinds(
-        kind: str | None = None, reason: str | None = None, channel: str | None = None, since: datetime | None = None
+        kind: DeadLetterKind | None = None,
+        reason: str | None = None,
+        channel: str | None = None,
+        since: datetime | None = None,
     ) -> list[str]:
         found = desk.dead_letters(LetterFilter(kind=kind, reason=reason, channel=channel, since=since))
         return sorted(row.kind for row in found)
 
     assert kinds() == ["batch", "event", "notification"]
-    assert kinds(kind="batch") == ["batch"]
+    assert kinds(kind=DeadLetterKind.BATCH) == ["batch"]
     assert kinds(reason="client_error") == ["notification"]
     assert kinds(reason="%") == []
     assert kinds(channel="outbox") == ["notification"]

@@ -77,14 +77,14 @@ class Forgetful(SqlLanes):
             super().release(lease, now=now)
 
 
-class Line(RuleBasedStateMachine):
+class Pipeline(RuleBasedStateMachine):
     """Actions and faults in random order. At the end all faults are over, and every message is accounted for."""
 
     @initialize(digest_size=st.sampled_from([0, 12, 60]))
     def start(self, digest_size: int) -> None:
         """Set up an installation with one channel."""
         self.folder = tempfile.TemporaryDirectory()
-        self.store = SqlStore(make_engine(f"sqlite:///{Path(self.folder.name) / 'line.db'}"))
+        self.store = SqlStore(make_engine(f"sqlite:///{Path(self.folder.name) / 'pipeline.db'}"))
         self.store.lanes = Forgetful(self.store)
         upgrade(self.store.engine)
         self.receiver = Receiver(digest_size)
@@ -222,11 +222,11 @@ class Line(RuleBasedStateMachine):
             assert own or row.labels["model"] in self.silenced
 
 
-Line.TestCase.settings = settings(
+Pipeline.TestCase.settings = settings(
     max_examples=int(os.environ.get("ALERTWORKER_CHAOS_ROUNDS", "12")),
     stateful_step_count=30,
     phases=[Phase.reuse, Phase.generate],  # shrinking takes minutes; a failing sequence is printed unchanged
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-TestLine = pytest.mark.timeout(600)(Line.TestCase)
+TestPipeline = pytest.mark.timeout(600)(Pipeline.TestCase)

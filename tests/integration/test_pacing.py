@@ -58,7 +58,7 @@ class Discord:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def use(self) -> int:
-        """Take one message out of the bucket, whoever sends it."""
+        """Take one message out of the bucket, for any sender."""
         if self.now >= self._resets:
             self._resets, self._left = self.now + timedelta(seconds=WINDOW), LIMIT
         if not self._left:

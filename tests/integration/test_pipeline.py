@@ -13,6 +13,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.channels.plain_text import counted
 from alertworker.delivery.channel import Pace
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import (
     Canary,
@@ -240,7 +241,7 @@ def test_an_older_batch_than_the_ids_we_keep_is_parked(runtime: Runtime, store: 
     """It might have been applied before, so it must not be applied now."""
     ingest(replace(batch(answered("a")), sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
 
-    assert len(AdminStore(store.engine).dead_letters(LetterFilter(kind="batch"))) == 1
+    assert len(AdminStore(store.engine).dead_letters(LetterFilter(kind=DeadLetterKind.BATCH))) == 1
     assert spend_of(store, "team") == {}
 
 
@@ -265,9 +266,10 @@ def test_what_nobody_will_take_is_a_dead_letter(runtime: Runtime, outbox: Outbox
         run_until_quiet(runtime, NOW)
 
     assert outbox.sent == []
-    assert [letter.reason for letter in AdminStore(store.engine).dead_letters(LetterFilter(kind="notification"))] == [
-        "client_error: outbox no"
-    ]
+    assert [
+        letter.reason
+        for letter in AdminStore(store.engine).dead_letters(LetterFilter(kind=DeadLetterKind.NOTIFICATION))
+    ] == ["client_error: outbox no"]
 
 
 def test_messages_of_one_alert_keep_their_order(runtime: Runtime, outbox: Outbox) -> None:

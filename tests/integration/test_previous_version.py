@@ -51,7 +51,7 @@ from alertworker.events.system import PublisherCounters
 from alertworker.host.paths import database_path, default_database_url
 from alertworker.pipeline import BatchMessage, BrokerMessage, Reporter, Runtime, admit, ingest, sweep
 from alertworker.ports.admin import Occurrences
-from alertworker.ports.alert_search import AlertFilter
+from alertworker.ports.alert_search import AlertFilter, StateFilter
 from alertworker.publisher import BrokerTransport, Publisher, Spool
 from alertworker.reports import Calendar
 from alertworker.store import AdminStore, SqlLedgerReader, SqlStore, make_engine
@@ -222,7 +222,9 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
 
 def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
     """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
-    opened = sorted(desk.search_alerts(AlertFilter(state="open")).alerts, key=lambda row: (row.opened_at, row.headline))
+    opened = sorted(
+        desk.search_alerts(AlertFilter(state=StateFilter.OPEN)).alerts, key=lambda row: (row.opened_at, row.headline)
+    )
     assert [
         (row.type, row.kind, row.severity, row.count, row.notified_count, row.suppressed_by, row.acked_by)
         for row in opened

@@ -13,6 +13,7 @@ from celery.exceptions import Reject
 
 from alertworker import pipeline
 from alertworker.app import celery
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.events.message import MessageError
 from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, admit, ingest, park, receive
@@ -61,7 +62,7 @@ def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -
                 ingest(old, runtime, now=NOW)
         park(message_of(b"\0\xff", message_id=odd), f"because {odd}", runtime.store, now=NOW)
     assert len(desk.dead_letters()) == 5 * len(texts)
-    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind="message"))]
+    letters = [desk.dead_letter(row.id) for row in desk.dead_letters(LetterFilter(kind=DeadLetterKind.MESSAGE))]
     assert [letter.payload for letter in letters if letter] == [b"\0\xff"] * len(texts)
 
 

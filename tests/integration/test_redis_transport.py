@@ -61,7 +61,7 @@ def left(broker: redis.Redis) -> tuple[int, ...]:
 
 
 class Worker:
-    """Consumes like a worker. It keeps what it takes until it is told to acknowledge."""
+    """Consumes like a worker. It keeps what it takes until the test acknowledges it."""
 
     def __init__(self, folder: Path, *, prefetch: int = 1, queues: list[Queue] | None = None) -> None:
         self.url = default_broker_url(folder)
@@ -352,7 +352,7 @@ def test_what_kombu_would_obey_in_a_note_is_not_kept(
 def test_a_note_that_cannot_be_read_is_parked(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
-    """It is requeued unchanged and delays nothing, whoever wrote it."""
+    """A message of any producer is requeued unchanged and delays nothing."""
     notes = [b"garbage", b"[1]", b"\xff\xfe", b'{"a": 1}', b'[["x"], "other", "other"]']
     for number, note in enumerate(notes):
         broker.hset("unacked", f"tag{number}", note)

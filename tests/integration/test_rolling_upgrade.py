@@ -28,6 +28,7 @@ from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
+from alertworker.store.schema.outages import WINDOWS
 from alertworker.store.schema.publishers import CLOCKS
 from tests.integration.harness import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 from tests.integration.pages import signed_in
@@ -188,6 +189,22 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
     run_until_quiet(runtime, NOW)
     assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.FIRING]
     assert {row.step for row in rows(store, NOTIFICATIONS)} == {"notice:0", "firing:0"}
+
+
+def test_sums_that_only_the_previous_version_writes_are_left_as_they_are(runtime: Runtime, store: SqlStore) -> None:
+    """Both versions add to one bucket. A row that this version makes has zeros there."""
+    bucket = int(NOW.timestamp()) // 10 * 10
+    key = {"deployment_id": "d1", "provider": "", "region": "", "bucket": bucket}
+    sums = {"succeeded": 2, "failed": 3, "milliseconds": 500, "completion_tokens": 70, "last_success": 1}
+    with store.engine.begin() as connection:
+        connection.execute(WINDOWS.insert(), key | sums)
+
+    ingest(batch(answered("a"), answered("b", deployment_id="d2")), runtime, now=NOW)
+
+    found = {row.deployment_id: row for row in rows(store, WINDOWS)}
+    last = int(NOW.timestamp() * 1_000)
+    assert tuple(found["d1"])[-5:] == (3, 3, 500, 70, last)
+    assert tuple(found["d2"])[-5:] == (1, 0, 0, 0, last)
 
 
 def test_the_moments_have_the_names_of_the_version_before() -> None:

@@ -1,8 +1,7 @@
-"""What a mail says: as text, and as one HTML page that loads nothing from elsewhere. Pure."""
+"""The content of a mail: as text, and as one HTML page that loads nothing from elsewhere. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -11,8 +10,9 @@ from markupsafe import Markup, escape
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Message, Step
+from alertworker.channels.chat import Colours
 from alertworker.channels.email import chart
-from alertworker.channels.plain_text import counted, entry_lines, sign
+from alertworker.channels.plain_text import counted, entry_lines, is_link, member_lines, sign
 from alertworker.channels.text_tables import aligned, cells
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, fit, one_line
@@ -43,9 +43,7 @@ _STEPS: Final = {
     Step.TRACKED: "spend",
     Step.TEST: "test",
 }
-_COLOURS: Final = {"High": "#c62828", "Medium": "#b45f06", "Low": "#7a6a00"}
-_GREEN: Final = "#1b7f3b"
-_LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
+_COLOURS: Final = Colours("#1b7f3b", {"High": "#c62828", "Medium": "#b45f06", "Low": "#7a6a00"})
 
 
 def text(message: Message) -> str:
@@ -66,13 +64,12 @@ def text(message: Message) -> str:
 
 def page(message: Message) -> str:
     """Return the mail as HTML."""
-    green = message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
     return (
         _environment()
         .get_template("mail.html")
         .render(
             message=message,
-            colour=_GREEN if green else _COLOURS[message.severity.value],
+            colour=_COLOURS.of(message),
             members=_members(message),
             foot=_foot(message),
         )
@@ -84,8 +81,7 @@ def _foot(message: Message) -> str:
 
 
 def _members(message: Message) -> list[str]:
-    members = [cut(one_line(member), _MAX_LINE) for member in message.members]
-    return [*members, f"… and {message.members_more} more"] if message.members_more else members
+    return member_lines(message, lambda member: cut(one_line(member), _MAX_LINE))
 
 
 def _named(values: Mapping[str, str]) -> Iterable[tuple[str, str]]:
@@ -108,7 +104,7 @@ def _environment() -> Environment:
     )
     del environment.filters["safe"]  # nothing is exempt from escaping
     environment.filters |= {"line": _line, "rows": _rows}
-    environment.tests["link"] = lambda address: _LINK.fullmatch(address) is not None
+    environment.tests["link"] = is_link
     environment.globals |= {
         "sign": sign,
         "counted": counted,

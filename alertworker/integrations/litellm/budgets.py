@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from alertworker.events import BudgetScope
 from alertworker.integrations.litellm.coerce import key_hash, moment, name, nanos
@@ -16,65 +16,88 @@ _SCOPES: Final = {scope.value: scope for scope in BudgetScope} | {"end_user": Bu
 _PART: Final = re.compile(r" over (\w{1,32}) budget\b| exceeded budget for model=(.+)\Z")
 
 
+class _Source(NamedTuple):
+    """The place of a value: the caller's attribute, else the metadata's label."""
+
+    attribute: str = ""
+    label: str = ""
+
+
+class _Fields(NamedTuple):
+    """The places of one budget's fields."""
+
+    limit: _Source
+    spend: _Source = _Source()
+    soft: _Source = _Source()
+    duration: _Source = _Source()
+    reset_at: _Source = _Source()
+
+
+_FIELDS: Final = {
+    BudgetScope.KEY: _Fields(
+        limit=_Source("max_budget", "user_api_key_max_budget"),
+        spend=_Source("spend", "user_api_key_spend"),
+        soft=_Source("soft_budget"),
+        duration=_Source("budget_duration"),
+        reset_at=_Source("budget_reset_at", "user_api_key_budget_reset_at"),
+    ),
+    BudgetScope.TEAM: _Fields(
+        limit=_Source("team_max_budget", "user_api_key_team_max_budget"),
+        spend=_Source("team_spend", "user_api_key_team_spend"),
+        soft=_Source("team_soft_budget"),
+        reset_at=_Source(label="user_api_key_team_budget_reset_at"),
+    ),
+    BudgetScope.USER: _Fields(
+        limit=_Source("user_max_budget", "user_api_key_user_max_budget"),
+        spend=_Source("user_spend", "user_api_key_user_spend"),
+        reset_at=_Source(label="user_api_key_user_budget_reset_at"),
+    ),
+    BudgetScope.ORGANIZATION: _Fields(
+        limit=_Source("organization_max_budget", "user_api_key_org_max_budget"),
+        spend=_Source(label="user_api_key_org_spend"),
+    ),
+    BudgetScope.CUSTOMER: _Fields(limit=_Source("end_user_max_budget", "user_api_end_user_max_budget")),
+}
+
+
 def budgets(caller: Any, metadata: Mapping[str, Any], customer_id: str | None) -> list[dict[str, Any]]:
     """Return a mapping for each budget that has a limit. Its spend is from before the call.
 
     ``caller`` is LiteLLM's ``UserAPIKeyAuth``. ``metadata`` is the call's: after an authentication against the
     database it also holds reset times and the organization's figures.
     """
-    team, user, organization = (getattr(caller, key, None) for key in ("team_id", "user_id", "org_id"))
-    key = key_hash(getattr(caller, "api_key", None)) or key_hash(metadata.get("user_api_key_hash"))
+    entities = {
+        BudgetScope.KEY: key_hash(getattr(caller, "api_key", None)) or key_hash(metadata.get("user_api_key_hash")),
+        BudgetScope.TEAM: getattr(caller, "team_id", None),
+        BudgetScope.USER: getattr(caller, "user_id", None),
+        BudgetScope.ORGANIZATION: getattr(caller, "org_id", None),
+        BudgetScope.CUSTOMER: customer_id,
+    }
 
-    def given(attribute: str, label: str) -> Any:
-        value = getattr(caller, attribute, None)
-        return metadata.get(label) if value is None else value
+    def read(source: _Source) -> object:
+        value = getattr(caller, source.attribute, None) if source.attribute else None
+        return metadata.get(source.label) if value is None and source.label else value
 
-    found = [
+    found = (
         _budget(
-            BudgetScope.KEY,
-            key,
-            given("spend", "user_api_key_spend"),
-            given("max_budget", "user_api_key_max_budget"),
-            soft=getattr(caller, "soft_budget", None),
-            duration=getattr(caller, "budget_duration", None),
-            reset_at=given("budget_reset_at", "user_api_key_budget_reset_at"),
-        ),
-        _budget(
-            BudgetScope.TEAM,
-            team,
-            given("team_spend", "user_api_key_team_spend"),
-            given("team_max_budget", "user_api_key_team_max_budget"),
-            soft=getattr(caller, "team_soft_budget", None),
-            reset_at=metadata.get("user_api_key_team_budget_reset_at"),
-        ),
-        _budget(
-            BudgetScope.USER,
-            user,
-            given("user_spend", "user_api_key_user_spend"),
-            given("user_max_budget", "user_api_key_user_max_budget"),
-            reset_at=metadata.get("user_api_key_user_budget_reset_at"),
-        ),
-        _budget(
-            BudgetScope.ORGANIZATION,
-            organization,
-            metadata.get("user_api_key_org_spend"),
-            given("organization_max_budget", "user_api_key_org_max_budget"),
-        ),
-        _budget(
-            BudgetScope.CUSTOMER,
-            customer_id,
-            None,
-            given("end_user_max_budget", "user_api_end_user_max_budget"),
-        ),
-    ]
+            scope,
+            entities[scope],
+            read(fields.spend),
+            read(fields.limit),
+            soft=read(fields.soft),
+            duration=read(fields.duration),
+            reset_at=read(fields.reset_at),
+        )
+        for scope, fields in _FIELDS.items()
+    )
     return [budget for budget in found if budget is not None]
 
 
 def with_refusal(error: BaseException, known: list[dict[str, Any]], caller: Any) -> list[dict[str, Any]]:
     """Return the call's budgets, with the one in LiteLLM's ``BudgetExceededError`` marked as refused.
 
-    LiteLLM also refuses calls because of budgets that no call carries: those of projects, tags and team members, and
-    further ones of a key or team, for a day or for a model.
+    LiteLLM also refuses calls because of budgets that no call carries. These are budgets of projects, tags and team
+    members, and further ones of a key or team, for a day or for a model.
     """
     scope = _SCOPES.get(getattr(error, "entity_type", None) or "")
     spend, limit = nanos(getattr(error, "current_cost", None)), nanos(getattr(error, "max_budget", None))

@@ -20,9 +20,7 @@ _MAX_FAILED_ON = 16
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What holds for every call: the keys of team and key metadata that may leave the proxy, and the reader of
-    deployments.
-    """
+    """Settings of every call: the keys of metadata that may leave the proxy, and the reader of deployments."""
 
     metadata_keys: tuple[str, ...]
     deployments: Deployments

@@ -122,8 +122,8 @@ class AlertWorkerCallback(CustomLogger):  # type: ignore[misc]  # LiteLLM is not
         try:
             act(self._recorder(), *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - the proxy's boundary: the callback must not fail a request
-            told = error if isinstance(error, AlertWorkerError) else type(error).__name__
-            problem = f"{act.__name__}: {told}"
+            shown = error if isinstance(error, AlertWorkerError) else type(error).__name__
+            problem = f"{act.__name__}: {shown}"
             if problem not in self._warned:
                 self._warned.add(problem)
                 _log.warning("call not recorded (%s)", problem)

@@ -19,20 +19,20 @@ MIN_PIECE: Final = 12
 _MIN_WHOLE: Final = 4
 #: The maximum length of a message that is read and kept, in characters.
 _MAX_MESSAGE: Final = 1_500
-#: The maximum length of a prompt that is compared, in characters. With a longer one the text is withheld instead.
+#: The maximum length of a prompt that is compared, in characters. With a longer one the text is removed instead.
 _MAX_PROMPT: Final = 2_000_000
 #: The maximum length of all spellings of the prompt, in characters.
 _MAX_SPELLED: Final = 6_000_000
-#: How many characters are compared before a text is withheld: a prompt of one repeated letter must not block a proxy.
+#: How many characters are compared before a text is removed: a prompt of one repeated letter must not block a proxy.
 _MAX_COMPARED: Final = 60_000
 #: The cost of the search for one short piece, in compared characters.
 _SEARCH: Final = 4
-#: The maximum number of parts of a request, and its maximum depth, before a text is withheld.
+#: The maximum number of parts of a request, and its maximum depth, before a text is removed.
 _MAX_PARTS: Final = 50_000
 _MAX_DEPTH: Final = 12
 #: Strings that are spelled the same in JSON.
 _PLAIN: Final = re.compile(r"[\w .,;:!?()/+*=<>@#$%&-]*", re.ASCII)
-WITHHELD: Final = "(message withheld: it cannot be told apart from the prompt)"
+REMOVED_MESSAGE: Final = "(message removed: it may contain the prompt)"
 #: Every piece of `MIN_PIECE` characters holds a window of this length that begins at a multiple of `_STRIDE`.
 _WINDOW: Final = 6
 _STRIDE: Final = MIN_PIECE - _WINDOW + 1
@@ -114,7 +114,7 @@ def without(text: str, prompt: Iterable[str]) -> str:
     """Replace every piece of the prompt of `MIN_PIECE` characters or more, and shorter strings as a whole.
 
     The prompt is searched once, in steps: a million characters take about 20 ms. A text that cannot be decided at a
-    bounded cost is withheld.
+    bounded cost is removed.
     """
     at: dict[str, list[int]] = {}
     for start in range(len(text) - _WINDOW + 1):
@@ -126,7 +126,7 @@ def without(text: str, prompt: Iterable[str]) -> str:
         for piece in prompt:
             size += len(piece)
             if size > _MAX_PROMPT:
-                return WITHHELD
+                return REMOVED_MESSAGE
             if len(piece) < _MIN_WHOLE or piece in seen:
                 continue
             seen.add(piece)
@@ -134,9 +134,9 @@ def without(text: str, prompt: Iterable[str]) -> str:
                 spelled += len(spelling)
                 compared += 1 + _find(text, at, spelling, hidden)
                 if compared > _MAX_COMPARED or spelled > _MAX_SPELLED:
-                    return WITHHELD
+                    return REMOVED_MESSAGE
     except TooLargeError:
-        return WITHHELD
+        return REMOVED_MESSAGE
     return _hide(text, hidden) if hidden else text
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Update, update
 
 from alertworker.alerts.message import StepKey
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.delivery.status import TRANSITIONS, NotificationStatus, StatusChange
 from alertworker.delivery.turns import spell_dead_letter
 from alertworker.store.delivery.delivered import fold_into_resolve
@@ -47,7 +48,7 @@ def record_dead(tx: Statements, notification_id: str, channel: str, *, reason: s
     if row is None or (key is not None and key.of_test):
         return
     tx.dead_letter(
-        "notification",
+        DeadLetterKind.NOTIFICATION,
         spell_dead_letter(reason, channel, answer),
         row.message.encode(),
         batch_id=notification_id,

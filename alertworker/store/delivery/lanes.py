@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Exists, and_, delete, func, select, update
+from typing_extensions import override
 
 from alertworker.alerts.message import Step, StepKey
 from alertworker.delivery.channel import Answer, Pace
@@ -15,25 +16,30 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryAt
 from alertworker.delivery.status import NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN, URGENT_TURN
 from alertworker.ports import LaneState, Lease, Turn
-from alertworker.store.database import Database
+from alertworker.ports.lanes import LanePort
+from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.changes import PENDING, change_one, record_attempt, record_dead, record_sent
 from alertworker.store.delivery.remainders import add_remainder, is_remainder
 from alertworker.store.schema.delivery import ATTEMPTS, LANES, NOTIFICATIONS
-from alertworker.store.transaction import SqlTransaction
-from alertworker.store.upsert import insert_or
+from alertworker.store.upsert import Statements, insert_or
+
+_T = TypeVar("_T")
 
 #: The maximum number of notifications that one call of `SqlLanes.expire` gives up.
 _EXPIRED_AT_ONCE: Final = 100
 
 
-class SqlLanes:
+class SqlLanes(LanePort):
     """Leases of lanes, and the results of attempts. Every method is one short transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ConnectionRunner) -> None:
         self._database = database
 
+    def _run(self, work: Callable[[Statements], _T]) -> _T:
+        return self._database.on_connection(lambda connection: work(Statements(connection)))
+
+    @override
     def due_channels(self, *, now: datetime) -> list[str]:
-        """Return the channels whose lane is free and has due work."""
         taken = (LANES.c.leased_until > now) | (LANES.c.next_free_at > now) | (LANES.c.probe_at > now)
         busy = select(LANES.c.channel).where(taken)
         statement = (
@@ -42,32 +48,29 @@ class SqlLanes:
             .where(NOTIFICATIONS.c.channel.not_in(busy))
             .distinct()
         )
-        return self._database.run(lambda tx: [row.channel for row in tx.connection.execute(statement)])
+        return self._run(lambda tx: [row.channel for row in tx.connection.execute(statement)])
 
+    @override
     def states(self, *, now: datetime) -> dict[str, LaneState]:
-        """Return the state of each lane that ever had a message."""
         count, since = func.count().label("waiting"), func.min(NOTIFICATIONS.c.created_at).label("since")
         waiting = select(NOTIFICATIONS.c.channel, count, since).where(PENDING).group_by(NOTIFICATIONS.c.channel)
 
-        def work(tx: SqlTransaction) -> dict[str, LaneState]:
+        def work(tx: Statements) -> dict[str, LaneState]:
             states = {row.channel: _state(row, now) for row in tx.connection.execute(select(LANES))}
             for row in tx.connection.execute(waiting):
                 state = states.get(row.channel, LaneState(row.channel))
                 states[row.channel] = replace(state, waiting=row.waiting, waiting_since=row.since)
             return dict(sorted(states.items()))
 
-        return self._database.run(work)
+        return self._run(work)
 
+    @override
     def lease(self, lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> Turn | None:
-        """Take a channel's lane in one statement. Return ``None`` while another worker has it or it must pause.
-
-        A pause because of failures does not apply to urgent messages.
-        """
         ahead = now + timedelta(seconds=pace.interval * (pace.burst - 1))
         mine = {"token": lease.token, "leased_until": until}
         urgent = _urgent(lease.channel, now)
 
-        def work(tx: SqlTransaction) -> Turn | None:
+        def work(tx: Statements) -> Turn | None:
             row = {"channel": lease.channel, "next_free_at": now, "failures": 0, **mine}
             statement = insert_or(tx.connection, LANES).values(row)
             taken = statement.on_conflict_do_update(
@@ -86,15 +89,11 @@ class SqlLanes:
             probe = lane.probe_at is not None and not tx.connection.execute(select(urgent)).scalar()
             return Turn(lane.failures, probe)
 
-        return self._database.run(work)
+        return self._run(work)
 
+    @override
     def begin(self, bodies: Mapping[str, str], lease: Lease, *, until: datetime, pace: Pace, now: datetime) -> bool:
-        """Seal the bodies before an attempt, count it against the lane's pace, and renew the lease.
-
-        Return false if this worker no longer has the lane.
-        """
-
-        def work(tx: SqlTransaction) -> bool:
+        def work(tx: Statements) -> bool:
             lane = _lane(tx, lease)
             if lane is None or lane.leased_until <= now:
                 return False
@@ -106,16 +105,13 @@ class SqlLanes:
                 tx.connection.execute(own.values(body=body))
             return True
 
-        return self._database.run(work)
+        return self._run(work)
 
+    @override
     def settle_sent(self, answers: Mapping[str, Answer], lease: Lease, *, longest: float, now: datetime) -> bool:
-        """Record that the receiver has these messages. Return true while the channel is still announced as broken.
-
-        The message is recorded as sent, and the receiver's pause applies, even if another worker has the lane now.
-        """
         busy_for = min(longest, max(answer.busy_for for answer in answers.values()))
 
-        def work(tx: SqlTransaction) -> bool:
+        def work(tx: Statements) -> bool:
             own = LANES.c.channel == lease.channel
             lane = tx.connection.execute(select(LANES).where(own).with_for_update()).one()
             free = max(lane.next_free_at, now + timedelta(seconds=busy_for)) if busy_for else lane.next_free_at
@@ -131,18 +127,13 @@ class SqlLanes:
                 record_attempt(tx, notification_id, NotificationStatus.SENT, answer.text, now=now)
             return lane.broken_at is not None
 
-        return self._database.run(work)
+        return self._run(work)
 
+    @override
     def settle_retry(
         self, notification_id: str, lease: Lease, *, error: DeliveryError, verdict: RetryAt, now: datetime
     ) -> datetime:
-        """Record when to try again. If the lane pauses, its other messages wait, too.
-
-        A failed message does not block the ones behind it. If another message failed before, and none succeeded
-        since, the lane pauses. A remainder that fails again does not count for the lane.
-        """
-
-        def work(tx: SqlTransaction) -> datetime:
+        def work(tx: Statements) -> datetime:
             lane = _lane(tx, lease)
             record_attempt(tx, notification_id, error.reason, str(error), now=now)
             tx.count("delivery_retries", error.reason)
@@ -161,21 +152,20 @@ class SqlLanes:
             tx.connection.execute(change_one(StatusChange.RETRY, notification_id).values(again))
             return since
 
-        return self._database.run(work)
+        return self._run(work)
 
+    @override
     def settle_dead(self, notification_id: str, lease: Lease, *, reason: str, answer: str, now: datetime) -> None:
-        """Store a notification as a dead letter without further retries, unless it is a test."""
-
-        def work(tx: SqlTransaction) -> None:
+        def work(tx: Statements) -> None:
             lane = _lane(tx, lease)
             record_attempt(tx, notification_id, reason, answer, now=now)
             if lane is not None:
                 record_dead(tx, notification_id, lease.channel, reason=reason, answer=answer, now=now)
 
-        self._database.run(work)
+        self._run(work)
 
+    @override
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up the oldest notifications that have waited since ``before``, attempted or not, up to a maximum."""
         old = (
             select(NOTIFICATIONS.c.id)
             .where(NOTIFICATIONS.c.channel == lease.channel, PENDING, NOTIFICATIONS.c.created_at < before)
@@ -183,24 +173,24 @@ class SqlLanes:
             .limit(_EXPIRED_AT_ONCE)
         )
 
-        def work(tx: SqlTransaction) -> None:
+        def work(tx: Statements) -> None:
             ids = tx.connection.execute(old).scalars().all() if _lane(tx, lease) is not None else ()
             for notification_id in ids:
                 record_dead(tx, notification_id, lease.channel, reason=Reason.EXPIRED, answer=answer, now=now)
 
-        self._database.run(work)
+        self._run(work)
 
+    @override
     def release(self, lease: Lease, *, now: datetime) -> None:
-        """Release the lane."""
         statement = (
             update(LANES)
             .where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
             .values(token=None, leased_until=now - timedelta(seconds=1))
         )
-        self._database.run(lambda tx: tx.connection.execute(statement))
+        self._run(lambda tx: tx.connection.execute(statement))
 
 
-def _lane(tx: SqlTransaction, lease: Lease) -> Any:
+def _lane(tx: Statements, lease: Lease) -> Any:
     """Return the lane's row, locked, or ``None`` if another worker has taken it over."""
     own = select(LANES).where(LANES.c.channel == lease.channel, LANES.c.token == lease.token)
     return tx.connection.execute(own.with_for_update()).first()
@@ -223,7 +213,7 @@ def _urgent(channel: str, now: datetime) -> Exists:
     return select(NOTIFICATIONS.c.id).where(own, NOTIFICATIONS.c.next_attempt_at <= now).exists()
 
 
-def _other_attempted(tx: SqlTransaction, notification_id: str, channel: str) -> bool:
+def _other_attempted(tx: Statements, notification_id: str, channel: str) -> bool:
     """Return whether another message was attempted, too, and waits for its next attempt."""
     own = and_(NOTIFICATIONS.c.channel == channel, PENDING, NOTIFICATIONS.c.turn < PARTIAL_TURN)
     other = select(NOTIFICATIONS.c.id).where(
@@ -232,7 +222,7 @@ def _other_attempted(tx: SqlTransaction, notification_id: str, channel: str) -> 
     return bool(tx.connection.execute(select(other.exists())).scalar())
 
 
-def _delete_tracked(tx: SqlTransaction, ids: Iterable[str]) -> list[str]:
+def _delete_tracked(tx: Statements, ids: Iterable[str]) -> list[str]:
     """Delete sent messages about the cost of single calls, because there are too many to keep. Return their ids."""
     sent = and_(NOTIFICATIONS.c.id.in_(ids), NOTIFICATIONS.c.step == str(StepKey(Step.TRACKED)))
     gone = list(tx.connection.execute(delete(NOTIFICATIONS).where(sent).returning(NOTIFICATIONS.c.id)).scalars())

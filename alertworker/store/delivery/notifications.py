@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
+from typing_extensions import override
 
 from alertworker.alerts.message import TEST, TEST_RESOLVED, Message, Step, StepKey
 from alertworker.delivery.retry import TRANSIENT
@@ -14,29 +15,23 @@ from alertworker.delivery.status import DropReason, NotificationStatus, StatusCh
 from alertworker.delivery.turns import turn_of
 from alertworker.events.base import new_id
 from alertworker.ports import DeliveryResult
+from alertworker.ports.notifications import NotificationPort
 from alertworker.store.delivery.changes import change
 from alertworker.store.delivery.delivered import delivered
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
 from alertworker.store.upsert import Statements, insert_or
 
 
-class NotificationStatements(Statements):
+class NotificationStatements(Statements, NotificationPort):
     """Statements that write notifications. The lanes send them."""
 
+    @override
     def notified_channels(self, alert_id: str, *, shadow: bool) -> tuple[str, ...]:
-        """Return the channels that were, or will be, notified of an alert.
-
-        Messages suppressed by ``shadow`` count only while it is on.
-        """
         own = select(NOTIFICATIONS.c.channel).where(NOTIFICATIONS.c.alert_id == alert_id, delivered(shadow=shadow))
         return tuple(self.connection.execute(own.distinct().order_by(NOTIFICATIONS.c.channel)).scalars())
 
+    @override
     def enqueue(self, message: Message, key: StepKey, channels: Iterable[str], *, now: datetime) -> None:
-        """Write a notification for each channel. An existing one is not changed.
-
-        Its time is later than that of all earlier notifications of the alert, even if the clock was set back, because
-        the time is their order.
-        """
         own = select(func.max(NOTIFICATIONS.c.created_at)).where(NOTIFICATIONS.c.alert_id == message.alert_id)
         last = self.connection.execute(own).scalar()
         created_at = now if last is None else max(now, last + timedelta(microseconds=1))
@@ -44,11 +39,8 @@ class NotificationStatements(Statements):
         if rows:
             self.connection.execute(insert_or(self.connection, NOTIFICATIONS).on_conflict_do_nothing(), rows)
 
+    @override
     def enqueue_tracked(self, messages: Sequence[tuple[Message, Sequence[str]]], *, now: datetime) -> None:
-        """Write notifications that belong to no alert, each message to its channels.
-
-        They are deleted after they are sent.
-        """
         key = StepKey(Step.TRACKED)
         rows = [
             _notification(message, key, name, created_at=now, now=now)
@@ -58,17 +50,14 @@ class NotificationStatements(Statements):
         if rows:
             self.connection.execute(NOTIFICATIONS.insert(), rows)
 
+    @override
     def delivery_results(self, alert_ids: Sequence[str], key: StepKey) -> dict[str, DeliveryResult]:
-        """Return the result of the notification with this key, for each of these ids that has one."""
         statement = select(NOTIFICATIONS).where(_of(alert_ids, key))
         found = self.connection.execute(statement).all()
         return {row.alert_id: DeliveryResult(row.status, row.reason, row.answer, row.body) for row in found}
 
+    @override
     def end_channel_tests(self, alert_ids: Sequence[str], *, now: datetime) -> dict[str, DeliveryResult]:
-        """Drop the unsettled tests, and the resolving messages of tests that the receiver refused. Return the results.
-
-        After a timeout or a server error the receiver may have an open incident, so the resolving message is kept.
-        """
         self._withdraw(alert_ids, TEST, now=now)
         results = self.delivery_results(alert_ids, TEST)
         refused = [
@@ -83,13 +72,13 @@ class NotificationStatements(Statements):
         withdrawn = change(StatusChange.DROP, _of(alert_ids, key)).values(reason=DropReason.WITHDRAWN, settled_at=now)
         self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
+    @override
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
-        """Record that a channel is announced as broken. Return false if it was announced before."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
         return self.connection.execute(statement.values(broken_at=now)).rowcount == 1
 
+    @override
     def mark_well(self, channel: str) -> bool:
-        """Record that a channel works again. Return false if it was not announced as broken."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_not(None))
         return self.connection.execute(statement.values(broken_at=None)).rowcount == 1
 

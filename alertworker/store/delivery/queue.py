@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, Exists, Select, and_, select, update
+from typing_extensions import override
 
 from alertworker.alerts.message import Step, StepKey
 from alertworker.alerts.stored import StoredReader
@@ -15,53 +16,56 @@ from alertworker.delivery.coalescing import Plan, Waiting
 from alertworker.delivery.status import SETTLED, DropReason, NotificationStatus, StatusChange
 from alertworker.delivery.turns import PARTIAL_TURN
 from alertworker.ports import Due
-from alertworker.store.database import Database
+from alertworker.ports.lanes import QueuePort
+from alertworker.store.connection import ConnectionRunner
 from alertworker.store.delivery.changes import PENDING, change
+from alertworker.store.delivery.notifications import NotificationStatements
 from alertworker.store.schema.alerts import ATTACHMENTS
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from alertworker.store.transaction import SqlTransaction
+
+_T = TypeVar("_T")
 
 #: The order of a lane. It is the order of the lane's index.
 _ORDER: Final = (NOTIFICATIONS.c.turn, NOTIFICATIONS.c.created_at, NOTIFICATIONS.c.id)
 
 
-class SqlQueue:
+class SqlQueue(QueuePort):
     """The waiting messages of lanes. Every method is one short transaction."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ConnectionRunner) -> None:
         self._database = database
 
+    def _run(self, work: Callable[[NotificationStatements], _T]) -> _T:
+        return self._database.on_connection(lambda connection: work(NotificationStatements(connection)))
+
+    @override
     def waiting(self, channel: str, *, limit: int, now: datetime) -> list[Waiting]:
-        """Return the due notifications of a lane that were never attempted, in the lane's order."""
         statement = (
             select(NOTIFICATIONS)
             .where(_unattempted(channel), NOTIFICATIONS.c.next_attempt_at <= now, ~_behind(channel, attempted=True))
             .order_by(*_ORDER)
             .limit(limit)
         )
-        rows = self._database.run(lambda tx: tx.connection.execute(statement).all())
+        rows = self._run(lambda tx: tx.connection.execute(statement).all())
         stored = StoredReader()  # unknown values are counted when the message is attempted
         return [Waiting(row.id, stored.message(row.message), row.created_at) for row in rows]
 
+    @override
     def merge(self, channel: str, plan: Plan, *, now: datetime) -> None:
-        """Carry out a plan for the notifications that have not changed since."""
-        self._database.run(lambda tx: merge(tx, channel, plan, now=now))
+        self._run(lambda tx: merge(tx, channel, plan, now=now))
 
+    @override
     def next_due(self, channel: str, *, limit: int, now: datetime, unattempted: bool = False) -> list[Due]:
-        """Return the lane's next notifications in order, with messages of one alert one after the other.
-
-        With ``unattempted`` return only those that were never attempted.
-        """
         statement = _next(channel, now).order_by(*_ORDER).limit(limit)
         return self._dues(statement.where(NOTIFICATIONS.c.body.is_(None)) if unattempted else statement)
 
+    @override
     def next_attempted(self, channel: str, *, now: datetime) -> list[Due]:
-        """Return the attempted notification that is the longest overdue, if there is one."""
         attempted = _next(channel, now).where(NOTIFICATIONS.c.body.is_not(None), NOTIFICATIONS.c.turn < PARTIAL_TURN)
         return self._dues(attempted.order_by(NOTIFICATIONS.c.next_attempt_at, *_ORDER).limit(1))
 
     def _dues(self, statement: Select[Any]) -> list[Due]:
-        return self._database.run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
+        return self._run(lambda tx: [_due(tx, row) for row in tx.connection.execute(statement).all()])
 
 
 def _next(channel: str, now: datetime) -> Select[Any]:
@@ -73,7 +77,7 @@ def _next(channel: str, now: datetime) -> Select[Any]:
     )
 
 
-def _due(tx: SqlTransaction, row: Any) -> Due:
+def _due(tx: NotificationStatements, row: Any) -> Due:
     """Return a due notification with its files, which are not part of a message's row."""
     stored = StoredReader()
     message = stored.message(row.message)
@@ -83,7 +87,7 @@ def _due(tx: SqlTransaction, row: Any) -> Due:
     return Due(row.id, message, row.body, row.attempts, row.created_at)
 
 
-def _attachments(tx: SqlTransaction, alert_id: str) -> tuple[Attachment, ...]:
+def _attachments(tx: NotificationStatements, alert_id: str) -> tuple[Attachment, ...]:
     columns = (ATTACHMENTS.c.name, ATTACHMENTS.c.media_type, ATTACHMENTS.c.content)
     own = select(*columns).where(ATTACHMENTS.c.alert_id == alert_id).order_by(ATTACHMENTS.c.name)
     return tuple(Attachment.model_validate(row._asdict()) for row in tx.connection.execute(own))
@@ -122,7 +126,7 @@ def _behind(channel: str, *, attempted: bool = False) -> Exists:
     )
 
 
-def merge(tx: SqlTransaction, channel: str, plan: Plan, *, now: datetime) -> None:
+def merge(tx: NotificationStatements, channel: str, plan: Plan, *, now: datetime) -> None:
     """Carry out a plan. The lane is leased, so no other worker attempts its messages."""
 
     def those(ids: Iterable[str]) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from alertworker.text.shorten import shorten_id
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where contributors of a ``dimension`` are found: in the ledger's ``rows`` of a dimension, in one column of these.
+    """The place of a ``dimension``'s contributors: the ledger's ``rows`` of a dimension, and one column of these.
 
     ``of`` is the column of the entity whose contributors are asked for; ``None`` means the whole proxy.
     """

@@ -46,7 +46,7 @@ ALERTS = Table(
     Column("muted_by", NAME, key="suppressed_by"),
     #: Channels that were mute when others were notified of the firing, and still have to be notified.
     Column("owed", JSON(none_as_null=True), key="deferred_channels"),
-    #: The `Suppression` of the latest message that was sent to nobody, as a string. It is never reset, unlike
+    #: The `Suppression` of the latest message that was sent to no channel, as a string. It is never reset, unlike
     #: ``suppressed_by``.
     Column("withheld_by", NAME, key="last_suppressed_by"),
     Column("acked_at", UtcDateTime),

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
 from alertworker.store.schema.base import METADATA, NAME
 
 #: Sums of each deployment per bucket of event time. ``bucket`` is the epoch second of its start. ``succeeded`` counts
-#: calls, ``failed`` attempts.
+#: calls.
 WINDOWS = Table(
     "deployment_windows",
     METADATA,
@@ -16,9 +16,10 @@ WINDOWS = Table(
     Column("region", NAME, primary_key=True),
     Column("bucket", BigInteger, primary_key=True),
     Column("succeeded", BigInteger, nullable=False),
-    Column("failed", BigInteger, nullable=False),
-    Column("milliseconds", BigInteger, nullable=False),
-    Column("completion_tokens", BigInteger, nullable=False),
+    #: Nothing reads these three. They are 0 in new rows, because the previous version still writes them.
+    Column("failed", BigInteger, nullable=False, default=0),
+    Column("milliseconds", BigInteger, nullable=False, default=0),
+    Column("completion_tokens", BigInteger, nullable=False, default=0),
     #: Epoch milliseconds; 0 for never.
     Column("last_success", BigInteger, nullable=False),
     Index("deployment_windows_region", "provider", "region", "bucket"),

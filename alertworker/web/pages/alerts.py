@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import AlertType, Severity
-from alertworker.ports.alert_search import ALERT_STATES, AlertFilter
+from alertworker.ports.alert_search import AlertFilter, StateFilter
 from alertworker.routing.matchers import Matcher, MatcherError, parse_list
 from alertworker.web.pages.views import Visit, page
 
@@ -36,7 +36,7 @@ def alerts(visit: Visit) -> Response:
     except MatcherError as error:
         wrong = str(error)
     wanted = AlertFilter(
-        state=_known(asked["state"], ALERT_STATES),
+        state=StateFilter(asked["state"]) if asked["state"] in list(StateFilter) else None,
         severity=_known(asked["severity"], [severity.value for severity in Severity]),
         type=_known(asked["type"], [kind.value for kind in AlertType]),
         since=visit.now - _SINCE[asked["since"]] if asked["since"] in _SINCE else None,
@@ -50,7 +50,7 @@ def alerts(visit: Visit) -> Response:
         rows=found.alerts,
         asked=asked,
         wrong=wrong,
-        states=list(ALERT_STATES),
+        states=[state.value for state in StateFilter],
         severities=[severity.value for severity in reversed(Severity)],
         types=[kind.value for kind in AlertType],
         sinces=list(_SINCE),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from alertworker import pipeline
 from alertworker.alerts.message import Message
 from alertworker.alerts.stored import StoredReader
+from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.errors import AlertWorkerError
 from alertworker.events.batch import readable
 from alertworker.ports import DeadLetter
@@ -21,7 +22,6 @@ from alertworker.web.pages.views import Trouble, Visit, action, page
 #: How many dead letters one page shows, and how many characters of a payload.
 PER_PAGE: Final = 50
 _MAX_SHOWN: Final = 100_000
-_KINDS: Final = ("event", "batch", "message", "notification")
 _FIELDS: Final = ("kind", "channel", "type", "reason")
 
 
@@ -30,7 +30,7 @@ def deadletters(visit: Visit) -> Response:
     asked = {name: visit.asked(name) for name in _FIELDS}
     after = visit.asked("after") or None
     wanted = LetterFilter(
-        kind=asked["kind"] or None,
+        kind=DeadLetterKind(asked["kind"]) if asked["kind"] in list(DeadLetterKind) else None,
         reason=asked["reason"] or None,
         channel=asked["channel"] or None,
         type=asked["type"] or None,
@@ -42,7 +42,7 @@ def deadletters(visit: Visit) -> Response:
         "deadletters.html",
         rows=rows[:PER_PAGE],
         asked=asked,
-        kinds=_KINDS,
+        kinds=[kind.value for kind in DeadLetterKind],
         newest="/deadletters?" + urlencode(kept) if after else None,
         older="/deadletters?" + urlencode({**kept, "after": more}) if more else None,
     )
@@ -58,7 +58,7 @@ def deadletter(visit: Visit) -> Response:
             "No dead letter has this id. It was replayed or discarded, or retention_days have passed.",
         )
     text = json.dumps(readable(letter.payload), indent=2, ensure_ascii=False)
-    attempts = visit.context.admin.attempts(letter.batch_id or "") if letter.kind == "notification" else ()
+    attempts = visit.context.admin.attempts(letter.batch_id or "") if letter.kind == DeadLetterKind.NOTIFICATION else ()
     return visit.show(
         "deadletter.html",
         letter=letter,
@@ -92,7 +92,7 @@ def act(visit: Visit) -> Response:
 
 
 def _message(letter: DeadLetter) -> Message | None:
-    if letter.kind != "notification":
+    if letter.kind != DeadLetterKind.NOTIFICATION:
         return None
     try:
         return StoredReader().message(letter.payload)

@@ -38,7 +38,7 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of the history. ``sign`` is "begin", "told", "failed", "person", "dead" or "end"."""
+    """One entry of the history. ``sign`` is "begin", "notified", "failed", "person", "dead" or "end"."""
 
     at: datetime
     sign: str
@@ -89,11 +89,11 @@ def _settled(notified: Notified) -> Iterator[Moment]:
     step = spell_step(row.step)
     details = (notified.message.headline, row.answer or "")
     if row.status == NotificationStatus.SENT:
-        yield Moment(row.settled_at, "told", f"Notified {row.channel}: {step}", details)
+        yield Moment(row.settled_at, "notified", f"Notified {row.channel}: {step}", details)
     elif row.status == NotificationStatus.DEAD:
         yield Moment(row.settled_at, "dead", f"Could not notify {row.channel}: {step}; not retried", details)
     elif row.status == NotificationStatus.MERGED:
-        yield Moment(row.settled_at, "told", f"Notified {row.channel} in a merged message: {step}", details[:1])
+        yield Moment(row.settled_at, "notified", f"Notified {row.channel} in a merged message: {step}", details[:1])
     else:
         yield Moment(row.settled_at, "dead", f"Did not notify {row.channel}: {step}", (row.reason or "",))
 

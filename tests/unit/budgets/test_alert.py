@@ -111,7 +111,7 @@ def test_old_and_alternating_figures_of_several_processes_tell_nothing_twice() -
 
 
 def test_a_later_period_begins_anew_and_ends_what_was_told() -> None:
-    """The alert of the old period is over; the same limit is told again in the new one."""
+    """The alert of the old period is over; the same limit is notified again in the new one."""
     later = RESET + timedelta(days=30)
 
     assert headlines([reading(90), reading(1, reset_at=later), reading(90), reading(86, reset_at=later)]) == [
@@ -122,7 +122,7 @@ def test_a_later_period_begins_anew_and_ends_what_was_told() -> None:
 
 
 def test_a_period_that_was_cut_short_counts_once_the_later_end_is_reported_no_more() -> None:
-    """As where somebody makes thirty days one: what was told is over; until then it may be an old copy."""
+    """As where somebody makes thirty days one: the notified alert is over; until then it may be an old copy."""
     soon, later = NOW + STALE / 2, NOW + STALE * 2
     day: dict[str, Any] = {"reset_at": NOW + timedelta(days=1)}
 
@@ -167,7 +167,7 @@ def test_within_five_minutes_the_later_period_counts_in_any_order(
 
 
 def test_a_raised_budget_arms_again() -> None:
-    """What was told of the old limit is over; the new one is told when it is reached."""
+    """The alert of the old limit is over. The new limit is notified when it is reached."""
     assert headlines([reading(100), reading(100, 200), reading(171, 200)]) == [
         "Team t1: budget of $100 used up",
         "over",
@@ -255,7 +255,7 @@ def test_the_order_and_the_cutting_of_readings_change_nothing(
 
 @given(st.lists(st.tuples(st.integers(0, 130), st.sampled_from([100, None])), min_size=1, max_size=12))
 def test_however_figures_come_no_limit_is_told_twice_in_a_period(made: list[tuple[int, int | None]]) -> None:
-    """And the last one told is the highest that was reached."""
+    """The last notified limit is the highest that was reached."""
     told = headlines([reading(spend, limit) for spend, limit in made])
 
     assert len(told) == len(set(told)) <= 3
@@ -263,7 +263,7 @@ def test_however_figures_come_no_limit_is_told_twice_in_a_period(made: list[tupl
 
 
 def test_a_soft_budget_that_the_pace_leads_past_is_told_for_keys_and_never_early() -> None:
-    """A tenth of the period must have passed; the crossing itself is told afterwards all the same."""
+    """A tenth of the period must have passed; the crossing itself is still notified afterwards."""
     half = RESET - timedelta(days=15)
     paced = reading(60, None, soft=100, duration="30d", at=half)
     early = reading(60, None, soft=100, duration="30d", at=RESET - timedelta(days=28))

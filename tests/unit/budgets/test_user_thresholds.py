@@ -45,7 +45,7 @@ def test_thresholds_are_told_of_the_day_and_of_the_month() -> None:
 
 
 def test_an_anomaly_explains_itself() -> None:
-    """Today, the usual, from when on it is told, and the models and keys behind it."""
+    """Today, the usual, the amount from which it is notified, and the models and keys behind it."""
     (alert,) = judge_users([user(41, before=70)], UserPolicy(anomalies=True), LOOK)
     behind = {"model": [("gpt-4o", 40 * DOLLAR), ("o3", DOLLAR)], "key": []}
 
@@ -53,7 +53,7 @@ def test_an_anomaly_explains_itself() -> None:
     assert explained(alert, behind) == {
         "Spend": "$41",
         "Usual": "$10 a day, the mean of the 7 days before",
-        "Told from": "3 times the usual, and $10",
+        "Threshold": "3 times the usual, and $10",
         "Day": "2026-11-23",
         "Since": "between 2026-11-23T14:02:11+01:00 and 2026-11-23T15:02:11+01:00",
         "Top models": "gpt-4o $40, o3 $1",

@@ -1,4 +1,4 @@
-"""Cooldowns: asked of the router after failed attempts, told once each, and one notice for a deployment."""
+"""Cooldowns: asked of the router after failed attempts, published once each, and one notice for a deployment."""
 
 from __future__ import annotations
 

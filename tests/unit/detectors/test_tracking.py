@@ -1,4 +1,4 @@
-"""Calls without a price are told; calls that are free are not."""
+"""Calls without a price raise an alert; calls that are free do not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ USED: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5}
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "raises"),
     [
         (USED | {"cost_nanos": None}, True),
         (USED | {"cost_nanos": 0, "cost_failure": "This model isn't mapped yet"}, True),
@@ -26,11 +26,11 @@ USED: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5}
         ({"cost_nanos": None, "prompt_tokens": 0, "completion_tokens": 0}, False),
     ],
 )
-def test_only_tokens_without_a_price_are_told(facts: dict[str, Any], told: bool) -> None:
+def test_only_tokens_without_a_price_raise_an_alert(facts: dict[str, Any], raises: bool) -> None:
     """A price of zero is the operator's word; an answer from the cache costs nothing."""
     folded = fold([answered("a", **facts)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
 
-    assert bool(list(DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy()))) is told
+    assert bool(list(DETECTORS[AlertType.FAILED_TRACKING_SPEND](folded, Policy()))) is raises
 
 
 def test_calls_of_one_model_are_one_alert() -> None:

@@ -1,4 +1,4 @@
-"""Events of administration and of the relay hold no raw key, whoever wrote them."""
+"""Events of administration and of the relay of any producer hold no raw key."""
 
 from __future__ import annotations
 

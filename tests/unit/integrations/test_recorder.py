@@ -92,7 +92,7 @@ def test_messages_leave_only_where_switched_on(publisher: RecordingPublisher) ->
 
 
 def test_a_failure_after_attempts_names_the_deployment_and_scrubs(publisher: RecordingPublisher) -> None:
-    """Each attempt is told, then the failure; neither shows the prompt or the deployment's key."""
+    """Each attempt is published, then the failure; neither shows the prompt or the deployment's key."""
     hooks = recorder(publisher)
     error = ProviderError(500, "raw-provider-secret said: quick brown fox jumps")
 
@@ -439,7 +439,7 @@ def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: Recordi
 
 
 def test_a_client_gone_before_its_answer_is_no_failure(publisher: RecordingPublisher) -> None:
-    """LiteLLM may be told to cancel such calls; it then fails them with nginx's status 499."""
+    """LiteLLM may be configured to cancel such calls; it then fails them with nginx's status 499."""
     hooks = recorder(publisher)
 
     def act() -> None:

@@ -277,7 +277,7 @@ def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
     ],
 )
 def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) -> None:
-    """Whatever key met it: else the proxy's budget would be told of once for each key."""
+    """Whatever key met it: else the proxy's budget would be notified once for each key."""
     body = {"spend": 1, "max_budget": 1, "event": "budget_crossed"} | fields
 
     event = read_webhook(json.dumps(body).encode(), now=NOW)

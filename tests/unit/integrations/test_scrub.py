@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertworker.integrations.litellm.scrub import WITHHELD, prompt_pieces, scrub
+from alertworker.integrations.litellm.scrub import REMOVED_MESSAGE, prompt_pieces, scrub
 from alertworker.text.redact import REMOVED
 
 REQUEST = {
@@ -199,16 +199,16 @@ class Counted(list[Any]):
     [[f"{number:07d}" for number in range(200_000)], list(range(200_000)), [[number] for number in range(200_000)]],
 )
 def test_a_request_of_very_many_parts_costs_a_bounded_time(items: list[Any]) -> None:
-    """They are not all looked at; the text is withheld, since it cannot be told apart from them."""
+    """They are not all looked at; the text is removed, because it may contain them."""
     counted = Counted(items)
-    assert scrub("some error", prompt_pieces({"input": counted})) == WITHHELD
+    assert scrub("some error", prompt_pieces({"input": counted})) == REMOVED_MESSAGE
     assert counted.read <= 60_000
 
 
 def test_very_many_short_pieces_are_not_all_searched_for() -> None:
     """Their search counts like any other comparison, and equal pieces are searched for once."""
     pieces = iter([f"{number:07d}" for number in range(200_000)])
-    assert scrub("some error", pieces) == WITHHELD
+    assert scrub("some error", pieces) == REMOVED_MESSAGE
     assert len(list(pieces)) > 150_000
     assert scrub("some error 47114711", ["47114711"] * 200_000) == f"some error {REMOVED}"
 
@@ -220,5 +220,5 @@ def test_a_batch_of_short_inputs_leaves_the_error_readable() -> None:
 
 
 def test_what_could_not_be_compared_is_not_shown() -> None:
-    """The text of an error is withheld where the prompt is too long to look through."""
-    assert scrub("some error", ["x" * 3_000_000]) == WITHHELD
+    """The text of an error is removed where the prompt is too long to look through."""
+    assert scrub("some error", ["x" * 3_000_000]) == REMOVED_MESSAGE

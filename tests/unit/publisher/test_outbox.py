@@ -225,7 +225,7 @@ def test_a_batch_may_go_first_and_is_then_neither_counted_nor_spooled(outbox: Ou
 
 
 def test_a_kept_batch_is_spooled_without_a_try(outbox: Outbox, transport: FakeTransport, tmp_path: Path) -> None:
-    """The goodbye of a process that ends: another process sends it."""
+    """Another process sends the last event of a process that ends."""
     outbox.keep(sealed(1))
     outbox.close()
 

@@ -52,7 +52,7 @@ def test_channels_that_no_route_leads_to_are_warned_of(tmp_path: Path) -> None:
 
 
 def test_what_litellms_words_had_can_be_named_in_a_tree(tmp_path: Path) -> None:
-    """Then nothing is left out; a receiver that takes such a name is told of."""
+    """Then nothing is left out; a receiver that takes such a name is an error."""
     environ = {"SLACK_WEBHOOK_URL": HOOK, "WEBHOOK_URL": WEBHOOK}
     tree = "{receiver: default, routes: [{receiver: llm_exceptions, continue: true}, {receiver: budget_alerts}]}"
     assert load(tmp_path, f"{LITELLMS}alertworker: {{route: {tree}}}\n", environ).warnings == ()

@@ -69,7 +69,7 @@ def test_every_row_of_alerting_args_has_its_default() -> None:
 
 
 def test_thresholds_and_services_are_the_pages() -> None:
-    """When a share of a budget is told, and what can be tested by name."""
+    """When a share of a budget is notified, and what can be tested by name."""
     assert SHARES == seed_page.SHARES
     assert set(seed_page.SERVICES) <= set(SERVICES)
 

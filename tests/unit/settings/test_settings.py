@@ -265,7 +265,7 @@ def test_bad_input_is_named_with_its_remedy(tmp_path: Path, text: str, words: li
 
 
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
-    """Nobody mends one to be told the next; and no secret is repeated."""
+    """All problems are reported at once, and no secret is repeated."""
     text = f"""
 general_settings: {{alerting: [slack], alerting_threshold: x}}
 alertworker: {{unknown: 1, alert_types: [nonsense], broker_url: ["{HOOK}"]}}

@@ -107,7 +107,7 @@ def test_a_bad_event_is_named_by_its_own_place(form: str) -> None:
 
 
 def test_few_bodies_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many come: the others wait for their turn, in little memory, and are told when it takes too long."""
+    """However many come: the others wait for their turn, in little memory, and get an error if it takes too long."""
     monkeypatch.setattr(decoders, "DECODE_SECONDS", 0.2)
     gate, entered, begun = threading.Event(), threading.Semaphore(0), []
 

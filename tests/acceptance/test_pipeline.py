@@ -47,9 +47,9 @@ WITHOUT_OUTAGES = (
 
 
 @pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Receiver, Stack]]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Receiver, Stack]]:
     """Run the proxy, its upstream, the broker, the workers, beat and the receiver, with a threshold of 3 s."""
-    folder: Path = tmp_path_factory.mktemp("line")
+    folder: Path = tmp_path_factory.mktemp("pipeline")
     with receiver() as slack:
         stack = Stack(folder / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET).replace(*WITHOUT_OUTAGES))
         proxy = Proxy(folder / "p", stack.broker_url, MODELS)
@@ -63,9 +63,9 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Rece
 
 
 @pytest.fixture
-def fresh(line: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Stack]:
+def fresh(pipeline: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Stack]:
     """Return the installation once all earlier summaries were sent, with an empty receiver."""
-    _, slack, stack = line
+    _, slack, stack = pipeline
     ends = time.monotonic() + 30
     while time.monotonic() < ends:
         with sqlite3.connect(stack.folder / "alertworker.db") as database:
@@ -74,7 +74,7 @@ def fresh(line: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Stack]:
             break
         time.sleep(0.2)
     slack.posts.clear()
-    return line
+    return pipeline
 
 
 def test_good_requests_are_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:

@@ -1,0 +1,67 @@
+"""The parts of a message that chats show: escaped in a chat's markup, and cut to its lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from alertworker.alerts.message import Message
+from alertworker.channels.plain_text import entry_lines, has_ended, member_lines, named, title
+from alertworker.channels.text_tables import aligned
+
+_T = TypeVar("_T")
+
+#: The number of rows of a table in a chat, so that several tables fit into one message.
+CHAT_ROWS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """A chat's markup, and the maximum lengths of the parts of a message in it, in UTF-16 units.
+
+    ``escape`` makes a user's string harmless on one line of a maximum length.
+    """
+
+    escape: Callable[[str, int], str]
+    headline: int
+    name: int = 100
+    value: int
+    member: int
+    entry: int
+
+    def title(self, message: Message) -> str:
+        """Return the first line: sign, headline and severity."""
+        return title(message, self.escape(message.headline, self.headline))
+
+    def facts(self, message: Message) -> list[tuple[str, str]]:
+        """Return the facts that no table shows, and the metadata, as name and value. None of them is empty."""
+        shown = named(message, message.facts_beside_tables)
+        return [(self.escape(name, self.name) or "–", self.escape(value, self.value) or "–") for name, value in shown]
+
+    def entries(self, message: Message) -> list[str]:
+        """Return a digest's lines."""
+        return entry_lines(message, self.entry, self.escape)
+
+    def members(self, message: Message) -> list[str]:
+        """Return the lines of the occurrences that the message names."""
+        return member_lines(message, lambda member: f"• {self.escape(member, self.member)}")
+
+    def tables(self, message: Message) -> list[tuple[str, str]]:
+        """Return the title and the aligned text of each table, with no backtick that would end a block of code."""
+        return [
+            (self.escape(table.title, self.name), aligned(table.head(CHAT_ROWS)).replace("`", "ˋ"))
+            for table in message.tables
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Colours(Generic[_T]):
+    """A vendor's colour for each severity, by its value, and for the end of a condition."""
+
+    ended: _T
+    by_severity: Mapping[str, _T]
+
+    def of(self, message: Message) -> _T:
+        """Return the colour of a message."""
+        return self.ended if has_ended(message) else self.by_severity[message.severity.value]
