@@ -6,6 +6,7 @@ validated either, except that its brackets and quotes must close and its depth i
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -137,7 +138,11 @@ class JsonCursor:
             stop = cut.start() if cut else end
             if stop - at > 4 * _PIECE:
                 raise CursorError(f"the events' text has more than {4 * _PIECE} bytes without a separator")
-            found += from_json(b'"%b"' % self._body[at:stop]).encode()
+            piece = b'"%b"' % self._body[at:stop]
+            try:
+                found += from_json(piece).encode()
+            except ValueError:
+                found += _damaged(piece)
             at = stop
         return bytes(found)
 
@@ -201,3 +206,20 @@ class JsonCursor:
         if self._next() != mark:
             raise CursorError("the message is cut off, or is not valid JSON")
         self._move(self._at + 1)
+
+
+#: The halves of surrogate pairs that an escape sequence can make, as the three bytes that they would have in UTF-8, in
+#: Python's form of bytes that are not UTF-8. The others (U+DC80 to U+DCFF) are that form, so they stay.
+_HALVES: Final = {
+    half: chr(half).encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    for half in (*range(0xD800, 0xDC80), *range(0xDD00, 0xE000))
+}
+
+
+def _damaged(string: bytes) -> bytes:
+    """Return the bytes in a JSON string that has invalid UTF-8 or half of a surrogate pair.
+
+    Both become bytes that are not UTF-8, so the batch rejects only the event that contains them.
+    """
+    text = string.decode("utf-8", "surrogateescape")
+    return str(json.loads(text, strict=False)).translate(_HALVES).encode("utf-8", "surrogateescape")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from alertworker.events.compression import ZSTD
+from alertworker.events.msgpack_events import as_item
 from alertworker.ports import Broker, Letters
 
 
@@ -31,5 +32,5 @@ def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> 
         letters.release_batch(letter.batch_id)
         line.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
     else:
-        line.resend(f"replay-{letter.id}", b"[" + letter.payload + b"]", None)
+        line.resend(f"replay-{letter.id}", b"[" + as_item(letter.payload) + b"]", None)
     return letters.discard(letter.id)

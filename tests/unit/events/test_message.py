@@ -198,6 +198,22 @@ def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
             assert read_message(body).arguments == {"events": text.encode()}
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"\xff", b"\xff"),
+        (b"a\xe2\x82b", b"a\xe2\x82b"),
+        (b"\\ud800\\u00e9", b"\xed\xa0\x80\xc3\xa9"),
+        (b"\\ude00\xf0\x9f\x92\xa9\\ud83d\\ude00\xff", b"\xed\xb8\x80\xf0\x9f\x92\xa9\xf0\x9f\x98\x80\xff"),
+        (b"\n\xff", b"\n\xff"),
+    ],
+)
+def test_a_text_keeps_the_bytes_that_are_no_text(sent: bytes, kept: bytes) -> None:
+    """Only the event that contains them is rejected, by the batch."""
+    body = b'[[], {"events": "[{\\"a\\": \\"' + sent + b'\\"}]"}, {}]'
+    assert read_message(body).arguments == {"events": b'[{"a": "' + kept + b'"}]'}
+
+
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda end: json.dumps(CALL).encode()[:-20] + end))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Nothing else comes out."""
