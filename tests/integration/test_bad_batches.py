@@ -11,6 +11,7 @@ from typing import Any
 
 import msgpack
 import pytest
+import zstandard
 from sqlalchemy import event as sqlalchemy_event
 
 from alertworker.events import Budget, BudgetScope, Event
@@ -118,6 +119,46 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 2 * 13_500}
+
+
+LARGE = b"[" + GOOD + b" " * 100_000 + b"]"
+
+
+@pytest.mark.parametrize(
+    ("events", "encoding"),
+    [
+        (b"[" + GOOD + b"]", None),
+        (LARGE, None),
+        (LARGE.decode(), None),
+        (compress(LARGE), "zstd"),
+        (compress(LARGE), None),
+    ],
+)
+def test_a_replayed_batch_is_the_same_batch_as_the_original(
+    store: SqlStore, runtime: Runtime, events: object, encoding: str | None
+) -> None:
+    """However it is compressed: the producer may send the original again, after the replay or beside it."""
+    ingest(BatchMessage("b1", events, encoding, sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert isinstance(runtime.line, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    ((batch_id, kept, kept_as),) = runtime.line.resent
+    kept = kept if kept_as == "zstd" else compress(kept)  # as the broker's adapter sends it
+    for again in ((kept, "zstd"), (events, encoding), (kept, "zstd")):
+        ingest(BatchMessage(batch_id, *again), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+@pytest.mark.parametrize("level", [1, 19])
+def test_a_batch_that_is_compressed_again_is_the_same_batch(store: SqlStore, runtime: Runtime, level: int) -> None:
+    """A producer with another version of zstd, or none."""
+    for events, encoding in ((compress(LARGE), "zstd"), (zstandard.compress(LARGE, level), "zstd"), (LARGE, None)):
+        ingest(BatchMessage("b1", events, encoding), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
 
 
 def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runtime: Runtime) -> None:

@@ -111,9 +111,11 @@ def test_the_number_of_values_of_all_events_is_limited() -> None:
         read_message(message_of(*[half] * (MAX_CONTAINERS // MAX_VALUES + 1)))
 
 
-@given(st.recursive(st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(width=32) | st.text() | st.binary(), lambda some: (
-    st.lists(some, max_size=40) | st.dictionaries(st.text(), some, max_size=40)
-)))  # fmt: skip
+SCALARS = st.none() | st.integers(-(2**63), 2**64 - 1) | st.floats(width=32) | st.text() | st.binary()
+VALUES = st.recursive(SCALARS, lambda some: st.lists(some, max_size=40) | st.dictionaries(st.text(), some, max_size=40))
+
+
+@given(VALUES)
 def test_a_walk_ends_where_the_value_ends(value: Any) -> None:
     for packed in (msgpack.packb(value), msgpack.packb(value, use_bin_type=False, use_single_float=True)):
         end, count = walk(packed + b"\x00", 0, len(packed))
