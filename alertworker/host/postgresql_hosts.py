@@ -30,10 +30,16 @@ def with_hosts_in_query(address: str) -> str:
     places = [_PLACE.fullmatch(host) for host in hosts.split(",")]
     found = [(unquote(place["host"]).strip("[]"), place["port"] or "") for place in places if place is not None]
     is_special = len(places) > 1 or any(host.startswith("/") for host, _ in found)
-    if not is_special or len(found) < len(places) or "@" in user or re.search(r"(?:^|&)(?:host|port)=", parts.query):
+    if (
+        not is_special
+        or parts.fragment
+        or len(found) < len(places)
+        or "@" in user
+        or re.search(r"(?:^|&)(?:host|port)=", parts.query)
+    ):
         return address
     moved = f"host={','.join(quote(host, safe='/:') for host, _ in found)}"
     if any(port for _, port in found):
         moved += f"&port={','.join(port for _, port in found)}"
     query = f"{moved}&{parts.query}" if parts.query else moved
-    return parts._replace(netloc=f"{user}{at}", query=query).geturl()
+    return f"{parts.scheme}://{user}{at}{parts.path}?{query}"
