@@ -88,7 +88,8 @@ OPTIONS: Final[Mapping[str, Mapping[str, Value]]] = {
     "redis": _REDIS,
     "rediss": _REDIS,
     "redis+socket": {"virtual_host": Value("[0-9]{1,5}", "the number of a Redis database")},
-    **dict.fromkeys(("amqp", "amqps", "pyamqp"), _AMQP),
+    **dict.fromkeys(("amqp", "pyamqp"), _AMQP),
+    "amqps": _AMQP | {"ssl_check_hostname": _TRUTH},
     **dict.fromkeys(("postgresql", "postgresql+psycopg", "postgres"), _LIBPQ),
     "sqlite": _SQLITE,
 }

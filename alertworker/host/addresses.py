@@ -59,12 +59,15 @@ def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
 
 
 def with_verified_tls(address: str) -> str:
-    """Return a broker's address in which each ``rediss://`` that does not set ``ssl_cert_reqs`` requires a certificate.
+    """Return a broker's address in which each TLS address says what is verified: everything that it does not exclude.
 
-    Without it kombu accepts any certificate. The host name is verified, too, which old versions of redis-py do not do.
+    Without ``ssl_cert_reqs`` kombu accepts any certificate of Redis. Old versions of redis-py do not verify the host
+    name, nor does kombu for RabbitMQ. Each address says it, because kombu applies the options of the first to the next.
 
     >>> with_verified_tls("rediss://cache:6380/0")
     'rediss://cache:6380/0?ssl_cert_reqs=required&ssl_check_hostname=true'
+    >>> with_verified_tls("amqps://mq//")
+    'amqps://mq//?ssl_check_hostname=true'
     """
     return ";".join(map(_with_verified_tls, address.split(";")))
 
@@ -84,10 +87,11 @@ def host_of(address: str) -> str:
 
 
 def _with_verified_tls(address: str) -> str:
-    if not address.strip().startswith("rediss://"):
+    if not address.strip().startswith(("rediss://", "amqps://")):
         return address
     options = parse_qs(urlsplit(address).query)
-    added = [] if "ssl_cert_reqs" in options else ["ssl_cert_reqs=required"]
+    is_redis = address.strip().startswith("rediss://")
+    added = ["ssl_cert_reqs=required"] if is_redis and "ssl_cert_reqs" not in options else []
     if "ssl_check_hostname" not in options and options.get("ssl_cert_reqs", [""])[-1] not in ("none", "CERT_NONE"):
         added.append("ssl_check_hostname=true")
     joint = ("&" if options else "") if "?" in address else "?"
