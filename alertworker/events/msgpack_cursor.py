@@ -109,7 +109,7 @@ class MsgpackCursor:
         )
 
     def _at(self) -> int:
-        return self._started + self._unpacker.tell()
+        return self._started + int(self._unpacker.tell())
 
     def _first(self) -> int:
         at = self._at()
