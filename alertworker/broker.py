@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Final
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import Celery
 from kombu.exceptions import KombuError
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError
 
 from alertworker.events import Event
 from alertworker.events.base import new_id
@@ -21,7 +21,10 @@ from alertworker.publisher import BrokerTransport
 from alertworker.publisher.topology import events_queue, is_amqp
 from alertworker.publisher.transports import unavailable
 
-#: A list that no process creates.
+#: What the clients of brokers raise. kombu translates only the errors after which it would reconnect. RabbitMQ's
+#: refusal of one message, or of a queue, is none of them.
+_ERRORS: Final = (OSError, KombuError, AMQPError, MessageNacked, RedisError)
+#: A list that nobody makes.
 _PROBE: Final = f"{QUEUE}.probe"
 
 
@@ -99,5 +102,5 @@ class CeleryBroker:
     def _send(self, task: str, arguments: dict[str, Any], **options: Any) -> None:
         try:
             self._app.send_task(task, kwargs=arguments, ignore_result=True, **options)
-        except (OSError, KombuError, ResponseError) as error:
+        except _ERRORS as error:
             raise unavailable(error) from None

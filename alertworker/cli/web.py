@@ -20,6 +20,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
     from alertworker.host.logs import set_up_logs
     from alertworker.settings import load_settings
     from alertworker.web.app import build_app, build_context
+    from alertworker.web.connection import TimedProtocol
 
     settings = load_settings()
     set_up_logs(settings.log_format, loglevel)
@@ -31,6 +32,7 @@ def web(host: str | None, port: int | None, loglevel: str) -> None:
         log_level=loglevel.lower(),
         access_log=False,
         server_header=False,
+        http=TimedProtocol,
         limit_concurrency=1_000,
         timeout_graceful_shutdown=5,
     )

@@ -25,6 +25,7 @@ from alertworker.events import EVENT, EVENTS
 from alertworker.events.base import MAX_EVENTS, Event
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.events.json_items import MAX_DEPTH, Item, JsonShapeError, TooManyItemsError, split_array, write
+from alertworker.events.msgpack_events import packed_in, why_not_json
 
 TASK: Final = "alertworker.ingest"
 QUEUE: Final = "alertworker.events"
@@ -97,7 +98,7 @@ def seal(encoded: Iterable[bytes], *, batch_id: str, producer: str, sealed_at: d
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An event that cannot be read: its index in the batch, the reason, and its JSON as it was sent."""
+    """An event that cannot be read: its index in the batch, the reason, and its JSON or msgpack as it was sent."""
 
     index: int
     reason: str
@@ -142,14 +143,16 @@ def decode_items(items: Iterable[Item], *, most_rejected: int = MAX_BATCH_BYTES)
     bad: list[Rejected] = []
     size = 0
     for index, item in enumerate(items):
-        event = _read(item)
+        packed = packed_in(item.json)
+        event = _read(item) if packed is None else why_not_json(packed)
         if isinstance(event, Event):
             good.append(event)
             continue
-        bad.append(Rejected(index, event, item.json))
+        payload = item.json if packed is None else packed
+        bad.append(Rejected(index, event, payload))
         if len(bad) > MAX_REJECTED:
             raise BatchError(f"more than {MAX_REJECTED} events are invalid, {_first(bad)}")
-        size += len(item.json)
+        size += len(payload)
         if size > most_rejected:
             raise BatchError(f"the invalid events have more than {most_rejected:,} bytes, {_first(bad)}")
     return Decoded(good, bad)

@@ -6,6 +6,7 @@ validated either, except that its brackets and quotes must close and its depth i
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ _MAX_TYPED: Final = 50_000
 #: A string is unescaped in pieces of at least this many bytes, because Python stores a whole string with 4 bytes for
 #: each character if one of them is an emoji. A piece of more than 4 times as many bytes is refused.
 _PIECE: Final = 1024 * 1024
+#: The maximum size of the events in a string, in bytes: a batch of the maximum size, and 1 MiB.
+_MAX_TEXT: Final = 33 * 1024 * 1024
 #: The bytes before which a JSON string can be cut: none is part of an escape sequence or of a multi-byte character.
 _CUT: Final = re.compile(rb"[ ,:\[\]{}]")
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -137,7 +140,13 @@ class JsonCursor:
             stop = cut.start() if cut else end
             if stop - at > 4 * _PIECE:
                 raise CursorError(f"the events' text has more than {4 * _PIECE} bytes without a separator")
-            found += from_json(b'"%b"' % self._body[at:stop]).encode()
+            piece = b'"%b"' % self._body[at:stop]
+            try:
+                found += from_json(piece).encode()
+            except ValueError:
+                found += _damaged(piece)
+            if len(found) > _MAX_TEXT:
+                raise CursorError(f"the events have more than {_MAX_TEXT} bytes of JSON; send smaller batches")
             at = stop
         return bytes(found)
 
@@ -201,3 +210,24 @@ class JsonCursor:
         if self._next() != mark:
             raise CursorError("the message is cut off, or is not valid JSON")
         self._move(self._at + 1)
+
+
+#: The halves of surrogate pairs that only an escape sequence can make, with the three bytes that they would have in
+#: UTF-8. The others (U+DC80 to U+DCFF), and these bytes, are in Python's form of bytes that are not UTF-8.
+_HALVES: Final = {
+    chr(half): chr(half).encode("utf-8", "surrogatepass").decode("utf-8", "surrogateescape")
+    for half in (*range(0xD800, 0xDC80), *range(0xDD00, 0xE000))
+}
+_HALF: Final = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+
+
+def _damaged(string: bytes) -> bytes:
+    """Return the bytes in a JSON string that has invalid UTF-8 or half of a surrogate pair.
+
+    Both become bytes that are not UTF-8, so the batch rejects only the event that contains them.
+    """
+    text = str(json.loads(string.decode("utf-8", "surrogateescape"), strict=False))
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return _HALF.sub(lambda half: _HALVES[half[0]], text).encode("utf-8", "surrogateescape")

@@ -7,15 +7,17 @@ from io import BytesIO
 from typing import Any, Final
 
 import msgpack
-from pydantic_core import to_json
 
 from alertworker.events.base import MAX_EVENTS
-from alertworker.events.json_cursor import MAX_SCALAR, CursorError
+from alertworker.events.json_cursor import MAX_CONTAINERS, MAX_SCALAR, CursorError
+from alertworker.events.msgpack_events import as_json
+from alertworker.events.msgpack_values import MsgpackError, TooManyValuesError, walk
 
-#: The maximum size of an event, in bytes of msgpack: each byte can become an object of 64 bytes.
-_MAX_EVENT: Final = 512 * 1024
 #: The maximum length of a key that is read, in bytes.
 _MAX_KEY: Final = 64
+#: How much of a body the unpacker reads at a time, in bytes.
+_PIECE: Final = 64 * 1024
+_TOO_MANY: Final = f"the message has more than {MAX_CONTAINERS} values; send smaller batches"
 #: nil, and an empty array in each of its forms.
 _EMPTY: Final = (b"\xc0", b"\x90", b"\xdc\0\0", b"\xdd\0\0\0\0")
 #: The length of the header of bytes and strings, by its first byte.
@@ -29,8 +31,9 @@ class MsgpackCursor:
 
     def __init__(self, body: bytes, *, limit: int) -> None:
         self._body, self._limit = body, limit
-        # The unpacker reads the body in pieces, so that it holds no second copy of the body.
-        self._unpacker = msgpack.Unpacker(BytesIO(body), raw=False, max_buffer_size=max(len(body), 1))
+        #: How many values may still be counted in events.
+        self._left = MAX_CONTAINERS
+        self._start_at(0)
 
     def is_array(self) -> bool:
         """Return whether the next value is an array."""
@@ -85,30 +88,62 @@ class MsgpackCursor:
             start, end = self._span()
             if number >= MAX_EVENTS:
                 raise CursorError(f"the batch has more than {MAX_EVENTS} events; send smaller batches")
-            if end - start > _MAX_EVENT:
-                raise CursorError(
-                    f"an event has more than {_MAX_EVENT} bytes of msgpack; send the events as JSON in bytes"
-                )
             found += b"," if number else b""
-            found += to_json(msgpack.unpackb(self._body[start:end], raw=False), inf_nan_mode="constants")
+            found += self._event(start, end)
             if len(found) > self._limit:
                 raise CursorError(f"the events have more than {self._limit} bytes of JSON; send smaller batches")
         return bytes(found + b"]")
 
     def finish(self) -> None:
         """Raise `CursorError` if the body has more data."""
-        if self._unpacker.tell() != len(self._body):
+        if self._at() != len(self._body):
             raise CursorError("the message has data after its end")
 
+    def _start_at(self, at: int) -> None:
+        stream = BytesIO(self._body)  # it shares the body's memory
+        stream.seek(at)
+        self._started = at
+        # The unpacker reads the body in pieces, so that it holds no second copy of the body.
+        self._unpacker = msgpack.Unpacker(
+            stream, raw=False, read_size=min(_PIECE, len(self._body) or 1), max_buffer_size=max(len(self._body), 1)
+        )
+
+    def _at(self) -> int:
+        return self._started + int(self._unpacker.tell())
+
     def _first(self) -> int:
-        start = self._unpacker.tell()
-        return self._body[start] if start < len(self._body) else -1
+        at = self._at()
+        return self._body[at] if at < len(self._body) else -1
 
     def _span(self) -> tuple[int, int]:
         """Skip one value; return where it begins and ends."""
-        start = self._unpacker.tell()
+        start = self._at()
         try:
             self._unpacker.skip()
         except msgpack.OutOfData:
             raise CursorError("the message is cut off") from None
-        return start, self._unpacker.tell()
+        except (msgpack.StackError, msgpack.FormatError):  # the value nests too deep, or has a byte without a meaning
+            return start, self._walk(start)
+        return start, self._at()
+
+    def _walk(self, start: int) -> int:
+        """Skip the value at ``start`` as `msgpack` cannot; return its end."""
+        try:
+            end, counted = walk(self._body, start, self._left)
+        except TooManyValuesError:
+            raise CursorError(_TOO_MANY) from None
+        except MsgpackError:
+            raise CursorError("the message is cut off") from None
+        self._left -= counted
+        self._start_at(end)
+        return end
+
+    def _event(self, start: int, end: int) -> bytes:
+        try:
+            found, counted = as_json(self._body[start:end], self._left)
+        except TooManyValuesError:
+            raise CursorError(_TOO_MANY) from None
+        self._left -= counted
+        if self._left < 0:
+            raise CursorError(_TOO_MANY)
+        return found

@@ -58,7 +58,7 @@ _LIBPQ: Final = {
     **dict.fromkeys(("connect_timeout", "keepalives_idle", "keepalives_interval"), _SECONDS),
     **dict.fromkeys(("keepalives_count", "tcp_user_timeout"), _NUMBER),
     **dict.fromkeys(("gssdelegation", "keepalives", "sslcompression", "sslsni"), _ZERO_ONE),
-    "port": Value(r"[0-9]{1,5}(?:,[0-9]{1,5})*", "a port"),
+    "port": Value(r"[0-9]{1,5}(?:,[0-9]{0,5})*|(?:,[0-9]{0,5})+", "a port, or one for each host"),
     "channel_binding": _one_of("disable", "prefer", "require"),
     "gssencmode": _one_of("disable", "prefer", "require"),
     "gsslib": _one_of("gssapi", "sspi"),
@@ -88,9 +88,16 @@ OPTIONS: Final[Mapping[str, Mapping[str, Value]]] = {
     "redis": _REDIS,
     "rediss": _REDIS,
     "redis+socket": {"virtual_host": Value("[0-9]{1,5}", "the number of a Redis database")},
-    **dict.fromkeys(("amqp", "amqps", "pyamqp"), _AMQP),
+    **dict.fromkeys(("amqp", "pyamqp"), _AMQP),
+    "amqps": _AMQP | {"ssl_check_hostname": _TRUTH},
     **dict.fromkeys(("postgresql", "postgresql+psycopg", "postgres"), _LIBPQ),
     "sqlite": _SQLITE,
+}
+#: Where an address has its password, for schemes whose clients take no option of this name.
+_WITH_PASSWORD: Final = {
+    **dict.fromkeys(("redis", "rediss"), ":PASSWORD@HOST"),
+    **dict.fromkeys(("amqp", "amqps", "pyamqp"), "USER:PASSWORD@HOST"),
+    "redis+socket": ":PASSWORD@/run/redis.sock",
 }
 #: Options that some client or another product has, and none of ours takes from an address.
 _ELSEWHERE: Final = frozenset(
@@ -128,7 +135,9 @@ def option_problem(scheme: str, query: str) -> str | None:
 
 
 def _not_supported(name: str, scheme: str, known: Mapping[str, Value]) -> str:
-    if name == "password" and not scheme.startswith("sqlite"):
-        return f"the query option 'password' is not supported; expected, for example, {scheme}://:PASSWORD@HOST"
+    if name == "password" and scheme in _WITH_PASSWORD:
+        return (
+            f"the query option 'password' is not supported; expected, for example, {scheme}://{_WITH_PASSWORD[scheme]}"
+        )
     shown = f"the query option {name!r}" if name in _NAMES else "a query option"
     return f"{shown} is not supported; expected one of {', '.join(sorted(known))}"

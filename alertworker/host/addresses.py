@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from alertworker.host.address_options import option_problem
+from alertworker.host.postgresql_hosts import with_hosts_in_query
 
 BROKER_SCHEMES: Final = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp")
 DATABASE_SCHEMES: Final = ("postgresql", "postgresql+psycopg", "postgres", "sqlite")
@@ -25,18 +26,31 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _HOST_NAME: Final = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?|[0-9A-Fa-f:.]+(?:%[\w.-]+)?")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]|%[01][0-9A-Fa-f]|%7[Ff]")
 _SQLITE: Final = re.compile(r"(?:/[^?]*)?(?:\?(?P<query>.*))?")
-_ENCODE: Final = "percent-encode each of # / ? [ ] @ % in the user name and the password (# is %23, / is %2F)"
+_ENCODE: Final = "percent-encode each of # / ? [ ] @ % ; in the user name and the password (# is %23, / is %2F)"
+_SEMICOLON: Final = (
+    "a ; separates two addresses, and one of them has no scheme; "
+    "percent-encode a ; in the user name, the password or the path (; is %3B)"
+)
+_ONE_DATABASE: Final = (
+    "expected one address; PostgreSQL takes several hosts in one, as in postgresql://USER:PASSWORD@ONE,TWO/DATABASE"
+)
 #: kombu switches from one address to the next only within one transport, and never to a socket.
 _ALTERNATES: Final = "addresses with ; between them must have one scheme, and not redis+socket"
 
 
 def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
-    """Return why an address cannot be used, with the remedy; ``None`` if it can. Several are separated by ``;``.
+    """Return why an address cannot be used, with the remedy; ``None`` if it can.
+
+    Several addresses of brokers are separated by ``;``.
 
     >>> address_problem("http://:secret@host", BROKER_SCHEMES)
     "the scheme 'http' is not supported; expected one of redis, rediss, redis+socket, amqp, amqps, pyamqp"
     """
-    several = address.split(";") if "sqlite" not in schemes else [address]
+    if "sqlite" in schemes:
+        return _ONE_DATABASE if re.search(r";\s*[a-z+]+://", address) else _problem(address.strip(), schemes)
+    several = address.split(";")
+    if len(several) > 1 and not all("://" in one for one in several):
+        return _SEMICOLON
     for one in several:
         if (problem := _problem(one.strip(), schemes)) is not None:
             return problem
@@ -45,12 +59,15 @@ def address_problem(address: str, schemes: tuple[str, ...]) -> str | None:
 
 
 def with_verified_tls(address: str) -> str:
-    """Return a broker's address in which each ``rediss://`` that does not set ``ssl_cert_reqs`` requires a certificate.
+    """Return a broker's address in which each TLS address says what is verified: everything that it does not exclude.
 
-    Without it kombu accepts any certificate. The host name is verified, too, which old versions of redis-py do not do.
+    Without ``ssl_cert_reqs`` kombu accepts any certificate of Redis. Old versions of redis-py do not verify the host
+    name, nor does kombu for RabbitMQ. Each address says it, because kombu applies the options of the first to the next.
 
     >>> with_verified_tls("rediss://cache:6380/0")
     'rediss://cache:6380/0?ssl_cert_reqs=required&ssl_check_hostname=true'
+    >>> with_verified_tls("amqps://mq//")
+    'amqps://mq//?ssl_check_hostname=true'
     """
     return ";".join(map(_with_verified_tls, address.split(";")))
 
@@ -70,10 +87,11 @@ def host_of(address: str) -> str:
 
 
 def _with_verified_tls(address: str) -> str:
-    if not address.strip().startswith("rediss://"):
+    if not address.strip().startswith(("rediss://", "amqps://")):
         return address
     options = parse_qs(urlsplit(address).query)
-    added = [] if "ssl_cert_reqs" in options else ["ssl_cert_reqs=required"]
+    is_redis = address.strip().startswith("rediss://")
+    added = ["ssl_cert_reqs=required"] if is_redis and "ssl_cert_reqs" not in options else []
     if "ssl_check_hostname" not in options and options.get("ssl_cert_reqs", [""])[-1] not in ("none", "CERT_NONE"):
         added.append("ssl_check_hostname=true")
     joint = ("&" if options else "") if "?" in address else "?"
@@ -92,7 +110,8 @@ def _problem(address: str, schemes: tuple[str, ...]) -> str | None:
     if scheme == "sqlite":
         return _problem_of_file(rest)
     if not rest:
-        return f"the address names no host; expected, for example, {scheme}://HOST"
+        example = "/run/redis.sock" if scheme == "redis+socket" else "HOST"
+        return f"the address names no host; expected, for example, {scheme}://{example}"
     return _problem_of_parts(address, scheme)
 
 
@@ -104,6 +123,8 @@ def _problem_of_file(rest: str) -> str | None:
 
 
 def _problem_of_parts(address: str, scheme: str) -> str | None:
+    if scheme in DATABASE_SCHEMES:
+        address = with_hosts_in_query(address)
     try:
         parts = urlsplit(address)
         torn = _is_torn(parts) or parts.port == 0 or parts.netloc.endswith(":")

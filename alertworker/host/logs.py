@@ -18,8 +18,25 @@ _NAMES: Final = {"levelname": "level", "name": "logger", "processName": "process
 _FIELDS: Final = ("time", *_NAMES.values(), "message", *IDS, "exc_info", "stack_info")
 
 
+def settle_message(record: logging.LogRecord) -> None:
+    """Make the message of a record safe to format, if its arguments do not fit or one of them has no text.
+
+    `logging` would print a traceback with the arguments in place of the line, and a filter would raise to the caller.
+    """
+    try:
+        record.getMessage()
+    except Exception as error:  # noqa: BLE001 - whatever an argument of a library's log call raises
+        text = record.msg if isinstance(record.msg, str) else f"a {type(record.msg).__name__}"
+        record.msg, record.args = "%s (its arguments cannot be formatted: %s)", (text, type(error).__name__)
+
+
 class TextFormatter(logging.Formatter):
     """Formats a record as one line: time, level, logger, process, message and ids."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and after it a traceback if there is one."""
+        settle_message(record)
+        return super().format(record)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         """Return the line without a traceback, which the base class adds."""
@@ -33,6 +50,11 @@ class _JsonFormatter(JsonFormatter):
 
     def __init__(self) -> None:
         super().__init__((*_NAMES, "message"), style=",", rename_fields=_NAMES)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the object."""
+        settle_message(record)
+        return super().format(record)
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         """Add the time and the fields that a line may have, and no other."""

@@ -16,7 +16,11 @@ from alertworker.text.ids import safe_id
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
-    """A batch as the broker delivered it; ``size`` is its message's size in bytes."""
+    """A batch as the broker delivered it.
+
+    ``size`` is its message's size in bytes. ``digest`` is one of its content;
+    ``None`` if its id stands for the content.
+    """
 
     batch_id: str
     events: object
@@ -24,6 +28,7 @@ class BatchMessage:
     producer: str = ""
     sealed_at: datetime | None = None
     size: int = 0
+    digest: str | None = None
 
     def __post_init__(self) -> None:
         """Make both ids storable: a batch that cannot be parked would be redelivered forever."""

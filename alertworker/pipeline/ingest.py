@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -18,8 +19,8 @@ from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS
-from alertworker.events.batch import BatchError, Decoded, decode
-from alertworker.events.compression import ZSTD, compress
+from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, Decoded, decode
+from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
@@ -59,6 +60,7 @@ def ingest(batch: BatchMessage, runtime: Runtime, *, now: datetime) -> None:
     Raises:
         StoreUnavailable: the database is unreachable; the batch must stay with the broker.
     """
+    batch = replace(batch, digest=_digest(batch))
     if batch.sealed_at is not None and batch.sealed_at < now - MAX_BATCH_AGE:
         _park(batch, f"sealed more than {MAX_BATCH_AGE.days} days ago", runtime, now=now)
         return
@@ -109,10 +111,9 @@ def apply(
     Raises:
         BatchError: the batch could raise more than `MAX_ALERTS` alerts.
     """
-    digest = _digest(batch)
-    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=digest, now=now)
+    claim_of_id = tx.claim_batch(batch.batch_id, batch.producer, len(decoded.events), digest=batch.digest, now=now)
     if claim_of_id is BatchClaim.CONFLICT:
-        _park_conflict(tx, batch, digest, now=now)
+        _park_conflict(tx, batch, now=now)
         return False
     if claim_of_id is BatchClaim.REPEATED:
         return True
@@ -199,36 +200,41 @@ STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
 
 def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) -> None:
     """Store a whole batch as one dead letter with its bytes, once, however often the batch is delivered."""
-    digest = _digest(batch)
     payload = _kept(batch)
 
     def work(tx: Transaction) -> None:
-        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=digest, now=now):
+        match tx.claim_batch(batch.batch_id, batch.producer, 0, digest=batch.digest, now=now):
             case BatchClaim.NEW:
                 tx.dead_letter(DeadLetterKind.BATCH, reason, payload, batch_id=batch.batch_id, position=None, now=now)
             case BatchClaim.CONFLICT:
-                _park_conflict(tx, batch, digest, now=now)
+                _park_conflict(tx, batch, now=now)
 
     runtime.store.run(work)
 
 
-def _park_conflict(tx: Transaction, batch: BatchMessage, digest: str | None, *, now: datetime) -> None:
+def _park_conflict(tx: Transaction, batch: BatchMessage, *, now: datetime) -> None:
     """Park a batch whose id another batch has used: once, under an id of its own, so that it can be replayed."""
-    own_id = safe_id(f"{batch.batch_id}~{digest}")
-    if tx.claim_batch(own_id, batch.producer, 0, digest=digest, now=now) is BatchClaim.NEW:
+    own_id = safe_id(f"{batch.batch_id}~{batch.digest}")
+    if tx.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now) is BatchClaim.NEW:
         reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
         tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
 
 
 def _digest(batch: BatchMessage) -> str | None:
-    """Return a digest of the events' bytes, ``None`` if the batch id already stands for them.
+    """Return a digest of the events' JSON, ``None`` if the batch id already stands for them.
+
+    The same JSON may come compressed in another way: a replay compresses it, and so may a producer that sends it again.
 
     The HTTP endpoint derives such ids from an Idempotency-Key and the client's body. A digest would differ between two
     requests with the same body, because the endpoint gives its events a new time with every request.
     """
     if batch.producer == "http" and _HTTP_ID.fullmatch(batch.batch_id):
         return None
-    return blake2b(_bytes_of(batch.events), digest_size=16).hexdigest()
+    content = _bytes_of(batch.events)
+    if content.startswith(ZSTD):
+        with suppress(CompressionError):
+            content = decompress(content, MAX_BATCH_BYTES)
+    return blake2b(content, digest_size=16).hexdigest()
 
 
 def _kept(batch: BatchMessage) -> bytes:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.events.compression import ZSTD
+from alertworker.events.msgpack_events import as_item
 from alertworker.ports import Broker, Letters
 
 
@@ -32,5 +33,5 @@ def replay(letter_id: str, letters: Letters, broker: Broker, *, now: datetime) -
         letters.release_batch(letter.batch_id)
         broker.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
     else:
-        broker.resend(f"replay-{letter.id}", b"[" + letter.payload + b"]", None)
+        broker.resend(f"replay-{letter.id}", b"[" + as_item(letter.payload) + b"]", None)
     return letters.discard(letter.id)

@@ -7,11 +7,11 @@ import re
 from typing import Any, Protocol
 
 from amqp.exceptions import NotFound
-from kombu import Connection
 
 from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import TASK, SealedBatch
 from alertworker.host.addresses import with_verified_tls
+from alertworker.publisher.connection import Connection
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, transport_options
 
 #: How long one publish may take, in seconds, confirmation included.

@@ -8,6 +8,8 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
+from alertworker.host.postgresql_hosts import with_hosts_in_query
+
 #: SQLSTATEs, and classes of them, of errors that pass: connection lost, out of resources, too slow, stopping.
 _UNAVAILABLE = ("08", "25006", "25P03", "53", "57014", "57P", "58")
 #: SQLSTATEs of a missing table or column: the schema is older than this program.
@@ -34,7 +36,7 @@ _OPTIONS = (
 
 def make_engine(url: str) -> Engine:
     """Return an engine for SQLite or PostgreSQL (``postgresql://`` means psycopg 3); errors never show parameters."""
-    parsed = make_url(url)
+    parsed = make_url(with_hosts_in_query(url) if url.startswith("postgres") else url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(parsed, connect_args={"timeout": 20}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_sqlite)

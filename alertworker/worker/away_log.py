@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
+from alertworker.host.logs import settle_message
 
 _log: Final = logging.getLogger("alertworker.tasks")
 #: The minimum time between two log lines about the same wait, in seconds.
@@ -75,12 +76,14 @@ class LibraryFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record; shorten it if so."""
+        task = _task_of(record)
+        settle_message(record)
         if record.name == "py.warnings" and "CPendingDeprecationWarning" in record.getMessage():
             return False  # it is about a setting that is set, and takes eight lines for each lost connection
         if record.name.partition(".")[0] not in _LOGGERS or record.levelno <= logging.DEBUG:
             return True
         error = type(record.exc_info[1]).__name__ if record.exc_info else ""
-        kind = (record.name, str(record.msg), _task_of(record), error)
+        kind = (record.name, str(record.msg), task, error)
         with self._lock:
             now = self._clock()
             logged_at = self._logged_at.get(kind)

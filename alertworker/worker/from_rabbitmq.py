@@ -7,6 +7,7 @@ from typing import Any
 from amqp import serialization
 from kombu.transport import pyamqp
 
+from alertworker.publisher import amqps
 from alertworker.worker.opaque import TASKS, OpaqueMessage
 
 
@@ -59,7 +60,7 @@ class Transport(pyamqp.Transport):
     Connection = Connection
 
 
-class SSLTransport(pyamqp.SSLTransport):
+class SSLTransport(amqps.SSLTransport):
     """The same transport over TLS."""
 
     Connection = Connection

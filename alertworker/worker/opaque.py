@@ -11,13 +11,12 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import uuid4
 
-import kombu
 from celery.app import amqp
 from kombu.message import Message
-from kombu.utils.imports import symbol_by_name
 
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.pipeline import BrokerMessage
+from alertworker.publisher import connection
 from alertworker.publisher.topology import DEAD_QUEUE, DELIVERY_LIMIT
 from alertworker.text.format import parse_moment
 from alertworker.text.ids import safe_id
@@ -92,13 +91,10 @@ _SEALING: Final = {
 }
 
 
-class Connection(kombu.Connection):
+class Connection(connection.Connection):
     """A connection whose transport seals the messages of our queues, also after a failover to another broker."""
 
-    def get_transport_cls(self) -> Any:
-        """Return our subclass of kombu's transport, if there is one."""
-        found: Any = super().get_transport_cls()
-        return symbol_by_name(_SEALING.get(f"{found.__module__}:{found.__qualname__}", found))
+    transports = _SEALING
 
 
 class AMQP(amqp.AMQP):

@@ -7,15 +7,18 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 import trustme
+from kombu.exceptions import OperationalError
 
 from alertworker.errors import BrokerUnavailable
-from alertworker.publisher import BrokerTransport
+from alertworker.host.addresses import with_verified_tls
+from alertworker.publisher import BrokerTransport, connection
+from alertworker.worker import opaque
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
 from tests.acceptance.stack import ROLES, Stack, free_port
@@ -47,10 +50,10 @@ def _join(plain: socket.socket, context: ssl.SSLContext, port: int) -> None:
 
 
 @contextmanager
-def tls_terminator(port: int, authority: trustme.CA) -> Iterator[int]:
+def tls_terminator(port: int, authority: trustme.CA, name: str = "127.0.0.1") -> Iterator[int]:
     """Listen with TLS on a new port, and forward everything to a plain port of this machine. Yield the new port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert(name).configure_cert(context)
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -134,6 +137,44 @@ def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int)
         transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")
         transport.send(batch_of([failed(1)]))
         transport.close()
+
+
+@pytest.fixture(params=[connection.Connection, opaque.Connection], ids=["publisher", "worker"])
+def connect(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rabbitmq_url: str
+) -> tuple[Callable[..., None], trustme.CA]:
+    """Return a function that connects to an address as a publisher or a worker does, and the authority it trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+
+    def run(places: str, option: str = "") -> None:
+        virtual_host = rabbitmq_url.rpartition("/")[2]
+        url = ";".join(f"amqps://guest:guest@{place}/{virtual_host}{option}" for place in places.split(";"))
+        made = request.param(with_verified_tls(url), connect_timeout=5)
+        try:
+            made.ensure_connection(max_retries=2, interval_start=0, interval_max=0)
+            assert made.connected
+        finally:
+            made.release()
+
+    return run, authority
+
+
+@pytest.mark.rabbitmq
+def test_the_host_name_in_the_certificate_of_amqps_is_verified(
+    connect: tuple[Callable[..., None], trustme.CA],
+) -> None:
+    """Only ``ssl_check_hostname=false`` accepts the certificate of another host of the same authority."""
+    run, authority = connect
+    with tls_terminator(5672, authority, "mq.example") as other, tls_terminator(5672, authority, "localhost") as local:
+        with pytest.raises(OperationalError, match="mismatch"):
+            run(f"127.0.0.1:{other}")
+        with pytest.raises(OperationalError, match="mismatch"):
+            run(f"localhost:{other}")
+        run(f"127.0.0.1:{other}", "?ssl_check_hostname=false")
+        run(f"localhost:{local}")
+        run(f"127.0.0.1:{other};localhost:{local}")  # the first fails, and the next one's own name counts
 
 
 def test_a_worker_does_not_read_from_a_redis_whose_certificate_nobody_vouches_for(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgpack
 import pytest
+import zstandard
 from sqlalchemy import event as sqlalchemy_event
 
 from alertworker.events import Budget, BudgetScope, Event
@@ -63,6 +64,42 @@ def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlS
     assert again == {letter.payload: ("event", letter.reason) for letter in letters}
 
 
+def test_a_bad_event_in_a_list_of_msgpack_is_a_dead_letter_of_its_own(store: SqlStore, runtime: Runtime) -> None:
+    """The dead letter has the event's bytes. A replay makes it a dead letter again."""
+    good: dict[str, Any] = json.loads(GOOD)
+    bad = [good | {"x": msgpack.Timestamp(1)}, good | {1: 1}, good | {"x": b"\xff"}, {"x": "y" * 600_000}]
+    body = msgpack.packb([[], {"batch_id": "b1", "events": [event for one in bad for event in (good, one)]}, {}])
+    receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    letters = sorted(rows(store, DEAD_LETTERS), key=lambda letter: int(letter.position))
+    assert [(letter.kind, letter.batch_id, letter.position) for letter in letters] == [
+        ("event", "b1", position) for position in (1, 3, 5, 7)
+    ]
+    assert [letter.payload for letter in letters] == [msgpack.packb(event) for event in bad]
+    assert spend_of(store, "team") == {"search": len(bad) * 13_500}
+
+    assert isinstance(runtime.broker, Recorder)
+    for letter in letters:
+        assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    for batch_id, events, encoding in runtime.broker.resent:
+        ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
+    again = {letter.payload: (letter.kind, letter.reason) for letter in rows(store, DEAD_LETTERS)}
+    assert again == {letter.payload: ("event", letter.reason) for letter in letters}
+
+
+@pytest.mark.parametrize("bad", [b"\xff", b"\\ud800", b"\xc3"])
+def test_a_bad_event_in_a_text_of_json_is_a_dead_letter_of_its_own(
+    store: SqlStore, runtime: Runtime, bad: bytes
+) -> None:
+    text = json.dumps(f"[{GOOD.decode()},{GOOD.decode().replace('call-1', 'call-2')},{GOOD.decode()}]").encode()
+    body = b'[[], {"batch_id": "b1", "events": ' + text.replace(b"call-2", bad) + b"}, {}]"
+    receive(BrokerMessage(QUEUE, body), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.batch_id, letter.position) == ("event", "b1", 1)
+    assert spend_of(store, "team") == {"search": 2 * 13_500}
+
+
 def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     store: SqlStore, runtime: Runtime
 ) -> None:
@@ -82,6 +119,46 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 2 * 13_500}
+
+
+LARGE = b"[" + GOOD + b" " * 100_000 + b"]"
+
+
+@pytest.mark.parametrize(
+    ("events", "encoding"),
+    [
+        (b"[" + GOOD + b"]", None),
+        (LARGE, None),
+        (LARGE.decode(), None),
+        (compress(LARGE), "zstd"),
+        (compress(LARGE), None),
+    ],
+)
+def test_a_replayed_batch_is_the_same_batch_as_the_original(
+    store: SqlStore, runtime: Runtime, events: object, encoding: str | None
+) -> None:
+    """However it is compressed: the producer may send the original again, after the replay or beside it."""
+    ingest(BatchMessage("b1", events, encoding, sealed_at=NOW - timedelta(days=36)), runtime, now=NOW)
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert isinstance(runtime.broker, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    ((batch_id, kept, kept_as),) = runtime.broker.resent
+    kept = kept if kept_as == "zstd" else compress(kept)  # as the broker's adapter sends it
+    for again in ((kept, "zstd"), (events, encoding), (kept, "zstd")):
+        ingest(BatchMessage(batch_id, *again), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
+
+
+@pytest.mark.parametrize("level", [1, 19])
+def test_a_batch_that_is_compressed_again_is_the_same_batch(store: SqlStore, runtime: Runtime, level: int) -> None:
+    """A producer with another version of zstd, or none."""
+    for events, encoding in ((compress(LARGE), "zstd"), (zstandard.compress(LARGE, level), "zstd"), (LARGE, None)):
+        ingest(BatchMessage("b1", events, encoding), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 13_500}
 
 
 def test_an_unreadable_batch_under_an_applied_id_is_parked(store: SqlStore, runtime: Runtime) -> None:

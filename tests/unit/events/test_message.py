@@ -198,6 +198,38 @@ def test_a_text_is_read_in_pieces_as_it_is_whole(text: str) -> None:
             assert read_message(body).arguments == {"events": text.encode()}
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        (b"\xff", b"\xff"),
+        (b"a\xe2\x82b", b"a\xe2\x82b"),
+        (b"\\ud800\\u00e9", b"\xed\xa0\x80\xc3\xa9"),
+        (b"\\ude00\xf0\x9f\x92\xa9\\ud83d\\ude00\xff", b"\xed\xb8\x80\xf0\x9f\x92\xa9\xf0\x9f\x98\x80\xff"),
+        (b"\n\xff", b"\n\xff"),
+    ],
+)
+def test_a_text_keeps_the_bytes_that_are_no_text(sent: bytes, kept: bytes) -> None:
+    """Only the event that contains them is rejected, by the batch."""
+    body = b'[[], {"events": "[{\\"a\\": \\"' + sent + b'\\"}]"}, {}]'
+    assert read_message(body).arguments == {"events": b'[{"a": "' + kept + b'"}]'}
+
+
+@pytest.mark.parametrize("piece", [b"\xff", b"\xff ", b"\\ud800 ", b"\\ud800\xff,", b"\\u4e00,\xff", b"\\n\xff "])
+def test_a_damaged_text_takes_time_in_proportion(piece: bytes) -> None:
+    """It is read by a slower way, which must not be much slower."""
+    body = b'[[], {"events": "' + (piece * 100 + b" ") * (20_000_000 // len(piece) // 100) + b'"}, {}]'
+    begun = time.thread_time()
+    read_message(body)
+    assert time.thread_time() - begun < 5
+
+
+def test_the_size_of_a_text_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_cursor, "_MAX_TEXT", 1_000)
+    assert read_message(b'[[], {"events": "' + b" " * 1_000 + b'"}, {}]').arguments == {"events": b" " * 1_000}
+    with pytest.raises(MessageError, match="more than 1000 bytes of JSON"):
+        read_message(b'[[], {"events": "' + b" " * 1_001 + b'"}, {}]')
+
+
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda end: json.dumps(CALL).encode()[:-20] + end))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """Nothing else comes out."""

@@ -31,6 +31,7 @@ from alertworker.host.addresses import (
 from alertworker.host.paths import default_broker_url
 from alertworker.publisher import BrokerTransport, Publisher, registry
 from alertworker.settings import ConfigurationError, load_settings
+from alertworker.store import make_engine
 
 BAD_BROKERS = [
     "redis://:canary#rest@db.internal:6379/0",
@@ -73,6 +74,10 @@ BAD_BROKERS = [
     "canary+socket://db.internal",
     "redis://:canary@db.internal;amqp://db.internal",
     "redis+socket:///tmp/a.sock;redis+socket:///tmp/canary.sock",
+    "redis+socket:///tmp/a;canary.sock",
+    "redis://:x;canary@db.internal/0",
+    "amqp://db.internal;",
+    "redis+socket://",
 ]
 BAD_DATABASES = [
     "postgresql://user:can@ary@db.internal/alerts",
@@ -90,6 +95,11 @@ BAD_DATABASES = [
     "postgresql://db.internal/alerts?canary=1",
     "postgresql://db.internal/alerts?password=x&canary=1",
     "postgresql://user:canary%00@db.internal/alerts",
+    "postgresql://user:canary@one:port,two/alerts",
+    "postgresql://user:canary@one,,two/alerts",
+    "postgresql://user:12,canary/x@db.internal/alerts",
+    "postgresql://user:canary@one,two/alerts?host=three",
+    "postgresql://user:canary@one/a;postgresql://user:canary@two/a",
     "sqlite:////tmp/alerts.db?canary=1",
     "sqlite:////tmp/alerts.db?timeout=canary",
     "sqlite:////tmp/alerts.db?mode=ro",
@@ -117,6 +127,11 @@ GOOD_DATABASES = [
     "sqlite:///file:/tmp/a.db?uri=true&mode=rwc",
     "postgresql:///alerts?host=/run/a&host=/run/b&target_session_attrs=read-write&connect_timeout=3",
     "postgresql:///alerts",
+    "postgresql://user:x@one,two/alerts",
+    "postgresql://user:x@one:5432,[::1]:5433,two/alerts?target_session_attrs=read-write",
+    "postgresql+psycopg://user:x@%2Frun%2Fpostgresql:5433/alerts",
+    "postgresql://user:p;q@db.internal/alerts",
+    "postgresql:///alerts?host=one,two&port=,5433",
     "postgresql://user:p%23@db.internal:5432/alerts?sslmode=require&application_name=a@b",
     "postgresql+psycopg://user:x@/alerts?host=/var/run/postgresql",
 ]
@@ -243,6 +258,60 @@ def test_the_embedded_broker_is_found_in_a_folder_of_any_name() -> None:
 def test_good_addresses_of_databases(address: str) -> None:
     """Those that SQLAlchemy takes."""
     assert address_problem(address, DATABASE_SCHEMES) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port"),
+    [
+        ("postgresql://one,two/alerts", "one,two", ","),
+        ("postgresql://user:p%23@one,two/alerts", "one,two", ","),
+        ("postgresql://user:p%23@one:5432,[::1]:5433,two/alerts?sslmode=require", "one,::1,two", "5432,5433,"),
+        ("postgres://user:p%23@%2Frun%2Fa%20b:5433/alerts", "/run/a b", "5433"),
+        ("postgresql://user:p%23@%2frun%2fa,%2Frun%2Fb/alerts", "/run/a,/run/b", ","),
+        ("postgresql://user:p%23@/alerts?host=/run/a&host=/run/b", "/run/a,/run/b", ","),
+        ("postgresql://user:p%23@one:5433/alerts", "one", 5433),
+    ],
+)
+def test_libpq_gets_the_hosts_of_an_address(address: str, host: str, port: object) -> None:
+    assert address_problem(address, DATABASE_SCHEMES) is None
+    engine = make_engine(address)
+    (_, given) = engine.dialect.create_connect_args(engine.url)
+    assert (given["host"], given["dbname"]) == (host, "alerts")
+    assert (given.get("user", "user"), given.get("password", "p#")) == ("user", "p#")
+    assert given.get("port", ",") == port
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("redis+socket:///run/redis.sock?password=x", "redis+socket://:PASSWORD@/run/redis.sock"),
+        ("redis://cache?password=x", "redis://:PASSWORD@HOST"),
+        ("amqps://mq?password=x", "amqps://USER:PASSWORD@HOST"),
+        ("redis://:a;b@cache", "; is %3B"),
+        ("redis+socket:///run/a;b.sock", "; is %3B"),
+        ("redis+socket://", "redis+socket:///run/redis.sock"),
+        ("postgresql://one/a;postgresql://two/a", "postgresql://USER:PASSWORD@ONE,TWO/DATABASE"),
+    ],
+)
+def test_the_remedy_is_an_address_that_works(address: str, remedy: str) -> None:
+    schemes = DATABASE_SCHEMES if address.startswith("postgres") else BROKER_SCHEMES
+    problem = address_problem(address, schemes)
+    assert problem is not None
+    assert remedy in problem
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis+socket://:PASSWORD@/run/redis.sock",
+        "redis://:PASSWORD@HOST",
+        "redis://:a%3Bb@cache",
+        "redis+socket:///run/a%3Bb.sock",
+    ],
+)
+def test_remedies_are_good_addresses(address: str) -> None:
+    assert address_problem(address, BROKER_SCHEMES) is None
+    assert Connection(address).alt == []
 
 
 @pytest.mark.parametrize("address", BAD_BROKERS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
 from redis.exceptions import ResponseError
 
+from alertworker.host.logs import formatter
 from alertworker.worker.away_log import LibraryFilter
 
 CONSUMER = "celery.worker.consumer.consumer"
@@ -26,7 +29,7 @@ def limit(moments: list[float]) -> LibraryFilter:
     return LibraryFilter(lambda: moments[0])
 
 
-def record(name: str, text: str, *arguments: object, error: Exception | None = None) -> logging.LogRecord:
+def record(name: str, text: Any, *arguments: object, error: Exception | None = None) -> logging.LogRecord:
     """Return what a logger makes of an error."""
     exc_info = None
     if error is not None:
@@ -46,6 +49,37 @@ def test_each_kind_of_line_comes_once_a_minute_on_one_line(limit: LibraryFilter,
     assert limit.filter(record(CONSUMER, "Connected to %s", "redis"))
     moments[0] += 60
     assert limit.filter(record(CONSUMER, "Cannot connect to %s.\nTrying again in %s\n", "redis", 32))
+
+
+class Textless:
+    """An object that has no text."""
+
+    def __str__(self) -> str:
+        """Raise."""
+        raise ValueError("secret")
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [("%d of %s", ("x",)), ("%s", (1, 2)), ("%(name)s", ("x",)), ("%", (1,)), ("%s", (Textless(),)), (Textless(), ())],
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+@pytest.mark.parametrize("name", [CONSUMER, "urllib3", "py.warnings"])
+def test_a_line_whose_arguments_do_not_fit_is_logged_all_the_same(
+    text: Any, arguments: tuple[object, ...], log_format: str, name: str
+) -> None:
+    """Otherwise the call of the library raises, or `logging` prints a traceback with the arguments."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter(log_format))
+    handler.addFilter(LibraryFilter())
+    handler.handleError = pytest.fail  # type: ignore[method-assign,assignment]
+    handler.handle(record(name, text, *arguments))
+
+    (line,) = stream.getvalue().splitlines()
+    assert "its arguments cannot be formatted" in line
+    assert name in line
+    assert "secret" not in line
 
 
 def test_failures_of_two_tasks_are_two_kinds(limit: LibraryFilter) -> None:

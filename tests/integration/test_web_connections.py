@@ -1,0 +1,122 @@
+"""Clients that send nothing, or too slowly, lose their connection. Others are not affected."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from alertworker.web import connection
+from alertworker.web.connection import TimedProtocol
+
+HEAD = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+
+
+async def refuse(_request: Request) -> PlainTextResponse:
+    """Answer without the body, as a request without a key is answered."""
+    return PlainTextResponse("no", 401)
+
+
+async def read(request: Request) -> PlainTextResponse:
+    """Answer after the body."""
+    return PlainTextResponse(str(len(await request.body())))
+
+
+async def slow(_request: Request) -> PlainTextResponse:
+    """Answer late."""
+    await asyncio.sleep(1.5)
+    return PlainTextResponse("done")
+
+
+@pytest.fixture
+def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], socket.socket]]:
+    """Run a server with a short limit, and return a function that connects to it."""
+    monkeypatch.setattr(connection, "WAITING_SECONDS", 0.5)
+    methods = ["POST"]
+    app = Starlette(
+        routes=[Route("/refuse", refuse, methods=methods), Route("/read", read, methods=methods), Route("/slow", slow)]
+    )
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, http=TimedProtocol, log_config=None, lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield lambda: socket.create_connection(listener.getsockname(), timeout=10)
+    server.should_exit = True
+    thread.join()
+    listener.close()
+
+
+def drip(client: socket.socket, data: bytes, seconds: float) -> bytes:
+    """Send single bytes for a while, and return what the server sent until it closed the connection."""
+    begun, received = time.monotonic(), b""
+    client.settimeout(0.05)
+    while time.monotonic() - begun < seconds:
+        try:
+            client.sendall(data)
+            piece = client.recv(10_000)
+        except TimeoutError:
+            continue
+        except OSError:
+            return received
+        if not piece:
+            return received
+        received += piece
+    raise AssertionError("the connection is still open")
+
+
+def until(client: socket.socket, end: bytes) -> bytes:
+    """Return what the server sends up to ``end``."""
+    received = b""
+    while not received.endswith(end):
+        received += client.recv(1)
+    return received
+
+
+def test_a_client_that_sends_nothing_is_disconnected(connect: Callable[[], socket.socket]) -> None:
+    with connect() as client:
+        assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /read HTTP/1.1\r\nX-A: "])
+def test_a_head_that_drips_is_given_up(connect: Callable[[], socket.socket], start: bytes) -> None:
+    with connect() as client:
+        client.sendall(start)
+        assert drip(client, b"a", 5) == b""
+
+
+def test_the_rest_of_a_refused_body_is_given_up(connect: Callable[[], socket.socket]) -> None:
+    with connect() as client:
+        client.sendall(HEAD % (b"refuse", 1_000_000))
+        assert b" 401 " in drip(client, b"a", 5)
+
+
+def test_the_head_of_the_next_request_is_given_up(connect: Callable[[], socket.socket]) -> None:
+    with connect() as client:
+        client.sendall(HEAD % (b"read", 1) + b"1")
+        assert until(client, b"\r\n\r\n1").startswith(b"HTTP/1.1 200")
+        client.sendall(b"POST /read HTTP/1.1\r\nX-A: ")
+        assert drip(client, b"a", 5) == b""
+
+
+def test_a_request_in_progress_has_its_time(connect: Callable[[], socket.socket]) -> None:
+    """A body's time is limited where it is read, and a response's by the route."""
+    with connect() as client:
+        client.sendall(HEAD % (b"read", 5))
+        for _ in range(5):
+            time.sleep(0.3)
+            client.sendall(b"a")
+        until(client, b"\r\n\r\n5")
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(client, b"done")
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 2)  # pipelined
+        until(client, b"done")
+        until(client, b"done")
