@@ -160,8 +160,8 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.TEAM_MEMBER_ADDED: _CHANGED,
     AlertType.TEAM_MEMBER_REMOVED: _CHANGED,
     AlertType.UNKNOWN: AlertSpec(_ON, _MEDIUM, _NOTICE, (*_RELAYED, "said"), _QUIET),
-    AlertType.PUBLISHER_LOST: AlertSpec(_ON, _HIGH, _NOTICE, ("boot_id",)),
-    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _NOTICE, ("host", "integration")),
+    AlertType.PUBLISHER_LOST: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
+    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, _HIGH, _CONDITION, ("channel",)),
     AlertType.STORE_AWAY: AlertSpec(_ON, _HIGH, _CONDITION, (), "store_patience"),
 }

@@ -171,6 +171,11 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
+    def openings(self, fingerprint: str, *, since: datetime) -> int:
+        """Return how many generations of an alert were opened since then."""
+        opened = ALERTS.c.fingerprint == fingerprint, ALERTS.c.opened_at >= since
+        return self.connection.execute(select(func.count()).select_from(ALERTS).where(*opened)).scalar_one()
+
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
         self._record(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
@@ -247,6 +252,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         alert = OpenAlert(
             id=row.id,
             type=AlertType(row.type),
+            kind=stored.kind(row.kind),
             severity=stored.severity(row.severity),
             headline=row.headline,
             labels=row.labels,
