@@ -112,11 +112,14 @@ class Router:
             repeat_interval=min(place.repeat_interval for place in places),
         )
 
-    def reachable(self, alert_type: AlertType) -> tuple[str, ...]:
-        """Return the channels that an alert of this type can reach with some labels at some time."""
+    def reachable(self, alert_type: AlertType, **labels: str) -> tuple[str, ...]:
+        """Return the channels that an alert of this type and these labels can reach with some other labels.
+
+        Times of the week do not matter.
+        """
         if alert_type not in self.types:
             return ()
-        receivers = _possible(self.root, {"alert_type": alert_type.value}, "")
+        receivers = _possible(self.root, {"alert_type": alert_type.value, **labels}, "")
         return tuple(dict.fromkeys(name for receiver in receivers for name in self.receivers.get(receiver, ())))
 
     def _walk(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import RELAYED, URGENT, AlertType, Severity
 from alertworker.channels import KINDS, recognize
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
@@ -41,6 +41,13 @@ _MAIL: Final = {
     "sender": "SMTP_SENDER_EMAIL",
     "recipients": "ALERTWORKER_EMAIL_RECIPIENTS",
 }
+#: What pages if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no end
+#: resolves them.
+_URGENT: Final = (
+    Matcher("severity", "=", Severity.HIGH),
+    Matcher("alert_type", "=~", "|".join(sorted(URGENT))),
+    Matcher(RELAYED, "=", ""),
+)
 _MAIL_NEEDS: Final = ("host", "sender", "recipients")
 
 
@@ -206,12 +213,11 @@ class _Compiler:
         return []
 
     def _paging(self, pager: list[str], routes: list[Route]) -> list[Route]:
-        """Return the routes behind one that pages for every High alert, and then lets the others take it."""
+        """Return the routes behind one that pages for what is urgent, and then lets the others take it."""
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)
-        high = Route(matchers=(Matcher("severity", "=", Severity.HIGH),), receiver="pagerduty", goes_on=True)
-        return [high, *routes, Route(receiver=DEFAULT)]
+        return [Route(matchers=_URGENT, receiver="pagerduty", goes_on=True), *routes, Route(receiver=DEFAULT)]
 
 
 def _typed_route(kind: str) -> Route:
