@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import SecretStr, field_validator
 
+from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title
+from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title, with_advice
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import cut, fit, one_line, units
@@ -37,6 +38,7 @@ _MAX_VALUE: Final = 300
 _INLINE: Final = 40
 _LEFT_OUT: Final = {"name": "…", "value": CUT}
 _MAX_MEMBER: Final = 120
+_MAX_ADVICE: Final = 600
 _MAX_ENTRY: Final = 70
 _COLOURS: Final = {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D}
 _GREEN: Final = 0x2EA043
@@ -79,6 +81,9 @@ class Discord(HttpChannel[DiscordConfig]):
 
     def render(self, message: Message) -> str:
         """Return the JSON body."""
+        return with_advice(message, self._body)
+
+    def _body(self, message: Message) -> str:
         first = title(message, escape(message.headline, _MAX_HEADLINE))
         about = f"{message.type.value} · alert {message.alert_id}"
         description = _description(message)
@@ -114,16 +119,25 @@ def _description(message: Message) -> str:
 def _fields(message: Message, room: int) -> list[dict[str, Any]]:
     """Return the fields that fit into ``room`` characters and `MAX_FIELDS`. The last one shows if some are left out."""
     shown = named(message, message.facts_beside_tables)
-    fields = _tables(message)
-    most = MAX_FIELDS - len(fields)
-    room -= sum(units(field["name"]) + units(field["value"]) for field in (*fields, _LEFT_OUT))
+    fields, advice = _tables(message), _advice(message)
+    limit = MAX_FIELDS - len(advice)
+    most = limit - len(fields)
+    room -= sum(units(field["name"]) + units(field["value"]) for field in (*fields, *advice, _LEFT_OUT))
     for name, value in shown:
         field = {"name": escape(name, _MAX_NAME) or "–", "value": escape(value, _MAX_VALUE) or "–"}
         room -= sum(map(units, field.values()))
-        if room < 0 or (len(fields) == MAX_FIELDS - 1 and len(shown) > most):
-            return [*fields, {**_LEFT_OUT, "inline": False}]
+        if room < 0 or (len(fields) == limit - 1 and len(shown) > most):
+            return [*fields, {**_LEFT_OUT, "inline": False}, *advice]
         fields.append({**field, "inline": units(value) < _INLINE})
-    return fields
+    return [*fields, *advice]
+
+
+def _advice(message: Message) -> list[dict[str, Any]]:
+    """Return the field that says what to do, with a link to the runbook."""
+    url = (message.runbook_url or "").replace("(", "%28").replace(")", "%29")
+    lines = [escape(message.what_to_do, _MAX_ADVICE), f"[{RUNBOOK}]({url})" if url else ""]
+    value = cut("\n".join(filter(None, lines)), MAX_FIELD_VALUE)
+    return [{"name": WHAT_TO_DO, "value": value, "inline": False}] if value else []
 
 
 def _tables(message: Message) -> list[dict[str, Any]]:

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
+from alertworker.alerts.advice import WHAT_TO_DO
 from alertworker.alerts.message import Message
 from alertworker.alerts.tables import Unit
 from alertworker.channels import http
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title
+from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title, with_advice
 from alertworker.channels.text_tables import CHAT_ROWS, cells
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
@@ -29,6 +30,7 @@ _ROOM: Final = 25 * 1024
 _MAX_HEADLINE: Final = 400
 _MAX_VALUE: Final = 400
 _MAX_MEMBER: Final = 150
+_MAX_ADVICE: Final = 1_000
 _MAX_ENTRY: Final = 70
 _MAX_NAME: Final = 100
 _MAX_CELL: Final = 40
@@ -65,6 +67,9 @@ class Teams(HttpChannel[TeamsConfig]):
 
     def render(self, message: Message) -> str:
         """Return the JSON body. Parts that do not fit are left out, visibly, the last ones first."""
+        return with_advice(message, self._card)
+
+    def _card(self, message: Message) -> str:
         for rows in _ROWS if message.tables else ():
             body = _body(message, [*_tables(message, rows), *_rest(_facts(message), _members(message))])
             if _fits(body):
@@ -110,6 +115,11 @@ def _members(message: Message) -> list[str]:
     return member_lines(message, lambda member: f"• {escape(member, _MAX_MEMBER)}")
 
 
+def _advice(message: Message) -> list[dict[str, Any]]:
+    advice = escape(message.what_to_do, _MAX_ADVICE)
+    return [{"type": "FactSet", "facts": [{"title": WHAT_TO_DO, "value": advice}]}] if advice else []
+
+
 def _rest(facts: list[dict[str, str]], members: list[str]) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = [{"type": "FactSet", "facts": facts}] if facts else []
     return [*blocks, _text("\n\n".join(members))] if members else blocks
@@ -153,9 +163,16 @@ def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
         "type": "AdaptiveCard",
         "version": "1.5" if message.tables else "1.4",
         "msteams": {"width": "Full"},
-        "body": [*_head(message), *blocks, _text(f"{about} · alert {message.alert_id}", isSubtle=True, size="Small")],
+        "body": [
+            *_head(message),
+            *blocks,
+            *_advice(message),
+            _text(f"{about} · alert {message.alert_id}", isSubtle=True, size="Small"),
+        ],
     }
-    if message.page_url:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the page", "url": message.page_url}]
+    links = (("Open the page", message.page_url), ("Open the runbook", message.runbook_url))
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in links if url]
+    if actions:
+        card["actions"] = actions
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
+from alertworker.alerts.advice import RUNBOOK
 from alertworker.alerts.catalogue import REPORTS, TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.base import HttpChannel
@@ -85,6 +86,7 @@ def _payload(message: Message) -> dict[str, Any]:
             "count": message.total,
             "since": message.since.isoformat(),
             **_named(
+                what_to_do=message.what_to_do,
                 facts=_details(message.facts),
                 labels=_details(labels),
                 metadata=_details(message.metadata),
@@ -109,8 +111,13 @@ def _details(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _links(message: Message) -> dict[str, Any]:
-    """Return links to the proxy and to the call's trace."""
+    """Return links to the runbook, the alert's page, the proxy and the call's trace."""
     proxy, trace = message.proxy_url or "", message.facts.get(TRACE, "")
-    found = [("LLM proxy", proxy), ("Trace", trace)]
+    found = [
+        (RUNBOOK, message.runbook_url or ""),
+        ("Alert", message.page_url or ""),
+        ("LLM proxy", proxy),
+        ("Trace", trace),
+    ]
     links = [{"href": address, "text": name} for name, address in found if _LINK.fullmatch(address)]
     return ({"client_url": proxy} if _LINK.fullmatch(proxy) else {}) | ({"links": links} if links else {})

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, member_lines, sign
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, sign, with_advice
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
 from alertworker.delivery.channel import Pace
 from alertworker.text.format import spell_moment
@@ -30,6 +30,7 @@ MAX_BLOCKS_TEXT: Final = 12_000
 #: One value in the text. It leaves room for the other values, the members and the id.
 _MAX_VALUE: Final = 600
 _MAX_MEMBER: Final = 150
+_MAX_ADVICE: Final = 1_000
 _MAX_NAME: Final = 100
 #: The most long values that get sections of their own. A daily report has four, and its notes may be long.
 _MAX_LONG: Final = 6
@@ -66,7 +67,11 @@ class Slack(HttpChannel[SlackConfig]):
 
     def render(self, message: Message) -> str:
         """Return the JSON body."""
-        return json.dumps({"text": plain(message), "blocks": _blocks(message)}, ensure_ascii=False)
+        return with_advice(message, _body_of)
+
+
+def _body_of(message: Message) -> str:
+    return json.dumps({"text": plain(message), "blocks": _blocks(message)}, ensure_ascii=False)
 
 
 def escape(text: str, limit: int) -> str:
@@ -94,7 +99,7 @@ def plain(message: Message) -> str:
         f"Message: {_headline(message)} {sign(message)}",
         counted(message),
     ]
-    foot = [f"Alert: `{message.alert_id}`"]
+    foot = [*_advice(message), f"Alert: `{message.alert_id}`"]
     if message.proxy_url:
         foot.append(f"Proxy URL: `{_line(message.proxy_url, _MAX_VALUE)}`")
     if message.page_url:
@@ -129,6 +134,10 @@ def _code(value: str) -> str:
 
 def _members(message: Message) -> list[str]:
     return [f"• {line}" for line in member_lines(message, lambda member: _line(member, _MAX_MEMBER))]
+
+
+def _advice(message: Message) -> list[str]:
+    return advice_lines(message, lambda text: _line(text, _MAX_ADVICE))
 
 
 def _blocks(message: Message) -> list[dict[str, Any]]:
@@ -168,6 +177,8 @@ def _body(message: Message) -> Iterable[dict[str, Any]]:
         yield {"type": "section", "fields": [_mrkdwn(text) for text in shown]}
     for name, value in long[:_MAX_LONG]:
         yield _section(f"{_bold(_name(name))}\n```{escape(value, _MAX_VALUE)}```")
+    if advice := _advice(message):
+        yield _section("\n".join(advice))
     yield from map(_section, pack(entry_lines(message, _MAX_ENTRY, escape), MAX_SECTION))
     if message.members:
         yield _section("\n".join(fit([], _members(message), [], MAX_SECTION)))
