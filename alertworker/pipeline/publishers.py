@@ -49,7 +49,7 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
         # The clock's row is a lock: of two sweeps that lose publishers of one host, the second counts those of both.
         tx.clock.advance(Clock.PUBLISHERS_JUDGED, now)
     by_host: dict[Host, list[LostPublisher]] = {}
-    for publisher in sorted(lost, key=lambda one: (one.heard_at, one.boot_id)):
+    for publisher in sorted(lost, key=lambda one: (one.last_heartbeat_at, one.boot_id)):
         by_host.setdefault(publisher.host, []).append(publisher)
     for host, publishers in sorted(by_host.items()):
         claim(tx, _judge_lost(tx, host, publishers, now=now), runtime, now=now)
@@ -84,7 +84,7 @@ def describe_lost(
         "Host": host.name,
         "Integration": host.integration,
         "Process": ", ".join(str(one.pid) for one in lost[-_LOOP:]),
-        "Last heartbeat": spell_moment(lost[-1].heard_at),
+        "Last heartbeat": spell_moment(lost[-1].last_heartbeat_at),
         "Restarts": f"{crashes - 1} in {spell(span)}" if crashes > 1 else "",
         "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
         "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
@@ -95,7 +95,7 @@ def describe_lost(
         severity=_SEVERITIES[level],
         identity=_identity(host),
         headline=_headline(host, lost, crashes, span, calls=calls, alone=others == 0),
-        first_at=min(one.heard_at for one in lost),
+        first_at=min(one.last_heartbeat_at for one in lost),
         last_at=max(one.arrived_at for one in lost),
         count=len(lost),
         facts={label: text for label, text in facts.items() if text},
@@ -130,7 +130,7 @@ def _headline(
 
 def _member(lost: LostPublisher) -> str:
     inflight = f", {lost.inflight} calls in flight" if lost.inflight else ""
-    return f"process {lost.pid}, last heartbeat {spell_moment(lost.heard_at)}{inflight}"
+    return f"process {lost.pid}, last heartbeat {spell_moment(lost.last_heartbeat_at)}{inflight}"
 
 
 def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -140,7 +140,7 @@ def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     """
     if not _is_current(tx, now=now):
         return False
-    silent = tx.silent_hosts(heard_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
+    silent = tx.silent_hosts(reporting_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
     for host in silent:
         claim(tx, describe_silent(host), runtime, now=now)
     return len(silent) == limit
@@ -196,7 +196,7 @@ def end_lost(alert: OpenAlert, state: HostState, *, others: bool, again: bool, n
     if quiet < (_STABLE_AGAIN if again else _STABLE):
         return None
     facts = {label: text for label, text in alert.facts.items() if label != "Other hosts"}
-    if state.heard_at is not None and now - state.heard_at < SILENCE:
+    if state.last_heartbeat_at is not None and now - state.last_heartbeat_at < SILENCE:
         is_new = state.started_at is not None and state.started_at > alert.last_at
         return replace(alert, facts=facts | {"State": "running again"}, ended_at=state.started_at if is_new else now)
     if state.stopped_at is not None and state.stopped_at > alert.last_at:

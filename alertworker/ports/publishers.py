@@ -21,7 +21,7 @@ class Host(NamedTuple):
 class LostPublisher:
     """A publisher that stopped sending heartbeats without a clean shutdown.
 
-    ``heard_at`` is its last heartbeat by its own clock, ``arrived_at`` when that arrived. ``inflight`` is the number of
+    ``last_heartbeat_at`` is its last heartbeat by its own clock, ``arrived_at`` when that arrived. ``inflight`` is the number of
     calls that were running then, and ``calls`` the number of those that it had announced. ``call_names`` are some of
     the announced calls, each with its model.
     """
@@ -29,7 +29,7 @@ class LostPublisher:
     boot_id: str
     host: Host
     pid: int
-    heard_at: datetime
+    last_heartbeat_at: datetime
     arrived_at: datetime
     inflight: int = 0
     calls: int = 0
@@ -47,11 +47,11 @@ class Lifetime(NamedTuple):
 class HostState:
     """What the publishers of one host report that are not lost.
 
-    ``heard_at`` is when a running one last reported, and ``moved_at`` when one last published. ``started_at`` is the
+    ``last_heartbeat_at`` is when a running one last reported, and ``moved_at`` when one last published. ``started_at`` is the
     start of the youngest running one. ``stopped_at`` is the last clean shutdown.
     """
 
-    heard_at: datetime | None = None
+    last_heartbeat_at: datetime | None = None
     moved_at: datetime | None = None
     started_at: datetime | None = None
     stopped_at: datetime | None = None
@@ -69,7 +69,7 @@ class SilentHost:
 class PublisherPort(Protocol):
     """The publishers' own reports, and the publishers that are lost or silent."""
 
-    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+    def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Store the newest report of each publisher."""
         ...
 
@@ -78,7 +78,7 @@ class PublisherPort(Protocol):
         ...
 
     def silent_hosts(
-        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+        self, *, reporting_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
         """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did.
 

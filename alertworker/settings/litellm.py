@@ -217,7 +217,7 @@ class _Compiler:
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)
-        return [Route(matchers=_URGENT, receiver="pagerduty", goes_on=True), *routes, Route(receiver=DEFAULT)]
+        return [Route(matchers=_URGENT, receiver="pagerduty", continues=True), *routes, Route(receiver=DEFAULT)]
 
 
 def _typed_route(kind: str) -> Route:

@@ -27,7 +27,7 @@ _INTEGRATION: Final = func.coalesce(PUBLISHERS.c.integration, literal_column("''
 class PublisherStatements(Statements):
     """Publishers and the calls they have announced."""
 
-    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+    def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Store the newest report of each publisher. A late heartbeat does not undo a clean shutdown.
 
         A lost publisher that reports again is no longer lost.
@@ -37,7 +37,7 @@ class PublisherStatements(Statements):
             row: dict[str, Any] = {
                 "host": event.host,
                 "pid": event.pid,
-                "heard_at": event.occurred_at,
+                "last_heartbeat_at": event.occurred_at,
                 "arrived_at": now,
                 "lost_at": None,
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
@@ -53,7 +53,7 @@ class PublisherStatements(Statements):
             statement = insert_or(self.connection, PUBLISHERS).values(
                 boot_id=event.boot_id, moved_at=now, busy_since=now, **row
             )
-            newer = PUBLISHERS.c.heard_at <= event.occurred_at
+            newer = PUBLISHERS.c.last_heartbeat_at <= event.occurred_at
             changes: dict[str, Any] = {
                 name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
                 for name, value in row.items()
@@ -78,11 +78,11 @@ class PublisherStatements(Statements):
         return self.connection.execute(statement.limit(1)).first() is not None
 
     def silent_hosts(
-        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+        self, *, reporting_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
         """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
-        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
+        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= reporting_since)
         moved_at = func.max(table.moved_at).label("moved_at")
         statement = (
             select(table.integration, table.host, moved_at, func.min(table.busy_since).label("busy_since"))
@@ -136,7 +136,7 @@ class PublisherStatements(Statements):
             boot_id=row.boot_id,
             host=Host(row.host, row.integration or ""),
             pid=row.pid,
-            heard_at=row.heard_at,
+            last_heartbeat_at=row.last_heartbeat_at,
             arrived_at=row.arrived_at,
             inflight=row.inflight or 0,
             calls=self.connection.execute(ended).rowcount if calls else 0,
@@ -146,7 +146,7 @@ class PublisherStatements(Statements):
     def lost_lifetimes(self, host: Host, *, since: datetime, limit: int) -> list[Lifetime]:
         """Return the lifetimes of the publishers that a host has lost since then, at most ``limit``, newest first."""
         statement = (
-            select(PUBLISHERS.c.started_at, PUBLISHERS.c.heard_at)
+            select(PUBLISHERS.c.started_at, PUBLISHERS.c.last_heartbeat_at)
             .where(PUBLISHERS.c.host == host.name, PUBLISHERS.c.lost_at >= since)
             .where(literal(host.integration) == _INTEGRATION)
             .order_by(PUBLISHERS.c.lost_at.desc(), PUBLISHERS.c.boot_id)

@@ -19,7 +19,7 @@ from alertworker.pipeline.publishers import count_crashes
 from alertworker.ports import Lifetime
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from tests.integration.line import NOW, Outbox, announced, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, batch, rows, run_until_quiet
 
 STEP = 15
 Process = tuple[str, int, int]  #: a host, and the seconds at which its process starts and dies

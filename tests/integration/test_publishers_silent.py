@@ -8,7 +8,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
-from tests.integration.line import NOW, Outbox, batch, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, run_until_quiet
 
 #: Every how many half minutes the test sweeps. Sweeps take most of these tests' time.
 SWEPT = 5

@@ -11,7 +11,7 @@ from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.routing.router import Route
 from alertworker.store import SqlStore
-from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 
 def after(seconds: float) -> datetime:
@@ -51,7 +51,7 @@ def test_each_route_says_what_to_do_in_its_own_words(runtime: Runtime, outbox: O
     second = Outbox()
     second.name = "second"
     routes = (
-        Route(receiver="all", goes_on=True, annotations=Annotations(note="Call us.")),
+        Route(receiver="all", continues=True, annotations=Annotations(note="Call us.")),
         Route(receiver="second", annotations=Annotations(runbook_url="https://wiki.example/x")),
     )
     receivers = {"all": ("outbox",), "second": ("second",)}

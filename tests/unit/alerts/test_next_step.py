@@ -36,7 +36,7 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
         "metadata": {},
     }
     moments = {"first_at": NOW, "last_at": NOW}
-    return OpenAlert(type=alert_type, **{**own, "count": 2, "told": 2, "summaries": 1, **moments, **other})
+    return OpenAlert(type=alert_type, **{**own, "count": 2, "notified_count": 2, "summaries": 1, **moments, **other})
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ ROUTER = Router(
     root=Route(
         receiver="default",
         routes=(
-            Route((parse('severity="High"'),), "oncall", goes_on=True),
+            Route((parse('severity="High"'),), "oncall", continues=True),
             Route((parse('team="search"'),), "search", (Route((parse('model="x"'),), group_interval=60.0),)),
             Route((parse('alert_type="llm_too_slow"'),), receiver=""),
         ),
@@ -252,8 +252,8 @@ def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
 def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it() -> None:
     """A muted route does not speak."""
     routes = (
-        Route(receiver="a", goes_on=True, annotations=Annotations("muted"), mute=(TimeInterval(),)),
-        Route(receiver="a", goes_on=True, annotations=Annotations("first")),
+        Route(receiver="a", continues=True, annotations=Annotations("muted"), mute=(TimeInterval(),)),
+        Route(receiver="a", continues=True, annotations=Annotations("first")),
         Route(receiver="both", annotations=Annotations("second")),
     )
     router = replace(ROUTER, root=Route(receiver="a", routes=routes), receivers={"a": ("x",), "both": ("x", "y")})
