@@ -196,7 +196,7 @@ def end_lost(alert: OpenAlert, state: HostState, *, others: bool, again: bool, n
     if quiet < (_STABLE_AGAIN if again else _STABLE):
         return None
     facts = {label: text for label, text in alert.facts.items() if label != "Other hosts"}
-    if state.last_heartbeat_at is not None and now - state.last_heartbeat_at < SILENCE:
+    if state.reported_at is not None and now - state.reported_at < SILENCE:
         is_new = state.started_at is not None and state.started_at > alert.last_at
         return replace(alert, facts=facts | {"State": "running again"}, ended_at=state.started_at if is_new else now)
     if state.stopped_at is not None and state.stopped_at > alert.last_at:

@@ -21,9 +21,9 @@ class Host(NamedTuple):
 class LostPublisher:
     """A publisher that stopped sending heartbeats without a clean shutdown.
 
-    ``last_heartbeat_at`` is its last heartbeat by its own clock, ``arrived_at`` when that arrived. ``inflight`` is the number of
-    calls that were running then, and ``calls`` the number of those that it had announced. ``call_names`` are some of
-    the announced calls, each with its model.
+    ``last_heartbeat_at`` is by its own clock, and ``arrived_at`` by ours. ``inflight`` is the number of calls that were
+    running then, and ``calls`` the number of those that it had announced. ``call_names`` are some of the announced
+    calls, each with its model.
     """
 
     boot_id: str
@@ -47,11 +47,11 @@ class Lifetime(NamedTuple):
 class HostState:
     """What the publishers of one host report that are not lost.
 
-    ``last_heartbeat_at`` is when a running one last reported, and ``moved_at`` when one last published. ``started_at`` is the
-    start of the youngest running one. ``stopped_at`` is the last clean shutdown.
+    ``reported_at`` is when the last report of a running one arrived, and ``moved_at`` when one last published.
+    ``started_at`` is the start of the youngest running one. ``stopped_at`` is the last clean shutdown.
     """
 
-    last_heartbeat_at: datetime | None = None
+    reported_at: datetime | None = None
     moved_at: datetime | None = None
     started_at: datetime | None = None
     stopped_at: datetime | None = None
