@@ -121,10 +121,12 @@ class OpenAlert(Subject):
     """An alert's row after a claim.
 
     ``opened`` is true for the only claim that opened this generation, and ``rose`` for one that raised its level.
-    ``summaries`` is the number of its next message.
+    ``summaries`` is the number of its next message. ``kind`` is that of the row: an older version may have raised the
+    alert as a notice whose type is a condition now.
     """
 
     summaries: int
+    kind: Kind
     level: int = 1
     opened: bool = False
     rose: bool = False
@@ -133,8 +135,3 @@ class OpenAlert(Subject):
     #: Channels that are mute at this hour and still have to be notified that the condition fires.
     deferred_channels: tuple[str, ...] = ()
     repeat_at: datetime | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """Return whether the alert happens once, or fires and resolves."""
-        return Kind.NOTICE if RELAYED in self.labels else CATALOGUE[self.type].kind

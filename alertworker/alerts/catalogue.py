@@ -160,8 +160,8 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.TEAM_MEMBER_ADDED: _CHANGED,
     AlertType.TEAM_MEMBER_REMOVED: _CHANGED,
     AlertType.UNKNOWN: AlertSpec(_ON, _MEDIUM, _NOTICE, (*_RELAYED, "said"), _QUIET),
-    AlertType.PUBLISHER_LOST: AlertSpec(_ON, _HIGH, _NOTICE, ("boot_id",)),
-    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _NOTICE, ("host", "integration")),
+    AlertType.PUBLISHER_LOST: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
+    AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, _HIGH, _CONDITION, ("channel",)),
     AlertType.STORE_AWAY: AlertSpec(_ON, _HIGH, _CONDITION, (), "store_patience"),
 }
@@ -189,6 +189,32 @@ TRACE: Final = "🪢 Langfuse Trace"
 
 #: Types that are sent by the calendar. They page nobody.
 REPORTS: Final = frozenset({AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS})
+
+
+#: Conditions that need a person at once when their severity is High: calls, messages or data are being lost. Only these
+#: page if ``alerting`` names a pager.
+URGENT: Final = frozenset(
+    {
+        AlertType.OUTAGE_ALERTS,
+        AlertType.REGION_OUTAGE_ALERTS,
+        AlertType.CHANNEL_BROKEN,
+        AlertType.STORE_AWAY,
+    }
+)
+
+
+#: Types whose severity depends on the case. All others keep that of their `AlertSpec`.
+_GRADED: Final[Mapping[AlertType, tuple[Severity, ...]]] = {
+    AlertType.LLM_EXCEPTIONS: (_LOW, _MEDIUM, _HIGH),
+    AlertType.OUTAGE_ALERTS: (_MEDIUM, _HIGH),
+    AlertType.REGION_OUTAGE_ALERTS: (_MEDIUM, _HIGH),
+    AlertType.PUBLISHER_LOST: (_MEDIUM, _HIGH),
+}
+
+
+def severities_of(alert_type: AlertType) -> tuple[Severity, ...]:
+    """Return the severities that our own alerts of a type can have. LiteLLM's own alerting may choose any."""
+    return _GRADED.get(alert_type, (CATALOGUE[alert_type].severity,))
 
 
 #: The number of members (single calls, failures) in a message, and that a batch adds to an alert. The rest is counted.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from alertworker.alerts.advice import advise_in
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
@@ -49,6 +50,7 @@ def compose(
         metadata=dict(subject.metadata),
         proxy_url=proxy_url,
         page_url=f"{public_url.rstrip('/')}/alerts/{subject.id}" if public_url else None,
+        what_to_do=advise_in(step, subject.type, subject.severity, subject.labels),
         fingerprint=subject.fingerprint,
         labels=dict(subject.labels),
         figures=subject.figures,

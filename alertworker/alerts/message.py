@@ -93,7 +93,8 @@ class Message(BaseModel):
 
     ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the
     messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that can show them. ``attachments``
-    are its files, which are read beside the message and never stored in it. ``page_url`` links to the details. Every
+    are its files, which are read beside the message and never stored in it. ``page_url`` links to the details.
+    ``what_to_do`` is the first thing to do, and ``runbook_url`` the operator's own page about it; see `advice`. Every
     string is raw: it may contain anything a caller typed.
     """
 
@@ -116,6 +117,8 @@ class Message(BaseModel):
     metadata: dict[str, str] = Field(default_factory=dict)
     proxy_url: str | None = None
     page_url: str | None = None
+    what_to_do: str = ""
+    runbook_url: str | None = None
     fingerprint: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     figures: BudgetFigures | None = None
@@ -123,6 +126,10 @@ class Message(BaseModel):
     chart: Chart | None = None
     attachments: tuple[Attachment, ...] = Field(default=(), exclude=True)
     entries: Annotated[tuple[Entry, ...], Field(max_length=MAX_ENTRIES)] = ()
+
+    def without_advice(self) -> Message:
+        """Return the message without `what_to_do` and `runbook_url`."""
+        return self.model_copy(update={"what_to_do": "", "runbook_url": None})
 
     @property
     def facts_beside_tables(self) -> dict[str, str]:

@@ -30,9 +30,11 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
     AlertType.OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
     AlertType.REGION_OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
 }
-#: Conditions that rise when they become worse. Their reminders show the number of occurrences, so they have no
-#: summaries.
-_WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
+#: Conditions whose reminders show the number of occurrences, so they have no summaries. Outages and lost publishers
+#: also rise when they become worse.
+_WITHOUT_SUMMARIES: Final = frozenset(
+    {AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT}
+)
 
 
 def next_step(alert: OpenAlert, now: datetime) -> NextStep:

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from alertworker.alerts.budget_payload import BudgetFigures
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Chart, Table
 
@@ -33,6 +33,13 @@ class StoredReader:
             return Severity(stored)
         self.unknown.append(f"severity {stored}")
         return _SEVERITY
+
+    def kind(self, stored: object) -> Kind:
+        """Return whether an alert is a notice or a condition. An alert of an unknown kind is closed like a notice."""
+        if isinstance(stored, str) and stored in set(Kind):
+            return Kind(stored)
+        self.unknown.append(f"kind {stored}")
+        return Kind.NOTICE
 
     def figures(self, stored: Any) -> BudgetFigures | None:
         """Return a budget's figures, or ``None`` if there are none that this version can read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -32,8 +33,8 @@ def tables_of(message: Message, rows: int, limit: int) -> list[dict[str, Any]]:
     return tables
 
 
-def card_of(body: Sequence[dict[str, Any]], link: str | None) -> dict[str, Any]:
-    """Return a card of these elements, with a button that opens the link. Tables need version 1.5."""
+def card_of(body: Sequence[dict[str, Any]], message: Message) -> dict[str, Any]:
+    """Return a card of these elements, with buttons that open the message's links. Tables need version 1.5."""
     has_table = any(element["type"] == "Table" for element in body)
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -42,7 +43,14 @@ def card_of(body: Sequence[dict[str, Any]], link: str | None) -> dict[str, Any]:
         "msteams": {"width": "Full"},
         "body": list(body),
     }
-    return card | ({"actions": [{"type": "Action.OpenUrl", "title": "Open the page", "url": link}]} if link else {})
+    links = (("Open the page", message.page_url), ("Open the runbook", message.runbook_url))
+    actions = [{"type": "Action.OpenUrl", "title": name, "url": url} for name, url in links if url]
+    return card | ({"actions": actions} if actions else {})
+
+
+def escaped_size(body: str) -> int:
+    """Return the bytes of a body as a string in JSON."""
+    return len(json.dumps(body, ensure_ascii=False).encode())
 
 
 def _table(table: Table, fallback: str) -> dict[str, Any]:

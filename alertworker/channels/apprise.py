@@ -15,7 +15,7 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.plain_text import counted, entry_lines, member_lines, named, title
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, title
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.text.format import spell_moment
@@ -61,6 +61,7 @@ class AppriseChannel(BaseChannel[AppriseConfig]):
         """Return title and text as JSON."""
         lines = [counted(message)]
         lines += [f"{one_line(name)}: {cut(clean(value), _MAX_VALUE)}" for name, value in named(message)]
+        lines += advice_lines(message, lambda text: cut(one_line(text), _MAX_VALUE))
         lines += entry_lines(message, _MAX_VALUE)
         lines += member_lines(message, lambda member: f"- {cut(one_line(member), _MAX_VALUE)}")
         lines.append(f"{message.type.value}, {spell_moment(message.at)}, {message.alert_id}")

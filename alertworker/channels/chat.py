@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.message import Message
-from alertworker.channels.plain_text import entry_lines, has_ended, member_lines, named, title
+from alertworker.channels.markdown import link
+from alertworker.channels.plain_text import advice_lines, entry_lines, has_ended, member_lines, named, title
 from alertworker.channels.text_tables import aligned
 
 _T = TypeVar("_T")
@@ -20,7 +22,8 @@ CHAT_ROWS: Final = 8
 class Chat:
     """A chat's markup, and the maximum lengths of the parts of a message in it, in UTF-16 units.
 
-    ``escape`` makes a user's string harmless on one line of a maximum length.
+    ``escape`` makes a user's string harmless on one line of a maximum length. ``link`` returns the markup of a link,
+    ``None`` if the chat shows links in another way.
     """
 
     escape: Callable[[str, int], str]
@@ -29,15 +32,24 @@ class Chat:
     value: int
     member: int
     entry: int
+    advice: int = 1_000
+    link: Callable[[str, str], str] | None = link
 
     def title(self, message: Message) -> str:
         """Return the first line: sign, headline and severity."""
         return title(message, self.escape(message.headline, self.headline))
 
     def facts(self, message: Message) -> list[tuple[str, str]]:
-        """Return the facts that no table shows, and the metadata, as name and value. None of them is empty."""
+        """Return the facts that no table shows, the metadata and what to do, as name and value. None is empty."""
         shown = named(message, message.facts_beside_tables)
-        return [(self.escape(name, self.name) or "–", self.escape(value, self.value) or "–") for name, value in shown]
+        facts = [(self.escape(name, self.name) or "–", self.escape(value, self.value) or "–") for name, value in shown]
+        runbook = self.link(RUNBOOK, message.runbook_url) if self.link and message.runbook_url else ""
+        advice = "\n".join(filter(None, (self.escape(message.what_to_do, self.advice), runbook)))
+        return [*facts, (WHAT_TO_DO, advice)] if advice else facts
+
+    def advice_lines(self, message: Message) -> list[str]:
+        """Return the lines that say what to do, and where the runbook is."""
+        return advice_lines(message, lambda text: self.escape(text, self.advice))
 
     def entries(self, message: Message) -> list[str]:
         """Return a digest's lines."""

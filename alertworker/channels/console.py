@@ -12,7 +12,7 @@ from rich.text import Text
 from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.plain_text import counted, entry_lines, member_lines, named, sign
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, sign
 from alertworker.delivery.channel import Answer
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut
@@ -42,6 +42,7 @@ class Console(BaseChannel[ConsoleConfig]):
             counted(message),
         ]
         lines += [f"{name}: {value}" for name, value in named(message)]
+        lines += advice_lines(message, str)
         lines += entry_lines(message, _MAX_LINE)
         lines += member_lines(message, "• {}".format)
         lines.append(f"alert {message.alert_id} · {spell_moment(message.at)}")

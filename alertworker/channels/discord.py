@@ -14,7 +14,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_discord
-from alertworker.channels.plain_text import counted
+from alertworker.channels.plain_text import advised, counted
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.sanitize import cut, fit, keep, units
 from alertworker.text.shorten import CUT
@@ -24,7 +24,7 @@ MAX_DESCRIPTION, MAX_FIELDS, MAX_TOTAL = 4_096, 25, 6_000
 #: Four tables of this length leave room for the rest. A field with a value shorter than `_INLINE` is beside others.
 _MAX_TABLE, _INLINE = 1_000, 40
 _LEFT_OUT: Final = {"name": "…", "value": CUT, "inline": False}
-_CHAT: Final = Chat(escape=escape_discord, headline=200, value=300, member=120, entry=70)
+_CHAT: Final = Chat(escape=escape_discord, headline=200, value=300, member=120, entry=70, advice=600)
 _COLOURS: Final = Colours(0x2EA043, {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D})
 
 
@@ -56,14 +56,14 @@ class Discord(HttpChannel[DiscordConfig]):
     pace = Pace(interval=2.0, burst=5)
     digest_size = 25
 
+    @advised
     def render(self, message: Message) -> str:
         """Return the JSON body. What does not fit is left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
-        lines = [*_CHAT.entries(message), *_CHAT.members(message)]
-        description = "\n".join(fit([counted(message)], lines, [], MAX_DESCRIPTION))
+        lines = fit([counted(message)], _CHAT.entries(message) + _CHAT.members(message), [], MAX_DESCRIPTION)
         embed = {
             "title": title,
-            "description": description,
+            "description": (description := "\n".join(lines)),
             "color": _COLOURS.of(message),
             "timestamp": message.at.isoformat(),
             "footer": {"text": about},

@@ -29,7 +29,7 @@ def litellm_text(message: Message, chat: Chat, limit: int) -> str:
         f"Message: {_headline(message, chat.headline)} {sign(message)}",
         counted(message),
     ]
-    foot = [f"Alert: `{message.alert_id}`"]
+    foot = [*chat.advice_lines(message), f"Alert: `{message.alert_id}`"]
     if message.proxy_url:
         foot.append(f"Proxy URL: `{escape_line(message.proxy_url, chat.value)}`")
     if message.page_url:

@@ -21,6 +21,11 @@ def escape_discord(text: str, limit: int) -> str:
     return cut(one_line(text), limit, lambda part: _DISCORD.sub(r"\\\1", part))
 
 
+def link(name: str, url: str) -> str:
+    """Return a link to a URL of the operator's."""
+    return f"[{name}]({url.replace('(', '%28').replace(')', '%29')})"
+
+
 def escape_card(text: str, limit: int) -> str:
     """Return a user's string on one line for a card. It is cut to ``limit`` units before it is escaped."""
     return _LEADING.sub(r"\1\\", _CARD.sub(r"\\\1", cut(one_line(text), limit)))

@@ -8,12 +8,12 @@ from typing import Any, Final, Literal
 
 from alertworker.alerts.message import Message
 from alertworker.channels import http
-from alertworker.channels.adaptive_card import card_of, fact_set, tables_of, text_block
+from alertworker.channels.adaptive_card import card_of, escaped_size, fact_set, tables_of, text_block
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import CHAT_ROWS, Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_card
-from alertworker.channels.plain_text import counted
+from alertworker.channels.plain_text import advised, counted
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.text.format import spell_moment
 from alertworker.text.shorten import CUT
@@ -23,7 +23,7 @@ from alertworker.text.shorten import CUT
 _ROOM: Final = 25 * 1024
 #: The numbers of rows that are tried for each table, until the card fits.
 _ROWS: Final = (CHAT_ROWS, 5, 3)
-_CHAT: Final = Chat(escape=escape_card, headline=400, value=400, member=150, entry=70)
+_CHAT: Final = Chat(escape=escape_card, headline=400, value=400, member=150, entry=70, link=None)
 _COLOURS: Final = Colours("Good", {"High": "Attention", "Medium": "Warning", "Low": "Accent"})
 #: https://github.com/MicrosoftDocs/msteams-docs/issues/1810: "we return 200 with error in the response body".
 _REFUSED: Final = re.compile(r"message delivery failed with error(.*returned HTTP error (?P<status>[45]\d\d))?")
@@ -48,17 +48,18 @@ class Teams(HttpChannel[TeamsConfig]):
     pace = Pace(interval=0.25, burst=2)
     digest_size = 40
 
+    @advised
     def render(self, message: Message) -> str:
         """Return the JSON body. Parts that do not fit are left out, visibly, the last ones first."""
         facts, members = _CHAT.facts(message), _CHAT.members(message)
         for rows in _ROWS if message.tables else ():
             tables = tables_of(message, rows, _CHAT.value)
-            if _fits(body := _body(message, [*tables, *_rest(facts, members)])):
+            if escaped_size(body := _body(message, [*tables, *_rest(facts, members)])) <= _ROOM:
                 return body
         message = message.model_copy(update={"tables": ()})
         facts = _CHAT.facts(message)
         body = _body(message, _rest(facts, members))
-        while not _fits(body) and (facts or members):
+        while escaped_size(body) > _ROOM and (facts or members):
             (members or facts).pop()
             body = _body(message, [*_rest(facts, members), text_block(CUT)])
         return body
@@ -75,16 +76,12 @@ def _rest(facts: list[tuple[str, str]], members: list[str]) -> list[dict[str, An
     return [fact_set(facts)] * bool(facts) + [text_block("\n\n".join(members))] * bool(members)
 
 
-def _fits(body: str) -> bool:
-    return len(json.dumps(body, ensure_ascii=False).encode()) <= _ROOM
-
-
 def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
     title = text_block(_CHAT.title(message), weight="Bolder", size="Medium", color=_COLOURS.of(message))
     head = [title, text_block(counted(message), isSubtle=True)]
     if message.entries:
         head.append(text_block("\n\n".join(_CHAT.entries(message))))
     about = f"{escape_card(message.type.value, 100)} · {spell_moment(message.at)} · alert {message.alert_id}"
-    card = card_of([*head, *blocks, text_block(about, isSubtle=True, size="Small")], message.page_url)
+    card = card_of([*head, *blocks, text_block(about, isSubtle=True, size="Small")], message)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from pydantic import SecretStr
 
+from alertworker.alerts.advice import RUNBOOK
 from alertworker.alerts.catalogue import REPORTS, TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.base import HttpChannel
@@ -72,7 +73,8 @@ def _payload(message: Message) -> dict[str, Any]:
         "class": message.type.value,
         "component": _line(message.labels.get("model")),
         "group": _line(message.labels.get("team")),
-        "custom_details": about | present(**tables, members=member_lines(message, _line)),
+        "custom_details": about
+        | present(what_to_do=message.what_to_do, **tables, members=member_lines(message, _line)),
     }
     return present(**payload)
 
@@ -82,7 +84,8 @@ def _line(text: str | None) -> str:
 
 
 def _links(message: Message) -> dict[str, Any]:
-    """Return links to the proxy and to the call's trace."""
-    proxy, trace = (text if is_link(text or "") else None for text in (message.proxy_url, message.facts.get(TRACE)))
-    links = [{"href": url, "text": name} for name, url in (("LLM proxy", proxy), ("Trace", trace)) if url]
-    return present(client_url=proxy, links=links)
+    """Return links to the runbook, the alert's page, the proxy and the call's trace."""
+    named = {RUNBOOK: message.runbook_url, "Alert": message.page_url, "LLM proxy": message.proxy_url}
+    urls = {**named, "Trace": message.facts.get(TRACE)}.items()
+    links = [{"href": url, "text": name} for name, url in urls if is_link(url or "")]
+    return present(client_url=message.proxy_url if is_link(message.proxy_url or "") else None, links=links)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial, wraps
+from typing import Any, Final, TypeVar
 
+from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.catalogue import REPORTS
 from alertworker.alerts.message import Entry, Message, Step
 from alertworker.text.format import spell, spell_moment
 from alertworker.text.sanitize import clean, cut, one_line
 from alertworker.text.shorten import CUT
 
+_C = TypeVar("_C")
+
 _STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.FIRED_AND_RESOLVED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
 SIGNS: Final = {"High": "🔴", "Medium": "🟠", "Low": "🟡"}
+#: The ends of the strings and lines in a body.
+_ENDS: Final = re.compile(r'\\n|["\n]')
 
 _LINK: Final = re.compile(r"https?://[!-~]{1,2000}")
 
@@ -56,6 +62,34 @@ def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tupl
     shown = message.facts if facts is None else facts
     metadata = [(f"Alerting metadata · {name}", value) for name, value in message.metadata.items()]
     return [(name, value) for name, value in (*shown.items(), *metadata) if value.strip()]
+
+
+def advice_lines(message: Message, show: Callable[[str], str]) -> list[str]:
+    """Return the line that says what to do, and the line with the URL of the runbook, if there are any."""
+    lines = ((WHAT_TO_DO, message.what_to_do), (RUNBOOK, message.runbook_url or ""))
+    return [f"{name}: {show(text)}" for name, text in lines if text]
+
+
+def with_advice(message: Message, render: Callable[[Message], str]) -> str:
+    """Return the body of a message, without what to do if nothing else fits beside it.
+
+    Facts come first: advice is left out if a limit of the vendor would cut anything for it.
+    """
+    body = render(message)
+    if CUT not in body or not (message.what_to_do or message.runbook_url):
+        return body
+    bare = render(message.without_advice())
+    return body if set(_ENDS.split(bare)) <= set(_ENDS.split(body)) else bare
+
+
+def advised(render: Callable[[_C, Message], str]) -> Callable[[_C, Message], str]:
+    """Decorate a channel's ``render`` with `with_advice`."""
+
+    @wraps(render)
+    def rendered(channel: _C, message: Message) -> str:
+        return with_advice(message, partial(render, channel))
+
+    return rendered
 
 
 def counted(message: Message) -> str:

@@ -12,7 +12,7 @@ from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
 from alertworker.channels.mrkdwn import block, bold, escape, escape_line, section, size, text_object
-from alertworker.channels.plain_text import counted, sign
+from alertworker.channels.plain_text import advised, counted, sign
 from alertworker.delivery.channel import Pace
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import fit, keep, pack, units
@@ -46,6 +46,7 @@ class Slack(HttpChannel[SlackConfig]):
     pace = Pace(interval=1.0, burst=3)
     digest_size = 50
 
+    @advised
     def render(self, message: Message) -> str:
         """Return the JSON body. The id is always in both forms; what does not fit is left out, visibly."""
         text = litellm_text(message, _CHAT, _MAX_DIGEST if message.entries else MAX_TEXT)
@@ -70,6 +71,8 @@ def _parts(message: Message) -> Iterator[str | list[str]]:
     if short:
         yield short[:MAX_FIELDS]
     yield from long[:_MAX_LONG]
+    if advice := _CHAT.advice_lines(message):
+        yield "\n".join(advice)
     yield from pack(_CHAT.entries(message), MAX_SECTION)
     if message.members:
         yield "\n".join(fit([], _CHAT.members(message), [], MAX_SECTION))

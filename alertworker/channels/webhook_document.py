@@ -65,6 +65,8 @@ class AlertDocument(BaseModel):
     metadata: dict[str, str] = Field(default_factory=dict)
     tables: tuple[TableDocument, ...] = ()
     page_url: str | None = None
+    what_to_do: str = ""
+    runbook_url: str | None = None
 
 
 class WebhookDocument(BaseModel):

@@ -8,19 +8,23 @@ from typing import Any, Final
 import click
 from pydantic import SecretStr
 
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import REPORTS, AlertType, severities_of
 from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
+from alertworker.routing.router import Router
 from alertworker.settings import Settings, load_settings
 
 #: Settings that have a table of their own or are derived from others.
 _APART: Final = frozenset({"alert_types", "channels", "receivers", "tree", "inhibitions", "warnings", "origins"})
 
+#: Kinds of channels that page a person.
+_PAGERS: Final = frozenset({"pagerduty"})
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
-    """Print the settings in force with their sources, the channels, and the channels that each alert type can reach.
+    """Print the settings in force with their sources, the channels, the channels of each alert type, and what pages.
 
     Exits with 1 on an error, and prints its file, line, field and remedy. An alert type without a channel is a warning.
     The command uses neither broker nor database; `doctor` checks those. Secrets are not printed.
@@ -36,6 +40,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
+        "pages": _pages(settings),
         "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
         "warnings": [
             *settings.warnings,
@@ -46,6 +51,21 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         click.echo(json.dumps(said))
     else:
         _print(said)
+
+
+def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
+    """Return for each channel that pages which alert types it can get, each with the severities."""
+    router = settings.router()
+    pages: dict[str, dict[str, list[str]]] = {}
+    for config in settings.channels:
+        if config.kind in _PAGERS:
+            found = {kind.value: _severities(router, kind, config.name) for kind in AlertType if kind not in REPORTS}
+            pages[config.name] = {kind: severities for kind, severities in found.items() if severities}
+    return pages
+
+
+def _severities(router: Router, kind: AlertType, channel: str) -> list[str]:
+    return [one.value for one in severities_of(kind) if channel in router.reachable(kind, severity=one.value)]
 
 
 def _unreached(routes: dict[str, list[str]]) -> list[str]:
@@ -81,6 +101,10 @@ def _print(said: dict[str, Any]) -> None:
     click.echo()
     routes = [(kind, ", ".join(names) or "none") for kind, names in said["routes"].items()]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
+    for channel, types in said["pages"].items():
+        click.echo()
+        paging = [(kind, ", ".join(severities)) for kind, severities in types.items()] or [("none", "")]
+        print_table([fixed("alert type"), free("severities")], paging, title=f"Pages by {channel}")
     if said["off"]:
         click.echo(f"Off: {', '.join(said['off'])}")
     for warning in said["warnings"]:

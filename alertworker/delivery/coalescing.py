@@ -71,8 +71,10 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
 
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
-    """Return one message with an entry for each of these."""
+    """Return one message with an entry for each of these. It says what to do about the most urgent one alone."""
     worst = max(messages, key=lambda message: _RANK[message.severity])
+    open_ones = [message for message in messages if message.what_to_do or message.runbook_url]
+    urgent = max(open_ones, key=lambda message: _RANK[message.severity], default=worst)
     return Message(
         alert_id=alert_id,
         type=worst.type,
@@ -95,6 +97,8 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
             for message in messages
         ),
         proxy_url=messages[0].proxy_url,
+        what_to_do=f"{urgent.type.value}: {urgent.what_to_do}" if urgent.what_to_do else "",
+        runbook_url=urgent.runbook_url,
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
+from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
@@ -90,7 +91,7 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: 
     if unmuted:
         message = _compose(tx, replace(alert, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
-        tx.enqueue(message, StepKey(Step.FIRING, alert.summaries), takers, now=now)
+        _write(tx, message, StepKey(Step.FIRING, alert.summaries), takers, decision, now=now)
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
     deferred = tuple(name for name in alert.deferred_channels if name in decision.mute)
     if deferred != alert.deferred_channels:
@@ -121,8 +122,20 @@ def enqueue(
     if channels and not takers and step is not Step.RESOLVED:  # a channel without the firing message needs no end
         tx.count("not_taken", alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
-    tx.enqueue(message, StepKey(step, alert.summaries), takers, now=now)
+    decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
+    _write(tx, message, StepKey(step, alert.summaries), takers, decision, now=now)
     return message, takers
+
+
+def _write(
+    tx: Transaction, message: Message, key: StepKey, channels: Iterable[str], decision: Decision, *, now: datetime
+) -> None:
+    """Write a message to channels, with the annotations of the routes that lead to each."""
+    by_annotations: dict[Annotations, list[str]] = {}
+    for name in channels:
+        by_annotations.setdefault(decision.annotations_for(name), []).append(name)
+    for own, names in by_annotations.items():
+        tx.enqueue(annotate(message, own), key, names, now=now)
 
 
 def _compose(

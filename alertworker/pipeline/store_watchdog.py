@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid5
 
+from alertworker.alerts.advice import advise_in, annotate
 from alertworker.alerts.catalogue import CATALOGUE, AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.delivery.retry import DeliveryError
@@ -14,6 +15,7 @@ from alertworker.errors import StoreUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Marker, OutageMarker
+from alertworker.routing.router import Decision
 from alertworker.text.format import spell
 
 _log = logging.getLogger("alertworker.watch")
@@ -93,8 +95,7 @@ class StoreWatchdog:
         Silences are in the database and do not apply. The other channels are late. Earlier messages of the same alert
         are no longer sent to them.
         """
-        labels = {"alert_type": message.type.value, "severity": message.severity.value}
-        routed = self._runtime.router.decide(message.type, labels, now=now).channels
+        routed = self._decide(message).channels
         channels = self._runtime.channels
         names = [name for name in routed if name in channels and channels[name].takes(message)]
         failed = [name for name in names if not self._sent(name, message)]
@@ -112,12 +113,19 @@ class StoreWatchdog:
         identity = str(uuid5(UUID(message.alert_id), f"{message.step.value} {name}"))
         channel = self._runtime.channels[name]
         try:
-            channel.send(channel.render(message), notification_id=identity)
+            channel.send(channel.render(self._annotated(message, name)), notification_id=identity)
         except DeliveryError as error:
             ids = {"alert_id": message.alert_id, "channel": name, "notification_id": identity}
             _log.warning("%s did not take %r: %s", name, message.headline, error, extra=ids)
             return False
         return True
+
+    def _decide(self, message: Message) -> Decision:
+        labels = {"alert_type": message.type.value, "severity": message.severity.value}
+        return self._runtime.router.decide(message.type, labels, now=message.at)
+
+    def _annotated(self, message: Message, channel: str) -> Message:
+        return annotate(message, self._decide(message).annotations_for(channel))
 
     def _message(
         self, note: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
@@ -132,6 +140,7 @@ class StoreWatchdog:
             at=at,
             since=note.since,
             facts=facts or {},
+            what_to_do=advise_in(step, kind, CATALOGUE[kind].severity, {}),
             proxy_url=self._runtime.proxy_url,
         )
 

@@ -18,7 +18,7 @@ from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.outages import end_outages, remind_of_outage
-from alertworker.pipeline.publishers import announce_lost, announce_silent
+from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.time_zone import look_at_zone
@@ -41,6 +41,7 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
     One transaction does at most `PIECE` of each. What exceeds `_MOST_PIECES` transactions waits for the next sweep.
     """
     _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: end_publishers(tx, runtime, limit=PIECE, now=now))
     _notify_unmuted(runtime, now=now)
     _in_pieces(runtime, lambda tx: _settle_due(tx, runtime, now=now))
     _in_pieces(runtime, lambda tx: end_budgets(tx, runtime, limit=PIECE, now=now))

@@ -11,7 +11,7 @@ from alertworker.ports.lanes import Due, LanePort, LaneState, Lease, QueuePort, 
 from alertworker.ports.notifications import DeliveryResult, NotificationPort
 from alertworker.ports.outage_marker import Marker, OutageMarker
 from alertworker.ports.outages import OutagePort
-from alertworker.ports.publishers import LostPublisher, PublisherPort, SilentHost
+from alertworker.ports.publishers import Host, HostState, Lifetime, LostPublisher, PublisherPort, SilentHost
 from alertworker.ports.retention import RetentionPort
 from alertworker.ports.store import Store, Transaction
 
@@ -23,10 +23,13 @@ __all__ = [
     "DeadLetter",
     "DeliveryResult",
     "Due",
+    "Host",
+    "HostState",
     "LanePort",
     "LaneState",
     "Lease",
     "Letters",
+    "Lifetime",
     "LostPublisher",
     "Marker",
     "NotificationPort",

@@ -60,6 +60,8 @@ class PublisherRow:
     integration: str | None
     interval_seconds: int
     backlog: int
+    started_at: datetime | None
+    inflight: int | None
     counters: Mapping[str, object]
     published: int
     moved_at: datetime

@@ -85,6 +85,10 @@ class AlertPort(Protocol):
         """Return when the newest closed generation was closed, or ``None`` if none was."""
         ...
 
+    def openings(self, fingerprint: str, *, since: datetime) -> int:
+        """Return how many generations of an alert were opened since then."""
+        ...
+
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...

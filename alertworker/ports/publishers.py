@@ -5,20 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from alertworker.events import PublisherEvent
 
 
+class Host(NamedTuple):
+    """A host and the integration that publishes on it, "" for any other program."""
+
+    name: str
+    integration: str
+
+
 @dataclass(frozen=True, slots=True)
 class LostPublisher:
-    """A publisher that stopped sending heartbeats without a clean shutdown, and the number of its announced calls."""
+    """A publisher that stopped sending heartbeats without a clean shutdown.
+
+    ``last_heartbeat_at`` is by its own clock, and ``arrived_at`` by ours. ``inflight`` is the number of calls that were
+    running then, and ``calls`` the number of those that it had announced. ``call_names`` are some of the announced
+    calls, each with its model.
+    """
 
     boot_id: str
-    host: str
+    host: Host
     pid: int
     last_heartbeat_at: datetime
-    calls: int
+    arrived_at: datetime
+    inflight: int = 0
+    calls: int = 0
+    call_names: tuple[str, ...] = ()
+
+
+class Lifetime(NamedTuple):
+    """When a lost process started and sent its last heartbeat, by its own clock. An older version stored no start."""
+
+    started_at: datetime | None
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HostState:
+    """What the publishers of one host report that are not lost.
+
+    ``reported_at`` is when the last report of a running one arrived, and ``moved_at`` when one last published.
+    ``started_at`` is the start of the youngest running one. ``stopped_at`` is the last clean shutdown.
+    """
+
+    reported_at: datetime | None = None
+    moved_at: datetime | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +100,16 @@ class PublisherPort(Protocol):
 
         Their announced calls end.
         """
+        ...
+
+    def lost_lifetimes(self, host: Host, *, since: datetime, limit: int) -> list[Lifetime]:
+        """Return the lifetimes of the publishers that a host has lost since then, at most ``limit``, newest first."""
+        ...
+
+    def living_hosts(self, integration: str, *, since: datetime) -> int:
+        """Return the number of hosts with a running publisher of this integration that has reported since then."""
+        ...
+
+    def host_states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
+        """Return what the publishers of these hosts report. A host without publishers is left out."""
         ...

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts.advice import NO_ANNOTATIONS, Annotations
 from alertworker.alerts.catalogue import AlertType
 from alertworker.routing.matchers import Matcher, all_pass
 from alertworker.routing.time_intervals import TimeInterval
@@ -22,7 +23,8 @@ class Route:
 
     A ``receiver`` of ``None`` means the parent's, and an empty string none. ``continues`` is Alertmanager's
     ``continue``. ``active`` and ``mute`` are the times in which the node notifies, or does not. The group and repeat
-    intervals are in seconds. ``None`` means the alert type's own interval, or the parent's if the type has none.
+    intervals are in seconds. ``None`` means the alert type's own interval, or the parent's if the type has none. The
+    same holds for each of the ``annotations``.
     """
 
     matchers: tuple[Matcher, ...] = ()
@@ -33,6 +35,7 @@ class Route:
     repeat_interval: float | None = None
     active: tuple[TimeInterval, ...] = ()
     mute: tuple[TimeInterval, ...] = ()
+    annotations: Annotations = NO_ANNOTATIONS
 
     def speaks(self, moment: datetime, *, zone: ZoneInfo) -> bool:
         """Return whether the node may notify at this time."""
@@ -46,6 +49,8 @@ class Decision:
     """The channels of an alert at this time. ``mute`` are channels that it would go to at another time of the week.
 
     ``group_interval`` and ``repeat_interval`` are in seconds, the shortest of all routes that matched.
+    ``annotations`` are by channel, those of the first route that leads to it. ``usual`` are those of the alert type,
+    for any other channel.
     """
 
     channels: tuple[str, ...] = ()
@@ -53,6 +58,12 @@ class Decision:
     receivers: tuple[str, ...] = ()
     group_interval: float = 300.0
     repeat_interval: float = 14_400.0
+    annotations: Mapping[str, Annotations] = field(default_factory=dict)
+    usual: Annotations = NO_ANNOTATIONS
+
+    def annotations_for(self, channel: str) -> Annotations:
+        """Return the operator's annotations in messages to a channel."""
+        return self.annotations.get(channel, self.usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +71,7 @@ class _Place:
     receiver: str
     group_interval: float
     repeat_interval: float
+    annotations: Annotations
     speaks: bool = True
 
 
@@ -67,9 +79,9 @@ class _Place:
 class Router:
     """The tree with the enabled types, the channels of each receiver, and the intervals by type, in seconds.
 
-    ``digests`` and ``repeats`` are the types' own group and repeat intervals. They take precedence over an inherited
-    interval and over the root's, which all routes inherit. A matching route's own interval takes precedence over
-    them.
+    ``digests``, ``repeats`` and ``annotations`` are the types' own group and repeat intervals and annotations. They
+    take precedence over what a route inherits, and over the root's, which all routes inherit. A matching route's own
+    take precedence over them.
     """
 
     root: Route
@@ -79,6 +91,7 @@ class Router:
     repeat_interval: float
     digests: Mapping[AlertType, float] = field(default_factory=dict)
     repeats: Mapping[AlertType, float] = field(default_factory=dict)
+    annotations: Mapping[AlertType, Annotations] = field(default_factory=dict)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))
 
     @property
@@ -89,14 +102,18 @@ class Router:
     def decide(self, alert_type: AlertType, labels: Mapping[str, str], *, now: datetime) -> Decision:
         """Return where an alert goes, each channel once. The root takes an alert that none of its children matches."""
         digest, repeat = self.digests.get(alert_type), self.repeats.get(alert_type)
-        usual = _Place("", digest or self.group_interval, repeat or self.repeat_interval)
+        own = self.annotations.get(alert_type, NO_ANNOTATIONS)
+        usual = _Place("", digest or self.group_interval, repeat or self.repeat_interval, own)
         if alert_type not in self.types:
-            return Decision(group_interval=usual.group_interval, repeat_interval=usual.repeat_interval)
+            return Decision(group_interval=usual.group_interval, repeat_interval=usual.repeat_interval, usual=own)
         places = [
             replace(
                 place,
                 group_interval=(node is not self.root and node.group_interval) or digest or place.group_interval,
                 repeat_interval=(node is not self.root and node.repeat_interval) or repeat or place.repeat_interval,
+                annotations=(NO_ANNOTATIONS if node is self.root else node.annotations)
+                .over(own)
+                .over(place.annotations),
             )
             for node, place in self._walk(self.root, labels, usual, now)
         ]
@@ -110,13 +127,25 @@ class Router:
             receivers=tuple(dict.fromkeys(place.receiver for place in places if place.receiver)),
             group_interval=min(place.group_interval for place in places),
             repeat_interval=min(place.repeat_interval for place in places),
+            annotations=self._annotations(places),
+            usual=own,
         )
 
-    def reachable(self, alert_type: AlertType) -> tuple[str, ...]:
-        """Return the channels that an alert of this type can reach with some labels at some time."""
+    def _annotations(self, places: Sequence[_Place]) -> dict[str, Annotations]:
+        """Return the annotations of each channel: those of the first place that may notify it, or else of the first."""
+        ordered = sorted(places, key=lambda place: not place.speaks)
+        return {
+            name: place.annotations for place in reversed(ordered) for name in self.receivers.get(place.receiver, ())
+        }
+
+    def reachable(self, alert_type: AlertType, **labels: str) -> tuple[str, ...]:
+        """Return the channels that an alert of this type and these labels can reach with some other labels.
+
+        Times of the week do not matter.
+        """
         if alert_type not in self.types:
             return ()
-        receivers = _possible(self.root, {"alert_type": alert_type.value}, "")
+        receivers = _possible(self.root, {"alert_type": alert_type.value, **labels}, "")
         return tuple(dict.fromkeys(name for receiver in receivers for name in self.receivers.get(receiver, ())))
 
     def _walk(
@@ -127,6 +156,7 @@ class Router:
             parent.receiver if node.receiver is None else node.receiver,
             node.group_interval or parent.group_interval,
             node.repeat_interval or parent.repeat_interval,
+            node.annotations.over(parent.annotations),
             node.speaks(now, zone=self.zone),
         )
         found: list[tuple[Route, _Place]] = []

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import RELAYED, URGENT, AlertType, Severity
 from alertworker.channels import KINDS, recognize
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
@@ -42,6 +42,13 @@ _MAIL: Final = {
     "sender": "SMTP_SENDER_EMAIL",
     "recipients": "ALERTWORKER_EMAIL_RECIPIENTS",
 }
+#: What pages if ``alerting`` names a pager: urgent conditions at High. LiteLLM's own alerts are notices, so no end
+#: resolves them.
+_URGENT: Final = (
+    Matcher("severity", "=", Severity.HIGH),
+    Matcher("alert_type", "=~", "|".join(sorted(URGENT))),
+    Matcher(RELAYED, "=", ""),
+)
 #: What ``alerting`` can name.
 _NAMES: Final = ("slack", "ms_teams", "discord", "webhook", "email", "pagerduty")
 #: The receiver of budget alerts that ``slack_budget_alert_key_aliases`` keeps from Slack.
@@ -225,12 +232,11 @@ class _Compiler:
         return []
 
     def _paging(self, pager: list[str], routes: list[Route]) -> list[Route]:
-        """Return the routes behind one that pages for every High alert, and then lets the others take it."""
+        """Return the routes behind one that pages for what is urgent, and then lets the others take it."""
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)
-        high = Route(matchers=(Matcher("severity", "=", Severity.HIGH),), receiver="pagerduty", continues=True)
-        return [high, *routes, Route(receiver=DEFAULT)]
+        return [Route(matchers=_URGENT, receiver="pagerduty", continues=True), *routes, Route(receiver=DEFAULT)]
 
 
 def _typed_route(kind: str) -> Route:

@@ -104,5 +104,6 @@ class Settings(Values):
             digests={AlertType.FAILED_TRACKING_SPEND: self.alerting_args.budget_alert_ttl}  # as LiteLLM has it
             | {kind: spec.digest_interval for kind, spec in self.alert_type_config.items() if spec.digest},
             repeats={AlertType.BUDGET_ALERTS: self.alerting_args.budget_alert_ttl},
+            annotations={kind: config.compiled() for kind, config in self.annotations.items()},
             zone=self.zone,
         )

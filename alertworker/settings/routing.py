@@ -83,6 +83,7 @@ class _Compiler:
             repeat_interval=config.repeat_interval,
             active=self._intervals(config.active_time_intervals, (*path, "active_time_intervals")),
             mute=self._intervals(config.mute_time_intervals, (*path, "mute_time_intervals")),
+            annotations=config.annotations.compiled(),
         )
 
     def inhibition(self, config: InhibitionConfig, path: KeyPath) -> Inhibition:

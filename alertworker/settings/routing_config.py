@@ -25,7 +25,7 @@ from alertworker.routing.time_intervals import (
     read_years,
 )
 from alertworker.settings.channel_config import Channel
-from alertworker.settings.values import FileModel, ZoneName
+from alertworker.settings.values import AnnotationsConfig, FileModel, ZoneName
 
 
 def _readable(read: Callable[[str], object]) -> AfterValidator:
@@ -132,6 +132,8 @@ class RouteConfig(FileModel):
     """Names of the time intervals outside which this route is muted."""
     mute_time_intervals: tuple[str, ...] = ()
     """Names of the time intervals in which this route is muted."""
+    annotations: AnnotationsConfig = AnnotationsConfig()
+    """What to do, and the URL of a runbook, in messages that this route sends."""
 
 
 class RootConfig(RouteConfig):

@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from alertworker.alerts.advice import Annotations
 from alertworker.alerts.catalogue import AlertType
 from alertworker.budgets.configured import OwnBudget
 from alertworker.channels.config import Hosts, Networks
@@ -81,6 +82,19 @@ class FileModel(BaseModel):
         if value is not None or field.is_required():
             return value
         return field.get_default(call_default_factory=True)
+
+
+class AnnotationsConfig(FileModel):
+    """What the operator writes into messages about alerts."""
+
+    runbook_url: Annotated[PublicUrl | None, Field(examples=["https://wiki.example.com/llm-outage"])] = None
+    """URL of a page that says what to do. Messages link to it."""
+    note: Annotated[str | None, Field(min_length=1, max_length=500)] = None
+    """What to do, in place of the line that alertworker has for the alert type and severity."""
+
+    def compiled(self) -> Annotations:
+        """Return the annotations that messages have."""
+        return Annotations(self.note, self.runbook_url)
 
 
 class AlertingArgs(BaseModel):
@@ -218,6 +232,10 @@ class Values(LiteLLMValues, Allowed):
     """Seconds between a first message and the summary of what followed."""
     repeat_interval: Interval = 14_400.0
     """Seconds between two reminders of a condition that still fires and that nobody acknowledged."""
+    annotations: Annotated[
+        dict[TypeName, AnnotationsConfig], Field(examples=["{outage_alerts: {note: Call the platform team.}}"])
+    ] = Field(default_factory=dict)
+    """What to do, and the URL of a runbook, by alert type."""
     budgets: tuple[OwnBudget, ...] = ()
     """Budgets for entities of the ledger. They notify and enforce nothing."""
     reports: Reports = Reports()

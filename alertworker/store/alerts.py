@@ -160,6 +160,11 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
         return self.connection.execute(statement).scalar()
 
     @override
+    def openings(self, fingerprint: str, *, since: datetime) -> int:
+        opened = ALERTS.c.fingerprint == fingerprint, ALERTS.c.opened_at >= since
+        return self.connection.execute(select(func.count()).select_from(ALERTS).where(*opened)).scalar_one()
+
+    @override
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
@@ -232,6 +237,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
         alert = OpenAlert(
             id=row.id,
             type=AlertType(row.type),
+            kind=stored.kind(row.kind),
             severity=stored.severity(row.severity),
             headline=row.headline,
             labels=row.labels,

@@ -6,18 +6,24 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import case, func, literal, null, select, update
+from sqlalchemy import case, func, literal, literal_column, null, select, tuple_, update
 from typing_extensions import override
 
+from alertworker.alerts.call_description import UNKNOWN_MODEL
 from alertworker.events import PublisherEvent, PublisherHeartbeat, PublisherStopped
-from alertworker.ports import LostPublisher, SilentHost
+from alertworker.ports import Host, HostState, Lifetime, LostPublisher, SilentHost
 from alertworker.ports.hanging import CallOutcome
 from alertworker.ports.publishers import PublisherPort
-from alertworker.store.schema.publishers import CALLS, PUBLISHERS
+from alertworker.store.schema.alerts import ALERTS
+from alertworker.store.schema.publishers import CALLS, PUBLISHERS, RUNNING
 from alertworker.store.upsert import Statements, insert_or
 
 #: A publisher that publishes nothing for longer than this has paused.
 _PAUSE: Final = timedelta(minutes=5)
+#: How many of a lost publisher's calls are returned by name.
+_CALL_NAMES: Final = 5
+#: A publisher's integration, "" if it names none. The literal is no parameter, so that it can stand in GROUP BY.
+_INTEGRATION: Final = func.coalesce(PUBLISHERS.c.integration, literal_column("''"))
 
 
 class PublisherStatements(Statements, PublisherPort):
@@ -36,6 +42,8 @@ class PublisherStatements(Statements, PublisherPort):
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
                 "integration": event.integration,
                 "backlog": beat.backlog if beat else 0,
+                "started_at": event.started_at,
+                "inflight": beat.inflight if beat else 0,
                 "counters": event.counters.model_dump(),
                 "published": event.counters.published,
             }
@@ -110,17 +118,64 @@ class PublisherStatements(Statements, PublisherPort):
             # Repeated, because another sweep may have marked some of them while this one waited for their locks.
             .where(PUBLISHERS.c.boot_id.in_(some.scalar_subquery()), *silent)
             .values(lost_at=now)
-            .returning(PUBLISHERS.c.boot_id, PUBLISHERS.c.host, PUBLISHERS.c.pid, PUBLISHERS.c.last_heartbeat_at)
+            .returning(PUBLISHERS)
         )
-        lost = []
-        for row in self.connection.execute(statement).all():
-            ended = self.connection.execute(
-                update(CALLS)
-                .where(CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None))
-                .values(ended_at=now, outcome=CallOutcome.PROXY_GONE)
+        return [self._lost(row, now=now) for row in self.connection.execute(statement).all()]
+
+    def _lost(self, row: Any, *, now: datetime) -> LostPublisher:
+        """End a lost publisher's calls and return it with their names."""
+        running = CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None)
+        named = select(CALLS.c.call_id, ALERTS.c.labels).outerjoin(ALERTS, ALERTS.c.id == CALLS.c.alert_id)
+        calls = self.connection.execute(named.where(*running).order_by(CALLS.c.call_id).limit(_CALL_NAMES)).all()
+        ended = update(CALLS).where(*running).values(ended_at=now, outcome=CallOutcome.PROXY_GONE)
+        return LostPublisher(
+            boot_id=row.boot_id,
+            host=Host(row.host, row.integration or ""),
+            pid=row.pid,
+            last_heartbeat_at=row.last_heartbeat_at,
+            arrived_at=row.arrived_at,
+            inflight=row.inflight or 0,
+            calls=self.connection.execute(ended).rowcount if calls else 0,
+            call_names=tuple(f"{call.call_id} ({(call.labels or {}).get('model', UNKNOWN_MODEL)})" for call in calls),
+        )
+
+    @override
+    def lost_lifetimes(self, host: Host, *, since: datetime, limit: int) -> list[Lifetime]:
+        statement = (
+            select(PUBLISHERS.c.started_at, PUBLISHERS.c.last_heartbeat_at)
+            .where(PUBLISHERS.c.host == host.name, PUBLISHERS.c.lost_at >= since)
+            .where(literal(host.integration) == _INTEGRATION)
+            .order_by(PUBLISHERS.c.lost_at.desc(), PUBLISHERS.c.boot_id)
+            .limit(limit)
+        )
+        return [Lifetime(*row) for row in self.connection.execute(statement)]
+
+    @override
+    def living_hosts(self, integration: str, *, since: datetime) -> int:
+        statement = select(func.count(PUBLISHERS.c.host.distinct())).where(
+            RUNNING, PUBLISHERS.c.integration == integration, PUBLISHERS.c.arrived_at >= since
+        )
+        return self.connection.execute(statement).scalar_one()
+
+    @override
+    def host_states(self, hosts: Iterable[Host]) -> dict[Host, HostState]:
+        integration = _INTEGRATION.label("integration")
+        wanted = sorted(set(hosts))
+        statement = (
+            select(
+                PUBLISHERS.c.host,
+                integration,
+                func.max(case((RUNNING, PUBLISHERS.c.arrived_at))),
+                func.max(case((RUNNING, PUBLISHERS.c.moved_at))),
+                func.max(case((RUNNING, PUBLISHERS.c.started_at))),
+                func.max(PUBLISHERS.c.stopped_at),
             )
-            lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.last_heartbeat_at, ended.rowcount))
-        return lost
+            .where(PUBLISHERS.c.host.in_({host.name for host in wanted}), PUBLISHERS.c.lost_at.is_(None))
+            .where(tuple_(PUBLISHERS.c.host, integration).in_(wanted))
+            .group_by(PUBLISHERS.c.host, integration)
+        )
+        rows = self.connection.execute(statement).all() if wanted else []
+        return {Host(row[0], row[1]): HostState(*row[2:]) for row in rows}
 
     @override
     def backlogged(self) -> bool:

@@ -82,4 +82,5 @@ def build_page_context(settings: Settings, broker: Broker) -> PageContext:
         examine=TtlCache(lambda now: doctor.examine(now=now), seconds=_EXAMINED).read,
         channels={config.name: config.kind for config in settings.channels},
         zone=settings.zone,
+        router=settings.router(),
     )

@@ -10,12 +10,16 @@ from zoneinfo import ZoneInfo
 from alertworker.health import HealthReport
 from alertworker.ledger.reader import LedgerReader
 from alertworker.ports import Broker
+from alertworker.routing.router import Router
 from alertworker.store import AdminStore
 
 
 @dataclass(frozen=True, slots=True)
 class PageContext:
-    """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times."""
+    """``examine`` returns the health report. ``channels`` maps channels to kinds. ``zone`` is for displayed times.
+
+    ``router`` has the operator's annotations of routes and alert types.
+    """
 
     admin: AdminStore
     ledger: LedgerReader
@@ -23,3 +27,4 @@ class PageContext:
     examine: Callable[[datetime], HealthReport]
     channels: Mapping[str, str]
     zone: ZoneInfo
+    router: Router

@@ -78,6 +78,27 @@ alertworker:
     assert any("did you mean minor_outage_alert_threshold?" in warning for warning in said["warnings"])
 
 
+def test_check_lists_what_pages(tmp_path: Path) -> None:
+    """For each pager the types, each with the severities at which it pages; also those that its own routes add."""
+    (tmp_path / "config.yaml").write_text("general_settings: {alerting: [slack, pagerduty]}\n")
+    environ = {"SLACK_WEBHOOK_URL": "https://hooks.slack.com/services/T0/B0/x", "PAGERDUTY_ROUTING_KEY": "k"}
+    [pages] = json.loads(alertworker(tmp_path, "check", "--json", environ=environ).stdout)["pages"].values()
+    high = ["High"]
+    urgent = {"outage_alerts": high, "region_outage_alerts": high, "channel_broken": high, "store_away": high}
+    assert pages == urgent
+    assert "Pages by pagerduty-" in alertworker(tmp_path, "check", environ=environ).stdout
+
+    routes = """alertworker:
+  alerting: [slack, pagerduty]
+  route:
+    receiver: default
+    routes: [{matchers: ['alert_type=~".*exceptions|.*_reports"'], receiver: pagerduty}]
+"""
+    (tmp_path / "config.yaml").write_text(routes)
+    [pages] = json.loads(alertworker(tmp_path, "check", "--json", environ=environ).stdout)["pages"].values()
+    assert pages == {"llm_exceptions": ["Low", "Medium", "High"], "db_exceptions": high}
+
+
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (400, 1), (500, 1)])
 def test_a_test_message_says_what_the_receiver_answered(
     tmp_path: Path, slack: Receiver, status: int, code: int

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from alertworker.alerts.advice import advise_in
 from alertworker.alerts.budget_payload import BudgetEvent, BudgetFigures
 from alertworker.alerts.catalogue import TRACE, AlertType, Severity
 from alertworker.alerts.compose import fired_and_resolved
@@ -43,7 +44,9 @@ def message(**more: Any) -> Message:
         "labels": {"model": "gpt-4o", "team": "search"},
         "members": ("call-1 · search",),
     }
-    return Message(**fields | more)
+    made = Message(**fields | more)
+    advice = advise_in(made.step, made.type, made.severity, made.labels)
+    return made if "what_to_do" in more else made.model_copy(update={"what_to_do": advice})
 
 
 def outage(**more: Any) -> Message:
@@ -160,6 +163,11 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
         at=NOW + timedelta(hours=4),
         count=1_800,
         total=1_831,
+    ),
+    "annotated": outage(
+        what_to_do="Call the platform team (#llm-oncall). They can switch <gpt-4o> to the other region.",
+        runbook_url="https://wiki.example/LLM_(gateway)/outage?team=a&b",
+        page_url="https://alerts.example/alerts/01a20a23",
     ),
     "resolved": _resolved(),
     "passed": fired_and_resolved(_resolved()),

@@ -71,3 +71,14 @@ def test_every_alert_is_named(kind: str) -> None:
         body = channel_of(kind).render(made)
         for alert_id in (made.alert_id, *(entry.alert_id for entry in made.entries)):
             assert alert_id in body, case
+
+
+@every_kind_for_alerts
+def test_every_kind_shows_what_to_do_and_the_runbook(kind: str) -> None:
+    """Beside every fact. The end of a condition has neither."""
+    made = cases_of(kind)["annotated"]
+    body = channel_of(kind).render(made).replace("\\", "").replace("%28", "(").replace("%29", ")")
+    assert "They can switch" in body
+    assert made.runbook_url is not None
+    assert made.runbook_url.partition("&")[0] in body
+    assert "What to do" not in channel_of(kind).render(cases_of(kind)["resolved"])

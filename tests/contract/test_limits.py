@@ -40,6 +40,8 @@ MESSAGES = st.builds(
     total=st.integers(1, 1_000_000_000),
     since=st.integers(0, 10_000_000).map(lambda seconds: NOW - timedelta(seconds=seconds)),
     proxy_url=st.one_of(st.none(), TEXTS),
+    what_to_do=st.text(max_size=500),
+    runbook_url=st.one_of(st.none(), st.just("https://wiki.example/" + "x" * 400)),
 )
 
 

@@ -12,10 +12,13 @@ from zoneinfo import ZoneInfo
 import html5lib
 from starlette.testclient import TestClient
 
+from alertworker.alerts.advice import Annotations
+from alertworker.alerts.catalogue import AlertType
 from alertworker.events.batch import SealedBatch
 from alertworker.health import Doctor
 from alertworker.pipeline import ChannelTest, Runtime
 from alertworker.ports import Broker
+from alertworker.routing.router import Route, Router
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthStore, SqlLedgerReader, SqlStore
 from alertworker.web.app import build_app
@@ -27,6 +30,13 @@ from alertworker.web.page_context import PageContext
 
 ADMIN = "admin-key"
 ZONE = ZoneInfo("Europe/Berlin")
+ROUTER = Router(
+    root=Route(receiver="all", annotations=Annotations(runbook_url="https://wiki.example/llm")),
+    receivers={"all": ("outbox",)},
+    types=frozenset(AlertType),
+    group_interval=300,
+    repeat_interval=3_600,
+)
 
 
 def no_trials(_service: str, _now: datetime) -> Sequence[ChannelTest]:
@@ -57,6 +67,7 @@ def context(
             examine=lambda now: doctor.examine(now=now),
             channels={"outbox": "webhook"},
             zone=ZONE,
+            router=ROUTER,
         ),
     )
 

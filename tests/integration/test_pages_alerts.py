@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from alertworker.alerts.advice import advise
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
@@ -157,6 +158,18 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
     assert browser.get("/alerts/nonesuch").status == 404
 
 
+def test_an_alert_says_what_to_do_while_somebody_must(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """Our line and the runbook of its route. Nobody is asked once it has ended. Its message stays."""
+    ids = raise_alerts(store, runtime, alert(type=AlertType.OUTAGE_ALERTS, severity=Severity.HIGH))
+    line = advise(AlertType.OUTAGE_ALERTS, Severity.HIGH, {})
+    page = browser.get(f"/alerts/{ids[0]}")
+    assert f"What to do: {line} Runbook" in " ".join(page.text.split())
+    assert "https://wiki.example/llm" in [link.get("href") for link in page.all("a")]
+
+    store.run(lambda tx: tx.close(ids[0], count=1, now=NOW))
+    assert (page.text.count(line), browser.get(f"/alerts/{ids[0]}").text.count(line)) == (2, 1)
+
+
 def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
     """The row is the same as from the command line. Input is shown as text."""
     [one] = raise_alerts(store, runtime, alert())
@@ -197,7 +210,11 @@ def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(
         assert len(page.all("img")) == 1
         handlers = [name for item in page.tree.iter() for name in item.attrib if name.startswith(("on", "style"))]
         assert handlers == []
-        assert not [link for link in page.all("a") if not str(link.get("href")).startswith(("/", "#"))]
+        assert not [
+            link
+            for link in page.all("a")
+            if not str(link.get("href")).startswith(("/", "#", "https://wiki.example/llm"))
+        ]
         for secret in (HASH, HOOK, "secretsecret", "sk-abcdefghijklmnop", "\u202e", "\x1b"):
             assert secret not in page.html
     assert "<script>alert(1)</script>" in browser.get("/").text

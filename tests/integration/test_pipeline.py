@@ -198,8 +198,8 @@ def test_a_proxy_that_goes_silent_is_one_notice_and_ends_its_calls(runtime: Runt
     assert [message.facts["Ended"] for message in ended] == ["2 proxy gone"]
 
 
-def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_told_twice(runtime: Runtime, outbox: Outbox) -> None:
-    """Each silence is a loss of its own. A late heartbeat from before it does not end it."""
+def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
+    """Each silence counts. A late heartbeat from before it does not end it."""
     for start in (0, 600):
         begin = NOW + timedelta(seconds=start)
         ingest(batch(heartbeat(begin)), runtime, now=begin)
@@ -209,7 +209,9 @@ def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_told_twice(runtime
             sweep(runtime, now=at)
             run_until_quiet(runtime, at)
 
-    assert [message.type for message in outbox.sent] == [AlertType.PUBLISHER_LOST] * 2
+    assert {message.alert_id for message in outbox.sent} == {outbox.sent[0].alert_id}
+    assert [message.step for message in outbox.sent] == [Step.FIRING, *[Step.REMINDER] * 3]
+    assert (outbox.sent[0].total, outbox.sent[-1].total) == (1, 2)
 
 
 def test_a_proxy_that_said_goodbye_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:

@@ -402,7 +402,7 @@ def test_a_publisher_that_is_lost_takes_its_calls_along(runtime: Runtime, outbox
         pass_time(runtime, seconds)
 
     lost = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST]
-    headline = "A proxy stopped sending heartbeats without a clean shutdown"
+    headline = "The last running proxy stopped without a clean shutdown"
     assert [message.headline for message in lost] == [f"{headline}: proxy-1, process 7, 3 announced calls lost with it"]
     ended = [(message.step, message.facts["Ended"]) for message in outbox.sent if "Ended" in message.facts]
     assert sorted(ended) == [(Step.RESOLVED, "1 proxy gone"), (Step.RESOLVED, "2 proxy gone")]

@@ -1,11 +1,12 @@
-"""A proxy that is running and publishes nothing, while others do, is announced, and no other proxy is."""
+"""A proxy that is running and publishes nothing, while others do, is announced until it publishes, and no other one."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat
+from alertworker.alerts.message import Step
+from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
 from tests.integration.harness import NOW, Outbox, batch, run_until_quiet
 
@@ -37,14 +38,43 @@ def live(runtime: Runtime, outbox: Outbox, minutes: int, *figures: tuple[str, in
         if half % SWEPT == 0:
             sweep(runtime, now=now)
             run_until_quiet(runtime, now)
-    silent = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_SILENT]
-    return [message.labels["host"] for message in silent]
+    fired = [message for message in outbox.sent if message.step is Step.FIRING]
+    return [message.labels["host"] for message in fired if message.type is AlertType.PUBLISHER_SILENT]
+
+
+def ends(outbox: Outbox) -> list[tuple[str, str]]:
+    """Return the end of each alert that was resolved: its headline, and the state that it names."""
+    resolved = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    return [(message.headline, message.facts["State"]) for message in resolved]
 
 
 def test_a_host_that_publishes_nothing_beside_a_busy_one_is_announced_once(runtime: Runtime, outbox: Outbox) -> None:
     """It is announced after 30 minutes, and not again while the silence lasts."""
     assert live(runtime, outbox, 29, ("busy", 5), ("quiet", 0)) == []
     assert live(runtime, outbox, 90, ("busy", 5), ("quiet", 0), start=29) == ["quiet"]
+    assert ends(outbox) == []
+
+
+def test_a_host_that_publishes_again_is_resolved(runtime: Runtime, outbox: Outbox) -> None:
+    """It ends with the first event."""
+    live(runtime, outbox, 35, ("busy", 5), ("quiet", 0))
+    live(runtime, outbox, 40, ("busy", 5), ("quiet", 1), start=35)
+
+    assert ends(outbox) == [
+        ("Resolved after 35 min: A proxy publishes nothing while its siblings do: quiet", "publishes again")
+    ]
+
+
+def test_a_host_that_shuts_down_is_silent_no_more(runtime: Runtime, outbox: Outbox) -> None:
+    """A clean shutdown ends it, too: nothing is left that could publish."""
+    live(runtime, outbox, 35, ("busy", 5), ("quiet", 0))
+    now = NOW + timedelta(minutes=35)
+    goodbye = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
+    ingest(batch(Canary(occurred_at=now), PublisherStopped(**goodbye)), runtime, now=now)
+    sweep(runtime, now=now)
+    run_until_quiet(runtime, now)
+
+    assert [state for _, state in ends(outbox)] == ["its processes have ended"]
 
 
 def test_hosts_that_all_publish_nothing_are_a_quiet_night(runtime: Runtime, outbox: Outbox) -> None:

@@ -218,6 +218,7 @@ def test_the_moments_have_the_names_of_the_version_before() -> None:
         "users_looked_at",
         "users_piece",  # only this version has it
         "zone_looked_at",
+        "publishers_judged",  # only this version has it
         "unknown_types_looked_at",
     ]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.advice import Annotations, advise
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
+from alertworker.routing.router import Route
 from alertworker.store import SqlStore
 from tests.integration.harness import NOW, Outbox, answered, batch, failed, run_until_quiet
 
@@ -42,6 +44,31 @@ def test_a_team_whose_metadata_names_a_receiver_is_told_there_too(runtime: Runti
     assert sorted(message.labels["model"] for message in outbox.sent) == ["a", "b", "c"]
     assert [message.labels["model"] for message in team.sent] == ["a"]
     assert [message.labels["model"] for message in key.sent] == ["b"]
+
+
+def test_each_route_says_what_to_do_in_its_own_words(runtime: Runtime, outbox: Outbox) -> None:
+    """The first channel gets a note, the second one a runbook beside our line. The pages show both."""
+    second = Outbox()
+    second.name = "second"
+    routes = (
+        Route(receiver="all", continues=True, annotations=Annotations(note="Call us.")),
+        Route(receiver="second", annotations=Annotations(runbook_url="https://wiki.example/x")),
+    )
+    receivers = {"all": ("outbox",), "second": ("second",)}
+    router = replace(runtime.router, root=Route(receiver="all", routes=routes), receivers=receivers)
+    runtime = replace(runtime, channels={"outbox": outbox, "second": second}, router=router)
+    ingest(batch(failed("a")), runtime, now=NOW)
+    ingest(batch(failed("b")), runtime, now=after(1))
+    sweep(runtime, now=after(20))
+    for name in runtime.channels:
+        while deliver(name, runtime, now=after(20)):
+            pass
+
+    ours = advise(AlertType.LLM_EXCEPTIONS, Severity.LOW, {})
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY]
+    assert {(message.what_to_do, message.runbook_url) for message in outbox.sent} == {("Call us.", None)}
+    assert [message.step for message in second.sent] == [Step.NOTICE, Step.SUMMARY]
+    assert {(message.what_to_do, message.runbook_url) for message in second.sent} == {(ours, "https://wiki.example/x")}
 
 
 def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(

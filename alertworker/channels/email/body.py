@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
+from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
 from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.chat import Colours
 from alertworker.channels.email import chart
-from alertworker.channels.plain_text import counted, entry_lines, is_link, member_lines, sign
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, is_link, member_lines, sign, with_advice
 from alertworker.channels.text_tables import aligned, cells
 from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, fit, one_line
@@ -25,6 +26,7 @@ _MAX_NAME: Final = 200
 _MAX_VALUE: Final = 4_000
 _MAX_HEADLINE: Final = 300
 _MAX_LINE: Final = 150
+_MAX_ADVICE: Final = 1_000
 _MAX_TEXT: Final = 40_000
 #: The longest name of a series in the legend, and the longest cell of a table.
 _MAX_LEGEND: Final = 30
@@ -48,12 +50,17 @@ _COLOURS: Final = Colours("#1b7f3b", {"High": "#c62828", "Medium": "#b45f06", "L
 
 def text(message: Message) -> str:
     """Return the mail as plain text."""
+    return with_advice(message, _text)
+
+
+def _text(message: Message) -> str:
     head = [
         f"{sign(message)} {cut(one_line(message.headline), _MAX_HEADLINE)} [{message.severity.value}]",
         counted(message),
         "",
     ]
     body = [f"{name}: {value}" for name, value in _named(message.facts)]
+    body += ["", *advice] if (advice := advice_lines(message, _advice)) else []
     body += [text for table in message.tables for text in ("", f"{one_line(table.title)}:", aligned(table))]
     body += ["", *(f"- {line}" for line in (*entry_lines(message, _MAX_LINE), *_members(message)))]
     if message.metadata:
@@ -64,6 +71,10 @@ def text(message: Message) -> str:
 
 def page(message: Message) -> str:
     """Return the mail as HTML."""
+    return with_advice(message, _page)
+
+
+def _page(message: Message) -> str:
     return (
         _environment()
         .get_template("mail.html")
@@ -78,6 +89,10 @@ def page(message: Message) -> str:
 
 def _foot(message: Message) -> str:
     return f"{message.type.value} · {spell_moment(message.at)} · alert {message.alert_id}"
+
+
+def _advice(text: str) -> str:
+    return cut(one_line(text), _MAX_ADVICE)
 
 
 def _members(message: Message) -> list[str]:
@@ -116,6 +131,9 @@ def _environment() -> Environment:
         "picture_width": chart.WIDTH // 2,
         "max_headline": _MAX_HEADLINE,
         "max_line": _MAX_LINE,
+        "max_advice": _MAX_ADVICE,
+        "what_to_do": WHAT_TO_DO,
+        "runbook": RUNBOOK,
         "max_legend": _MAX_LEGEND,
         "max_cell": _MAX_CELL,
     }

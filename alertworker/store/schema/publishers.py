@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table
+from typing import Final
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME, UtcDateTime
 
@@ -30,6 +32,9 @@ PUBLISHERS = Table(
     Column("integration", NAME),
     Column("interval_seconds", Integer, nullable=False),
     Column("backlog", BigInteger, nullable=False),
+    #: When the process started, by its own clock, and its number of running calls; NULL in rows of an older version.
+    Column("started_at", UtcDateTime),
+    Column("inflight", BigInteger),
     Column("counters", JSON, nullable=False),
     #: The number of published events, the time it last grew, and the time since which it grew without a longer pause.
     Column("published", BigInteger, nullable=False),
@@ -40,6 +45,11 @@ PUBLISHERS = Table(
     Column("stopped_at", UtcDateTime),
     Column("lost_at", UtcDateTime),
 )
+
+#: Few publishers are running, and many are stopped or lost. The sweep looks at the running ones every second.
+RUNNING: Final = PUBLISHERS.c.stopped_at.is_(None) & PUBLISHERS.c.lost_at.is_(None)
+Index("publishers_running", PUBLISHERS.c.integration, sqlite_where=RUNNING, postgresql_where=RUNNING)
+Index("publishers_by_host", PUBLISHERS.c.host, PUBLISHERS.c.lost_at)
 
 #: The pipeline's clocks, by name, for example when the newest canary was sent.
 CLOCKS = Table(

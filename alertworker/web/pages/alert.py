@@ -8,6 +8,8 @@ from typing import Final
 
 from starlette.responses import Response
 
+from alertworker.alerts.advice import Annotations, advise
+from alertworker.alerts.catalogue import AlertType, Kind
 from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
 from alertworker.ports.admin import AttemptRow, NotificationRow
@@ -36,6 +38,7 @@ def alert(visit: Visit) -> Response:
     return visit.show(
         "alert.html",
         alert=row,
+        advice=_advice(visit, row),
         facts={name: value for name, value in row.facts.items() if name not in shown},
         tables=tables,
         cells=cells,
@@ -62,6 +65,19 @@ def _row(visit: Visit) -> AlertRow:
     if row is None:
         raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
+
+
+def _advice(visit: Visit, row: AlertRow) -> list[Annotations]:
+    """Return what to do: one entry for each route with its own annotations, none for a condition that has ended."""
+    ended = row.kind == Kind.CONDITION.value and row.open_fingerprint is None
+    if ended or row.type not in set(AlertType):
+        return []
+    kind, severity = AlertType(row.type), StoredReader().severity(row.severity)
+    labels = {**row.labels, "alert_type": kind.value, "severity": severity.value}
+    decision = visit.context.router.decide(kind, labels, now=visit.now)
+    ours = Annotations(note=advise(kind, severity, row.labels))
+    found = list(decision.annotations.values()) or [decision.usual]
+    return list(dict.fromkeys(one.over(ours) for one in found))
 
 
 def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:

@@ -16,6 +16,7 @@ from tests.contract.shape import Change, Sent, change_json, keys, length, units
 ACCEPTS = (204, "")
 #: An unescaped character that makes markdown or a mention.
 _MARKUP = re.compile(r"(?<!\\)(?:\\\\)*[`<>*_~|#@\[\]]")
+_RUNBOOK = re.compile(r"\n?\[Runbook\]\(https?://[^\s()]+\)\Z")
 _CODE = re.compile(r"\A```\n[^`]*\n```\Z")
 
 
@@ -62,10 +63,10 @@ def _embed(embed: dict[str, Any]) -> Iterator[str]:
         yield from keys("field", field, {"name", "value"}, {"inline"})
         yield from length("field name", field["name"].strip(), 256)
         yield from length("field value", field["value"].strip(), 1_024)
-    # Our own markup is the level in the title. A footer has no markdown.
+    # Our own markup is the level in the title and the link to the runbook. A footer has no markdown.
     for text in _texts(embed | {"footer": {"text": ""}}):
         # In a block of code only its end is markup.
-        if found := _MARKUP.search(_CODE.sub("", re.sub(r" \[(High|Medium|Low)\]", "", text))):
+        if found := _MARKUP.search(_CODE.sub("", _RUNBOOK.sub("", re.sub(r" \[(High|Medium|Low)\]", "", text)))):
             yield f"{found[0]!r} in {text[:60]!r}"
 
 

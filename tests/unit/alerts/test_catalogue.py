@@ -36,8 +36,8 @@ from alertworker.outages import alert as outages
 from alertworker.outages.verdict import grade, judge
 from alertworker.outages.windows import Bucket, Calls, Target
 from alertworker.pipeline.deliver import _broken
-from alertworker.pipeline.publishers import _lost, _silent
-from alertworker.ports.publishers import LostPublisher, SilentHost
+from alertworker.pipeline.publishers import describe_lost, describe_silent
+from alertworker.ports.publishers import Host, Lifetime, LostPublisher, SilentHost
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
 from alertworker.settings import Settings
 from alertworker.settings.values import AlertingArgs
@@ -105,8 +105,9 @@ def timed() -> Iterable[Alert]:
         report = Report(kind, types.get(kind, AlertType.SPEND_REPORTS), "spent", period, SpendSums(), SpendSums(), ())
         yield report.alert()
         yield replace(report, team_id="t1").alert()
-    yield _lost(LostPublisher("b1", "h", 1, NOW, 0))
-    yield _silent(SilentHost("h", "litellm", NOW))
+    host = Host("h", "litellm")
+    yield describe_lost(host, [LostPublisher("b1", host, 1, NOW, NOW)], [Lifetime(NOW, NOW)], others=1, kept=0)
+    yield describe_silent(SilentHost("h", "litellm", NOW))
     yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import RELAYED, AlertType, Severity
+from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType, Kind, Severity
 from alertworker.alerts.next_step import NextStep, next_step
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 
@@ -16,6 +16,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 SILENCED = Suppression(SuppressionReason.SILENCE, "s1")
 HANGING, NOTICE, BUDGET = AlertType.LLM_REQUESTS_HANGING, AlertType.LLM_EXCEPTIONS, AlertType.BUDGET_ALERTS
 OUTAGE, REGION, BROKEN = AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.CHANNEL_BROKEN
+LOST = AlertType.PUBLISHER_LOST
 #: More came since the last message; a reminder is due; it is due a second later.
 MORE: dict[str, Any] = {"count": 3}
 DUE: dict[str, Any] = {"repeat_at": NOW}
@@ -24,7 +25,16 @@ LATER: dict[str, Any] = {"repeat_at": NOW + timedelta(seconds=1)}
 
 def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
     """Make an alert of which messages have counted all two occurrences."""
-    own = {"id": "1", "severity": Severity.HIGH, "headline": "h", "labels": {}, "facts": {}, "metadata": {}}
+    kind = Kind.NOTICE if RELAYED in other.get("labels", {}) else CATALOGUE[alert_type].kind
+    own = {
+        "id": "1",
+        "kind": kind,
+        "severity": Severity.HIGH,
+        "headline": "h",
+        "labels": {},
+        "facts": {},
+        "metadata": {},
+    }
     moments = {"first_at": NOW, "last_at": NOW}
     return OpenAlert(type=alert_type, **{**own, "count": 2, "notified_count": 2, "summaries": 1, **moments, **other})
 
@@ -47,6 +57,9 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
         (alert(OUTAGE, **MORE, **DUE), NextStep.REMIND_OF_OUTAGE),
         (alert(REGION, **DUE), NextStep.REMIND_OF_OUTAGE),
         (alert(BROKEN, **DUE), NextStep.REMIND),
+        (alert(LOST, **MORE), NextStep.CHECK_LATER),
+        (alert(LOST, **DUE), NextStep.REMIND),
+        (alert(LOST, kind=Kind.NOTICE), NextStep.CLOSE),
         (alert(HANGING, running=1, **DUE), NextStep.REMIND),
         (alert(OUTAGE, **MORE, **LATER), NextStep.CHECK_LATER),
         (alert(BUDGET, **LATER), NextStep.CHECK_LATER),

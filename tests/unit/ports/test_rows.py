@@ -56,6 +56,8 @@ def test_a_publisher_is_silent_after_five_intervals(
         integration=None,
         interval_seconds=10,
         backlog=0,
+        started_at=None,
+        inflight=None,
         counters={"dropped": {"buffer_full": 3}},
         published=0,
         moved_at=NOW,

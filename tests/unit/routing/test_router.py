@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertworker.alerts.advice import NO_ANNOTATIONS, Annotations
 from alertworker.alerts.catalogue import AlertType
 from alertworker.routing.inhibitions import DEFAULTS, Inhibition, OpenCondition, find_inhibitor
 from alertworker.routing.matchers import Matcher, MatcherError, parse
@@ -214,6 +215,52 @@ def test_a_types_own_intervals_come_before_those_that_are_inherited(
     other = router.decide(AlertType.LLM_EXCEPTIONS, labels, now=NOW)
     inherited = {0: (70, 80), 1: (50, 60), 2: intervals if "y" in labels.values() else (50, 60)}[len(labels)]
     assert (other.group_interval, other.repeat_interval) == inherited
+
+
+TEAM, KIND, ROOT = Annotations("team"), Annotations("kind", "https://kind"), Annotations("root", "https://root")
+
+
+@pytest.mark.parametrize(
+    ("team", "kind", "root", "found"),
+    [
+        (TEAM, KIND, ROOT, Annotations("team", "https://kind")),
+        (TEAM, NO_ANNOTATIONS, ROOT, Annotations("team", "https://root")),
+        (NO_ANNOTATIONS, KIND, ROOT, KIND),
+        (NO_ANNOTATIONS, NO_ANNOTATIONS, ROOT, ROOT),
+        (NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS),
+    ],
+)
+def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
+    team: Annotations, kind: Annotations, root: Annotations, found: Annotations
+) -> None:
+    """Each of the two by itself, in the order in which intervals apply."""
+    child = Route((parse('team="search"'),), receiver="search", annotations=team)
+    router = replace(
+        ROUTER,
+        root=Route(receiver="default", routes=(child,), annotations=root),
+        receivers={"default": ("chat",), "search": ("search-chat",)},
+        annotations={AlertType.OUTAGE_ALERTS: kind},
+    )
+    decision = router.decide(AlertType.OUTAGE_ALERTS, {"team": "search"}, now=NOW)
+
+    assert decision.channels == ("search-chat",)
+    assert decision.annotations_for("search-chat") == found
+    assert decision.annotations_for("another") == kind
+    assert router.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).annotations_for("chat") == root
+
+
+def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it() -> None:
+    """A muted route does not speak."""
+    routes = (
+        Route(receiver="a", continues=True, annotations=Annotations("muted"), mute=(TimeInterval(),)),
+        Route(receiver="a", continues=True, annotations=Annotations("first")),
+        Route(receiver="both", annotations=Annotations("second")),
+    )
+    router = replace(ROUTER, root=Route(receiver="a", routes=routes), receivers={"a": ("x",), "both": ("x", "y")})
+    decision = router.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW)
+
+    assert (decision.channels, decision.mute) == (("x", "y"), ())
+    assert [decision.annotations_for(name).note for name in "xy"] == ["first", "second"]
 
 
 def test_a_type_that_is_off_goes_nowhere() -> None:

@@ -61,6 +61,7 @@ alertworker:
         routes:
           - group_interval: 0
             continue: maybe
+            annotations: {note: ""}
   inhibitions:
     - source: [team="a"]
       target: []
@@ -68,6 +69,13 @@ alertworker:
     - dimension: tag
       max: 5
       period: fortnight
+  annotations:
+    outage_alert:
+      note: x
+    budget_alerts:
+      runbok_url: https://wiki.example
+    llm_too_slow:
+      runbook_url: wiki
 """
 
 
@@ -91,8 +99,12 @@ def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
         "45 alertworker.route.routes[0].matchers[1]": "invalid matcher 'team': expected, for example",
         "47 alertworker.route.routes[0].routes[0].group_interval": "must be greater than 0",
         "48 alertworker.route.routes[0].routes[0].continue": "must be true or false, not str",
-        "51 alertworker.inhibitions[0].target": "needs at least one matcher; expected, for example",
-        "55 alertworker.budgets[0].period": "the value has the wrong form; expected, for example, month",
+        "49 alertworker.route.routes[0].routes[0].annotations.note": "must have at least 1 character",
+        "52 alertworker.inhibitions[0].target": "needs at least one matcher; expected, for example",
+        "56 alertworker.budgets[0].period": "the value has the wrong form; expected, for example, month",
+        "58 alertworker.annotations.outage_alert": "unknown alert type 'outage_alert'; did you mean outage_alerts?",
+        "61 alertworker.annotations.budget_alerts.runbok_url": "unknown key; did you mean runbook_url?",
+        "63 alertworker.annotations.llm_too_slow.runbook_url": "the value has the wrong form; expected, for",
     }
     assert set(places) == {f"config.yaml:{place}" for place in expected}
     for place, words in expected.items():

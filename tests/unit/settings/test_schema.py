@@ -85,6 +85,8 @@ def test_the_documents_have_examples() -> None:
         "receivers: [{name: a, channels: [{kind: email, host: h, port: os.environ/PORT, sender: s, recipients: [r]}]}]",
         "time_intervals: [{name: n, time_intervals: [{years: [2026], months: [1, may]}]}]",
         "alerting: slack",
+        "annotations: {outage_alerts: {note: Call us., runbook_url: 'https://wiki.example/x'}}",
+        "route: {receiver: '', annotations: {note: Call us.}, routes: [{annotations: {runbook_url: 'http://wiki/x'}}]}",
         "alert_to_webhook_url: {budget_alerts: os.environ/A, llm_exceptions: [os.environ/B]}",
     ],
 )
@@ -97,6 +99,9 @@ def test_what_the_loader_accepts_is_valid(schema: dict[str, Any], text: str) -> 
     "text",
     [
         "shadwo: true",
+        "annotations: {outage_alert: {note: x}}",
+        "annotations: {outage_alerts: {runbook: x}}",
+        "route: {receiver: '', annotations: {note: ''}}",
         "http_port: 0",
         "receivers: [{name: a, channels: [{kind: slack}]}]",
         "receivers: [{name: a, channels: [{kind: slakc, url: x}]}]",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alertworker.alerts.catalogue import CATALOGUE, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, URGENT, AlertType
 from alertworker.channels.budget_webhook import BudgetWebhookConfig
 from alertworker.settings import ConfigurationError, Settings, load_settings
 from alertworker.settings.channel_config import channel_name
@@ -527,20 +527,24 @@ def test_mail_by_litellms_variables(tmp_path: Path) -> None:
     assert load(tmp_path, 'general_settings: {alerting: ["slack"]}', SMTP).channels[0].kind == "console"
 
 
-def test_only_what_is_high_pages(tmp_path: Path) -> None:
+def test_only_urgent_conditions_page(tmp_path: Path) -> None:
     """Beside the chat that the alert's type has, or the default one; both of PagerDuty's variables are known."""
     text = f"""
 general_settings:
   alerting: [slack, pagerduty]
-  alert_to_webhook_url: {{llm_exceptions: "{OTHER}"}}
+  alert_to_webhook_url: {{outage_alerts: "{OTHER}"}}
 """
     for variable in ("PAGERDUTY_ROUTING_KEY", "PAGERDUTY_API_KEY"):
         settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, variable: "canary"})
         pager = channel_name("pagerduty", "[('routing_key', 'canary')]")
         chat, typed = channel_name("slack", HOOK), channel_name("slack", OTHER)
-        assert route(settings, AlertType.LLM_EXCEPTIONS, severity="High") == (pager, typed)
-        assert route(settings, AlertType.DB_EXCEPTIONS, severity="High") == (pager, chat)
-        assert route(settings, AlertType.LLM_TOO_SLOW, severity="Low") == (chat,)
+        paging = {kind for kind in AlertType if pager in route(settings, kind, severity="High")}
+        assert paging == URGENT
+        assert route(settings, AlertType.OUTAGE_ALERTS, severity="High") == (pager, typed)
+        assert route(settings, AlertType.CHANNEL_BROKEN, severity="High") == (pager, chat)
+        assert route(settings, AlertType.OUTAGE_ALERTS, severity="Medium") == (typed,)
+        assert route(settings, AlertType.BUDGET_ALERTS, severity="High") == (chat,)
+        assert route(settings, AlertType.OUTAGE_ALERTS, severity="High", relayed_from="litellm") == (typed,)
     assert any("PAGERDUTY_ROUTING_KEY" in warning for warning in load(tmp_path, text).warnings)
 
 

@@ -1,0 +1,215 @@
+"""Processes that stop without a clean shutdown: one alert for each host, which counts, rises and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+from sqlalchemy import update
+
+from alertworker.alerts.alert import fingerprint_of
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Message, Step
+from alertworker.events import Canary, PublisherHeartbeat, PublisherStopped
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.pipeline.publishers import count_crashes
+from alertworker.ports import Lifetime
+from alertworker.store import SqlStore
+from alertworker.store.schema.alerts import ALERTS
+from tests.integration.harness import NOW, Outbox, announced, batch, rows, run_until_quiet
+
+STEP = 15
+Process = tuple[str, int, int]  #: a host, and the seconds at which its process starts and dies
+FOREVER = 10**6
+LOST = "A proxy stopped sending heartbeats without a clean shutdown"
+
+
+@pytest.fixture
+def runtime(runtime: Runtime) -> Runtime:
+    """Return a runtime without reminders."""
+    return replace(runtime, router=replace(runtime.router, group_interval=300.0, repeat_interval=86_400.0))
+
+
+def boot(process: Process) -> str:
+    return f"{process[0]}-{process[1]}"
+
+
+def beat(process: Process, second: int, number: int) -> PublisherHeartbeat:
+    """Return a process's heartbeat."""
+    host, start, _ = process
+    return PublisherHeartbeat(
+        boot_id=f"{boot(process)}-{number}",
+        host=host,
+        pid=100 + number,
+        version="1",
+        started_at=NOW + timedelta(seconds=start),
+        occurred_at=NOW + timedelta(seconds=second),
+        integration="litellm",
+        inflight=2,
+    )
+
+
+def live(runtime: Runtime, seconds: int, *processes: Process, start: int = 0) -> None:
+    """Send the heartbeats of all processes, one batch twice, and sweep."""
+    for second in range(start, seconds, STEP):
+        now = NOW + timedelta(seconds=second)
+        beats = [beat(one, second, n) for n, one in enumerate(processes) if one[1] <= second < one[2]]
+        sealed = batch(Canary(occurred_at=now), *beats)
+        for _ in range(1 + second % 2):
+            ingest(sealed, runtime, now=now)
+        sweep(runtime, now=now)
+        run_until_quiet(runtime, now)
+
+
+def loop(host: str, until: int, *, every: int, start: int = 0) -> Iterable[Process]:
+    """Return the processes of a host that crashes, and one that stays."""
+    for born in range(start, until, every):
+        yield host, born, born + every - STEP
+    yield host, until, FOREVER
+
+
+def told(outbox: Outbox) -> list[tuple[Step, Severity]]:
+    """Return the steps and severities that were sent about lost publishers."""
+    lost = [message for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST]
+    return [(message.step, message.severity) for message in lost]
+
+
+def minutes(message: Message) -> float:
+    return (message.at - NOW).total_seconds() / 60
+
+
+def test_a_crash_loop_is_one_alert_that_rises_and_ends(runtime: Runtime, outbox: Outbox) -> None:
+    """It ends five minutes after the last crash."""
+    live(runtime, 1_600, ("other", 0, FOREVER), *loop("proxy", 900, every=90))
+
+    assert told(outbox) == [
+        (Step.FIRING, Severity.MEDIUM),
+        (Step.FIRING, Severity.HIGH),
+        (Step.RESOLVED, Severity.HIGH),
+    ]
+    first, risen, over = outbox.sent
+    assert first.headline == f"{LOST}: proxy, process 101"
+    assert risen.headline == "A proxy keeps crashing: proxy, 3 times in 3 min"
+    assert risen.facts["Restarts"] == "2 in 3 min"
+    assert risen.facts["Calls in flight"] == "2 at the last heartbeat"
+    assert over.headline == "Resolved after 14 min: A proxy keeps crashing: proxy, 10 times in 13 min 30 s"
+    assert (over.total, over.facts["State"]) == (10, "running again")
+    assert minutes(over) == pytest.approx(14.75 + 5, abs=1)
+
+
+def test_a_loop_that_is_slower_than_its_end_does_not_flap(runtime: Runtime, outbox: Outbox) -> None:
+    """From the second time within an hour on it ends only after 30 minutes."""
+    live(runtime, 5_400, ("other", 0, FOREVER), *loop("proxy", 3_200, every=400))
+
+    medium, high = Severity.MEDIUM, Severity.HIGH
+    assert told(outbox) == [
+        (Step.FIRING, medium),
+        (Step.RESOLVED, medium),
+        (Step.FIRING, medium),
+        (Step.FIRING, high),
+        (Step.RESOLVED, high),
+    ]
+
+
+def test_a_deploy_that_kills_is_medium_and_ends(runtime: Runtime, outbox: Outbox) -> None:
+    """Pod names do not come back. Others of the integration run, so it ends after 30 minutes."""
+    old = [("a", 0, 60), ("b", 0, 120)]
+    live(runtime, 2_400, *old, ("c", 75, FOREVER), ("d", 135, FOREVER))
+
+    firing, resolved = (Step.FIRING, Severity.MEDIUM), (Step.RESOLVED, Severity.MEDIUM)
+    assert told(outbox) == [firing, firing, resolved, resolved]
+    assert [message.labels["host"] for message in outbox.sent] == ["a", "b", "a", "b"]
+    assert outbox.sent[0].facts["Other hosts"] == "2 of litellm running"
+    assert outbox.sent[2].headline == f"Closed after 30 min: {LOST}: a, process 100"
+    assert outbox.sent[2].facts["State"].startswith("did not come back for 30 min; other hosts")
+
+
+def test_a_deploy_with_clean_shutdowns_sends_nothing(runtime: Runtime, outbox: Outbox) -> None:
+    """Each process says that it stops."""
+    live(runtime, 60, ("a", 0, 60), ("b", 45, FOREVER))
+    bye = beat(("a", 0, 60), 60, 0).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
+    ingest(batch(PublisherStopped(**bye)), runtime, now=NOW + timedelta(seconds=60))
+    live(runtime, 300, ("", 0, 0), ("b", 45, FOREVER), start=60)
+
+    assert outbox.sent == []
+
+
+def test_the_last_proxy_is_high_until_it_is_back(runtime: Runtime, outbox: Outbox) -> None:
+    """Nothing is left that could replace it, however long it takes."""
+    live(runtime, 3_000, ("a", 0, 60))
+    assert told(outbox) == [(Step.FIRING, Severity.HIGH)]
+    assert outbox.sent[0].headline == "The last running proxy stopped without a clean shutdown: a, process 100"
+
+    live(runtime, 3_100, ("a", 3_000, FOREVER), start=3_000)
+    assert told(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
+    assert outbox.sent[1].headline.startswith("Resolved after 49 min 15 s: The last running proxy")
+
+
+def test_processes_that_end_together_are_one_crash(runtime: Runtime, outbox: Outbox) -> None:
+    """A host with eight workers that is killed is no crash loop."""
+    live(runtime, 300, ("other", 0, FOREVER), *[("a", 0, 60)] * 8)
+
+    (message,) = outbox.sent
+    assert (message.severity, message.total) == (Severity.MEDIUM, 8)
+    assert message.headline == f"{LOST}: a, 8 processes"
+    assert len(message.members) == 8
+
+
+def test_it_names_the_calls_that_were_lost(runtime: Runtime, outbox: Outbox) -> None:
+    """Announced calls are those that hang. The model of each is known."""
+    calls = [announced(f"c{n}", boot_id="a-0-0") for n in range(7)]
+    ingest(batch(*calls), runtime, now=NOW)
+    live(runtime, 150, ("a", 0, 15), ("other", 0, FOREVER))
+
+    lost = next(message for message in outbox.sent if message.type is AlertType.PUBLISHER_LOST)
+    assert lost.headline == f"{LOST}: a, process 100, 7 announced calls lost with it"
+    assert lost.facts["Announced calls"] == ", ".join(f"c{n} (gpt-4o)" for n in range(5)) + " and 2 more"
+
+
+@pytest.mark.parametrize("limit", [1, 100])
+def test_each_loss_counts_once_however_it_is_cut(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """One process a transaction, or all at once."""
+    monkeypatch.setattr(import_module("alertworker.pipeline.sweep"), "PIECE", limit)
+    live(runtime, 300, ("other", 0, FOREVER), *[("a", 0, 60)] * 5)
+
+    (alert,) = rows(store, ALERTS)
+    assert (alert.count, alert.level, alert.labels) == (5, 1, {"host": "a", "integration": "litellm"})
+
+
+def test_an_open_notice_of_the_previous_version_is_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The previous version raised one for each process, and never resolved it."""
+    processes = ("a", 0, 15), ("other", 0, FOREVER)
+    live(runtime, 120, *processes)
+    old = fingerprint_of(AlertType.PUBLISHER_LOST, {"boot_id": "b1"})
+    with store.engine.begin() as connection:
+        connection.execute(update(ALERTS).values(kind="notice", fingerprint=old, open_fingerprint=old))
+    live(runtime, 900, *processes, start=120)
+
+    (alert,) = rows(store, ALERTS)
+    assert alert.closed_at is not None
+    assert [message.step for message in outbox.sent] == [Step.FIRING]
+
+
+@pytest.mark.parametrize(
+    ("lifetimes", "crashes"),
+    [
+        ([(0, 10)], 1),
+        ([(0, 10), (0, 11), (1, 12)], 1),
+        ([(0, 10), (12, 20), (21, 30)], 3),
+        ([(0, 10), (0, 11), (12, 20), (12, 21)], 2),
+        ([(0, 100), (0, 10), (12, 20), (22, 30)], 3),
+        ([(None, 10), (None, 20)], 1),
+    ],
+)
+def test_crashes_are_lifetimes_that_follow_each_other(lifetimes: list[tuple[int | None, int]], crashes: int) -> None:
+    """Workers of one host live beside each other."""
+    found = [
+        Lifetime(None if start is None else NOW + timedelta(seconds=start), NOW + timedelta(seconds=end))
+        for start, end in lifetimes
+    ]
+    assert count_crashes(found) == crashes
