@@ -59,6 +59,14 @@ def test_every_channel_is_registered_under_its_kind() -> None:
     }
 
 
+@pytest.mark.parametrize("kind", sorted(CHANNELS.keys() - {"email"}))
+def test_a_channel_is_one_short_file(kind: str) -> None:
+    """It holds only what is special about its vendor. A mail has several forms, so its channel is a folder."""
+    source = Path(importlib.import_module(CHANNELS[kind].__module__).__file__ or "").read_text(encoding="utf-8")
+
+    assert len(source.splitlines()) <= 90
+
+
 def test_every_event_has_a_type_of_its_own() -> None:
     """Types tell events apart on the wire."""
     assert len(EVENTS) == len(set(EVENTS))
