@@ -6,6 +6,7 @@ import json
 import random
 from base64 import b64encode
 from datetime import timedelta
+from hashlib import blake2b
 from importlib import import_module
 from typing import Any
 
@@ -118,6 +119,22 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     ((batch_id, events, encoding),) = runtime.line.resent
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
+    assert spend_of(store, "team") == {"search": 2 * 13_500}
+
+
+def test_the_id_of_a_parked_batch_cannot_be_taken(store: SqlStore, runtime: Runtime) -> None:
+    """A producer that guesses the id under which another one's batch will be parked makes it no repetition."""
+    first, other = (b"[" + answered(call).model_dump_json(exclude_none=True).encode() + b"]" for call in ("1", "2"))
+    guessed = f"b1~{blake2b(other, digest_size=16).hexdigest()}"
+    for batch_id, events in (("b1", first), (guessed, b"[]"), ("b1", other)):
+        ingest(BatchMessage(batch_id, events), runtime, now=NOW)
+
+    (letter,) = rows(store, DEAD_LETTERS)
+    assert (letter.kind, letter.payload) == ("batch", other)
+    assert isinstance(runtime.line, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+    ((batch_id, events, encoding),) = runtime.line.resent
+    ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert spend_of(store, "team") == {"search": 2 * 13_500}
 
 
