@@ -65,7 +65,7 @@ def _payload(message: Message) -> dict[str, Any]:
         "count": message.total,
         "since": message.since.isoformat(),
     }
-    payload = {
+    shown = {
         "summary": _line(message.headline) or message.type.value,
         "source": _line(message.labels.get("deployment") or message.proxy_url) or "alertworker",
         "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
@@ -76,7 +76,7 @@ def _payload(message: Message) -> dict[str, Any]:
         "custom_details": about
         | present(what_to_do=message.what_to_do, **tables, members=member_lines(message, _line)),
     }
-    return present(**payload)
+    return present(**shown)
 
 
 def _line(text: str | None) -> str:
@@ -85,7 +85,7 @@ def _line(text: str | None) -> str:
 
 def _links(message: Message) -> dict[str, Any]:
     """Return links to the runbook, the alert's page, the proxy and the call's trace."""
-    named = {RUNBOOK: message.runbook_url, "Alert": message.page_url, "LLM proxy": message.proxy_url}
-    urls = {**named, "Trace": message.facts.get(TRACE)}.items()
-    links = [{"href": url, "text": name} for name, url in urls if is_link(url or "")]
-    return present(client_url=message.proxy_url if is_link(message.proxy_url or "") else None, links=links)
+    urls = {RUNBOOK: message.runbook_url, "Alert": message.page_url, "LLM proxy": message.proxy_url}
+    shown = (*urls.items(), ("Trace", message.facts.get(TRACE)))
+    links = [{"href": url, "text": name} for name, url in shown if is_link(url or "")]
+    return present(client_url=message.proxy_url if is_link(message.proxy_url or "") else "", links=links)

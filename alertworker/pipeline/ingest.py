@@ -19,6 +19,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
 from alertworker.detectors import DETECTORS
+from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
 from alertworker.folding import Fold, fold
@@ -214,10 +215,14 @@ def _park(batch: BatchMessage, reason: str, runtime: Runtime, *, now: datetime) 
 
 def _park_conflict(tx: Transaction, batch: BatchMessage, *, now: datetime) -> None:
     """Park a batch whose id another batch has used: once, under an id of its own, so that it can be replayed."""
-    own_id = safe_id(f"{batch.batch_id}~{batch.digest}")
-    if tx.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now) is BatchClaim.NEW:
-        reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
-        tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
+    reason = f"another batch was applied or parked under the same id, {batch.batch_id}; replay applies this one"
+    # A producer can use the first of these ids for another batch, too.
+    for own_id in (safe_id(f"{batch.batch_id}~{batch.digest}"), str(new_id())):
+        claimed = tx.claim_batch(own_id, batch.producer, 0, digest=batch.digest, now=now)
+        if claimed is BatchClaim.NEW:
+            tx.dead_letter(DeadLetterKind.BATCH, reason, _kept(batch), batch_id=own_id, position=None, now=now)
+        if claimed is not BatchClaim.CONFLICT:
+            return
 
 
 def _digest(batch: BatchMessage) -> str | None:

@@ -120,3 +120,20 @@ def test_a_request_in_progress_has_its_time(connect: Callable[[], socket.socket]
         client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n" * 2)  # pipelined
         until(client, b"done")
         until(client, b"done")
+
+
+def test_connections_take_turns(connect: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small chunks cost the parser much, and nobody else is served during a turn."""
+    turns: list[int] = []
+    receive = TimedProtocol.data_received
+
+    def count(self: TimedProtocol, data: bytes) -> None:
+        turns.append(len(data))
+        receive(self, data)
+
+    monkeypatch.setattr(TimedProtocol, "data_received", count)
+    with connect() as client:
+        client.sendall(HEAD % (b"read", 2_000_000) + b"a" * 2_000_000)
+        until(client, b"\r\n\r\n2000000")
+    assert sum(turns) > 2_000_000
+    assert max(turns) <= connection.READ_BYTES
