@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from alertworker.alerts.message import Message
+from alertworker.alerts.advice import annotate
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.cli.event_file import read_events
 from alertworker.errors import AlertWorkerError
@@ -77,17 +77,19 @@ def _described(
         "suppressed_by": str(outcome.suppression) if outcome.suppression else None,
         "receivers": list(decision.receivers) if decision else [],
         "muted_now": list(decision.mute) if decision else [],
-        "channels": [_channel(name, outcome.message, runtime, lane) for name in outcome.channels if outcome.message],
+        "channels": [_channel(name, outcome, runtime, lane) for name in outcome.channels if outcome.message],
     }
 
 
-def _channel(name: str, message: Message, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, Any]:
-    channel = runtime.channels.get(name)
+def _channel(name: str, outcome: NotifyOutcome, runtime: Runtime, lane: Callable[[str], str]) -> dict[str, Any]:
+    channel, message, decision = runtime.channels.get(name), outcome.message, outcome.decision
+    if message is not None and decision is not None:
+        message = annotate(message, decision.annotations_for(name))
     return {
         "channel": name,
         "kind": channel.kind if channel is not None else None,
         "lane": lane(name),
-        "body": channel.render(message) if channel is not None else None,
+        "body": channel.render(message) if channel is not None and message is not None else None,
     }
 
 

@@ -95,7 +95,7 @@ class StoreWatchdog:
         Silences are in the database and do not apply. The other channels are late. Earlier messages of the same alert
         are no longer sent to them.
         """
-        routed = self._decide(message).channels
+        routed = self._decide(message, now=now).channels
         channels = self._runtime.channels
         names = [name for name in routed if name in channels and channels[name].takes(message)]
         failed = [name for name in names if not self._sent(name, message)]
@@ -120,12 +120,12 @@ class StoreWatchdog:
             return False
         return True
 
-    def _decide(self, message: Message) -> Decision:
+    def _decide(self, message: Message, *, now: datetime) -> Decision:
         labels = {"alert_type": message.type.value, "severity": message.severity.value}
-        return self._runtime.router.decide(message.type, labels, now=message.at)
+        return self._runtime.router.decide(message.type, labels, now=now)
 
     def _annotated(self, message: Message, channel: str) -> Message:
-        return annotate(message, self._decide(message).annotations_for(channel))
+        return annotate(message, self._decide(message, now=message.at).annotations_for(channel))
 
     def _message(
         self, note: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
