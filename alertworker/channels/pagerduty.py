@@ -65,18 +65,19 @@ def _payload(message: Message) -> dict[str, Any]:
         "count": message.total,
         "since": message.since.isoformat(),
     }
-    shown = {
-        "summary": _line(message.headline) or message.type.value,
-        "source": _line(message.labels.get("deployment") or message.proxy_url) or "alertworker",
-        "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
-        "timestamp": message.at.isoformat(),
-        "class": message.type.value,
-        "component": _line(message.labels.get("model")),
-        "group": _line(message.labels.get("team")),
-        "custom_details": about
-        | present(what_to_do=message.what_to_do, **tables, members=member_lines(message, _line)),
-    }
-    return present(**shown)
+    return present(
+        **{
+            "summary": _line(message.headline) or message.type.value,
+            "source": _line(message.labels.get("deployment") or message.proxy_url) or "alertworker",
+            "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
+            "timestamp": message.at.isoformat(),
+            "class": message.type.value,
+            "component": _line(message.labels.get("model")),
+            "group": _line(message.labels.get("team")),
+            "custom_details": about
+            | present(what_to_do=message.what_to_do, **tables, members=member_lines(message, _line)),
+        }
+    )
 
 
 def _line(text: str | None) -> str:
