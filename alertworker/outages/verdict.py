@@ -81,8 +81,8 @@ class Grade(NamedTuple):
 
     @property
     def level(self) -> int:
-        """The level of the alert, 1 to 3. A rise sends another message: to High, and then to major."""
-        return 1 + self.is_high + (self.is_high and self.is_major)
+        """The level of the alert, 1 or 2. It rises with the severity alone, so an outage fires at most twice."""
+        return 1 + self.is_high
 
     @property
     def severity(self) -> Severity:
