@@ -11,6 +11,7 @@ from typing import Final
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
+from alertworker.alerts.intervals import reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
@@ -153,10 +154,10 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 
 
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
-    next_summary_at = now + timedelta(seconds=decision.group_interval)
+    next_summary_at = now + summary_interval(alert.type, alert.kind, alert.summaries, decision.group_interval)
     tx.record_notified(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
     if alert.kind is Kind.CONDITION:
-        tx.remind_at(alert.id, now + timedelta(seconds=decision.repeat_interval))
+        tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 
 
 def _find_suppression(

@@ -149,8 +149,8 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     assert (minor.since, minor.facts["Calls"]) == (START, "6 failed for good (search ×6)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[-1].facts["Attempts"] == "14 of 38 failed"
+    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: d1 (gpt-4o)")]
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 33 failed"
     assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
@@ -448,3 +448,31 @@ def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
 
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
     assert {row.type for row in rows(store, ALERTS)} == {"outage_alerts", "llm_exceptions"}
+
+
+def fail_for_a_minute(runtime: Runtime, start: float) -> None:
+    """Fail every call for a minute, recover, and pass three minutes."""
+    hear(runtime, *(attempt(start + n) for n in range(0, 60, 6)), at=start + 60)
+    hear(runtime, *(success(start + 62 + n) for n in range(0, 180, 10)), at=start + 62)
+    for at in range(60, 240, 20):
+        pass_time(runtime, start + at)
+
+
+def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime: Runtime, outbox: Outbox) -> None:
+    """Further outages send nothing but a reminder, at growing intervals; 15 minutes without one end it."""
+    for number in range(6):
+        fail_for_a_minute(runtime, number * 300)
+    steps = [step for step, _ in told(outbox)]
+    assert steps == [*[Step.FIRING, Step.RESOLVED] * 2, Step.FIRING, Step.REMINDER]
+    third, reminder = (message for message in outbox.sent if message.step in (Step.FIRING, Step.REMINDER) and message.facts.get("Flapping"))
+    assert third.headline == "Flapping: Major Service Outage: d1 (gpt-4o)"
+    assert third.facts["Flapping"] == "3 outages in 10 min 54 s; down for 2 min 54 s in all"
+    assert third.labels["flapping"] == "true"
+    assert reminder.facts["Flapping"].startswith("6 outages in 26 min")
+
+    for at in range(1_740, 2_500, 20):
+        hear(runtime, success(at), at=at)
+        pass_time(runtime, at)
+    assert told(outbox)[6:] == [(Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: d1 (gpt-4o)")]
+    fail_for_a_minute(runtime, 2_600)
+    assert told(outbox)[7][1].startswith("Flapping: ")

@@ -137,7 +137,8 @@ def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float,
     ]
     for successes, expected in ((least - 1, None), (least, End.RECOVERED)):
         good = [Bucket(150, "d1", successes, last_success=150_000)] if successes else []
-        assert ended([*bad, *good], LIMITS, since=0, until=200) is expected
+        ending = ended([*bad, *good], LIMITS, since=0, until=200)
+        assert (None if ending is None else ending.how) is expected
 
 
 BUCKETS = st.lists(
