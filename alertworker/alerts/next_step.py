@@ -32,7 +32,7 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
 }
 #: Conditions that rise when they become worse. Their reminders show the number of occurrences, so they have no
 #: summaries.
-_WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
+WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
 def next_step(alert: OpenAlert, now: datetime) -> NextStep:
@@ -41,7 +41,7 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if alert.count > alert.told and alert.type not in _WITHOUT_SUMMARIES:
+    if alert.count > alert.told and alert.type not in WITHOUT_SUMMARIES:
         return NextStep.SUMMARIZE
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from math import log
 from typing import Final, NamedTuple
@@ -50,8 +51,9 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) 
     if not limits.share:
         after = [row.last_success for row in rows if row.last_success > failed]
         return Ending(End.RECOVERED, min(after) // 1_000) if after else None
-    at = _recovery([row for row in rows if row.start >= since], limits) if succeeded else None
-    return None if at is None else Ending(End.RECOVERED, at)
+    ordered = sorted(rows, key=lambda row: (row.start, row.deployment_id))
+    at, proof = _Stretch.of([row for row in ordered if row.start >= since]).recovery(limits)
+    return Ending(End.RECOVERED, at) if succeeded and proof >= _MIN_PROOF else None
 
 
 def lookback(limits: Limits) -> int:
@@ -62,36 +64,47 @@ def lookback(limits: Limits) -> int:
 def still_fails(buckets: Iterable[Bucket], limits: Limits, *, after: float) -> bool:
     """Return whether an outage holds by all calls that are known, although more may come.
 
-    A call must have failed after the epoch second ``after``. The calls since then must not prove a recovery.
+    A call must have failed after the epoch second ``after``. The calls since then must not even suggest a recovery:
+    half of the proof of one is enough, and so is the latest call, if most calls failed before.
     """
-    rows = list(buckets)
-    failed = max((row.last_failure for row in rows), default=0)
-    if failed <= after * 1_000:
+    rows = sorted(buckets, key=lambda row: (row.start, row.deployment_id))
+    last_failure = max((row.last_failure for row in rows), default=0)
+    last_success = max((row.last_success for row in rows), default=0)
+    if last_failure <= after * 1_000:
         return False
-    if not limits.share:
-        return failed >= max(row.last_success for row in rows)
-    return _recovery(rows, limits) is None
+    stretch = _Stretch.of(rows)
+    if last_success > last_failure and (stretch.share > 0.5 or not limits.share):
+        return False
+    return not limits.share or stretch.recovery(limits)[1] < _MIN_PROOF / 2
 
 
-def _recovery(rows: Sequence[Bucket], limits: Limits) -> int | None:
-    """Return the epoch second from which a healthy error rate explains the calls better than the outage's error rate.
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Buckets in their order, and the share of failed calls from the first failing bucket to the last one."""
 
-    Return ``None`` if that is not proven. It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and
-    `_MIN_PROOF`. So calls before the last failures neither delay the end nor cause it. The recovery begins where the
-    sum last left 0.
-    """
-    ordered = sorted(rows, key=lambda row: (row.start, row.deployment_id))
-    failing = [row.start for row in ordered if row.failed]
-    if not failing:  # a success and no failure for the whole lookback
-        return next((row.start for row in ordered if row.succeeded), ordered[0].start if ordered else 0)
-    stretch = [row for row in ordered if failing[0] <= row.start <= failing[-1]]
-    failed, succeeded = sum(row.failed for row in stretch), sum(row.succeeded for row in stretch)
-    share = min(_MOST, max(_LEAST, failed / (failed + succeeded)))
-    gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
-    proof, begins = 0.0, ordered[0]
-    for row in ordered:
-        before = proof
-        proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
-        if not before:
-            begins = row
-    return max(begins.start, begins.last_failure // 1_000) if proof >= _MIN_PROOF else None
+    rows: Sequence[Bucket]
+    share: float
+
+    @classmethod
+    def of(cls, rows: Sequence[Bucket]) -> _Stretch:
+        failing = [row.start for row in rows if row.failed]
+        inside = [row for row in rows if failing and failing[0] <= row.start <= failing[-1]]
+        calls = sum(row.failed + row.succeeded for row in inside)
+        return cls(rows, sum(row.failed for row in inside) / calls if calls else 0.0)
+
+    def recovery(self, limits: Limits) -> tuple[int, float]:
+        """Return the epoch second from which the calls suggest a recovery, and how strongly, in nats.
+
+        It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and `_MIN_PROOF`: how much better a
+        healthy error rate explains the calls than the outage's error rate. So calls before the last failures neither
+        delay the end nor cause it. The recovery begins where the sum last left 0.
+        """
+        if not self.share:  # a success and no failure for the whole lookback
+            return next((row.start for row in self.rows if row.succeeded), 0), _MIN_PROOF
+        share = min(_MOST, max(_LEAST, self.share))
+        gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
+        proof, begins = 0.0, self.rows[0]
+        for row in self.rows:
+            begins = begins if proof else row
+            proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
+        return max(begins.start, begins.last_failure // 1_000), proof

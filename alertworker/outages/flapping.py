@@ -23,6 +23,8 @@ _FROM: Final = 3
 _WITHIN: Final = 3_600
 #: A flapping condition ends after this many seconds without an outage.
 _QUIET: Final = 900
+#: No reminder is sent after this many seconds without an outage.
+_WELL: Final = 300
 #: The maximum number of stretches that a state keeps.
 _MAX_STRETCHES: Final = 100
 _HEADLINE: Final = "Flapping: "
@@ -51,8 +53,13 @@ def closed(standing: Outage, at: int, *, over_until: int) -> Outage:
 
 
 def is_quiet(standing: Outage, until: int) -> bool:
-    """Return whether a flapping target had no outage for long enough, at the epoch second ``until``."""
+    """Return whether a flapping target had no outage for long enough to end, at the epoch second ``until``."""
     return until - standing.stretches[-1].end >= _QUIET
+
+
+def is_well(standing: Outage, until: int) -> bool:
+    """Return whether a flapping target had no outage for so long that a reminder would surprise."""
+    return standing.is_up and until - standing.stretches[-1].end >= _WELL
 
 
 def describe(alert: _A, standing: Outage, *, until: int) -> _A:

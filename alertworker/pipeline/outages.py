@@ -22,6 +22,8 @@ from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
+#: How long a reminder of a flapping target is put off while the target is well.
+_WAIT_WHILE_WELL: Final = timedelta(minutes=5)
 #: How long a dead target has no failed call before its outage is closed with an unknown end.
 _DEAD_LASTS: Final = timedelta(hours=24)
 
@@ -122,7 +124,10 @@ def _resolve(
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Send a reminder of an outage with the totals since it began."""
+    """Send a reminder of an outage with the totals since it began. While a flapping target is well, it waits."""
+    if flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
+        tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
+        return
     notify(tx, current(tx, alert, now=now), Step.REMINDER, runtime, now=now)
 
 

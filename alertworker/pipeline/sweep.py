@@ -19,6 +19,7 @@ from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.outages import end_outages, remind_of_outage
 from alertworker.pipeline.publishers import announce_lost, announce_silent
+from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.time_zone import look_at_zone
@@ -112,7 +113,7 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
     Return the fingerprint to continue after, ``None`` at the end, and whether no condition of the page is suppressed.
     """
     deferred = tx.deferred_alerts(after=after, limit=PIECE)
-    notified = [notify_unmuted(tx, alert, runtime, now=now) for alert in deferred]
+    notified = [notify_unmuted(tx, alert, runtime, reviewed, now=now) for alert in deferred]
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
@@ -152,7 +153,7 @@ def _notifies(step: Step) -> _Executor:
 
 _EXECUTORS: Final[Mapping[NextStep, _Executor]] = {
     NextStep.RESOLVE: resolve,
-    NextStep.NOTIFY_FIRING: _notifies(Step.FIRING),
+    NextStep.NOTIFY_FIRING: notify_if_it_holds,
     NextStep.SUMMARIZE: _notifies(Step.SUMMARY),
     NextStep.CLOSE: _close,
     NextStep.REMIND: _notifies(Step.REMINDER),

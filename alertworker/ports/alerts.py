@@ -81,6 +81,17 @@ class AlertPort(Protocol):
         """Return when the newest closed generation was closed, or ``None`` if none was."""
         ...
 
+    def closed_last_at(self, alert_id: str) -> datetime | None:
+        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
+        ...
+
+    def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
+        """Record that no message needs to count the occurrences until now, because they were suppressed.
+
+        ``next_summary_at`` of ``None`` leaves the time of the next check as it is.
+        """
+        ...
+
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...

@@ -171,6 +171,23 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(func.max(ALERTS.c.closed_at)).where(ALERTS.c.fingerprint == fingerprint)
         return self.connection.execute(statement).scalar()
 
+    def closed_last_at(self, alert_id: str) -> datetime | None:
+        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
+        statement = select(ALERTS.c.last_at).where(ALERTS.c.id == alert_id, ALERTS.c.closed_at.is_not(None))
+        return self.connection.execute(statement).scalar()
+
+    def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
+        """Record that no message needs to count the occurrences until now, because they were suppressed.
+
+        An alert about which nothing was sent keeps an empty ``told_at``.
+        """
+        values: dict[str, Any] = {"told": alert.count}
+        if alert.told_at is not None:
+            values["told_at"] = now
+        if next_summary_at is not None:
+            values["next_summary_at"] = next_summary_at
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert.id).values(values))
+
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
         self._record(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
