@@ -46,7 +46,7 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) 
         return Ending(End.UNKNOWN)
     succeeded = max(row.last_success for row in rows)
     failed = max(row.last_failure for row in rows)
-    if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).level:
+    if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).crossed:
         return None
     if not limits.share:
         after = [row.last_success for row in rows if row.last_success > failed]

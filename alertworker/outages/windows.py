@@ -22,7 +22,7 @@ from alertworker.outages.evidence import TOLERATED
 WINDOW_SECONDS: Final = 10
 #: The length of the long window, in seconds.
 LONG_SECONDS: Final = 900
-#: The part of `Outage.level` that is the rank, and the bits that stand beside it.
+#: The part of `Outage.state` that is the rank, and the bits that stand beside it.
 _RANK: Final = 7
 _DEAD, _FLAPPING, _UP = 8, 16, 32
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
@@ -102,12 +102,12 @@ class Stretch(NamedTuple):
 class Outage:
     """The outage state of a target.
 
-    ``level`` is 0 without an outage, else the rank of its grade and a bit for each of `is_dead`, `is_flapping` and
+    ``state`` is 0 without an outage, else the rank of its grade and a bit for each of `is_dead`, `is_flapping` and
     `is_up`. ``over_until`` is the epoch second before which every outage has ended for good: a late event from before
     it opens none. ``stretches`` are the newest outages, the present one included, oldest first.
     """
 
-    level: int = 0
+    state: int = 0
     over_until: int = 0
     stretches: tuple[Stretch, ...] = ()
 
@@ -128,22 +128,22 @@ class Outage:
     @property
     def rank(self) -> int:
         """The rank of the outage's grade, 0 without an outage."""
-        return self.level & _RANK
+        return self.state & _RANK
 
     @property
     def is_dead(self) -> bool:
         """Whether no call has succeeded since the outage began."""
-        return bool(self.level & _DEAD)
+        return bool(self.state & _DEAD)
 
     @property
     def is_flapping(self) -> bool:
         """Whether the target has ended outages, and the condition stays open because they return."""
-        return bool(self.level & _FLAPPING)
+        return bool(self.state & _FLAPPING)
 
     @property
     def is_up(self) -> bool:
         """Whether a flapping target has recovered for now."""
-        return bool(self.level & _UP)
+        return bool(self.state & _UP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
 
 def _is_unannounced(alert: OpenAlert) -> bool:
     """Return whether all messages about a notice were suppressed."""
-    return alert.kind is Kind.NOTICE and alert.told_at is None
+    return alert.kind is Kind.NOTICE and alert.notified_at is None
 
 
 def _count_if_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -99,7 +99,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     if suppression is not None and _is_unannounced(alert):
         tx.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
         return
-    if step is Step.FIRING and decision.mute != alert.owed:
+    if step is Step.FIRING and decision.mute != alert.deferred_channels:
         tx.defer_channels(alert.id, decision.mute)
     _record(tx, alert, decision, now=now)
 
@@ -119,19 +119,19 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, review: 
     condition or if it does not hold by ``review``, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
+    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.deferred_channels)
     if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
     if unmuted:
         found = review(tx, alert, runtime, now=now)
         if found is None:
             return False
-        message = _compose(tx, replace(found, told=0), Step.FIRING, {}, runtime, now=now)
+        message = _compose(tx, replace(found, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         tx.enqueue(message, StepKey(Step.FIRING, alert.summaries), takers, now=now)
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
-    deferred = tuple(name for name in alert.owed if name in decision.mute)
-    if deferred != alert.owed:
+    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute)
+    if deferred != alert.deferred_channels:
         tx.defer_channels(alert.id, deferred)
     return True
 
@@ -166,7 +166,7 @@ def enqueue(
 def _compose(
     tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
 ) -> Message:
-    members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
+    members = tx.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
 
 

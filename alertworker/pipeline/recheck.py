@@ -65,5 +65,5 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     begin = int(alert.first_at.timestamp())
     if not standing.is_dead:
         begin = max(begin, int(now.timestamp()) - lookback(limits))
-    buckets = tx.attempts(target, start=max(standing.over_until, bucket_of(begin)))
+    buckets = tx.buckets(target, start=max(standing.over_until, bucket_of(begin)))
     return still_fails(buckets, limits, after=after.timestamp())
