@@ -106,7 +106,7 @@ def still_hanging(alert: OpenAlert, announced_for: timedelta, policy: Policy) ->
     """Return a condition that counts only the calls that still hang. The oldest was announced so long ago."""
     seconds = announced_for.total_seconds() + policy.threshold_seconds
     headline = f"Requests are hanging - {seconds:.0f}s without progress on {alert.labels.get('model', 'a model')}"
-    return replace(alert, headline=headline, told=max(0, alert.count - alert.running))
+    return replace(alert, headline=headline, notified_count=max(0, alert.count - alert.running))
 
 
 def _grouped(

@@ -87,7 +87,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if after is None:
             continue
         tx.keep_outages({target: after})
-        if after.level:
+        if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
             ending = Ending(End.RECOVERED, after.stretches[-1].end) if standing.is_up or ending is None else ending
@@ -198,7 +198,7 @@ def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | Non
     """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` if the verdict is no outage."""
     rank = worst.rank if worst is not None else standing.rank
     dead = standing.is_dead or verdict.is_dead
-    if worst is not None and (not standing.level or standing.is_up):
+    if worst is not None and (not standing.state or standing.is_up):
         return flapping.opened(standing, rank, is_dead=verdict.is_dead, since=verdict.since)
     return Outage.of(
         rank,

@@ -52,7 +52,7 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     """
     target = outages.target_of(alert)
     standing, limits = tx.outage_of(target), outages.limits_of(target, runtime.policy.outages)
-    if not standing.level:
+    if not standing.state:
         return True  # no calls are known to judge it by
     if standing.is_up:
         return False

@@ -194,7 +194,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
 
         An alert about which nothing was sent keeps an empty ``notified_at``.
         """
-        values: dict[str, Any] = {"told": alert.count}
+        values: dict[str, Any] = {"notified_count": alert.count}
         if alert.notified_at is not None:
             values["notified_at"] = now
         if next_summary_at is not None:
