@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from alertworker.alerts.aggregate import of_all
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
@@ -31,6 +32,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
     """
+    subject = of_all(subject, step, parts)
     count = subject.count - subject.notified_count
     return Message(
         alert_id=subject.id,

@@ -114,6 +114,11 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
 
 
+def hurts(lost: int, calls: int, limits: Limits) -> bool:
+    """Return whether calls that users lost are so many of all calls that they are hurt, and more than chance."""
+    return lost >= _HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)
+
+
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     """Return the verdict on the worst stretch: the most failures, then the earliest.
 

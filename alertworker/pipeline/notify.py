@@ -24,6 +24,8 @@ from alertworker.routing.silences import find_silence
 
 #: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
+#: Alerts whose higher severity shows in their next summary: an outage or a model's condition says what it hurts.
+_RISES_QUIETLY: Final = frozenset({AlertType.LLM_EXCEPTIONS})
 #: An occurrence that is older than this may belong to a condition that is closed by now. No condition ends sooner.
 _MAY_BE_PAST: Final = timedelta(seconds=30)
 
@@ -47,7 +49,8 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened:
         tx.attach(claimed.id, alert.attachments)
-    if claimed.opened or claimed.rose or _is_unannounced(claimed):
+    rose = claimed.rose and claimed.type not in _RISES_QUIETLY
+    if claimed.opened or rose or _is_unannounced(claimed):
         notify(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     else:
         if claimed.suppression is None and claimed.type not in WITHOUT_SUMMARIES:

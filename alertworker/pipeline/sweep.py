@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import Severity
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -32,6 +33,8 @@ CANARY_EVERY: Final = timedelta(seconds=5)
 PIECE: Final = 100
 #: The maximum number of transactions of each kind in one sweep.
 _MOST_PIECES: Final = 20
+#: Summaries of severity Low that are due within this time are sent with one that is due, so that they are one digest.
+_TOGETHER: Final = timedelta(minutes=5)
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 
@@ -122,14 +125,23 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     due = tx.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.check_again(suppressed, at=now + CHECK_AGAIN)
+    left = {alert.id: next_step(alert, now) for alert in due if alert.id not in suppressed}
     for alert in due:
-        if alert.id not in suppressed:
-            _EXECUTORS[next_step(alert, now)](tx, alert, runtime, now=now)
+        if alert.id in left:
+            _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
+    if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
+        for alert in tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now):
+            notify(tx, alert, Step.SUMMARY, runtime, now=now)
     return len(due) >= PIECE
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:
     tx.close(alert.id, count=alert.count, now=now)
+
+
+def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
+    tx.check_again([alert.id], at=now + timedelta(seconds=interval))
 
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -159,5 +171,6 @@ _EXECUTORS: Final[Mapping[NextStep, _Executor]] = {
     NextStep.REMIND: _notifies(Step.REMINDER),
     NextStep.REMIND_OF_BUDGET: remind_of_budget,
     NextStep.REMIND_OF_OUTAGE: remind_of_outage,
+    NextStep.WAIT: _wait,
     NextStep.CHECK_LATER: _check_later,
 }

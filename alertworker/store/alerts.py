@@ -11,13 +11,13 @@ from typing import Any, Final
 from sqlalchemy import case, func, select, union_all, update
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
-from alertworker.alerts.tables import Attachment
 from alertworker.events.base import new_id
 from alertworker.store.inhibitions import InhibitionStatements
-from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, KNOWN_TYPE, MEMBERS, OPEN, PARTS
+from alertworker.store.occurrences import OccurrenceStatements
+from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import insert_or
@@ -25,7 +25,7 @@ from alertworker.store.upsert import insert_or
 _log: Final = logging.getLogger("alertworker.alerts")
 
 
-class AlertStatements(SilenceStatements, InhibitionStatements):
+class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStatements):
     """Statements that claim, change and query alerts."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
@@ -85,47 +85,6 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
-
-    def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        """Store the names of occurrences. ``total`` is the alert's count after they were added."""
-        first = total - len(members)
-        rows = [{"alert_id": alert_id, "position": first + n, "member": name} for n, name in enumerate(members)]
-        if rows:
-            self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
-
-    def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
-        """Return the first members from a position on: the number of occurrences that messages have counted."""
-        statement = (
-            select(MEMBERS.c.member)
-            .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= position)
-            .order_by(MEMBERS.c.position)
-            .limit(limit)
-        )
-        return tuple(self.connection.execute(statement).scalars())
-
-    def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to an alert's occurrences by team."""
-        named = sorted(parts.items())
-        self._add(
-            PARTS, [{"alert_id": alert_id, "part": part, "count": count, "notified_count": 0} for part, count in named]
-        )
-
-    def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        """Store the files that belong to an alert's messages."""
-        if attachments:
-            rows = [{"alert_id": alert_id, **attachment.model_dump()} for attachment in attachments]
-            self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
-
-    def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Return the occurrences by team that no message has counted yet, and mark them as counted."""
-        own = PARTS.c.alert_id == alert_id
-        uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.notified_count).where(
-            own, PARTS.c.count > PARTS.c.notified_count
-        )
-        parts = {row[0]: row[1] for row in self.connection.execute(uncounted)}
-        if parts:
-            self.connection.execute(update(PARTS).where(own).values(notified_count=PARTS.c.count))
-        return parts
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
         """Record what suppresses the firing message of a condition, until `record_notified`."""
@@ -235,6 +194,19 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(ALERTS).where(OPEN, ALERTS.c.id.in_(ids)).order_by(ALERTS.c.fingerprint)
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
+    def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
+        """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
+        low = (ALERTS.c.kind == Kind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
+        upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
+        statement = (
+            select(ALERTS)
+            .where(OPEN, KNOWN_TYPE, low, upcoming, ALERTS.c.count > ALERTS.c.notified_count)
+            .order_by(ALERTS.c.fingerprint)
+            .limit(limit)
+        )
+        rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
+        return [self._open_alert(row) for row in rows]
+
     def report_unknown_types(self) -> None:
         """Count the open alerts whose type only a newer version knows, and warn about them."""
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
@@ -260,11 +232,6 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             )
             for row in rows
         ]
-
-    def count_members(self, alert_id: str) -> int:
-        """Return how many of an alert's occurrences are stored by name."""
-        statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
-        return self.connection.execute(statement).scalar_one()
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
         """Return which of these alerts were ever raised, open or closed."""

@@ -397,8 +397,8 @@ def test_bodies_are_logged_where_that_is_wanted(
 
 
 def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, outbox: Outbox) -> None:
-    """The count is since the previous message, not since the first."""
-    for number in range(4):
+    """The count is since the previous message, not since the first. The intervals grow."""
+    for number in range(18):
         moment = NOW + timedelta(seconds=10 * number)
         ingest(batch(failed(f"call-{number}", at=moment)), runtime, now=moment)
         sweep(runtime, now=moment)
@@ -406,5 +406,7 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
 
     since = NOW.isoformat(timespec="seconds")
     assert [counted(message) for message in outbox.sent[1:]] == [
-        f"1 more in 10 s; {total} in all since {since}" for total in (2, 3, 4)
+        f"1 more in 10 s; 2 in all since {since}",
+        f"3 more in 30 s; 5 in all since {since}",
+        f"12 more in 2 min; 17 in all since {since}",
     ]
