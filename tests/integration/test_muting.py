@@ -410,3 +410,17 @@ def test_a_failure_of_an_outage_that_is_reported_after_its_end_belongs_to_the_ou
     ingest(batch(failed("new", at=after(301))), runtime, now=after(301))
     run_until_quiet(runtime, after(301))
     assert counts(outbox, Step.NOTICE) == [1]
+
+
+def test_a_condition_of_hanging_calls_counts_only_those_that_hang_when_its_silence_ends(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Its headline has the age of now."""
+    AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
+    ingest(batch(*(announced(name) for name in "abc")), runtime, now=NOW)
+    ingest(batch(answered("a", announced=True), answered("b", announced=True)), runtime, now=after(5))
+    pass_time(runtime, 31)
+
+    (message,) = (message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING)
+    assert (message.count, message.total) == (1, 3)
+    assert message.headline == "Requests are hanging - 34s without progress on gpt-4o"
