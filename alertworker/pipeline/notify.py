@@ -104,7 +104,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         return
     if step is Step.FIRING and decision.mute != alert.deferred_channels:
         tx.defer_channels(alert.id, decision.mute)
-    _record(tx, alert, decision, now=now)
+    _record(tx, alert, decision, runtime, now=now)
 
 
 def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
@@ -193,9 +193,11 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
     return tuple(name for name, channel in runtime.channels.items() if name != broken and channel.digest_size)
 
 
-def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
-    next_summary_at = now + summary_interval(alert.type, alert.kind, alert.summaries, decision.group_interval)
-    tx.record_notified(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
+def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
+    interval = timedelta(seconds=decision.group_interval)
+    if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
+        interval = summary_interval(alert.type, alert.kind, alert.summaries, decision.group_interval)
+    tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     if alert.kind is Kind.CONDITION:
         tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 

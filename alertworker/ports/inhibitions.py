@@ -17,5 +17,5 @@ class InhibitionPort(Protocol):
         ...
 
     def conditions_at(self, wanted: SourceFilter, moment: datetime) -> Iterable[OpenCondition]:
-        """Return closed conditions that may suppress an alert and that held at this moment of event time."""
+        """Return closed conditions that may suppress an alert, had begun at this moment and were open then."""
         ...

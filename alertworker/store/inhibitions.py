@@ -52,7 +52,7 @@ class InhibitionStatements(Statements, InhibitionPort):
         during = ALERTS.c.closed_at.is_not(None) & (ALERTS.c.closed_at >= moment)
         statement = (
             select(*columns_of(AlertLabels, ALERTS))
-            .where(during, ALERTS.c.first_at <= moment, ALERTS.c.last_at >= moment)
+            .where(during, ALERTS.c.first_at <= moment)
             .where(ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.in_(types), *_has_labels(wanted.labels))
             .order_by(ALERTS.c.closed_at)
             .limit(_PAGE)
