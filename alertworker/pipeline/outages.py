@@ -32,8 +32,8 @@ def judge_outages(context: BatchContext) -> None:
     """Claim outages of deployments and regions, under the locks of their rows.
 
     Regions come first, because their outages inhibit those of deployments. A failure from before the end of an earlier
-    outage is counted in the windows and raises nothing. A batch with lost calls and without failed attempts of a target
-    may raise the grade of that target's open outage.
+    outage is counted in the windows and raises nothing. So are late failures of a target that has recovered since.
+    A batch with lost calls and without failed attempts of a target may raise the grade of that target's open outage.
     """
     tx, runtime = context.tx, context.runtime
     found = outages.targets(context.folded.blamed)
@@ -47,6 +47,9 @@ def judge_outages(context: BatchContext) -> None:
             continue
         moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
         judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
+        if judged.grade is not None and not standing.state and _is_over(tx, target, standing, judged, runtime):
+            tx.count("late_attempts", "of an outage that is over", len(events))
+            continue
         _raise(context, target, standing, judged, events)
     for target in sorted(lost.keys() - found.keys()):
         if (standing := known[target]).state:
@@ -94,6 +97,21 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             _resolve(tx, target, alert, after, ending, runtime, now=now)
         resolved += 1
     return False
+
+
+def _is_over(tx: Transaction, target: Target, standing: Outage, judged: _Judged, runtime: Runtime) -> bool:
+    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
+
+    Events are late if a canary that was sent after them has returned already.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
+    if judged.verdict.until >= until:
+        return False
+    limits = outages.limits_of(target, runtime.policy.outages)
+    rows = tx.buckets(target, start=max(standing.over_until, until - lookback(limits)))
+    ending = ended(rows, limits, since=judged.verdict.since, until=until)
+    return ending is not None and ending.how is End.RECOVERED
 
 
 def _is_too_early(ending: Ending | None, alert: OpenAlert, arrived: datetime) -> bool:

@@ -540,3 +540,18 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
         pass_time(runtime, at)
     assert told(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS)} == {None}
+
+
+def test_late_failures_of_a_target_that_has_recovered_open_nothing(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A proxy was cut off. What it reports of a target that still fails is an outage."""
+    hear(runtime, *(success(n, deployment=name) for n in range(60, 400, 5) for name in ("d1", "d2")), at=400)
+    pass_time(runtime, 400)
+    hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
+    assert told(outbox) == []
+    assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
+
+    hear(runtime, *(attempt(n, deployment="d2") for n in range(300, 400)), at=402)
+    run_until_quiet(runtime, after(402))
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]
