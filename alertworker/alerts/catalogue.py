@@ -183,6 +183,10 @@ OURS: Final = frozenset(
 COVERED_BY: Final = "covered_by"
 
 
+#: The label of an outage that ends and returns again and again. Its value is "true".
+FLAPPING: Final = "flapping"
+
+
 #: The label of the fact with the address of a call's trace, in LiteLLM's words.
 TRACE: Final = "🪢 Langfuse Trace"
 

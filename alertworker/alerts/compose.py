@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from alertworker.alerts.advice import advise_in
+from alertworker.alerts.aggregate import of_all
 from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
@@ -32,6 +33,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
     """
+    subject = of_all(subject, step, parts)
     count = subject.count - subject.notified_count
     return Message(
         alert_id=subject.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertType, Severity
+from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, FLAPPING, RELAYED, AlertType, Severity
 from alertworker.events import Origin
 from alertworker.events.attribution import OWNER_LABELS, TARGET_LABELS
 
@@ -14,8 +14,8 @@ ALWAYS: Final = frozenset({"alert_type", "severity"})
 #: Labels of calls and budgets: their owner, and what calls ran on.
 _CALLS: Final = frozenset({*TARGET_LABELS, *OWNER_LABELS})
 #: Labels of few alerts: a budget's customer, a single team's report, a change without a name, a digest, a covered
-#: alert.
-_SOME: Final = frozenset({"customer", "team_id", "event", "digest", COVERED_BY})
+#: alert, an outage that flaps.
+_SOME: Final = frozenset({"customer", "team_id", "event", "digest", COVERED_BY, FLAPPING})
 #: Every label that an alert can have. `alerting_metadata` is shown in messages and is not among them.
 LABELS: Final = ALWAYS | _CALLS | _SOME | {name for spec in CATALOGUE.values() for name in spec.identity}
 
@@ -27,4 +27,5 @@ CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "report": ("spend", "monthly", "daily", "fallbacks"),
     RELAYED: ("litellm",),
     COVERED_BY: ("callback",),
+    FLAPPING: ("true",),
 }

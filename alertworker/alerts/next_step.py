@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -17,10 +17,11 @@ class NextStep(StrEnum):
     RESOLVE = "resolve"  # a condition is over: send its resolution to everybody who was notified, and close it
     NOTIFY_FIRING = "notify firing"  # it was suppressed: notify that it fires, unless it is still suppressed
     SUMMARIZE = "summarize"  #: it happened again since the last message
-    CLOSE = "close"  # a notice without another occurrence: no message
+    CLOSE = "close"  # a notice without another occurrence, or without enough: no message
     REMIND = "remind"
     REMIND_OF_BUDGET = "remind of budget"  # with the budget's current figures
     REMIND_OF_OUTAGE = "remind of outage"  #: with the totals since the outage began
+    WAIT = "wait"  # it happened again, but too seldom for a message
     CHECK_LATER = "check later"  # nothing to do for another group interval
 
 
@@ -32,9 +33,13 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
 }
 #: Conditions whose reminders show the number of occurrences, so they have no summaries. Outages and lost publishers
 #: also rise when they become worse.
-_WITHOUT_SUMMARIES: Final = frozenset(
+WITHOUT_SUMMARIES: Final = frozenset(
     {AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT}
 )
+#: The minimum number of further occurrences in a summary. A deployment cools down a few times in any short burst of
+#: rate limits. Fewer occurrences wait for more, or for a pause of `_QUIET`.
+_LEAST: Final[Mapping[AlertType, int]] = {AlertType.COOLDOWN_DEPLOYMENT: 5}
+_QUIET: Final = timedelta(minutes=5)
 
 
 def next_step(alert: OpenAlert, now: datetime) -> NextStep:
@@ -43,13 +48,21 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if alert.count > alert.notified_count and alert.type not in _WITHOUT_SUMMARIES:
-        return NextStep.SUMMARIZE
+    if (step := _further(alert, now)) is not None:
+        return step
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE
     if alert.repeat_at is not None and alert.repeat_at <= now:
         return _REMINDERS.get(alert.type, NextStep.REMIND)
     return NextStep.CHECK_LATER
+
+
+def _further(alert: OpenAlert, now: datetime) -> NextStep | None:
+    """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
+    more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
+    if more >= _LEAST.get(alert.type, 1):
+        return NextStep.SUMMARIZE
+    return NextStep.WAIT if more and now - alert.last_at < _QUIET else None
 
 
 def is_over(alert: OpenAlert) -> bool:

@@ -11,7 +11,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.compose import fired_and_resolved
 from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
-#: Waiting messages become a digest if there are more than this.
+#: Waiting messages become a digest if there are more than this. Summaries of severity Low become one from two on.
 MERGE_FROM: Final = 10
 _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -62,9 +62,9 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
     gone = absorbed.keys() | set(dropped)
     left = [item for item in waiting if item.id not in gone and not _stands_alone(item.message)]
     size = min(digest_size, MAX_ENTRIES)
-    if size == 0 or len(left) <= MERGE_FROM:
+    part = (left if len(left) > MERGE_FROM else [item for item in left if _is_low_summary(item.message)])[:size]
+    if len(part) < 2:
         return Plan(tuple(dropped), replaced, absorbed)
-    part = left[:size]
     messages = [replaced.get(item.id, item.message) for item in part]
     digest = compose_digest(messages, since=part[0].created_at, alert_id=alert_id, now=now)
     return Plan(tuple(dropped), replaced, absorbed, digest, tuple(item.id for item in part))
@@ -100,6 +100,11 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
         what_to_do=f"{urgent.type.value}: {urgent.what_to_do}" if urgent.what_to_do else "",
         runbook_url=urgent.runbook_url,
     )
+
+
+def _is_low_summary(message: Message) -> bool:
+    """Return whether a message sums up what nobody has to act on. Several of these are always one digest."""
+    return message.step is Step.SUMMARY and message.severity is Severity.LOW
 
 
 def _stands_alone(message: Message) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import TypeVar
 
-from alertworker.alerts.alert import Alert
+from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.call_description import call_labels, model_of, name_call, newest_metadata, trace_link
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
@@ -98,6 +100,13 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             metadata=newest_metadata(events),
         )
         yield alert, events
+
+
+def still_hanging(alert: OpenAlert, announced_for: timedelta, policy: Policy) -> OpenAlert:
+    """Return a condition that counts only the calls that still hang. The oldest was announced so long ago."""
+    seconds = announced_for.total_seconds() + policy.threshold_seconds
+    headline = f"Requests are hanging - {seconds:.0f}s without progress on {alert.labels.get('model', 'a model')}"
+    return replace(alert, headline=headline, notified_count=max(0, alert.count - alert.running))
 
 
 def _grouped(

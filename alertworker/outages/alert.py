@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
-from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End, Ending
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import Grade, WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
@@ -148,13 +148,14 @@ def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAler
     return replace(alert, count=max(failed, alert.notified_count), facts=facts | kept)
 
 
-def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End) -> OpenAlert:
-    """Return an outage with the facts of its resolving message."""
+def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, ending: Ending) -> OpenAlert:
+    """Return an outage with the facts of its resolving message. It ended when the target recovered."""
     last = total(alert, buckets, calls)
     facts = {label: text for label, text in last.facts.items() if label != "Error"}
-    if end is End.UNKNOWN:
+    if ending.how is End.UNKNOWN:
         facts["State"] = f"unknown: no attempts for {NO_TRAFFIC_SECONDS // 60} min"
-    return replace(last, facts=facts, unknown=end is End.UNKNOWN)
+        return replace(last, facts=facts, unknown=True)
+    return replace(last, facts=facts, ended_at=datetime.fromtimestamp(ending.at, UTC))
 
 
 def spell_calls(calls: Calls) -> dict[str, str]:

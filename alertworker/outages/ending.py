@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from math import log
-from typing import Final
+from typing import Final, NamedTuple
 
 from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Limits
@@ -25,8 +26,15 @@ class End(StrEnum):
     UNKNOWN = "unknown"  #: no calls for `NO_TRAFFIC_SECONDS`
 
 
-def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> End | None:
-    """Return how an outage ended, ``None`` if it continues.
+class Ending(NamedTuple):
+    """How an outage ended, and the epoch second at which the target recovered; 0 if that is unknown."""
+
+    how: End
+    at: int = 0
+
+
+def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) -> Ending | None:
+    """Return the end of an outage, ``None`` if it continues.
 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
     arrived. ``buckets`` are those since `lookback`. An outage is over if calls succeed again and the last window alone
@@ -35,14 +43,17 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) 
     """
     rows = [row for row in buckets if row.start >= until - lookback(limits)]
     if not rows:
-        return End.UNKNOWN
+        return Ending(End.UNKNOWN)
     succeeded = max(row.last_success for row in rows)
     failed = max(row.last_failure for row in rows)
     if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).crossed:
         return None
     if not limits.share:
-        return End.RECOVERED if succeeded > failed else None
-    return End.RECOVERED if succeeded and _is_recovery([row for row in rows if row.start >= since], limits) else None
+        after = [row.last_success for row in rows if row.last_success > failed]
+        return Ending(End.RECOVERED, min(after) // 1_000) if after else None
+    ordered = sorted(rows, key=lambda row: (row.start, row.deployment_id))
+    at, proof = _Stretch.of([row for row in ordered if row.start >= since]).recovery(limits)
+    return Ending(End.RECOVERED, at) if succeeded and proof >= _MIN_PROOF else None
 
 
 def lookback(limits: Limits) -> int:
@@ -50,20 +61,50 @@ def lookback(limits: Limits) -> int:
     return max(NO_TRAFFIC_SECONDS, limits.span)
 
 
-def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
-    """Return whether a healthy error rate explains the latest calls better than the outage's error rate.
+def still_fails(buckets: Iterable[Bucket], limits: Limits, *, after: float) -> bool:
+    """Return whether an outage holds by all calls that are known, although more may come.
 
-    It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and `_MIN_PROOF`. So calls before the last
-    failures neither delay the end nor cause it.
+    A call must have failed after the epoch second ``after``. The calls since then must not even suggest a recovery:
+    half of the proof of one is enough, and so is the latest call, if most calls failed before.
     """
-    failing = [row.start for row in rows if row.failed]
-    if not failing:
-        return True  # a success and no failure for the whole lookback
-    stretch = [row for row in rows if failing[0] <= row.start <= failing[-1]]
-    failed, succeeded = sum(row.failed for row in stretch), sum(row.succeeded for row in stretch)
-    share = min(_MOST, max(_LEAST, failed / (failed + succeeded)))
-    gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
-    proof = 0.0
-    for row in sorted(rows, key=lambda row: (row.start, row.deployment_id)):
-        proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
-    return proof >= _MIN_PROOF
+    rows = sorted(buckets, key=lambda row: (row.start, row.deployment_id))
+    last_failure = max((row.last_failure for row in rows), default=0)
+    last_success = max((row.last_success for row in rows), default=0)
+    if last_failure <= after * 1_000:
+        return False
+    stretch = _Stretch.of(rows)
+    if last_success > last_failure and (stretch.share > 0.5 or not limits.share):
+        return False
+    return not limits.share or stretch.recovery(limits)[1] < _MIN_PROOF / 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Buckets in their order, and the share of failed calls from the first failing bucket to the last one."""
+
+    rows: Sequence[Bucket]
+    share: float
+
+    @classmethod
+    def of(cls, rows: Sequence[Bucket]) -> _Stretch:
+        failing = [row.start for row in rows if row.failed]
+        inside = [row for row in rows if failing and failing[0] <= row.start <= failing[-1]]
+        calls = sum(row.failed + row.succeeded for row in inside)
+        return cls(rows, sum(row.failed for row in inside) / calls if calls else 0.0)
+
+    def recovery(self, limits: Limits) -> tuple[int, float]:
+        """Return the epoch second from which the calls suggest a recovery, and how strongly, in nats.
+
+        It is a cumulative sum of log-likelihood ratios (CUSUM), kept between 0 and `_MIN_PROOF`: how much better a
+        healthy error rate explains the calls than the outage's error rate. So calls before the last failures neither
+        delay the end nor cause it. The recovery begins where the sum last left 0.
+        """
+        if not self.share:  # a success and no failure for the whole lookback
+            return next((row.start for row in self.rows if row.succeeded), 0), _MIN_PROOF
+        share = min(_MOST, max(_LEAST, self.share))
+        gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
+        proof, begins = 0.0, self.rows[0]
+        for row in self.rows:
+            begins = begins if proof else row
+            proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
+        return max(begins.start, begins.last_failure // 1_000), proof

@@ -28,7 +28,7 @@ _RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
-_HARM: Final = 5
+HARM: Final = 5
 _HARM_SHARE: Final = 0.05
 #: The minimum number of lost calls that hurt users of a dead target, whatever the share.
 _HARM_IF_DEAD: Final = 3
@@ -81,8 +81,8 @@ class Grade(NamedTuple):
 
     @property
     def alert_level(self) -> int:
-        """The level of the alert, 1 to 3. A rise sends another message: to High, and then to major."""
-        return 1 + self.is_high + (self.is_high and self.is_major)
+        """The level of the alert, 1 or 2. It rises with the severity alone, so an outage fires at most twice."""
+        return 1 + self.is_high
 
     @property
     def severity(self) -> Severity:
@@ -108,10 +108,15 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     if verdict.is_rate_limited and not lost:
         lasts = verdict.until - verdict.since >= _RATE_LIMITED_SECONDS
         return Grade(major, is_high=False) if lasts else None
-    harm = lost >= _HARM and lost >= _HARM_SHARE * verdict.calls
+    harm = lost >= HARM and lost >= _HARM_SHARE * verdict.calls
     if verdict.is_dead:
         return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
+
+
+def hurts(lost: int, calls: int, limits: Limits) -> bool:
+    """Return whether calls that users lost are so many of all calls that they are hurt, and more than chance."""
+    return lost >= HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:

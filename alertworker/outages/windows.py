@@ -22,8 +22,9 @@ from alertworker.outages.evidence import TOLERATED
 WINDOW_SECONDS: Final = 10
 #: The length of the long window, in seconds.
 LONG_SECONDS: Final = 900
-#: Added to the rank in `Outage.state` if the target is dead.
-_DEAD: Final = 8
+#: The part of `Outage.state` that is the rank, and the bits that stand beside it.
+_RANK: Final = 7
+_DEAD, _FLAPPING, _UP = 8, 16, 32
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
@@ -90,31 +91,59 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
         yield Target(provider=failed.provider, region=failed.region)
 
 
+class Stretch(NamedTuple):
+    """One outage of a target, in epoch seconds of event time. While it lasts, ``end`` is its start."""
+
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Outage:
     """The outage state of a target.
 
-    ``state`` is 0 without an outage, else the rank of its grade, plus `_DEAD` if the target is dead. ``over_until`` is
-    the epoch second before which every outage has ended for good: a late event from before it opens none.
+    ``state`` is 0 without an outage, else the rank of its grade and a bit for each of `is_dead`, `is_flapping` and
+    `is_up`. ``over_until`` is the epoch second before which every outage has ended for good: a late event from before
+    it opens none. ``stretches`` are the newest outages, the present one included, oldest first.
     """
 
     state: int = 0
     over_until: int = 0
+    stretches: tuple[Stretch, ...] = ()
 
     @classmethod
-    def of(cls, rank: int, *, is_dead: bool, over_until: int) -> Outage:
+    def of(
+        cls,
+        rank: int,
+        *,
+        over_until: int,
+        stretches: tuple[Stretch, ...] = (),
+        is_dead: bool = False,
+        is_flapping: bool = False,
+        is_up: bool = False,
+    ) -> Outage:
         """Return the state of a target with an outage."""
-        return cls(rank + _DEAD * is_dead, over_until)
+        return cls(rank + _DEAD * is_dead + _FLAPPING * is_flapping + _UP * is_up, over_until, stretches)
 
     @property
     def rank(self) -> int:
         """The rank of the outage's grade, 0 without an outage."""
-        return self.state % _DEAD
+        return self.state & _RANK
 
     @property
     def is_dead(self) -> bool:
         """Whether no call has succeeded since the outage began."""
-        return self.state >= _DEAD
+        return bool(self.state & _DEAD)
+
+    @property
+    def is_flapping(self) -> bool:
+        """Whether the target has ended outages, and the condition stays open because they return."""
+        return bool(self.state & _FLAPPING)
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a flapping target has recovered for now."""
+        return bool(self.state & _UP)
 
 
 @dataclass(frozen=True, slots=True)

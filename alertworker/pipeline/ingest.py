@@ -27,6 +27,7 @@ from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.hanging import count_hanging, judge_hanging
+from alertworker.pipeline.llm import raise_severity
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.outages import count_outages, judge_outages
 from alertworker.pipeline.relayed import relayed_alerts
@@ -180,7 +181,7 @@ def _bound_alerts(context: BatchContext) -> None:
 
 def _claim_detected(context: BatchContext) -> None:
     for alert in sorted(context.detected, key=lambda alert: alert.fingerprint):
-        claim(context.tx, alert, context.runtime, now=context.now)
+        raise_severity(context, alert, claim(context.tx, alert, context.runtime, now=context.now))
 
 
 def _count_clamped(context: BatchContext) -> None:

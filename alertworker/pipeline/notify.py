@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Final
+from itertools import chain
+from typing import Final, Protocol
 
 from alertworker.alerts.advice import Annotations, annotate
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
 from alertworker.alerts.compose import compose
+from alertworker.alerts.intervals import reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
+from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
@@ -22,20 +25,52 @@ from alertworker.routing.silences import find_silence
 
 #: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
+#: Alerts whose higher severity shows in their next summary: an outage or a model's condition says what it hurts.
+_RISES_QUIETLY: Final = frozenset({AlertType.LLM_EXCEPTIONS})
+#: An occurrence that is older than this may belong to a condition that is closed by now. No condition ends sooner.
+_MAY_BE_PAST: Final = timedelta(seconds=30)
+
+
+class Review(Protocol):
+    """Judges a condition again."""
+
+    def __call__(self, tx: Transaction, alert: OpenAlert, runtime: Runtime, /, *, now: datetime) -> OpenAlert | None:
+        """Return the condition with its facts of now, or ``None`` if it does not hold any more."""
+        ...
 
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
-    """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it."""
+    """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it.
+
+    A notice that was suppressed so far is announced with its first occurrence that is not. What is suppressed counts as
+    notified, so that no later message counts it.
+    """
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened:
         tx.attach(claimed.id, alert.attachments)
-    if claimed.opened or claimed.rose:
+    rose = claimed.rose and claimed.type not in _RISES_QUIETLY
+    if claimed.opened or rose or _is_unannounced(claimed):
         notify(tx, claimed, Step.FIRING if alert.kind is Kind.CONDITION else Step.NOTICE, runtime, now=now)
     else:
+        if claimed.suppression is None and claimed.type not in WITHOUT_SUMMARIES:
+            _count_if_suppressed(tx, claimed, runtime, now=now)
         runtime.watch(NotifyOutcome(claimed))
     return claimed
+
+
+def _is_unannounced(alert: OpenAlert) -> bool:
+    """Return whether all messages about a notice were suppressed."""
+    return alert.kind is Kind.NOTICE and alert.notified_at is None
+
+
+def _count_if_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Count an open alert's occurrences as notified if something suppresses them now."""
+    decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
+    if _find_suppression(tx, alert, decision, runtime, now=now) is not None:
+        tx.take_parts(alert.id)
+        tx.count_as_notified(alert, next_summary_at=None, now=now)
 
 
 def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, now: datetime) -> None:
@@ -65,9 +100,12 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
+    if suppression is not None and _is_unannounced(alert):
+        tx.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
+        return
     if step is Step.FIRING and decision.mute != alert.deferred_channels:
         tx.defer_channels(alert.id, decision.mute)
-    _record(tx, alert, decision, now=now)
+    _record(tx, alert, decision, runtime, now=now)
 
 
 def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
@@ -78,18 +116,21 @@ def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, 
     return _find_suppression(tx, alert, decision, runtime, now=now) == alert.suppression
 
 
-def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, review: Review, *, now: datetime) -> bool:
     """Notify the channels of a condition that were mute when it fired, and are not mute now.
 
     A channel that the alert's route no longer leads to is forgotten. Return false if something else suppresses the
-    condition, so that such channels must wait.
+    condition or if it does not hold by ``review``, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.deferred_channels)
     if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
     if unmuted:
-        message = _compose(tx, replace(alert, notified_count=0), Step.FIRING, {}, runtime, now=now)
+        found = review(tx, alert, runtime, now=now)
+        if found is None:
+            return False
+        message = _compose(tx, replace(found, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         _write(tx, message, StepKey(Step.FIRING, alert.summaries), takers, decision, now=now)
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
@@ -165,11 +206,13 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
     return tuple(name for name, channel in runtime.channels.items() if name != broken and channel.digest_size)
 
 
-def _record(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
-    next_summary_at = now + timedelta(seconds=decision.group_interval)
-    tx.record_notified(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
+def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
+    interval = timedelta(seconds=decision.group_interval)
+    if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
+        interval = summary_interval(alert.type, alert.kind, alert.summaries, decision.group_interval)
+    tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     if alert.kind is Kind.CONDITION:
-        tx.remind_at(alert.id, now + timedelta(seconds=decision.repeat_interval))
+        tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 
 
 def _find_suppression(
@@ -181,16 +224,25 @@ def _find_suppression(
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return Suppression(SuppressionReason.SILENCE, silence.id)
-    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, now))
+    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, alert, now))
     if inhibitor is not None:
         return Suppression(SuppressionReason.ALERT, inhibitor.id)
     return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 
-def _routed(tx: Transaction, runtime: Runtime, now: datetime, wanted: SourceFilter) -> Iterator[OpenCondition]:
-    """Yield the open conditions that are routed to a channel, now or at another hour. Only these may inhibit others."""
+def _routed(
+    tx: Transaction, runtime: Runtime, alert: OpenAlert, now: datetime, wanted: SourceFilter
+) -> Iterator[OpenCondition]:
+    """Yield the conditions that are routed to a channel, now or at another hour. Only these may inhibit an alert.
+
+    They are open. If the newest occurrence of a notice was reported late, or is summed up later, conditions that held
+    when it happened count, too.
+    """
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
-    for one in tx.open_conditions(on) if on.types else ():
+    if not on.types:
+        return
+    is_past = alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST
+    for one in chain(tx.open_conditions(on), tx.conditions_at(on, alert.last_at) if is_past else ()):
         decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)
         if decision.channels or decision.mute:
             yield one

@@ -8,18 +8,22 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import FLAPPING
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.ending import End, ended, lookback
+from alertworker.outages import flapping
+from alertworker.outages.ending import End, Ending, ended, lookback
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
+#: How long a reminder of a flapping target is put off while the target is well.
+_WAIT_WHILE_WELL: Final = timedelta(minutes=5)
 #: How long a dead target has no failed call before its outage is closed with an unknown end.
 _DEAD_LASTS: Final = timedelta(hours=24)
 
@@ -28,8 +32,8 @@ def judge_outages(context: BatchContext) -> None:
     """Claim outages of deployments and regions, under the locks of their rows.
 
     Regions come first, because their outages inhibit those of deployments. A failure from before the end of an earlier
-    outage is counted in the windows and raises nothing. A batch with lost calls and without failed attempts of a target
-    may raise the grade of that target's open outage.
+    outage is counted in the windows and raises nothing. So are late failures of a target that has recovered since.
+    A batch with lost calls and without failed attempts of a target may raise the grade of that target's open outage.
     """
     tx, runtime = context.tx, context.runtime
     found = outages.targets(context.folded.blamed)
@@ -43,6 +47,9 @@ def judge_outages(context: BatchContext) -> None:
             continue
         moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
         judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
+        if judged.grade is not None and not standing.state and _is_over(tx, target, standing, judged, runtime):
+            tx.count("late_attempts", "of an outage that is over", len(events))
+            continue
         _raise(context, target, standing, judged, events)
     for target in sorted(lost.keys() - found.keys()):
         if (standing := known[target]).state:
@@ -76,28 +83,88 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             return True
         alert = alerts.get(outages.fingerprint(target))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        end = ended(attempts[target], limits[target], since=since, until=until)
-        if end is None:
+        ending = ended(attempts[target], limits[target], since=since, until=until)
+        if standing.is_dead and alert is not None and _is_too_early(ending, alert, arrived):
             continue
-        if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
-            continue  # with so little traffic, 15 min without a call prove nothing
+        after = _after(standing, ending, until)
+        if after is None:
+            continue
+        tx.keep_outages({target: after})
+        if after.state:
+            continue  # it flaps, and has recovered for now
         if alert is not None:
-            closed = outages.closing(alert, *_since(tx, target, alert), end)
-            resolve(tx, closed, runtime, now=now)
-        tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
+            ending = Ending(End.RECOVERED, after.stretches[-1].end) if standing.is_up or ending is None else ending
+            _resolve(tx, target, alert, after, ending, runtime, now=now)
         resolved += 1
     return False
 
 
+def _is_over(tx: Transaction, target: Target, standing: Outage, judged: _Judged, runtime: Runtime) -> bool:
+    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
+
+    Events are late if a canary that was sent after them has returned already.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
+    if judged.verdict.until >= until:
+        return False
+    limits = outages.limits_of(target, runtime.policy.outages)
+    rows = tx.buckets(target, start=max(standing.over_until, until - lookback(limits)))
+    ending = ended(rows, limits, since=judged.verdict.since, until=until)
+    return ending is not None and ending.how is End.RECOVERED
+
+
+def _is_too_early(ending: Ending | None, alert: OpenAlert, arrived: datetime) -> bool:
+    """Return whether 15 min without a call prove nothing, because a dead target has so little traffic."""
+    return ending is not None and ending.how is End.UNKNOWN and arrived - alert.last_at < _DEAD_LASTS
+
+
+def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
+    """Return the state after an outage ended, ``None`` if nothing ended."""
+    over_until = max(standing.over_until, until)
+    if standing.is_up:
+        return flapping.closed(standing, 0, over_until=over_until) if flapping.is_quiet(standing, until) else None
+    if ending is None:
+        return None
+    if standing.is_flapping and ending.how is End.RECOVERED:
+        return flapping.recovered(standing, ending.at, over_until=over_until)
+    return flapping.closed(standing, ending.at, over_until=over_until)
+
+
+def _resolve(
+    tx: Transaction, target: Target, alert: OpenAlert, after: Outage, ending: Ending, runtime: Runtime, *, now: datetime
+) -> None:
+    """Close an outage with the totals until the target recovered."""
+    closed = outages.closing(alert, *_since(tx, target, alert, until=ending.at or None), ending)
+    if FLAPPING in alert.labels:
+        closed = flapping.describe(closed, after, until=ending.at)
+    resolve(tx, closed, runtime, now=now)
+
+
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Send a reminder of an outage with the totals since it began."""
+    """Send a reminder of an outage with the totals since it began. While a flapping target is well, it waits."""
+    if flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
+        tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
+        return
+    notify(tx, current(tx, alert, now=now), Step.REMINDER, runtime, now=now)
+
+
+def current(tx: OutagePort, alert: OpenAlert, *, now: datetime) -> OpenAlert:
+    """Return an outage's alert with its facts of now."""
     target = outages.target_of(alert)
-    notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
+    found = outages.total(alert, *_since(tx, target, alert))
+    return (
+        flapping.describe(found, tx.outage_of(target), until=int(now.timestamp()))
+        if FLAPPING in alert.labels
+        else found
+    )
 
 
-def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
+def _since(tx: OutagePort, target: Target, alert: OpenAlert, *, until: int | None = None) -> tuple[list[Bucket], Calls]:
+    """Return a target's attempts since an outage began, those in the bucket of ``until`` included, and its calls."""
     start = bucket_of(alert.first_at.timestamp())
-    return tx.buckets(target, start=start), tx.calls_failed_by(target, start=start)
+    end = None if until is None else bucket_of(until) + WINDOW_SECONDS
+    return tx.buckets(target, start=start, end=end), tx.calls_failed_by(target, start=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +205,24 @@ def _raise(
         alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
     else:
         return
+    after = _standing_after(standing, judged.verdict, worst)
+    alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     claim(tx, alert, context.runtime, now=context.now)
-    rank = worst.rank if worst is not None else standing.rank
-    dead = standing.is_dead or judged.verdict.is_dead
-    after = Outage.of(rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_outages({target: after})
+
+
+def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
+    """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` if the verdict is no outage."""
+    rank = worst.rank if worst is not None else standing.rank
+    dead = standing.is_dead or verdict.is_dead
+    if worst is not None and (not standing.state or standing.is_up):
+        return flapping.opened(standing, rank, is_dead=verdict.is_dead, since=verdict.since)
+    return Outage.of(
+        rank,
+        over_until=standing.over_until,
+        stretches=standing.stretches,
+        is_dead=dead,
+        is_flapping=standing.is_flapping,
+        is_up=standing.is_up,
+    )

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import Severity
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -19,6 +20,7 @@ from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.outages import end_outages, remind_of_outage
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
+from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.time_zone import look_at_zone
@@ -31,6 +33,8 @@ CANARY_EVERY: Final = timedelta(seconds=5)
 PIECE: Final = 100
 #: The maximum number of transactions of each kind in one sweep.
 _MOST_PIECES: Final = 20
+#: Summaries of severity Low that are due within this time are sent with one that is due, so that they are one digest.
+_TOGETHER: Final = timedelta(minutes=5)
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)
 
@@ -113,7 +117,7 @@ def _notify_some(tx: Transaction, runtime: Runtime, after: str, now: datetime) -
     Return the fingerprint to continue after, ``None`` at the end, and whether no condition of the page is suppressed.
     """
     deferred = tx.deferred_alerts(after=after, limit=PIECE)
-    notified = [notify_unmuted(tx, alert, runtime, now=now) for alert in deferred]
+    notified = [notify_unmuted(tx, alert, runtime, reviewed, now=now) for alert in deferred]
     return (deferred[-1].fingerprint if len(deferred) == PIECE else None), all(notified)
 
 
@@ -122,14 +126,23 @@ def _settle_due(tx: Transaction, runtime: Runtime, *, now: datetime) -> bool:
     due = tx.due_alerts(limit=PIECE, now=now)
     suppressed = [one.id for one in due if not is_over(one) and is_still_suppressed(tx, one, runtime, now=now)]
     tx.check_again(suppressed, at=now + CHECK_AGAIN)
+    left = {alert.id: next_step(alert, now) for alert in due if alert.id not in suppressed}
     for alert in due:
-        if alert.id not in suppressed:
-            _EXECUTORS[next_step(alert, now)](tx, alert, runtime, now=now)
+        if alert.id in left:
+            _EXECUTORS[left[alert.id]](tx, alert, runtime, now=now)
+    if any(left.get(alert.id) is NextStep.SUMMARIZE and alert.severity is Severity.LOW for alert in due):
+        for alert in tx.upcoming_summaries(until=now + _TOGETHER, limit=PIECE, now=now):
+            notify(tx, alert, Step.SUMMARY, runtime, now=now)
     return len(due) >= PIECE
 
 
 def _close(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> None:
     tx.close(alert.id, count=alert.count, now=now)
+
+
+def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
+    tx.check_again([alert.id], at=now + timedelta(seconds=interval))
 
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
@@ -153,11 +166,12 @@ def _notifies(step: Step) -> _Executor:
 
 _EXECUTORS: Final[Mapping[NextStep, _Executor]] = {
     NextStep.RESOLVE: resolve,
-    NextStep.NOTIFY_FIRING: _notifies(Step.FIRING),
+    NextStep.NOTIFY_FIRING: notify_if_it_holds,
     NextStep.SUMMARIZE: _notifies(Step.SUMMARY),
     NextStep.CLOSE: _close,
     NextStep.REMIND: _notifies(Step.REMINDER),
     NextStep.REMIND_OF_BUDGET: remind_of_budget,
     NextStep.REMIND_OF_OUTAGE: remind_of_outage,
+    NextStep.WAIT: _wait,
     NextStep.CHECK_LATER: _check_later,
 }

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.suppression import Suppression
-from alertworker.alerts.tables import Attachment
+from alertworker.ports.occurrences import OccurrencePort
 
 
-class AlertPort(Protocol):
+class AlertPort(OccurrencePort, Protocol):
     """Alerts: their generations, and the number of occurrences that messages have counted."""
 
     def raise_alert(self, alert: Alert, *, next_summary_at: datetime, now: datetime) -> OpenAlert:
@@ -20,26 +20,6 @@ class AlertPort(Protocol):
         An alert of a lower level than the row's is counted, but keeps the row's headline, facts, figures and metadata.
         Empty metadata replaces nothing.
         """
-        ...
-
-    def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        """Store the names of occurrences. ``total`` is the alert's count after they were added."""
-        ...
-
-    def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
-        """Return the first members from a position on: the number of occurrences that messages have counted."""
-        ...
-
-    def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        """Add to an alert's occurrences by team."""
-        ...
-
-    def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        """Store the files that belong to an alert's messages."""
-        ...
-
-    def take_parts(self, alert_id: str) -> dict[str, int]:
-        """Return the occurrences by team that no message has counted yet, and mark them as counted."""
         ...
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
@@ -89,6 +69,17 @@ class AlertPort(Protocol):
         """Return how many generations of an alert were opened since then."""
         ...
 
+    def closed_last_at(self, alert_id: str) -> datetime | None:
+        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
+        ...
+
+    def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
+        """Record that no message needs to count the occurrences until now, because they were suppressed.
+
+        ``next_summary_at`` of ``None`` leaves the time of the next check as it is.
+        """
+        ...
+
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...
@@ -105,10 +96,10 @@ class AlertPort(Protocol):
         """
         ...
 
-    def report_unknown_types(self) -> None:
-        """Count the open alerts whose type only a newer version knows, and warn about them."""
+    def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
+        """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
         ...
 
-    def count_members(self, alert_id: str) -> int:
-        """Return how many of an alert's occurrences are stored by name."""
+    def report_unknown_types(self) -> None:
+        """Count the open alerts whose type only a newer version knows, and warn about them."""
         ...

@@ -30,6 +30,10 @@ class HangingPort(Protocol):
         """Record which alert is about these calls."""
         ...
 
+    def oldest_hanging(self, alert_id: str) -> datetime | None:
+        """Return when the longest-running call of an alert was announced, ``None`` if all have ended."""
+        ...
+
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:
         """Record outcome and end of each call, also if its announcement has not arrived yet."""
         ...

@@ -19,6 +19,10 @@ class OutagePort(Protocol):
         """Return the targets that have an outage, locked; those that another worker has locked are left out."""
         ...
 
+    def outage_of(self, target: Target) -> Outage:
+        """Return the state of one deployment or region without a lock, for messages."""
+        ...
+
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
         """Store the states of deployments and regions."""
         ...

@@ -12,14 +12,14 @@ from sqlalchemy import case, func, select, union_all, update
 from typing_extensions import override
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertType, Kind, Severity
 from alertworker.alerts.stored import StoredReader
 from alertworker.alerts.suppression import Suppression
-from alertworker.alerts.tables import Attachment
 from alertworker.events.base import new_id
 from alertworker.ports.alerts import AlertPort
 from alertworker.store.inhibitions import InhibitionStatements
-from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, KNOWN_TYPE, MEMBERS, OPEN, PARTS
+from alertworker.store.occurrences import OccurrenceStatements
+from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import insert_or
@@ -27,7 +27,7 @@ from alertworker.store.upsert import insert_or
 _log: Final = logging.getLogger("alertworker.alerts")
 
 
-class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
+class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStatements, AlertPort):
     """Statements that claim, change and query alerts."""
 
     @override
@@ -60,47 +60,6 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
         values = {"level": alert.level, "severity": alert.severity.value}
         self.connection.execute(higher.values(**values, acked_at=None, acked_by=None, ack_note=None))
         return replace(raised, level=alert.level, severity=alert.severity, rose=True)
-
-    @override
-    def add_members(self, alert_id: str, total: int, members: Sequence[str]) -> None:
-        first = total - len(members)
-        rows = [{"alert_id": alert_id, "position": first + n, "member": name} for n, name in enumerate(members)]
-        if rows:
-            self.connection.execute(insert_or(self.connection, MEMBERS).on_conflict_do_nothing(), rows)
-
-    @override
-    def members_since(self, alert_id: str, position: int, limit: int) -> tuple[str, ...]:
-        statement = (
-            select(MEMBERS.c.member)
-            .where(MEMBERS.c.alert_id == alert_id, MEMBERS.c.position >= position)
-            .order_by(MEMBERS.c.position)
-            .limit(limit)
-        )
-        return tuple(self.connection.execute(statement).scalars())
-
-    @override
-    def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
-        named = sorted(parts.items())
-        self._add(
-            PARTS, [{"alert_id": alert_id, "part": part, "count": count, "notified_count": 0} for part, count in named]
-        )
-
-    @override
-    def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
-        if attachments:
-            rows = [{"alert_id": alert_id, **attachment.model_dump()} for attachment in attachments]
-            self.connection.execute(insert_or(self.connection, ATTACHMENTS).values(rows))
-
-    @override
-    def take_parts(self, alert_id: str) -> dict[str, int]:
-        own = PARTS.c.alert_id == alert_id
-        uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.notified_count).where(
-            own, PARTS.c.count > PARTS.c.notified_count
-        )
-        parts = {row[0]: row[1] for row in self.connection.execute(uncounted)}
-        if parts:
-            self.connection.execute(update(PARTS).where(own).values(notified_count=PARTS.c.count))
-        return parts
 
     @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
@@ -165,6 +124,25 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
         return self.connection.execute(select(func.count()).select_from(ALERTS).where(*opened)).scalar_one()
 
     @override
+    def closed_last_at(self, alert_id: str) -> datetime | None:
+        """Return when the last occurrence of a closed alert was, ``None`` if the alert is open or unknown."""
+        statement = select(ALERTS.c.last_at).where(ALERTS.c.id == alert_id, ALERTS.c.closed_at.is_not(None))
+        return self.connection.execute(statement).scalar()
+
+    @override
+    def count_as_notified(self, alert: OpenAlert, *, next_summary_at: datetime | None, now: datetime) -> None:
+        """Record that no message needs to count the occurrences until now, because they were suppressed.
+
+        An alert about which nothing was sent keeps an empty ``notified_at``.
+        """
+        values: dict[str, Any] = {"notified_count": alert.count}
+        if alert.notified_at is not None:
+            values["notified_at"] = now
+        if next_summary_at is not None:
+            values["next_summary_at"] = next_summary_at
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert.id).values(values))
+
+    @override
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
@@ -196,6 +174,20 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
         return self._with_calls(self.connection.execute(statement.with_for_update(skip_locked=True)).all())
 
     @override
+    def upcoming_summaries(self, *, until: datetime, limit: int, now: datetime) -> list[OpenAlert]:
+        """Return open notices of severity Low whose next summary is due after ``now`` and until then, locked."""
+        low = (ALERTS.c.kind == Kind.NOTICE.value) & (ALERTS.c.severity == Severity.LOW.value)
+        upcoming = (ALERTS.c.next_summary_at > now) & (ALERTS.c.next_summary_at <= until)
+        statement = (
+            select(ALERTS)
+            .where(OPEN, KNOWN_TYPE, low, upcoming, ALERTS.c.count > ALERTS.c.notified_count)
+            .order_by(ALERTS.c.fingerprint)
+            .limit(limit)
+        )
+        rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
+        return [self._open_alert(row) for row in rows]
+
+    @override
     def report_unknown_types(self) -> None:
         unknown = select(ALERTS.c.type, func.count()).where(OPEN, ~KNOWN_TYPE).group_by(ALERTS.c.type)
         for name, count in self.connection.execute(unknown).all():
@@ -220,11 +212,6 @@ class AlertStatements(SilenceStatements, InhibitionStatements, AlertPort):
             )
             for row in rows
         ]
-
-    @override
-    def count_members(self, alert_id: str) -> int:
-        statement = select(func.count()).select_from(MEMBERS).where(MEMBERS.c.alert_id == alert_id)
-        return self.connection.execute(statement).scalar_one()
 
     @override
     def raised(self, fingerprints: Iterable[str]) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from typing_extensions import override
 
 from alertworker.events import RequestAnnounced
@@ -31,6 +31,12 @@ class HangingStatements(Statements, HangingPort):
     def attach_calls(self, call_ids: Iterable[str], alert_id: str) -> None:
         ids = sorted(call_ids)
         self.connection.execute(update(CALLS).where(CALLS.c.call_id.in_(ids)).values(alert_id=alert_id))
+
+    @override
+    def oldest_hanging(self, alert_id: str) -> datetime | None:
+        """Return when the longest-running call of an alert was announced, ``None`` if all have ended."""
+        running = (CALLS.c.alert_id == alert_id) & CALLS.c.outcome.is_(None)
+        return self.connection.execute(select(func.min(CALLS.c.announced_at)).where(running)).scalar()
 
     @override
     def end_calls(self, calls: Mapping[str, tuple[CallOutcome, datetime]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -44,6 +45,19 @@ class InhibitionStatements(Statements, InhibitionPort):
             if len(page) < _PAGE:
                 return
             after = page[-1].id
+
+    @override
+    def conditions_at(self, wanted: SourceFilter, moment: datetime) -> list[OpenCondition]:
+        types = sorted(kind.value for kind in wanted.types)
+        during = ALERTS.c.closed_at.is_not(None) & (ALERTS.c.closed_at >= moment)
+        statement = (
+            select(*columns_of(AlertLabels, ALERTS))
+            .where(during, ALERTS.c.first_at <= moment)
+            .where(ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.in_(types), *_has_labels(wanted.labels))
+            .order_by(ALERTS.c.closed_at)
+            .limit(_PAGE)
+        )
+        return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
 
     def _page_of_sources(self, wanted: SourceFilter, after: str) -> list[OpenCondition]:
         types = sorted(kind.value for kind in wanted.types)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, RowMapping, Table, bindparam, func, literal, select, tuple_, update
 from typing_extensions import override
 
-from alertworker.outages.windows import Bucket, Calls, Outage, Target
+from alertworker.outages.windows import Bucket, Calls, Outage, Stretch, Target
 from alertworker.ports import OutagePort
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, OUTAGES, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
@@ -36,6 +37,11 @@ class OutageStatements(Statements, OutagePort):
         return self._standings(OUTAGES.c.level > 0, skip_locked=True)
 
     @override
+    def outage_of(self, target: Target) -> Outage:
+        row = self.connection.execute(select(OUTAGES).where(tuple_(*_KEY).in_([target]))).first()
+        return Outage() if row is None else _outage(row)
+
+    @override
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
         rows = [
             {
@@ -44,6 +50,7 @@ class OutageStatements(Statements, OutagePort):
                 "own_region": key.region,
                 "level": standings[key].state,
                 "over_until": standings[key].over_until,
+                "stretches": [list(one) for one in standings[key].stretches] or None,
             }
             for key in sorted(standings)
         ]
@@ -87,7 +94,7 @@ class OutageStatements(Statements, OutagePort):
 
     def _standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[Target, Outage]:
         statement = select(OUTAGES).where(which).order_by(*_KEY).with_for_update(skip_locked=skip_locked)
-        return {Target(*row[:3]): Outage(row.level, row.over_until) for row in self.connection.execute(statement)}
+        return {Target(*row[:3]): _outage(row) for row in self.connection.execute(statement)}
 
     def _range(
         self, table: Table, starts: Mapping[Target, int], end: int | None
@@ -103,3 +110,7 @@ class OutageStatements(Statements, OutagePort):
         for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
             for row in self.connection.execute(select(table).where(wanted, *within)).mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
+
+
+def _outage(row: Row[Any]) -> Outage:
+    return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))

@@ -189,7 +189,8 @@ def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
     store.run(lambda tx: resolve(tx, found, runtime, now=after(20)))
     pass_time(runtime, 21)
     own = condition(AlertType.LLM_EXCEPTIONS, deployment="d1")
-    store.run(lambda tx: claim(tx, own, runtime, now=after(40)))
+    later = replace(own, first_at=after(40), last_at=after(40))
+    store.run(lambda tx: claim(tx, later, runtime, now=after(40)))
     run_until_quiet(runtime, after(40))
     assert (outbox.sent[-1].type, outbox.sent[-1].labels["deployment"]) == (AlertType.LLM_EXCEPTIONS, "d1")
 
@@ -356,3 +357,70 @@ def test_a_summary_after_a_silence_divides_what_it_counts(runtime: Runtime, outb
     pass_time(runtime, 22)
 
     assert [(message.count, message.facts.get("By team")) for message in outbox.sent] == [(1, None), (2, "search ×2")]
+
+
+def counts(outbox: Outbox, step: Step) -> list[int]:
+    """Return what the messages of a step counted."""
+    return [message.count for message in outbox.sent if message.step is step]
+
+
+def test_what_happens_in_a_silence_is_in_no_later_summary(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The silence ends before the summary is due."""
+    ingest(batch(failed("a")), runtime, now=NOW)
+    AdminStore(store.engine).add_silence(silence('deployment="d1"', seconds=5), now=NOW)
+    for number in range(19):
+        ingest(batch(failed(f"s{number}", at=after(2))), runtime, now=after(2))
+    pass_time(runtime, 11)
+    assert (counts(outbox, Step.NOTICE), counts(outbox, Step.SUMMARY)) == ([1], [])
+
+    ingest(batch(failed("b", at=after(11))), runtime, now=after(11))
+    ingest(batch(failed("c", at=after(11))), runtime, now=after(11))
+    pass_time(runtime, 22)
+    pass_time(runtime, 60)
+    assert counts(outbox, Step.NOTICE) + counts(outbox, Step.SUMMARY) == [1, 1, 1]
+    assert outbox.sent[-1].facts.get("By team") is None
+
+
+def test_a_silenced_failure_is_announced_at_once_when_it_happens_again_after_the_silence(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Nothing was sent about it, so it is the first notice, and it does not count what the silence suppressed."""
+    AdminStore(store.engine).add_silence(silence('deployment="d1"', seconds=5), now=NOW)
+    for number in range(3):
+        ingest(batch(failed(f"s{number}")), runtime, now=after(number))
+    ingest(batch(failed("b", at=after(6))), runtime, now=after(6))
+    run_until_quiet(runtime, after(6))
+
+    assert [(message.step, message.count, message.total) for message in outbox.sent] == [(Step.NOTICE, 1, 4)]
+
+
+def test_a_failure_of_an_outage_that_is_reported_after_its_end_belongs_to_the_outage(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Late events are judged by when they happened."""
+    outage = replace(condition(AlertType.OUTAGE_ALERTS, deployment="d1"), last_at=after(60))
+    store.run(lambda tx: claim(tx, outage, runtime, now=NOW))
+    found = store.run(lambda tx: tx.find_open(outage.fingerprint))
+    assert found is not None
+    store.run(lambda tx: resolve(tx, found, runtime, now=after(100)))
+    ingest(batch(failed("late", at=after(30))), runtime, now=after(300))
+    run_until_quiet(runtime, after(300))
+    assert [message.type for message in outbox.sent if message.step is Step.NOTICE] == []
+
+    ingest(batch(failed("new", at=after(301))), runtime, now=after(301))
+    run_until_quiet(runtime, after(301))
+    assert counts(outbox, Step.NOTICE) == [1]
+
+
+def test_a_condition_of_hanging_calls_counts_only_those_that_hang_when_its_silence_ends(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """Its headline has the age of now."""
+    AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"', seconds=30), now=NOW)
+    ingest(batch(*(announced(name) for name in "abc")), runtime, now=NOW)
+    ingest(batch(answered("a", announced=True), answered("b", announced=True)), runtime, now=after(5))
+    pass_time(runtime, 31)
+
+    (message,) = (message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING)
+    assert (message.count, message.total) == (1, 3)
+    assert message.headline == "Requests are hanging - 34s without progress on gpt-4o"

@@ -26,7 +26,9 @@ from alertworker.events import (
 )
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import SqlStore
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
@@ -135,25 +137,22 @@ def at_once(works: Sequence[Callable[[], None]]) -> None:
 
 
 def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """More than chance is minor and ten are major; later failures are counted without a message. Successes end it."""
+    """More than chance is minor and ten are major, at one severity and in one message. Successes end it."""
     for second in range(14):
         hear(runtime, attempt(second), lost(second), success(second), at=second)
         run_until_quiet(runtime, after(second))
     for at in (30, 60):
         hear(runtime, *[success(at)] * 5, at=at)
         pass_time(runtime, at)
-    assert told(outbox) == [
-        (Step.FIRING, "Minor Service Outage: d1 (gpt-4o)"),
-        (Step.FIRING, "Major Service Outage: d1 (gpt-4o)"),
-    ]
-    minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert minor.facts["Attempts"] == "6 of 12 failed in 10 s (503 ×6); threshold 5"
-    assert (minor.severity, major.severity) == (Severity.HIGH, Severity.HIGH)
+    assert minor.severity is Severity.HIGH
     assert (minor.since, minor.facts["Calls"]) == (START, "6 failed for good (search ×6)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[-1].facts["Attempts"] == "14 of 38 failed"
+    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: d1 (gpt-4o)")]
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 33 failed"
     assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
@@ -373,7 +372,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
-    """Its deployments' outages are recorded. They are notified if they outlast the region's."""
+    """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
     hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
@@ -387,7 +386,12 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     pass_time(runtime, 85)
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
+    assert told(outbox) == []
+
+    hear(runtime, attempt(100, region="eu"), at=101)
+    pass_time(runtime, 105)
     assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
+    assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed"
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
@@ -451,3 +455,103 @@ def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
 
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
     assert {row.type for row in rows(store, ALERTS)} == {"outage_alerts", "llm_exceptions"}
+
+
+def fail_for_a_minute(runtime: Runtime, start: float) -> None:
+    """Fail every call for a minute, recover, and pass three minutes."""
+    hear(runtime, *(attempt(start + n) for n in range(0, 60, 6)), at=start + 60)
+    hear(runtime, *(success(start + 62 + n) for n in range(0, 180, 10)), at=start + 62)
+    for at in range(60, 240, 20):
+        pass_time(runtime, start + at)
+
+
+def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime: Runtime, outbox: Outbox) -> None:
+    """Further outages send nothing but a reminder, at growing intervals; 15 minutes without one end it."""
+    for number in range(6):
+        fail_for_a_minute(runtime, number * 300)
+    steps = [step for step, _ in told(outbox)]
+    assert steps == [*[Step.FIRING, Step.RESOLVED] * 2, Step.FIRING, Step.REMINDER]
+    third, reminder = (
+        message
+        for message in outbox.sent
+        if message.step in (Step.FIRING, Step.REMINDER) and message.facts.get("Flapping")
+    )
+    assert third.headline == "Flapping: Major Service Outage: d1 (gpt-4o)"
+    assert third.facts["Flapping"] == "3 outages in 10 min 54 s; down for 2 min 54 s in all"
+    assert third.labels["flapping"] == "true"
+    assert reminder.facts["Flapping"].startswith("6 outages in 26 min")
+
+    for at in range(1_740, 2_500, 20):
+        hear(runtime, success(at), at=at)
+        pass_time(runtime, at)
+    assert told(outbox)[6:] == [(Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: d1 (gpt-4o)")]
+    fail_for_a_minute(runtime, 2_600)
+    assert told(outbox)[7][1].startswith("Flapping: ")
+
+
+def silenced(runtime: Runtime, store: SqlStore, seconds: float) -> None:
+    """Silence the deployment from the start on."""
+    one = Silence("s1", (parse('deployment="d1"'),), START, after(seconds), "ops", "maintenance")
+    AdminStore(store.engine).add_silence(one, now=START)
+
+
+def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_now(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """What it was when it opened no longer matters."""
+    silenced(runtime, store, 300)
+    for at in range(0, 305, 5):
+        hear(runtime, attempt(at), at=at)
+    pass_time(runtime, 304)
+
+    (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert (message.step, message.headline) == (Step.FIRING, "Major Service Outage: d1 (gpt-4o)")
+    assert message.facts["Attempts"] == "61 of 61 failed"
+
+
+@pytest.mark.parametrize("recovered_at", [200, 275, 299])
+def test_an_outage_that_recovers_before_its_silence_ends_sends_nothing(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, recovered_at: int
+) -> None:
+    """The end is not proven yet when the silence ends, but calls succeed."""
+    silenced(runtime, store, 300)
+    hear(runtime, *(attempt(n) for n in range(0, recovered_at, 5)), at=recovered_at)
+    for at in range(recovered_at, 600, 10):
+        hear(runtime, success(at), at=at)
+        pass_time(runtime, at)
+
+    assert told(outbox) == []
+    assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS} == {None}
+
+
+def test_a_sibling_that_recovers_with_its_region_sends_nothing(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """No call has shown yet that it recovered when the region's outage ends."""
+    both = (attempt(n, deployment=name, region="eu") for n in range(0, 60, 5) for name in ("d1", "d2"))
+    hear(runtime, *both, at=60)
+    for at in range(70, 200, 10):
+        hear(runtime, success(at, deployment="d2", region="eu"), at=at)
+        pass_time(runtime, at)
+    assert [step for step, _ in told(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
+
+    hear(runtime, success(200, region="eu"), at=200)
+    for at in range(210, 1_200, 60):
+        pass_time(runtime, at)
+    assert told(outbox) == []
+    assert {row.open_fingerprint for row in rows(store, ALERTS)} == {None}
+
+
+def test_late_failures_of_a_target_that_has_recovered_open_nothing(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """A proxy was cut off. What it reports of a target that still fails is an outage."""
+    hear(runtime, *(success(n, deployment=name) for n in range(60, 400, 5) for name in ("d1", "d2")), at=400)
+    pass_time(runtime, 400)
+    hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
+    assert told(outbox) == []
+    assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
+
+    hear(runtime, *(attempt(n, deployment="d2") for n in range(300, 400)), at=402)
+    run_until_quiet(runtime, after(402))
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]

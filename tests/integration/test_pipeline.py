@@ -401,8 +401,8 @@ def test_bodies_are_logged_where_that_is_wanted(
 
 
 def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, outbox: Outbox) -> None:
-    """The count is since the previous message, not since the first."""
-    for number in range(4):
+    """The count is since the previous message, not since the first. The intervals grow."""
+    for number in range(18):
         moment = NOW + timedelta(seconds=10 * number)
         ingest(batch(failed(f"call-{number}", at=moment)), runtime, now=moment)
         sweep(runtime, now=moment)
@@ -410,5 +410,46 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
 
     since = NOW.isoformat(timespec="seconds")
     assert [counted(message) for message in outbox.sent[1:]] == [
-        f"1 more in 10 s; {total} in all since {since}" for total in (2, 3, 4)
+        f"1 more in 10 s; 2 in all since {since}",
+        f"3 more in 30 s; 5 in all since {since}",
+        f"12 more in 2 min; 17 in all since {since}",
+    ]
+
+
+def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: Outbox) -> None:
+    """One that is due soon does not wait for its own time."""
+    outbox.digest_size = 50
+    for number, second in enumerate((0, 6)):
+        at = NOW + timedelta(seconds=second)
+        one = failed(f"a{number}", at=at).model_copy(update={"model_group": f"m{number}"})
+        ingest(batch(one), runtime, now=at)
+        ingest(batch(one.model_copy(update={"call_id": f"b{number}"})), runtime, now=at)
+        run_until_quiet(runtime, at)
+    moment = NOW + timedelta(seconds=11)
+    sweep(runtime, now=moment)
+    run_until_quiet(runtime, moment)
+
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.NOTICE, Step.DIGEST]
+    assert [entry.count for entry in outbox.sent[-1].entries] == [1, 1]
+
+
+def test_failures_that_hurt_users_are_summed_up_at_medium(runtime: Runtime, outbox: Outbox) -> None:
+    """The first failed call is announced at Low. Five lost calls that are 5 % of all hurt; 20 of 1,000 do not."""
+    for name, good in (("d1", 20), ("d2", 980)):
+        fine = [answered(f"{name}-{n}", deployment_id=name) for n in range(good)]
+        bad = [failed(f"{name}-bad{n}").model_copy(update={"deployment_id": name}) for n in range(20)]
+        ingest(batch(*fine), runtime, now=NOW)
+        for one in bad:
+            ingest(batch(one), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+    moment = NOW + timedelta(seconds=11)
+    sweep(runtime, now=moment)
+    run_until_quiet(runtime, moment)
+
+    found = [(message.labels["deployment"], message.step, message.severity) for message in outbox.sent]
+    assert sorted(found) == [
+        ("d1", Step.NOTICE, Severity.LOW),
+        ("d1", Step.SUMMARY, Severity.MEDIUM),
+        ("d2", Step.NOTICE, Severity.LOW),
+        ("d2", Step.SUMMARY, Severity.LOW),
     ]

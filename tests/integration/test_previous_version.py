@@ -320,7 +320,7 @@ def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Po
     run_until_quiet(runtime, LATER)
     assert told(outbox)[:6] == WAITING
     assert sorted(told(outbox)[6:]) == [
-        (Step.FIRING, "Requests are hanging - 3s without progress on o3"),  # its silence is over
+        (Step.FIRING, "Requests are hanging - 58s without progress on o3"),  # its silence is over
         (Step.REMINDER, "Still: Minor Service Outage: d2 (gpt-4o)"),
         (Step.SUMMARY, "LLM API call failed: gpt-4o · APIError 500"),
     ]

@@ -52,19 +52,19 @@ def owe_a_message(runtime: Runtime) -> None:
 @pytest.mark.parametrize("refuses", [1, 0], ids=["refused", "lost"])
 def test_the_next_sweep_wakes_a_lane_again(store: SqlStore, runtime: Runtime, refuses: int) -> None:
     """Whether the broker refused the wake, or accepted it and lost it: the lane is due until a worker serves it."""
-    line = Forgetful(refuses=refuses)
-    runtime = replace(runtime, broker=line)
+    broker = Forgetful(refuses=refuses)
+    runtime = replace(runtime, broker=broker)
     owe_a_message(runtime)
     ingest(batch(answered("call-1")), runtime, now=NOW)
     assert len(rows(store, BATCHES)) == 1
-    line.woken.clear()
+    broker.woken.clear()
 
     sweep(runtime, now=NOW + SWEEP)
-    assert line.woken == ["outbox"]
+    assert broker.woken == ["outbox"]
     run_until_quiet(runtime, NOW + SWEEP)
-    line.woken.clear()
+    broker.woken.clear()
     sweep(runtime, now=NOW + 2 * SWEEP)
-    assert line.woken == []
+    assert broker.woken == []
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ STEPS = {
     "ingest",
     "notify",
     "receive",
+    "recheck",
     "replay",
     "report",
     "runtime",

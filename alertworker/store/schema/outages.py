@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
 from alertworker.store.schema.base import METADATA, NAME
 
@@ -65,4 +65,6 @@ OUTAGES = Table(
     Column("level", Integer, nullable=False, index=True),
     #: The epoch second before which every outage has ended for good.
     Column("over_until", BigInteger, nullable=False),
+    #: Pairs of start and end of the newest outages, in epoch seconds. The previous version leaves it empty.
+    Column("stretches", JSON(none_as_null=True)),
 )

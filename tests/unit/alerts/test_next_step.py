@@ -15,6 +15,7 @@ from alertworker.alerts.suppression import Suppression, SuppressionReason
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 SILENCED = Suppression(SuppressionReason.SILENCE, "s1")
 HANGING, NOTICE, BUDGET = AlertType.LLM_REQUESTS_HANGING, AlertType.LLM_EXCEPTIONS, AlertType.BUDGET_ALERTS
+COOLDOWN = AlertType.COOLDOWN_DEPLOYMENT
 OUTAGE, REGION, BROKEN = AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.CHANNEL_BROKEN
 LOST = AlertType.PUBLISHER_LOST
 #: More came since the last message; a reminder is due; it is due a second later.
@@ -50,6 +51,9 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
         (alert(NOTICE, **MORE), NextStep.SUMMARIZE),
         (alert(BUDGET, **MORE, **DUE), NextStep.SUMMARIZE),
         (alert(NOTICE), NextStep.CLOSE),
+        (alert(COOLDOWN, **MORE), NextStep.WAIT),
+        (alert(COOLDOWN, count=7), NextStep.SUMMARIZE),
+        (alert(COOLDOWN, **MORE, last_at=NOW - timedelta(minutes=5)), NextStep.CLOSE),
         (alert(NOTICE, **DUE), NextStep.CLOSE),
         (alert(HANGING, labels={RELAYED: "litellm"}), NextStep.CLOSE),
         (alert(OUTAGE, labels={RELAYED: "litellm"}, **MORE), NextStep.CLOSE),

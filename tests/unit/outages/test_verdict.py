@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.outages.ending import End, ended
+from alertworker.outages.ending import End, ended, still_fails
 from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.verdict import Grade, Threshold, WindowVerdict, grade, is_dead, judge
 from alertworker.outages.windows import Bucket, Limits, Outage
@@ -137,7 +137,8 @@ def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float,
     ]
     for successes, expected in ((least - 1, None), (least, End.RECOVERED)):
         good = [Bucket(150, "d1", successes, last_success=150_000)] if successes else []
-        assert ended([*bad, *good], LIMITS, since=0, until=200) is expected
+        ending = ended([*bad, *good], LIMITS, since=0, until=200)
+        assert (None if ending is None else ending.how) is expected
 
 
 BUCKETS = st.lists(
@@ -175,3 +176,22 @@ def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets
     assert bool(verdict.crossed) is bool(found)
     if found:
         assert (verdict.failed, verdict.since) == (max(found)[0], min(first for _, first in found))
+
+
+@pytest.mark.parametrize(
+    ("good", "after", "expected"),
+    [(0, 0, True), (1, 0, False), (0, 95, False)],
+)
+def test_an_outage_holds_until_the_latest_call_succeeds(good: int, after: int, *, expected: bool) -> None:
+    """It needs a failure after the given time, too."""
+    bad = [Bucket(second, "d1", 0, {"503": 2}, last_failure=second * 1_000) for second in range(0, 100, 10)]
+    rows = [*bad, *[Bucket(110, "d1", good, last_success=110_000)] * bool(good)]
+    assert still_fails(rows, LIMITS, after=after) is expected
+
+
+def test_a_brownout_holds_after_a_few_successes() -> None:
+    """15 % of the calls failed, so ten successes in a row are likely."""
+    bad = [Bucket(second, "d1", 17, {"503": 3}, last_failure=second * 1_000) for second in range(0, 100, 10)]
+    for good, expected in ((10, True), (30, False)):
+        rows = [*bad, Bucket(110, "d1", good, last_success=110_000)]
+        assert still_fails(rows, LIMITS, after=50) is expected

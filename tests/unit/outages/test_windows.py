@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertworker.events import Origin
-from alertworker.outages.ending import End, ended
+from alertworker.outages.ending import End, Ending, ended
 from alertworker.outages.verdict import Threshold, judge
 from alertworker.outages.windows import Bucket, Limits, bucket_of, cause
 
@@ -104,7 +104,7 @@ def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
     """The window that ends it is as long as those that begin one."""
     buckets = [*failures(19.9, 19.9, 19.9, 19.9, 20.1), Bucket(80, "a", 1, last_success=80_000)]
     assert ended(buckets, LIMITS, since=10, until=80) is None
-    assert ended(buckets, LIMITS, since=10, until=90) is End.RECOVERED
+    assert ended(buckets, LIMITS, since=10, until=90) == Ending(End.RECOVERED, 80)
 
 
 def test_a_region_needs_two_failing_deployments() -> None:

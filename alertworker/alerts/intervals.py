@@ -1,0 +1,36 @@
+"""How long nothing is sent about an alert after a message about it: the longer it lasts, the longer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import Subject
+from alertworker.alerts.catalogue import FLAPPING, AlertType, Kind
+
+#: Notices of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
+#: 15 min, 1 h and then every 4 h.
+_GROWING: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.COOLDOWN_DEPLOYMENT})
+_FACTORS: Final = (1, 3, 12, 48)
+_LONGEST: Final = timedelta(hours=4)
+#: The first reminder of a flapping condition comes after this time, and each next one after three times its age.
+_FIRST_REMINDER: Final = timedelta(minutes=15)
+
+
+def summary_interval(alert_type: AlertType, kind: Kind, messages: int, group_interval: float) -> timedelta:
+    """Return the time until the next summary of an alert, about which ``messages`` were decided before the present one.
+
+    A group interval of more than 4 h stays as it is.
+    """
+    interval = timedelta(seconds=group_interval)
+    if kind is not Kind.NOTICE or alert_type not in _GROWING:
+        return interval
+    return max(interval, min(_LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
+
+
+def reminder_interval(alert: Subject, repeat_interval: float, *, now: datetime) -> timedelta:
+    """Return the time until the next reminder of a condition. A flapping one has its first reminders sooner."""
+    interval = timedelta(seconds=repeat_interval)
+    if FLAPPING not in alert.labels:
+        return interval
+    return min(interval, max(_FIRST_REMINDER, 3 * (now - alert.first_at)))

@@ -1,0 +1,94 @@
+"""Flapping: if outages of a target end and return, the third within an hour stays open until the target is well.
+
+Pure. The stretches of a target are stored with its state and are in event time, so neither a redelivery nor the number
+of workers changes what is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final, TypeVar
+
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import FLAPPING
+from alertworker.outages.windows import Outage, Stretch
+from alertworker.text.format import spell
+
+_A = TypeVar("_A", Alert, OpenAlert)
+
+#: A target flaps from this many outages on that begin within this many seconds.
+_FROM: Final = 3
+_WITHIN: Final = 3_600
+#: A flapping condition ends after this many seconds without an outage.
+_QUIET: Final = 900
+#: No reminder is sent after this many seconds without an outage.
+_WELL: Final = 300
+#: The maximum number of stretches that a state keeps.
+_MAX_STRETCHES: Final = 100
+_HEADLINE: Final = "Flapping: "
+
+
+def opened(standing: Outage, rank: int, *, is_dead: bool, since: int) -> Outage:
+    """Return the state of a target whose outage opens or returns, from the epoch second ``since`` on."""
+    earlier = standing.stretches
+    if not standing.is_flapping:
+        earlier = tuple(one for one in earlier if one.start > since - _WITHIN)
+    stretches = (*earlier, Stretch(since, since))[-_MAX_STRETCHES:]
+    flaps = standing.is_flapping or len(stretches) >= _FROM
+    return Outage.of(rank, over_until=standing.over_until, stretches=stretches, is_dead=is_dead, is_flapping=flaps)
+
+
+def recovered(standing: Outage, at: int, *, over_until: int) -> Outage:
+    """Return the state of a flapping target that recovered at the epoch second ``at``: its condition stays open."""
+    stretches = _ended(standing, at)
+    return Outage.of(standing.rank, over_until=over_until, stretches=stretches, is_flapping=True, is_up=True)
+
+
+def closed(standing: Outage, at: int, *, over_until: int) -> Outage:
+    """Return the state of a target whose outage ended at the epoch second ``at``."""
+    stretches = standing.stretches if standing.is_up else _ended(standing, at)
+    return Outage(over_until=over_until, stretches=stretches)
+
+
+def is_quiet(standing: Outage, until: int) -> bool:
+    """Return whether a flapping target had no outage for long enough to end, at the epoch second ``until``."""
+    return until - standing.stretches[-1].end >= _QUIET
+
+
+def is_well(standing: Outage, until: int) -> bool:
+    """Return whether a flapping target had no outage for so long that a reminder would surprise."""
+    return standing.is_up and until - standing.stretches[-1].end >= _WELL
+
+
+def describe(alert: _A, standing: Outage, *, until: int) -> _A:
+    """Return an outage's alert. If the target flaps, it says how often, and how long until the epoch second ``until``.
+
+    >>> spell_stretches([Stretch(0, 180), Stretch(1_500, 1_740), Stretch(3_000, 3_000)], until=3_120, is_up=False)
+    '3 outages in 52 min; down for 9 min in all'
+    """
+    if not standing.is_flapping:
+        return alert
+    text = spell_stretches(standing.stretches, until=until, is_up=standing.is_up)
+    return replace(
+        alert,
+        headline=_HEADLINE + alert.headline.removeprefix(_HEADLINE),
+        labels={**alert.labels, FLAPPING: "true"},
+        facts={"Flapping": text} | {name: value for name, value in alert.facts.items() if name != "Flapping"},
+    )
+
+
+def spell_stretches(stretches: Sequence[Stretch], *, until: int, is_up: bool) -> str:
+    """Return how often a target failed, within which time, and for how long, until the epoch second ``until``."""
+    *ended, last = stretches
+    end = last.end if is_up else max(last.start, until)
+    down = sum(one.end - one.start for one in ended) + end - last.start
+    lasted = timedelta(seconds=end - stretches[0].start)
+    return f"{len(stretches)} outages in {spell(lasted)}; down for {spell(timedelta(seconds=down))} in all"
+
+
+def _ended(standing: Outage, at: int) -> tuple[Stretch, ...]:
+    """Return the stretches of a target whose last one ended. Rows of the previous version have none."""
+    *before, last = standing.stretches or (Stretch(at, at),)
+    return (*before, Stretch(last.start, max(last.start, at)))

@@ -1,0 +1,69 @@
+"""Judge a condition again when its suppression ends, so that people are notified of what still holds, as it is now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.message import Step
+from alertworker.alerts.suppression import SuppressionReason
+from alertworker.detectors import llm
+from alertworker.events.batch import REDELIVERED_WITHIN
+from alertworker.outages import alert as outages
+from alertworker.outages.ending import lookback, still_fails
+from alertworker.outages.windows import bucket_of
+from alertworker.pipeline.notify import notify
+from alertworker.pipeline.outages import current
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+
+#: How often a condition is judged again that no longer holds, or whose data are too old to say so.
+_JUDGE_AGAIN: Final = timedelta(seconds=10)
+_OUTAGES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
+
+
+def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Notify that a condition fires whose suppression has ended. One that has ended is closed without a message."""
+    found = reviewed(tx, alert, runtime, now=now)
+    if found is None:
+        tx.check_again([alert.id], at=now + _JUDGE_AGAIN)
+    else:
+        notify(tx, found, Step.FIRING, runtime, now=now)
+
+
+def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> OpenAlert | None:
+    """Return a condition with its facts of now, or ``None`` if it does not hold by all that is known now."""
+    if alert.type in _OUTAGES:
+        return current(tx, alert, now=now) if _still_fails(tx, alert, runtime, now=now) else None
+    if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.suppression is not None:
+        oldest = tx.oldest_hanging(alert.id)
+        return alert if oldest is None else llm.still_hanging(alert, now - oldest, runtime.policy)
+    return alert
+
+
+def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a target still fails calls.
+
+    If another outage explained its failures, it must have failed a call after that outage's last one: until then
+    nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any
+    failure of a dead target.
+    """
+    target = outages.target_of(alert)
+    standing, limits = tx.outage_of(target), outages.limits_of(target, runtime.policy.outages)
+    if not standing.state:
+        return True  # no calls are known to judge it by
+    if standing.is_up:
+        return False
+    suppression, after = alert.suppression, None
+    if suppression is not None and suppression.reason is SuppressionReason.ALERT:
+        after = tx.closed_last_at(suppression.by)
+    if after is None:
+        recently = now - REDELIVERED_WITHIN - timedelta(seconds=limits.span)
+        after = alert.first_at - timedelta(days=1) if standing.is_dead else recently
+    begin = int(alert.first_at.timestamp())
+    if not standing.is_dead:
+        begin = max(begin, int(now.timestamp()) - lookback(limits))
+    buckets = tx.buckets(target, start=max(standing.over_until, bucket_of(begin)))
+    return still_fails(buckets, limits, after=after.timestamp())
