@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from enum import StrEnum
+from itertools import groupby
 from math import log
 from typing import Final
 
@@ -12,6 +14,8 @@ from alertworker.outages.windows import Bucket, Limits
 
 #: An outage without any call for this many seconds is closed with an unknown end.
 NO_TRAFFIC_SECONDS: Final = 900
+#: How long a dead target has no failed call before its outage is closed with an unknown end.
+DEAD_LASTS: Final = timedelta(hours=24)
 #: How strong the proof of a recovery must be, in nats: chance alone reaches it once in 600 times.
 _MIN_PROOF: Final = 6.4
 #: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
@@ -64,6 +68,7 @@ def _is_recovery(rows: Sequence[Bucket], limits: Limits) -> bool:
     share = min(_MOST, max(_LEAST, failed / (failed + succeeded)))
     gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
     proof = 0.0
-    for row in sorted(rows, key=lambda row: (row.start, row.deployment_id)):
-        proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
+    for _, bucket in groupby(sorted(rows, key=lambda row: row.start), key=lambda row: row.start):
+        step = sum(row.succeeded * gain + row.failed * loss for row in bucket)
+        proof = min(_MIN_PROOF, max(0.0, proof + step))
     return proof >= _MIN_PROOF

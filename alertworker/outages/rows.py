@@ -25,6 +25,18 @@ class CallKey(NamedTuple):
     team: str
 
 
+class ModelCallKey(NamedTuple):
+    """Calls of one team for a model group that none of its deployments answered, and that ended in one bucket.
+
+    ``deployment_id`` is the first deployment that failed the call. It is empty if no deployment was available.
+    """
+
+    model: str
+    deployment_id: str
+    bucket: int
+    team: str
+
+
 class CauseKey(NamedTuple):
     """One cause, from `windows.cause`, of failed calls in one deployment's bucket."""
 
@@ -41,7 +53,8 @@ class WindowSums:
 
     ``succeeded`` counts calls that never failed on this deployment. ``failed`` counts all failed attempts, whatever the
     cause; verdicts use `CauseSums` instead. ``milliseconds`` is the total duration of answered calls.
-    ``last_success`` is in epoch milliseconds, 0 for never.
+    ``last_success`` is in epoch milliseconds, 0 for never. ``model`` is the deployment's model group; if there are
+    several, the last one in alphabetical order.
     """
 
     succeeded: int = 0
@@ -49,6 +62,7 @@ class WindowSums:
     milliseconds: int = 0
     completion_tokens: int = 0
     last_success: int = 0
+    model: str = ""
 
 
 @dataclass(slots=True)

@@ -27,6 +27,8 @@ _RATE_LIMITED_SECONDS: Final = 300
 _RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
+#: The share of failed calls from which on a deployment counts as failing in its model without further evidence.
+_MOSTLY: Final = 0.5
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 _HARM: Final = 5
 _HARM_SHARE: Final = 0.05
@@ -50,6 +52,7 @@ class WindowVerdict:
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``attempts`` is the number of its calls, failed ones included.
+    ``failures`` and ``calls`` count those of each deployment that failed a call.
     ``is_dead`` means that no call has succeeded since the first failure.
     """
 
@@ -59,7 +62,8 @@ class WindowVerdict:
     failed: int = 0
     attempts: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
-    deployments: tuple[str, ...] = ()
+    failures: Mapping[str, int] = field(default_factory=dict)
+    calls: Mapping[str, int] = field(default_factory=dict)
     is_dead: bool = False
 
     @property
@@ -135,16 +139,20 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a dead target, ``None`` if it is not dead. It finds outages at little traffic.
 
     A deployment is dead if at least ``minor`` calls failed, the first and the last at least a minute apart, and none
-    succeeded since. A region is never dead.
+    succeeded since. A model is dead if that holds for one of its deployments, another one failed two calls, and no
+    deployment answered. A region is never dead.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
     since = [row for row in rows if row.last_failure > success and row.failed]
-    if not since or limits.deployments > 1:
+    if not since or (limits.deployments > 1 and not limits.everywhere):
         return None
     found = _verdict(since, limits)
-    lasted = since[-1].last_failure - since[0].last_failure
-    if found.failed < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
+    most = max(found.failures.values())
+    lasted = max(row.last_failure for row in since) - since[0].last_failure
+    if most < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
+        return None
+    if limits.everywhere and sum(failed >= _FAILING for failed in found.failures.values()) < limits.deployments:
         return None
     return replace(found, attempts=found.failed, level=Level.MAJOR, is_dead=True)
 
@@ -170,7 +178,8 @@ class _Sums:
         self._all = _Totals(self.starts, rows)
         failed = self._all.failed
         self.failing = [place for place in range(len(self.starts)) if failed[place + 1] > failed[place]]
-        self._deployments = self._failing_deployments(rows) if limits.deployments > 1 else []
+        self._least = _FAILING if limits.share else 1
+        self._deployments = self._by_deployment(rows) if limits.deployments > 1 else []
 
     def failed_within(self, first: int, last: int) -> int:
         """Return the number of failed calls of a stretch."""
@@ -196,28 +205,51 @@ class _Sums:
         calls = self._all.calls[last + 1] - self._all.calls[first]
         if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
             return False
-        if limits.share and not is_evident(failed, calls, limits.tolerated):
+        if not self._is_evident(failed, calls):
             return False
-        return limits.deployments == 1 or self._count_failing(first, last) >= limits.deployments
+        return limits.deployments == 1 or self._is_spread(first, last)
 
-    def _failing_deployments(self, rows: Sequence[Bucket]) -> list[_Totals]:
-        """Return the totals of each deployment that fails enough calls to count in some stretch."""
+    def _is_spread(self, first: int, last: int) -> bool:
+        """Return whether enough deployments fail a stretch, and different calls prove it.
+
+        A call that is retried fails on several deployments of its model. So of each model only the deployment with the
+        most failed calls counts as evidence.
+        """
+        limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
+        for model, one in self._deployments:
+            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
+            if self._fails(failed, calls):
+                failing += 1
+                distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
+            elif limits.everywhere and failed < calls:
+                return False  # it answers
+        if failing < limits.deployments or not limits.share:
+            return failing >= limits.deployments
+        failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
+        return failed >= limits.minor and calls >= limits.traffic and self._is_evident(failed, calls)
+
+    def _fails(self, failed: int, calls: int) -> bool:
+        """Return whether one of several deployments fails. In a model that is down each must fail mostly, or provably."""
+        if failed < self._least or failed < self._limits.share * calls:
+            return False
+        return not self._limits.everywhere or failed >= _MOSTLY * calls or self._is_evident(failed, calls)
+
+    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, _Totals]]:
+        """Return the model and the totals of each deployment that may count, those with the fewest failures first.
+
+        A deployment of an unknown model is a model of its own.
+        """
         by_name: dict[str, list[Bucket]] = {}
         for row in rows:
             by_name.setdefault(row.deployment_id, []).append(row)
-        totals = [_Totals(self.starts, own) for own in by_name.values()]
-        return [one for one in totals if one.failed[-1] >= self._least]
+        found = [
+            (max(row.model for row in own) or name, _Totals(self.starts, own)) for name, own in sorted(by_name.items())
+        ]
+        counting = [one for one in found if self._limits.everywhere or one[1].failed[-1] >= self._least]
+        return sorted(counting, key=lambda one: one[1].failed[-1])
 
-    def _count_failing(self, first: int, last: int) -> int:
-        count = 0
-        for one in self._deployments:
-            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
-            count += failed >= self._least and failed >= self._limits.share * calls
-        return count
-
-    @property
-    def _least(self) -> int:
-        return _FAILING if self._limits.share else 1
+    def _is_evident(self, failed: int, calls: int) -> bool:
+        return not self._limits.share or is_evident(failed, calls, self._limits.tolerated)
 
 
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
@@ -226,6 +258,9 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
+    failures: Counter[str] = Counter()
+    for row in failing:
+        failures[row.deployment_id] += row.failed
     return WindowVerdict(
         level=Level.MAJOR if failed >= limits.major else Level.MINOR,
         since=failing[0].start,
@@ -233,5 +268,6 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         failed=failed,
         attempts=failed + sum(row.succeeded for row in rows),
         causes=causes,
-        deployments=tuple(sorted({row.deployment_id for row in failing})),
+        failures=failures,
+        calls={name: sum(row.failed + row.succeeded for row in rows if row.deployment_id == name) for name in failures},
     )

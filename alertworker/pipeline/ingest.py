@@ -90,7 +90,7 @@ def _bound(folded: Fold) -> None:
     Raises:
         BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
-    rows = len(folded.windows) + len(folded.causes) + len(folded.calls)
+    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models)
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
     if rows > MAX_ROWS:

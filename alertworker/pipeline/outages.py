@@ -2,57 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
+from alertworker.alerts.suppression import SuppressionReason
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
-from alertworker.outages.ending import End, ended, lookback
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, ended, lookback
+from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.model_outages import count_models, end_models, judge_models, raise_model, remind_of_model
 from alertworker.pipeline.notify import claim, notify, resolve
+from alertworker.pipeline.region_scope import RegionScope
 from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.silenced_calls import SilencedCalls
 from alertworker.ports import Clock, OutagePort, Transaction
-
-#: How long a dead target has no failed call before its outage is closed with an unknown end.
-_DEAD_LASTS: Final = timedelta(hours=24)
 
 
 def judge_outages(context: BatchContext) -> None:
     """Claim outages of deployments and regions, under the locks of their rows.
 
-    Regions come first, because their outages inhibit those of deployments. A failure from before the end of an earlier
-    outage is counted in the windows and raises nothing. A batch with lost calls and without failed attempts of a target
-    may raise the grade of that target's open outage.
+    Regions come first, then models, because their outages inhibit those of deployments. A failure from before the end
+    of an earlier outage is counted in the windows and raises nothing. A batch with lost calls and without failed
+    attempts of a target may raise the grade of that target's open outage.
     """
-    tx, runtime = context.tx, context.runtime
+    tx = context.tx
     found = outages.targets(context.folded.blamed)
     lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
-    for target in sorted(found):
-        standing = known[target]
-        events = [event for event in found[target] if event.occurred_at.timestamp() >= standing.over_until]
-        if not events:
-            tx.count("late_attempts", "after its outage", len(found.pop(target)))
-            continue
-        moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
-        judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
-        _raise(context, target, standing, judged, events)
-    for target in sorted(lost.keys() - found.keys()):
+    silenced = SilencedCalls(tx, now=context.now)
+    models = judge_models(context, silenced)
+    scope = RegionScope(tx, silenced, models)
+    judged: set[Target] = set()
+    for is_deployment in (False, True):
+        for target in sorted(one for one in found if bool(one.deployment_id) is is_deployment):
+            if _judge_failures(context, target, known[target], found[target], scope):
+                judged.add(target)
+        for one in models if not is_deployment else ():
+            raise_model(context, one, silenced)
+    for target in sorted(lost.keys() - judged):
         if (standing := known[target]).level:
-            judged = _judge(tx, target, standing, min(lost[target]), max(lost[target]), runtime)
-            _raise(context, target, standing, judged, ())
+            _raise(context, target, standing, _judge(context, target, standing, lost[target], scope), ())
+
+
+def _judge_failures(
+    context: BatchContext, target: Target, standing: Outage, failed: Sequence[AttemptFailed], scope: RegionScope
+) -> bool:
+    """Judge the windows with a target's failed calls. Return false if all of them are from before its last end."""
+    events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
+    if not events:
+        context.tx.count("late_attempts", "after its outage", len(failed))
+        return False
+    moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
+    _raise(context, target, standing, _judge(context, target, standing, moments, scope), events)
+    return True
 
 
 def count_outages(context: BatchContext) -> int:
-    """Return the number of deployments and regions that failed a call of the batch: each may raise an outage."""
-    return len(outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys())
+    """Return the number of targets and models that failed a call of the batch: each may raise an outage."""
+    found = outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys()
+    return len(found) + count_models(context)
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -65,32 +80,50 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     if arrived is None or tx.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
+    silenced = SilencedCalls(tx, now=now)
+    closed = end_models(tx, runtime, silenced, until=until, now=now)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     attempts = tx.attempts_of(starts)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     resolved = 0
-    for target, standing in opened.items():
+    for target, standing in sorted(opened.items()):  # regions first
         if resolved == limit:
             return True
         alert = alerts.get(outages.fingerprint(target))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        end = ended(attempts[target], limits[target], since=since, until=until)
-        if end is None:
+        buckets = attempts[target] if target.deployment_id else silenced.clear(attempts[target])
+        end = ended(buckets, limits[target], since=since, until=until)
+        if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
+            end = None  # with so little traffic, 15 min without a call prove nothing
+        if end is None and not _ends_with(closed, alert, buckets, before=until - limits[target].span):
             continue
-        if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
-            continue  # with so little traffic, 15 min without a call prove nothing
         if alert is not None:
-            closed = outages.closing(alert, *_since(tx, target, alert), end)
-            resolve(tx, closed, runtime, now=now)
+            quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+            last = outages.closing(alert, *_since(tx, target, alert), end or End.RECOVERED, quiet=quiet)
+            resolve(tx, last, runtime, now=now)
+            closed.add(alert.id)
         tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return False
 
 
+def _ends_with(closed: Collection[str], alert: OpenAlert | None, buckets: Iterable[Bucket], *, before: int) -> bool:
+    """Return whether an outage ends because the outage that suppresses it has ended, and no call failed since.
+
+    Few calls may reach the deployment, so its own proof may come much later. Nobody was notified of it.
+    """
+    if alert is None or alert.suppression is None or alert.suppression.reason is not SuppressionReason.ALERT:
+        return False
+    return alert.suppression.by in closed and not any(row.failed and row.start >= before for row in buckets)
+
+
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of an outage with the totals since it began."""
+    if is_about_model(alert):
+        remind_of_model(tx, alert, runtime, now=now)
+        return
     target = outages.target_of(alert)
     notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
 
@@ -109,15 +142,23 @@ class _Judged:
     grade: Grade | None
 
 
-def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
-    """Judge the windows that hold the buckets from ``first`` to ``last``."""
-    limits = outages.limits_of(target, runtime.policy.outages)
+def _judge(
+    context: BatchContext, target: Target, standing: Outage, moments: Sequence[int], scope: RegionScope
+) -> _Judged:
+    """Judge the windows that hold the buckets ``moments``."""
+    tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
+    first, last = min(moments), max(moments)
     start = max(standing.over_until, first - limits.reach)
-    buckets = tx.attempts(target, start=start, end=last + limits.reach)
+    found = tx.attempts(target, start=start, end=last + limits.reach)
+    buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
         verdict = is_dead(tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
-    calls = tx.calls_failed_by(target, start=verdict.since) if verdict.level else Calls()
+    calls = Calls()
+    if verdict.level and target.deployment_id:
+        calls = tx.calls_failed_by(target, start=verdict.since)
+    elif verdict.level:
+        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
     return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 

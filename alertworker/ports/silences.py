@@ -14,3 +14,7 @@ class SilencePort(Protocol):
     def silences(self, *, now: datetime) -> list[Silence]:
         """Return the silences that are in force."""
         ...
+
+    def silences_since(self, start: datetime, *, now: datetime) -> list[Silence]:
+        """Return the silences that are in force, or were at some time after ``start``."""
+        ...

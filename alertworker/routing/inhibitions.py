@@ -90,18 +90,14 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 
 #: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
-#: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
-#: deployment.
+#: The outage of a model group.
+_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
+#: A region's outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
+#: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
-    Inhibition(
-        _type("=", AlertType.OUTAGE_ALERTS),
-        _EXPLAINED,
-        ("deployment",),
-    ),
-    Inhibition(
-        _type("=", AlertType.REGION_OUTAGE_ALERTS),
-        _EXPLAINED,
-        ("provider", "region"),
-    ),
+    Inhibition(_OF_MODEL, (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "")), ("model",)),
+    Inhibition(_type("=", AlertType.OUTAGE_ALERTS), _EXPLAINED, ("deployment",)),
+    Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
+    Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
 )

@@ -64,11 +64,10 @@ class OutageStatements(Statements, OutagePort):
             failed = causes.get(key, {})
             attempts = {name: one["attempts"] for name, one in failed.items()}
             last_failure = max((one["last_failure"] for one in failed.values()), default=0)
-            epoch, deployment_id = row["bucket"], row["deployment_id"]
-            bucket = Bucket(epoch, deployment_id, row["succeeded"], attempts, row["last_success"], last_failure)
-            own = [Target(deployment_id)] if deployment_id else []
-            for target in (*own, Target(provider=row["provider"], region=row["region"])):
-                if target in starts and epoch >= starts[target]:
+            bucket = bucket_from(row, attempts, last_failure)
+            own = [Target(bucket.deployment_id)] if bucket.deployment_id else []
+            for target in (*own, Target(provider=bucket.provider, region=bucket.region)):
+                if target in starts and bucket.start >= starts[target]:
                     found[target].append(bucket)
         return found
 
@@ -103,3 +102,18 @@ class OutageStatements(Statements, OutagePort):
         for wanted in [by_deployment] * bool(deployments) + [by_region] * bool(regions):
             for row in self.connection.execute(select(table).where(wanted, *within)).mappings():
                 yield (row["bucket"], row["deployment_id"], row["provider"], row["region"]), row
+
+
+def bucket_from(row: RowMapping, causes: Mapping[str, int], last_failure: int) -> Bucket:
+    """Return a row of `WINDOWS` with the causes of its failures."""
+    return Bucket(
+        row["bucket"],
+        row["deployment_id"],
+        row["succeeded"],
+        causes,
+        row["last_success"],
+        last_failure,
+        row["provider"],
+        row["region"],
+        row["model"],
+    )

@@ -33,6 +33,11 @@ class SilenceStatements(Statements, SilencePort):
             self._silences[now] = [read_silence(row) for row in self.connection.execute(statement).mappings()]
         return self._silences[now]
 
+    @override
+    def silences_since(self, start: datetime, *, now: datetime) -> list[Silence]:
+        statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > start)
+        return [read_silence(row) for row in self.connection.execute(statement).mappings()]
+
 
 def read_silence(row: RowMapping) -> Silence:
     """Return a row's silence; if this version rejects its matchers, it matches nothing and has the ``problem``."""

@@ -39,7 +39,7 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
 from alertworker.store.upsert import insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
@@ -58,11 +58,12 @@ class PostingStatements(AliasStatements, PostingPort):
         self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
     ) -> dict[SpendKey, SpendSums]:
         booked = self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add(WINDOWS, _rows(fold.windows), latest="last_success")
-        self._add(CAUSES, _rows(fold.causes), latest="last_failure")
+        self._add(WINDOWS, _rows(fold.windows), latest=("last_success", "model"))
+        self._add(CAUSES, _rows(fold.causes), latest=("last_failure",))
         self._add(OUTAGE_CALLS, _rows(fold.calls))
+        self._add(MODEL_CALLS, _rows(fold.models))
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
-        self._add(DROPS, drops, latest="total")
+        self._add(DROPS, drops, latest=("total",))
         return booked
 
     def add_ledger(

@@ -1,0 +1,169 @@
+"""Outages of model groups: judge them before their deployments, whose outages they inhibit, and end them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.message import Step
+from alertworker.events import AttemptFailed
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
+from alertworker.outages.model import (
+    EndedCalls,
+    JudgedModel,
+    add_up,
+    judge_dead_model,
+    judge_model,
+    model_ended,
+    places_of,
+)
+from alertworker.outages.model_alert import close_model, fingerprint, model_alert, total_of_model
+from alertworker.outages.rows import CallSums, ModelCallKey
+from alertworker.outages.verdict import DEAD_REACH, Grade, grade
+from alertworker.outages.windows import Bucket, Calls, Outage, bucket_of, model_of
+from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.notify import claim, notify, resolve
+from alertworker.pipeline.runtime import Runtime
+from alertworker.pipeline.silenced_calls import SilencedCalls
+from alertworker.ports import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ModelJudgement:
+    """A model group with its state before the batch, the verdict, and the batch's failed calls on its deployments."""
+
+    model: str
+    standing: Outage
+    judged: JudgedModel
+    events: Sequence[AttemptFailed]
+
+
+def judge_models(context: BatchContext, silenced: SilencedCalls) -> list[ModelJudgement]:
+    """Return the verdicts on the models that failed a call of the batch, under the locks of their rows.
+
+    LiteLLM knows no outages of models. So there are none if its counts alone decide.
+    """
+    if not context.runtime.policy.outages.model.share:
+        return []
+    events = _events(context)
+    lost = _lost_buckets(context.folded.models)
+    found: list[ModelJudgement] = []
+    for model, standing in sorted(context.tx.lock_models({*events, *lost}).items()):
+        own = [event for event in events.get(model, ()) if event.occurred_at.timestamp() >= standing.over_until]
+        moments = [bucket_of(event.occurred_at.timestamp()) for event in own]
+        moments += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
+        if moments:
+            judged = _judge(context, model, standing, silenced, min(moments), max(moments))
+            found.append(ModelJudgement(model, standing, judged, own))
+    return found
+
+
+def count_models(context: BatchContext) -> int:
+    """Return the number of models that failed a call of the batch: each may raise an outage."""
+    return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
+
+
+def raise_model(context: BatchContext, one: ModelJudgement, silenced: SilencedCalls) -> None:
+    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state."""
+    tx, standing, judged = context.tx, one.standing, one.judged
+    opened = tx.find_open(fingerprint(one.model)) if standing.level else None
+    if judged.grade is None and opened is None:
+        return
+    worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
+    if opened is not None:
+        _, calls = _since(tx, one.model, opened, silenced)
+        judged = replace(judged, calls=calls)
+    kept = tx.count_members(opened.id) if opened is not None else 0
+    policy = context.runtime.policy.outages
+    alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
+    claim(tx, alert, context.runtime, now=context.now)
+    dead = standing.is_dead or judged.verdict.is_dead
+    after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
+    if after != standing:
+        tx.keep_models({one.model: after})
+
+
+def explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
+    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
+    failing = {row.model for row in buckets if row.failed and row.model}
+    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
+    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
+    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
+
+
+def end_models(tx: Transaction, runtime: Runtime, silenced: SilencedCalls, *, until: int, now: datetime) -> set[str]:
+    """Resolve the outages of models that are over before the epoch second ``until``. Return their alerts' ids."""
+    limits = runtime.policy.outages.model
+    opened = tx.open_models()
+    starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
+    attempts, ended_calls = tx.model_attempts(starts), tx.ended_calls(starts)
+    alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
+    closed: set[str] = set()
+    for model, standing in opened.items():
+        alert = alerts.get(fingerprint(model))
+        buckets = silenced.clear(attempts[model])
+        calls = silenced.clear_calls(ended_calls[model], model, buckets)
+        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+        end = model_ended(buckets, calls, limits, since=since, until=until)
+        last_at = alert.last_at.timestamp() if alert is not None else 0
+        if end is None or (end is End.UNKNOWN and standing.is_dead and until - last_at < DEAD_LASTS.total_seconds()):
+            continue
+        if alert is not None:
+            quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+            resolve(tx, close_model(alert, *_since(tx, model, alert, silenced), end, quiet=quiet), runtime, now=now)
+            closed.add(alert.id)
+        tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
+    return closed
+
+
+def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Send a reminder of a model's outage with the totals since it began."""
+    totals = _since(tx, alert.labels["model"], alert, SilencedCalls(tx, now=now))
+    notify(tx, total_of_model(alert, *totals), Step.REMINDER, runtime, now=now)
+
+
+def _judge(
+    context: BatchContext, model: str, standing: Outage, silenced: SilencedCalls, first: int, last: int
+) -> JudgedModel:
+    """Judge the windows of a model that hold the buckets from ``first`` to ``last``."""
+    tx, limits = context.tx, context.runtime.policy.outages.model
+    start = max(standing.over_until, first - limits.reach)
+    attempts = tx.model_attempts({model: start}, end=last + limits.reach)[model]
+    buckets, calls = silenced.clear(attempts), tx.ended_calls({model: start})[model]
+    calls = silenced.clear_calls(calls, model, attempts)
+    verdict = judge_model(buckets, calls, limits)
+    if not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
+        start = max(standing.over_until, last - DEAD_REACH)
+        buckets = silenced.clear(tx.model_attempts({model: start})[model])
+        verdict = judge_dead_model(buckets, limits) or verdict
+        calls = silenced.clear_calls(tx.ended_calls({model: start})[model], model, attempts)
+    total = add_up(calls, since=verdict.since) if verdict.level else Calls()
+    places = places_of(row for row in buckets if row.start >= verdict.since)
+    return JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+
+
+def _since(tx: Transaction, model: str, alert: OpenAlert, silenced: SilencedCalls) -> tuple[list[Bucket], Calls]:
+    """Return a model's buckets and ended calls since its outage began."""
+    start = {model: bucket_of(alert.first_at.timestamp())}
+    attempts = tx.model_attempts(start)[model]
+    calls: Sequence[EndedCalls] = tx.ended_calls(start)[model]
+    return silenced.clear(attempts), add_up(silenced.clear_calls(calls, model, attempts), since=start[model])
+
+
+def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:
+    found: dict[str, list[AttemptFailed]] = {}
+    for event in context.folded.blamed:
+        if model := model_of(event):
+            found.setdefault(model, []).append(event)
+    return found
+
+
+def _lost_buckets(calls: Mapping[ModelCallKey, CallSums]) -> dict[str, list[int]]:
+    """Return the buckets in which calls for a model ended without an answer."""
+    found: dict[str, list[int]] = {}
+    for key, sums in calls.items():
+        if sums.lost:
+            found.setdefault(key.model, []).append(key.bucket)
+    return found

@@ -1,0 +1,73 @@
+"""Failed calls of silenced deployments. They count neither for their region nor for their model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Final
+
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.outages.model import EndedCalls
+from alertworker.outages.verdict import DEAD_REACH
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket
+from alertworker.ports import Transaction
+from alertworker.routing.silences import Silence
+
+#: A silence that matches none of these labels is not about deployments, for example one of all outages of one type.
+_NAMING: Final = frozenset({"deployment", "model"})
+
+
+class SilencedCalls:
+    """The silences of deployments, as one transaction sees them, now and during the windows that it judges.
+
+    Otherwise a stray failure elsewhere would turn a silenced outage into a message about the region or the model.
+    A failed call during a silence does not count after the silence, either.
+    """
+
+    def __init__(self, tx: Transaction, *, now: datetime) -> None:
+        self._tx, self._now = tx, now
+
+    def clear(self, buckets: Iterable[Bucket]) -> list[Bucket]:
+        """Return buckets without the failures of silenced deployments. Their successes still count."""
+        return [
+            replace(row, causes={}, last_failure=0)
+            if row.failed and self._is_silenced(_labels(row), row.start)
+            else row
+            for row in buckets
+        ]
+
+    def clear_calls(self, calls: Sequence[EndedCalls], model: str, buckets: Iterable[Bucket]) -> list[EndedCalls]:
+        """Return the calls for a model that no silenced deployment was the first to fail."""
+        known = {row.deployment_id: _labels(row) for row in buckets} if self._silences else {}
+        return [
+            one
+            for one in calls
+            if not self._is_silenced(
+                known.get(one.deployment_id, {"deployment": one.deployment_id, "model": model}), one.bucket
+            )
+        ]
+
+    @cached_property
+    def _silences(self) -> list[Silence]:
+        start = self._now - timedelta(seconds=DEAD_REACH)
+        known = self._tx.silences_since(start, now=self._now)
+        return [one for one in known if any(matcher.label in _NAMING for matcher in one.matchers)]
+
+    def _is_silenced(self, labels: Mapping[str, str], bucket: int) -> bool:
+        if not self._silences:
+            return False
+        outage = {**labels, "alert_type": AlertType.OUTAGE_ALERTS.value, "severity": Severity.HIGH.value}
+        begin = datetime.fromtimestamp(bucket, UTC)
+        end = begin + timedelta(seconds=WINDOW_SECONDS)
+        return any(
+            one.matches(outage)
+            and (one.state(now=self._now) == "active" or (one.starts_at < end and one.ends_at > begin))
+            for one in self._silences
+        )
+
+
+def _labels(row: Bucket) -> dict[str, str]:
+    labels = {"deployment": row.deployment_id, "model": row.model, "provider": row.provider, "region": row.region}
+    return {name: value for name, value in labels.items() if value}
