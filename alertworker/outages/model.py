@@ -49,7 +49,7 @@ class JudgedModel:
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
     """Return the verdict on a model: all its deployments fail, or evidently many calls fail for users."""
     verdict = judge(buckets, limits)
-    return verdict if verdict.level else _judge_lost(buckets, calls, limits)
+    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
 
 
 def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict | None:
@@ -66,7 +66,7 @@ def model_ended(
     """
     last = until - limits.span
     rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]
-    if _judge_lost(rows, own, limits).level or (not buckets and any(one.lost for one in calls)):
+    if _judge_lost(rows, own, limits).crossed or (not buckets and any(one.lost for one in calls)):
         return None
     return ended(buckets, replace(limits, everywhere=False), since=since, until=until)
 
@@ -102,7 +102,7 @@ def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: 
     rows += [Bucket(one.bucket, "", one.by_fallback) for one in calls]
     rows += [Bucket(one.bucket, "", 0, {_NO_ANSWER: one.lost}) for one in calls if one.deployment_id != worst]
     verdict = judge(rows, replace(limits, deployments=1, everywhere=False))
-    return _with_deployments(verdict, buckets) if verdict.level else verdict
+    return _with_deployments(verdict, buckets) if verdict.crossed else verdict
 
 
 def _with_deployments(verdict: WindowVerdict, buckets: Sequence[Bucket]) -> WindowVerdict:

@@ -56,9 +56,9 @@ def model_alert(
     level = "Major" if grade.is_major else "Minor"
     until = datetime.fromtimestamp(verdict.until, UTC)
     last_at = max((event.occurred_at for event in events), default=standing.last_at if standing else until)
-    first_at = datetime.fromtimestamp(verdict.since, UTC) if verdict.level or standing is None else standing.first_at
+    first_at = datetime.fromtimestamp(verdict.since, UTC) if verdict.crossed or standing is None else standing.first_at
     state = f"{level} Service Outage: model {model} {_state(verdict, judged.calls)}"
-    rises = standing is None or grade.level > standing.level
+    rises = standing is None or grade.alert_level > standing.level
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=grade.severity,
@@ -71,7 +71,7 @@ def model_alert(
         facts=_facts(model, judged, grade, events, policy) if rises or standing is None else standing.facts,
         members=details(events, policy, kept),
         metadata=newest_metadata(events) if events else {},
-        level=grade.level,
+        level=grade.alert_level,
     )
 
 

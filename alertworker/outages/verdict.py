@@ -38,7 +38,7 @@ _HARM_IF_DEAD: Final = 3
 _MAJOR_SHARE: Final = 0.25
 
 
-class Level(IntEnum):
+class Threshold(IntEnum):
     """The level of a stretch by the counts of failed calls alone. `Grade` is what an alert shows."""
 
     NONE = 0
@@ -51,16 +51,16 @@ class WindowVerdict:
     """The worst stretch: its level by the counts of calls, and its sums.
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
-    bucket of the worst stretch. Both are epoch seconds. ``attempts`` is the number of its calls, failed ones included.
+    bucket of the worst stretch. Both are epoch seconds. ``calls`` is the number of its calls, failed ones included.
     ``failures`` and ``calls`` count those of each deployment that failed a call.
     ``is_dead`` means that no call has succeeded since the first failure.
     """
 
-    level: Level = Level.NONE
+    crossed: Threshold = Threshold.NONE
     since: int = 0
     until: int = 0
     failed: int = 0
-    attempts: int = 0
+    calls: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
@@ -84,7 +84,7 @@ class Grade(NamedTuple):
         return 1 + self.is_major + 2 * self.is_high
 
     @property
-    def level(self) -> int:
+    def alert_level(self) -> int:
         """The level of the alert, 1 to 3. A rise sends another message: to High, and then to major."""
         return 1 + self.is_high + (self.is_high and self.is_major)
 
@@ -104,18 +104,18 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     ``lost`` is the number of calls that failed for users since it began. If the counts alone decide (`Limits.share` is
     0), a major outage is High and a minor one Medium, as in LiteLLM.
     """
-    if not verdict.level:
+    if not verdict.crossed:
         return None
-    major = verdict.level is Level.MAJOR
+    major = verdict.crossed is Threshold.MAJOR
     if not limits.share:
         return Grade(major, major)
     if verdict.is_rate_limited and not lost:
         lasts = verdict.until - verdict.since >= _RATE_LIMITED_SECONDS
         return Grade(major, is_high=False) if lasts else None
-    harm = lost >= _HARM and lost >= _HARM_SHARE * verdict.attempts
+    harm = lost >= _HARM and lost >= _HARM_SHARE * verdict.calls
     if verdict.is_dead:
         return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
-    return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.attempts), harm)
+    return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
@@ -154,7 +154,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
         return None
     if limits.everywhere and sum(failed >= _FAILING for failed in found.failures.values()) < limits.deployments:
         return None
-    return replace(found, attempts=found.failed, level=Level.MAJOR, is_dead=True)
+    return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
 
 class _Totals:
@@ -262,11 +262,11 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
     for row in failing:
         failures[row.deployment_id] += row.failed
     return WindowVerdict(
-        level=Level.MAJOR if failed >= limits.major else Level.MINOR,
+        crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
         until=failing[-1].start,
         failed=failed,
-        attempts=failed + sum(row.succeeded for row in rows),
+        calls=failed + sum(row.succeeded for row in rows),
         causes=causes,
         failures=failures,
         calls={name: sum(row.failed + row.succeeded for row in rows if row.deployment_id == name) for name in failures},

@@ -47,7 +47,7 @@ def judge_outages(context: BatchContext) -> None:
         for one in models if not is_deployment else ():
             raise_model(context, one, silenced)
     for target in sorted(lost.keys() - judged):
-        if (standing := known[target]).level:
+        if (standing := known[target]).state:
             _raise(context, target, standing, _judge(context, target, standing, lost[target], scope), ())
 
 
@@ -85,7 +85,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
-    attempts = tx.attempts_of(starts)
+    attempts = tx.buckets_of(starts)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     resolved = 0
     for target, standing in sorted(opened.items()):  # regions first
@@ -130,7 +130,7 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
 
 def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
-    return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
+    return tx.buckets(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,15 @@ def _judge(
     tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
     first, last = min(moments), max(moments)
     start = max(standing.over_until, first - limits.reach)
-    found = tx.attempts(target, start=start, end=last + limits.reach)
+    found = tx.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
-        verdict = is_dead(tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
+        verdict = is_dead(tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
     calls = Calls()
-    if verdict.level and target.deployment_id:
+    if verdict.crossed and target.deployment_id:
         calls = tx.calls_failed_by(target, start=verdict.since)
-    elif verdict.level:
+    elif verdict.crossed:
         calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
     return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
@@ -167,7 +167,7 @@ def _raise(
 ) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
-    opened = tx.find_open(outages.fingerprint(target)) if standing.level else None
+    opened = tx.find_open(outages.fingerprint(target)) if standing.state else None
     kept = tx.count_members(opened.id) if opened is not None else None
     worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
     rises = worst is not None and worst.rank > standing.rank
