@@ -170,11 +170,11 @@ def count_attempts(verdict: WindowVerdict, grade: Grade, limits: Limits) -> str:
 def spell_deployments(verdict: WindowVerdict) -> str:
     """Return how many calls failed on each deployment, the worst first.
 
-    >>> spell_deployments(WindowVerdict(failures={"d1": 9, "d2": 2}, calls={"d1": 9, "d2": 8}))
+    >>> spell_deployments(WindowVerdict(failures={"d2": (2, 8), "d1": (9, 9)}))
     'd1 (9 of 9 failed), d2 (2 of 8 failed)'
     """
-    ranked = sorted(verdict.failures.items(), key=lambda item: (-item[1], item[0]))
-    return _names([f"{name} ({failed} of {verdict.calls[name]} failed)" for name, failed in ranked])
+    ranked = sorted(verdict.failures.items(), key=lambda item: (-item[1][0], item[0]))
+    return _names([f"{name} ({failed} of {calls} failed)" for name, (failed, calls) in ranked])
 
 
 def spell_calls(calls: Calls) -> dict[str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from alertworker.outages.ending import End, ended
-from alertworker.outages.verdict import Grade, WindowVerdict, is_dead, judge
+from alertworker.outages.verdict import Grade, WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Limits
 
 #: The cause of calls that failed for users, whatever failed their attempts.
@@ -102,13 +102,5 @@ def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: 
     rows += [Bucket(one.bucket, "", one.by_fallback) for one in calls]
     rows += [Bucket(one.bucket, "", 0, {_NO_ANSWER: one.lost}) for one in calls if one.deployment_id != worst]
     verdict = judge(rows, replace(limits, deployments=1, everywhere=False))
-    return _with_deployments(verdict, buckets) if verdict.crossed else verdict
-
-
-def _with_deployments(verdict: WindowVerdict, buckets: Sequence[Bucket]) -> WindowVerdict:
-    failures, calls = Counter[str](), Counter[str]()
-    for row in buckets:
-        if verdict.since <= row.start <= verdict.until:
-            failures[row.deployment_id] += row.failed
-            calls[row.deployment_id] += row.failed + row.succeeded
-    return replace(verdict, failures={name: count for name, count in failures.items() if count}, calls=calls)
+    stretch = (row for row in buckets if verdict.since <= row.start <= verdict.until)
+    return replace(verdict, failures=count_by_deployment(stretch))

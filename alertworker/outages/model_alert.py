@@ -19,8 +19,8 @@ from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
 #: The value of the label ``scope``.
 SCOPE: Final = "model"
-#: The minimum share of failed calls of a model that is down. With a smaller share its deployments still answer some.
-_DOWN_SHARE: Final = 0.9
+#: The minimum share of failed calls of a model that is down. With a smaller share its deployments still answer many.
+_DOWN_SHARE: Final = 0.5
 
 
 def identity(model: str) -> Mapping[str, str]:
@@ -50,6 +50,7 @@ def model_alert(
 ) -> Alert:
     """Return the alert that opens a model's outage, raises its grade or adds a batch to it.
 
+    Its headline and facts are the current ones. Only a rise to High sends another message: the model is down already.
     ``events`` are the batch's own failed calls. ``kept`` is how many failures the alert names already.
     """
     verdict = judged.verdict
@@ -58,20 +59,19 @@ def model_alert(
     last_at = max((event.occurred_at for event in events), default=standing.last_at if standing else until)
     first_at = datetime.fromtimestamp(verdict.since, UTC) if verdict.crossed or standing is None else standing.first_at
     state = f"{level} Service Outage: model {model} {_state(verdict, judged.calls)}"
-    rises = standing is None or grade.alert_level > standing.level
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=grade.severity,
         identity=identity(model),
-        headline=_count(state if rises or standing is None else standing.headline, judged.calls),
+        headline=_count(state if verdict.crossed or standing is None else standing.headline, judged.calls),
         first_at=first_at,
         last_at=last_at,
         count=max(verdict.failed, len(events)) if standing is None else len(events),
         labels=_labels(judged),
-        facts=_facts(model, judged, grade, events, policy) if rises or standing is None else standing.facts,
+        facts=_facts(model, judged, grade, events, policy) if verdict.crossed or standing is None else standing.facts,
         members=details(events, policy, kept),
         metadata=newest_metadata(events) if events else {},
-        level=grade.alert_level,
+        level=1 + grade.is_high,
     )
 
 
@@ -88,7 +88,7 @@ def close_model(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: 
 
 
 def _state(verdict: WindowVerdict, calls: Calls) -> str:
-    if verdict.failed < _DOWN_SHARE * verdict.attempts:
+    if verdict.failed < _DOWN_SHARE * verdict.calls:
         return "fails on all deployments" if not calls.lost else "fails for users"
     return "is down for users" if calls.lost else "is down"
 

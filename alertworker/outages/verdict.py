@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.outages.evidence import is_evident
+from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.windows import Bucket, Limits
 
 #: How far back the failures of a dead target count, in seconds.
@@ -27,8 +27,8 @@ _RATE_LIMITED_SECONDS: Final = 300
 _RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
-#: The share of failed calls from which on a deployment counts as failing in its model without further evidence.
-_MOSTLY: Final = 0.5
+#: The evidence, in nats, from which on a deployment counts as failing in its model: chance reaches it once in 600 times.
+_LIKELY: Final = 6.4
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 _HARM: Final = 5
 _HARM_SHARE: Final = 0.05
@@ -52,7 +52,7 @@ class WindowVerdict:
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``calls`` is the number of its calls, failed ones included.
-    ``failures`` and ``calls`` count those of each deployment that failed a call.
+    ``failures`` has, for each deployment that failed a call, the number of its failed calls and of all its calls.
     ``is_dead`` means that no call has succeeded since the first failure.
     """
 
@@ -62,8 +62,7 @@ class WindowVerdict:
     failed: int = 0
     calls: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
-    failures: Mapping[str, int] = field(default_factory=dict)
-    calls: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     is_dead: bool = False
 
     @property
@@ -148,11 +147,11 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     if not since or (limits.deployments > 1 and not limits.everywhere):
         return None
     found = _verdict(since, limits)
-    most = max(found.failures.values())
+    most = max(failed for failed, _ in found.failures.values())
     lasted = max(row.last_failure for row in since) - since[0].last_failure
     if most < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
         return None
-    if limits.everywhere and sum(failed >= _FAILING for failed in found.failures.values()) < limits.deployments:
+    if limits.everywhere and sum(failed >= _FAILING for failed, _ in found.failures.values()) < limits.deployments:
         return None
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
@@ -229,10 +228,11 @@ class _Sums:
         return failed >= limits.minor and calls >= limits.traffic and self._is_evident(failed, calls)
 
     def _fails(self, failed: int, calls: int) -> bool:
-        """Return whether one of several deployments fails. In a model that is down each must fail mostly, or provably."""
-        if failed < self._least or failed < self._limits.share * calls:
+        """Return whether one of several deployments fails. If all of a model do, chance must be unlikely for each."""
+        limits = self._limits
+        if failed < self._least or failed < limits.share * calls:
             return False
-        return not self._limits.everywhere or failed >= _MOSTLY * calls or self._is_evident(failed, calls)
+        return not limits.everywhere or evidence(failed, calls, limits.tolerated) >= _LIKELY
 
     def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, _Totals]]:
         """Return the model and the totals of each deployment that may count, those with the fewest failures first.
@@ -252,15 +252,21 @@ class _Sums:
         return not self._limits.share or is_evident(failed, calls, self._limits.tolerated)
 
 
+def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:
+    """Return the numbers of failed calls and of all calls, of each deployment that failed a call."""
+    failed, calls = Counter[str](), Counter[str]()
+    for row in rows:
+        failed[row.deployment_id] += row.failed
+        calls[row.deployment_id] += row.failed + row.succeeded
+    return {name: (count, calls[name]) for name, count in sorted(failed.items()) if count}
+
+
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
     causes: Counter[str] = Counter()
     for row in rows:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
-    failures: Counter[str] = Counter()
-    for row in failing:
-        failures[row.deployment_id] += row.failed
     return WindowVerdict(
         crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
@@ -268,6 +274,5 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         failed=failed,
         calls=failed + sum(row.succeeded for row in rows),
         causes=causes,
-        failures=failures,
-        calls={name: sum(row.failed + row.succeeded for row in rows if row.deployment_id == name) for name in failures},
+        failures=count_by_deployment(rows),
     )

@@ -24,9 +24,9 @@ from alertworker.outages.rows import CallSums, ModelCallKey
 from alertworker.outages.verdict import DEAD_REACH, Grade, grade
 from alertworker.outages.windows import Bucket, Calls, Outage, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.pipeline.silenced_calls import SilencedCalls
 from alertworker.ports import Transaction
 
 
@@ -40,7 +40,7 @@ class ModelJudgement:
     events: Sequence[AttemptFailed]
 
 
-def judge_models(context: BatchContext, silenced: SilencedCalls) -> list[ModelJudgement]:
+def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudgement]:
     """Return the verdicts on the models that failed a call of the batch, under the locks of their rows.
 
     LiteLLM knows no outages of models. So there are none if its counts alone decide.
@@ -55,7 +55,7 @@ def judge_models(context: BatchContext, silenced: SilencedCalls) -> list[ModelJu
         moments = [bucket_of(event.occurred_at.timestamp()) for event in own]
         moments += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
         if moments:
-            judged = _judge(context, model, standing, silenced, min(moments), max(moments))
+            judged = _judge(context, model, standing, counted, min(moments), max(moments))
             found.append(ModelJudgement(model, standing, judged, own))
     return found
 
@@ -65,15 +65,15 @@ def count_models(context: BatchContext) -> int:
     return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
 
 
-def raise_model(context: BatchContext, one: ModelJudgement, silenced: SilencedCalls) -> None:
+def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> None:
     """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state."""
     tx, standing, judged = context.tx, one.standing, one.judged
-    opened = tx.find_open(fingerprint(one.model)) if standing.level else None
+    opened = tx.find_open(fingerprint(one.model)) if standing.state else None
     if judged.grade is None and opened is None:
         return
     worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
     if opened is not None:
-        _, calls = _since(tx, one.model, opened, silenced)
+        _, calls = _since(tx, one.model, opened, counted)
         judged = replace(judged, calls=calls)
     kept = tx.count_members(opened.id) if opened is not None else 0
     policy = context.runtime.policy.outages
@@ -93,18 +93,18 @@ def explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buck
     return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
 
 
-def end_models(tx: Transaction, runtime: Runtime, silenced: SilencedCalls, *, until: int, now: datetime) -> set[str]:
+def end_models(tx: Transaction, runtime: Runtime, counted: CountedCalls, *, until: int, now: datetime) -> set[str]:
     """Resolve the outages of models that are over before the epoch second ``until``. Return their alerts' ids."""
     limits = runtime.policy.outages.model
     opened = tx.open_models()
     starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
-    attempts, ended_calls = tx.model_attempts(starts), tx.ended_calls(starts)
+    buckets_of, ended_calls = tx.model_buckets(starts), tx.ended_calls(starts)
     alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
     closed: set[str] = set()
     for model, standing in opened.items():
         alert = alerts.get(fingerprint(model))
-        buckets = silenced.clear(attempts[model])
-        calls = silenced.clear_calls(ended_calls[model], model, buckets)
+        buckets = counted.clear(buckets_of[model])
+        calls = counted.ended_calls(ended_calls[model], model, buckets)
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
         end = model_ended(buckets, calls, limits, since=since, until=until)
         last_at = alert.last_at.timestamp() if alert is not None else 0
@@ -112,7 +112,7 @@ def end_models(tx: Transaction, runtime: Runtime, silenced: SilencedCalls, *, un
             continue
         if alert is not None:
             quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
-            resolve(tx, close_model(alert, *_since(tx, model, alert, silenced), end, quiet=quiet), runtime, now=now)
+            resolve(tx, close_model(alert, *_since(tx, model, alert, counted), end, quiet=quiet), runtime, now=now)
             closed.add(alert.id)
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
     return closed
@@ -120,36 +120,36 @@ def end_models(tx: Transaction, runtime: Runtime, silenced: SilencedCalls, *, un
 
 def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of a model's outage with the totals since it began."""
-    totals = _since(tx, alert.labels["model"], alert, SilencedCalls(tx, now=now))
+    totals = _since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now))
     notify(tx, total_of_model(alert, *totals), Step.REMINDER, runtime, now=now)
 
 
 def _judge(
-    context: BatchContext, model: str, standing: Outage, silenced: SilencedCalls, first: int, last: int
+    context: BatchContext, model: str, standing: Outage, counted: CountedCalls, first: int, last: int
 ) -> JudgedModel:
     """Judge the windows of a model that hold the buckets from ``first`` to ``last``."""
     tx, limits = context.tx, context.runtime.policy.outages.model
     start = max(standing.over_until, first - limits.reach)
-    attempts = tx.model_attempts({model: start}, end=last + limits.reach)[model]
-    buckets, calls = silenced.clear(attempts), tx.ended_calls({model: start})[model]
-    calls = silenced.clear_calls(calls, model, attempts)
+    found = tx.model_buckets({model: start}, end=last + limits.reach)[model]
+    buckets, calls = counted.clear(found), tx.ended_calls({model: start})[model]
+    calls = counted.ended_calls(calls, model, found)
     verdict = judge_model(buckets, calls, limits)
     if not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
         start = max(standing.over_until, last - DEAD_REACH)
-        buckets = silenced.clear(tx.model_attempts({model: start})[model])
+        buckets = counted.clear(tx.model_buckets({model: start})[model])
         verdict = judge_dead_model(buckets, limits) or verdict
-        calls = silenced.clear_calls(tx.ended_calls({model: start})[model], model, attempts)
-    total = add_up(calls, since=verdict.since) if verdict.level else Calls()
+        calls = counted.ended_calls(tx.ended_calls({model: start})[model], model, found)
+    total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
     places = places_of(row for row in buckets if row.start >= verdict.since)
     return JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
 
 
-def _since(tx: Transaction, model: str, alert: OpenAlert, silenced: SilencedCalls) -> tuple[list[Bucket], Calls]:
+def _since(tx: Transaction, model: str, alert: OpenAlert, counted: CountedCalls) -> tuple[list[Bucket], Calls]:
     """Return a model's buckets and ended calls since its outage began."""
     start = {model: bucket_of(alert.first_at.timestamp())}
-    attempts = tx.model_attempts(start)[model]
+    found = tx.model_buckets(start)[model]
     calls: Sequence[EndedCalls] = tx.ended_calls(start)[model]
-    return silenced.clear(attempts), add_up(silenced.clear_calls(calls, model, attempts), since=start[model])
+    return counted.without_silenced(found), add_up(counted.ended_calls(calls, model, found), since=start[model])
 
 
 def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:

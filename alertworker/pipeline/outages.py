@@ -15,13 +15,13 @@ from alertworker.outages import alert as outages
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, ended, lookback
 from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.model_outages import count_models, end_models, judge_models, raise_model, remind_of_model
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.region_scope import RegionScope
 from alertworker.pipeline.runtime import Runtime
-from alertworker.pipeline.silenced_calls import SilencedCalls
 from alertworker.ports import Clock, OutagePort, Transaction
 
 
@@ -36,16 +36,16 @@ def judge_outages(context: BatchContext) -> None:
     found = outages.targets(context.folded.blamed)
     lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
-    silenced = SilencedCalls(tx, now=context.now)
-    models = judge_models(context, silenced)
-    scope = RegionScope(tx, silenced, models)
+    counted = CountedCalls(tx, now=context.now)
+    models = judge_models(context, counted)
+    scope = RegionScope(tx, counted, models)
     judged: set[Target] = set()
     for is_deployment in (False, True):
         for target in sorted(one for one in found if bool(one.deployment_id) is is_deployment):
             if _judge_failures(context, target, known[target], found[target], scope):
                 judged.add(target)
         for one in models if not is_deployment else ():
-            raise_model(context, one, silenced)
+            raise_model(context, one, counted)
     for target in sorted(lost.keys() - judged):
         if (standing := known[target]).state:
             _raise(context, target, standing, _judge(context, target, standing, lost[target], scope), ())
@@ -80,8 +80,8 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     if arrived is None or tx.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
-    silenced = SilencedCalls(tx, now=now)
-    closed = end_models(tx, runtime, silenced, until=until, now=now)
+    counted = CountedCalls(tx, now=now)
+    closed = end_models(tx, runtime, counted, until=until, now=now)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
@@ -93,11 +93,11 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             return True
         alert = alerts.get(outages.fingerprint(target))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        buckets = attempts[target] if target.deployment_id else silenced.clear(attempts[target])
+        buckets = attempts[target] if target.deployment_id else counted.clear(attempts[target])
         end = ended(buckets, limits[target], since=since, until=until)
         if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
             end = None  # with so little traffic, 15 min without a call prove nothing
-        if end is None and not _ends_with(closed, alert, buckets, before=until - limits[target].span):
+        if end is None and not _ends_with(closed, alert, buckets, limits[target], until=until):
             continue
         if alert is not None:
             quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
@@ -109,14 +109,18 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     return False
 
 
-def _ends_with(closed: Collection[str], alert: OpenAlert | None, buckets: Iterable[Bucket], *, before: int) -> bool:
-    """Return whether an outage ends because the outage that suppresses it has ended, and no call failed since.
+def _ends_with(
+    closed: Collection[str], alert: OpenAlert | None, buckets: Iterable[Bucket], limits: Limits, *, until: int
+) -> bool:
+    """Return whether an outage ends because the outage that suppresses it has ended, and it does not go on alone.
 
-    Few calls may reach the deployment, so its own proof may come much later. Nobody was notified of it.
+    Few calls may reach the deployment, so its own proof may come much later. Nobody was notified of it. If calls go on
+    failing, they open it again.
     """
     if alert is None or alert.suppression is None or alert.suppression.reason is not SuppressionReason.ALERT:
         return False
-    return alert.suppression.by in closed and not any(row.failed and row.start >= before for row in buckets)
+    last = [row for row in buckets if row.start >= until - limits.span]
+    return alert.suppression.by in closed and not judge(last, limits).crossed
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

@@ -24,7 +24,7 @@ class ModelOutagePort(Protocol):
         """Store the states of model groups."""
         ...
 
-    def model_attempts(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
+    def model_buckets(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
         """Return the buckets of each model's deployments, from the model's own epoch second until before ``end``."""
         ...
 

@@ -25,25 +25,25 @@ class ModelOutageStatements(Statements, ModelOutagePort):
         names = sorted(models)
         if not names:
             return {}
-        rows = [{"model": name, "level": 0, "over_until": 0} for name in names]
+        rows = [{"model": name, "state": 0, "over_until": 0} for name in names]
         self.connection.execute(insert_or(self.connection, MODEL_OUTAGES).on_conflict_do_nothing(), rows)
         return self._model_standings(MODEL_OUTAGES.c.model.in_(names))
 
     @override
     def open_models(self) -> dict[str, Outage]:
-        return self._model_standings(MODEL_OUTAGES.c.level > 0, skip_locked=True)
+        return self._model_standings(MODEL_OUTAGES.c.state > 0, skip_locked=True)
 
     @override
     def keep_models(self, standings: Mapping[str, Outage]) -> None:
         rows = [
-            {"own": name, "level": standings[name].level, "over_until": standings[name].over_until}
+            {"own": name, "state": standings[name].state, "over_until": standings[name].over_until}
             for name in sorted(standings)
         ]
         if rows:
             self.connection.execute(update(MODEL_OUTAGES).where(MODEL_OUTAGES.c.model == bindparam("own")), rows)
 
     @override
-    def model_attempts(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
+    def model_buckets(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
         found: dict[str, list[Bucket]] = {model: [] for model in starts}
         if not starts:
             return found
@@ -77,7 +77,7 @@ class ModelOutageStatements(Statements, ModelOutagePort):
     def _model_standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[str, Outage]:
         ordered = select(MODEL_OUTAGES).where(which).order_by(MODEL_OUTAGES.c.model)
         found = self.connection.execute(ordered.with_for_update(skip_locked=skip_locked))
-        return {row.model: Outage(row.level, row.over_until) for row in found}
+        return {row.model: Outage(row.state, row.over_until) for row in found}
 
 
 def _place(row: RowMapping) -> tuple[object, ...]:

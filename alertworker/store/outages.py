@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sqlalchemy import ColumnElement, RowMapping, Table, bindparam, func, literal, select, tuple_, update
 from typing_extensions import override
@@ -34,6 +34,14 @@ class OutageStatements(Statements, OutagePort):
     @override
     def open_outages(self) -> dict[Target, Outage]:
         return self._standings(OUTAGES.c.level > 0, skip_locked=True)
+
+    @override
+    def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
+        if not deployments:
+            return {}
+        own = (OUTAGES.c.deployment_id.in_(sorted(deployments)), OUTAGES.c.provider == "", OUTAGES.c.region == "")
+        statement = select(OUTAGES.c.deployment_id, OUTAGES.c.over_until).where(*own, OUTAGES.c.over_until > 0)
+        return {row.deployment_id: row.over_until for row in self.connection.execute(statement)}
 
     @override
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:

@@ -30,7 +30,7 @@ def upgrade() -> None:
     op.create_table(
         "model_outages",
         sa.Column("model", _NAME, primary_key=True),
-        sa.Column("level", sa.Integer, nullable=False, index=True),
+        sa.Column("state", sa.Integer, nullable=False, index=True),
         sa.Column("over_until", sa.BigInteger, nullable=False),
     )
 

@@ -76,7 +76,7 @@ MODEL_OUTAGES = Table(
     "model_outages",
     METADATA,
     Column("model", NAME, primary_key=True),
-    Column("level", Integer, nullable=False, index=True),
+    Column("state", Integer, nullable=False, index=True),
     Column("over_until", BigInteger, nullable=False),
 )
 

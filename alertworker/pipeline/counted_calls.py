@@ -1,4 +1,8 @@
-"""Failed calls of silenced deployments. They count neither for their region nor for their model."""
+"""Which failed calls of deployments count for their region and their model.
+
+Failures of silenced deployments do not: a stray failure elsewhere would turn a silenced outage into a message about the
+region or the model. Neither do failures from before the end of a deployment's own outage: that outage is over.
+"""
 
 from __future__ import annotations
 
@@ -19,33 +23,37 @@ from alertworker.routing.silences import Silence
 _NAMING: Final = frozenset({"deployment", "model"})
 
 
-class SilencedCalls:
-    """The silences of deployments, as one transaction sees them, now and during the windows that it judges.
+class CountedCalls:
+    """The silences and the ends of deployments' outages, as one transaction sees them.
 
-    Otherwise a stray failure elsewhere would turn a silenced outage into a message about the region or the model.
     A failed call during a silence does not count after the silence, either.
     """
 
     def __init__(self, tx: Transaction, *, now: datetime) -> None:
         self._tx, self._now = tx, now
 
-    def clear(self, buckets: Iterable[Bucket]) -> list[Bucket]:
-        """Return buckets without the failures of silenced deployments. Their successes still count."""
+    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
+        """Return buckets without the failures that do not count. Successes always count."""
+        over = self._tx.outages_over({row.deployment_id for row in buckets if row.failed})
+        counting = self.without_silenced(buckets)
+        return [_without_failures(row) if row.start < over.get(row.deployment_id, 0) else row for row in counting]
+
+    def without_silenced(self, buckets: Iterable[Bucket]) -> list[Bucket]:
+        """Return buckets without the failures of silenced deployments."""
         return [
-            replace(row, causes={}, last_failure=0)
-            if row.failed and self._is_silenced(_labels(row), row.start)
-            else row
+            _without_failures(row) if row.failed and self._is_silenced(_labels(row), row.start) else row
             for row in buckets
         ]
 
-    def clear_calls(self, calls: Sequence[EndedCalls], model: str, buckets: Iterable[Bucket]) -> list[EndedCalls]:
+    def ended_calls(self, calls: Iterable[EndedCalls], model: str, buckets: Iterable[Bucket]) -> list[EndedCalls]:
         """Return the calls for a model that no silenced deployment was the first to fail."""
-        known = {row.deployment_id: _labels(row) for row in buckets} if self._silences else {}
+        known = {row.deployment_id: _labels(row) for row in buckets}
+        unknown = {"model": model}
         return [
             one
             for one in calls
             if not self._is_silenced(
-                known.get(one.deployment_id, {"deployment": one.deployment_id, "model": model}), one.bucket
+                known.get(one.deployment_id, unknown | {"deployment": one.deployment_id}), one.bucket
             )
         ]
 
@@ -66,6 +74,10 @@ class SilencedCalls:
             and (one.state(now=self._now) == "active" or (one.starts_at < end and one.ends_at > begin))
             for one in self._silences
         )
+
+
+def _without_failures(row: Bucket) -> Bucket:
+    return replace(row, causes={}, last_failure=0)
 
 
 def _labels(row: Bucket) -> dict[str, str]:
