@@ -27,7 +27,8 @@ _RATE_LIMITED_SECONDS: Final = 300
 _RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
-#: The evidence, in nats, from which on a deployment counts as failing in its model: chance reaches it once in 600 times.
+#: The evidence, in nats, from which on a deployment counts as failing in its model. Chance reaches it once in 600
+#: times.
 _LIKELY: Final = 6.4
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 _HARM: Final = 5
