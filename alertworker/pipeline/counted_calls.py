@@ -31,12 +31,19 @@ class CountedCalls:
 
     def __init__(self, tx: Transaction, *, now: datetime) -> None:
         self._tx, self._now = tx, now
+        self._over: dict[str, int] = {}
+
+    def learn(self, buckets: Iterable[Bucket]) -> None:
+        """Read what `clear` needs to know of many targets' buckets, in one statement."""
+        unknown = {row.deployment_id for row in buckets if row.failed} - self._over.keys()
+        if unknown:
+            self._over |= dict.fromkeys(unknown, 0) | self._tx.outages_over(unknown)
 
     def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
         """Return buckets without the failures that do not count. Successes always count."""
-        over = self._tx.outages_over({row.deployment_id for row in buckets if row.failed})
+        self.learn(buckets)
         counting = self.without_silenced(buckets)
-        return [_without_failures(row) if row.start < over.get(row.deployment_id, 0) else row for row in counting]
+        return [_without_failures(row) if row.start < self._over.get(row.deployment_id, 0) else row for row in counting]
 
     def without_silenced(self, buckets: Iterable[Bucket]) -> list[Bucket]:
         """Return buckets without the failures of silenced deployments."""
@@ -59,8 +66,8 @@ class CountedCalls:
 
     @cached_property
     def _silences(self) -> list[Silence]:
-        start = self._now - timedelta(seconds=DEAD_REACH)
-        known = self._tx.silences_since(start, now=self._now)
+        since = self._now - timedelta(seconds=DEAD_REACH)
+        known = [*self._tx.silences(now=self._now), *self._tx.ended_silences(since, now=self._now)]
         return [one for one in known if any(matcher.label in _NAMING for matcher in one.matchers)]
 
     def _is_silenced(self, labels: Mapping[str, str], bucket: int) -> bool:

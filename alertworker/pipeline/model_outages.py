@@ -45,19 +45,19 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
 
     LiteLLM knows no outages of models. So there are none if its counts alone decide.
     """
-    if not context.runtime.policy.outages.model.share:
+    limits = context.runtime.policy.outages.model
+    if not limits.share:
         return []
-    events = _events(context)
-    lost = _lost_buckets(context.folded.models)
-    found: list[ModelJudgement] = []
-    for model, standing in sorted(context.tx.lock_models({*events, *lost}).items()):
-        own = [event for event in events.get(model, ()) if event.occurred_at.timestamp() >= standing.over_until]
-        moments = [bucket_of(event.occurred_at.timestamp()) for event in own]
-        moments += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
-        if moments:
-            judged = _judge(context, model, standing, counted, min(moments), max(moments))
-            found.append(ModelJudgement(model, standing, judged, own))
-    return found
+    events, lost = _events(context), _lost_buckets(context.folded.models)
+    known = context.tx.lock_models({*events, *lost})
+    own: dict[str, list[AttemptFailed]] = {}
+    moments: dict[str, list[int]] = {}
+    for model, standing in known.items():
+        own[model] = [one for one in events.get(model, ()) if one.occurred_at.timestamp() >= standing.over_until]
+        moments[model] = [bucket_of(event.occurred_at.timestamp()) for event in own[model]]
+        moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
+    judged = _judge(context, counted, {model: known[model] for model in sorted(known) if moments[model]}, moments)
+    return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
 
 
 def count_models(context: BatchContext) -> int:
@@ -98,15 +98,13 @@ def end_models(tx: Transaction, runtime: Runtime, counted: CountedCalls, *, unti
     limits = runtime.policy.outages.model
     opened = tx.open_models()
     starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
-    buckets_of, ended_calls = tx.model_buckets(starts), tx.ended_calls(starts)
+    windows = _Windows.read(tx, counted, starts)
     alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
     closed: set[str] = set()
     for model, standing in opened.items():
         alert = alerts.get(fingerprint(model))
-        buckets = counted.clear(buckets_of[model])
-        calls = counted.ended_calls(ended_calls[model], model, buckets)
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        end = model_ended(buckets, calls, limits, since=since, until=until)
+        end = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
         last_at = alert.last_at.timestamp() if alert is not None else 0
         if end is None or (end is End.UNKNOWN and standing.is_dead and until - last_at < DEAD_LASTS.total_seconds()):
             continue
@@ -125,23 +123,48 @@ def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now:
 
 
 def _judge(
-    context: BatchContext, model: str, standing: Outage, counted: CountedCalls, first: int, last: int
-) -> JudgedModel:
-    """Judge the windows of a model that hold the buckets from ``first`` to ``last``."""
+    context: BatchContext, counted: CountedCalls, models: Mapping[str, Outage], moments: Mapping[str, Sequence[int]]
+) -> dict[str, JudgedModel]:
+    """Judge the windows of models that hold the buckets ``moments``, by as many statements for many as for one."""
     tx, limits = context.tx, context.runtime.policy.outages.model
-    start = max(standing.over_until, first - limits.reach)
-    found = tx.model_buckets({model: start}, end=last + limits.reach)[model]
-    buckets, calls = counted.clear(found), tx.ended_calls({model: start})[model]
-    calls = counted.ended_calls(calls, model, found)
-    verdict = judge_model(buckets, calls, limits)
-    if not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
-        start = max(standing.over_until, last - DEAD_REACH)
-        buckets = counted.clear(tx.model_buckets({model: start})[model])
-        verdict = judge_dead_model(buckets, limits) or verdict
-        calls = counted.ended_calls(tx.ended_calls({model: start})[model], model, found)
-    total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-    places = places_of(row for row in buckets if row.start >= verdict.since)
-    return JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+    windows = _Windows.read(
+        tx, counted, {model: max(old.over_until, min(moments[model]) - limits.reach) for model, old in models.items()}
+    )
+    quiet = {
+        model: max(old.over_until, max(moments[model]) - DEAD_REACH)
+        for model, old in models.items()
+        if not old.is_dead and not any(bucket.succeeded for bucket in windows.buckets[model])
+    }
+    longer = _Windows.read(tx, counted, quiet)
+    found: dict[str, JudgedModel] = {}
+    for model in models:
+        end = max(moments[model]) + limits.reach
+        buckets, calls = [row for row in windows.buckets[model] if row.start < end], windows.calls[model]
+        verdict = judge_model(buckets, calls, limits)
+        if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
+            buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
+        total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
+        places = places_of(row for row in buckets if row.start >= verdict.since)
+        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The buckets of models' deployments and how calls for the models ended, as far as they count."""
+
+    buckets: Mapping[str, list[Bucket]]
+    calls: Mapping[str, list[EndedCalls]]
+
+    @classmethod
+    def read(cls, tx: Transaction, counted: CountedCalls, starts: Mapping[str, int]) -> _Windows:
+        """Read the windows of each model from an epoch second of its own on."""
+        found, calls = tx.model_buckets(starts), tx.ended_calls(starts)
+        counted.learn(row for rows in found.values() for row in rows)
+        return cls(
+            {model: counted.clear(rows) for model, rows in found.items()},
+            {model: counted.ended_calls(calls[model], model, found[model]) for model in starts},
+        )
 
 
 def _since(tx: Transaction, model: str, alert: OpenAlert, counted: CountedCalls) -> tuple[list[Bucket], Calls]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kind
+from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, Kind
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 
@@ -41,11 +41,13 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     """Write the notifications of one step, unless something suppresses the alert.
 
     A suppressed alert is recorded like any other. Channels are notified of a suppressed condition when its suppression
-    ends. A channel that is mute at this hour is notified when the hour ends. A suppressed notice is only counted.
+    ends. A channel that is mute at this hour, or on which another alert inhibits this one, is notified when that ends.
+    A suppressed notice is only counted.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     suppression = _find_suppression(tx, alert, decision, runtime, now=now)
-    channels = _channels(alert, decision, runtime)
+    inhibited = _inhibited(tx, alert, decision, runtime) if suppression is None else {}
+    channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
     if suppression is None and not channels:
         tx.count("no_route", alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
@@ -61,11 +63,13 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
         tx.count("muted", SuppressionReason.TIME.value, len(decision.mute))
+        tx.count("muted", SuppressionReason.ALERT.value, len(inhibited))
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
-    if step is Step.FIRING and decision.mute != alert.deferred_channels:
-        tx.defer_channels(alert.id, decision.mute)
+    deferred = (*decision.mute, *inhibited)
+    if step is Step.FIRING and deferred != alert.deferred_channels:
+        tx.defer_channels(alert.id, deferred)
     _record(tx, alert, decision, now=now)
 
 
@@ -78,21 +82,24 @@ def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, 
 
 
 def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
-    """Notify the channels of a condition that were mute when it fired, and are not mute now.
+    """Notify the channels of a condition that were mute or inhibited when it fired, and are not now.
 
     A channel that the alert's route no longer leads to is forgotten. Return false if something else suppresses the
     condition, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.deferred_channels)
+    inhibited = _inhibited(tx, alert, decision, runtime)
+    channels = [name for name in _channels(alert, decision, runtime) if name not in inhibited]
+    unmuted = tuple(name for name in channels if name in alert.deferred_channels)
     if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
     if unmuted:
         message = _compose(tx, replace(alert, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         tx.enqueue(message, StepKey(Step.FIRING, alert.summaries), takers, now=now)
+        tx.forget_sources()
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
-    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute)
+    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute or name in inhibited)
     if deferred != alert.deferred_channels:
         tx.defer_channels(alert.id, deferred)
     return True
@@ -122,6 +129,8 @@ def enqueue(
         tx.count("not_taken", alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     tx.enqueue(message, StepKey(step, alert.summaries), takers, now=now)
+    if alert.kind is Kind.CONDITION:
+        tx.forget_sources()  # it inhibits others on these channels
     return message, takers
 
 
@@ -168,16 +177,21 @@ def _find_suppression(
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return Suppression(SuppressionReason.SILENCE, silence.id)
-    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, now))
-    if inhibitor is not None:
-        return Suppression(SuppressionReason.ALERT, inhibitor.id)
+    channels = _channels(alert, decision, runtime)
+    inhibited = _inhibited(tx, alert, decision, runtime)
+    if channels and len(inhibited) == len(channels):
+        return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
     return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 
-def _routed(tx: Transaction, runtime: Runtime, now: datetime, wanted: SourceFilter) -> Iterator[OpenCondition]:
-    """Yield the open conditions that are routed to a channel, now or at another hour. Only these may inhibit others."""
+def _inhibited(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime) -> dict[str, str]:
+    """Return the channels that were notified of an open alert that explains this one, each with that alert's id."""
+    channels = _channels(alert, decision, runtime)
+    sources = partial(_sources, tx, runtime)
+    return find_inhibited(alert.id, alert.routing_labels, channels, runtime.inhibitions, sources)
+
+
+def _sources(tx: Transaction, runtime: Runtime, wanted: SourceFilter) -> Iterable[OpenCondition]:
+    """Return the open conditions of enabled types."""
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
-    for one in tx.open_conditions(on) if on.types else ():
-        decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)
-        if decision.channels or decision.mute:
-            yield one
+    return tx.open_conditions(on, shadow=runtime.shadow) if on.types else ()

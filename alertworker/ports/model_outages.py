@@ -24,8 +24,8 @@ class ModelOutagePort(Protocol):
         """Store the states of model groups."""
         ...
 
-    def model_buckets(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
-        """Return the buckets of each model's deployments, from the model's own epoch second until before ``end``."""
+    def model_buckets(self, starts: Mapping[str, int]) -> dict[str, list[Bucket]]:
+        """Return the buckets of each model's deployments, from the model's own epoch second on."""
         ...
 
     def ended_calls(self, starts: Mapping[str, int]) -> dict[str, list[EndedCalls]]:

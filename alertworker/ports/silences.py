@@ -15,6 +15,6 @@ class SilencePort(Protocol):
         """Return the silences that are in force."""
         ...
 
-    def silences_since(self, start: datetime, *, now: datetime) -> list[Silence]:
-        """Return the silences that are in force, or were at some time after ``start``."""
+    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+        """Return the silences that ended after ``since``."""
         ...

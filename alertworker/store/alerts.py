@@ -129,6 +129,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
         """Record what suppresses the firing message of a condition, until `record_notified`."""
+        self.forget_sources()
         values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 

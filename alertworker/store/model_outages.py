@@ -43,12 +43,11 @@ class ModelOutageStatements(Statements, ModelOutagePort):
             self.connection.execute(update(MODEL_OUTAGES).where(MODEL_OUTAGES.c.model == bindparam("own")), rows)
 
     @override
-    def model_buckets(self, starts: Mapping[str, int], *, end: int | None = None) -> dict[str, list[Bucket]]:
+    def model_buckets(self, starts: Mapping[str, int]) -> dict[str, list[Bucket]]:
         found: dict[str, list[Bucket]] = {model: [] for model in starts}
         if not starts:
             return found
         within = [WINDOWS.c.model.in_(sorted(starts)), WINDOWS.c.bucket >= min(starts.values())]
-        within += [WINDOWS.c.bucket < end] if end is not None else []
         same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE]
         failed: dict[tuple[object, ...], dict[str, RowMapping]] = {}
         for row in self.connection.execute(select(CAUSES).join(WINDOWS, and_(*same)).where(*within)).mappings():

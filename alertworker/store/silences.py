@@ -34,8 +34,8 @@ class SilenceStatements(Statements, SilencePort):
         return self._silences[now]
 
     @override
-    def silences_since(self, start: datetime, *, now: datetime) -> list[Silence]:
-        statement = select(SILENCES).where(SILENCES.c.starts_at <= now, SILENCES.c.ends_at > start)
+    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+        statement = select(SILENCES).where(SILENCES.c.ends_at > since, SILENCES.c.ends_at <= now)
         return [read_silence(row) for row in self.connection.execute(statement).mappings()]
 
 
