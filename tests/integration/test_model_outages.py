@@ -191,7 +191,7 @@ def test_any_order_cutting_and_redelivery_decides_the_same(runtime: Runtime, sto
 
 def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: Outbox) -> None:
     """The message is about the region. Deployments of two models fail there."""
-    eu = {"region": "eu"}
+    eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [failing(f"c{n}", n, name, **eu) for n in range(6) for name in ("d1", "d2")]
     events += [failing(f"e{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
     hear(runtime, *events)
@@ -202,7 +202,7 @@ def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: 
 
 def test_a_model_that_fails_everywhere_is_no_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
     """Two of its deployments are in one region, where another model answers."""
-    eu = {"region": "eu"}
+    eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [answered(f"g{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
     for n in range(6):
         events += [failing(f"c{n}", n, "d1", **eu), failing(f"c{n}", n, "d2", **eu), failing(f"c{n}", n, "d3")]
@@ -222,7 +222,7 @@ def test_a_silenced_deployment_is_not_announced_as_a_region_or_a_model(
 ) -> None:
     """It is down. Its siblings fail two calls each, which chance explains, and answer the others."""
     silence(store, *matchers)
-    eu = {"region": "eu"}
+    eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [failing(f"c{n}", n, "d1", **eu) for n in range(12)]
     events += [failing(f"s{n}", n * 5, "d2", **eu) for n in range(2)]
     events += [lost(f"c{n}", n, "d1", region="eu") for n in range(12)]
@@ -235,7 +235,7 @@ def test_a_silenced_deployment_is_not_announced_as_a_region_or_a_model(
 def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The maintenance of one deployment ends in time. Then a sibling in its region fails a few calls."""
     silence(store, 'deployment="d1"', seconds=60)
-    eu = {"region": "eu"}
+    eu: dict[str, Any] = {"region": "eu"}
     hear(runtime, *(failing(f"c{n}", n, "d1", **eu) for n in range(12)))
     hear(runtime, *(answered(f"g{n}", 30 + n, "d1", **eu) for n in range(20)), at=50)
     pass_time(runtime, 55)
@@ -249,7 +249,7 @@ def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, ou
 def test_a_silence_of_a_whole_type_silences_only_that_type(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Whoever wants to know of regions only still learns of regions."""
     silence(store, 'alert_type="outage_alerts"')
-    eu = {"region": "eu"}
+    eu: dict[str, Any] = {"region": "eu"}
     hear(runtime, *(failing(f"{name}{n}", n, name, **eu) for n in range(6) for name in ("d1", "e1")))
     run_until_quiet(runtime, after(6))
 
