@@ -62,13 +62,19 @@ def model_ended(
 ) -> End | None:
     """Return how a model's outage ended, ``None`` if it continues.
 
-    It continues while two of its deployments have an outage, so that these are not reported one by one.
+    It continues while two of its deployments fail, so that these are not reported one by one. The last one that fails
+    is its own outage.
     """
     last = until - limits.span
     rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]
     if _judge_lost(rows, own, limits).crossed or (not buckets and any(one.lost for one in calls)):
         return None
-    return ended(buckets, replace(limits, everywhere=False), since=since, until=until)
+    failures = count_by_deployment(rows)
+    worst = max(failures, key=lambda name: (failures[name], name), default=None)
+    others = [row for row in buckets if row.deployment_id != worst]
+    if buckets and not others:
+        return None
+    return ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
 
 
 def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
+from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
 from alertworker.outages.model import (
     EndedCalls,
@@ -22,7 +24,7 @@ from alertworker.outages.model import (
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert, total_of_model
 from alertworker.outages.rows import CallSums, ModelCallKey
 from alertworker.outages.verdict import DEAD_REACH, Grade, grade
-from alertworker.outages.windows import Bucket, Calls, Outage, bucket_of, model_of
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.notify import claim, notify, resolve
@@ -85,14 +87,6 @@ def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCall
         tx.keep_models({one.model: after})
 
 
-def explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
-    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
-    failing = {row.model for row in buckets if row.failed and row.model}
-    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
-    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
-    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
-
-
 def end_models(tx: Transaction, runtime: Runtime, counted: CountedCalls, *, until: int, now: datetime) -> set[str]:
     """Resolve the outages of models that are over before the epoch second ``until``. Return their alerts' ids."""
     limits = runtime.policy.outages.model
@@ -120,6 +114,44 @@ def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now:
     """Send a reminder of a model's outage with the totals since it began."""
     totals = _since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now))
     notify(tx, total_of_model(alert, *totals), Step.REMINDER, runtime, now=now)
+
+
+class RegionScope:
+    """The failed calls that count, and the models' outages that explain others."""
+
+    def __init__(self, tx: Transaction, counted: CountedCalls, models: Sequence[ModelJudgement]) -> None:
+        self._tx, self._counted, self._models = tx, counted, models
+
+    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
+        """Return a region's buckets without the failures that do not count."""
+        counting = self._counted.clear(buckets)
+        explained = _explained_models(self._tx, self._models, counting)
+        return [without_failures(row) if row.model in explained else row for row in counting]
+
+    def calls_failed_by(self, target: Target, *, start: int, buckets: Sequence[Bucket]) -> Calls:
+        """Return how the calls ended that count for a region. ``buckets`` are the region's, before `clear`."""
+        failing = {row.deployment_id for row in buckets if row.failed}
+        counting = {row.deployment_id for row in self.clear(buckets) if row.failed}
+        calls = self._tx.calls_failed_by(target, start=start)
+        for deployment in sorted(failing - counting):
+            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start))
+        return calls
+
+
+def _explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
+    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
+    failing = {row.model for row in buckets if row.failed and row.model}
+    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
+    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
+    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
+
+
+def _minus(calls: Calls, other: Calls) -> Calls:
+    return Calls(
+        max(0, calls.by_fallback - other.by_fallback),
+        max(0, calls.by_retry - other.by_retry),
+        Counter(calls.lost) - Counter(other.lost),
+    )
 
 
 def _judge(

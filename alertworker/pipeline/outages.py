@@ -18,9 +18,15 @@ from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade,
 from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
-from alertworker.pipeline.model_outages import count_models, end_models, judge_models, raise_model, remind_of_model
+from alertworker.pipeline.model_outages import (
+    RegionScope,
+    count_models,
+    end_models,
+    judge_models,
+    raise_model,
+    remind_of_model,
+)
 from alertworker.pipeline.notify import claim, notify, resolve
-from alertworker.pipeline.region_scope import RegionScope
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
