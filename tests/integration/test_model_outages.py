@@ -17,7 +17,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from alertworker.store.schema.outages import MODEL_OUTAGES
+from alertworker.store.schema.outages import MODEL_OUTAGES, WINDOWS
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 from tests.integration.test_outages import after, at_once, hear, pass_time
 
@@ -265,3 +265,18 @@ def test_a_reminder_has_the_totals(runtime: Runtime, outbox: Outbox) -> None:
         "Major Service Outage: model gpt-4o is down for users (6 calls lost)",
         "Still: Major Service Outage: model gpt-4o is down for users (12 calls lost)",
     ]
+
+
+def test_windows_of_the_previous_version_get_their_model(runtime: Runtime, store: SqlStore) -> None:
+    """Its workers write no model. They may still run beside ours."""
+    second = int(after(0).timestamp())
+    with store.engine.begin() as connection:
+        names = (
+            "deployment_id, provider, region, bucket, succeeded, failed, milliseconds, completion_tokens, last_success"
+        )
+        values = f"'d1', 'azure', 'r-d1', {second}, 3, 0, 0, 0, 1"
+        connection.exec_driver_sql(f"INSERT INTO deployment_windows ({names}) VALUES ({values})")
+    hear(runtime, answered("g", 1, "d1"))
+
+    (row,) = rows(store, WINDOWS)
+    assert (row.model, row.succeeded) == ("gpt-4o", 4)

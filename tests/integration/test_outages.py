@@ -373,6 +373,18 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
     assert (message.headline, message.severity) == ("Major Service Outage: d1 (gpt-4o)", Severity.HIGH)
 
 
+def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
+    """With so few calls, 15 minutes say nothing. The message says how long none came."""
+    hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
+    run_until_quiet(runtime, after(900))
+    pass_time(runtime, 86_000)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(told(outbox)) - 1)
+
+    pass_time(runtime, 800 + 86_400 + 60)
+    assert told(outbox)[-1][0] is Step.RESOLVED
+    assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
+
+
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
     """Its deployments' outages are recorded. They are notified if they outlast the region's."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
