@@ -87,15 +87,19 @@ def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCall
         tx.keep_models({one.model: after})
 
 
-def end_models(tx: Transaction, runtime: Runtime, counted: CountedCalls, *, until: int, now: datetime) -> set[str]:
-    """Resolve the outages of models that are over before the epoch second ``until``. Return their alerts' ids."""
+def end_models(
+    tx: Transaction, runtime: Runtime, counted: CountedCalls, *, until: int, limit: int, now: datetime
+) -> int:
+    """Resolve at most ``limit`` outages of models that are over before the epoch second ``until``. Return how many."""
     limits = runtime.policy.outages.model
     opened = tx.open_models()
     starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
     windows = _Windows.read(tx, counted, starts)
     alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
-    closed: set[str] = set()
+    resolved = 0
     for model, standing in opened.items():
+        if resolved == limit:
+            break
         alert = alerts.get(fingerprint(model))
         since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
         end = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
@@ -105,9 +109,9 @@ def end_models(tx: Transaction, runtime: Runtime, counted: CountedCalls, *, unti
         if alert is not None:
             quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
             resolve(tx, close_model(alert, *_since(tx, model, alert, counted), end, quiet=quiet), runtime, now=now)
-            closed.add(alert.id)
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
-    return closed
+        resolved += 1
+    return resolved
 
 
 def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

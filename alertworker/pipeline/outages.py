@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,46 +87,63 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
     counted = CountedCalls(tx, now=now)
-    closed = end_models(tx, runtime, counted, until=until, now=now)
+    resolved = end_models(tx, runtime, counted, until=until, limit=limit, now=now)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
-    attempts = tx.buckets_of(starts)
+    buckets = tx.buckets_of(starts)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
-    resolved = 0
+    inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
+    closed = inhibitors - tx.still_open(inhibitors)
     for target, standing in sorted(opened.items()):  # regions first
-        if resolved == limit:
+        if resolved >= limit:
             return True
         alert = alerts.get(outages.fingerprint(target))
-        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        buckets = attempts[target] if target.deployment_id else counted.clear(attempts[target])
-        end = ended(buckets, limits[target], since=since, until=until)
-        if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
-            end = None  # with so little traffic, 15 min without a call prove nothing
-        if end is None and not _ends_with(closed, alert, buckets, limits[target], until=until):
+        rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
+        end = _end(standing, alert, rows, limits[target], until=until, arrived=arrived)
+        if end is None and _inhibitor(alert) in closed and not _lasts(rows, limits[target], until=until):
+            end = End.RECOVERED
+        if end is None:
             continue
         if alert is not None:
             quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
-            last = outages.closing(alert, *_since(tx, target, alert), end or End.RECOVERED, quiet=quiet)
-            resolve(tx, last, runtime, now=now)
+            resolve(tx, outages.closing(alert, *_since(tx, target, alert), end, quiet=quiet), runtime, now=now)
             closed.add(alert.id)
         tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
-    return False
+    return resolved >= limit
 
 
-def _ends_with(
-    closed: Collection[str], alert: OpenAlert | None, buckets: Iterable[Bucket], limits: Limits, *, until: int
-) -> bool:
-    """Return whether an outage ends because the outage that suppresses it has ended, and it does not go on alone.
+def _end(
+    standing: Outage,
+    alert: OpenAlert | None,
+    buckets: Sequence[Bucket],
+    limits: Limits,
+    *,
+    until: int,
+    arrived: datetime,
+) -> End | None:
+    """Return how an outage ended by its own calls, ``None`` if it continues."""
+    since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+    end = ended(buckets, limits, since=since, until=until)
+    if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
+        return None  # with so little traffic, 15 min without a call prove nothing
+    return end
 
-    Few calls may reach the deployment, so its own proof may come much later. Nobody was notified of it. If calls go on
-    failing, they open it again.
+
+def _inhibitor(alert: OpenAlert | None) -> str | None:
+    """Return the id of the alert that suppresses an outage on all channels."""
+    suppression = alert.suppression if alert is not None else None
+    return suppression.by if suppression is not None and suppression.reason is SuppressionReason.ALERT else None
+
+
+def _lasts(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> bool:
+    """Return whether the last window alone is an outage.
+
+    If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
+    proof may come much later, and nobody was notified of it. If calls go on failing, they open it again.
     """
-    if alert is None or alert.suppression is None or alert.suppression.reason is not SuppressionReason.ALERT:
-        return False
-    last = [row for row in buckets if row.start >= until - limits.span]
-    return alert.suppression.by in closed and not judge(last, limits).crossed
+    return bool(judge([row for row in buckets if row.start >= until - limits.span], limits).crossed)
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:

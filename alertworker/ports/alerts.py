@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -67,6 +67,10 @@ class AlertPort(Protocol):
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
         """Return which of these alerts were ever raised, open or closed."""
+        ...
+
+    def still_open(self, alert_ids: Collection[str]) -> set[str]:
+        """Return which of these alerts are open."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -167,6 +167,14 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         """Set the time of the next reminder of an open condition, unless it was acknowledged."""
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
+
+    def still_open(self, alert_ids: Collection[str]) -> set[str]:
+        """Return which of these alerts are open."""
+        if not alert_ids:
+            return set()
+        return set(
+            self.connection.execute(select(ALERTS.c.id).where(OPEN, ALERTS.c.id.in_(sorted(alert_ids)))).scalars()
+        )
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:
         """Return the open generation of an alert, locked, or ``None`` if none is open."""

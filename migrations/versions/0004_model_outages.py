@@ -15,7 +15,7 @@ _NAME = sa.String(256)
 
 
 def upgrade() -> None:
-    op.add_column("deployment_windows", sa.Column("model", _NAME, nullable=False, server_default=""))
+    op.add_column("deployment_windows", sa.Column("model", _NAME, nullable=False, server_default=sa.text("''")))
     op.create_index("deployment_windows_model", "deployment_windows", ["model", "bucket"])
     op.create_table(
         "model_calls",

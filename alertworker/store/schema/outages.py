@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, text
 
 from alertworker.store.schema.base import METADATA, NAME
 
@@ -22,7 +22,7 @@ WINDOWS = Table(
     #: Epoch milliseconds; 0 for never.
     Column("last_success", BigInteger, nullable=False),
     #: The deployment's model group. Workers of the previous version leave it empty.
-    Column("model", NAME, nullable=False, server_default=""),
+    Column("model", NAME, nullable=False, server_default=text("''")),
     Index("deployment_windows_region", "provider", "region", "bucket"),
     Index("deployment_windows_model", "model", "bucket"),
 )
