@@ -31,8 +31,8 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.postings import Postings
-from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
-from alertworker.outages.windows import bucket_of, cause, targets_of
+from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, ModelCallKey, WindowKey, WindowSums
+from alertworker.outages.windows import NO_DEPLOYMENTS, bucket_of, cause, model_of, targets_of
 
 #: How far a producer's clock may be ahead of ours. A later time is clamped.
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -54,6 +54,7 @@ class Fold:
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
     calls: dict[CallKey, CallSums] = field(default_factory=dict)
+    models: dict[ModelCallKey, CallSums] = field(default_factory=dict)
     #: Failed attempts that a deployment is to blame for; each is counted in ``causes``.
     blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
@@ -196,15 +197,27 @@ def _saved_or_lost(result: Fold, event: EndEvent) -> None:
     failed_on = event.failed_on
     if not failed_on and isinstance(event, RequestFailed) and event.deployment_id and _cause(event):
         failed_on = (FailedOn(deployment_id=event.deployment_id, provider=event.provider, region=event.region),)
+    bucket, team = bucket_of(event.occurred_at.timestamp()), event.attribution.team
     for target in {target for failed in failed_on for target in targets_of(failed)}:
-        bucket = bucket_of(event.occurred_at.timestamp())
-        sums = result.calls.setdefault(CallKey(*target, bucket, event.attribution.team), CallSums())
-        if isinstance(event, RequestFailed):
-            sums.lost += 1
-        elif event.fallbacks:
-            sums.by_fallback += 1
-        else:
-            sums.by_retry += 1
+        _add_end(result.calls.setdefault(CallKey(*target, bucket, team), CallSums()), event)
+    model = event.original_model_group or model_of(event)
+    if model and (failed_on or event.fallbacks or _found_no_deployment(event)):
+        first = failed_on[0].deployment_id if failed_on else ""
+        _add_end(result.models.setdefault(ModelCallKey(model, first, bucket, team), CallSums()), event)
+
+
+def _add_end(sums: CallSums, event: EndEvent) -> None:
+    if isinstance(event, RequestFailed):
+        sums.lost += 1
+    elif event.fallbacks:
+        sums.by_fallback += 1
+    else:
+        sums.by_retry += 1
+
+
+def _found_no_deployment(event: EndEvent) -> bool:
+    """Return whether a call failed because all deployments of its model group were cooling down."""
+    return isinstance(event, RequestFailed) and event.failure.error_class.startswith(NO_DEPLOYMENTS)
 
 
 def _budgets(result: Fold, readings: Iterable[tuple[BudgetKey, Reading]]) -> None:
@@ -238,7 +251,9 @@ def _milliseconds(event: Event) -> int:
 
 
 def _window(result: Fold, event: EndEvent | AttemptFailed) -> WindowSums:
-    return result.windows.setdefault(_window_key(event), WindowSums())
+    window = result.windows.setdefault(_window_key(event), WindowSums())
+    window.model = max(window.model, model_of(event))
+    return window
 
 
 def _window_key(event: EndEvent | AttemptFailed) -> WindowKey:

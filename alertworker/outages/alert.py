@@ -11,7 +11,7 @@ from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
-from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End, Ending
+from alertworker.outages.ending import End, Ending
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import Grade, WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
@@ -86,7 +86,7 @@ def describe(
         count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
         facts=_facts(target, verdict, grade, calls, last, limits_of(target, policy)),
-        members=_details(events, policy, kept or 0),
+        members=details(events, policy, kept or 0),
         metadata=newest_metadata(events),
         level=grade.alert_level,
     )
@@ -115,7 +115,7 @@ def ongoing(
         last_at=max(event.occurred_at for event in events),
         count=len(events),
         facts=standing.facts,
-        members=_details(events, policy, kept),
+        members=details(events, policy, kept),
         metadata=newest_metadata(events),
         level=standing.level,
     )
@@ -148,14 +148,39 @@ def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAler
     return replace(alert, count=max(failed, alert.notified_count), facts=facts | kept)
 
 
-def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, ending: Ending) -> OpenAlert:
-    """Return an outage with the facts of its resolving message. It ended when the target recovered."""
+def closing(
+    alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, ending: Ending, *, quiet: timedelta
+) -> OpenAlert:
+    """Return an outage with the facts of its resolving message. It ended when the target recovered.
+
+    An unknown end comes after ``quiet`` without calls.
+    """
     last = total(alert, buckets, calls)
     facts = {label: text for label, text in last.facts.items() if label != "Error"}
     if ending.how is End.UNKNOWN:
-        facts["State"] = f"unknown: no attempts for {NO_TRAFFIC_SECONDS // 60} min"
+        facts["State"] = f"unknown: no calls for {spell(quiet)}"
         return replace(last, facts=facts, unknown=True)
     return replace(last, facts=facts, ended_at=datetime.fromtimestamp(ending.at, UTC))
+
+
+def count_attempts(verdict: WindowVerdict, grade: Grade, limits: Limits) -> str:
+    """Return the fact "Attempts": how many calls failed, by which causes, and the threshold."""
+    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
+    causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
+    spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
+    seconds = timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS)
+    counts = f"{verdict.failed} of {verdict.calls} failed in {spell(seconds)}"
+    return f"{counts} ({spelled}); threshold {threshold}"
+
+
+def spell_deployments(verdict: WindowVerdict) -> str:
+    """Return how many calls failed on each deployment, the worst first.
+
+    >>> spell_deployments(WindowVerdict(failures={"d2": (2, 8), "d1": (9, 9)}))
+    'd1 (9 of 9 failed), d2 (2 of 8 failed)'
+    """
+    ranked = sorted(verdict.failures.items(), key=lambda item: (-item[1][0], item[0]))
+    return _names([f"{name} ({failed} of {calls} failed)" for name, (failed, calls) in ranked])
 
 
 def spell_calls(calls: Calls) -> dict[str, str]:
@@ -197,18 +222,13 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
 def _facts(
     target: Target, verdict: WindowVerdict, grade: Grade, calls: Calls, last: AttemptFailed, limits: Limits
 ) -> dict[str, str]:
-    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
-    causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
-    spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
-    seconds = timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS)
-    counts = f"{verdict.failed} of {verdict.calls} failed in {spell(seconds)}"
-    facts: dict[str, str | None] = {"Attempts": f"{counts} ({spelled}); threshold {threshold}"}
+    facts: dict[str, str | None] = {"Attempts": count_attempts(verdict, grade, limits)}
     facts |= spell_calls(calls)
     if target.deployment_id:
         facts |= {"Request Model": last.model_group or last.model, "API Base": last.api_base}
         facts |= {"Deployment": target.deployment_id, "Provider": last.provider, "Region": last.region}
     else:
-        facts |= {"Provider": target.provider, "Region": target.region, "Deployments": _names(verdict.deployments)}
+        facts |= {"Provider": target.provider, "Region": target.region, "Deployments": spell_deployments(verdict)}
     facts["Error"] = last.failure.message
     return {label: text for label, text in facts.items() if text}
 
@@ -218,7 +238,8 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:
+def details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:
+    """Return the names of failed calls, as many as the policy allows beside those that the alert names already."""
     return tuple(_detail(event) for event in events[: max(0, policy.max_details - kept)])
 
 

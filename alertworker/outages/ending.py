@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
+from itertools import groupby
 from math import log
 from typing import Final, NamedTuple
 
@@ -13,6 +15,8 @@ from alertworker.outages.windows import Bucket, Limits
 
 #: An outage without any call for this many seconds is closed with an unknown end.
 NO_TRAFFIC_SECONDS: Final = 900
+#: How long a dead target has no failed call before its outage is closed with an unknown end.
+DEAD_LASTS: Final = timedelta(hours=24)
 #: How strong the proof of a recovery must be, in nats: chance alone reaches it once in 600 times.
 _MIN_PROOF: Final = 6.4
 #: The bounds of an outage's error rate. A lower rate is hardly an outage. At the upper one a single success ends it.
@@ -103,8 +107,9 @@ class _Stretch:
             return next((row.start for row in self.rows if row.succeeded), 0), _MIN_PROOF
         share = min(_MOST, max(_LEAST, self.share))
         gain, loss = log((1 - limits.tolerated) / (1 - share)), log(limits.tolerated / share)
-        proof, begins = 0.0, self.rows[0]
-        for row in self.rows:
-            begins = begins if proof else row
-            proof = min(_MIN_PROOF, max(0.0, proof + row.succeeded * gain + row.failed * loss))
-        return max(begins.start, begins.last_failure // 1_000), proof
+        proof, begins = 0.0, 0
+        for start, bucket in groupby(self.rows, key=lambda row: row.start):
+            same = list(bucket)  # deployments of a region or model in the same seconds have no order
+            begins = begins if proof else max(start, *(row.last_failure // 1_000 for row in same))
+            proof = min(_MIN_PROOF, max(0.0, proof + sum(row.succeeded * gain + row.failed * loss for row in same)))
+        return begins, proof

@@ -25,6 +25,18 @@ class CallKey(NamedTuple):
     team: str
 
 
+class ModelCallKey(NamedTuple):
+    """Calls of one team for a model group that none of its deployments answered, and that ended in one bucket.
+
+    ``deployment_id`` is the first deployment that failed the call. It is empty if no deployment was available.
+    """
+
+    model: str
+    deployment_id: str
+    bucket: int
+    team: str
+
+
 class CauseKey(NamedTuple):
     """One cause, from `windows.cause`, of failed calls in one deployment's bucket."""
 
@@ -40,11 +52,13 @@ class WindowSums:
     """The sums of a bucket.
 
     ``succeeded`` counts calls that never failed on this deployment. ``last_success`` is in epoch milliseconds, 0 for
-    never. A bucket with failed calls alone has a row, too; `CauseSums` counts these.
+    never. A bucket with failed calls alone has a row, too; `CauseSums` counts these. ``model`` is the deployment's
+    model group; if there are several, the last one in alphabetical order.
     """
 
     succeeded: int = 0
     last_success: int = 0
+    model: str = ""
 
 
 @dataclass(slots=True)

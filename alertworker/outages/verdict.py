@@ -14,7 +14,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
-from alertworker.outages.evidence import is_evident
+from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.windows import Bucket, Limits
 
 #: How far back the failures of a dead target count, in seconds.
@@ -27,6 +27,9 @@ _RATE_LIMITED_SECONDS: Final = 300
 _RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
+#: The evidence, in nats, from which on a deployment counts as failing in its model. Chance reaches it once in 600
+#: times.
+_LIKELY: Final = 6.4
 #: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
 HARM: Final = 5
 _HARM_SHARE: Final = 0.05
@@ -50,6 +53,7 @@ class WindowVerdict:
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``calls`` is the number of its calls, failed ones included.
+    ``failures`` has, for each deployment that failed a call, the number of its failed calls and of all its calls.
     ``is_dead`` means that no call has succeeded since the first failure.
     """
 
@@ -59,7 +63,7 @@ class WindowVerdict:
     failed: int = 0
     calls: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
-    deployments: tuple[str, ...] = ()
+    failures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     is_dead: bool = False
 
     @property
@@ -140,16 +144,20 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a dead target, ``None`` if it is not dead. It finds outages at little traffic.
 
     A deployment is dead if at least ``minor`` calls failed, the first and the last at least a minute apart, and none
-    succeeded since. A region is never dead.
+    succeeded since. A model is dead if that holds for one of its deployments, another one failed two calls, and no
+    deployment answered. A region is never dead.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
     since = [row for row in rows if row.last_failure > success and row.failed]
-    if not since or limits.deployments > 1:
+    if not since or (limits.deployments > 1 and not limits.everywhere):
         return None
     found = _verdict(since, limits)
-    lasted = since[-1].last_failure - since[0].last_failure
-    if found.failed < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
+    most = max(failed for failed, _ in found.failures.values())
+    lasted = max(row.last_failure for row in since) - since[0].last_failure
+    if most < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
+        return None
+    if limits.everywhere and sum(failed >= _FAILING for failed, _ in found.failures.values()) < limits.deployments:
         return None
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
@@ -175,7 +183,8 @@ class _Sums:
         self._all = _Totals(self.starts, rows)
         failed = self._all.failed
         self.failing = [place for place in range(len(self.starts)) if failed[place + 1] > failed[place]]
-        self._deployments = self._failing_deployments(rows) if limits.deployments > 1 else []
+        self._least = _FAILING if limits.share else 1
+        self._deployments = self._by_deployment(rows) if limits.deployments > 1 else []
 
     def failed_within(self, first: int, last: int) -> int:
         """Return the number of failed calls of a stretch."""
@@ -201,28 +210,61 @@ class _Sums:
         calls = self._all.calls[last + 1] - self._all.calls[first]
         if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
             return False
-        if limits.share and not is_evident(failed, calls, limits.tolerated):
+        if not self._is_evident(failed, calls):
             return False
-        return limits.deployments == 1 or self._count_failing(first, last) >= limits.deployments
+        return limits.deployments == 1 or self._is_spread(first, last)
 
-    def _failing_deployments(self, rows: Sequence[Bucket]) -> list[_Totals]:
-        """Return the totals of each deployment that fails enough calls to count in some stretch."""
+    def _is_spread(self, first: int, last: int) -> bool:
+        """Return whether enough deployments fail a stretch, and different calls prove it.
+
+        A call that is retried fails on several deployments of its model. So of each model only the deployment with the
+        most failed calls counts as evidence.
+        """
+        limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
+        for model, one in self._deployments:
+            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
+            if self._fails(failed, calls):
+                failing += 1
+                distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
+            elif limits.everywhere and failed < calls:
+                return False  # it answers
+        if failing < limits.deployments or not limits.share:
+            return failing >= limits.deployments
+        failed, calls = (sum(one[place] for one in distinct.values()) for place in (0, 1))
+        return failed >= limits.minor and calls >= limits.traffic and self._is_evident(failed, calls)
+
+    def _fails(self, failed: int, calls: int) -> bool:
+        """Return whether one of several deployments fails. If all of a model do, chance must be unlikely for each."""
+        limits = self._limits
+        if failed < self._least or failed < limits.share * calls:
+            return False
+        return not limits.everywhere or evidence(failed, calls, limits.tolerated) >= _LIKELY
+
+    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, _Totals]]:
+        """Return the model and the totals of each deployment that may count, those with the fewest failures first.
+
+        A deployment of an unknown model is a model of its own.
+        """
         by_name: dict[str, list[Bucket]] = {}
         for row in rows:
             by_name.setdefault(row.deployment_id, []).append(row)
-        totals = [_Totals(self.starts, own) for own in by_name.values()]
-        return [one for one in totals if one.failed[-1] >= self._least]
+        found = [
+            (max(row.model for row in own) or name, _Totals(self.starts, own)) for name, own in sorted(by_name.items())
+        ]
+        counting = [one for one in found if self._limits.everywhere or one[1].failed[-1] >= self._least]
+        return sorted(counting, key=lambda one: one[1].failed[-1])
 
-    def _count_failing(self, first: int, last: int) -> int:
-        count = 0
-        for one in self._deployments:
-            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
-            count += failed >= self._least and failed >= self._limits.share * calls
-        return count
+    def _is_evident(self, failed: int, calls: int) -> bool:
+        return not self._limits.share or is_evident(failed, calls, self._limits.tolerated)
 
-    @property
-    def _least(self) -> int:
-        return _FAILING if self._limits.share else 1
+
+def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:
+    """Return the numbers of failed calls and of all calls, of each deployment that failed a call."""
+    failed, calls = Counter[str](), Counter[str]()
+    for row in rows:
+        failed[row.deployment_id] += row.failed
+        calls[row.deployment_id] += row.failed + row.succeeded
+    return {name: (count, calls[name]) for name, count in sorted(failed.items()) if count}
 
 
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
@@ -238,5 +280,5 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         failed=failed,
         calls=failed + sum(row.succeeded for row in rows),
         causes=causes,
-        deployments=tuple(sorted({row.deployment_id for row in failing})),
+        failures=count_by_deployment(rows),
     )

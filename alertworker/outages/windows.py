@@ -12,10 +12,10 @@ window, `LONG_SECONDS` are judged, too. A deployment on which no call succeeds i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
-from alertworker.events import AttemptFailed, FailedOn, Origin
+from alertworker.events import AttemptFailed, CallEvent, FailedOn, Origin
 from alertworker.outages.evidence import TOLERATED
 
 #: The length of a bucket, in seconds of event time.
@@ -28,6 +28,8 @@ _DEAD, _FLAPPING, _UP = 8, 16, 32
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
+#: How the class of the error begins that LiteLLM's router raises when no deployment of a model group is available.
+NO_DEPLOYMENTS: Final = "RouterRateLimit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Limits:
     ``minor`` and ``major`` are minimum counts of failed calls. ``share`` is the minimum share of failed calls (0 to 1).
     0 means that the counts alone decide, as in LiteLLM. ``tolerated`` is the error rate up to which failures may be
     chance. ``traffic`` is the minimum number of calls. ``deployments`` is the minimum number of failing deployments: 2
-    for a region.
+    for a region or a model group. With ``everywhere`` no deployment may answer normally: a model group.
     """
 
     seconds: int
@@ -47,6 +49,7 @@ class Limits:
     traffic: int = 0
     deployments: int = 1
     tolerated: float = TOLERATED
+    everywhere: bool = False
 
     @property
     def reach(self) -> int:
@@ -69,11 +72,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class OutagePolicy:
-    """The limits of deployments and of regions. An alert names at most ``max_details`` failed calls."""
+    """The limits of deployments, regions and models. An alert names at most ``max_details`` failed calls."""
 
     deployment: Limits = Limits(seconds=60, minor=5, major=10, share=0.1)
     region: Limits = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
     max_details: int = 1_000
+
+    @property
+    def model(self) -> Limits:
+        """The limits of a model group: those of a deployment, and every deployment must fail."""
+        return replace(self.deployment, deployments=2, everywhere=True)
 
 
 class Target(NamedTuple):
@@ -96,6 +104,11 @@ class Stretch(NamedTuple):
 
     start: int
     end: int
+
+
+def model_of(call: CallEvent) -> str:
+    """Return the model group of a call or attempt, empty if it is unknown."""
+    return call.model_group or call.model or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,7 @@ class Bucket:
     """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
 
     ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
+    ``model`` is the model group; rows of the previous version have none.
     """
 
     start: int
@@ -159,6 +173,9 @@ class Bucket:
     causes: Mapping[str, int] = field(default_factory=dict)
     last_success: int = 0
     last_failure: int = 0
+    provider: str = ""
+    region: str = ""
+    model: str = ""
 
     @property
     def failed(self) -> int:

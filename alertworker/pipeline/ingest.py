@@ -46,9 +46,10 @@ REJECTED_PER_BYTE: Final = 16
 #: A parked batch that is larger than this, in bytes, is stored compressed.
 _MAX_PLAIN: Final = 64 * 1024
 #: How many alerts one batch may raise, without those of budgets, which are judged in pieces (`budget_pieces`). Each
-#: takes milliseconds, and other transactions wait meanwhile. An event raises at most two, so a publisher's batch of 500
-#: events never exceeds the bound, not even in an outage of 300 deployments or when each call hangs.
-MAX_ALERTS: Final = 1_000
+#: takes milliseconds, and other transactions wait meanwhile. An event raises at most three: a failed attempt may be an
+#: outage of its deployment, its region and its model. So a publisher's batch of 500 events never exceeds the bound, not
+#: even in an outage of 300 deployments or when each call hangs.
+MAX_ALERTS: Final = 1_500
 #: How many budgets one batch may report, and how many window rows it may change: twice what 500 calls need.
 MAX_READINGS: Final = 2_000
 MAX_ROWS: Final = 10_000
@@ -95,7 +96,7 @@ def _bound(folded: Fold) -> None:
     Raises:
         BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
-    rows = len(folded.windows) + len(folded.causes) + len(folded.calls)
+    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models)
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
     if rows > MAX_ROWS:

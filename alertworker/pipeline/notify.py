@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import chain
 from typing import Final, Protocol
 
 from alertworker.alerts.advice import Annotations, annotate
@@ -19,7 +18,7 @@ from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
-from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
+from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
 
@@ -77,11 +76,13 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     """Write the notifications of one step, unless something suppresses the alert.
 
     A suppressed alert is recorded like any other. Channels are notified of a suppressed condition when its suppression
-    ends. A channel that is mute at this hour is notified when the hour ends. A suppressed notice is only counted.
+    ends. A channel that is mute at this hour, or on which another alert inhibits this one, is notified when that ends.
+    A suppressed notice is only counted.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     suppression = _find_suppression(tx, alert, decision, runtime, now=now)
-    channels = _channels(alert, decision, runtime)
+    inhibited = _inhibited(tx, alert, decision, runtime, now=now) if suppression is None else {}
+    channels = tuple(name for name in _channels(alert, decision, runtime) if name not in inhibited)
     if suppression is None and not channels:
         tx.count("no_route", alert.type.value)
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NO_ROUTE))
@@ -97,14 +98,16 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
         message, takers = enqueue(tx, alert, step, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
         tx.count("muted", SuppressionReason.TIME.value, len(decision.mute))
+        tx.count("muted", SuppressionReason.ALERT.value, len(inhibited))
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
     if suppression is not None and _is_unannounced(alert):
         tx.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
         return
-    if step is Step.FIRING and decision.mute != alert.deferred_channels:
-        tx.defer_channels(alert.id, decision.mute)
+    deferred = (*decision.mute, *inhibited)
+    if step is Step.FIRING and deferred != alert.deferred_channels:
+        tx.defer_channels(alert.id, deferred)
     _record(tx, alert, decision, runtime, now=now)
 
 
@@ -117,13 +120,15 @@ def is_still_suppressed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, 
 
 
 def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, review: Review, *, now: datetime) -> bool:
-    """Notify the channels of a condition that were mute when it fired, and are not mute now.
+    """Notify the channels of a condition that were mute or inhibited when it fired, and are not now.
 
     A channel that the alert's route no longer leads to is forgotten. Return false if something else suppresses the
     condition or if it does not hold by ``review``, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.deferred_channels)
+    inhibited = _inhibited(tx, alert, decision, runtime, now=now)
+    channels = [name for name in _channels(alert, decision, runtime) if name not in inhibited]
+    unmuted = tuple(name for name in channels if name in alert.deferred_channels)
     if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
     if unmuted:
@@ -133,8 +138,9 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, review: 
         message = _compose(tx, replace(found, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         _write(tx, message, StepKey(Step.FIRING, alert.summaries), takers, decision, now=now)
+        tx.forget_sources()
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
-    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute)
+    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute or name in inhibited)
     if deferred != alert.deferred_channels:
         tx.defer_channels(alert.id, deferred)
     return True
@@ -165,6 +171,8 @@ def enqueue(
         tx.record_suppressed(alert.id, Suppression(SuppressionReason.NOT_TAKEN))
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
     _write(tx, message, StepKey(step, alert.summaries), takers, decision, now=now)
+    if alert.kind is Kind.CONDITION:
+        tx.forget_sources()  # it inhibits others on these channels
     return message, takers
 
 
@@ -224,16 +232,26 @@ def _find_suppression(
     silence = find_silence(labels, tx.silences(now=now), now=now)
     if silence is not None:
         return Suppression(SuppressionReason.SILENCE, silence.id)
-    inhibitor = find_inhibitor(alert.id, labels, runtime.inhibitions, partial(_routed, tx, runtime, alert, now))
-    if inhibitor is not None:
-        return Suppression(SuppressionReason.ALERT, inhibitor.id)
+    channels = _channels(alert, decision, runtime)
+    inhibited = _inhibited(tx, alert, decision, runtime, now=now)
+    if channels and len(inhibited) == len(channels):
+        return Suppression(SuppressionReason.ALERT, inhibited[channels[0]])
     return Suppression(SuppressionReason.TIME) if decision.mute and not decision.channels else None
 
 
-def _routed(
+def _inhibited(
+    tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime
+) -> dict[str, str]:
+    """Return the channels that were notified of an alert that explains this one, each with that alert's id."""
+    channels = _channels(alert, decision, runtime)
+    sources = partial(_sources, tx, runtime, alert, now)
+    return find_inhibited(alert.id, alert.routing_labels, channels, runtime.inhibitions, sources)
+
+
+def _sources(
     tx: Transaction, runtime: Runtime, alert: OpenAlert, now: datetime, wanted: SourceFilter
 ) -> Iterator[OpenCondition]:
-    """Yield the conditions that are routed to a channel, now or at another hour. Only these may inhibit an alert.
+    """Yield the conditions of enabled types that may inhibit an alert.
 
     They are open. If the newest occurrence of a notice was reported late, or is summed up later, conditions that held
     when it happened count, too.
@@ -241,8 +259,6 @@ def _routed(
     on = SourceFilter(wanted.types & runtime.router.types, wanted.labels)
     if not on.types:
         return
-    is_past = alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST
-    for one in chain(tx.open_conditions(on), tx.conditions_at(on, alert.last_at) if is_past else ()):
-        decision = runtime.router.decide(AlertType(one.labels["alert_type"]), one.labels, now=now)
-        if decision.channels or decision.mute:
-            yield one
+    yield from tx.open_conditions(on, shadow=runtime.shadow)
+    if alert.kind is Kind.NOTICE and now - alert.last_at > _MAY_BE_PAST:
+        yield from tx.conditions_at(on, alert.last_at, shadow=runtime.shadow)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,56 +10,98 @@ from typing import Final
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import FLAPPING
 from alertworker.alerts.message import Step
+from alertworker.alerts.suppression import SuppressionReason
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
-from alertworker.outages.ending import End, Ending, ended, lookback
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback
+from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.model_outages import (
+    RegionScope,
+    count_models,
+    current_model,
+    end_models,
+    judge_models,
+    raise_model,
+    remind_of_model,
+)
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
 #: How long a reminder of a flapping target is put off while the target is well.
 _WAIT_WHILE_WELL: Final = timedelta(minutes=5)
-#: How long a dead target has no failed call before its outage is closed with an unknown end.
-_DEAD_LASTS: Final = timedelta(hours=24)
 
 
 def judge_outages(context: BatchContext) -> None:
     """Claim outages of deployments and regions, under the locks of their rows.
 
-    Regions come first, because their outages inhibit those of deployments. A failure from before the end of an earlier
-    outage is counted in the windows and raises nothing. So are late failures of a target that has recovered since.
-    A batch with lost calls and without failed attempts of a target may raise the grade of that target's open outage.
+    Regions come first, then models, because their outages inhibit those of deployments. A failure from before the end
+    of an earlier outage is counted in the windows and raises nothing. So are late failures of a target that has
+    recovered since. A batch with lost calls and without failed attempts of a target may raise the grade of that
+    target's open outage.
     """
-    tx, runtime = context.tx, context.runtime
+    tx = context.tx
     found = outages.targets(context.folded.blamed)
     lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
-    for target in sorted(found):
-        standing = known[target]
-        events = [event for event in found[target] if event.occurred_at.timestamp() >= standing.over_until]
-        if not events:
-            tx.count("late_attempts", "after its outage", len(found.pop(target)))
-            continue
-        moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
-        judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
-        if judged.grade is not None and not standing.state and _is_over(tx, target, standing, judged, runtime):
-            tx.count("late_attempts", "of an outage that is over", len(events))
-            continue
-        _raise(context, target, standing, judged, events)
-    for target in sorted(lost.keys() - found.keys()):
+    counted = CountedCalls(tx, now=context.now)
+    models = judge_models(context, counted)
+    scope = RegionScope(tx, counted, models)
+    judged: set[Target] = set()
+    for is_deployment in (False, True):
+        for target in sorted(one for one in found if bool(one.deployment_id) is is_deployment):
+            if _judge_failures(context, target, known[target], found[target], scope):
+                judged.add(target)
+        for one in models if not is_deployment else ():
+            raise_model(context, one, counted)
+    for target in sorted(lost.keys() - judged):
         if (standing := known[target]).state:
-            judged = _judge(tx, target, standing, min(lost[target]), max(lost[target]), runtime)
-            _raise(context, target, standing, judged, ())
+            _raise(context, target, standing, _judge(context, target, standing, lost[target], scope), ())
+
+
+def _judge_failures(
+    context: BatchContext, target: Target, standing: Outage, failed: Sequence[AttemptFailed], scope: RegionScope
+) -> bool:
+    """Judge the windows with a target's failed calls. Return false if all of them are from before its last end."""
+    events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
+    if not events:
+        context.tx.count("late_attempts", "after its outage", len(failed))
+        return False
+    moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
+    judged = _judge(context, target, standing, moments, scope)
+    if judged.grade is not None and not standing.state and _is_over(context, target, standing, judged, scope):
+        context.tx.count("late_attempts", "of an outage that is over", len(events))
+    else:
+        _raise(context, target, standing, judged, events)
+    return True
+
+
+def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
+    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
+
+    Events are late if a canary that was sent after them has returned already.
+    """
+    arrived = context.tx.clock.read(Clock.CANARY_ARRIVED)
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
+    if judged.verdict.until >= until:
+        return False
+    limits = outages.limits_of(target, context.runtime.policy.outages)
+    found = context.tx.buckets(target, start=max(standing.over_until, until - lookback(limits)))
+    rows = found if target.deployment_id else scope.clear(found)
+    ending = ended(rows, limits, since=judged.verdict.since, until=until)
+    return ending is not None and ending.how is End.RECOVERED
 
 
 def count_outages(context: BatchContext) -> int:
-    """Return the number of deployments and regions that failed a call of the batch: each may raise an outage."""
-    return len(outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys())
+    """Return the number of targets and models that failed a call of the batch: each may raise an outage."""
+    found = outages.targets(context.folded.blamed).keys() | outages.lost_buckets(context.folded.calls).keys()
+    return len(found) + count_models(context)
 
 
 def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -72,20 +114,23 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     if arrived is None or tx.backlogged():
         return False
     until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
+    counted = CountedCalls(tx, now=now)
+    resolved = end_models(tx, runtime, counted, until=until, limit=limit, now=now)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
-    attempts = tx.buckets_of(starts)
+    buckets = tx.buckets_of(starts)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
-    resolved = 0
-    for target, standing in opened.items():
-        if resolved == limit:
+    inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
+    closed = inhibitors - tx.still_open(inhibitors)
+    for target, standing in sorted(opened.items()):  # regions first
+        if resolved >= limit:
             return True
         alert = alerts.get(outages.fingerprint(target))
-        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-        ending = ended(attempts[target], limits[target], since=since, until=until)
-        if standing.is_dead and alert is not None and _is_too_early(ending, alert, arrived):
-            continue
+        rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
+        ending = _ending(standing, alert, rows, limits[target], until=until, arrived=arrived)
+        if ending is None and _inhibitor(alert) in closed and not _lasts(rows, limits[target], until=until):
+            ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
         after = _after(standing, ending, until)
         if after is None:
             continue
@@ -93,30 +138,28 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
-            ending = Ending(End.RECOVERED, after.stretches[-1].end) if standing.is_up or ending is None else ending
-            _resolve(tx, target, alert, after, ending, runtime, now=now)
+            resolve(tx, _closed(tx, target, alert, standing, after, ending), runtime, now=now)
+            closed.add(alert.id)
         resolved += 1
-    return False
+    return resolved >= limit
 
 
-def _is_over(tx: Transaction, target: Target, standing: Outage, judged: _Judged, runtime: Runtime) -> bool:
-    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
-
-    Events are late if a canary that was sent after them has returned already.
-    """
-    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
-    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
-    if judged.verdict.until >= until:
-        return False
-    limits = outages.limits_of(target, runtime.policy.outages)
-    rows = tx.buckets(target, start=max(standing.over_until, until - lookback(limits)))
-    ending = ended(rows, limits, since=judged.verdict.since, until=until)
-    return ending is not None and ending.how is End.RECOVERED
-
-
-def _is_too_early(ending: Ending | None, alert: OpenAlert, arrived: datetime) -> bool:
-    """Return whether 15 min without a call prove nothing, because a dead target has so little traffic."""
-    return ending is not None and ending.how is End.UNKNOWN and arrived - alert.last_at < _DEAD_LASTS
+def _ending(
+    standing: Outage,
+    alert: OpenAlert | None,
+    buckets: Sequence[Bucket],
+    limits: Limits,
+    *,
+    until: int,
+    arrived: datetime,
+) -> Ending | None:
+    """Return the end of an outage by its own calls, ``None`` if it continues."""
+    since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+    ending = ended(buckets, limits, since=since, until=until)
+    is_unknown = ending is not None and ending.how is End.UNKNOWN
+    if is_unknown and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
+        return None  # with so little traffic, 15 min without a call prove nothing
+    return ending
 
 
 def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
@@ -131,26 +174,48 @@ def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None
     return flapping.closed(standing, ending.at, over_until=over_until)
 
 
-def _resolve(
-    tx: Transaction, target: Target, alert: OpenAlert, after: Outage, ending: Ending, runtime: Runtime, *, now: datetime
-) -> None:
-    """Close an outage with the totals until the target recovered."""
-    closed = outages.closing(alert, *_since(tx, target, alert, until=ending.at or None), ending)
-    if FLAPPING in alert.labels:
-        closed = flapping.describe(closed, after, until=ending.at)
-    resolve(tx, closed, runtime, now=now)
+def _closed(
+    tx: OutagePort, target: Target, alert: OpenAlert, standing: Outage, after: Outage, ending: Ending | None
+) -> OpenAlert:
+    """Return an outage with the totals until the target recovered."""
+    if standing.is_up or ending is None:
+        ending = Ending(End.RECOVERED, after.stretches[-1].end)
+    quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+    totals = _since(tx, target, alert, until=ending.at or None)
+    closed = outages.closing(alert, *totals, ending, quiet=quiet)
+    return flapping.describe(closed, after, until=ending.at) if FLAPPING in alert.labels else closed
+
+
+def _inhibitor(alert: OpenAlert | None) -> str | None:
+    """Return the id of the alert that suppresses an outage on all channels."""
+    suppression = alert.suppression if alert is not None else None
+    return suppression.by if suppression is not None and suppression.reason is SuppressionReason.ALERT else None
+
+
+def _lasts(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> bool:
+    """Return whether the last window alone is an outage.
+
+    If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
+    proof may come much later, and nobody was notified of it. If calls go on failing, they open it again.
+    """
+    return bool(judge([row for row in buckets if row.start >= until - limits.span], limits).crossed)
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
     """Send a reminder of an outage with the totals since it began. While a flapping target is well, it waits."""
+    if is_about_model(alert):
+        remind_of_model(tx, alert, runtime, now=now)
+        return
     if flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
         tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
         return
     notify(tx, current(tx, alert, now=now), Step.REMINDER, runtime, now=now)
 
 
-def current(tx: OutagePort, alert: OpenAlert, *, now: datetime) -> OpenAlert:
+def current(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAlert:
     """Return an outage's alert with its facts of now."""
+    if is_about_model(alert):
+        return current_model(tx, alert, now=now)
     target = outages.target_of(alert)
     found = outages.total(alert, *_since(tx, target, alert))
     return (
@@ -176,15 +241,23 @@ class _Judged:
     grade: Grade | None
 
 
-def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
-    """Judge the windows that hold the buckets from ``first`` to ``last``."""
-    limits = outages.limits_of(target, runtime.policy.outages)
+def _judge(
+    context: BatchContext, target: Target, standing: Outage, moments: Sequence[int], scope: RegionScope
+) -> _Judged:
+    """Judge the windows that hold the buckets ``moments``."""
+    tx, limits = context.tx, outages.limits_of(target, context.runtime.policy.outages)
+    first, last = min(moments), max(moments)
     start = max(standing.over_until, first - limits.reach)
-    buckets = tx.buckets(target, start=start, end=last + limits.reach)
+    found = tx.buckets(target, start=start, end=last + limits.reach)
+    buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
         verdict = is_dead(tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
-    calls = tx.calls_failed_by(target, start=verdict.since) if verdict.crossed else Calls()
+    calls = Calls()
+    if verdict.crossed and target.deployment_id:
+        calls = tx.calls_failed_by(target, start=verdict.since)
+    elif verdict.crossed:
+        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
     return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 

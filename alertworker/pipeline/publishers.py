@@ -12,7 +12,6 @@ from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Host, HostState, Lifetime, LostPublisher, SilentHost, Transaction
-from alertworker.routing.inhibitions import SourceFilter
 from alertworker.text.format import spell, spell_moment
 
 #: How long a publisher may send nothing, while canaries return, before it is lost: 4.5 heartbeats.
@@ -221,7 +220,7 @@ def _open_hosts(tx: Transaction) -> dict[str, Host]:
     """Return the hosts that open alerts are about, by the fingerprint of the alert."""
     types = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT})
     found = {}
-    for one in tx.open_conditions(SourceFilter(types, frozenset())):
+    for one in tx.conditions_of(types):
         host = Host(one.labels.get("host", ""), one.labels.get("integration", ""))
         found[fingerprint_of(AlertType(one.labels["alert_type"]), _identity(host))] = host
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -51,6 +51,10 @@ class AlertPort(OccurrencePort, Protocol):
 
     def raised(self, fingerprints: Iterable[str]) -> set[str]:
         """Return which of these alerts were ever raised, open or closed."""
+        ...
+
+    def still_open(self, alert_ids: Collection[str]) -> set[str]:
+        """Return which of these alerts are open."""
         ...
 
     def find_open(self, fingerprint: str) -> OpenAlert | None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Protocol
 
+from alertworker.alerts.catalogue import AlertType
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter
 
 
 class InhibitionPort(Protocol):
     """Open conditions that may suppress other alerts."""
 
-    def open_conditions(self, wanted: SourceFilter) -> Iterable[OpenCondition]:
-        """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading."""
+    def open_conditions(self, wanted: SourceFilter, *, shadow: bool) -> Iterable[OpenCondition]:
+        """Yield the open conditions that may suppress an alert, in pages, so that a match ends the reading.
+
+        Those of which no channel was notified are left out. Messages suppressed by ``shadow`` count only while it is
+        on.
+        """
         ...
 
-    def conditions_at(self, wanted: SourceFilter, moment: datetime) -> Iterable[OpenCondition]:
+    def forget_sources(self) -> None:
+        """Read open conditions again, because one has changed or its channels are notified."""
+        ...
+
+    def conditions_of(self, types: Collection[AlertType]) -> Iterable[OpenCondition]:
+        """Return the open conditions of these types, without channels, whether anybody was notified of them or not."""
+        ...
+
+    def conditions_at(self, wanted: SourceFilter, moment: datetime, *, shadow: bool) -> Iterable[OpenCondition]:
         """Return closed conditions that may suppress an alert, had begun at this moment and were open then."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from alertworker.outages.windows import Bucket, Calls, Outage, Target
@@ -21,6 +21,10 @@ class OutagePort(Protocol):
 
     def outage_of(self, target: Target) -> Outage:
         """Return the state of one deployment or region without a lock, for messages."""
+        ...
+
+    def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
+        """Return the epoch second before which every outage of a deployment has ended, for those that had one."""
         ...
 
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:

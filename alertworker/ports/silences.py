@@ -14,3 +14,7 @@ class SilencePort(Protocol):
     def silences(self, *, now: datetime) -> list[Silence]:
         """Return the silences that are in force."""
         ...
+
+    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+        """Return the silences that ended after ``since``."""
+        ...

@@ -15,6 +15,7 @@ from alertworker.ports.hanging import HangingPort
 from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.ports.lanes import LanePort, QueuePort
 from alertworker.ports.ledger import LedgerPort
+from alertworker.ports.model_outages import ModelOutagePort
 from alertworker.ports.notifications import NotificationPort
 from alertworker.ports.outages import OutagePort
 from alertworker.ports.publishers import PublisherPort
@@ -31,6 +32,7 @@ class Transaction(
     PublisherPort,
     HangingPort,
     OutagePort,
+    ModelOutagePort,
     BudgetPort,
     AlertPort,
     SilencePort,

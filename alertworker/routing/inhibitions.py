@@ -1,8 +1,8 @@
-"""Inhibitions: an open alert mutes the alerts that it explains."""
+"""Inhibitions: an open alert mutes the alerts that it explains, on the channels that were notified of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -52,29 +52,34 @@ class Inhibition:
 
 @dataclass(frozen=True, slots=True)
 class OpenCondition:
-    """An open condition, as inhibitions see it."""
+    """An open condition as inhibitions see it. ``channels`` were notified of it or of the alert that suppresses it."""
 
     id: str
     labels: Mapping[str, str]
+    channels: frozenset[str] = frozenset()
 
 
-def find_inhibitor(
+def find_inhibited(
     alert_id: str,
     labels: Mapping[str, str],
+    channels: Collection[str],
     inhibitions: Iterable[Inhibition],
     sources: Callable[[SourceFilter], Iterable[OpenCondition]],
-) -> OpenCondition | None:
-    """Return the open alert that mutes this one. No alert mutes itself.
+) -> dict[str, str]:
+    """Return the channels on which open alerts mute this one, each with the id of the open alert.
 
-    ``sources`` is called once for each rule whose target is this alert, and returns only possible sources of that
-    rule.
+    No alert mutes itself. ``sources`` is called once for each rule whose target is this alert, and returns only
+    possible sources of that rule.
     """
-    for rule in inhibitions:
+    muted: dict[str, str] = {}
+    for rule in inhibitions if channels else ():
         wanted = rule.wanted(labels)
         for source in sources(wanted) if wanted is not None and wanted.types else ():
             if source.id != alert_id and rule.mutes(labels, source.labels):
-                return source
-    return None
+                muted |= {name: source.id for name in channels if name in source.channels and name not in muted}
+            if len(muted) == len(channels):
+                return muted
+    return muted
 
 
 @lru_cache(maxsize=1_000)
@@ -90,18 +95,14 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 
 #: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
-#: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
-#: deployment.
+#: The outage of a model group.
+_OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
+#: A region's outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
+#: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
-    Inhibition(
-        _type("=", AlertType.OUTAGE_ALERTS),
-        _EXPLAINED,
-        ("deployment",),
-    ),
-    Inhibition(
-        _type("=", AlertType.REGION_OUTAGE_ALERTS),
-        _EXPLAINED,
-        ("provider", "region"),
-    ),
+    Inhibition(_OF_MODEL, (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "")), ("model",)),
+    Inhibition(_type("=", AlertType.OUTAGE_ALERTS), _EXPLAINED, ("deployment",)),
+    Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
+    Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
 )

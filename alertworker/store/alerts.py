@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -63,6 +63,7 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
 
     @override
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
+        self.forget_sources()
         values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
@@ -100,6 +101,14 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
     def remind_at(self, alert_id: str, moment: datetime) -> None:
         statement = update(ALERTS).where(ALERTS.c.id == alert_id, ALERTS.c.acked_at.is_(None))
         self.connection.execute(statement.values(repeat_at=moment))
+
+    @override
+    def still_open(self, alert_ids: Collection[str]) -> set[str]:
+        if not alert_ids:
+            return set()
+        return set(
+            self.connection.execute(select(ALERTS.c.id).where(OPEN, ALERTS.c.id.in_(sorted(alert_ids)))).scalars()
+        )
 
     @override
     def find_open(self, fingerprint: str) -> OpenAlert | None:

@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, select
 from typing_extensions import override
 
-from alertworker.alerts.catalogue import Kind
+from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.ports.alert_search import AlertLabels
 from alertworker.ports.inhibitions import InhibitionPort
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter
 from alertworker.store.connection import columns_of, read_rows
+from alertworker.store.delivery.delivered import delivered
 from alertworker.store.schema.alerts import ALERTS, OPEN
+from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.inhibitions import LabelValue, is_indexable
 from alertworker.store.upsert import Statements
+
+
+@dataclass(frozen=True, slots=True)
+class _Source(AlertLabels):
+    """A condition's labels, and what suppresses it."""
+
+    suppressed_by: str | None
+
+    @property
+    def inhibitor(self) -> str | None:
+        """The id of the alert that suppresses it."""
+        suppression = Suppression.parse(self.suppressed_by or "")
+        return suppression.by if suppression.reason is SuppressionReason.ALERT else None
+
 
 #: The number of open conditions that are read at once.
 _PAGE: Final = 100
 
 
 class InhibitionStatements(Statements, InhibitionPort):
-    """Open conditions that may suppress other alerts."""
+    """Open conditions that may suppress other alerts, with the channels that were notified of them."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         #: The pages that were read, by filter and by the id after which each begins.
         self._sources: dict[tuple[SourceFilter, str], list[OpenCondition]] = {}
 
+    @override
     def forget_sources(self) -> None:
-        """Discard what was read, because a condition has opened, risen or closed."""
         self._sources.clear()
 
     @override
-    def open_conditions(self, wanted: SourceFilter) -> Iterator[OpenCondition]:
+    def open_conditions(self, wanted: SourceFilter, *, shadow: bool) -> Iterator[OpenCondition]:
         after = ""  # each page is read once in a transaction
         while True:
             if (wanted, after) not in self._sources:
-                self._sources[wanted, after] = self._page_of_sources(wanted, after)
+                self._sources[wanted, after] = self._page_of_sources(wanted, after, shadow=shadow)
             page = self._sources[wanted, after]
             yield from page
             if len(page) < _PAGE:
@@ -47,28 +65,70 @@ class InhibitionStatements(Statements, InhibitionPort):
             after = page[-1].id
 
     @override
-    def conditions_at(self, wanted: SourceFilter, moment: datetime) -> list[OpenCondition]:
+    def conditions_of(self, types: Collection[AlertType]) -> list[OpenCondition]:
+        statement = (
+            select(*columns_of(AlertLabels, ALERTS))
+            .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.in_(sorted(types)))
+            .order_by(ALERTS.c.id)
+        )
+        return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
+
+    @override
+    def conditions_at(self, wanted: SourceFilter, moment: datetime, *, shadow: bool) -> list[OpenCondition]:
         types = sorted(kind.value for kind in wanted.types)
         during = ALERTS.c.closed_at.is_not(None) & (ALERTS.c.closed_at >= moment)
         statement = (
-            select(*columns_of(AlertLabels, ALERTS))
+            select(*columns_of(_Source, ALERTS))
             .where(during, ALERTS.c.first_at <= moment)
             .where(ALERTS.c.kind == Kind.CONDITION.value, ALERTS.c.type.in_(types), *_has_labels(wanted.labels))
             .order_by(ALERTS.c.closed_at)
             .limit(_PAGE)
         )
-        return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
+        return self._conditions(read_rows(self.connection, _Source, statement), shadow=shadow)
 
-    def _page_of_sources(self, wanted: SourceFilter, after: str) -> list[OpenCondition]:
+    def _page_of_sources(self, wanted: SourceFilter, after: str, *, shadow: bool) -> list[OpenCondition]:
         types = sorted(kind.value for kind in wanted.types)
+        notified = select(NOTIFICATIONS.c.id).where(NOTIFICATIONS.c.alert_id == ALERTS.c.id).exists()
         statement = (
-            select(*columns_of(AlertLabels, ALERTS))
+            select(*columns_of(_Source, ALERTS))
             .where(OPEN, ALERTS.c.kind == Kind.CONDITION.value)
             .where(ALERTS.c.type.in_(types), *_has_labels(wanted.labels), ALERTS.c.id > after)
+            .where(notified | ALERTS.c.suppressed_by.is_not(None))
             .order_by(ALERTS.c.id)
             .limit(_PAGE)
         )
-        return [OpenCondition(row.id, row.matched) for row in read_rows(self.connection, AlertLabels, statement)]
+        return self._conditions(read_rows(self.connection, _Source, statement), shadow=shadow)
+
+    def _conditions(self, found: Sequence[_Source], *, shadow: bool) -> list[OpenCondition]:
+        channels = self._covered({row.id: row.inhibitor for row in found}, shadow=shadow)
+        return [OpenCondition(row.id, row.matched, frozenset(channels[row.id])) for row in found]
+
+    def _covered(self, sources: Mapping[str, str | None], *, shadow: bool) -> dict[str, set[str]]:
+        """Return the channels that were notified of each condition, or of the alerts that suppress it, by id.
+
+        ``sources`` has, for each condition, the id of the alert that suppresses it.
+        """
+        behind = dict(sources)
+        wanted = {by for by in behind.values() if by is not None} - behind.keys()
+        while wanted:
+            statement = select(*columns_of(_Source, ALERTS)).where(ALERTS.c.id.in_(sorted(wanted)))
+            found = read_rows(self.connection, _Source, statement)
+            behind |= {row.id: row.inhibitor for row in found}
+            wanted = {row.inhibitor for row in found if row.inhibitor is not None} - behind.keys()
+        notified: dict[str, set[str]] = {name: set() for name in behind}
+        own = NOTIFICATIONS.c.alert_id.in_(sorted(behind)) & delivered(shadow=shadow)
+        channels = select(NOTIFICATIONS.c.alert_id, NOTIFICATIONS.c.channel).where(own).distinct()
+        for row in self.connection.execute(channels) if behind else ():
+            notified[row.alert_id].add(row.channel)
+        return {name: set[str]().union(*(notified[one] for one in _chain(name, behind))) for name in sources}
+
+
+def _chain(alert_id: str, behind: Mapping[str, str | None]) -> list[str]:
+    """Return an alert, the alert that suppresses it, and so on."""
+    chain = [alert_id]
+    while (by := behind.get(chain[-1])) is not None and by in behind and by not in chain:
+        chain.append(by)
+    return chain
 
 
 def _has_labels(labels: Iterable[tuple[str, str]]) -> Iterator[ColumnElement[bool]]:

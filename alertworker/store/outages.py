@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, RowMapping, Table, bindparam, func, literal, select, tuple_, update
@@ -42,6 +42,14 @@ class OutageStatements(Statements, OutagePort):
         return Outage() if row is None else _outage(row)
 
     @override
+    def outages_over(self, deployments: Collection[str]) -> dict[str, int]:
+        if not deployments:
+            return {}
+        own = (OUTAGES.c.deployment_id.in_(sorted(deployments)), OUTAGES.c.provider == "", OUTAGES.c.region == "")
+        statement = select(OUTAGES.c.deployment_id, OUTAGES.c.over_until).where(*own, OUTAGES.c.over_until > 0)
+        return {row.deployment_id: row.over_until for row in self.connection.execute(statement)}
+
+    @override
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
         rows = [
             {
@@ -71,11 +79,10 @@ class OutageStatements(Statements, OutagePort):
             failed = causes.get(key, {})
             attempts = {name: one["attempts"] for name, one in failed.items()}
             last_failure = max((one["last_failure"] for one in failed.values()), default=0)
-            epoch, deployment_id = row["bucket"], row["deployment_id"]
-            bucket = Bucket(epoch, deployment_id, row["succeeded"], attempts, row["last_success"], last_failure)
-            own = [Target(deployment_id)] if deployment_id else []
-            for target in (*own, Target(provider=row["provider"], region=row["region"])):
-                if target in starts and epoch >= starts[target]:
+            bucket = bucket_from(row, attempts, last_failure)
+            own = [Target(bucket.deployment_id)] if bucket.deployment_id else []
+            for target in (*own, Target(provider=bucket.provider, region=bucket.region)):
+                if target in starts and bucket.start >= starts[target]:
                     found[target].append(bucket)
         return found
 
@@ -114,3 +121,18 @@ class OutageStatements(Statements, OutagePort):
 
 def _outage(row: Row[Any]) -> Outage:
     return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
+
+
+def bucket_from(row: RowMapping, causes: Mapping[str, int], last_failure: int) -> Bucket:
+    """Return a row of `WINDOWS` with the causes of its failures."""
+    return Bucket(
+        row["bucket"],
+        row["deployment_id"],
+        row["succeeded"],
+        causes,
+        row["last_success"],
+        last_failure,
+        row["provider"],
+        row["region"],
+        row["model"],
+    )

@@ -28,7 +28,7 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -50,6 +50,7 @@ class RetentionStatements(Statements, RetentionPort):
             (WINDOWS, WINDOWS.c.bucket < int(before.timestamp())),
             (CAUSES, CAUSES.c.bucket < int(before.timestamp())),
             (OUTAGE_CALLS, OUTAGE_CALLS.c.bucket < int(before.timestamp())),
+            (MODEL_CALLS, MODEL_CALLS.c.bucket < int(before.timestamp())),
         )
 
     @override

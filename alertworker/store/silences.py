@@ -33,6 +33,11 @@ class SilenceStatements(Statements, SilencePort):
             self._silences[now] = [read_silence(row) for row in self.connection.execute(statement).mappings()]
         return self._silences[now]
 
+    @override
+    def ended_silences(self, since: datetime, *, now: datetime) -> list[Silence]:
+        statement = select(SILENCES).where(SILENCES.c.ends_at > since, SILENCES.c.ends_at <= now)
+        return [read_silence(row) for row in self.connection.execute(statement).mappings()]
+
 
 def read_silence(row: RowMapping) -> Silence:
     """Return a row's silence; if this version rejects its matchers, it matches nothing and has the ``problem``."""

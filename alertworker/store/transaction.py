@@ -13,6 +13,7 @@ from alertworker.store.hanging import HangingStatements
 from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.ledger.time_zone import TimeZoneStatements
 from alertworker.store.ledger.user_totals import UserTotalStatements
+from alertworker.store.model_outages import ModelOutageStatements
 from alertworker.store.outages import OutageStatements
 from alertworker.store.publishers import PublisherStatements
 from alertworker.store.retention import RetentionStatements
@@ -26,6 +27,7 @@ class SqlTransaction(
     PublisherStatements,
     HangingStatements,
     OutageStatements,
+    ModelOutageStatements,
     BudgetStatements,
     UserTotalStatements,
     AlertStatements,

@@ -115,8 +115,8 @@ class Statements(CounterPort, DeadLetterPort):
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: str = "") -> None:
-        """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays.
+    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: Sequence[str] = ()) -> None:
+        """Insert rows and add their sums to those that exist; of the columns ``latest`` the greater value stays.
 
         All rows have the same columns.
         """
@@ -126,7 +126,6 @@ class Statements(CounterPort, DeadLetterPort):
         statement = insert_or(self.connection, table)
         added = [table.c[name] for name in rows[0] if name not in keys]
         sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
-        if latest:
-            greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
-            sums[latest] = greatest(table.c[latest], statement.excluded[latest])
+        greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+        sums |= {name: greatest(table.c[name], statement.excluded[name]) for name in latest}
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))

@@ -205,13 +205,14 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
     limits = replace(policy.outages.deployment, share=0.1, traffic=20)
     runtime = replace(runtime, policy=replace(policy, outages=replace(policy.outages, deployment=limits)))
     hear(runtime, *(success(n) for n in range(50)), *(attempt(n) for n in range(5)))
-    hear(runtime, *(attempt(n, deployment="d2") for n in range(15)))
+    other = [attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(20)]
+    hear(runtime, *other[:15])
     run_until_quiet(runtime, NOW)
     assert told(outbox) == []
 
-    hear(runtime, *(attempt(n, deployment="d2") for n in range(5)))
+    hear(runtime, *other[15:])
     run_until_quiet(runtime, after(60))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (o3)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -302,7 +303,7 @@ def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -
 
     pass_time(runtime, 930)
     assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: d1 (gpt-4o)")
-    assert outbox.sent[-1].facts["State"] == "unknown: no attempts for 15 min"
+    assert outbox.sent[-1].facts["State"] == "unknown: no calls for 15 min"
 
 
 def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
@@ -371,6 +372,18 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
     assert (message.headline, message.severity) == ("Major Service Outage: d1 (gpt-4o)", Severity.HIGH)
 
 
+def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
+    """With so few calls, 15 minutes say nothing. The message says how long none came."""
+    hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
+    run_until_quiet(runtime, after(900))
+    pass_time(runtime, 86_000)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(told(outbox)) - 1)
+
+    pass_time(runtime, 800 + 86_400 + 60)
+    assert told(outbox)[-1][0] is Step.RESOLVED
+    assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
+
+
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
     """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
@@ -378,7 +391,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
     assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
-    assert outbox.sent[0].facts["Deployments"] == "d1, d2"
+    assert outbox.sent[0].facts["Deployments"] == "d1 (5 of 5 failed), d2 (4 of 4 failed)"
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))

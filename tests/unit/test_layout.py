@@ -77,7 +77,9 @@ def test_the_root_holds_only_the_modules_of_a_short_list() -> None:
 def concepts() -> set[str]:
     """Return the words of all concepts: the pure folders' names, the ports' and those of the modules that both have."""
     pure = {path.parent.name for path in PACKAGE.glob("*/__init__.py")} - FLOORS
-    inner = {word for folder in ("budgets", "ledger", "detectors", "routing") for word in words(PACKAGE / folder)}
+    inner = {
+        word for folder in ("budgets", "ledger", "detectors", "outages", "routing") for word in words(PACKAGE / folder)
+    }
     return pure | inner | words(PACKAGE / "ports")
 
 

@@ -39,7 +39,7 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
 from alertworker.store.upsert import insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
@@ -58,11 +58,12 @@ class PostingStatements(AliasStatements, PostingPort):
     @override
     def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add_rows(WINDOWS, rows_of(fold.windows), latest="last_success")
-        self._add_rows(CAUSES, rows_of(fold.causes), latest="last_failure")
+        self._add_rows(WINDOWS, rows_of(fold.windows), latest=("last_success", "model"))
+        self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",))
         self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
+        self._add_rows(MODEL_CALLS, rows_of(fold.models))
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
-        self._add(DROPS, drops, latest="total")
+        self._add(DROPS, drops, latest=("total",))
 
     def add_ledger(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         """Add sums to the ledger. The cap spares what is ``exempt``."""
@@ -195,7 +196,7 @@ class PostingStatements(AliasStatements, PostingPort):
         columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
-    def _add_rows(self, table: Table, rows: Rows, *, latest: str = "") -> None:
+    def _add_rows(self, table: Table, rows: Rows, *, latest: Sequence[str] = ()) -> None:
         self._add(table, [dict(zip(rows.names, values, strict=True)) for values in rows.values], latest=latest)
 
 

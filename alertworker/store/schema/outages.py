@@ -1,8 +1,8 @@
-"""The windows of deployments, and the outages of deployments and regions."""
+"""The windows of deployments, and the outages of deployments, regions and model groups."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, text
 
 from alertworker.store.schema.base import METADATA, NAME
 
@@ -22,7 +22,10 @@ WINDOWS = Table(
     Column("completion_tokens", BigInteger, nullable=False, default=0),
     #: Epoch milliseconds; 0 for never.
     Column("last_success", BigInteger, nullable=False),
+    #: The deployment's model group. Workers of the previous version leave it empty.
+    Column("model", NAME, nullable=False, server_default=text("''")),
     Index("deployment_windows_region", "provider", "region", "bucket"),
+    Index("deployment_windows_model", "model", "bucket"),
 )
 
 #: Failed calls that a deployment is to blame for, by cause. ``attempts`` counts a call once on each deployment.
@@ -52,6 +55,30 @@ OUTAGE_CALLS = Table(
     Column("by_fallback", BigInteger, nullable=False),
     Column("by_retry", BigInteger, nullable=False),
     Column("lost", BigInteger, nullable=False),
+)
+
+#: How calls for a model group ended that none of its deployments answered at once, by team. ``deployment_id`` is the
+#: first deployment that failed the call; it is empty if no deployment was available.
+MODEL_CALLS = Table(
+    "model_calls",
+    METADATA,
+    Column("model", NAME, primary_key=True),
+    Column("deployment_id", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("team", NAME, primary_key=True),
+    Column("by_fallback", BigInteger, nullable=False),
+    Column("by_retry", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+)
+
+#: The outage state of each model group that ever failed, as in `OUTAGES`. It is a table of its own, because a worker of
+#: the previous version takes every row of `OUTAGES` for a deployment or a region.
+MODEL_OUTAGES = Table(
+    "model_outages",
+    METADATA,
+    Column("model", NAME, primary_key=True),
+    Column("state", Integer, nullable=False, index=True),
+    Column("over_until", BigInteger, nullable=False),
 )
 
 #: The outage state of each deployment and region that ever failed. Its notifications are decided under its row's lock.

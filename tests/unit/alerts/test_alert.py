@@ -36,7 +36,7 @@ def test_an_outage_is_found_by_its_target(target: Target) -> None:
     """The sweep looks for the alert that was raised."""
     failure = Failure(error_class="InternalServerError", status_code=503, origin=Origin.PROVIDER)
     event = AttemptFailed(call_id="c", started_at=NOW, occurred_at=NOW, deployment_id="d1", failure=failure)
-    verdict = WindowVerdict(Threshold.MINOR, failed=5, calls=5, causes={"503": 5}, deployments=("d1",))
+    verdict = WindowVerdict(Threshold.MINOR, failed=5, calls=5, causes={"503": 5}, failures={"d1": (5, 5)})
     minor = Grade(is_major=False, is_high=False)
 
     raised = outages.describe(target, verdict, minor, Calls(), [event], OutagePolicy(), kept=None)

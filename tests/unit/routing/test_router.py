@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alertworker.alerts.advice import NO_ANNOTATIONS, Annotations
 from alertworker.alerts.catalogue import AlertType
-from alertworker.routing.inhibitions import DEFAULTS, Inhibition, OpenCondition, find_inhibitor
+from alertworker.routing.inhibitions import DEFAULTS, Inhibition, OpenCondition, find_inhibited
 from alertworker.routing.matchers import Matcher, MatcherError, parse
 from alertworker.routing.router import Route, Router
 from alertworker.routing.silences import Silence, find_silence
@@ -311,12 +311,46 @@ def test_the_silence_that_ends_last_mutes() -> None:
 def test_a_regions_outage_mutes_its_deployments_and_no_others() -> None:
     """The built-in rules."""
     region = {"alert_type": "region_outage_alerts", "provider": "azure", "region": "eu"}
-    sources = [OpenCondition("r", region)]
+    sources = [OpenCondition("r", region, frozenset({"chat"}))]
     mine = {"alert_type": "outage_alerts", "provider": "azure", "region": "eu", "deployment": "d"}
 
-    assert find_inhibitor("o", mine, DEFAULTS, lambda _: sources) == sources[0]
-    assert find_inhibitor("o", mine | {"region": "us"}, DEFAULTS, lambda _: sources) is None
-    assert find_inhibitor("r", region, DEFAULTS, lambda _: sources) is None
+    assert find_inhibited("o", mine, ["chat"], DEFAULTS, lambda _: sources) == {"chat": "r"}
+    assert find_inhibited("o", mine | {"region": "us"}, ["chat"], DEFAULTS, lambda _: sources) == {}
+    assert find_inhibited("r", region, ["chat"], DEFAULTS, lambda _: sources) == {}
+
+
+def test_a_models_outage_mutes_those_of_its_deployments_and_what_it_explains() -> None:
+    """Its region's outage mutes it, if it fails only there. Outages of anything else than deployments stay."""
+    model = {"alert_type": "outage_alerts", "scope": "model", "model": "m", "deployment": ""}
+    sources = [OpenCondition("m", model, frozenset({"chat"}))]
+    muted = [
+        {"alert_type": kind, "model": "m", "deployment": "d"}
+        for kind in ("outage_alerts", "llm_exceptions", "llm_too_slow", "cooldown_deployment")
+    ]
+    others = [model | {"model": "n"}, model | {"scope": "credential"}, muted[0] | {"model": "n"}]
+    others += [{"alert_type": "llm_requests_hanging", "model": "m"}]
+
+    def by_model(labels: dict[str, str]) -> dict[str, str]:
+        return find_inhibited("x", labels, ["chat"], DEFAULTS, lambda _: sources)
+
+    assert [by_model(labels) for labels in muted] == [{"chat": "m"}] * 4
+    assert [by_model(labels) for labels in others] == [{}] * 4
+
+
+def test_an_alert_is_muted_on_the_channels_that_know_what_explains_it() -> None:
+    """Several open alerts explain it. Each was announced in another channel."""
+    labels = {"alert_type": "llm_exceptions", "deployment": "d", "provider": "p", "region": "r"}
+    outage = {"alert_type": "outage_alerts", "deployment": "d"}
+    region = {"alert_type": "region_outage_alerts", "provider": "p", "region": "r"}
+    sources = [
+        OpenCondition("o", outage, frozenset({"chat", "mail"})),
+        OpenCondition("r", region, frozenset({"mail", "pager"})),
+        OpenCondition("none", outage),
+    ]
+    channels = ["chat", "mail", "pager", "log"]
+
+    found = find_inhibited("x", labels, channels, DEFAULTS, lambda _: sources)
+    assert found == {"chat": "o", "mail": "o", "pager": "r"}
 
 
 NAMES = ("alert_type", "severity", "team", "region", "tag", "model")

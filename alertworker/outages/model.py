@@ -1,0 +1,112 @@
+"""Outages of model groups: no deployment of a model answers as it should, or users get no answer. Pure.
+
+A model group is judged like a deployment, with the calls of all its deployments (`OutagePolicy.model`). It must have at
+least two deployments that had calls. The outage of a model's only deployment says the same, so it is the only message.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from alertworker.outages.ending import Ending, ended
+from alertworker.outages.verdict import Grade, WindowVerdict, count_by_deployment, is_dead, judge
+from alertworker.outages.windows import Bucket, Calls, Limits
+
+#: The cause of calls that failed for users, whatever failed their attempts.
+_NO_ANSWER: Final = "no answer"
+
+
+class EndedCalls(NamedTuple):
+    """How calls for a model ended that none of its deployments answered at once, by team.
+
+    ``deployment_id`` is the first deployment that failed them, empty if no deployment was available.
+    """
+
+    bucket: int
+    deployment_id: str
+    team: str
+    by_fallback: int
+    by_retry: int
+    lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedModel:
+    """The verdict on a model, how its failed calls ended, and the grade, ``None`` without an outage.
+
+    ``places`` are the provider and region of each deployment that failed a call.
+    """
+
+    verdict: WindowVerdict
+    calls: Calls
+    grade: Grade | None
+    places: frozenset[tuple[str, str]] = frozenset()
+
+
+def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
+    """Return the verdict on a model: all its deployments fail, or evidently many calls fail for users."""
+    verdict = judge(buckets, limits)
+    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
+
+
+def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict | None:
+    """Return the verdict on a model that no deployment answers at little traffic, ``None`` if it is not dead."""
+    return is_dead(buckets, limits)
+
+
+def model_ended(
+    buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits, *, since: int, until: int
+) -> Ending | None:
+    """Return how a model's outage ended, ``None`` if it continues.
+
+    It continues while two of its deployments fail, so that these are not reported one by one. The last one that fails
+    is its own outage.
+    """
+    last = until - limits.span
+    rows, own = [row for row in buckets if row.start >= last], [one for one in calls if one.bucket >= last]
+    if _judge_lost(rows, own, limits).crossed or (not buckets and any(one.lost for one in calls)):
+        return None
+    failures = count_by_deployment(rows)
+    worst = max(failures, key=lambda name: (failures[name], name), default=None)
+    others = [row for row in buckets if row.deployment_id != worst]
+    if buckets and not others:
+        return None
+    return ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+
+
+def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:
+    """Return the sums of calls that ended from an epoch second on."""
+    by_fallback, by_retry, lost = 0, 0, Counter[str]()
+    for one in calls:
+        if one.bucket >= since:
+            by_fallback, by_retry = by_fallback + one.by_fallback, by_retry + one.by_retry
+            lost[one.team] += one.lost
+    return Calls(by_fallback, by_retry, {team: count for team, count in lost.items() if count})
+
+
+def places_of(buckets: Iterable[Bucket]) -> frozenset[tuple[str, str]]:
+    """Return the providers and regions of deployments that failed a call."""
+    return frozenset((row.provider, row.region) for row in buckets if row.failed)
+
+
+def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
+    """Return the verdict on the calls that failed for users.
+
+    Lost calls that one deployment failed first are its own outage. So those of the worst deployment do not count.
+    """
+    lost = Counter[str]()
+    for one in calls:
+        lost[one.deployment_id] += one.lost
+    worst = max((name for name in lost if name), key=lambda name: (lost[name], name), default=None)
+    active = {row.deployment_id for row in buckets if row.failed or row.succeeded}
+    if sum(lost.values()) - (lost[worst] if worst else 0) < limits.minor or len(active) < limits.deployments:
+        return WindowVerdict()
+    rows = [Bucket(row.start, "", row.succeeded) for row in buckets]
+    rows += [Bucket(one.bucket, "", one.by_fallback) for one in calls]
+    rows += [Bucket(one.bucket, "", 0, {_NO_ANSWER: one.lost}) for one in calls if one.deployment_id != worst]
+    verdict = judge(rows, replace(limits, deployments=1, everywhere=False))
+    stretch = (row for row in buckets if verdict.since <= row.start <= verdict.until)
+    return replace(verdict, failures=count_by_deployment(stretch))

@@ -1,0 +1,234 @@
+"""Outages of model groups: judge them before their deployments, whose outages they inhibit, and end them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.message import Step
+from alertworker.events import AttemptFailed
+from alertworker.outages.counted_calls import without_failures
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
+from alertworker.outages.model import (
+    EndedCalls,
+    JudgedModel,
+    add_up,
+    judge_dead_model,
+    judge_model,
+    model_ended,
+    places_of,
+)
+from alertworker.outages.model_alert import close_model, fingerprint, model_alert, total_of_model
+from alertworker.outages.rows import CallSums, ModelCallKey
+from alertworker.outages.verdict import DEAD_REACH, Grade, grade
+from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
+from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.notify import claim, notify, resolve
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ModelJudgement:
+    """A model group with its state before the batch, the verdict, and the batch's failed calls on its deployments."""
+
+    model: str
+    standing: Outage
+    judged: JudgedModel
+    events: Sequence[AttemptFailed]
+
+
+def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudgement]:
+    """Return the verdicts on the models that failed a call of the batch, under the locks of their rows.
+
+    LiteLLM knows no outages of models. So there are none if its counts alone decide.
+    """
+    limits = context.runtime.policy.outages.model
+    if not limits.share:
+        return []
+    events, lost = _events(context), _lost_buckets(context.folded.models)
+    known = context.tx.lock_models({*events, *lost})
+    own: dict[str, list[AttemptFailed]] = {}
+    moments: dict[str, list[int]] = {}
+    for model, standing in known.items():
+        own[model] = [one for one in events.get(model, ()) if one.occurred_at.timestamp() >= standing.over_until]
+        moments[model] = [bucket_of(event.occurred_at.timestamp()) for event in own[model]]
+        moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
+    judged = _judge(context, counted, {model: known[model] for model in sorted(known) if moments[model]}, moments)
+    return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
+
+
+def count_models(context: BatchContext) -> int:
+    """Return the number of models that failed a call of the batch: each may raise an outage."""
+    return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
+
+
+def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> None:
+    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state."""
+    tx, standing, judged = context.tx, one.standing, one.judged
+    opened = tx.find_open(fingerprint(one.model)) if standing.state else None
+    if judged.grade is None and opened is None:
+        return
+    worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
+    if opened is not None:
+        _, calls = _since(tx, one.model, opened, counted)
+        judged = replace(judged, calls=calls)
+    kept = tx.count_members(opened.id) if opened is not None else 0
+    policy = context.runtime.policy.outages
+    alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
+    claim(tx, alert, context.runtime, now=context.now)
+    dead = standing.is_dead or judged.verdict.is_dead
+    after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
+    if after != standing:
+        tx.keep_models({one.model: after})
+
+
+def end_models(
+    tx: Transaction, runtime: Runtime, counted: CountedCalls, *, until: int, limit: int, now: datetime
+) -> int:
+    """Resolve at most ``limit`` outages of models that are over before the epoch second ``until``. Return how many."""
+    limits = runtime.policy.outages.model
+    opened = tx.open_models()
+    starts = {model: max(old.over_until, until - lookback(limits)) for model, old in opened.items()}
+    windows = _Windows.read(tx, counted, starts)
+    alerts = tx.find_all_open(map(fingerprint, opened)) if opened else {}
+    resolved = 0
+    for model, standing in opened.items():
+        if resolved == limit:
+            break
+        alert = alerts.get(fingerprint(model))
+        since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+        ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
+        last_at = alert.last_at.timestamp() if alert is not None else 0
+        if ending is None:
+            continue
+        if ending.how is End.UNKNOWN and standing.is_dead and until - last_at < DEAD_LASTS.total_seconds():
+            continue
+        if alert is not None:
+            quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+            resolve(tx, close_model(alert, *_since(tx, model, alert, counted), ending, quiet=quiet), runtime, now=now)
+        tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
+        resolved += 1
+    return resolved
+
+
+def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Send a reminder of a model's outage with the totals since it began."""
+    notify(tx, current_model(tx, alert, now=now), Step.REMINDER, runtime, now=now)
+
+
+def current_model(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAlert:
+    """Return a model's outage with its facts of now."""
+    return total_of_model(alert, *_since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now)))
+
+
+class RegionScope:
+    """The failed calls that count, and the models' outages that explain others."""
+
+    def __init__(self, tx: Transaction, counted: CountedCalls, models: Sequence[ModelJudgement]) -> None:
+        self._tx, self._counted, self._models = tx, counted, models
+
+    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
+        """Return a region's buckets without the failures that do not count."""
+        counting = self._counted.clear(buckets)
+        explained = _explained_models(self._tx, self._models, counting)
+        return [without_failures(row) if row.model in explained else row for row in counting]
+
+    def calls_failed_by(self, target: Target, *, start: int, buckets: Sequence[Bucket]) -> Calls:
+        """Return how the calls ended that count for a region. ``buckets`` are the region's, before `clear`."""
+        failing = {row.deployment_id for row in buckets if row.failed}
+        counting = {row.deployment_id for row in self.clear(buckets) if row.failed}
+        calls = self._tx.calls_failed_by(target, start=start)
+        for deployment in sorted(failing - counting):
+            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start))
+        return calls
+
+
+def _explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
+    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
+    failing = {row.model for row in buckets if row.failed and row.model}
+    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
+    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
+    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
+
+
+def _minus(calls: Calls, other: Calls) -> Calls:
+    return Calls(
+        max(0, calls.by_fallback - other.by_fallback),
+        max(0, calls.by_retry - other.by_retry),
+        Counter(calls.lost) - Counter(other.lost),
+    )
+
+
+def _judge(
+    context: BatchContext, counted: CountedCalls, models: Mapping[str, Outage], moments: Mapping[str, Sequence[int]]
+) -> dict[str, JudgedModel]:
+    """Judge the windows of models that hold the buckets ``moments``, by as many statements for many as for one."""
+    tx, limits = context.tx, context.runtime.policy.outages.model
+    windows = _Windows.read(
+        tx, counted, {model: max(old.over_until, min(moments[model]) - limits.reach) for model, old in models.items()}
+    )
+    quiet = {
+        model: max(old.over_until, max(moments[model]) - DEAD_REACH)
+        for model, old in models.items()
+        if not old.is_dead and not any(bucket.succeeded for bucket in windows.buckets[model])
+    }
+    longer = _Windows.read(tx, counted, quiet)
+    found: dict[str, JudgedModel] = {}
+    for model in models:
+        end = max(moments[model]) + limits.reach
+        buckets, calls = [row for row in windows.buckets[model] if row.start < end], windows.calls[model]
+        verdict = judge_model(buckets, calls, limits)
+        if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
+            buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
+        total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
+        places = places_of(row for row in buckets if row.start >= verdict.since)
+        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The buckets of models' deployments and how calls for the models ended, as far as they count."""
+
+    buckets: Mapping[str, list[Bucket]]
+    calls: Mapping[str, list[EndedCalls]]
+
+    @classmethod
+    def read(cls, tx: Transaction, counted: CountedCalls, starts: Mapping[str, int]) -> _Windows:
+        """Read the windows of each model from an epoch second of its own on."""
+        found, calls = tx.model_buckets(starts), tx.ended_calls(starts)
+        counted.learn(row for rows in found.values() for row in rows)
+        return cls(
+            {model: counted.clear(rows) for model, rows in found.items()},
+            {model: counted.ended_calls(calls[model], model, found[model]) for model in starts},
+        )
+
+
+def _since(tx: Transaction, model: str, alert: OpenAlert, counted: CountedCalls) -> tuple[list[Bucket], Calls]:
+    """Return a model's buckets and ended calls since its outage began."""
+    start = {model: bucket_of(alert.first_at.timestamp())}
+    found = tx.model_buckets(start)[model]
+    calls: Sequence[EndedCalls] = tx.ended_calls(start)[model]
+    return counted.without_silenced(found), add_up(counted.ended_calls(calls, model, found), since=start[model])
+
+
+def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:
+    found: dict[str, list[AttemptFailed]] = {}
+    for event in context.folded.blamed:
+        if model := model_of(event):
+            found.setdefault(model, []).append(event)
+    return found
+
+
+def _lost_buckets(calls: Mapping[ModelCallKey, CallSums]) -> dict[str, list[int]]:
+    """Return the buckets in which calls for a model ended without an answer."""
+    found: dict[str, list[int]] = {}
+    for key, sums in calls.items():
+        if sums.lost:
+            found.setdefault(key.model, []).append(key.bucket)
+    return found

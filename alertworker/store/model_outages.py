@@ -1,0 +1,83 @@
+"""Outages of model groups and the calls of their deployments in SQL, under locks as in `outages`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, select, update
+from typing_extensions import override
+
+from alertworker.outages.model import EndedCalls
+from alertworker.outages.windows import Bucket, Outage
+from alertworker.ports.model_outages import ModelOutagePort
+from alertworker.store.outages import bucket_from
+from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, MODEL_OUTAGES, WINDOWS
+from alertworker.store.upsert import Statements, insert_or
+
+_PLACE = ("deployment_id", "provider", "region", "bucket")
+
+
+class ModelOutageStatements(Statements, ModelOutagePort):
+    """The outage states of model groups, and the windows of all deployments of a model group, in SQL."""
+
+    @override
+    def lock_models(self, models: Iterable[str]) -> dict[str, Outage]:
+        names = sorted(models)
+        if not names:
+            return {}
+        rows = [{"model": name, "state": 0, "over_until": 0} for name in names]
+        self.connection.execute(insert_or(self.connection, MODEL_OUTAGES).on_conflict_do_nothing(), rows)
+        return self._model_standings(MODEL_OUTAGES.c.model.in_(names))
+
+    @override
+    def open_models(self) -> dict[str, Outage]:
+        return self._model_standings(MODEL_OUTAGES.c.state > 0, skip_locked=True)
+
+    @override
+    def keep_models(self, standings: Mapping[str, Outage]) -> None:
+        rows = [
+            {"own": name, "state": standings[name].state, "over_until": standings[name].over_until}
+            for name in sorted(standings)
+        ]
+        if rows:
+            self.connection.execute(update(MODEL_OUTAGES).where(MODEL_OUTAGES.c.model == bindparam("own")), rows)
+
+    @override
+    def model_buckets(self, starts: Mapping[str, int]) -> dict[str, list[Bucket]]:
+        found: dict[str, list[Bucket]] = {model: [] for model in starts}
+        if not starts:
+            return found
+        within = [WINDOWS.c.model.in_(sorted(starts)), WINDOWS.c.bucket >= min(starts.values())]
+        same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE]
+        failed: dict[tuple[object, ...], dict[str, RowMapping]] = {}
+        for row in self.connection.execute(select(CAUSES).join(WINDOWS, and_(*same)).where(*within)).mappings():
+            failed.setdefault(_place(row), {})[row["cause"]] = row
+        for row in self.connection.execute(select(WINDOWS).where(*within)).mappings():
+            own = failed.get(_place(row), {})
+            causes = {name: one["attempts"] for name, one in own.items()}
+            last_failure = max((one["last_failure"] for one in own.values()), default=0)
+            if row["bucket"] >= starts[row["model"]]:
+                found[row["model"]].append(bucket_from(row, causes, last_failure))
+        return found
+
+    @override
+    def ended_calls(self, starts: Mapping[str, int]) -> dict[str, list[EndedCalls]]:
+        found: dict[str, list[EndedCalls]] = {model: [] for model in starts}
+        if not starts:
+            return found
+        table = MODEL_CALLS.c
+        statement = select(table.model, *(table[name] for name in EndedCalls._fields))
+        within = statement.where(table.model.in_(sorted(starts)), table.bucket >= min(starts.values()))
+        for row in self.connection.execute(within):
+            if row.bucket >= starts[row.model]:
+                found[row.model].append(EndedCalls(*row[1:]))
+        return found
+
+    def _model_standings(self, which: ColumnElement[bool], *, skip_locked: bool = False) -> dict[str, Outage]:
+        ordered = select(MODEL_OUTAGES).where(which).order_by(MODEL_OUTAGES.c.model)
+        found = self.connection.execute(ordered.with_for_update(skip_locked=skip_locked))
+        return {row.model: Outage(row.state, row.over_until) for row in found}
+
+
+def _place(row: RowMapping) -> tuple[object, ...]:
+    return tuple(row[name] for name in _PLACE)
