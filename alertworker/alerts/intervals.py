@@ -6,24 +6,31 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import FLAPPING, AlertType, Kind
+from alertworker.alerts.catalogue import FLAPPING, AlertType
 
-#: Notices of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
+#: Alerts of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
 #: 15 min, 1 h and then every 4 h.
-_GROWING: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.COOLDOWN_DEPLOYMENT})
+_GROWING: Final = frozenset(
+    {
+        AlertType.LLM_EXCEPTIONS,
+        AlertType.LLM_TOO_SLOW,
+        AlertType.LLM_REQUESTS_HANGING,
+        AlertType.COOLDOWN_DEPLOYMENT,
+    }
+)
 _FACTORS: Final = (1, 3, 12, 48)
 _LONGEST: Final = timedelta(hours=4)
 #: The first reminder of a flapping condition comes after this time, and each next one after three times its age.
 _FIRST_REMINDER: Final = timedelta(minutes=15)
 
 
-def summary_interval(alert_type: AlertType, kind: Kind, messages: int, group_interval: float) -> timedelta:
+def summary_interval(alert_type: AlertType, messages: int, group_interval: float) -> timedelta:
     """Return the time until the next summary of an alert, about which ``messages`` were decided before the present one.
 
     A group interval of more than 4 h stays as it is.
     """
     interval = timedelta(seconds=group_interval)
-    if kind is not Kind.NOTICE or alert_type not in _GROWING:
+    if alert_type not in _GROWING:
         return interval
     return max(interval, min(_LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
 

@@ -36,9 +36,10 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
 WITHOUT_SUMMARIES: Final = frozenset(
     {AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT}
 )
-#: The minimum number of further occurrences in a summary. A deployment cools down a few times in any short burst of
-#: rate limits. Fewer occurrences wait for more, or for a pause of `_QUIET`.
-_LEAST: Final[Mapping[AlertType, int]] = {AlertType.COOLDOWN_DEPLOYMENT: 5}
+#: A summary of cooldowns needs so many, and one within the last minute: any short burst of rate limits causes a few,
+#: and one that is over needs nobody. Otherwise they wait for more, or for a pause of `_QUIET`.
+_MIN_COOLDOWNS: Final = 5
+_GOING_ON: Final = timedelta(minutes=1)
 _QUIET: Final = timedelta(minutes=5)
 
 
@@ -60,9 +61,12 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
 def _further(alert: OpenAlert, now: datetime) -> NextStep | None:
     """Return what to do about the occurrences that no message has counted, ``None`` if there is nothing to do."""
     more = 0 if alert.type in WITHOUT_SUMMARIES else alert.count - alert.notified_count
-    if more >= _LEAST.get(alert.type, 1):
+    if not more:
+        return None
+    pause = now - alert.last_at
+    if alert.type is not AlertType.COOLDOWN_DEPLOYMENT or (more >= _MIN_COOLDOWNS and pause < _GOING_ON):
         return NextStep.SUMMARIZE
-    return NextStep.WAIT if more and now - alert.last_at < _QUIET else None
+    return NextStep.WAIT if pause < _QUIET else None
 
 
 def is_over(alert: OpenAlert) -> bool:

@@ -217,7 +217,7 @@ def _channels(alert: OpenAlert, decision: Decision, runtime: Runtime) -> tuple[s
 def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runtime, *, now: datetime) -> None:
     interval = timedelta(seconds=decision.group_interval)
     if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
-        interval = summary_interval(alert.type, alert.kind, alert.summaries, decision.group_interval)
+        interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
     if alert.kind is Kind.CONDITION:
         tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import FLAPPING, AlertType, Kind, Severity
+from alertworker.alerts.catalogue import FLAPPING, AlertType, Severity
 from alertworker.alerts.intervals import reminder_interval, summary_interval
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
@@ -15,22 +15,16 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 
 def test_summaries_of_failed_calls_come_after_5_min_15_min_1_h_and_4_h() -> None:
     """An alert that closes begins anew."""
-    found = [summary_interval(AlertType.LLM_EXCEPTIONS, Kind.NOTICE, number, 300) for number in range(6)]
+    found = [summary_interval(AlertType.LLM_EXCEPTIONS, number, 300) for number in range(6)]
     assert [one.total_seconds() / 60 for one in found] == [5, 15, 60, 240, 240, 240]
 
 
 @pytest.mark.parametrize(
-    ("alert_type", "kind", "group_interval"),
-    [
-        (AlertType.LLM_EXCEPTIONS, Kind.NOTICE, 86_400),
-        (AlertType.LLM_REQUESTS_HANGING, Kind.CONDITION, 300),
-        (AlertType.VIRTUAL_KEY_UPDATED, Kind.NOTICE, 300),
-    ],
+    ("alert_type", "group_interval"), [(AlertType.LLM_EXCEPTIONS, 86_400), (AlertType.VIRTUAL_KEY_UPDATED, 300)]
 )
-def test_other_intervals_stay_as_they_are_set(alert_type: AlertType, kind: Kind, group_interval: float) -> None:
-    """A digest interval of a day does not grow, and changes of keys are summed up in time."""
-    found = summary_interval(alert_type, kind, 5, group_interval)
-    assert found == timedelta(seconds=group_interval)
+def test_other_intervals_stay_as_they_are_set(alert_type: AlertType, group_interval: float) -> None:
+    """A group interval of a day does not grow, and changes of keys are summed up in time."""
+    assert summary_interval(alert_type, 5, group_interval) == timedelta(seconds=group_interval)
 
 
 def test_reminders_of_a_flapping_condition_grow_to_the_repeat_interval() -> None:

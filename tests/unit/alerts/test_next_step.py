@@ -53,6 +53,7 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
         (alert(NOTICE), NextStep.CLOSE),
         (alert(COOLDOWN, **MORE), NextStep.WAIT),
         (alert(COOLDOWN, count=7), NextStep.SUMMARIZE),
+        (alert(COOLDOWN, count=7, last_at=NOW - timedelta(minutes=1)), NextStep.WAIT),
         (alert(COOLDOWN, **MORE, last_at=NOW - timedelta(minutes=5)), NextStep.CLOSE),
         (alert(NOTICE, **DUE), NextStep.CLOSE),
         (alert(HANGING, labels={RELAYED: "litellm"}), NextStep.CLOSE),

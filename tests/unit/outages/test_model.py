@@ -126,7 +126,7 @@ def test_an_outage_lasts_until_one_deployment_at_most_is_down() -> None:
 
     assert model_ended(before, [], LIMITS, since=0, until=60) is None
     assert model_ended(before + two_left, [], LIMITS, since=0, until=200) is None
-    assert model_ended(before + one_left, [], LIMITS, since=0, until=200) == (End.RECOVERED, 59)
+    assert model_ended(before + one_left, [], LIMITS, since=0, until=200) == (End.RECOVERED, 60)
 
 
 def test_an_outage_lasts_while_calls_find_no_deployment() -> None:
