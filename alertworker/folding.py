@@ -31,8 +31,22 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.postings import Postings
-from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, WindowKey, WindowSums
-from alertworker.outages.windows import bucket_of, cause, targets_of
+from alertworker.ledger.rows import MAX_PART
+from alertworker.outages.rows import (
+    CallKey,
+    CallSums,
+    CauseKey,
+    CauseSums,
+    CredentialKey,
+    FailingKey,
+    KeyFailures,
+    RefusalKey,
+    RefusalSums,
+    WindowKey,
+    WindowSums,
+)
+from alertworker.outages.windows import FORBIDDEN, REFUSED, UNAUTHORIZED, bucket_of, cause, targets_of
+from alertworker.text.shorten import shorten_id
 
 #: How far a producer's clock may be ahead of ours. A later time is clamped.
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -54,6 +68,10 @@ class Fold:
     windows: dict[WindowKey, WindowSums] = field(default_factory=dict)
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
     calls: dict[CallKey, CallSums] = field(default_factory=dict)
+    failing_keys: dict[FailingKey, KeyFailures] = field(default_factory=dict)
+    refusals: dict[RefusalKey, RefusalSums] = field(default_factory=dict)
+    #: The last bucket in which a provider accepted a credential.
+    accepted: dict[CredentialKey, int] = field(default_factory=dict)
     #: Failed attempts that a deployment is to blame for; each is counted in ``causes``.
     blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
@@ -185,6 +203,9 @@ def _outcome(result: Fold, event: EndEvent) -> None:
         window.milliseconds += max(0, round(_seconds(event) * 1_000))
         window.completion_tokens += event.completion_tokens
         window.last_success = max(window.last_success, _milliseconds(event))
+        if event.credential is not None:
+            key = CredentialKey(event.provider or "", event.credential)
+            result.accepted[key] = max(result.accepted.get(key, 0), bucket_of(event.occurred_at.timestamp()))
     _saved_or_lost(result, event)
 
 
@@ -228,6 +249,23 @@ def _blame(result: Fold, event: AttemptFailed) -> None:
     sums.attempts += 1
     sums.last_failure = max(sums.last_failure, _milliseconds(event))
     result.blamed.append(event)
+    _blame_on(result, event, key)
+
+
+def _blame_on(result: Fold, event: AttemptFailed, where: CauseKey) -> None:
+    """Count a failed call for its caller, and for the credential that the provider refused."""
+    model = shorten_id(event.attribution.model, MAX_PART)
+    failing = result.failing_keys.setdefault(FailingKey(*where[:4], event.key_hash or ""), KeyFailures())
+    failing.failed += 1
+    failing.model = max(failing.model, model)
+    if event.credential is None or where.cause not in REFUSED:
+        return
+    key = RefusalKey(where.provider, event.credential, where.deployment_id, where.region, where.bucket)
+    refused = result.refusals.setdefault(key, RefusalSums())
+    refused.unauthorized += where.cause == UNAUTHORIZED
+    refused.forbidden += where.cause == FORBIDDEN
+    refused.last_refusal = max(refused.last_refusal, _milliseconds(event))
+    refused.model = max(refused.model, model)
 
 
 def _cause(event: AttemptFailed | RequestFailed) -> str | None:

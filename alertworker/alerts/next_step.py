@@ -32,7 +32,9 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
 }
 #: Conditions that rise when they become worse. Their reminders show the number of occurrences, so they have no
 #: summaries.
-_WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
+_WITHOUT_SUMMARIES: Final = frozenset(
+    {AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.CALLER_ERRORS}
+)
 
 
 def next_step(alert: OpenAlert, now: datetime) -> NextStep:
@@ -46,8 +48,14 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE
     if alert.repeat_at is not None and alert.repeat_at <= now:
-        return _REMINDERS.get(alert.type, NextStep.REMIND)
+        return _reminder(alert)
     return NextStep.CHECK_LATER
+
+
+def _reminder(alert: OpenAlert) -> NextStep:
+    if alert.labels.get("scope") == "credential":
+        return NextStep.REMIND  # every refused call renews its facts
+    return _REMINDERS.get(alert.type, NextStep.REMIND)
 
 
 def is_over(alert: OpenAlert) -> bool:

@@ -27,6 +27,10 @@ _DEAD: Final = 8
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
+#: The causes by which a provider refuses a credential.
+UNAUTHORIZED: Final = "401"
+FORBIDDEN: Final = "403"
+REFUSED: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)

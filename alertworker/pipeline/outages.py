@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages.ending import End, ended, lookback
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.windows import Bucket, Calls, Outage, OutagePolicy, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.callers import CallerProblems
+from alertworker.pipeline.credentials import explaining
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
@@ -32,6 +34,7 @@ def judge_outages(context: BatchContext) -> None:
     may raise the grade of that target's open outage.
     """
     tx, runtime = context.tx, context.runtime
+    problems = CallerProblems(context)
     found = outages.targets(context.folded.blamed)
     lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
@@ -43,11 +46,13 @@ def judge_outages(context: BatchContext) -> None:
             continue
         moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
         judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
-        _raise(context, target, standing, judged, events)
+        if judged.grade is None or not judged.is_callers(problems, target, standing, runtime):
+            _raise(context, target, standing, judged, events)
     for target in sorted(lost.keys() - found.keys()):
         if (standing := known[target]).level:
             judged = _judge(tx, target, standing, min(lost[target]), max(lost[target]), runtime)
             _raise(context, target, standing, judged, ())
+    problems.claim()
 
 
 def count_outages(context: BatchContext) -> int:
@@ -104,9 +109,15 @@ def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucke
 class _Judged:
     """The verdict on a target's windows, how its failed calls ended, and the grade, ``None`` without an outage."""
 
+    buckets: Sequence[Bucket]
     verdict: WindowVerdict
     calls: Calls
     grade: Grade | None
+
+    def is_callers(self, problems: CallerProblems, target: Target, standing: Outage, runtime: Runtime) -> bool:
+        """Return whether the failures are one caller's problem and no outage."""
+        limits = outages.limits_of(target, runtime.policy.outages)
+        return problems.explain(target, self.verdict, self.buckets, limits, has_outage=standing.level > 0)
 
 
 def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
@@ -116,9 +127,11 @@ def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: i
     buckets = tx.attempts(target, start=start, end=last + limits.reach)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
-        verdict = is_dead(tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
+        longer = tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH))
+        if (dead := is_dead(longer, limits)) is not None:
+            buckets, verdict = longer, dead
     calls = tx.calls_failed_by(target, start=verdict.since) if verdict.level else Calls()
-    return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
+    return _Judged(buckets, verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 
 def _raise(
@@ -138,9 +151,24 @@ def _raise(
         alert = outages.ongoing(target, opened, judged.verdict, events, policy, kept=kept)
     else:
         return
-    claim(tx, alert, context.runtime, now=context.now)
+    claim(tx, _explained(tx, target, judged, opened, alert, policy), context.runtime, now=context.now)
     rank = worst.rank if worst is not None else standing.rank
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_outages({target: after})
+
+
+def _explained(
+    tx: Transaction, target: Target, judged: _Judged, opened: OpenAlert | None, alert: Alert, policy: OutagePolicy
+) -> Alert:
+    """Return the alert with the label of the refused credential that explains it, which inhibits it then.
+
+    An open outage loses the label once other failures are an outage by themselves.
+    """
+    credential = explaining(tx, target, judged.verdict, judged.buckets, outages.limits_of(target, policy))
+    labels = {name: value for name, value in alert.labels.items() if name != "credential"}
+    if credential is None and opened is not None and judged.verdict.level and "credential" in opened.labels:
+        kept = {name: value for name, value in opened.labels.items() if name != "credential"}
+        tx.relabel(opened.id, kept)
+    return replace(alert, labels=labels | ({"credential": credential} if credential is not None else {}))

@@ -57,6 +57,10 @@ class AlertPort(Protocol):
         """
         ...
 
+    def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
+        """Replace the labels of an open alert. Identifying labels must stay as they are."""
+        ...
+
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
         """Record why a message was sent to no channel."""
         ...

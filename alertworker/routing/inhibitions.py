@@ -90,8 +90,13 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 
 #: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
+#: The alerts that have the label of a refused credential, if it explains them.
+_REFUSABLE: Final = (
+    f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}|{AlertType.LLM_EXCEPTIONS}|"
+    f"{AlertType.COOLDOWN_DEPLOYMENT}"
+)
 #: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
-#: deployment.
+#: deployment. A refused credential inhibits what has its label: it explains that.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(
@@ -103,5 +108,10 @@ DEFAULTS: Final = (
         _type("=", AlertType.REGION_OUTAGE_ALERTS),
         _EXPLAINED,
         ("provider", "region"),
+    ),
+    Inhibition(
+        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "credential")),
+        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", "credential")),
+        ("credential",),
     ),
 )

@@ -145,6 +145,11 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
         return [self._open_alert(row) for row in rows]
 
+    def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
+        """Replace the labels of an open alert. Identifying labels must stay as they are."""
+        self.forget_sources()
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(labels=dict(labels)))
+
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
         """Record why a message was sent to no channel."""
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=str(suppression)))

@@ -27,6 +27,8 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
+from alertworker.store.callers import CallerStatements
+from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.schema.ledger import (
@@ -50,7 +52,7 @@ _MAX_SUM: Final = 10**17
 _CHUNK: Final = 500
 
 
-class PostingStatements(AliasStatements, PostingPort):
+class PostingStatements(AliasStatements, CallerStatements, CredentialStatements, PostingPort):
     """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
     @override
@@ -61,6 +63,8 @@ class PostingStatements(AliasStatements, PostingPort):
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
         self._add(CAUSES, _rows(fold.causes), latest="last_failure")
         self._add(OUTAGE_CALLS, _rows(fold.calls))
+        self.add_failing_keys(fold.failing_keys)
+        self.add_refusals(fold.refusals, fold.accepted)
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest="total")
         return booked

@@ -1,0 +1,181 @@
+"""One caller's problem: calls of one key fail on a deployment that answers the calls of other keys.
+
+Pure, and a function of sums alone, as `windows` explains.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
+from alertworker.events import AttemptFailed
+from alertworker.events.attribution import TARGET_LABELS
+from alertworker.outages.verdict import WindowVerdict, judge
+from alertworker.outages.windows import Bucket, Limits
+from alertworker.text.shorten import ELLIPSIS
+
+#: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
+MAX_KEYS: Final = 20
+#: The minimum number of keys that called the model lately. With fewer, nobody shows that other callers are fine.
+MIN_KEYS: Final = 3
+#: How many days of the ledger count as lately, today included.
+LEDGER_DAYS: Final = 2
+#: From this share of failed calls on it is an outage, whoever calls.
+_OUTAGE_SHARE: Final = 0.5
+#: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
+_MAX_USE: Final = 0.5
+#: How many digits of a key without an alias a headline shows.
+_DIGITS: Final = 8
+_MAX_NAMES: Final = 5
+
+
+class KeyRow(NamedTuple):
+    """Calls of one key that failed in one bucket of a deployment. An unknown key is empty."""
+
+    bucket: int
+    deployment_id: str
+    key_hash: str
+    model: str
+    failed: int
+
+
+class ModelUse(NamedTuple):
+    """The use of a model in the last days: how many keys called it, how often, and how often one of them did.
+
+    ``keys`` is exact up to `MIN_KEYS`.
+    """
+
+    keys: int
+    calls: int
+    own_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models."""
+
+    key_hash: str
+    failed: int
+    calls: int
+    models: tuple[str, ...]
+    deployments: tuple[str, ...]
+    since: int
+
+
+def suspect(
+    verdict: WindowVerdict, buckets: Sequence[Bucket], rows: Sequence[KeyRow], limits: Limits
+) -> Suspect | None:
+    """Return the key whose calls alone are what looks like an outage, ``None`` if there is none.
+
+    Other keys may have one stray failure, or as many as the tolerated error rate explains. Their failures must be no
+    outage by themselves.
+    """
+    if not verdict.level or verdict.is_dead or not limits.share:
+        return None
+    judged = [bucket for bucket in buckets if verdict.since <= bucket.start <= verdict.until]
+    failed = sum(bucket.failed for bucket in judged)
+    calls = failed + sum(bucket.succeeded for bucket in judged)
+    within = [row for row in rows if verdict.since <= row.bucket <= verdict.until]
+    totals: Counter[str] = Counter()
+    for row in within:
+        totals[row.key_hash] += row.failed
+    if not totals or failed >= _OUTAGE_SHARE * calls:
+        return None
+    key = max(totals, key=lambda one: (totals[one], one))
+    own, others = totals[key], failed - totals[key]
+    if not key or own < limits.minor or others > max(1, limits.tolerated * calls):
+        return None
+    if judge(_without(key, buckets, rows), limits).level:
+        return None
+    mine = [row for row in within if row.key_hash == key]
+    models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))
+    return Suspect(key, own, calls, models, deployments, min(row.bucket for row in mine))
+
+
+def is_callers(uses: Iterable[ModelUse]) -> bool:
+    """Return whether other keys use the models enough to show that only this key's calls fail."""
+    return all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses)
+
+
+def fingerprint(key_hash: str) -> str:
+    """Return the fingerprint of a caller's problem."""
+    return fingerprint_of(AlertType.CALLER_ERRORS, _identity(key_hash))
+
+
+def describe(suspects: Sequence[Suspect], events: Sequence[AttemptFailed], *, is_open: bool) -> Alert:
+    """Return the alert of a caller's problem. ``events`` are the batch's own failed calls of the key.
+
+    ``suspects`` is the key on each target. ``is_open`` means that the alert is open and counts the calls before.
+    """
+    last = max(events, key=lambda event: event.occurred_at)
+    worst = max(suspects, key=lambda one: (one.failed, one.calls))
+    key_hash, whose = worst.key_hash, last.attribution
+    labels = {name: value for name, value in whose.labels().items() if name not in TARGET_LABELS}
+    named = whose.key_alias or f"{key_hash[:_DIGITS]}{ELLIPSIS}"
+    team = f" ({labels['team']})" if "team" in labels else ""
+    models = _names({model for one in suspects for model in one.models if model})
+    failed = max(len(events), worst.failed)
+    return Alert(
+        type=AlertType.CALLER_ERRORS,
+        severity=Severity.LOW,
+        identity=_identity(key_hash),
+        headline=f"Calls of one key fail: {named}{team}" + (f" on {models}" if models else ""),
+        first_at=datetime.fromtimestamp(min(one.since for one in suspects), UTC),
+        last_at=last.occurred_at,
+        count=len(events) if is_open else failed,
+        labels={"key": key_hash} | labels,
+        facts=_facts(suspects, last, worst),
+        members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+        metadata=newest_metadata(events),
+    )
+
+
+def _facts(suspects: Sequence[Suspect], last: AttemptFailed, worst: Suspect) -> dict[str, str]:
+    whose, failure = last.attribution, last.failure
+    status = f" {failure.status_code}" if failure.status_code else ""
+    facts = {
+        "Attempts": f"{worst.failed} of the {worst.calls} calls on {_names(worst.deployments)} failed, all of this key",
+        "Other keys": "their calls succeed, so this is no outage",
+        "Key Name": whose.key_alias,
+        "Team": whose.name_of("team"),
+        "Deployments": _names({name for one in suspects for name in one.deployments}),
+        "Last error": f"{failure.error_class}{status}",
+        "Error": failure.message,
+        "What to do": "ask the key's owner what changed in the requests of this key",
+    }
+    return {label: text for label, text in facts.items() if text}
+
+
+def _identity(key_hash: str) -> Mapping[str, str]:
+    return {"entity": key_hash}
+
+
+def _without(key: str, buckets: Sequence[Bucket], rows: Iterable[KeyRow]) -> list[Bucket]:
+    """Return the buckets without the failures of one key."""
+    own: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        if row.key_hash == key:
+            own[row.bucket, row.deployment_id] += row.failed
+    rest: list[Bucket] = []
+    for bucket in buckets:
+        failed = bucket.failed - own[bucket.start, bucket.deployment_id]
+        rest.append(replace(bucket, causes={"others": failed} if failed > 0 else {}))
+    return rest
+
+
+def _names(names: Iterable[str]) -> str:
+    ranked = sorted(names)
+    rest = len(ranked) - _MAX_NAMES
+    return ", ".join(ranked[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _member(event: AttemptFailed) -> str:
+    status = f" {event.failure.status_code}" if event.failure.status_code else ""
+    error = f"{event.failure.error_class}{status}"
+    return name_call(event.call_id, error, event.deployment_id, metadata=event.alerting_metadata)
