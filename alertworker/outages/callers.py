@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import log
 from typing import Final, NamedTuple
 
 from alertworker.alerts.alert import Alert, fingerprint_of
@@ -26,8 +27,12 @@ MAX_KEYS: Final = 20
 MIN_KEYS: Final = 3
 #: How many days of the ledger count as lately, today included.
 LEDGER_DAYS: Final = 2
+#: From this share of failed calls on, the ledger must rule out that an outage hit calls of one key by chance.
+_SURE_SHARE: Final = 0.5
 #: From this share of failed calls on it is an outage, whoever calls.
-_OUTAGE_SHARE: Final = 0.5
+_OUTAGE_SHARE: Final = 0.75
+#: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
+_MIN_SURE: Final = 9.0
 #: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
 _MAX_USE: Final = 0.5
 #: How many digits of a key without an alias a headline shows.
@@ -58,11 +63,15 @@ class ModelUse(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models."""
+    """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
+
+    ``share`` is the share of all failures in the calls.
+    """
 
     key_hash: str
     failed: int
     calls: int
+    share: float
     models: tuple[str, ...]
     deployments: tuple[str, ...]
     since: int
@@ -95,12 +104,21 @@ def suspect(
         return None
     mine = [row for row in within if row.key_hash == key]
     models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))
-    return Suspect(key, own, calls, models, deployments, min(row.bucket for row in mine))
+    return Suspect(key, own, calls, failed / calls, models, deployments, min(row.bucket for row in mine))
 
 
-def is_callers(uses: Iterable[ModelUse]) -> bool:
-    """Return whether other keys use the models enough to show that only this key's calls fail."""
-    return all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses)
+def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
+    """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
+
+    If every other call fails or more, the suspect must also be so rare a caller that chance does not explain it: an
+    outage hits all keys as often as they call.
+    """
+    if not all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses):
+        return False
+    if found.share < _SURE_SHARE:
+        return True
+    part = max(max(1, use.own_calls) / max(1, use.calls) for use in uses)
+    return found.failed * log(1 / part) >= _MIN_SURE
 
 
 def fingerprint(key_hash: str) -> str:

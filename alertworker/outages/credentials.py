@@ -17,16 +17,26 @@ from alertworker.events import AttemptFailed
 from alertworker.outages.alert import spell_calls
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.verdict import Grade, Level, WindowVerdict, grade
+from alertworker.outages.verdict import Grade, Level, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
 
 #: The value of the label "scope" of these conditions.
 SCOPE: Final = "credential"
+#: The types of alerts that a refused credential may explain. They get its label then.
+EXPLAINED: Final = (
+    AlertType.OUTAGE_ALERTS,
+    AlertType.REGION_OUTAGE_ALERTS,
+    AlertType.LLM_EXCEPTIONS,
+    AlertType.COOLDOWN_DEPLOYMENT,
+)
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.
 _ENDED: Final = 3
+#: The minimum number of lost calls, and their minimum share of the refused ones, that hurt users.
+_HARM: Final = 3
+_HARM_SHARE: Final = 0.05
 _MAX_NAMES: Final = 5
 
 
@@ -104,10 +114,10 @@ def unserved(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str,
     return tuple(sorted(model for model, (number, retried) in ended.items() if number >= _ENDED and not retried))
 
 
-def grade_of(verdict: WindowVerdict, report: Report, limits: Limits) -> Grade:
-    """Return the grade: High if users are hurt, or if no other credential serves one of the models."""
-    harm = grade(verdict, sum(report.calls.lost.values()), limits)
-    return Grade(is_major=True, is_high=bool(report.alone) or (harm is not None and harm.is_high))
+def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
+    """Return the grade: High if users lost calls, or if no other credential serves one of the models."""
+    lost = sum(report.calls.lost.values())
+    return Grade(is_major=True, is_high=bool(report.alone) or lost >= max(_HARM, _HARM_SHARE * verdict.attempts))
 
 
 def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[str, int], *, until: int) -> End | None:

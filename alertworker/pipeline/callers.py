@@ -68,7 +68,7 @@ class CallerProblems:
         day = datetime.fromtimestamp(verdict.until, UTC).astimezone(self.context.runtime.zone).date()
         since = day - timedelta(days=LEDGER_DAYS - 1)
         uses = [tx.model_use(model, found.key_hash, since=since) for model in found.models]
-        return found if callers.is_callers(uses) else None
+        return found if callers.is_callers(found, uses) else None
 
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""

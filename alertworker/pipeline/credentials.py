@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, Kind
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
@@ -25,6 +25,8 @@ from alertworker.ports import Clock, Transaction
 
 #: The statuses by which a provider refuses a credential.
 _STATUSES: Final = frozenset(map(int, REFUSED))
+#: How long a notice that a credential explained collects late occurrences after its end.
+_SETTLES: Final = timedelta(minutes=5)
 
 
 def judge_credentials(context: BatchContext) -> None:
@@ -136,7 +138,7 @@ def _judge(
     verdict = judge_credential(report.rows, policy.deployment)
     if verdict is None:
         return
-    grade = credentials.grade_of(verdict, report, policy.deployment).worst(standing.level)
+    grade = credentials.grade_of(verdict, report).worst(standing.level)
     opened = tx.find_open(credentials.fingerprint(key)) if standing.level else None
     if not events and (opened is None or grade.rank <= standing.level):
         return
@@ -212,13 +214,19 @@ def _labelled(alert: Alert, refused: set[str], reports: Sequence[Report]) -> Ale
 def _end_explained(
     tx: Transaction, key: CredentialKey, rows: Sequence[Refusals], until: int, runtime: Runtime, *, now: datetime
 ) -> None:
-    """End the outages that the credential explains. Nobody was notified of them."""
+    """End the outages that the credential explains, of which nobody was notified.
+
+    Notices that it explains count as notified, so no summary of what it inhibited is sent after its end.
+    """
     targets = {Target(row.deployment_id) for row in rows}
     targets |= {Target(provider=key.provider, region=row.region) for row in rows if row.region}
-    standings = {target: one for target, one in tx.lock_outages(targets).items() if one.level}
-    opened = tx.find_all_open(map(outages.fingerprint, standings)) if standings else {}
-    for target, standing in sorted(standings.items()):
-        alert = opened.get(outages.fingerprint(target))
-        if alert is not None and alert.labels.get("credential") == key.credential:
+    standings = {outages.fingerprint(target): (target, one) for target, one in tx.lock_outages(targets).items()}
+    named = tx.explained_alerts(key.credential)
+    for mark, alert in sorted((tx.find_all_open(named) if named else {}).items()):
+        if mark in standings:
+            target, standing = standings[mark]
             resolve(tx, alert, runtime, now=now)
             tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
+        elif alert.kind is Kind.NOTICE:
+            tx.take_parts(alert.id)
+            tx.record_notified(alert.id, count=alert.count, next_summary_at=now + _SETTLES, now=now)

@@ -176,7 +176,9 @@ def _bound_alerts(context: BatchContext) -> None:
 
 def _claim_detected(context: BatchContext) -> None:
     for alert in sorted(labelled(context), key=lambda alert: alert.fingerprint):
-        claim(context.tx, alert, context.runtime, now=context.now)
+        claimed = claim(context.tx, alert, context.runtime, now=context.now)
+        if "credential" in alert.labels and "credential" not in claimed.labels:  # opened before the key was refused
+            context.tx.relabel(claimed.id, {**claimed.labels, "credential": alert.labels["credential"]})
 
 
 def _count_clamped(context: BatchContext) -> None:
