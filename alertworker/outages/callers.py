@@ -85,7 +85,7 @@ def suspect(
     Other keys may have one stray failure, or as many as the tolerated error rate explains. Their failures must be no
     outage by themselves.
     """
-    if not verdict.level or verdict.is_dead or not limits.share:
+    if not verdict.crossed or verdict.is_dead or not limits.share:
         return None
     judged = [bucket for bucket in buckets if verdict.since <= bucket.start <= verdict.until]
     failed = sum(bucket.failed for bucket in judged)
@@ -100,7 +100,7 @@ def suspect(
     own, others = totals[key], failed - totals[key]
     if not key or own < limits.minor or others > max(1, limits.tolerated * calls):
         return None
-    if judge(_without(key, buckets, rows), limits).level:
+    if judge(_without(key, buckets, rows), limits).crossed:
         return None
     mine = [row for row in within if row.key_hash == key]
     models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))

@@ -17,7 +17,7 @@ from alertworker.events import AttemptFailed
 from alertworker.outages.alert import spell_calls
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.verdict import Grade, Level, WindowVerdict
+from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
 
@@ -92,7 +92,7 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
     if not limits.share or failed < max(1, limits.minor):
         return None
     return WindowVerdict(
-        level=Level.MAJOR,
+        crossed=Threshold.MAJOR,
         since=min(row.since for row in rows),
         until=max(row.until for row in rows),
         failed=failed,
