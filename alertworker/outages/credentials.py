@@ -96,7 +96,7 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
         since=min(row.since for row in rows),
         until=max(row.until for row in rows),
         failed=failed,
-        attempts=failed,
+        calls=failed,
         causes={name: count for name, count in causes.items() if count},
         deployments=tuple(sorted({row.deployment_id for row in rows})),
         is_dead=True,
@@ -117,7 +117,7 @@ def unserved(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str,
 def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
     """Return the grade: High if users lost calls, or if no other credential serves one of the models."""
     lost = sum(report.calls.lost.values())
-    return Grade(is_major=True, is_high=bool(report.alone) or lost >= max(_HARM, _HARM_SHARE * verdict.attempts))
+    return Grade(is_major=True, is_high=bool(report.alone) or lost >= max(_HARM, _HARM_SHARE * verdict.calls))
 
 
 def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[str, int], *, until: int) -> End | None:

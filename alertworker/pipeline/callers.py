@@ -39,7 +39,7 @@ class CallerProblems:
         """
         found = None if has_outage else self._suspect(target, verdict, buckets, limits)
         if found is None:
-            if not has_outage and verdict.level:
+            if not has_outage and verdict.crossed:
                 self._outages[target] = verdict
             return False
         self._suspects.setdefault(found.key_hash, []).append(found)
@@ -58,7 +58,7 @@ class CallerProblems:
     def _suspect(
         self, target: Target, verdict: WindowVerdict, buckets: Sequence[Bucket], limits: Limits
     ) -> Suspect | None:
-        if not verdict.level or verdict.is_dead or not buckets:
+        if not verdict.crossed or verdict.is_dead or not buckets:
             return None
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1

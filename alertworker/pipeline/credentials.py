@@ -35,12 +35,11 @@ def judge_credentials(context: BatchContext) -> None:
     They come before outages, because they inhibit those. A batch in which calls were lost may raise the severity.
     """
     tx = context.tx
-    refused = {CredentialKey(*key[:2]): 0 for key in context.folded.refusals}
-    for key in context.folded.refusals:
-        refused[CredentialKey(*key[:2])] = max(refused[CredentialKey(*key[:2])], key.bucket)
-    standings = tx.lock_credentials({*refused, *_hurt(context)})
+    refused = {CredentialKey(*key[:2]) for key in context.folded.refusals}
+    standings = tx.lock_credentials(refused | _hurt(context))
     for key, standing in sorted(standings.items()):
-        events = [event for event in context.folded.blamed if _is_refused(event, key)]
+        own = [event for event in context.folded.blamed if _is_refused(event, key)]
+        events = [event for event in own if event.occurred_at.timestamp() >= standing.over_until]
         if events or standing.level:
             _judge(context, key, standing, events)
 
@@ -91,7 +90,7 @@ def explaining(
     if not REFUSED & verdict.causes.keys():
         return None
     rest = [replace(row, causes=_without_refusals(row.causes)) for row in buckets]
-    if judge(rest, limits).level or is_dead(rest, limits) is not None:
+    if judge(rest, limits).crossed or is_dead(rest, limits) is not None:
         return None
     named = {target.deployment_id} if target.deployment_id else set(verdict.deployments)
     for key in sorted(tx.refused_credentials()):

@@ -117,7 +117,7 @@ class _Judged:
     def is_callers(self, problems: CallerProblems, target: Target, standing: Outage, runtime: Runtime) -> bool:
         """Return whether the failures are one caller's problem and no outage."""
         limits = outages.limits_of(target, runtime.policy.outages)
-        return problems.explain(target, self.verdict, self.buckets, limits, has_outage=standing.level > 0)
+        return problems.explain(target, self.verdict, self.buckets, limits, has_outage=standing.state > 0)
 
 
 def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: int, runtime: Runtime) -> _Judged:
