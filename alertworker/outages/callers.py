@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from math import log
 from typing import Final, NamedTuple
 
 from alertworker.alerts.alert import Alert, fingerprint_of
@@ -17,6 +16,7 @@ from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
+from alertworker.outages.evidence import evidence
 from alertworker.outages.verdict import WindowVerdict, judge
 from alertworker.outages.windows import Bucket, Limits
 from alertworker.text.shorten import ELLIPSIS
@@ -33,6 +33,8 @@ _SURE_SHARE: Final = 0.5
 _OUTAGE_SHARE: Final = 0.75
 #: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
 _MIN_SURE: Final = 9.0
+#: The evidence against the other keys' calls, in nats, up to which chance explains their failures: once in 100 times.
+_MAX_STRAY: Final = 4.6
 #: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
 _MAX_USE: Final = 0.5
 #: How many digits of a key without an alias a headline shows.
@@ -65,13 +67,13 @@ class ModelUse(NamedTuple):
 class Suspect:
     """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
 
-    ``share`` is the share of all failures in the calls.
+    All keys' calls are ``all_failed`` and ``calls``.
     """
 
     key_hash: str
     failed: int
+    all_failed: int
     calls: int
-    share: float
     models: tuple[str, ...]
     deployments: tuple[str, ...]
     since: int
@@ -82,7 +84,7 @@ def suspect(
 ) -> Suspect | None:
     """Return the key whose calls alone are what looks like an outage, ``None`` if there is none.
 
-    Other keys may have one stray failure, or as many as the tolerated error rate explains. Their failures must be no
+    Other keys may have stray failures: on a deployment as many as the tolerated error rate explains. These must be no
     outage by themselves.
     """
     if not verdict.crossed or verdict.is_dead or not limits.share:
@@ -98,27 +100,30 @@ def suspect(
         return None
     key = max(totals, key=lambda one: (totals[one], one))
     own, others = totals[key], failed - totals[key]
-    if not key or own < limits.minor or others > max(1, limits.tolerated * calls):
+    if not key or own < limits.minor:
+        return None
+    is_deployment = limits.deployments == 1  # each deployment of a region is judged by itself, too
+    if is_deployment and evidence(others, calls - own, limits.tolerated) > _MAX_STRAY:
         return None
     if judge(_without(key, buckets, rows), limits).crossed:
         return None
     mine = [row for row in within if row.key_hash == key]
     models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))
-    return Suspect(key, own, calls, failed / calls, models, deployments, min(row.bucket for row in mine))
+    return Suspect(key, own, failed, calls, models, deployments, min(row.bucket for row in mine))
 
 
 def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
     """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
 
-    If every other call fails or more, the suspect must also be so rare a caller that chance does not explain it: an
-    outage hits all keys as often as they call.
+    If every second call fails, or a call of another key, the suspect must also be so rare a caller that chance does not
+    explain its part in the failures: an outage hits all keys as often as they call.
     """
     if not all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses):
         return False
-    if found.share < _SURE_SHARE:
+    if found.failed == found.all_failed < _SURE_SHARE * found.calls:
         return True
-    part = max(max(1, use.own_calls) / max(1, use.calls) for use in uses)
-    return found.failed * log(1 / part) >= _MIN_SURE
+    part = max(max(1, use.own_calls) / max(2, use.calls) for use in uses)
+    return evidence(found.failed, found.all_failed, part) >= _MIN_SURE
 
 
 def fingerprint(key_hash: str) -> str:

@@ -23,13 +23,6 @@ from alertworker.text.format import spell
 
 #: The value of the label "scope" of these conditions.
 SCOPE: Final = "credential"
-#: The types of alerts that a refused credential may explain. They get its label then.
-EXPLAINED: Final = (
-    AlertType.OUTAGE_ALERTS,
-    AlertType.REGION_OUTAGE_ALERTS,
-    AlertType.LLM_EXCEPTIONS,
-    AlertType.COOLDOWN_DEPLOYMENT,
-)
 #: How long a credential is not used before its condition ends with an unknown end, in seconds.
 UNUSED_SECONDS: Final = 24 * 3_600
 #: The minimum number of ended calls that show that no other credential serves a model.

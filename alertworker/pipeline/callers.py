@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import callers
 from alertworker.outages.callers import LEDGER_DAYS, Suspect, suspect
 from alertworker.outages.verdict import WindowVerdict
-from alertworker.outages.windows import Bucket, Limits, Target
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
+from alertworker.routing.inhibitions import SourceFilter
 
 #: How long no call of a key may fail before its problem is over.
 QUIET: Final = timedelta(minutes=15)
+_PROBLEMS: Final = SourceFilter(frozenset({AlertType.CALLER_ERRORS}), frozenset())
 
 
 @dataclass(slots=True)
@@ -92,6 +98,27 @@ class CallerProblems:
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 
 
+def label_cooldowns(context: BatchContext, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts; the cooldown of a deployment has the label of the key whose problem explains it."""
+    found = list(alerts)
+    cooled = [alert for alert in found if alert.type is AlertType.COOLDOWN_DEPLOYMENT]
+    problems = context.tx.open_conditions(_PROBLEMS) if cooled else ()
+    named = {one.labels["entity"]: one.labels.get("key", "") for one in problems}
+    if not named:
+        return found
+    return [_with_key(context.tx, alert, named) if alert in cooled else alert for alert in found]
+
+
+def _with_key(tx: Transaction, alert: Alert, named: Mapping[str, str]) -> Alert:
+    at = bucket_of(alert.last_at.timestamp())
+    target = Target(alert.identity.get("deployment", ""))
+    failed: Counter[str] = Counter()
+    for row in tx.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
+        failed[row.key_hash] += row.failed
+    key = max(failed, key=lambda one: (failed[one], one), default="")
+    return replace(alert, labels={**alert.labels, "key": named[key]}) if named.get(key) else alert
+
+
 def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
     """Resolve at most ``limit`` callers' problems without a failure for `QUIET`. Return whether more may be left.
 
@@ -106,4 +133,5 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         facts = {label: text for label, text in alert.facts.items() if label not in {"Error", "What to do"}}
         state = {"State": f"no call of this key failed for {QUIET.seconds // 60} min"}
         resolve(tx, replace(alert, facts=facts | state), runtime, now=now)
+        settle_explained(tx, "key", alert.labels.get("key", ""), now=now)
     return len(quiet) == limit

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed, DeploymentCooledDown, RequestFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
@@ -19,14 +19,14 @@ from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
 from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
 #: The statuses by which a provider refuses a credential.
 _STATUSES: Final = frozenset(map(int, REFUSED))
-#: How long a notice that a credential explained collects late occurrences after its end.
-_SETTLES: Final = timedelta(minutes=5)
+_OUTAGES: Final = (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS)
 
 
 def judge_credentials(context: BatchContext) -> None:
@@ -100,7 +100,7 @@ def explaining(
     return None
 
 
-def labelled(context: BatchContext) -> list[Alert]:
+def label_refused(context: BatchContext) -> list[Alert]:
     """Return the detected alerts. Those that a refused credential explains have its label, so that it inhibits them.
 
     Refused calls and cooldowns of its deployments are explained, and so are calls of models that no other credential
@@ -220,12 +220,10 @@ def _end_explained(
     targets = {Target(row.deployment_id) for row in rows}
     targets |= {Target(provider=key.provider, region=row.region) for row in rows if row.region}
     standings = {outages.fingerprint(target): (target, one) for target, one in tx.lock_outages(targets).items()}
-    named = tx.explained_alerts(key.credential)
+    named = tx.labelled_alerts("credential", key.credential, _OUTAGES)
     for mark, alert in sorted((tx.find_all_open(named) if named else {}).items()):
         if mark in standings:
             target, standing = standings[mark]
             resolve(tx, alert, runtime, now=now)
             tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
-        elif alert.kind is Kind.NOTICE:
-            tx.take_parts(alert.id)
-            tx.record_notified(alert.id, count=alert.count, next_summary_at=now + _SETTLES, now=now)
+    settle_explained(tx, "credential", key.credential, now=now)

@@ -22,8 +22,10 @@ from alertworker.events.compression import ZSTD, compress
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
-from alertworker.pipeline.credentials import count_credentials, judge_credentials, labelled
+from alertworker.pipeline.callers import label_cooldowns
+from alertworker.pipeline.credentials import count_credentials, judge_credentials, label_refused
 from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.explained import keep_explanation
 from alertworker.pipeline.hanging import count_hanging, judge_hanging
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.outages import count_outages, judge_outages
@@ -175,10 +177,10 @@ def _bound_alerts(context: BatchContext) -> None:
 
 
 def _claim_detected(context: BatchContext) -> None:
-    for alert in sorted(labelled(context), key=lambda alert: alert.fingerprint):
+    explained = label_cooldowns(context, label_refused(context))
+    for alert in sorted(explained, key=lambda alert: alert.fingerprint):
         claimed = claim(context.tx, alert, context.runtime, now=context.now)
-        if "credential" in alert.labels and "credential" not in claimed.labels:  # opened before the key was refused
-            context.tx.relabel(claimed.id, {**claimed.labels, "credential": alert.labels["credential"]})
+        keep_explanation(context.tx, claimed, alert)
 
 
 def _count_clamped(context: BatchContext) -> None:

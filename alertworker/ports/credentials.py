@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 from alertworker.outages.credentials import CredentialState, Refusals
@@ -35,10 +35,6 @@ class CredentialPort(Protocol):
 
     def refusals(self, key: CredentialKey, *, start: int) -> list[Refusals]:
         """Return a credential's refused calls from the epoch second ``start`` on, by deployment."""
-        ...
-
-    def explained_alerts(self, credential: str) -> Sequence[str]:
-        """Return the fingerprints of open alerts that a refused credential explains."""
         ...
 
     def refused_with(self, deployment_ids: Collection[str], *, start: int) -> set[CredentialKey]:

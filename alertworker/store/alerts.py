@@ -18,6 +18,7 @@ from alertworker.alerts.tables import Attachment
 from alertworker.events.base import new_id
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.schema.alerts import ALERTS, ATTACHMENTS, KNOWN_TYPE, MEMBERS, OPEN, PARTS
+from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import insert_or
@@ -155,6 +156,12 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         statement = select(ALERTS).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
         return [self._open_alert(row) for row in rows]
+
+    def labelled_alerts(self, label: str, value: str, types: Iterable[AlertType]) -> Sequence[str]:
+        """Return the fingerprints of the open alerts of some types that have a label."""
+        of_types = ALERTS.c.type.in_([one.value for one in types])
+        statement = select(ALERTS.c.fingerprint).where(OPEN, of_types, LabelValue(ALERTS.c.labels, label) == value)
+        return list(self.connection.execute(statement.order_by(ALERTS.c.fingerprint)).scalars())
 
     def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
         """Replace the labels of an open alert. Identifying labels must stay as they are."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 
 from sqlalchemy import ColumnElement, func, literal, select, tuple_, update
 from typing_extensions import override
 
-from alertworker.outages.credentials import EXPLAINED, SCOPE, CredentialState, Refusals
+from alertworker.outages.credentials import CredentialState, Refusals
 from alertworker.outages.rows import CredentialKey, RefusalKey, RefusalSums
 from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
-from alertworker.store.schema.alerts import ALERTS, OPEN
-from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -88,13 +86,6 @@ class CredentialStatements(Statements, CredentialPort):
         statement = select(table.deployment_id, *columns).where(own).group_by(table.deployment_id)
         rows = self.connection.execute(statement.order_by(table.deployment_id))
         return [Refusals(row[0], row[1], row[2], *map(int, row[3:])) for row in rows]
-
-    @override
-    def explained_alerts(self, credential: str) -> Sequence[str]:
-        of_types = ALERTS.c.type.in_([one.value for one in EXPLAINED])
-        own = (LabelValue(ALERTS.c.labels, "credential") == credential) & of_types
-        statement = select(ALERTS.c.fingerprint, ALERTS.c.labels).where(OPEN, own).order_by(ALERTS.c.fingerprint)
-        return [row.fingerprint for row in self.connection.execute(statement) if row.labels.get("scope") != SCOPE]
 
     @override
     def refused_with(self, deployment_ids: Collection[str], *, start: int) -> set[CredentialKey]:
