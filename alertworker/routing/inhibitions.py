@@ -96,8 +96,8 @@ _REFUSABLE: Final = (
     f"{AlertType.COOLDOWN_DEPLOYMENT}"
 )
 #: A region's outage inhibits those of its deployments. An outage inhibits the failures, slow calls and cooldowns of its
-#: deployment. A refused credential inhibits what has its label, because it explains that. A caller's problem inhibits the
-#: failed calls of its key, and the cooldowns that have the key's label.
+#: deployment. A refused credential inhibits what has its label, because it explains that. A caller's problem inhibits
+#: the failed calls of its key, and the cooldowns that have the key's label.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(

@@ -245,6 +245,25 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
     ]
 
 
+@pytest.mark.parametrize(("brought", "expected"), [(None, True), ("sk-the-client-s", False)])
+def test_an_answer_names_the_deployment_s_key(
+    publisher: RecordingPublisher, brought: str | None, expected: bool
+) -> None:
+    """A key that the provider accepts is not revoked. One that the client brings says nothing of the deployment's."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(**({"api_key": brought} if brought else {})), caller(), "acompletion")
+        hooks.trying(attempt())
+        hooks.succeeded(success())
+
+    in_loop(act)
+    (event,) = publisher.events
+    known = hashlib.sha256(b"raw-provider-secret").hexdigest()[:12]
+    assert event.credential == (known if expected else None)
+    assert "raw-provider-secret" not in event.model_dump_json()
+
+
 def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> None:
     """By their tag, and by the absence of a client's request: a client that writes the tag makes no health check."""
     hooks = recorder(publisher)
