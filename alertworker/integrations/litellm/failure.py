@@ -35,6 +35,8 @@ _PROXYS: Final = frozenset({"HTTPException", "ProxyException"})
 _BACKENDS: Final = ("prisma", "httpx", "httpcore", "redis")
 #: Errors of the proxy's own code or installation, such as a callback that cannot be imported. No request causes them.
 _BROKEN: Final = (ImportError, NameError, SyntaxError)
+#: Statuses by which a provider refuses an API key.
+_REFUSED_KEY: Final = frozenset({401, 403})
 #: nginx's status for a client that disconnected before the answer. LiteLLM uses it, too.
 CLIENT_GONE: Final = 499
 
@@ -84,6 +86,12 @@ def describe(
         "origin": origin(error, attempted=attempted, started=started),
         "message": scrub(text, prompt_pieces(request), secrets=(key,)),
     }
+
+
+def blame_client(failure: dict[str, Any]) -> None:
+    """Correct the origin of a `Failure`'s fields, if the provider refused an API key that the client brought."""
+    if failure["origin"] is Origin.PROVIDER and failure["status_code"] in _REFUSED_KEY:
+        failure["origin"] = Origin.CALLER
 
 
 def _is_backends(error: BaseException) -> bool:

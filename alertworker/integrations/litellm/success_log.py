@@ -9,7 +9,17 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, caller_facts, trace_of
-from alertworker.integrations.litellm.coerce import as_mapping, cost, count, credential, key_hash, moment, name, tags, url
+from alertworker.integrations.litellm.coerce import (
+    as_mapping,
+    cost,
+    count,
+    credential,
+    key_hash,
+    moment,
+    name,
+    tags,
+    url,
+)
 from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub

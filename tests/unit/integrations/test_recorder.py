@@ -245,6 +245,20 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
     ]
 
 
+def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
+    """Its end says the same as its attempt, so nobody is notified of it."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(api_key="sk-the-client-s"), caller(), "acompletion")
+        hooks.trying(attempt(api_key="sk-the-client-s"))
+        hooks.attempt_failed(attempt(api_key="sk-the-client-s"), ProviderError(401, "no"), None)
+        hooks.failed(request(), ProviderError(401, "no"), caller())
+
+    in_loop(act)
+    assert [event.failure.origin for event in publisher.events] == [Origin.CALLER, Origin.CALLER]
+
+
 @pytest.mark.parametrize(("brought", "expected"), [(None, True), ("sk-the-client-s", False)])
 def test_an_answer_names_the_deployment_s_key(
     publisher: RecordingPublisher, brought: str | None, expected: bool
