@@ -67,8 +67,13 @@ def count_models(context: BatchContext) -> int:
     return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
 
 
-def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> None:
-    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state."""
+def raise_model(
+    context: BatchContext, one: ModelJudgement, counted: CountedCalls, *, credential: str | None = None
+) -> None:
+    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state.
+
+    It has the label of the refused ``credential`` that explains the failures on all of its deployments.
+    """
     tx, standing, judged = context.tx, one.standing, one.judged
     opened = tx.find_open(fingerprint(one.model)) if standing.state else None
     if judged.grade is None and opened is None:
@@ -80,6 +85,8 @@ def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCall
     kept = tx.count_members(opened.id) if opened is not None else 0
     policy = context.runtime.policy.outages
     alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
+    if credential is not None:
+        alert = replace(alert, labels={**alert.labels, "credential": credential})
     claim(tx, alert, context.runtime, now=context.now)
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
@@ -124,6 +131,15 @@ def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now:
 def current_model(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAlert:
     """Return a model's outage with its facts of now."""
     return total_of_model(alert, *_since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now)))
+
+
+def model_still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a model's outage goes on by all calls that are known, although more may come."""
+    model, limits = alert.labels["model"], runtime.policy.outages.model
+    until, since = bucket_of(now.timestamp()), bucket_of(alert.first_at.timestamp())
+    windows = _Windows.read(tx, CountedCalls(tx, now=now), {model: max(since, until - lookback(limits))})
+    ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
+    return ending is None or (ending.how is End.UNKNOWN and now - alert.last_at < DEAD_LASTS)
 
 
 class RegionScope:

@@ -29,6 +29,7 @@ STEPS = {
     "channel_tests",
     "deliver",
     "dry_run",
+    "explained",
     "ingest",
     "notify",
     "receive",
