@@ -19,7 +19,6 @@ from alertworker.outages.model import (
     judge_dead_model,
     judge_model,
     model_ended,
-    places_of,
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert, total_of_model
 from alertworker.outages.rows import CallSums, ModelCallKey
@@ -202,8 +201,7 @@ def _judge(
         if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
             buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
         total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-        places = places_of(row for row in buckets if row.start >= verdict.since)
-        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets)
     return found
 
 

@@ -395,7 +395,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))
-    hear(runtime, success(80, deployment="d2", region="eu"), at=80)
+    hear(runtime, success(80, deployment="d2", region="eu", model_group="gpt-4o"), at=80)
     pass_time(runtime, 85)
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
