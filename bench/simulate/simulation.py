@@ -32,11 +32,15 @@ _BURST_SHARE: Final = (0.2, 0.6)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took."""
+    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took.
+
+    ``zero`` is the end of the warm-up in epoch seconds.
+    """
 
     sent: tuple[Sent, ...]
     truth: Truth
     took: float
+    zero: float = 0.0
 
 
 def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields | None = None) -> Run:
@@ -61,7 +65,7 @@ def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields
         pipeline.tick([batch_of(events) for _, events in proxies.advance(now - step, now)], now)
     pipeline.close()
     sent = tuple(Sent(one.at - zero, one.message) for one in pipeline.channel.sent)
-    return Run(sent, calls.truth, time.process_time() - began)
+    return Run(sent, calls.truth, time.process_time() - began, zero)
 
 
 def step_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
