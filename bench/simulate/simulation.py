@@ -19,7 +19,7 @@ from bench.simulate.world import World, make_world
 
 #: How often the world and the pipeline take turns, in seconds: while something happens, while its end may be sent late,
 #: and otherwise. A turn costs more than the calls in it.
-_STEPS: Final = {Traffic.LOW: 15.0, Traffic.HIGH: 10.0}
+_BUSY: Final = 15.0
 _CALM: Final = 30.0
 _IDLE: Final = 60.0
 #: How long before and after an incident something counts as happening, and until when its end may be sent.
@@ -59,7 +59,7 @@ def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields
         pipeline.silence(silence.matchers, zero + silence.start, zero + silence.end)
     now = start
     while now < end:
-        step = step_at(scenario, traffic, now - zero)
+        step = step_at(scenario, now - zero)
         calls.advance(now, now + step, rate_at(scenario, traffic, now))
         now += step
         pipeline.tick([batch_of(events) for _, events in proxies.advance(now - step, now)], now)
@@ -68,12 +68,12 @@ def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields
     return Run(sent, calls.truth, time.process_time() - began, zero)
 
 
-def step_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
+def step_at(scenario: Scenario, moment: float) -> float:
     """Return how many seconds the step that begins at a moment takes; what is decided hardly depends on it."""
     stretches = [(one.start - _BEFORE, one.end) for one in scenario.incidents]
     stretches += [(one.end - _BEFORE, one.end) for one in scenario.silences]
     if any(start <= moment < end + _AFTER for start, end in stretches):
-        return scenario.step or _STEPS[traffic]
+        return scenario.step or _BUSY
     return _CALM if any(start <= moment < end + _LATE for start, end in stretches) else _IDLE
 
 
