@@ -140,8 +140,10 @@ class Scenario:
     rate: float | None = None
     day: bool = False
     warm_up: float = 15 * MINUTE
-    #: Messages above Low about nothing that happened, or repeated Low ones, that may be sent. High ones never.
+    #: How many messages at Medium about nothing that happened may be sent, and how many at Medium or repeated at Low.
+    #: High ones never. Without retries every failed attempt is a lost call, so more is repeated.
     tolerated: int = 0
+    tolerated_low: int = 5
     step: float | None = None
     #: When the simulation begins, as ISO 8601.
     begins: str = "2026-11-23T13:00:00+00:00"

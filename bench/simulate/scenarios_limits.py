@@ -81,6 +81,7 @@ def no_retries(traffic: Traffic) -> Scenario:
         (down(lasts, ONE),),
         (outage(traffic, lasts, level=HIGH),),
         Behaviour(retries=0, fallbacks={}),
+        tolerated_low=10,
     )
 
 

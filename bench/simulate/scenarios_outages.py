@@ -137,8 +137,8 @@ def _region(traffic: Traffic, name: str, what: str, *, lost: bool) -> Scenario:
     labels = {"provider": "azure", "region": "eastus"}
     must = Must(REGION, labels, HIGH if lost else MEDIUM, window(traffic), 8, end(traffic))
     incident = Incident("eastus", 0, lasts, affected, must)
-    behaviour = Behaviour(retries=0, fallbacks={}) if lost else Behaviour()
-    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), behaviour)
+    behaviour, low = (Behaviour(retries=0, fallbacks={}), 10) if lost else (Behaviour(), 5)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), behaviour, tolerated_low=low)
 
 
 def region(traffic: Traffic) -> Scenario:

@@ -15,8 +15,6 @@ from bench.simulate.scenario import Affected, Incident, Must, Scenario, Traffic
 from bench.simulate.simulation import Run
 
 _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
-#: How many repeated messages about nothing that happened are tolerated if they are Low: all of a day.
-_LOW: Final = 5
 #: How long after an incident a summary may still be about its calls, in seconds.
 _AFTERMATH: Final = 10 * MINUTE
 _CALLS: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.LLM_REQUESTS_HANGING})
@@ -226,7 +224,7 @@ def _false_strays(strays: Sequence[Sent], first: frozenset[int], scenario: Scena
     high = [one for one in repeated if one.message.severity is Severity.HIGH]
     rest = [one for one in repeated if one.message.severity is Severity.MEDIUM]
     quiet = rest[: scenario.tolerated]
-    return [*high, *rest[len(quiet) :], *low[max(0, _LOW - len(quiet)) :]]
+    return [*high, *rest[len(quiet) :], *low[max(0, scenario.tolerated_low - len(quiet)) :]]
 
 
 def _first_notices(sent: Iterable[Sent]) -> frozenset[int]:
