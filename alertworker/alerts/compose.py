@@ -31,7 +31,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
     """
-    count = subject.count - subject.told
+    count = subject.count - subject.notified_count
     return Message(
         alert_id=subject.id,
         type=subject.type,
@@ -40,7 +40,7 @@ def compose(
         headline=_headline(subject, step, at),
         at=at,
         since=subject.first_at,
-        counted_since=subject.told_at,
+        counted_since=subject.notified_at,
         count=count,
         total=subject.count,
         facts=dict(subject.facts) | _breakdown(parts) | _ends(subject),
