@@ -46,10 +46,10 @@ def insert_of(dialect: str, table: Table) -> Any:
 @lru_cache(maxsize=100)
 def _adding(dialect: str, table: Table, latest: str) -> Any:
     """Return the statement of `Statements._add`. It is built once: for few rows, that takes longer than to run it."""
-    keys = [column.name for column in table.primary_key]
+    keys = [column.key for column in table.primary_key]
     statement = insert_of(dialect, table)
-    added = [column for column in table.c if column.name not in keys]
-    sums: dict[str, object] = {column.name: column + statement.excluded[column.name] for column in added}
+    added = [column for column in table.c if column.key not in keys]
+    sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
     if latest:
         greatest = func.max if dialect == "sqlite" else func.greatest
         sums[latest] = greatest(table.c[latest], statement.excluded[latest])
