@@ -35,25 +35,7 @@ _MAX_LABEL: Final = 256
 
 def insert_or(connection: Connection, table: Table) -> Any:
     """Return the dialect's INSERT, which supports ON CONFLICT."""
-    return insert_of(connection.dialect.name, table)
-
-
-def insert_of(dialect: str, table: Table) -> Any:
-    """Return the INSERT of a dialect, by its name."""
-    return (sqlite if dialect == "sqlite" else postgresql).insert(table)
-
-
-@lru_cache(maxsize=100)
-def _adding(dialect: str, table: Table, latest: str) -> Any:
-    """Return the statement of `Statements._add`. It is built once: for few rows, that takes longer than to run it."""
-    keys = [column.key for column in table.primary_key]
-    statement = insert_of(dialect, table)
-    added = [column for column in table.c if column.key not in keys]
-    sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
-    if latest:
-        greatest = func.max if dialect == "sqlite" else func.greatest
-        sums[latest] = greatest(table.c[latest], statement.excluded[latest])
-    return statement.on_conflict_do_update(index_elements=keys, set_=sums)
+    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
 
 
 def _type(payload: bytes) -> str | None:
@@ -136,4 +118,11 @@ class Statements(CounterPort, DeadLetterPort):
         """Insert rows and add their sums to those that exist; of the column ``latest`` the greater value stays."""
         if not rows:
             return
-        self.connection.execute(_adding(self.connection.dialect.name, table, latest), list(rows))
+        keys = [column.key for column in table.primary_key]
+        statement = insert_or(self.connection, table)
+        added = [column for column in table.c if column.key not in keys]
+        sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
+        if latest:
+            greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+            sums[latest] = greatest(table.c[latest], statement.excluded[latest])
+        self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))

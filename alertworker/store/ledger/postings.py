@@ -5,25 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import asdict
 from datetime import date
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import (
-    ARRAY,
-    ColumnElement,
-    Executable,
-    Select,
-    Table,
-    bindparam,
-    case,
-    column,
-    func,
-    select,
-    true,
-    tuple_,
-)
+from sqlalchemy import ARRAY, ColumnElement, Select, Table, case, column, func, literal, select, true, tuple_
 from typing_extensions import override
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
@@ -54,7 +40,7 @@ from alertworker.store.schema.ledger import (
     SPEND_SIZES,
 )
 from alertworker.store.schema.outages import CAUSES, OUTAGE_CALLS, WINDOWS
-from alertworker.store.upsert import insert_of
+from alertworker.store.upsert import insert_or
 
 #: The dimension without a cap: operators create teams, and totals are its sums.
 _UNCAPPED: Final = "team"
@@ -62,8 +48,6 @@ _UNCAPPED: Final = "team"
 _MAX_SUM: Final = 10**17
 #: How many keys one statement names.
 _CHUNK: Final = 500
-#: The parameter of `_booking` that has all rows, on SQLite.
-_JSON: Final = "all_rows"
 
 
 class PostingStatements(AliasStatements, PostingPort):
@@ -184,15 +168,27 @@ class PostingStatements(AliasStatements, PostingPort):
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
         if not rows:
             return []
-        names = tuple(rows[0])
-        statement = _booking(self.connection.dialect.name, table, names)
-        return self.connection.execute(statement, self._values(names, rows)).all()
+        names = list(rows[0])
+        statement = insert_or(self.connection, table).from_select(names, self._source(table, rows))
+        sums = {name: self._sum(table.c[name], statement.excluded[name]) for name in SUMS}
+        upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
+        return self.connection.execute(upsert.returning(*(table.c[name] for name in names))).all()
 
-    def _values(self, names: Sequence[str], rows: Sequence[Mapping[str, object]]) -> dict[str, Any]:
-        """Return the parameters of `_booking`: one array a column, or one JSON string."""
+    def _sum(self, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
+        """Return the sum, at most `_MAX_SUM`, so that no row of one entity can make batches fail."""
+        larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+        return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
+
+    def _source(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Select[Any]:
+        """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
+        names = list(rows[0])
         if self.connection.dialect.name == "sqlite":
-            return {_JSON: json.dumps([list(row.values()) for row in rows], default=str)}
-        return {_array(name): [row[name] for row in rows] for name in names}
+            text = func.json_each(json.dumps([list(row.values()) for row in rows], default=str)).table_valued("value")
+            values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(names)))
+            return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
+        arrays = (literal([row[name] for row in rows], ARRAY(table.c[name].type)) for name in names)
+        columns = (column(name, table.c[name].type) for name in names)
+        return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
     def _grow(self, created: Iterable[SpendKey]) -> None:
         """Count new rows, so that no statement has to count the rows of a day."""
@@ -218,41 +214,6 @@ def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]
     return months
 
 
-@lru_cache(maxsize=100)
-def _booking(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
-    """Return the statement of `_book`. It is built once: for few rows, that takes longer than to run it."""
-    statement = insert_of(dialect, table).from_select(names, _source(dialect, table, names))
-    sums = {name: _sum(dialect, table.c[name], statement.excluded[name]) for name in SUMS}
-    upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
-    returned: Executable = upsert.returning(*(table.c[name] for name in names))
-    return returned
-
-
-def _sum(dialect: str, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
-    """Return the sum, at most `_MAX_SUM`, so that no row of one entity can make batches fail."""
-    larger = func.max if dialect == "sqlite" else func.greatest
-    return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
-
-
-def _source(dialect: str, table: Table, names: Sequence[str]) -> Select[Any]:
-    """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
-    if dialect == "sqlite":
-        text = func.json_each(bindparam(_JSON)).table_valued("value")
-        values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(names)))
-        return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
-    arrays = (bindparam(_array(name), type_=ARRAY(table.c[name].type)) for name in names)
-    columns = (column(name, table.c[name].type) for name in names)
-    return select(func.unnest(*arrays).table_valued(*columns).render_derived())
-
-
-def _array(name: str) -> str:
-    """Return the parameter of a column's array; a column's own name stands for a value of INSERT."""
-    return f"all_{name}"
-
-
 def _rows(sums: Mapping[Any, Any]) -> list[dict[str, object]]:
     """Return the rows of named keys and their sums, in the order of the keys."""
-    if not sums:
-        return []
-    names = [field.name for field in fields(next(iter(sums.values())))]
-    return [key._asdict() | {name: getattr(sums[key], name) for name in names} for key in sorted(sums)]
+    return [key._asdict() | asdict(sums[key]) for key in sorted(sums)]
