@@ -55,8 +55,14 @@ def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Sco
 
 
 def _is_later_noise(sent: Sent, incident: Incident) -> bool:
-    """Return whether a Low message comes so long after an incident that it is about calls which fail on any day."""
-    return sent.message.severity is Severity.LOW and sent.at > incident.end + incident.grace + _AFTERMATH
+    """Return whether a Low message after an incident is about a call that fails on any day.
+
+    That is a notice of one call. A summary may be about the incident's calls, unless it comes long after.
+    """
+    message, late = sent.message, sent.at - incident.end - incident.grace
+    if message.severity is not Severity.LOW or late <= 0:
+        return False
+    return late > _AFTERMATH or (message.step is Step.NOTICE and message.count == 1)
 
 
 def relates(message: Message, affected: Affected) -> bool:

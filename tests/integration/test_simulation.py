@@ -229,6 +229,9 @@ def test_a_late_notice_at_low_is_about_another_call() -> None:
     ends = message(30), message(620, Step.RESOLVED)
 
     assert not scored(*ends, message(700, Step.SUMMARY, **low)).passed
+    first = message(-100, Step.NOTICE, fingerprint="x", **low)
+    assert not scored(first, *ends, message(700, Step.NOTICE, count=12, fingerprint="x", **low)).passed
+    assert scored(first, *ends, message(700, Step.NOTICE, count=1, fingerprint="x", **low)).passed
     assert scored(*ends, message(1_500, Step.SUMMARY, **low)).passed
 
 
