@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,6 +37,8 @@ _BURST_SHARE: Final = (0.2, 0.6)
 _SAME: Final = 900
 #: How many seconds are judged at once where nothing is found.
 _BLOCK: Final = 1_800
+#: From how many calls on a run of failures is too long to be an outage.
+_EXPECTED: Final = 200
 _CAUSES: Final = ("500", "503", "timeout", "connection")
 _POLICY: Final = OutagePolicy()
 
@@ -95,21 +98,26 @@ def false_outages(judge_name: str, rate: float, days: int, seed: int) -> tuple[C
     for _ in range(days):
         attempts = day_of(world, rate, rng)
         for own in attempts.values():
-            found["deployment"] += _outages([own], policy.deployment)
+            found["deployment"] += outages_of([own], policy.deployment)
         for members in _regions(world.deployments.values()):
-            found["region"] += _outages([attempts[one] for one in members], policy.region)
+            found["region"] += outages_of([attempts[one] for one in members], policy.region)
     return found, round(rate * DAY * days)
 
 
-def _outages(members: Sequence[Attempts], limits: Limits) -> int:
+def outages_of(members: Sequence[Attempts], limits: Limits) -> int:
     """Return how many outages a target has: judge around each bucket with a failure.
 
-    A block without any stretch that is an outage is judged once: the windows of its failures are parts of it.
+    A block without any stretch that is an outage is judged once: the windows of its failures are parts of it. It is not
+    judged at all if its failures are far apart.
     """
     found, last = 0, -math.inf
+    dense = _dense(members, limits)
     failing = sorted({start for one in members for start in one.failures})
     for _, block in groupby(failing, key=lambda start: start // _BLOCK):
         starts = list(block)
+        near = bisect_left(dense, starts[0] - limits.reach)
+        if near == len(dense) or dense[near] > starts[-1] + limits.reach:
+            continue
         if not _judge(members, starts[0], starts[-1], limits).crossed:
             continue
         for start in starts:
@@ -117,6 +125,18 @@ def _outages(members: Sequence[Attempts], limits: Limits) -> int:
                 found += start - last > _SAME
                 last = start
     return found
+
+
+def _dense(members: Sequence[Attempts], limits: Limits) -> list[int]:
+    """Return where as many failures as an outage needs begin among so few calls that their share may suffice.
+
+    An outage's failures can be cut into runs of 5 to 9. One of these has at least the outage's share, so there are at
+    most 90 calls in it, at 10 %. Where 200 are expected, there are never that few.
+    """
+    times = sorted(start for one in members for start, causes in one.failures.items() for _ in range(causes.total()))
+    rate = sum(one.rate for one in members) if limits.share else 0.0
+    spans = zip(times, times[limits.minor - 1 :], strict=False)
+    return [first for first, last in spans if rate * (last - first) < _EXPECTED]
 
 
 def _judge(members: Sequence[Attempts], first: int, last: int, limits: Limits) -> WindowVerdict:

@@ -19,7 +19,7 @@ from alertworker.alerts.message import Message, Step
 from alertworker.events import EVENTS, AttemptFailed, RequestFailed, RequestSucceeded
 from bench.simulate.calls import Behaviour, Calls, Truth
 from bench.simulate.faults import MINUTE, NO_DEPLOYMENTS, RATE_LIMIT, UNAUTHORIZED, UNAVAILABLE, Fault, Load
-from bench.simulate.healthy import false_outages
+from bench.simulate.healthy import JUDGES, Attempts, false_outages, outages_of
 from bench.simulate.labels import HIGH, ONE, outage
 from bench.simulate.pipeline import Sent
 from bench.simulate.proxies import Proxies
@@ -306,3 +306,15 @@ def test_healthy_days_can_be_judged_without_the_pipeline() -> None:
     """Counts alone find outages on a healthy day at 25 calls a second, and none at half a call a second."""
     assert false_outages("counts", 25.0, 1, 1)[0].total() > 0
     assert false_outages("counts", 0.5, 1, 1)[0].total() == 0
+
+
+def test_an_outage_on_a_healthy_day_would_be_found() -> None:
+    """Stretches whose failures are far apart are not judged; a dense one is, among any number of others."""
+    limits, own = JUDGES["evidence"].deployment, Attempts(ONE, 1.0, Random(1))
+    for moment in range(0, 80_000, 500):
+        own.add(moment, "503")
+
+    assert outages_of([own], limits) == 0
+    for moment in range(40_000, 40_060, 2):
+        own.add(moment, "503")
+    assert outages_of([own], limits) == 1
