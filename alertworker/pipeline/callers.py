@@ -13,7 +13,8 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import callers
-from alertworker.outages.callers import LEDGER_DAYS, Suspect, suspect
+from alertworker.outages.callers import LEDGER_DAYS, ModelUse, Suspect, suspect
+from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
@@ -50,6 +51,20 @@ class CallerProblems:
         self._suspects.setdefault(found.key_hash, []).append(found)
         return True
 
+    def explain_model(self, judged: JudgedModel, limits: Limits) -> bool:
+        """Return whether the failed calls of a model are one caller's problem."""
+        buckets, verdict = judged.buckets, judged.verdict
+        if not buckets or not verdict.crossed or verdict.is_dead:
+            return False
+        start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
+        rows = [
+            row
+            for name in sorted(verdict.failures)
+            for row in self.context.tx.failing_keys(Target(name), start=start, end=end)
+        ]
+        found = suspect(verdict, buckets, rows, limits)
+        return found is not None and callers.is_callers(found, self._uses(found))
+
     def claim(self) -> None:
         """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
@@ -68,12 +83,13 @@ class CallerProblems:
         tx = self.context.tx
         start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
         found = suspect(verdict, buckets, tx.failing_keys(target, start=start, end=end), limits)
-        if found is None:
-            return None
-        day = datetime.fromtimestamp(verdict.until, UTC).astimezone(self.context.runtime.zone).date()
+        return found if found is not None and callers.is_callers(found, self._uses(found)) else None
+
+    def _uses(self, found: Suspect) -> list[ModelUse]:
+        """Return the use of the suspect's models in the last days of the ledger."""
+        day = datetime.fromtimestamp(found.since, UTC).astimezone(self.context.runtime.zone).date()
         since = day - timedelta(days=LEDGER_DAYS - 1)
-        uses = [tx.model_use(model, found.key_hash, since=since) for model in found.models]
-        return found if callers.is_callers(found, uses) else None
+        return [self.context.tx.model_use(model, found.key_hash, since=since) for model in found.models]
 
     def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
         """Return the batch's failed calls of a key on the deployments where they are its own problem."""

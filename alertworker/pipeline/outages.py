@@ -66,7 +66,7 @@ def judge_outages(context: BatchContext) -> None:
     for one in regions:
         _raise_failures(context, one)
     for model in models:
-        _raise_model(context, model, deployments, counted)
+        _raise_model(context, model, deployments, counted, problems)
     for one in deployments:
         _raise_failures(context, one)
     for target in sorted(lost.keys() - {one.target for one in judged}):
@@ -128,14 +128,18 @@ def _raise_failures(context: BatchContext, one: _Failures) -> None:
 
 
 def _raise_model(
-    context: BatchContext, model: ModelJudgement, deployments: Iterable[_Failures], counted: CountedCalls
+    context: BatchContext,
+    model: ModelJudgement,
+    deployments: Iterable[_Failures],
+    counted: CountedCalls,
+    problems: CallerProblems,
 ) -> None:
-    """Raise a model's outage, unless one caller's problem explains the failures on all of its deployments."""
-    failing = {event.deployment_id for event in model.events}
-    own = [one for one in deployments if one.target.deployment_id in failing]
-    if own and not model.standing.state and all(one.is_callers for one in own):
+    """Raise a model's outage, unless one caller's problem explains it."""
+    is_new = model.judged.grade is not None and not model.standing.state
+    if is_new and problems.explain_model(model.judged, context.runtime.policy.outages.model):
         return
-    credentials = {one.credential for one in own}
+    failing = {event.deployment_id for event in model.events}
+    credentials = {one.credential for one in deployments if one.target.deployment_id in failing}
     raise_model(context, model, counted, credential=credentials.pop() if len(credentials) == 1 else None)
 
 
