@@ -65,6 +65,13 @@ def lookback(limits: Limits) -> int:
     return max(NO_TRAFFIC_SECONDS, limits.span)
 
 
+def answers(buckets: Iterable[Bucket], limits: Limits) -> bool:
+    """Return whether a deployment's calls prove that it has recovered from its failures, or show none."""
+    rows = sorted(buckets, key=lambda row: row.start)
+    succeeded = any(row.succeeded for row in rows)
+    return succeeded and _Stretch.of(rows).recovery(limits)[1] >= _MIN_PROOF
+
+
 def still_fails(buckets: Iterable[Bucket], limits: Limits, *, after: float) -> bool:
     """Return whether an outage holds by all calls that are known, although more may come.
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from alertworker.outages.ending import Ending, ended
+from alertworker.outages.ending import Ending, answers, ended
 from alertworker.outages.verdict import Grade, WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Limits
 
@@ -50,9 +50,18 @@ class JudgedModel:
 
 
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
-    """Return the verdict on a model: all its deployments fail, or evidently many calls fail for users."""
-    verdict = judge(buckets, limits)
-    return verdict if verdict.crossed else _judge_lost(buckets, calls, limits)
+    """Return the verdict on a model: all its deployments fail, or evidently many calls fail for users.
+
+    A deployment that has recovered answers, although it failed calls within the window.
+    """
+    by_name: dict[str, list[Bucket]] = {}
+    for row in buckets:
+        by_name.setdefault(row.deployment_id, []).append(row)
+    if not any(answers(own, limits) for own in by_name.values()):
+        verdict = judge(buckets, limits)
+        if verdict.crossed:
+            return verdict
+    return _judge_lost(buckets, calls, limits)
 
 
 def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict | None:

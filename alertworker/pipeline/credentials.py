@@ -15,6 +15,7 @@ from alertworker.outages import alert as outages
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential, unserved
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.model import JudgedModel, judge_dead_model, judge_model
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
 from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Bucket, Calls, Limits, Outage, Target, bucket_of
@@ -96,6 +97,20 @@ def explaining(
     for key in sorted(tx.refused_credentials()):
         users = {row.deployment_id for row in tx.refusals(key, start=verdict.since - DEAD_REACH)}
         if named & users and (not target.deployment_id or named <= users):
+            return key.credential
+    return None
+
+
+def explaining_model(tx: Transaction, judged: JudgedModel, limits: Limits) -> str | None:
+    """Return the refused credential that explains a model's outage, ``None`` if there is none."""
+    if not any(REFUSED & row.causes.keys() for row in judged.buckets):
+        return None
+    rest = [replace(row, causes=_without_refusals(row.causes)) for row in judged.buckets]
+    if judge_model(rest, (), limits).crossed or judge_dead_model(rest, limits) is not None:
+        return None
+    named = {row.deployment_id for row in judged.buckets if row.failed}
+    for key in sorted(tx.refused_credentials()):
+        if named & {row.deployment_id for row in tx.refusals(key, start=judged.verdict.since - DEAD_REACH)}:
             return key.credential
     return None
 

@@ -132,11 +132,19 @@ def current_model(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAl
     return total_of_model(alert, *_since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now)))
 
 
-def model_still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
-    """Return whether a model's outage goes on by all calls that are known, although more may come."""
+def model_still_fails(
+    tx: Transaction, alert: OpenAlert, runtime: Runtime, *, after: datetime | None, now: datetime
+) -> bool:
+    """Return whether a model's outage goes on by all calls that are known, although more may come.
+
+    If ``after`` is given, a call must have failed after it.
+    """
     model, limits = alert.labels["model"], runtime.policy.outages.model
     until, since = bucket_of(now.timestamp()), bucket_of(alert.first_at.timestamp())
     windows = _Windows.read(tx, CountedCalls(tx, now=now), {model: max(since, until - lookback(limits))})
+    failed_at = max((row.last_failure for row in windows.buckets[model]), default=0)
+    if after is not None and failed_at <= after.timestamp() * 1_000:
+        return False
     ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
     return ending is None or (ending.how is End.UNKNOWN and now - alert.last_at < DEAD_LASTS)
 

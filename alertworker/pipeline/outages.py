@@ -22,7 +22,7 @@ from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, O
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls
-from alertworker.pipeline.credentials import explaining
+from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
     RegionScope,
@@ -66,7 +66,7 @@ def judge_outages(context: BatchContext) -> None:
     for one in regions:
         _raise_failures(context, one)
     for model in models:
-        _raise_model(context, model, deployments, counted, problems)
+        _raise_model(context, model, counted, problems)
     for one in deployments:
         _raise_failures(context, one)
     for target in sorted(lost.keys() - {one.target for one in judged}):
@@ -127,20 +127,13 @@ def _raise_failures(context: BatchContext, one: _Failures) -> None:
         _raise(context, one)
 
 
-def _raise_model(
-    context: BatchContext,
-    model: ModelJudgement,
-    deployments: Iterable[_Failures],
-    counted: CountedCalls,
-    problems: CallerProblems,
-) -> None:
+def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedCalls, problems: CallerProblems) -> None:
     """Raise a model's outage, unless one caller's problem explains it."""
+    limits = context.runtime.policy.outages.model
     is_new = model.judged.grade is not None and not model.standing.state
-    if is_new and problems.explain_model(model.judged, context.runtime.policy.outages.model):
+    if is_new and problems.explain_model(model.judged, limits):
         return
-    failing = {event.deployment_id for event in model.events}
-    credentials = {one.credential for one in deployments if one.target.deployment_id in failing}
-    raise_model(context, model, counted, credential=credentials.pop() if len(credentials) == 1 else None)
+    raise_model(context, model, counted, credential=explaining_model(context.tx, model.judged, limits))
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:

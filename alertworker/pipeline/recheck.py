@@ -53,18 +53,18 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     failure of a dead target.
     """
     if alert.labels.get("scope") == "credential":
-        return True  # its end is judged by every sweep
+        return True  # every sweep judges whether it has ended
+    suppression, after = alert.suppression, None
+    if suppression is not None and suppression.reason is SuppressionReason.ALERT:
+        after = tx.closed_last_at(suppression.by)
     if is_about_model(alert):
-        return model_still_fails(tx, alert, runtime, now=now)
+        return model_still_fails(tx, alert, runtime, after=after, now=now)
     target = outages.target_of(alert)
     standing, limits = tx.outage_of(target), outages.limits_of(target, runtime.policy.outages)
     if not standing.state:
         return True  # no calls are known to judge it by
     if standing.is_up:
         return False
-    suppression, after = alert.suppression, None
-    if suppression is not None and suppression.reason is SuppressionReason.ALERT:
-        after = tx.closed_last_at(suppression.by)
     if after is None:
         recently = now - REDELIVERED_WITHIN - timedelta(seconds=limits.span)
         after = alert.first_at - timedelta(days=1) if standing.is_dead else recently

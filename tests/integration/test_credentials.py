@@ -55,7 +55,7 @@ def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> Non
     pass_time(runtime, 2_000)
     assert [one[0] for one in sent(outbox)] == [Step.FIRING, Step.RESOLVED]
     assert outbox.sent[0].facts["Attempts"] == "5 of 5 failed in 1 min 30 s (401 ×5)"
-    assert outbox.sent[0].facts["What to do"].startswith("rotate the key")
+    assert outbox.sent[0].what_to_do.startswith("Rotate the key")
 
 
 def test_it_rises_if_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:

@@ -103,7 +103,7 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
     assert sent(outbox)[1:] == [
         (
             Step.RESOLVED,
-            "Resolved after 2 min 20 s: Major Service Outage: model gpt-4o is down for users (14 calls lost)",
+            "Resolved after 1 min: Major Service Outage: model gpt-4o is down for users (14 calls lost)",
         )
     ]
     assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == "outage_alerts"} == {None}

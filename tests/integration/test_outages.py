@@ -83,7 +83,7 @@ def success(seconds: float = 0, *, deployment: str = "d1", region: str | None = 
         provider="azure",
         region=region,
         cost_nanos=0,
-        **more,
+        **{"model_group": "gpt-4o", **more},
     )
 
 

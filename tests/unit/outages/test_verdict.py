@@ -92,9 +92,14 @@ def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> Non
     assert is_dead([Bucket(1_000, "d1", 0, {"503": 5}, last_failure=1_009_000)], LIMITS) is None
 
 
-def _verdict(failed: int, calls: int, *, lasts: int = 60, cause: str = "503", dead: bool = False) -> WindowVerdict:
+def _verdict(
+    failed: int, calls: int, *, lasts: int = 60, cause: str = "503", stray: int = 0, dead: bool = False
+) -> WindowVerdict:
     level = Threshold.MAJOR if failed >= LIMITS.major else Threshold.MINOR
-    return WindowVerdict(level, 0, lasts, failed, calls, {cause: failed}, is_dead=dead)
+    causes = {cause: failed - stray} | ({"503": stray} if stray else {})
+    return WindowVerdict(
+        level, 0, lasts, failed, calls, causes, limited_seconds=lasts if cause == "429" else 0, is_dead=dead
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,6 +116,9 @@ def _verdict(failed: int, calls: int, *, lasts: int = 60, cause: str = "503", de
         (_verdict(40, 40, cause="429"), 0, None),
         (_verdict(40, 40, cause="429", lasts=300), 0, Grade(is_major=True, is_high=False)),
         (_verdict(40, 40, cause="429"), 10, Grade(is_major=True, is_high=True)),
+        (_verdict(40, 40, cause="429"), 1, None),
+        (_verdict(9, 24, cause="429", stray=2), 1, None),
+        (_verdict(20, 24, cause="429", stray=9), 0, Grade(is_major=True, is_high=False)),
     ],
 )
 def test_the_level_follows_harm(verdict: WindowVerdict, lost: int, expected: Grade | None) -> None:
