@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -17,6 +18,18 @@ MAX_PARTS: Final = 8
 NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What every message of an installation has: its proxy's and its own pages' URLs, and the zone of all times."""
+
+    proxy_url: str | None = None
+    public_url: str | None = None
+    zone: str = "UTC"
+
+
+_UNKNOWN: Final = Installation()
+
+
 def compose(
     subject: Subject,
     step: Step,
@@ -24,12 +37,11 @@ def compose(
     parts: Mapping[str, int] = NO_PARTS,
     *,
     at: datetime,
-    proxy_url: str | None = None,
-    public_url: str | None = None,
+    here: Installation = _UNKNOWN,
 ) -> Message:
     """Return the message for a step. It counts only what no earlier message has counted.
 
-    ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
+    ``members`` name occurrences and ``parts`` count them by team.
     """
     count = subject.count - subject.told
     return Message(
@@ -47,8 +59,9 @@ def compose(
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
-        proxy_url=proxy_url,
-        page_url=f"{public_url.rstrip('/')}/alerts/{subject.id}" if public_url else None,
+        proxy_url=here.proxy_url,
+        page_url=f"{here.public_url.rstrip('/')}/alerts/{subject.id}" if here.public_url else None,
+        zone=here.zone,
         fingerprint=subject.fingerprint,
         labels=dict(subject.labels),
         figures=subject.figures,

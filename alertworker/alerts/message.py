@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -93,8 +94,8 @@ class Message(BaseModel):
 
     ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the
     messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that can show them. ``attachments``
-    are its files, which are read beside the message and never stored in it. ``page_url`` links to the details. Every
-    string is raw: it may contain anything a caller typed.
+    are its files, which are read beside the message and never stored in it. ``page_url`` links to the details.
+    Times are shown in ``zone``. Every string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -116,6 +117,7 @@ class Message(BaseModel):
     metadata: dict[str, str] = Field(default_factory=dict)
     proxy_url: str | None = None
     page_url: str | None = None
+    zone: str = "UTC"
     fingerprint: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     figures: BudgetFigures | None = None
@@ -123,6 +125,14 @@ class Message(BaseModel):
     chart: Chart | None = None
     attachments: tuple[Attachment, ...] = Field(default=(), exclude=True)
     entries: Annotated[tuple[Entry, ...], Field(max_length=MAX_ENTRIES)] = ()
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The time zone to show times in: UTC if this machine does not know the zone."""
+        try:
+            return ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
     @property
     def facts_beside_tables(self) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Look:
 
         >>> utc = ZoneInfo("UTC")
         >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
-        'between 2026-11-23T00:00:00+00:00 and 2026-11-23T14:02:00+00:00'
+        'between 2026-11-23 00:00:00 UTC and 2026-11-23 14:02:00 UTC'
         """
         midnight = datetime.combine(self.day, time(), self.zone)
         end = datetime.combine(self.day + timedelta(days=1), time(), self.zone)

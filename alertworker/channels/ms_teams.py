@@ -12,10 +12,9 @@ from alertworker.alerts.tables import Unit
 from alertworker.channels import http
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, title
+from alertworker.channels.plain_text import counted, entry_lines, has_ended, member_lines, named, stamp, title
 from alertworker.channels.text_tables import CHAT_ROWS, cells
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import cut, one_line
 from alertworker.text.shorten import CUT
 
@@ -147,7 +146,7 @@ def _fits(body: str) -> bool:
 
 
 def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
-    about = f"{escape(message.type.value, _MAX_NAME)} · {spell_moment(message.at)}"
+    about = f"{escape(message.type.value, _MAX_NAME)} · {stamp(message)}"
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

@@ -7,7 +7,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import REPORTS
 from alertworker.alerts.message import Entry, Message, Step
-from alertworker.text.format import spell, spell_moment
+from alertworker.text.format import spell, spell_moment, spell_moment_and_zone
 from alertworker.text.sanitize import cut, one_line
 
 _STEP_SIGNS: Final = {Step.RESOLVED: "🟢", Step.FIRED_AND_RESOLVED: "🟢", Step.DIGEST: "📦", Step.TEST: "✅"}
@@ -54,9 +54,14 @@ def named(message: Message, facts: Mapping[str, str] | None = None) -> list[tupl
     return [(name, value) for name, value in (*shown.items(), *metadata) if value.strip()]
 
 
+def stamp(message: Message) -> str:
+    """Return when the step happened, with the name of the time zone."""
+    return spell_moment_and_zone(message.at, message.time_zone)
+
+
 def counted(message: Message) -> str:
     """Return how often it happened: since the last message, and in total since the first."""
-    since = spell_moment(message.since)
+    since = spell_moment(message.since, message.time_zone)
     if message.step is Step.DIGEST:
         return f"{len(message.entries)} messages waited since {since}"
     if message.step is Step.SUMMARY:

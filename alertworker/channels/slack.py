@@ -11,10 +11,9 @@ from typing import Any, Final, Literal
 from alertworker.alerts.message import Message
 from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
-from alertworker.channels.plain_text import counted, entry_lines, member_lines, sign
+from alertworker.channels.plain_text import counted, entry_lines, member_lines, sign, stamp
 from alertworker.channels.text_tables import CHAT_ROWS, aligned
 from alertworker.delivery.channel import Pace
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, fit, one_line, pack, units
 from alertworker.text.shorten import CUT
 
@@ -89,7 +88,7 @@ def plain(message: Message) -> str:
     head = [
         f"Alert type: `{message.type.value}`",
         f"Level: `{message.severity.value}`",
-        f"Timestamp: `{spell_moment(message.at)}`",
+        f"Timestamp: `{stamp(message)}`",
         "",
         f"Message: {_headline(message)} {sign(message)}",
         counted(message),
@@ -135,7 +134,7 @@ def _blocks(message: Message) -> list[dict[str, Any]]:
     """Return the blocks. Blocks that do not fit are left out, visibly. The id is always there."""
     headline = _bold(_line(message.headline, _MAX_HEADLINE))
     head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
-    about = f"`{message.type.value}` · {spell_moment(message.at)} · alert `{message.alert_id}`"
+    about = f"`{message.type.value}` · {stamp(message)} · alert `{message.alert_id}`"
     if message.page_url:
         about += f" · {_line(message.page_url, _MAX_VALUE)}"
     room = MAX_BLOCKS_TEXT - units(head) - units(about) - units(CUT)

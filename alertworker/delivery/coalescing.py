@@ -95,6 +95,7 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
             for message in messages
         ),
         proxy_url=messages[0].proxy_url,
+        zone=messages[0].zone,
     )
 
 

@@ -34,12 +34,12 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
 }
 
 
-def changes(fold: Fold, _policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
+def changes(fold: Fold, policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
     """Yield one alert for each thing that was changed in one way. The same change published twice counts two."""
-    return _alerts((event for event in fold.changed if type_of(event) is alert_type), alert_type)
+    return _alerts((event for event in fold.changed if type_of(event) is alert_type), alert_type, policy)
 
 
-def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
+def relayed(events: Iterable[EntityChanged], covered: Container[AlertType], policy: Policy) -> Iterable[Alert]:
     """Yield the alerts of changes that LiteLLM's own alerting reported.
 
     A copy of a type in ``covered`` is an alert of its own, which names what covers it and is sent to nobody. A digest
@@ -51,7 +51,7 @@ def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> I
         if alert_type is not None:
             by_type.setdefault(alert_type, []).append(event)
     for alert_type, same in by_type.items():
-        yield from _alerts(same, alert_type, covered=alert_type in covered)
+        yield from _alerts(same, alert_type, policy, covered=alert_type in covered)
 
 
 def type_of(event: EntityChanged) -> AlertType | None:
@@ -59,7 +59,9 @@ def type_of(event: EntityChanged) -> AlertType | None:
     return TYPES.get((event.entity, event.action))
 
 
-def _alerts(events: Iterable[EntityChanged], alert_type: AlertType, *, covered: bool = False) -> Iterable[Alert]:
+def _alerts(
+    events: Iterable[EntityChanged], alert_type: AlertType, policy: Policy, *, covered: bool = False
+) -> Iterable[Alert]:
     groups: dict[tuple[str, str, str], list[EntityChanged]] = {}
     for event in events:
         groups.setdefault((_which(event), event.actor_id or "", _digest(event)), []).append(event)
@@ -77,7 +79,7 @@ def _alerts(events: Iterable[EntityChanged], alert_type: AlertType, *, covered: 
             count=sum(event.count for event in same),
             labels=_labels(first),
             facts=_facts(first),
-            members=tuple(_member(event) for event in same[:MAX_MEMBERS]),
+            members=tuple(_member(event, policy) for event in same[:MAX_MEMBERS]),
         )
 
 
@@ -126,5 +128,5 @@ def _facts(event: EntityChanged) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _member(event: EntityChanged) -> str:
-    return " · ".join(part for part in (spell_moment(event.occurred_at), event.actor_id) if part)
+def _member(event: EntityChanged, policy: Policy) -> str:
+    return " · ".join(part for part in (spell_moment(event.occurred_at, policy.zone), event.actor_id) if part)

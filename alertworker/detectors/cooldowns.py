@@ -32,7 +32,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             "Model": last.model,
             "Provider": last.provider,
             "API Base": last.api_base,
-            "Until": _until(last),
+            "Until": _until(last, policy),
             **trace_link(last.trace_id, policy.langfuse_host),
             "Error": failure.message,
         }
@@ -46,14 +46,14 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             count=len(events),
             labels={name: value for name, value in labels.items() if value},
             facts={name: value for name, value in facts.items() if value},
-            members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+            members=tuple(_member(event, policy) for event in events[:MAX_MEMBERS]),
             metadata=newest_metadata(events),
         )
 
 
-def _member(event: DeploymentCooledDown) -> str:
-    return name_call(f"until {_until(event)}", event.call_id, metadata=event.alerting_metadata)
+def _member(event: DeploymentCooledDown, policy: Policy) -> str:
+    return name_call(f"until {_until(event, policy)}", event.call_id, metadata=event.alerting_metadata)
 
 
-def _until(event: DeploymentCooledDown) -> str:
-    return spell_moment(event.occurred_at + timedelta(seconds=event.seconds))
+def _until(event: DeploymentCooledDown, policy: Policy) -> str:
+    return spell_moment(event.occurred_at + timedelta(seconds=event.seconds), policy.zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 from alertworker.outages.windows import OutagePolicy
 
@@ -13,10 +14,11 @@ class Policy:
 
     Calls that differ in a label of ``group_by`` are different alerts. These are the labels that routes and silences ask
     about, so one team's silence or receiver never decides for another team. ``outages`` says when failed attempts are
-    an outage. ``langfuse_host`` is the address of the calls' traces.
+    an outage. ``langfuse_host`` is the address of the calls' traces. Times are shown in ``zone``.
     """
 
     threshold_seconds: float = 300.0
     group_by: frozenset[str] = frozenset()
     outages: OutagePolicy = field(default_factory=OutagePolicy)
     langfuse_host: str | None = None
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("UTC"))

@@ -129,7 +129,7 @@ def _compose(
     tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
 ) -> Message:
     members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
-    return compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
+    return compose(alert, step, members, parts, at=now, here=runtime.installation)
 
 
 def _takers(message: Message, channels: tuple[str, ...], runtime: Runtime) -> tuple[str, ...]:

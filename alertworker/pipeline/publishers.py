@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
@@ -28,7 +29,7 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
         return False
     lost = tx.lost_publishers(silent_since=now - SILENCE, canary_sent_at=arrived - SILENCE, limit=limit, now=now)
     for publisher in lost:
-        claim(tx, _lost(publisher), runtime, now=now)
+        claim(tx, _lost(publisher, runtime.zone), runtime, now=now)
     return len(lost) == limit
 
 
@@ -42,11 +43,11 @@ def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         return False
     silent = tx.silent_hosts(heard_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
     for host in silent:
-        claim(tx, _silent(host), runtime, now=now)
+        claim(tx, _silent(host, runtime.zone), runtime, now=now)
     return len(silent) == limit
 
 
-def _silent(host: SilentHost) -> Alert:
+def _silent(host: SilentHost, zone: ZoneInfo) -> Alert:
     return Alert(
         type=AlertType.PUBLISHER_SILENT,
         severity=CATALOGUE[AlertType.PUBLISHER_SILENT].severity,
@@ -56,13 +57,13 @@ def _silent(host: SilentHost) -> Alert:
         last_at=host.moved_at,
         facts={
             "Host": host.host,
-            "Last event": spell_moment(host.moved_at),
+            "Last event": spell_moment(host.moved_at, zone),
             "What to do": "its heartbeats arrive: check whether it gets traffic, and whether its callback runs",
         },
     )
 
 
-def _lost(publisher: LostPublisher) -> Alert:
+def _lost(publisher: LostPublisher, zone: ZoneInfo) -> Alert:
     name = f"{publisher.host}, process {publisher.pid}"
     calls = f", {publisher.calls} announced calls lost with it" if publisher.calls else ""
     return Alert(
@@ -75,6 +76,6 @@ def _lost(publisher: LostPublisher) -> Alert:
         facts={
             "Host": publisher.host,
             "Process": str(publisher.pid),
-            "Last heartbeat": spell_moment(publisher.heard_at),
+            "Last heartbeat": spell_moment(publisher.heard_at, zone),
         },
     )

@@ -133,6 +133,7 @@ class StoreWatchdog:
             since=note.since,
             facts=facts or {},
             proxy_url=self._runtime.proxy_url,
+            zone=self._runtime.zone.key,
         )
 
     @property

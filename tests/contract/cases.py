@@ -82,7 +82,7 @@ def budget(**more: Any) -> Message:
     )
     facts = {
         "Spend": "$850.12 of $1,000",
-        "Resets": "2026-12-01T00:00:00+00:00",
+        "Resets": "2026-12-01 00:00:00 UTC",
         "Pace": "$61 a day; full on 26 Nov; then requests are rejected",
     }
     fields: dict[str, Any] = {

@@ -22,7 +22,7 @@ def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
     text = plain(message(metadata={"hello": "world"}, proxy_url="https://proxy.example"))
 
     assert text.startswith(
-        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23T14:02:11+00:00`\n\n"
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23 14:02:11 UTC`\n\n"
         "Message: LLM API call failed: `"
     )
     assert "*Alerting Metadata*: \nhello: `world`" in text

@@ -12,9 +12,8 @@ from markupsafe import Markup, escape
 from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.email import chart
-from alertworker.channels.plain_text import counted, entry_lines, sign
+from alertworker.channels.plain_text import counted, entry_lines, sign, stamp
 from alertworker.channels.text_tables import aligned, cells
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, fit, one_line
 from alertworker.text.shorten import CUT
 
@@ -80,7 +79,7 @@ def page(message: Message) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"{message.type.value} · {spell_moment(message.at)} · alert {message.alert_id}"
+    return f"{message.type.value} · {stamp(message)} · alert {message.alert_id}"
 
 
 def _members(message: Message) -> list[str]:

@@ -17,7 +17,7 @@ from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
-from alertworker.text.format import spell, spell_moment
+from alertworker.text.format import iso_moment, spell, spell_moment
 from alertworker.text.redact import without_secrets
 from alertworker.text.sanitize import clean
 
@@ -48,11 +48,11 @@ def shorten(text: str) -> str:
 
 @pass_context
 def _moment(names: Names, moment: datetime | None) -> Markup:
-    """Return a time in the configured zone, with its offset."""
+    """Return a time in the configured zone."""
     if moment is None:
         return Markup("–")
     text = spell_moment(moment, names["zone"])
-    return Markup('<time datetime="{0}">{1}<wbr>{2}</time>').format(text, text[:10], text[10:])
+    return Markup('<time datetime="{}">{}<wbr>{}</time>').format(iso_moment(moment), text[:10], text[10:])
 
 
 @pass_context

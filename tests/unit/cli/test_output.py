@@ -36,8 +36,8 @@ def test_a_pipe_gets_each_row_whole_on_one_line(
         header, first, second = capsys.readouterr().out.splitlines()
 
         assert header.split() == ["id", "count", "created", "at", "channel", "headline"]
-        assert first == f"{ID}     12  2026-11-30T12:00:00+00:00           {LONG}"
-        assert second == f"{ID}     12  2026-11-30T12:00:00+00:00           short"
+        assert first == f"{ID}     12  2026-11-30 12:00:00 UTC           {LONG}"
+        assert second == f"{ID}     12  2026-11-30 12:00:00 UTC           short"
         assert header.index("headline") == first.index("word0")
 
 
@@ -50,7 +50,7 @@ def test_a_terminal_wraps_free_text_and_breaks_no_id(
     _, first, *more = capsys.readouterr().out.splitlines()
     column = first.index("word0")
 
-    assert first.startswith(f"{ID}     12  2026-11-30T12:00:00+00:00 ")
+    assert first.startswith(f"{ID}     12  2026-11-30 12:00:00 UTC ")
     assert more
     assert " ".join(line[column:].strip() for line in (first, *more)) == LONG
 
