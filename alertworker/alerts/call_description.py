@@ -9,8 +9,11 @@ from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.events import CallEvent, DeploymentCooledDown
+from alertworker.text.names import model_and_region, with_id
 from alertworker.text.shorten import ELLIPSIS, shorten
 
+#: The facts of a single call that do not hold for the other calls of its alert.
+_OF_ONE: Final = frozenset({"Key Name", "Team", "User", "Messages"})
 #: The model of calls without one.
 UNKNOWN_MODEL: Final = "unknown model"
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
@@ -55,6 +58,38 @@ def _langfuse_id(trace_id: str) -> str:
 
 def _cut(text: str) -> str:
     return shorten(" ".join(text.split()), _MAX_PAIR, ELLIPSIS)
+
+
+def deployment_facts(event: CallEvent | DeploymentCooledDown) -> dict[str, str]:
+    """Return the facts about the deployment of a call, without unknown ones."""
+    facts = {
+        "API Base": event.api_base,
+        "Deployment": with_id(model_and_region(event.model, event.provider, event.region), event.deployment_id or ""),
+        "Provider": event.provider,
+        "Region": event.region,
+    }
+    return {label: value for label, value in facts.items() if value}
+
+
+def owner_facts(event: CallEvent) -> dict[str, str]:
+    """Return the facts about the owners of one call by their names, with ids after them, without unknown ones."""
+    facts = {
+        "Key Name": with_id(event.key_alias or "", event.key_hash or ""),
+        "Team": with_id(event.team_alias or "", event.team_id or ""),
+        "User": with_id(event.user_email or "", event.user_id or ""),
+    }
+    return {label: value for label, value in facts.items() if value}
+
+
+def facts_of_many(facts: Mapping[str, str]) -> dict[str, str]:
+    """Return the facts of an alert that counts several calls: those of a single call are no facts of all.
+
+    >>> facts_of_many({"Request Model": "gpt-4o", "Team": "search", "Error": "boom"})
+    {'Request Model': 'gpt-4o', 'Latest error': 'boom'}
+    """
+    return {
+        "Latest error" if label == "Error" else label: text for label, text in facts.items() if label not in _OF_ONE
+    }
 
 
 def model_of(event: CallEvent) -> str:

@@ -9,10 +9,14 @@ from types import MappingProxyType
 from typing import Final
 
 from alertworker.alerts.alert import Subject
+from alertworker.alerts.call_description import facts_of_many
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.text.format import spell
+from alertworker.text.names import shorten_hashes
 
+#: The types of alerts that count single calls of different owners.
+_OF_CALLS: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.LLM_REQUESTS_HANGING})
 #: The number of teams in a message. The others are one sum.
 MAX_PARTS: Final = 8
 NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -55,7 +59,7 @@ def compose(
         counted_since=subject.told_at,
         count=count,
         total=subject.count,
-        facts=dict(subject.facts) | _breakdown(parts) | _ends(subject),
+        facts=_facts(subject, parts),
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
@@ -81,7 +85,17 @@ def fired_and_resolved(resolved: Message) -> Message:
     )
 
 
+def _facts(subject: Subject, parts: Mapping[str, int]) -> dict[str, str]:
+    """Return the facts: first whom it hurts, then the alert's own."""
+    own = facts_of_many(subject.facts) if subject.type in _OF_CALLS and subject.count > 1 else dict(subject.facts)
+    return _breakdown(parts) | _ends(subject) | own
+
+
 def _headline(subject: Subject, step: Step, at: datetime) -> str:
+    return shorten_hashes(_spelled(subject, step, at))
+
+
+def _spelled(subject: Subject, step: Step, at: datetime) -> str:
     if step is Step.REMINDER:
         return f"Still: {subject.headline}"
     if step is not Step.RESOLVED:

@@ -11,6 +11,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
+from alertworker.text.names import short_id, with_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class UserSpend:
     @property
     def name(self) -> str:
         """Return the user's name for people."""
-        return self.alias or self.user_id
+        return self.alias or short_id(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int]
         last_at=look.now,
         facts={
             "Spend": spell_dollars(spent),
+            "User": with_id(user.alias, user.user_id),
             "Threshold": f"{spell_dollars(limit)} a {unit}",
             unit.title(): period,
             "Since": look.since,
@@ -140,8 +142,9 @@ def _anomaly(user: UserSpend, policy: UserPolicy, look: Look) -> Alert:
         last_at=look.now,
         facts={
             "Spend": spell_dollars(user.day_nanos),
+            "User": with_id(user.alias, user.user_id),
             "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
-            "Told from": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
+            "Threshold": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
             "Day": look.day.isoformat(),
             "Since": look.since,
         },

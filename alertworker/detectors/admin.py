@@ -11,6 +11,7 @@ from alertworker.detectors.policy import Policy
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold
 from alertworker.text.format import spell_moment
+from alertworker.text.names import short_id, with_id
 
 #: The alert type of each change. Other changes raise no alert.
 TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
@@ -96,11 +97,10 @@ def _which(event: EntityChanged) -> str:
 
 def _headline(event: EntityChanged) -> str:
     entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
-    by = f" by {event.actor_id}" if event.actor_id else ""
+    name = event.entity_alias or short_id(event.entity_id or "") or "(no name)"
+    by = f" by {short_id(event.actor_id)}" if event.actor_id else ""
     by += f", the first of {event.count:,} changes in a digest" if _digest(event) else ""
-    return f"{entity.capitalize()} {event.entity_alias or event.entity_id or '(no name)'} was {action}{by}".replace(
-        " was member ", ": member "
-    )
+    return f"{entity.capitalize()} {name} was {action}{by}".replace(" was member ", ": member ")
 
 
 def _labels(event: EntityChanged) -> dict[str, str]:
@@ -117,10 +117,8 @@ def _facts(event: EntityChanged) -> dict[str, str]:
         "Action Done by": " · ".join(
             part for part in (event.actor_id, event.actor_role, event.actor_key_alias) if part
         ),
-        event.entity.value.replace("_", " ").capitalize(): " · ".join(
-            part for part in (event.entity_alias, event.entity_id) if part
-        ),
-        "Team": event.team_id if event.entity is not Entity.TEAM else None,
+        event.entity.value.replace("_", " ").capitalize(): with_id(event.entity_alias or "", event.entity_id or ""),
+        "Team": short_id(event.team_id or "") if event.entity is not Entity.TEAM else None,
         "Fields given": ", ".join(event.changed),
         "Digest": f"{event.count:,} changes, the first is named; {_digest(event)}" if _digest(event) else None,
         **event.details,

@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.call_description import UNKNOWN_MODEL, name_call, newest_metadata, trace_link
+from alertworker.alerts.call_description import (
+    UNKNOWN_MODEL,
+    deployment_facts,
+    name_call,
+    newest_metadata,
+    trace_link,
+)
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold
 from alertworker.text.format import spell_moment
+from alertworker.text.names import deployment_title
 
 
 def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
@@ -26,13 +33,12 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
         last = max(events, key=lambda event: event.occurred_at)
         failure, model = last.failure, last.model_group or last.model or UNKNOWN_MODEL
         status = f" {failure.status_code}" if failure.status_code else ""
+        title = deployment_title(deployment_id, last.model or last.model_group, last.provider, last.region)
         labels = {"model": model, "provider": last.provider, "region": last.region, "deployment": deployment_id}
         facts = {
-            "Deployment": deployment_id,
-            "Model": last.model,
-            "Provider": last.provider,
-            "API Base": last.api_base,
+            "Request Model": last.model_group,
             "Until": _until(last, policy),
+            **deployment_facts(last),
             **trace_link(last.trace_id, policy.langfuse_host),
             "Error": failure.message,
         }
@@ -40,7 +46,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.COOLDOWN_DEPLOYMENT,
             severity=Severity.MEDIUM,
             identity={"deployment": deployment_id},
-            headline=f"Deployment cools down for {last.seconds:g} s: {model} · {failure.error_class}{status}",
+            headline=f"Deployment cools down for {last.seconds:g} s: {title} · {failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),
             last_at=last.occurred_at,
             count=len(events),

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import is_evident
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import Bucket, Limits, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
 DEAD_REACH: Final = 6 * 3_600
@@ -49,8 +49,9 @@ class WindowVerdict:
     """The worst stretch: its level by the counts of calls, and its sums.
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
-    bucket of the worst stretch. Both are epoch seconds. ``attempts`` is the number of its calls, failed ones included.
-    ``is_dead`` means that no call has succeeded since the first failure.
+    bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
+    epoch milliseconds. ``attempts`` is the number of the stretch's calls from its first failure on. ``is_dead`` means
+    that no call has succeeded since the first failure.
     """
 
     level: Level = Level.NONE
@@ -61,6 +62,7 @@ class WindowVerdict:
     causes: Mapping[str, int] = field(default_factory=dict)
     deployments: tuple[str, ...] = ()
     is_dead: bool = False
+    first_failure: int = 0
 
     @property
     def is_rate_limited(self) -> bool:
@@ -128,7 +130,8 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     first, last = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
     begin, end = sums.starts[first], sums.starts[last]
     worst = _verdict([row for row in rows if begin <= row.start <= end], limits)
-    return replace(worst, since=sums.starts[found[0][0]])
+    since = sums.starts[found[0][0]]
+    return replace(worst, since=since, first_failure=_first_failure(row for row in rows if row.start == since))
 
 
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
@@ -154,11 +157,18 @@ class _Totals:
 
     def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
         failed, calls = Counter[int](), Counter[int]()
+        by_start: dict[int, list[Bucket]] = {}
         for row in rows:
+            by_start.setdefault(row.start, []).append(row)
             failed[row.start] += row.failed
             calls[row.start] += row.failed + row.succeeded
         self.failed = [0, *accumulate(failed[start] for start in starts)]
-        self.calls = [0, *accumulate(calls[start] for start in starts)]
+        self._calls = [0, *accumulate(calls[start] for start in starts)]
+        self._before = [calls_before(by_start.get(start, ())) for start in starts]
+
+    def calls(self, first: int, last: int) -> int:
+        """Return the number of calls of a stretch from its first failure on."""
+        return self._calls[last + 1] - self._calls[first] - self._before[first]
 
 
 class _Sums:
@@ -193,7 +203,7 @@ class _Sums:
     def _is_outage(self, first: int, last: int) -> bool:
         limits = self._limits
         failed = self.failed_within(first, last)
-        calls = self._all.calls[last + 1] - self._all.calls[first]
+        calls = self._all.calls(first, last)
         if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
             return False
         if limits.share and not is_evident(failed, calls, limits.tolerated):
@@ -211,13 +221,23 @@ class _Sums:
     def _count_failing(self, first: int, last: int) -> int:
         count = 0
         for one in self._deployments:
-            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
+            failed, calls = one.failed[last + 1] - one.failed[first], one.calls(first, last)
             count += failed >= self._least and failed >= self._limits.share * calls
         return count
 
     @property
     def _least(self) -> int:
         return _FAILING if self._limits.share else 1
+
+
+def count_calls(rows: Sequence[Bucket]) -> int:
+    """Return the number of calls from the first failure on. The first bucket must be a failing one."""
+    before = calls_before([row for row in rows if row.start == rows[0].start]) if rows else 0
+    return sum(row.failed + row.succeeded for row in rows) - before
+
+
+def _first_failure(rows: Iterable[Bucket]) -> int:
+    return min((row.failed_since for row in rows if row.failed), default=0)
 
 
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
@@ -231,7 +251,8 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         since=failing[0].start,
         until=failing[-1].start,
         failed=failed,
-        attempts=failed + sum(row.succeeded for row in rows),
+        attempts=count_calls(rows),
+        first_failure=_first_failure(failing),
         causes=causes,
         deployments=tuple(sorted({row.deployment_id for row in failing})),
     )

@@ -63,9 +63,10 @@ class OutageStatements(Statements, OutagePort):
         for key, row in dict(self._range(WINDOWS, starts, end)).items():
             failed = causes.get(key, {})
             attempts = {name: one["attempts"] for name, one in failed.items()}
-            last_failure = max((one["last_failure"] for one in failed.values()), default=0)
+            last = max((one["last_failure"] for one in failed.values()), default=0)
+            first = min((one["first_failure"] or 0 for one in failed.values()), default=0)
             epoch, deployment_id = row["bucket"], row["deployment_id"]
-            bucket = Bucket(epoch, deployment_id, row["succeeded"], attempts, row["last_success"], last_failure)
+            bucket = Bucket(epoch, deployment_id, row["succeeded"], attempts, row["last_success"], last, first)
             own = [Target(deployment_id)] if deployment_id else []
             for target in (*own, Target(provider=row["provider"], region=row["region"])):
                 if target in starts and epoch >= starts[target]:

@@ -59,7 +59,7 @@ class PostingStatements(AliasStatements, PostingPort):
     ) -> dict[SpendKey, SpendSums]:
         booked = self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
         self._add(WINDOWS, _rows(fold.windows), latest="last_success")
-        self._add(CAUSES, _rows(fold.causes), latest="last_failure")
+        self._add(CAUSES, _rows(fold.causes), latest="last_failure", earliest="first_failure")
         self._add(OUTAGE_CALLS, _rows(fold.calls))
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest="total")
