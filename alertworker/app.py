@@ -85,7 +85,7 @@ def build_runtime(settings: Settings, *, engine: Engine | None = None) -> Runtim
         channels[owner_mail.name] = owner_mail
     return Runtime(
         store=SqlStore(engine or build_engine(settings)),
-        line=build_broker(),
+        broker=build_broker(),
         channels=channels,
         owner_mail=owner_mail.name if owner_mail else None,
         router=settings.router(),

@@ -47,7 +47,7 @@ class CeleryBroker:
         """Send a message's body as it is to the queue of batches, under this id.
 
         Raises:
-            LineUnavailable: it may or may not have arrived.
+            BrokerUnavailable: it may or may not have arrived.
         """
         with self._lock:
             self._transport.send_body(message_id, body)
@@ -61,7 +61,7 @@ class CeleryBroker:
         """Send a sealed batch as it is; when this returns, the broker has it.
 
         Raises:
-            LineUnavailable: it may or may not have arrived.
+            BrokerUnavailable: it may or may not have arrived.
         """
         with self._lock:
             self._transport.send(batch)
@@ -72,7 +72,7 @@ class CeleryBroker:
         What workers have is not among them. It asks on a connection of its own.
 
         Raises:
-            LineUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).
+            BrokerUnavailable: it does not answer, or it is Redis or Valkey and refuses writes (memory, disk, replica).
         """
         with self._app.connection_for_write() as connection:
             own = (*connection.connection_errors, *connection.channel_errors)

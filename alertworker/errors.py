@@ -15,5 +15,5 @@ class BatchRefused(AlertWorkerError):
     """The receiver of batches rejects this one permanently. The caller must not send it again."""
 
 
-class LineUnavailable(AlertWorkerError):
+class BrokerUnavailable(AlertWorkerError):
     """The broker is unavailable. The message was not accepted; the caller can send it again later."""

@@ -67,7 +67,7 @@ class HealthReport:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Runs the health checks. ``ask_broker`` returns how many batches wait, or raises `LineUnavailable`."""
+    """Runs the health checks. ``ask_broker`` returns how many batches wait, or raises `BrokerUnavailable`."""
 
     settings: Settings
     ask_broker: Callable[[], int]

@@ -32,7 +32,7 @@ from alertworker.store.ledger.postings import PostingStatements
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
 from bench.worker_cost import make_events
-from tests.integration.line import Recorder
+from tests.integration.harness import Recorder
 from tests.integration.litellm_tables import add_daily, make_tables
 
 WRITES = int(os.environ.get("BENCH_WRITES", "100000"))
@@ -87,7 +87,7 @@ def worker_share(engine: Engine) -> dict[str, str]:
     router = Router(
         Route(receiver="none"), {"none": ()}, frozenset(AlertType), group_interval=300, repeat_interval=3_600
     )
-    runtime = Runtime(store=SqlStore(engine), line=Recorder(), channels={}, router=router)
+    runtime = Runtime(store=SqlStore(engine), broker=Recorder(), channels={}, router=router)
     encoded = [event.model_dump_json(exclude_none=True).encode() for event in make_events(BATCH)]
     body = compress(b"[" + b",".join(encoded) + b"]")
 

@@ -84,9 +84,9 @@ class Alert:
 class Subject:
     """What a message is about.
 
-    ``told`` is the number of the ``count`` occurrences that earlier messages have counted, until ``told_at``. The
-    last four fields describe a condition that ends: hanging calls that still run, how the others ended, when the
-    last one did, and whether it was closed without news of its end.
+    ``notified_count`` is the number of the ``count`` occurrences that earlier messages have counted, until
+    ``notified_at``. The last four fields describe a condition that ends: hanging calls that still run, how the others
+    ended, when the last one did, and whether it was closed without news of its end.
     """
 
     id: str
@@ -99,8 +99,8 @@ class Subject:
     facts: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     count: int = 1
-    told: int = 0
-    told_at: datetime | None = None
+    notified_count: int = 0
+    notified_at: datetime | None = None
     fingerprint: str = ""
     figures: BudgetFigures | None = None
     tables: tuple[Table, ...] = ()
@@ -131,7 +131,7 @@ class OpenAlert(Subject):
     #: What suppresses the firing message; ``None`` once that message is written.
     suppression: Suppression | None = None
     #: Channels that are mute at this hour and still have to be notified that the condition fires.
-    owed: tuple[str, ...] = ()
+    deferred_channels: tuple[str, ...] = ()
     repeat_at: datetime | None = None
 
     @property

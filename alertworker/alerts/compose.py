@@ -47,7 +47,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team.
     """
-    count = subject.count - subject.told
+    count = subject.count - subject.notified_count
     return Message(
         alert_id=subject.id,
         type=subject.type,
@@ -56,7 +56,7 @@ def compose(
         headline=_headline(subject, step, at),
         at=at,
         since=subject.first_at,
-        counted_since=subject.told_at,
+        counted_since=subject.notified_at,
         count=count,
         total=subject.count,
         facts=_facts(subject, parts),

@@ -41,7 +41,7 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
         return NextStep.RESOLVE
     if alert.suppression is not None:
         return NextStep.NOTIFY_FIRING
-    if alert.count > alert.told and alert.type not in _WITHOUT_SUMMARIES:
+    if alert.count > alert.notified_count and alert.type not in _WITHOUT_SUMMARIES:
         return NextStep.SUMMARIZE
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE

@@ -50,12 +50,12 @@ def judge(
         return Judgement(replace(after, closed=True), fingerprint(key, after) if after.level else over)
     limit = highest(key, after.reading)
     amount = limit.nanos if limit is not None else 0
-    if after.told_nanos > amount:
+    if after.notified_nanos > amount:
         over = fingerprint(key, after)
-        after = replace(after, told_nanos=0, level=0)
-    if limit is None or (after.level and amount <= after.told_nanos):
+        after = replace(after, notified_nanos=0, level=0)
+    if limit is None or (after.level and amount <= after.notified_nanos):
         return Judgement(after, over)
-    after = replace(after, told_nanos=amount, level=after.level + 1)
+    after = replace(after, notified_nanos=amount, level=after.level + 1)
     return Judgement(after, over, describe(key, after, limit, now=now, zone=zone))
 
 

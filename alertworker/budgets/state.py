@@ -25,12 +25,12 @@ _LATE: Final = timedelta(hours=1)
 class BudgetState:
     """A reading, and what was notified of it in its period.
 
-    ``told_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it
+    ``notified_nanos`` is the amount of the highest limit that was notified (0: none), and ``level`` is how often it
     rose. ``closed`` is true if the period is over and nobody is notified of it any more.
     """
 
     reading: Reading
-    told_nanos: int = 0
+    notified_nanos: int = 0
     level: int = 0
     closed: bool = False
 

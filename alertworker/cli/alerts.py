@@ -71,7 +71,7 @@ def list_(
             "type": row.type,
             "count": row.count,
             "since": row.first_at,
-            "withheld_by": row.muted_by or row.withheld_by,
+            "suppressed_by": row.suppressed_by or row.last_suppressed_by,
             "headline": row.headline,
         }
         for row in found.alerts
@@ -124,7 +124,7 @@ def _state(row: AlertRow) -> str:
     return _STATES[
         state_of(
             is_open=row.open_fingerprint is not None,
-            is_suppressed=row.muted_by is not None,
+            is_suppressed=row.suppressed_by is not None,
             is_acknowledged=row.acked_at is not None,
         )
     ]

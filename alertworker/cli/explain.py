@@ -75,7 +75,7 @@ def _described(
         "count": alert.count,
         "step": outcome.step.value if outcome.step else None,
         "outcome": _outcome(outcome, runtime, silences),
-        "muted_by": str(outcome.suppression) if outcome.suppression else None,
+        "suppressed_by": str(outcome.suppression) if outcome.suppression else None,
         "receivers": list(decision.receivers) if decision else [],
         "muted_now": list(decision.mute) if decision else [],
         "channels": [_channel(name, outcome.message, runtime, lane) for name in outcome.channels if outcome.message],

@@ -88,7 +88,7 @@ def describe(
         facts=_facts(target, verdict, grade, calls, last, limits_of(target, policy)),
         members=_details(events, policy, kept or 0),
         metadata=newest_metadata(events),
-        level=grade.level,
+        level=grade.alert_level,
     )
 
 
@@ -111,7 +111,7 @@ def ongoing(
         severity=Severity.MEDIUM,
         identity=identity,
         headline=standing.headline,
-        first_at=datetime.fromtimestamp(verdict.since, UTC) if verdict.level else standing.first_at,
+        first_at=datetime.fromtimestamp(verdict.since, UTC) if verdict.crossed else standing.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
         facts=standing.facts,
@@ -135,7 +135,7 @@ def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Al
         count=0,
         labels={name: value for name, value in standing.labels.items() if name not in identity},
         facts=facts | spell_calls(calls),
-        level=grade.level,
+        level=grade.alert_level,
     )
 
 
@@ -145,7 +145,7 @@ def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAler
     attempts = failed + sum(row.succeeded for row in buckets)
     kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls"}}
     facts = {"Attempts": f"{failed} of {attempts} failed"} | spell_calls(calls)
-    return replace(alert, count=max(failed, alert.told), facts=facts | kept)
+    return replace(alert, count=max(failed, alert.notified_count), facts=facts | kept)
 
 
 def closing(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, end: End) -> OpenAlert:
@@ -200,7 +200,7 @@ def _facts(
     causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
     spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
     seconds = timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS)
-    counts = f"{verdict.failed} of {verdict.attempts} failed in {spell(seconds)}"
+    counts = f"{verdict.failed} of {verdict.calls} failed in {spell(seconds)}"
     facts: dict[str, str | None] = {"Attempts": f"{counts} ({spelled}); threshold {threshold}"}
     facts |= spell_calls(calls)
     if target.deployment_id:

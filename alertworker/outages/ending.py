@@ -38,7 +38,7 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) 
         return End.UNKNOWN
     succeeded = max(row.last_success for row in rows)
     failed = max(row.last_failure for row in rows)
-    if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).level:
+    if failed >= until * 1_000 or judge([row for row in rows if row.start >= until - limits.span], limits).crossed:
         return None
     if not limits.share:
         return End.RECOVERED if succeeded > failed else None

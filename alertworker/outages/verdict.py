@@ -36,7 +36,7 @@ _HARM_IF_DEAD: Final = 3
 _MAJOR_SHARE: Final = 0.25
 
 
-class Level(IntEnum):
+class Threshold(IntEnum):
     """The level of a stretch by the counts of failed calls alone. `Grade` is what an alert shows."""
 
     NONE = 0
@@ -50,15 +50,15 @@ class WindowVerdict:
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
-    epoch milliseconds. ``attempts`` is the number of the stretch's calls from its first failure on. ``is_dead`` means
+    epoch milliseconds. ``calls`` is the number of the stretch's calls from its first failure on. ``is_dead`` means
     that no call has succeeded since the first failure.
     """
 
-    level: Level = Level.NONE
+    crossed: Threshold = Threshold.NONE
     since: int = 0
     until: int = 0
     failed: int = 0
-    attempts: int = 0
+    calls: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     deployments: tuple[str, ...] = ()
     is_dead: bool = False
@@ -82,7 +82,7 @@ class Grade(NamedTuple):
         return 1 + self.is_major + 2 * self.is_high
 
     @property
-    def level(self) -> int:
+    def alert_level(self) -> int:
         """The level of the alert, 1 to 3. A rise sends another message: to High, and then to major."""
         return 1 + self.is_high + (self.is_high and self.is_major)
 
@@ -102,18 +102,18 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     ``lost`` is the number of calls that failed for users since it began. If the counts alone decide (`Limits.share` is
     0), a major outage is High and a minor one Medium, as in LiteLLM.
     """
-    if not verdict.level:
+    if not verdict.crossed:
         return None
-    major = verdict.level is Level.MAJOR
+    major = verdict.crossed is Threshold.MAJOR
     if not limits.share:
         return Grade(major, major)
     if verdict.is_rate_limited and not lost:
         lasts = verdict.until - verdict.since >= _RATE_LIMITED_SECONDS
         return Grade(major, is_high=False) if lasts else None
-    harm = lost >= _HARM and lost >= _HARM_SHARE * verdict.attempts
+    harm = lost >= _HARM and lost >= _HARM_SHARE * verdict.calls
     if verdict.is_dead:
         return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
-    return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.attempts), harm)
+    return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
@@ -149,7 +149,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     lasted = since[-1].last_failure - since[0].last_failure
     if found.failed < limits.minor or max(lasted, (found.until - found.since) * 1_000) < _DEAD_SECONDS * 1_000:
         return None
-    return replace(found, attempts=found.failed, level=Level.MAJOR, is_dead=True)
+    return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
 
 class _Totals:
@@ -247,11 +247,11 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
     failed = causes.total()
     failing = [row for row in rows if row.failed]
     return WindowVerdict(
-        level=Level.MAJOR if failed >= limits.major else Level.MINOR,
+        crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
         until=failing[-1].start,
         failed=failed,
-        attempts=count_calls(rows),
+        calls=count_calls(rows),
         first_failure=_first_failure(failing),
         causes=causes,
         deployments=tuple(sorted({row.deployment_id for row in failing})),

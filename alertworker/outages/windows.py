@@ -22,7 +22,7 @@ from alertworker.outages.evidence import TOLERATED
 WINDOW_SECONDS: Final = 10
 #: The length of the long window, in seconds.
 LONG_SECONDS: Final = 900
-#: Added to the rank in `Outage.level` if the target is dead.
+#: Added to the rank in `Outage.state` if the target is dead.
 _DEAD: Final = 8
 #: HTTP statuses that count as failures of the deployment. All 5xx count, too.
 _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
@@ -94,11 +94,11 @@ def targets_of(failed: FailedOn | AttemptFailed) -> Iterable[Target]:
 class Outage:
     """The outage state of a target.
 
-    ``level`` is 0 without an outage, else the rank of its grade, plus `_DEAD` if the target is dead. ``over_until`` is
+    ``state`` is 0 without an outage, else the rank of its grade, plus `_DEAD` if the target is dead. ``over_until`` is
     the epoch second before which every outage has ended for good: a late event from before it opens none.
     """
 
-    level: int = 0
+    state: int = 0
     over_until: int = 0
 
     @classmethod
@@ -109,12 +109,12 @@ class Outage:
     @property
     def rank(self) -> int:
         """The rank of the outage's grade, 0 without an outage."""
-        return self.level % _DEAD
+        return self.state % _DEAD
 
     @property
     def is_dead(self) -> bool:
         """Whether no call has succeeded since the outage began."""
-        return self.level >= _DEAD
+        return self.state >= _DEAD
 
 
 @dataclass(frozen=True, slots=True)

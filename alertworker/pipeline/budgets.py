@@ -94,7 +94,7 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     """
     ended = tx.ended_budgets(limit=limit, now=now)
     tx.keep_budgets(
-        {key: BudgetState(old.reading, old.told_nanos, old.level, closed=True) for key, old in ended.items()}
+        {key: BudgetState(old.reading, old.notified_nanos, old.level, closed=True) for key, old in ended.items()}
     )
     for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
         _over(tx, fingerprint, runtime, now=now)

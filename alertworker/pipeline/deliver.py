@@ -17,7 +17,7 @@ from alertworker.alerts.message import Step
 from alertworker.delivery.channel import Answer, Channel, Pace
 from alertworker.delivery.coalescing import MERGE_FROM, plan
 from alertworker.delivery.retry import LASTING, SHADOWED, Dead, DeliveryError, Reason, after_failure
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.base import new_id
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
@@ -211,6 +211,6 @@ def wake(runtime: Runtime, *, now: datetime) -> None:
     channels = runtime.store.lanes.due_channels(now=now)
     if channels:
         try:
-            runtime.line.wake(channels)
-        except LineUnavailable:
+            runtime.broker.wake(channels)
+        except BrokerUnavailable:
             return

@@ -132,7 +132,7 @@ def _record(
 ) -> None:
     """Add the batch to the ledger and the windows. Store its heartbeats, its canary and its rejected events."""
     tx.add_fold(folded, max_entities=runtime.max_entities, exempt=CapExemptions(runtime.budgets))
-    tx.hear_publishers(folded.publishers.values(), now=now)
+    tx.update_publishers(folded.publishers.values(), now=now)
     if folded.canary_sent_at is not None:
         tx.clock.advance(Clock.CANARY_ARRIVED, folded.canary_sent_at)
     for bad in decoded.rejected:

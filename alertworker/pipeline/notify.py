@@ -64,7 +64,7 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
-    if step is Step.FIRING and decision.mute != alert.owed:
+    if step is Step.FIRING and decision.mute != alert.deferred_channels:
         tx.defer_channels(alert.id, decision.mute)
     _record(tx, alert, decision, now=now)
 
@@ -84,16 +84,16 @@ def notify_unmuted(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: 
     condition, so that such channels must wait.
     """
     decision = runtime.router.decide(alert.type, alert.routing_labels, now=now)
-    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.owed)
+    unmuted = tuple(name for name in _channels(alert, decision, runtime) if name in alert.deferred_channels)
     if unmuted and _find_suppression(tx, alert, decision, runtime, now=now) is not None:
         return False
     if unmuted:
-        message = _compose(tx, replace(alert, told=0), Step.FIRING, {}, runtime, now=now)
+        message = _compose(tx, replace(alert, notified_count=0), Step.FIRING, {}, runtime, now=now)
         takers = _takers(message, unmuted, runtime)
         tx.enqueue(message, StepKey(Step.FIRING, alert.summaries), takers, now=now)
         runtime.watch(NotifyOutcome(alert, Step.FIRING, decision, channels=takers, message=message))
-    deferred = tuple(name for name in alert.owed if name in decision.mute)
-    if deferred != alert.owed:
+    deferred = tuple(name for name in alert.deferred_channels if name in decision.mute)
+    if deferred != alert.deferred_channels:
         tx.defer_channels(alert.id, deferred)
     return True
 
@@ -128,7 +128,7 @@ def enqueue(
 def _compose(
     tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
 ) -> Message:
-    members = tx.members_since(alert.id, alert.told, MAX_MEMBERS)
+    members = tx.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, here=runtime.installation)
 
 

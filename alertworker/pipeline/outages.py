@@ -45,7 +45,7 @@ def judge_outages(context: BatchContext) -> None:
         judged = _judge(tx, target, standing, min(moments), max(moments), runtime)
         _raise(context, target, standing, judged, events)
     for target in sorted(lost.keys() - found.keys()):
-        if (standing := known[target]).level:
+        if (standing := known[target]).state:
             judged = _judge(tx, target, standing, min(lost[target]), max(lost[target]), runtime)
             _raise(context, target, standing, judged, ())
 
@@ -68,7 +68,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     opened = tx.open_outages()
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
-    attempts = tx.attempts_of(starts)
+    attempts = tx.buckets_of(starts)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     resolved = 0
     for target, standing in opened.items():
@@ -97,7 +97,7 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
 
 def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
     start = bucket_of(alert.first_at.timestamp())
-    return tx.attempts(target, start=start), tx.calls_failed_by(target, start=start)
+    return tx.buckets(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ def _judge(tx: OutagePort, target: Target, standing: Outage, first: int, last: i
     """Judge the windows that hold the buckets from ``first`` to ``last``."""
     limits = outages.limits_of(target, runtime.policy.outages)
     start = max(standing.over_until, first - limits.reach)
-    buckets = tx.attempts(target, start=start, end=last + limits.reach)
+    buckets = tx.buckets(target, start=start, end=last + limits.reach)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
-        verdict = is_dead(tx.attempts(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
-    calls = tx.calls_failed_by(target, start=verdict.since) if verdict.level else Calls()
+        verdict = is_dead(tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
+    calls = tx.calls_failed_by(target, start=verdict.since) if verdict.crossed else Calls()
     return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 
@@ -126,7 +126,7 @@ def _raise(
 ) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
-    opened = tx.find_open(outages.fingerprint(target)) if standing.level else None
+    opened = tx.find_open(outages.fingerprint(target)) if standing.state else None
     kept = tx.count_members(opened.id) if opened is not None else None
     worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
     rises = worst is not None and worst.rank > standing.rank

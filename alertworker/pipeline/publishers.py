@@ -41,7 +41,7 @@ def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or now - arrived >= SILENCE:
         return False
-    silent = tx.silent_hosts(heard_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
+    silent = tx.silent_hosts(reporting_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
     for host in silent:
         claim(tx, _silent(host, runtime.zone), runtime, now=now)
     return len(silent) == limit
@@ -71,11 +71,11 @@ def _lost(publisher: LostPublisher, zone: ZoneInfo) -> Alert:
         severity=Severity.HIGH,
         identity={"boot_id": publisher.boot_id},
         headline=f"A proxy stopped sending heartbeats without a clean shutdown: {name}{calls}",
-        first_at=publisher.heard_at,
-        last_at=publisher.heard_at,
+        first_at=publisher.last_heartbeat_at,
+        last_at=publisher.last_heartbeat_at,
         facts={
             "Host": publisher.host,
             "Process": str(publisher.pid),
-            "Last heartbeat": spell_moment(publisher.heard_at, zone),
+            "Last heartbeat": spell_moment(publisher.last_heartbeat_at, zone),
         },
     )

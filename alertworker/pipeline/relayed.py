@@ -16,7 +16,7 @@ from alertworker.ports.clock import last_change
 #: The integration that LiteLLM's callback names in its publisher's heartbeats.
 LITELLM: Final = "litellm"
 #: Types that no detector raises, but a step of the pipeline or the clock. The callback covers these, too.
-BESIDE_DETECTORS: Final = (
+WITHOUT_DETECTOR: Final = (
     AlertType.LLM_REQUESTS_HANGING,
     AlertType.OUTAGE_ALERTS,
     AlertType.REGION_OUTAGE_ALERTS,
@@ -50,7 +50,7 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
     published = {
         one for one in types if one and (at := tx.clock.read(last_change(one))) is not None and now - at < _LATE
     }
-    by_calls = {*DETECTORS, *BESIDE_DETECTORS} - {*admin.TYPES.values()}
+    by_calls = {*DETECTORS, *WITHOUT_DETECTOR} - {*admin.TYPES.values()}
     covered = by_calls if folded.relayed and callback_is_live(tx, now=now) else set()
     alerts = relayed.alerts(folded, covered | published, context.runtime.users)
     return [*alerts, *admin.relayed(folded.changed_relayed, published, context.policy)]

@@ -8,7 +8,7 @@ from alertworker.events.compression import ZSTD
 from alertworker.ports import Broker, Letters
 
 
-def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> bool:
+def replay(letter_id: str, letters: Letters, broker: Broker, *, now: datetime) -> bool:
     """Replay one dead letter. Return false if the letter, or its notification, no longer exists.
 
     A notification keeps its id and its body, a batch its id, a message both. The batch of a dead event was applied
@@ -16,7 +16,7 @@ def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> 
     once, even if a replay is interrupted and repeated. A message goes to the queue of batches.
 
     Raises:
-        LineUnavailable: the broker did not accept the message; the letter is kept.
+        BrokerUnavailable: the broker did not accept the message; the letter is kept.
     """
     letter = letters.dead_letter(letter_id)
     if letter is None:
@@ -24,12 +24,12 @@ def replay(letter_id: str, letters: Letters, line: Broker, *, now: datetime) -> 
     if letter.kind == "notification":
         return letters.requeue(letter, now=now)
     if letter.kind == "message":
-        line.resend_message(letter.batch_id or letter.id, letter.payload)
+        broker.resend_message(letter.batch_id or letter.id, letter.payload)
         letters.discard_resent(letter)
         return True
     if letter.kind == "batch" and letter.batch_id is not None:
         letters.release_batch(letter.batch_id)
-        line.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
+        broker.resend(letter.batch_id, letter.payload, "zstd" if letter.payload.startswith(ZSTD) else None)
     else:
-        line.resend(f"replay-{letter.id}", b"[" + letter.payload + b"]", None)
+        broker.resend(f"replay-{letter.id}", b"[" + letter.payload + b"]", None)
     return letters.discard(letter.id)

@@ -47,7 +47,7 @@ class Runtime:
     """
 
     store: Store
-    line: Broker
+    broker: Broker
     channels: Mapping[str, Channel]
     router: Router
     inhibitions: Sequence[Inhibition] = inhibitions.DEFAULTS

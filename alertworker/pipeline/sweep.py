@@ -12,7 +12,7 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events import Canary
 from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.deliver import wake
@@ -49,8 +49,8 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
     _in_pieces(runtime, lambda tx: announce_silent(tx, runtime, limit=PIECE, now=now))
     if runtime.store.run(lambda tx: _sweep(tx, runtime, now=now)):
         # A canary that cannot be sent does not return, so no publisher is declared lost meanwhile.
-        with suppress(LineUnavailable):
-            runtime.line.publish([Canary(occurred_at=now)])
+        with suppress(BrokerUnavailable):
+            runtime.broker.publish([Canary(occurred_at=now)])
     wake(runtime, now=now)
     forget(runtime, now=now)
     if runtime.heartbeat is not None and runtime.store.run(lambda tx: _heartbeat_is_due(tx, runtime, now=now)):

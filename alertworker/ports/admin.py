@@ -49,13 +49,13 @@ class AttemptRow:
 class PublisherRow:
     """One publisher's process, by its last heartbeat.
 
-    ``heard_at`` is the publisher's time and ``arrived_at`` ours. ``moved_at`` is when ``published`` last grew.
+    ``last_heartbeat_at`` is the publisher's time and ``arrived_at`` ours. ``moved_at`` is when ``published`` last grew.
     """
 
     boot_id: str
     host: str
     pid: int
-    heard_at: datetime
+    last_heartbeat_at: datetime
     arrived_at: datetime
     integration: str | None
     interval_seconds: int

@@ -64,17 +64,17 @@ class AlertRow:
     tables: Sequence[Mapping[str, object]] | None
     chart: Mapping[str, object] | None
     count: int
-    told: int
-    told_at: datetime | None
+    notified_count: int
+    notified_at: datetime | None
     summaries: int
     first_at: datetime
     last_at: datetime
     opened_at: datetime
     next_summary_at: datetime
     repeat_at: datetime | None
-    muted_by: str | None
-    owed: Sequence[str] | None
-    withheld_by: str | None
+    suppressed_by: str | None
+    deferred_channels: Sequence[str] | None
+    last_suppressed_by: str | None
     acked_at: datetime | None
     acked_by: str | None
     ack_note: str | None

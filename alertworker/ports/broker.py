@@ -15,7 +15,7 @@ class Broker(Protocol):
         """Send events through the broker as a producer would.
 
         Raises:
-            LineUnavailable: The broker cannot be reached; the events may be lost.
+            BrokerUnavailable: The broker cannot be reached; the events may be lost.
         """
         ...
 
@@ -23,7 +23,7 @@ class Broker(Protocol):
         """Send a batch's events as they are, under this id.
 
         Raises:
-            LineUnavailable: The broker cannot be reached.
+            BrokerUnavailable: The broker cannot be reached.
         """
         ...
 
@@ -31,7 +31,7 @@ class Broker(Protocol):
         """Send a message's body as it is to the queue of batches, under this id.
 
         Raises:
-            LineUnavailable: The broker cannot be reached.
+            BrokerUnavailable: The broker cannot be reached.
         """
         ...
 

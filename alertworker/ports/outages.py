@@ -23,11 +23,11 @@ class OutagePort(Protocol):
         """Store the states of deployments and regions."""
         ...
 
-    def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
+    def buckets(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
         """Return a target's buckets from the epoch second ``start`` until before ``end``."""
         ...
 
-    def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
+    def buckets_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
         """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
         ...
 

@@ -17,7 +17,7 @@ class LostPublisher:
     boot_id: str
     host: str
     pid: int
-    heard_at: datetime
+    last_heartbeat_at: datetime
     calls: int
 
 
@@ -33,7 +33,7 @@ class SilentHost:
 class PublisherPort(Protocol):
     """The publishers' own reports, and the publishers that are lost or silent."""
 
-    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+    def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Store the newest report of each publisher."""
         ...
 
@@ -42,7 +42,7 @@ class PublisherPort(Protocol):
         ...
 
     def silent_hosts(
-        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+        self, *, reporting_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
         """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did.
 

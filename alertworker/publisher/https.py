@@ -16,7 +16,7 @@ from urllib3 import PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError
 
 from alertworker import __version__
-from alertworker.errors import BatchRefused, LineUnavailable
+from alertworker.errors import BatchRefused, BrokerUnavailable
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
 from alertworker.publisher.deadline import SILENCE, Deadline, timed_pools
 
@@ -66,22 +66,22 @@ class HttpTransport:
         """Send one batch. When this returns, the server's broker has it.
 
         Raises:
-            LineUnavailable: the batch may or may not have arrived; send the same batch again.
+            BrokerUnavailable: the batch may or may not have arrived; send the same batch again.
             BatchRefused: the server will never accept this batch.
         """
         if not self._usable:
-            raise LineUnavailable("ALERTWORKER_PUBLISH_URL is not an http or https URL")
+            raise BrokerUnavailable("ALERTWORKER_PUBLISH_URL is not an http or https URL")
         if self._pid != os.getpid():  # a forked child must not use its parent's connection
             self._pid, self._pools = os.getpid(), None
         try:
             status, answer = self._exchange(batch)
         except (HTTPError, OSError, HTTPException, ValueError) as error:
             self.close()
-            raise LineUnavailable(f"{self._host} cannot be reached ({_problem(error)})") from None
+            raise BrokerUnavailable(f"{self._host} cannot be reached ({_problem(error)})") from None
         if status in _HOPELESS:
             raise BatchRefused(f"{self._host} refused a batch of {batch.count} events: {status} {answer}")
         if status != 202:
-            raise LineUnavailable(f"{self._host} answered {status} {answer}")
+            raise BrokerUnavailable(f"{self._host} answered {status} {answer}")
 
     def close(self) -> None:
         """Close the connection."""

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from contextlib import suppress
 from typing import Final
 
-from alertworker.errors import BatchRefused, LineUnavailable
+from alertworker.errors import BatchRefused, BrokerUnavailable
 from alertworker.events.batch import SealedBatch
 from alertworker.publisher.backoff import Backoff
 from alertworker.publisher.problems import Problems
@@ -63,7 +63,7 @@ class Outbox:
         if self.may_try and (self._held or len(self._spool) or now >= self._next_adoption):
             try:
                 self._send_waiting(now)
-            except LineUnavailable as error:
+            except BrokerUnavailable as error:
                 self._failed(error)
             else:
                 self._backoff.succeeded()
@@ -82,7 +82,7 @@ class Outbox:
         try:
             with suppress(BatchRefused):
                 self._transport.send(batch)
-        except LineUnavailable as error:
+        except BrokerUnavailable as error:
             self._failed(error)
             return False
         return True
@@ -141,6 +141,6 @@ class Outbox:
         while sum(batch.count for batch in self._held) > _MAX_HELD:
             self.dropped["spool_unwritable"] += self._held.popleft().count
 
-    def _failed(self, error: LineUnavailable) -> None:
+    def _failed(self, error: BrokerUnavailable) -> None:
         self._backoff.failed()
         self._problems.warn(str(error))

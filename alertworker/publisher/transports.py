@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from amqp.exceptions import NotFound
 from kombu import Connection
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import TASK, SealedBatch
 from alertworker.host.addresses import with_verified_tls
 from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, transport_options
@@ -27,12 +27,12 @@ _REFUSALS = {
 _CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 
-def unavailable(error: BaseException) -> LineUnavailable:
+def unavailable(error: BaseException) -> BrokerUnavailable:
     """Return an error that says what is wrong with the broker, without a URL or a key."""
     for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
-            return LineUnavailable(_REFUSALS[code])
-    return LineUnavailable(f"the broker cannot be reached ({type(error).__name__})")
+            return BrokerUnavailable(_REFUSALS[code])
+    return BrokerUnavailable(f"the broker cannot be reached ({type(error).__name__})")
 
 
 class Transport(Protocol):
@@ -42,7 +42,7 @@ class Transport(Protocol):
         """Send one batch. When this returns, the broker has it.
 
         Raises:
-            LineUnavailable: the batch may or may not have arrived; send the same batch again.
+            BrokerUnavailable: the batch may or may not have arrived; send the same batch again.
             BatchRefused: the batch will never be accepted.
         """
         ...
@@ -59,8 +59,8 @@ class UnusableTransport:
         self._reason = reason
 
     def send(self, batch: SealedBatch) -> None:  # noqa: ARG002 - a transport's signature
-        """Raise `LineUnavailable`."""
-        raise LineUnavailable(self._reason)
+        """Raise `BrokerUnavailable`."""
+        raise BrokerUnavailable(self._reason)
 
     def close(self) -> None:
         """Do nothing."""
@@ -86,7 +86,7 @@ class BrokerTransport:
         """Send a message's body unchanged. When this returns, the broker has it.
 
         Raises:
-            LineUnavailable: the message may or may not have arrived.
+            BrokerUnavailable: the message may or may not have arrived.
         """
         self._send(message_id, body, content_type="application/octet-stream", content_encoding="binary")
 

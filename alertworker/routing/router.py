@@ -20,7 +20,7 @@ OWN_RECEIVER: Final = "alert_receiver"
 class Route:
     """A node of the tree: its matchers, its receiver and its children, which are tried first.
 
-    A ``receiver`` of ``None`` means the parent's, and an empty string none. ``goes_on`` is Alertmanager's
+    A ``receiver`` of ``None`` means the parent's, and an empty string none. ``continues`` is Alertmanager's
     ``continue``. ``active`` and ``mute`` are the times in which the node notifies, or does not. The group and repeat
     intervals are in seconds. ``None`` means the alert type's own interval, or the parent's if the type has none.
     """
@@ -28,7 +28,7 @@ class Route:
     matchers: tuple[Matcher, ...] = ()
     receiver: str | None = None
     routes: tuple[Route, ...] = ()
-    goes_on: bool = False
+    continues: bool = False
     group_interval: float | None = None
     repeat_interval: float | None = None
     active: tuple[TimeInterval, ...] = ()
@@ -133,7 +133,7 @@ class Router:
         for child in node.routes:
             if all_pass(child.matchers, labels):
                 found += self._walk(child, labels, own, now)
-                if not child.goes_on:
+                if not child.continues:
                     return found
         return found or [(node, own)]
 
@@ -161,7 +161,7 @@ def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[s
         yield from _possible(child, labels, own)
         if len(asked) == len(child.matchers):  # it matches all of them
             reached = False
-            if not child.goes_on:
+            if not child.continues:
                 return
     if reached:
         yield own

@@ -210,7 +210,7 @@ class _Compiler:
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)
-        high = Route(matchers=(Matcher("severity", "=", Severity.HIGH),), receiver="pagerduty", goes_on=True)
+        high = Route(matchers=(Matcher("severity", "=", Severity.HIGH),), receiver="pagerduty", continues=True)
         return [high, *routes, Route(receiver=DEFAULT)]
 
 

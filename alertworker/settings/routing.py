@@ -78,7 +78,7 @@ class _Compiler:
             matchers=self._matchers(config.matchers, (*path, "matchers")),
             receiver=config.receiver,
             routes=tuple(self.route(child, (*path, "routes", index)) for index, child in enumerate(config.routes)),
-            goes_on=config.continue_,
+            continues=config.continue_,
             group_interval=config.group_interval,
             repeat_interval=config.repeat_interval,
             active=self._intervals(config.active_time_intervals, (*path, "active_time_intervals")),

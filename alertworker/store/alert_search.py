@@ -22,7 +22,7 @@ _CHUNK: Final = 200
 _MOST_CHUNKS: Final = 25
 _MOST_ATTEMPTS: Final = 1_000
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
-_MUTED: Final = ALERTS.c.muted_by.is_not(None)
+_MUTED: Final = ALERTS.c.suppressed_by.is_not(None)
 _SELECTED: Final = select(*columns_of(AlertRow, ALERTS))
 
 #: The condition of each of `ALERT_STATES`.
@@ -113,5 +113,5 @@ def _conditions(wanted: AlertFilter) -> list[ColumnElement[bool]]:
     if wanted.since:
         found.append(ALERTS.c.last_at >= wanted.since)
     if wanted.suppressed:
-        found.append(_MUTED | ALERTS.c.withheld_by.is_not(None))
+        found.append(_MUTED | ALERTS.c.last_suppressed_by.is_not(None))
     return found

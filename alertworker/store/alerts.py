@@ -51,7 +51,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             "tables": [table.model_dump(mode="json") for table in alert.tables] or None,
             "chart": alert.chart.model_dump(mode="json") if alert.chart else None,
             "count": alert.count,
-            "told": 0,
+            "notified_count": 0,
             "summaries": 0,
             "first_at": alert.first_at,
             "last_at": alert.last_at,
@@ -106,7 +106,9 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
     def add_parts(self, alert_id: str, parts: Mapping[str, int]) -> None:
         """Add to an alert's occurrences by team."""
         named = sorted(parts.items())
-        self._add(PARTS, [{"alert_id": alert_id, "part": part, "count": count, "told": 0} for part, count in named])
+        self._add(
+            PARTS, [{"alert_id": alert_id, "part": part, "count": count, "notified_count": 0} for part, count in named]
+        )
 
     def attach(self, alert_id: str, attachments: Sequence[Attachment]) -> None:
         """Store the files that belong to an alert's messages."""
@@ -117,15 +119,17 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
     def take_parts(self, alert_id: str) -> dict[str, int]:
         """Return the occurrences by team that no message has counted yet, and mark them as counted."""
         own = PARTS.c.alert_id == alert_id
-        uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.told).where(own, PARTS.c.count > PARTS.c.told)
+        uncounted = select(PARTS.c.part, PARTS.c.count - PARTS.c.notified_count).where(
+            own, PARTS.c.count > PARTS.c.notified_count
+        )
         parts = {row[0]: row[1] for row in self.connection.execute(uncounted)}
         if parts:
-            self.connection.execute(update(PARTS).where(own).values(told=PARTS.c.count))
+            self.connection.execute(update(PARTS).where(own).values(notified_count=PARTS.c.count))
         return parts
 
     def suppress(self, alert_id: str, suppression: Suppression, *, check_again_at: datetime) -> None:
         """Record what suppresses the firing message of a condition, until `record_notified`."""
-        values = {"muted_by": str(suppression), "next_summary_at": check_again_at}
+        values = {"suppressed_by": str(suppression), "next_summary_at": check_again_at}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def check_again(self, alert_ids: Sequence[str], *, at: datetime) -> None:
@@ -136,18 +140,27 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
 
     def defer_channels(self, alert_id: str, channels: Sequence[str]) -> None:
         """Record which channels are mute at this hour and still have to be notified of an open condition."""
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(owed=list(channels) or None))
+        self.connection.execute(
+            update(ALERTS).where(ALERTS.c.id == alert_id).values(deferred_channels=list(channels) or None)
+        )
 
     def deferred_alerts(self, *, after: str, limit: int) -> list[OpenAlert]:
         """Return open conditions that have deferred channels and are not suppressed, locked, by fingerprint."""
-        deferred = OPEN & ALERTS.c.owed.is_not(None) & ALERTS.c.muted_by.is_(None) & (ALERTS.c.fingerprint > after)
+        deferred = (
+            OPEN
+            & ALERTS.c.deferred_channels.is_not(None)
+            & ALERTS.c.suppressed_by.is_(None)
+            & (ALERTS.c.fingerprint > after)
+        )
         statement = select(ALERTS).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
         return [self._open_alert(row) for row in rows]
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:
         """Record why a message was sent to no channel."""
-        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(withheld_by=str(suppression)))
+        self.connection.execute(
+            update(ALERTS).where(ALERTS.c.id == alert_id).values(last_suppressed_by=str(suppression))
+        )
 
     def remind_at(self, alert_id: str, moment: datetime) -> None:
         """Set the time of the next reminder of an open condition, unless it was acknowledged."""
@@ -173,7 +186,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
 
     def record_notified(self, alert_id: str, *, count: int, next_summary_at: datetime, now: datetime) -> None:
         """Record how many occurrences messages have counted, and when to check the alert again."""
-        self._record(alert_id, count, {"told_at": now, "next_summary_at": next_summary_at})
+        self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
     def close(self, alert_id: str, *, count: int, now: datetime) -> None:
         """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
@@ -181,7 +194,7 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
 
     def _record(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
-        values = {"told": count, "summaries": ALERTS.c.summaries + 1, "muted_by": None, **more}
+        values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}
         self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(values))
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
@@ -256,14 +269,14 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
             tables=stored.tables(row.tables),
             chart=stored.chart(row.chart),
             count=row.count,
-            told=row.told,
-            told_at=row.told_at,
+            notified_count=row.notified_count,
+            notified_at=row.notified_at,
             summaries=row.summaries,
             first_at=row.first_at,
             last_at=row.last_at,
             fingerprint=row.fingerprint,
-            suppression=Suppression.parse(row.muted_by) if row.muted_by is not None else None,
-            owed=tuple(row.owed or ()),
+            suppression=Suppression.parse(row.suppressed_by) if row.suppressed_by is not None else None,
+            deferred_channels=tuple(row.deferred_channels or ()),
             repeat_at=row.repeat_at,
             level=row.level,
             opened=row.id == opened_as,

@@ -112,7 +112,7 @@ def _standing(row: RowMapping) -> BudgetState:
         shares=tuple(row["shares"]),
         part=row["who"].get("part", ""),
     )
-    return BudgetState(reading, row["told_nanos"], row["level"], row["closed"])
+    return BudgetState(reading, row["notified_nanos"], row["level"], row["closed"])
 
 
 def _owner(who: Mapping[str, str]) -> Attribution:
@@ -142,7 +142,7 @@ def _values(standing: BudgetState) -> dict[str, object]:
         "rejected_at": reading.rejected_at,
         "who": _who(reading),
         "shares": list(reading.shares),
-        "told_nanos": standing.told_nanos,
+        "notified_nanos": standing.notified_nanos,
         "level": standing.level,
         "closed": standing.closed,
     }

@@ -42,7 +42,7 @@ class OutageStatements(Statements, OutagePort):
                 "own_deployment": key.deployment_id,
                 "own_provider": key.provider,
                 "own_region": key.region,
-                "level": standings[key].level,
+                "level": standings[key].state,
                 "over_until": standings[key].over_until,
             }
             for key in sorted(standings)
@@ -51,11 +51,11 @@ class OutageStatements(Statements, OutagePort):
             self.connection.execute(update(OUTAGES).where(_OWN), rows)
 
     @override
-    def attempts(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
-        return self.attempts_of({target: start}, end=end)[target]
+    def buckets(self, target: Target, *, start: int, end: int | None = None) -> list[Bucket]:
+        return self.buckets_of({target: start}, end=end)[target]
 
     @override
-    def attempts_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
+    def buckets_of(self, starts: Mapping[Target, int], *, end: int | None = None) -> dict[Target, list[Bucket]]:
         causes: dict[_Place, dict[str, RowMapping]] = {}
         for key, row in self._range(CAUSES, starts, end):
             causes.setdefault(key, {})[row["cause"]] = row

@@ -21,7 +21,7 @@ _PAUSE: Final = timedelta(minutes=5)
 class PublisherStatements(Statements):
     """Publishers and the calls they have announced."""
 
-    def hear_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
+    def update_publishers(self, events: Iterable[PublisherEvent], *, now: datetime) -> None:
         """Store the newest report of each publisher. A late heartbeat does not undo a clean shutdown.
 
         A lost publisher that reports again is no longer lost.
@@ -31,7 +31,7 @@ class PublisherStatements(Statements):
             row: dict[str, Any] = {
                 "host": event.host,
                 "pid": event.pid,
-                "heard_at": event.occurred_at,
+                "last_heartbeat_at": event.occurred_at,
                 "arrived_at": now,
                 "lost_at": None,
                 "interval_seconds": max(1, round(beat.interval_seconds)) if beat else 10,
@@ -45,7 +45,7 @@ class PublisherStatements(Statements):
             statement = insert_or(self.connection, PUBLISHERS).values(
                 boot_id=event.boot_id, moved_at=now, busy_since=now, **row
             )
-            newer = PUBLISHERS.c.heard_at <= event.occurred_at
+            newer = PUBLISHERS.c.last_heartbeat_at <= event.occurred_at
             changes: dict[str, Any] = {
                 name: case((newer, literal(value, PUBLISHERS.c[name].type)), else_=PUBLISHERS.c[name])
                 for name, value in row.items()
@@ -70,11 +70,11 @@ class PublisherStatements(Statements):
         return self.connection.execute(statement.limit(1)).first() is not None
 
     def silent_hosts(
-        self, *, heard_since: datetime, quiet_since: datetime, limit: int, now: datetime
+        self, *, reporting_since: datetime, quiet_since: datetime, limit: int, now: datetime
     ) -> list[SilentHost]:
         """Mark at most ``limit`` hosts that report and published nothing since ``quiet_since``, while another did."""
         table = PUBLISHERS.c
-        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= heard_since)
+        running = table.stopped_at.is_(None) & table.lost_at.is_(None) & (table.arrived_at >= reporting_since)
         moved_at = func.max(table.moved_at).label("moved_at")
         statement = (
             select(table.integration, table.host, moved_at, func.min(table.busy_since).label("busy_since"))
@@ -114,7 +114,7 @@ class PublisherStatements(Statements):
             # Repeated, because another sweep may have marked some of them while this one waited for their locks.
             .where(PUBLISHERS.c.boot_id.in_(some.scalar_subquery()), *silent)
             .values(lost_at=now)
-            .returning(PUBLISHERS.c.boot_id, PUBLISHERS.c.host, PUBLISHERS.c.pid, PUBLISHERS.c.heard_at)
+            .returning(PUBLISHERS.c.boot_id, PUBLISHERS.c.host, PUBLISHERS.c.pid, PUBLISHERS.c.last_heartbeat_at)
         )
         lost = []
         for row in self.connection.execute(statement).all():
@@ -123,7 +123,7 @@ class PublisherStatements(Statements):
                 .where(CALLS.c.boot_id == row.boot_id, CALLS.c.ended_at.is_(None))
                 .values(ended_at=now, outcome=CallOutcome.PROXY_GONE)
             )
-            lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.heard_at, ended.rowcount))
+            lost.append(LostPublisher(row.boot_id, row.host, row.pid, row.last_heartbeat_at, ended.rowcount))
         return lost
 
     def backlogged(self) -> bool:

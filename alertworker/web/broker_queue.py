@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import SealedBatch
 from alertworker.web.errors import Refusal
 
@@ -45,7 +45,7 @@ class BrokerQueue:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._put, batch)
         except TimeoutError:
             raise Refusal(503, "the broker did not confirm the batch in time; retry later", retry_after=5) from None
-        except LineUnavailable as error:
+        except BrokerUnavailable as error:
             raise Refusal(503, f"{error}; retry later", retry_after=2) from None
         finally:
             self._waiting -= 1
@@ -56,9 +56,9 @@ class BrokerQueue:
 
     def _put(self, batch: SealedBatch) -> None:
         if time.monotonic() < self._away_until:
-            raise LineUnavailable(self._problem)
+            raise BrokerUnavailable(self._problem)
         try:
             self._send(batch)
-        except LineUnavailable as error:
+        except BrokerUnavailable as error:
             self._away_until, self._problem = time.monotonic() + _REST, str(error)
             raise

@@ -36,7 +36,7 @@ class TtlCache(Generic[T]):
 
 
 class CachedHealth:
-    """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `LineUnavailable`."""
+    """``read`` returns figures of the store. ``ask_broker`` returns the queue length, or raises `BrokerUnavailable`."""
 
     def __init__(self, read: Callable[[datetime], HealthSnapshot], ask_broker: Callable[[], int]) -> None:
         self._snapshot = TtlCache(read, seconds=_FRESH)
@@ -54,6 +54,6 @@ class CachedHealth:
         """Return how many batches wait in the broker's queue. The figure is at most 2 s old.
 
         Raises:
-            LineUnavailable: the broker does not answer, or refuses writes.
+            BrokerUnavailable: the broker does not answer, or refuses writes.
         """
         return self._queued.read(now)

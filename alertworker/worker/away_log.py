@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from alertworker.errors import LineUnavailable, StoreUnavailable
+from alertworker.errors import BrokerUnavailable, StoreUnavailable
 
 _log: Final = logging.getLogger("alertworker.tasks")
 #: The minimum time between two log lines about the same wait, in seconds.
@@ -53,7 +53,7 @@ class AwayLog:
         """Run a task that is skipped while a service is away. Its next run does the same work."""
         try:
             yield
-        except (StoreUnavailable, LineUnavailable) as error:
+        except (StoreUnavailable, BrokerUnavailable) as error:
             self.away(what, error)
         else:
             self.back()

@@ -63,7 +63,7 @@ def deliver(*, message: BrokerMessage) -> None:
     with _away.skipping("delivery"):
         runtime = get_runtime()
         if pipeline.deliver(channel, runtime, now=datetime.now(UTC)):
-            runtime.line.wake([channel])
+            runtime.broker.wake([channel])
 
 
 @celery.task(name="alertworker.sweep")

@@ -98,7 +98,7 @@ class Pipeline:
         self._split = split
         self.runtime = Runtime(
             store=SqlStore(self._engine),
-            line=self._line,
+            broker=self._line,
             channels={_CHANNEL: self.channel},
             router=replace(chosen.router(), receivers={"default": (_CHANNEL,)}),
             inhibitions=chosen.inhibitions,

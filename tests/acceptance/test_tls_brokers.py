@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.publisher import BrokerTransport
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.receiver import Receiver
@@ -119,7 +119,7 @@ def test_batches_arrive_over_tls(addresses: tuple[str, str], slack: Receiver, tm
 def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses: tuple[str, str]) -> None:
     """The publisher spools, as if the broker were down."""
     transport = BrokerTransport(addresses[1])
-    with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
+    with pytest.raises(BrokerUnavailable, match="the broker cannot be reached"):
         transport.send(batch_of([failed(1)]))
     transport.close()
 
@@ -128,7 +128,7 @@ def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int)
     """Only ``ssl_cert_reqs=none`` accepts a certificate that nobody vouches for."""
     with tls_terminator(redis_port, trustme.CA()) as port:
         transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0")
-        with pytest.raises(LineUnavailable, match="the broker cannot be reached"):
+        with pytest.raises(BrokerUnavailable, match="the broker cannot be reached"):
             transport.send(batch_of([failed(1)]))
         transport.close()
         transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0?ssl_cert_reqs=none")

@@ -17,7 +17,7 @@ from alertworker.store import SqlStore, make_engine
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from tests.integration.broker import Broker
-from tests.integration.line import Outbox, Recorder
+from tests.integration.harness import Outbox, Recorder
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -46,7 +46,7 @@ def runtime(store: SqlStore, outbox: Outbox) -> Runtime:
     """Return a runtime with a threshold of 3 s and summaries every 10 s."""
     runtime = Runtime(
         store=store,
-        line=Recorder(),
+        broker=Recorder(),
         channels={"outbox": outbox},
         router=Router(
             root=Route(receiver="all"),

@@ -17,7 +17,7 @@ from alertworker.budgets.configured import OwnBudget
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.routing.router import Route, Router
 from alertworker.store import SqlStore, make_engine
-from tests.integration.line import NOW, Recorder
+from tests.integration.harness import NOW, Recorder
 
 #: A server that forks workers. They inherit no thread and no connection from the test.
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -32,7 +32,7 @@ def runtime_of(store: SqlStore, max_dollars: float) -> Runtime:
         Route(receiver="all"), {"all": ("outbox",)}, frozenset(AlertType), group_interval=10.0, repeat_interval=60
     )
     budget = OwnBudget(dimension="tag", entity="x", max=max_dollars, thresholds=())
-    return Runtime(store=store, line=Recorder(), channels={}, router=router, budgets=(budget,))
+    return Runtime(store=store, broker=Recorder(), channels={}, router=router, budgets=(budget,))
 
 
 def message_of(path: Path) -> BatchMessage:

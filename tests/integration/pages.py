@@ -38,7 +38,9 @@ def nothing(_batch: SealedBatch) -> None:
     """Drop the batch."""
 
 
-def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Callable[[], int] = lambda: 0) -> Context:
+def context(
+    store: SqlStore, broker: Broker, *, admin: str | None = ADMIN, ask: Callable[[], int] = lambda: 0
+) -> Context:
     """Put together what the application needs on this store."""
     admin_store, health = AdminStore(store.engine), HealthStore(store.engine)
     settings = Settings(time_zone=ZONE.key)
@@ -51,7 +53,7 @@ def context(store: SqlStore, line: Broker, *, admin: str | None = ADMIN, ask: Ca
         pages=PageContext(
             admin=admin_store,
             ledger=SqlLedgerReader(store.engine),
-            broker=line,
+            broker=broker,
             examine=lambda now: doctor.examine(now=now),
             channels={"outbox": "webhook"},
             zone=ZONE,
@@ -132,6 +134,6 @@ class Browser:
 
 def signed_in(store: SqlStore, runtime: Runtime) -> Browser:
     """Return a browser with a valid login."""
-    browser = Browser(context(store, runtime.line))
+    browser = Browser(context(store, runtime.broker))
     assert browser.log_in().status == 200
     return browser

@@ -15,7 +15,7 @@ from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter, AlertPage
 from alertworker.routing.matchers import parse
 from alertworker.store import AdminStore, SqlStore, alert_search
-from tests.integration.line import NOW, Outbox, run_until_quiet
+from tests.integration.harness import NOW, Outbox, run_until_quiet
 from tests.integration.pages import signed_in
 
 

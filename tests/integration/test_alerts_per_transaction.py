@@ -34,7 +34,7 @@ from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.text.ids import safe_id
-from tests.integration.line import NOW, announced, answered, batch, failed, rows, spend_of
+from tests.integration.harness import NOW, announced, answered, batch, failed, rows, spend_of
 
 DOLLAR = 1_000_000_000
 LATER = NOW + timedelta(minutes=2)

@@ -21,7 +21,7 @@ from alertworker.pipeline import BatchMessage, BrokerMessage, Runtime, ingest, r
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import DEAD_LETTERS
-from tests.integration.line import NOW, Recorder, answered, batch, failed, rows, spend_of
+from tests.integration.harness import NOW, Recorder, answered, batch, failed, rows, spend_of
 
 GOOD = answered("call-1").model_dump_json(exclude_none=True).encode()
 BAD = {
@@ -54,10 +54,10 @@ def test_a_bad_event_is_a_dead_letter_and_its_neighbours_are_applied(store: SqlS
     assert {(letter.kind, letter.batch_id) for letter in letters} == {("event", "b1")}
     assert spend_of(store, "team") == {"search": len(BAD) * 13_500}
 
-    assert isinstance(runtime.line, Recorder)
+    assert isinstance(runtime.broker, Recorder)
     for letter in letters:
-        assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
-    for batch_id, events, encoding in runtime.line.resent:
+        assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    for batch_id, events, encoding in runtime.broker.resent:
         ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     again = {letter.payload: (letter.kind, letter.reason) for letter in rows(store, DEAD_LETTERS)}
     assert again == {letter.payload: ("event", letter.reason) for letter in letters}
@@ -76,9 +76,9 @@ def test_another_batch_under_an_applied_id_is_parked_once_and_can_be_replayed(
     assert "same id, b1" in letter.reason
     assert spend_of(store, "team") == {"search": 13_500}
 
-    assert isinstance(runtime.line, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
-    ((batch_id, events, encoding),) = runtime.line.resent
+    assert isinstance(runtime.broker, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    ((batch_id, events, encoding),) = runtime.broker.resent
     ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 2 * 13_500}
@@ -171,9 +171,9 @@ def test_a_large_parked_batch_is_shown_and_replayed(store: SqlStore, runtime: Ru
     (letter,) = rows(store, DEAD_LETTERS)
     assert len(letter.payload) < 1_000
     assert readable(letter.payload) == json.loads(events)
-    assert isinstance(runtime.line, Recorder)
-    assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
-    ((batch_id, kept, encoding),) = runtime.line.resent
+    assert isinstance(runtime.broker, Recorder)
+    assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
+    ((batch_id, kept, encoding),) = runtime.broker.resent
     ingest(BatchMessage(batch_id, kept, encoding), runtime, now=NOW)
     assert rows(store, DEAD_LETTERS) == []
     assert spend_of(store, "team") == {"search": 13_500}
@@ -191,7 +191,7 @@ def test_a_bomb_is_one_dead_letter(store: SqlStore, runtime: Runtime) -> None:
     for letter in rows(store, DEAD_LETTERS):
         assert (letter.kind, letter.payload) == ("batch", BOMBS[letter.batch_id])
         assert letter.reason
-        assert replay(letter.id, AdminStore(store.engine), runtime.line, now=NOW)
+        assert replay(letter.id, AdminStore(store.engine), runtime.broker, now=NOW)
         ingest(BatchMessage(letter.batch_id, letter.payload, "zstd"), runtime, now=NOW)
     assert sorted(letter.batch_id for letter in rows(store, DEAD_LETTERS)) == sorted(BOMBS)
     assert {row.events for row in rows(store, BATCHES)} == {0}

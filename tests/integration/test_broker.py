@@ -11,7 +11,7 @@ from celery import Celery
 from alertworker.broker import CeleryBroker
 from alertworker.embedded import valkey
 from alertworker.embedded.supervisor import Supervisor
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import seal
 from alertworker.host.paths import default_broker_url
 from alertworker.publisher.topology import transport_options
@@ -44,7 +44,7 @@ def test_valkey_says_how_many_batches_wait(tmp_path: Path) -> None:
         assert counts(default_broker_url(tmp_path)) == (0, 3)
     finally:
         supervisor.stop()
-    with pytest.raises(LineUnavailable):
+    with pytest.raises(BrokerUnavailable):
         broker_at(default_broker_url(tmp_path)).ask()
 
 

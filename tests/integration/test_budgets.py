@@ -31,7 +31,7 @@ from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000
 RESET = NOW + timedelta(days=7)
@@ -150,7 +150,7 @@ def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore,
     at_once(lambda worker: ingest(batches[worker], runtime, now=NOW), workers=8)
 
     assert len(rows(store, ALERTS)) == len(rows(store, NOTIFICATIONS)) == 1
-    assert [(row.told_nanos, row.level) for row in rows(store, BUDGETS)] == [(95 * DOLLAR, 1)]
+    assert [(row.notified_nanos, row.level) for row in rows(store, BUDGETS)] == [(95 * DOLLAR, 1)]
 
 
 def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runtime: Runtime, store: SqlStore) -> None:
@@ -313,7 +313,7 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
     sweep(runtime, now=RESET + timedelta(seconds=1))
 
     assert [row.step for row in rows(store, NOTIFICATIONS)] == ["firing:0"]
-    assert [(row.withheld_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
+    assert [(row.last_suppressed_by, row.closed_at is not None) for row in rows(store, ALERTS)] == [(None, True)]
     assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
 
 

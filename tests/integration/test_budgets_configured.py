@@ -19,7 +19,7 @@ from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.budgets import BUDGETS as STANDINGS
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, answered, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000
 BUDGETS = (

@@ -17,7 +17,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, failed, rows, run_until_quiet
 
 EXCEPTIONS = ("outbox", AlertType.LLM_EXCEPTIONS)
 

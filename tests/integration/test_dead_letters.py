@@ -10,14 +10,14 @@ import pytest
 
 from alertworker import pipeline
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import readable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.ports.dead_letters import LetterFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
+from tests.integration.harness import NOW, Outbox, Recorder, answered, batch, failed, rows, run_until_quiet, spend_of
 
 BAD = b'{"type": "llm.request.failed", "call_id": 5}'
 
@@ -29,10 +29,10 @@ def desk(store: SqlStore) -> AdminStore:
 
 def arrive(runtime: Runtime) -> None:
     """Ingest what was sent again."""
-    assert isinstance(runtime.line, Recorder)
-    for batch_id, events, encoding in runtime.line.resent:
+    assert isinstance(runtime.broker, Recorder)
+    for batch_id, events, encoding in runtime.broker.resent:
         ingest(BatchMessage(batch_id, events, encoding), runtime, now=NOW)
-    runtime.line.resent.clear()
+    runtime.broker.resent.clear()
 
 
 def parked(runtime: Runtime, desk: AdminStore, batch_id: str = "b1") -> str:
@@ -46,7 +46,7 @@ def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Adm
     letter_id = parked(runtime, desk)
     letter = desk.dead_letter(letter_id)
     assert letter is not None
-    assert pipeline.replay(letter_id, desk, runtime.line, now=NOW)
+    assert pipeline.replay(letter_id, desk, runtime.broker, now=NOW)
     arrive(runtime)
     ingest(BatchMessage("b1", letter.payload, "zstd"), runtime, now=NOW)
 
@@ -63,9 +63,9 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
 
     class Away(Recorder):
         def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
-            raise LineUnavailable("away")
+            raise BrokerUnavailable("away")
 
-    with pytest.raises(LineUnavailable):
+    with pytest.raises(BrokerUnavailable):
         pipeline.replay(letter_id, desk, Away(), now=NOW)
     letter = desk.dead_letter(letter_id)
     assert letter is not None
@@ -76,7 +76,7 @@ def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            pipeline.replay(letter_id, Killed(desk.engine), runtime.line, now=NOW)
+            pipeline.replay(letter_id, Killed(desk.engine), runtime.broker, now=NOW)
         arrive(runtime)
     assert spend_of(store, "team") == {"search": 13_500}
 
@@ -86,7 +86,7 @@ def test_a_dead_event_is_replayed_once_without_its_batch(runtime: Runtime, desk:
     ingest(BatchMessage("b1", b"[" + failed("a").model_dump_json().encode() + b"," + BAD + b"]"), runtime, now=NOW)
     [row] = desk.dead_letters()
     assert (row.kind, row.type, row.batch_id, row.position) == ("event", "llm.request.failed", "b1", 1)
-    assert pipeline.replay(row.id, desk, runtime.line, now=NOW)
+    assert pipeline.replay(row.id, desk, runtime.broker, now=NOW)
     arrive(runtime)
 
     [again] = desk.dead_letters()
@@ -129,7 +129,7 @@ def test_a_letter_whose_notification_is_gone_is_kept(
     store.run(lambda tx: tx.connection.execute(NOTIFICATIONS.delete()))
     [row] = desk.dead_letters()
 
-    assert not pipeline.replay(row.id, desk, runtime.line, now=NOW)
+    assert not pipeline.replay(row.id, desk, runtime.broker, now=NOW)
     assert desk.dead_letter(row.id) is not None
 
 

@@ -34,7 +34,7 @@ from alertworker.store.delivery.lanes import SqlLanes
 from alertworker.store.migrations import upgrade
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, Recorder, announced, answered, batch, failed, rows
+from tests.integration.harness import NOW, Outbox, Recorder, announced, answered, batch, failed, rows
 
 MODELS = st.sampled_from([f"m{number}" for number in range(14)])
 

@@ -16,7 +16,7 @@ from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.base import METADATA
-from tests.integration.line import NOW, Outbox, announced, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, batch, failed, rows, run_until_quiet
 
 
 def everything(store: SqlStore) -> dict[str, list[Any]]:

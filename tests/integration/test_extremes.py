@@ -14,7 +14,7 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.store.schema.ledger import LATENCIES, SPEND, SPEND_MONTHS
-from tests.integration.line import NOW, rows
+from tests.integration.harness import NOW, rows
 
 
 def call(**more: Any) -> dict[str, Any]:

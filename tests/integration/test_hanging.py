@@ -9,7 +9,7 @@ from alertworker.events import RequestAnnounced, RequestSucceeded
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.batches import COUNTERS
-from tests.integration.line import FACTS, NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import FACTS, NOW, Outbox, batch, rows, run_until_quiet
 
 
 def after(seconds: float) -> datetime:

@@ -15,7 +15,7 @@ from alertworker.pipeline import Runtime
 from alertworker.ports import LaneState
 from alertworker.store import HealthStore, SqlStore
 from alertworker.web.metrics import SnapshotCollector
-from tests.integration.line import NOW, Outbox, batch, failed
+from tests.integration.harness import NOW, Outbox, batch, failed
 
 
 def test_readings_follow_an_alert_to_its_receiver(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:

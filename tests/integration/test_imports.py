@@ -21,7 +21,7 @@ from alertworker.ledger.reader import Days
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.schema.ledger import ALIASES, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
-from tests.integration.line import NOW, answered, batch, failed, rows
+from tests.integration.harness import NOW, answered, batch, failed, rows
 from tests.integration.litellm_tables import add_daily, make_tables
 
 UNTIL = datetime(2026, 11, 20, tzinfo=UTC)

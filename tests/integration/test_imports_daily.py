@@ -26,7 +26,7 @@ from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.pipeline import Runtime
 from alertworker.store import SqlLedgerReader, SqlStore, make_engine
 from alertworker.store.schema.ledger import SPEND
-from tests.integration.line import rows
+from tests.integration.harness import rows
 from tests.integration.litellm_tables import add_daily, make_tables
 from tests.integration.test_imports import importing
 

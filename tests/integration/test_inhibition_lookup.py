@@ -17,7 +17,7 @@ from alertworker.routing.inhibitions import Inhibition, OpenCondition, find_inhi
 from alertworker.routing.matchers import parse
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from tests.integration.line import NOW, rows
+from tests.integration.harness import NOW, rows
 from tests.integration.test_work_per_alert import open_conditions
 
 SOURCES = (
@@ -41,7 +41,7 @@ def test_alerts_of_the_same_type_are_inhibited_where_a_rule_asks_for_the_type(
     alert = Alert(AlertType.OUTAGE_ALERTS, Severity.MEDIUM, {"deployment": "new"}, "h", NOW, NOW)
     store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
 
-    assert [row.muted_by for row in rows(store, ALERTS) if row.labels["deployment"] == "new"] == [f"alert {0:036}"]
+    assert [row.suppressed_by for row in rows(store, ALERTS) if row.labels["deployment"] == "new"] == [f"alert {0:036}"]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -24,7 +24,7 @@ from alertworker.ports import Lease
 from alertworker.routing.router import Route
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, LANES, NOTIFICATIONS
-from tests.integration.line import (
+from tests.integration.harness import (
     NOW,
     Outbox,
     announced,
@@ -267,8 +267,8 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     desk = AdminStore(store.engine)
     [row] = desk.dead_letters()
     assert (row.type, row.channel) == ("llm_exceptions", "outbox")
-    assert pipeline.replay(row.id, desk, runtime.line, now=after(1))
-    assert not pipeline.replay(row.id, desk, runtime.line, now=after(1))
+    assert pipeline.replay(row.id, desk, runtime.broker, now=after(1))
+    assert not pipeline.replay(row.id, desk, runtime.broker, now=after(1))
     run_until_quiet(runtime, after(1))
 
     assert outbox.ids == [row.batch_id]

@@ -21,7 +21,7 @@ from alertworker.ledger.time_zone import ZoneChange
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import AdminStore, SqlLedgerReader, SqlStore
 from alertworker.store.schema.ledger import FALLBACKS, LATENCIES, OUTCOMES, SPEND_SIZES
-from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, failed, rows
+from tests.integration.harness import NOW, answered, assert_books_agree, batch, booked, failed, rows
 
 TODAY = NOW.date()
 DAYS = Days(TODAY, TODAY)

@@ -22,8 +22,8 @@ from alertworker.store.schema.batches import BATCHES
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import LATENCIES, OUTCOMES, SPEND
 from tests.integration import ledger_worker
+from tests.integration.harness import NOW, answered, assert_books_agree, batch, booked, rows
 from tests.integration.ledger_worker import AFTER_COMMIT, BEFORE_COMMIT, PROCESSES
-from tests.integration.line import NOW, answered, assert_books_agree, batch, booked, rows
 from tests.integration.test_ledger import traffic
 
 SEED = int(os.environ.get("ALERTWORKER_LEDGER_SEED", "7"))

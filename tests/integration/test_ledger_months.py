@@ -18,7 +18,7 @@ from alertworker.ledger.rows import SpendKey, SpendSums
 from alertworker.store import SqlLedgerReader, SqlStore
 from alertworker.store.ledger.months import months_and_days
 from alertworker.store.schema.ledger import SPEND, SPEND_MONTHS
-from tests.integration.line import rows
+from tests.integration.harness import rows
 
 FIRST = date(2025, 10, 17)
 DAYS = st.dates(date(2024, 1, 1), date(2026, 12, 31))

@@ -30,7 +30,7 @@ from alertworker.store.schema.base import METADATA
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import ALIASES, FALLBACKS, LATENCIES, OUTCOMES, SPEND, SPEND_MONTHS, SPEND_SIZES
-from tests.integration.line import NOW, assert_books_agree, batch, booked, rows
+from tests.integration.harness import NOW, assert_books_agree, batch, booked, rows
 
 DOLLAR = 10**9
 SUMS = (SPEND, SPEND_MONTHS, SPEND_SIZES, OUTCOMES, LATENCIES, FALLBACKS)
@@ -111,7 +111,7 @@ def books(store: SqlStore, runtime: Runtime, batches: Sequence[BatchMessage]) ->
     assert {row.headline for row in standings} <= set(headlines), "the highest limit of each budget was told"
     return {table.name: set(map(tuple, rows(store, table))) for table in SUMS} | {
         "names": {tuple(row[:3]) for row in rows(store, ALIASES)},
-        "budgets": {(row.scope, row.entity, row.spend_nanos, row.told_nanos) for row in rows(store, BUDGETS)},
+        "budgets": {(row.scope, row.entity, row.spend_nanos, row.notified_nanos) for row in rows(store, BUDGETS)},
         "alerts": {(row.fingerprint, row.headline) for row in standings},
     }
 

@@ -9,7 +9,7 @@ import pytest
 from alertworker.alerts.message import Message, Step
 from alertworker.events import AttemptFailed, DeploymentCooledDown, Event, Failure, Origin
 from alertworker.pipeline import Runtime, ingest, sweep
-from tests.integration.line import FACTS, NOW, Outbox, announced, answered, batch, failed, run_until_quiet
+from tests.integration.harness import FACTS, NOW, Outbox, announced, answered, batch, failed, run_until_quiet
 from tests.integration.test_relayed import said
 
 WORLD, TICKET = {"hello": "world"}, {"ticket": "T-17"}

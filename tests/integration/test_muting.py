@@ -22,7 +22,7 @@ from alertworker.routing.time_intervals import TimeInterval
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS, SILENCES
 from alertworker.store.schema.batches import COUNTERS
-from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 
 def silence(*matchers: str, seconds: float = 60, start: datetime = NOW) -> Silence:
@@ -88,7 +88,7 @@ def test_a_silenced_failure_is_recorded_and_counted_and_told_nobody(
     assert counters(store)["muted", "silence"] >= 1
     found = AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True))
     assert [row.labels["team"] for row in found.alerts] == ["search"]
-    assert {row.withheld_by for row in rows(store, ALERTS)} == {"silence s1", None}
+    assert {row.last_suppressed_by for row in rows(store, ALERTS)} == {"silence s1", None}
 
 
 def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
@@ -260,7 +260,7 @@ def two_chats(runtime: Runtime, outbox: Outbox, *, mute_from: time, mute_to: tim
     other = Outbox()
     other.name = "other"
     nights = TimeInterval(times=((mute_from, mute_to),))
-    routes = (Route(receiver="all", goes_on=True), Route(receiver="other", mute=(nights,)))
+    routes = (Route(receiver="all", continues=True), Route(receiver="other", mute=(nights,)))
     router = replace(
         runtime.router,
         root=Route(receiver="all", routes=routes),

@@ -30,7 +30,7 @@ from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 
 START = NOW.replace(second=10)
 

@@ -21,7 +21,7 @@ from alertworker.pipeline.notify import claim
 from alertworker.ports import Transaction
 from alertworker.store import SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, rows
+from tests.integration.harness import NOW, Outbox, rows
 
 #: A webhook's bucket, as in the headers. See https://discord.com/developers/docs/topics/rate-limits.
 LIMIT, WINDOW = 5, 2.0

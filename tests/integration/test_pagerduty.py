@@ -26,7 +26,7 @@ from alertworker.routing.router import Route
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from tests.contract.shape import Sent
 from tests.contract.vendors.pagerduty import complaints
-from tests.integration.line import FACTS, NOW, batch, failed, rows
+from tests.integration.harness import FACTS, NOW, batch, failed, rows
 from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
 
 #: This behaviour is the same on every database.
@@ -99,8 +99,8 @@ def runtime(runtime: Runtime, desk: Desk) -> Runtime:
         for name, key in KEYS.items()
     }
     routes = (
-        Route((parse('team="search"'), parse('severity="High"')), "search", goes_on=True),
-        Route((parse('team!="search"'), parse('severity="High"')), "ops", goes_on=True),
+        Route((parse('team="search"'), parse('severity="High"')), "search", continues=True),
+        Route((parse('team!="search"'), parse('severity="High"')), "ops", continues=True),
         Route(receiver="all"),
     )
     receivers = {"all": ("outbox",)} | {name: (name,) for name in pagers}

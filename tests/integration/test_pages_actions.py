@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import SILENCES
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, Recorder, batch, failed, rows, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -159,8 +159,8 @@ def test_dead_letters_are_found_read_and_replayed(
     assert "1 of 1 replayed" in done.text
     assert [row.status for row in rows(store, NOTIFICATIONS) if row.step == "notice:0"] == ["pending"]
     assert "1 of 2 replayed" in browser.send(page, "/deadletters", do="replay-shown").text
-    assert isinstance(runtime.line, Recorder)
-    assert [json.loads(events) for _, events, _ in runtime.line.resent] == [[json.loads(BAD)]]
+    assert isinstance(runtime.broker, Recorder)
+    assert [json.loads(events) for _, events, _ in runtime.broker.resent] == [[json.loads(BAD)]]
     assert browser.get(f"/deadletters/{event}").status == 404
 
 
@@ -171,7 +171,7 @@ def test_dead_letters_are_discarded_and_kept_while_the_broker_is_away(
 
     class Away(Recorder):
         def resend(self, batch_id: str, events: bytes, encoding: str | None) -> None:
-            raise LineUnavailable("the broker cannot be reached")
+            raise BrokerUnavailable("the broker cannot be reached")
 
     dead(runtime, outbox)
     browser = Browser(context(store, Away()))

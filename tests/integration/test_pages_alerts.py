@@ -11,14 +11,14 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.errors import LineUnavailable, StoreUnavailable
+from alertworker.errors import BrokerUnavailable, StoreUnavailable
 from alertworker.health import HealthReport
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
-from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, failed, rows, run_until_quiet
 from tests.integration.pages import Browser, context, signed_in
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -76,17 +76,17 @@ def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> 
     """An unavailable broker is a finding. With an unavailable database the page shows nothing else."""
 
     def away() -> int:
-        raise LineUnavailable("the broker cannot be reached")
+        raise BrokerUnavailable("the broker cannot be reached")
 
-    browser = Browser(context(store, runtime.line, ask=away))
+    browser = Browser(context(store, runtime.broker, ask=away))
     browser.log_in()
     assert "the broker cannot be reached" in browser.get("/").text
 
     def gone(_now: datetime) -> HealthReport:
         raise StoreUnavailable("the database is unavailable")
 
-    broken = replace(context(store, runtime.line).pages, examine=gone)
-    browser = Browser(replace(context(store, runtime.line), pages=broken))
+    broken = replace(context(store, runtime.broker).pages, examine=gone)
+    browser = Browser(replace(context(store, runtime.broker), pages=broken))
     page = browser.log_in()
     assert (page.status, "the database is unavailable" in page.text) == (503, True)
 

@@ -10,7 +10,7 @@ import pytest
 from alertworker.events import AttemptFailed, Budget, BudgetScope, PublisherHeartbeat
 from alertworker.pipeline import Runtime, ingest
 from alertworker.store import SqlStore
-from tests.integration.line import NOW, answered, batch, failed
+from tests.integration.harness import NOW, answered, batch, failed
 from tests.integration.pages import ZONE, Browser, signed_in
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)

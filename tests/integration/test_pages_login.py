@@ -18,7 +18,7 @@ PAGES = ("/", "/alerts", "/alerts/x")
 @pytest.fixture
 def browser(store: SqlStore, runtime: Runtime) -> Browser:
     """Return a browser without a login."""
-    return Browser(context(store, runtime.line))
+    return Browser(context(store, runtime.broker))
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -48,7 +48,7 @@ def test_a_session_ends_with_its_time_with_the_key_and_when_one_logs_out(
     """A cookie is not valid under another key."""
     browser = signed_in(store, runtime)
     cookie = browser.client.cookies[COOKIE]
-    other = Browser(context(store, runtime.line, admin="another-key"))
+    other = Browser(context(store, runtime.broker, admin="another-key"))
     other.client.cookies.set(COOKIE, cookie)
     assert "/login" in other.get("/").url
 
@@ -75,7 +75,7 @@ def test_cookies_are_out_of_reach_and_nothing_signed_is_given_before_a_login(bro
 
 def test_over_https_the_cookie_is_secure(store: SqlStore, runtime: Runtime) -> None:
     """The browser sends it over no other connection."""
-    browser = Browser(context(store, runtime.line), base="https://testserver")
+    browser = Browser(context(store, runtime.broker), base="https://testserver")
     token = browser.get("/login").form("/login")["csrf"][0]
     answer = browser.client.post("/login", data={"csrf": token, "key": ADMIN, "name": "Ada"}, follow_redirects=False)
     assert all("Secure" in one.split("; ") for one in answer.headers.get_list("set-cookie") if "Max-Age=0" not in one)
@@ -99,7 +99,7 @@ def test_a_login_leads_nowhere_else(browser: Browser, path: str) -> None:
 
 def test_without_an_admin_key_nothing_is_shown_and_it_is_said_how_to_set_one(store: SqlStore, runtime: Runtime) -> None:
     """This holds for all pages and the login."""
-    browser = Browser(context(store, runtime.line, admin=None))
+    browser = Browser(context(store, runtime.broker, admin=None))
     for path in ("/", "/login", "/alerts/x"):
         page = browser.get(path)
         assert (page.status, "ALERTWORKER_API_KEY" in page.text) == (403, True)

@@ -12,7 +12,7 @@ from alertworker.delivery.retry import DeliveryError, Reason, RetryPolicy
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 
 class Mailboxes(Outbox):

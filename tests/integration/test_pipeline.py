@@ -30,7 +30,7 @@ from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import WINDOWS
-from tests.integration.line import (
+from tests.integration.harness import (
     NOW,
     Outbox,
     announced,

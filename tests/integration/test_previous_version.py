@@ -65,7 +65,7 @@ from tests.acceptance.receiver import Receiver, receiver
 from tests.acceptance.stack import Stack
 from tests.integration import still_worker
 from tests.integration.broker import Broker, call, wait_for
-from tests.integration.line import (
+from tests.integration.harness import (
     NOW,
     Outbox,
     Recorder,
@@ -223,7 +223,10 @@ def test_its_database_is_at_the_newest_schema_after_an_upgrade(store: SqlStore) 
 def test_its_open_alerts_are_read_with_all_that_is_known_of_them(store: SqlStore, desk: AdminStore) -> None:
     """Conditions, the notice, what mutes one and who knows of another; occurrences by name."""
     opened = sorted(desk.search_alerts(AlertFilter(state="open")).alerts, key=lambda row: (row.opened_at, row.headline))
-    assert [(row.type, row.kind, row.severity, row.count, row.told, row.muted_by, row.acked_by) for row in opened] == [
+    assert [
+        (row.type, row.kind, row.severity, row.count, row.notified_count, row.suppressed_by, row.acked_by)
+        for row in opened
+    ] == [
         ("outage_alerts", "condition", "Medium", 5, 5, None, None),
         ("llm_requests_hanging", "condition", "Medium", 1, 0, "silence silence-1", None),
         ("llm_requests_hanging", "condition", "Medium", 2, 2, None, "ops"),
@@ -250,7 +253,12 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     """This includes its clocks and counters."""
     gone, alive = sorted(desk.publishers(), key=lambda row: str(row.boot_id))
     assert (gone.boot_id, gone.host, gone.stopped_at) == ("boot-0", "proxy-2", after(-3_600))
-    assert (alive.boot_id, alive.integration, alive.heard_at, alive.stopped_at) == ("boot-1", "litellm", NOW, None)
+    assert (alive.boot_id, alive.integration, alive.last_heartbeat_at, alive.stopped_at) == (
+        "boot-1",
+        "litellm",
+        NOW,
+        None,
+    )
     assert PublisherCounters.model_validate(alive.counters).dropped == {"buffer_full": 3}
 
     first, second = desk.silences(now=NOW)
@@ -465,10 +473,10 @@ def test_its_dead_letters_are_listed_and_replayed(
     refused = desk.notification(letters["notification"].batch_id or "")
     assert refused is not None
     for row in letters.values():
-        assert pipeline.replay(row.id, desk, runtime.line, now=LATER)
-    assert isinstance(runtime.line, Recorder)
-    assert {batch_id for batch_id, _, _ in runtime.line.resent} == {"parked", f"replay-{letters['event'].id}"}
-    for batch_id, events, encoding in 2 * runtime.line.resent:
+        assert pipeline.replay(row.id, desk, runtime.broker, now=LATER)
+    assert isinstance(runtime.broker, Recorder)
+    assert {batch_id for batch_id, _, _ in runtime.broker.resent} == {"parked", f"replay-{letters['event'].id}"}
+    for batch_id, events, encoding in 2 * runtime.broker.resent:
         ingest(BatchMessage(batch_id, events, encoding), runtime, now=LATER)
     run_until_quiet(runtime, LATER)
 
@@ -751,7 +759,7 @@ def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver,
         batch_id: 2 if batch_id == "queued-sealed" else 1 for batch_id in ids
     }
     [failing] = AdminStore(engine).search_alerts(AlertFilter(type="llm_exceptions")).alerts
-    assert (failing.count, failing.told) == (4, 1)  # one more, in the alert that is open
+    assert (failing.count, failing.notified_count) == (4, 1)  # one more, in the alert that is open
     assert len(AdminStore(engine).dead_letters()) == 3
     assert len(chat.posts) == len(WAITING)
     assert queues.left() == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.publisher import deadline
 from alertworker.publisher.https import HttpTransport
 from tests.integration.test_web_events import answering, batch
@@ -152,7 +152,7 @@ def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
     """The batch waits, and the error says what to correct."""
     with proxy(answer="407 Proxy Authentication Required") as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", named.format(port=port))
-        with pytest.raises(LineUnavailable, match="HTTP proxy") as caught:
+        with pytest.raises(BrokerUnavailable, match="HTTP proxy") as caught:
             HttpTransport("https://127.0.0.1:9", "key").send(batch())
 
     assert "secret" not in str(caught.value)
@@ -212,7 +212,7 @@ def test_a_batch_is_sent_again_where_the_server_gave_up_an_idle_connection() -> 
         first, second, third = batch(), batch(), batch()
         transport.send(first)
         transport.send(second)
-        with pytest.raises(LineUnavailable, match="RemoteDisconnected"):
+        with pytest.raises(BrokerUnavailable, match="RemoteDisconnected"):
             transport.send(third)
         transport.close()
 
@@ -229,7 +229,7 @@ def test_a_redirect_is_not_followed() -> None:
         place = "Location: /elsewhere\r\nContent-Length: 0\r\nConnection: close"
         taken.sendall(f"HTTP/1.1 307 Temporary Redirect\r\n{place}\r\n\r\n".encode())
 
-    with serving(serve) as port, pytest.raises(LineUnavailable, match="answered 307"):
+    with serving(serve) as port, pytest.raises(BrokerUnavailable, match="answered 307"):
         HttpTransport(f"http://127.0.0.1:{port}", "key").send(batch())
 
     assert len(connections) == 1
@@ -247,7 +247,7 @@ def test_a_long_answer_is_read_to_a_bound_and_the_next_batch_goes_on() -> None:
     with serving(serve) as port:
         transport = HttpTransport(f"http://127.0.0.1:{port}", "key")
         for _ in range(2):
-            with pytest.raises(LineUnavailable, match=r"answered 503 x{200}$"):
+            with pytest.raises(BrokerUnavailable, match=r"answered 503 x{200}$"):
                 transport.send(batch())
 
 
@@ -282,7 +282,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
         transport.send(batch())
         time.sleep(0.3)  # each exchange has its own deadline
         began = time.monotonic()
-        with pytest.raises(LineUnavailable, match="TimeoutError"):
+        with pytest.raises(BrokerUnavailable, match="TimeoutError"):
             transport.send(batch())
         took = time.monotonic() - began
         over.set()
@@ -302,7 +302,7 @@ def test_a_proxy_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.Monk
     with serving(serve) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
         began = time.monotonic()
-        with pytest.raises(LineUnavailable, match="TimeoutError"):
+        with pytest.raises(BrokerUnavailable, match="TimeoutError"):
             HttpTransport("https://127.0.0.1:9", "key").send(batch())
         took = time.monotonic() - began
         over.set()

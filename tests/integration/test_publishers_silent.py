@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import Canary, PublisherCounters, PublisherHeartbeat
 from alertworker.pipeline import Runtime, ingest, sweep
-from tests.integration.line import NOW, Outbox, batch, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, run_until_quiet
 
 #: Every how many half minutes the test sweeps. Sweeps take most of these tests' time.
 SWEPT = 5

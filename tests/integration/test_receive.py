@@ -22,7 +22,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.batches import REDELIVERIES
 from alertworker.worker import tasks
 from alertworker.worker.opaque import PARK, TASKS
-from tests.integration.line import NOW, Recorder, answered, batch, rows
+from tests.integration.harness import NOW, Recorder, answered, batch, rows
 from tests.integration.pages import Browser, context
 
 receive_module = import_module("alertworker.pipeline.receive")  # the package exports its function

@@ -17,7 +17,7 @@ from alertworker.pipeline.channel_tests import try_channels
 from alertworker.pipeline.notify import claim
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.delivery import LANES, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, rows
+from tests.integration.harness import NOW, Outbox, rows
 
 
 class Receiver(Outbox):

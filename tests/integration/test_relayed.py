@@ -22,7 +22,7 @@ from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
-from tests.integration.line import NOW, Outbox, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, failed, rows, run_until_quiet
 
 _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}
 

@@ -26,7 +26,7 @@ from alertworker.ledger.reader import Days
 from alertworker.pipeline import Reporter, Runtime, ingest
 from alertworker.reports import REPORTS, Calendar, Period, ReportKind, containing
 from alertworker.store import SqlLedgerReader, SqlStore
-from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 DOLLAR = 1_000_000_000
 NAME = "[red]Search"

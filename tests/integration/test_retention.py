@@ -20,7 +20,7 @@ from alertworker.store.schema.batches import BATCHES, REDELIVERIES
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import PUBLISHERS
-from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 
 RECORDS = (ALERTS, ATTEMPTS, DEAD_LETTERS, MEMBERS, NOTIFICATIONS, PARTS, PUBLISHERS, SILENCES)
 

@@ -29,7 +29,7 @@ from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS
-from tests.integration.line import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, announced, answered, batch, failed, rows, run_until_quiet
 from tests.integration.pages import signed_in
 from tests.integration.test_schema import _migrate, _row
 from tests.integration.test_work_per_alert import open_conditions
@@ -55,7 +55,7 @@ def test_alerts_of_unknown_types_are_left_as_they_are_and_hold_nothing_up(
 ) -> None:
     """The number of alerts and their age do not matter. They are counted each minute."""
     open_conditions(store, range(300), **NEWER)
-    open_conditions(store, range(300, 301), **NEWER | {"owed": ["outbox"]})
+    open_conditions(store, range(300, 301), **NEWER | {"deferred_channels": ["outbox"]})
     before = rows(store, ALERTS)
     ingest(batch(failed("a"), announced("b")), runtime, now=NOW)
     for seconds in (0, 11, 30):
@@ -76,7 +76,7 @@ def test_alerts_of_unknown_types_are_left_as_they_are_and_hold_nothing_up(
         ({"severity": "Critical"}, "severity Critical"),
         ({"figures": {"event": "quota_crossed", "scope": "team", "entity_id": "t", "spend_nanos": 1}}, "BudgetFigures"),
         ({"tables": [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]}, "Table"),
-        ({"muted_by": "quota 7", "withheld_by": "quota 7"}, None),
+        ({"suppressed_by": "quota 7", "last_suppressed_by": "quota 7"}, None),
     ],
 )
 def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
@@ -122,7 +122,7 @@ def test_pages_show_what_only_a_newer_version_knows(runtime: Runtime, store: Sql
     ingest(batch(failed("a")), runtime, now=NOW)
     [alert] = rows(store, ALERTS)
     tables = [{"title": "t", "columns": [{"name": "c", "unit": "tokens"}], "rows": [[1]]}]
-    change_alerts(store, type="quota_alerts", severity="Critical", muted_by="quota 7", tables=tables)
+    change_alerts(store, type="quota_alerts", severity="Critical", suppressed_by="quota 7", tables=tables)
     with store.engine.begin() as connection:
         connection.execute(update(NOTIFICATIONS).values(status="escalated", step="escalation:1"))
     shown = signed_in(store, runtime).get(f"/alerts/{alert.id}")
@@ -148,8 +148,8 @@ def test_every_text_of_a_row_is_one_that_the_version_before_reads(
     sweep(runtime, now=LATER)
     run_until_quiet(runtime, LATER)
 
-    assert {row.muted_by for row in rows(store, ALERTS)} == {None, "silence s1"}
-    assert {row.withheld_by for row in rows(store, ALERTS)} == {None, "silence s1"}
+    assert {row.suppressed_by for row in rows(store, ALERTS)} == {None, "silence s1"}
+    assert {row.last_suppressed_by for row in rows(store, ALERTS)} == {None, "silence s1"}
     assert {(row.step, row.status) for row in rows(store, NOTIFICATIONS)} == {
         ("notice:0", "sent"),
         ("firing:0", "sent"),
@@ -169,9 +169,9 @@ def test_rows_of_the_first_schema_are_upgraded_and_used(runtime: Runtime, outbox
     _migrate(store.engine, "downgrade", "0001")
     broken = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {"channel": "mail"}, "h", NOW, NOW)
     identity = {"fingerprint": broken.fingerprint, "open_fingerprint": broken.fingerprint, "labels": broken.identity}
-    suppressed = {"type": "channel_broken", "muted_by": "silence gone", "next_summary_at": NOW}
+    suppressed = {"type": "channel_broken", "suppressed_by": "silence gone", "next_summary_at": NOW}
     moments = dict.fromkeys(("at", "limits_at", "spent_at", "high_at"), NOW)
-    sums = {"spend_nanos": 60, "max_nanos": 100, "told_nanos": 50, "level": 1, "closed": False}
+    sums = {"spend_nanos": 60, "max_nanos": 100, "notified_nanos": 50, "level": 1, "closed": False}
     budget = {"scope": "own tag month", "entity": "nightly", "who": {}, "shares": [50], **sums, **moments}
     with store.engine.begin() as connection:
         connection.execute(ALERTS.insert(), _row("1", **identity, **suppressed))
@@ -238,7 +238,7 @@ class Life:
     def state(self) -> tuple[AlertState, bool]:
         """Return the state by the row's columns, and whether the alert is acknowledged."""
         [row] = [row for row in rows(self.store, ALERTS) if row.id == self.id]
-        columns = {"is_open": row.open_fingerprint is not None, "is_suppressed": row.muted_by is not None}
+        columns = {"is_open": row.open_fingerprint is not None, "is_suppressed": row.suppressed_by is not None}
         return state_of(**columns, is_acknowledged=row.acked_at is not None), row.acked_at is not None
 
 

@@ -9,7 +9,7 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Step
 from alertworker.pipeline import Runtime, deliver, ingest, sweep
 from alertworker.store import SqlStore
-from tests.integration.line import NOW, Outbox, answered, batch, failed, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, run_until_quiet
 
 
 def after(seconds: float) -> datetime:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from alertworker.cli import cli
 from alertworker.pipeline import Runtime, ingest
 from alertworker.store import AdminStore, SqlLedgerReader, SqlStore
-from tests.integration.line import NOW, answered, batch
+from tests.integration.harness import NOW, answered, batch
 
 
 @pytest.fixture

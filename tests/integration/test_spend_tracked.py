@@ -23,7 +23,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, answered, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, rows, run_until_quiet
 
 
 class Program(Outbox):

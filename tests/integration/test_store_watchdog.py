@@ -24,7 +24,7 @@ from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
 from alertworker.store import SqlStore
 from alertworker.store.outage_marker import FileOutageMarker
-from tests.integration.line import NOW, Outbox
+from tests.integration.harness import NOW, Outbox
 
 PATIENCE = timedelta(seconds=60)
 NOTE = Marker(NOW, "019a0000-0000-7000-8000-000000000001")

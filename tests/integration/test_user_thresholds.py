@@ -13,7 +13,7 @@ from alertworker.events import RequestSucceeded
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.delivery import NOTIFICATIONS
-from tests.integration.line import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 
 DOLLAR = 1_000_000_000
 HOUR = timedelta(hours=1)

@@ -24,7 +24,7 @@ import redis
 import trustme
 import zstandard
 
-from alertworker.errors import BatchRefused, LineUnavailable
+from alertworker.errors import BatchRefused, BrokerUnavailable
 from alertworker.events.batch import SealedBatch, seal
 from alertworker.host.paths import default_database_url, socket_path
 from alertworker.ports import Clock
@@ -377,7 +377,7 @@ def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
     with answering(*waiting, *hopeless) as (port, _):
         transport = HttpTransport(f"http://127.0.0.1:{port}/", KEY)
         for status in waiting:
-            with pytest.raises(LineUnavailable, match=str(status)):
+            with pytest.raises(BrokerUnavailable, match=str(status)):
                 transport.send(batch())
         for status in hopeless:
             with pytest.raises(BatchRefused, match=str(status)):
@@ -405,7 +405,7 @@ def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with answering(202, tls=context) as (port, came):
         stranger = HttpTransport(f"https://127.0.0.1:{port}", KEY)
-        with pytest.raises(LineUnavailable, match="SSLCertVerificationError"):
+        with pytest.raises(BrokerUnavailable, match="SSLCertVerificationError"):
             stranger.send(batch())
         assert came == []
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -421,5 +421,5 @@ def test_certificates_are_verified(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 @pytest.mark.parametrize("url", ["ftp://x", "x", "http://x:99999", "http://[", ""])
 def test_an_address_that_is_none_is_said_when_it_is_used(url: str) -> None:
     """A typing error must not stop the host."""
-    with pytest.raises(LineUnavailable, match="ALERTWORKER_PUBLISH_URL"):
+    with pytest.raises(BrokerUnavailable, match="ALERTWORKER_PUBLISH_URL"):
         HttpTransport(url, KEY).send(batch())

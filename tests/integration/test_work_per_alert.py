@@ -27,7 +27,7 @@ from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.inhibitions import INDEXED_LABELS
 from alertworker.store.schema.outages import OUTAGES, WINDOWS
 from alertworker.store.schema.publishers import CALLS
-from tests.integration.line import NOW, Outbox, answered, batch, failed, rows
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, rows
 from tests.integration.statements import Work, counted
 
 #: Several types, so that each rule below has sources among them.
@@ -59,7 +59,7 @@ def _condition(number: int, **other: Any) -> dict[str, Any]:
         "entity": f"e{number}",
         "period": "p",
     }
-    moments = dict.fromkeys(("first_at", "last_at", "opened_at", "told_at"), NOW)
+    moments = dict.fromkeys(("first_at", "last_at", "opened_at", "notified_at"), NOW)
     later = NOW + timedelta(days=1)
     return {
         "id": f"{number:036}",
@@ -74,7 +74,7 @@ def _condition(number: int, **other: Any) -> dict[str, Any]:
         "facts": {},
         "metadata": {},
         "count": 1,
-        "told": 1,
+        "notified_count": 1,
         "summaries": 1,
         "next_summary_at": later,
         "repeat_at": later,
@@ -117,7 +117,7 @@ def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
     assert few.statements < 20 * 20
     told = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
     assert len(told) == 60
-    assert {row.withheld_by for row in told} == {None}
+    assert {row.last_suppressed_by for row in told} == {None}
 
 
 def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore) -> None:
@@ -129,7 +129,7 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
         alert = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, labels, "h", NOW, NOW)
         store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
 
-    found = {tuple(row.labels.items())[-1]: row.withheld_by for row in rows(store, ALERTS) if "exc" in row.type}
+    found = {tuple(row.labels.items())[-1]: row.last_suppressed_by for row in rows(store, ALERTS) if "exc" in row.type}
     assert found == {
         ("deployment", "old4000"): f"alert {4_000:036}",
         ("region", "r5001"): f"alert {5_001:036}",
@@ -199,7 +199,7 @@ def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: S
     AdminStore(store.engine).add_silence(silence, now=NOW)
     swept(runtime, store, 0)
     idle = swept(runtime, store, 1)
-    open_conditions(store, range(0, 4 * PIECE, 4), muted_by="silence s1", next_summary_at=NOW)
+    open_conditions(store, range(0, 4 * PIECE, 4), suppressed_by="silence s1", next_summary_at=NOW)
     busy = swept(runtime, store, 2)
 
     assert busy.statements - idle.statements < 20
@@ -214,18 +214,18 @@ def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, out
     work = swept(runtime, store, 1)
 
     assert work.longest < PIECE * 15
-    assert {row.told for row in rows(store, ALERTS)} == {2}
+    assert {row.notified_count for row in rows(store, ALERTS)} == {2}
 
 
 def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
     """The check is in pieces. A second one in the same minute fetches nothing."""
-    open_conditions(store, range(0, 4 * 3 * PIECE, 4), owed=["outbox"])
+    open_conditions(store, range(0, 4 * 3 * PIECE, 4), deferred_channels=["outbox"])
     first = swept(runtime, store, 0)
     second = swept(runtime, store, 1)
 
     assert first.longest < PIECE * 15
     assert second.rows < PIECE
-    assert {row.owed for row in rows(store, ALERTS)} == {None}
+    assert {row.deferred_channels for row in rows(store, ALERTS)} == {None}
 
 
 def test_open_outages_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
@@ -264,7 +264,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
         Target(provider="azure", region="eu"): 20,
         Target(): 0,
     }
-    found = store.run(lambda tx: tx.attempts_of(starts, end=30))
+    found = store.run(lambda tx: tx.buckets_of(starts, end=30))
 
     assert {target: sorted((one.deployment_id, one.start) for one in own) for target, own in found.items()} == {
         Target("d1"): [("d1", 20), ("d1", 20)],
@@ -273,7 +273,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
         Target(provider="azure", region="eu"): [("", 20), ("d1", 20), ("d2", 20)],
         Target(): [("", 10), ("", 20)],
     }
-    assert store.run(lambda tx: tx.attempts_of({})) == {}
+    assert store.run(lambda tx: tx.buckets_of({})) == {}
 
 
 def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:

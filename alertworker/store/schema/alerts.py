@@ -32,9 +32,9 @@ ALERTS = Table(
     Column("chart", JSON),
     Column("count", BigInteger, nullable=False),
     #: How many of its occurrences messages have counted.
-    Column("told", BigInteger, nullable=False),
+    Column("told", BigInteger, key="notified_count", nullable=False),
     #: When the latest of these occurrences was counted.
-    Column("told_at", UtcDateTime),
+    Column("told_at", UtcDateTime, key="notified_at"),
     Column("summaries", Integer, nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
@@ -43,12 +43,12 @@ ALERTS = Table(
     #: The time of the next reminder of an open condition; NULL once a person has acknowledged it.
     Column("repeat_at", UtcDateTime),
     #: The `Suppression` of the firing message, as a string; NULL once that message was written.
-    Column("muted_by", NAME),
+    Column("muted_by", NAME, key="suppressed_by"),
     #: Channels that were mute when others were notified of the firing, and still have to be notified.
-    Column("owed", JSON(none_as_null=True)),
+    Column("owed", JSON(none_as_null=True), key="deferred_channels"),
     #: The `Suppression` of the latest message that was sent to nobody, as a string. It is never reset, unlike
-    #: ``muted_by``.
-    Column("withheld_by", NAME),
+    #: ``suppressed_by``.
+    Column("withheld_by", NAME, key="last_suppressed_by"),
     Column("acked_at", UtcDateTime),
     Column("acked_by", NAME),
     Column("ack_note", Text),
@@ -63,8 +63,8 @@ KNOWN_TYPE: Final = ALERTS.c.type.concat("").in_(sorted(AlertType))
 #: The queries that the sweep runs every second, on open alerts.
 for _moment in ("next_summary_at", "repeat_at"):
     Index(f"alerts_open_by_{_moment}", ALERTS.c[_moment], sqlite_where=OPEN, postgresql_where=OPEN)
-_OWING: Final = OPEN & ALERTS.c.owed.is_not(None)
-Index("alerts_owing", ALERTS.c.fingerprint, sqlite_where=_OWING, postgresql_where=_OWING)
+_DEFERRED: Final = OPEN & ALERTS.c.deferred_channels.is_not(None)
+Index("alerts_owing", ALERTS.c.fingerprint, sqlite_where=_DEFERRED, postgresql_where=_DEFERRED)
 
 #: Silences: ``matchers`` are in their written form.
 SILENCES = Table(
@@ -95,7 +95,7 @@ PARTS = Table(
     Column("alert_id", String(36), primary_key=True),
     Column("part", NAME, primary_key=True),
     Column("count", BigInteger, nullable=False),
-    Column("told", BigInteger, nullable=False),
+    Column("told", BigInteger, key="notified_count", nullable=False),
 )
 
 #: Files that belong to an alert's messages, so that no message has to carry them.

@@ -26,7 +26,7 @@ BUDGETS = Table(
     Column("who", JSON, nullable=False),
     Column("shares", JSON, nullable=False),
     #: The highest limit that was notified in this period, and how often it rose.
-    Column("told_nanos", BigInteger, nullable=False),
+    Column("told_nanos", BigInteger, key="notified_nanos", nullable=False),
     Column("level", Integer, nullable=False),
     #: The period is over, and nobody is notified of it any more.
     Column("closed", Boolean, nullable=False),

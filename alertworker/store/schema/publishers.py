@@ -24,7 +24,7 @@ PUBLISHERS = Table(
     Column("boot_id", NAME, primary_key=True),
     Column("host", NAME, nullable=False),
     Column("pid", BigInteger, nullable=False),
-    Column("heard_at", UtcDateTime, nullable=False),
+    Column("heard_at", UtcDateTime, key="last_heartbeat_at", nullable=False),
     Column("arrived_at", UtcDateTime, nullable=False),
     #: The integration that publishes through it ("litellm"), as it reports; NULL for any other program.
     Column("integration", NAME),

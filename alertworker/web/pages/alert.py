@@ -52,7 +52,7 @@ def alert(visit: Visit) -> Response:
 def acknowledge(visit: Visit) -> Response:
     """Acknowledge an open alert, which stops its reminders."""
     row = _row(visit)
-    by = visit.form.line("by") or visit.session.name
+    by = visit.form.single_line("by") or visit.session.name
     done = visit.context.admin.acknowledge(row.id, by=by, note=visit.form.note("note"), now=visit.now)
     return visit.go(f"/alerts/{row.id}", done="acknowledged" if done else "closed")
 

@@ -33,7 +33,7 @@ class Form:
         """Return a field unchanged."""
         return self.fields.get(name, [""])[0]
 
-    def line(self, name: str) -> str:
+    def single_line(self, name: str) -> str:
         """Return a field as one line without invisible characters. A long field is cut, and the cut is marked."""
         return shorten(one_line(self.raw(name)), MAX_LINE, ELLIPSIS)
 

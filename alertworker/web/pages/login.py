@@ -46,7 +46,7 @@ async def log_in(request: Request) -> Response:
     if refusal is not None:
         return _form(request, form, refusal)
     response = RedirectResponse(_inside(form.raw("next")), 303, HEADERS)
-    session = Session(form.line("name"), secrets.token_urlsafe())
+    session = Session(form.single_line("name"), secrets.token_urlsafe())
     sessions.start(response, session, keys.admin, secure=request.url.scheme == "https")
     response.delete_cookie(_FORM_COOKIE, httponly=True, samesite="strict")
     return response
@@ -65,7 +65,7 @@ def _refusal(request: Request, form: Form) -> Refusal | None:
         context.throttle.failed(address, now=time.monotonic())
         _log.warning("login with a wrong key from %s", address)
         return Refusal(403, "Wrong admin key.")
-    if not form.line("name"):
+    if not form.single_line("name"):
         return Refusal(422, "Enter your name. It is shown with your acknowledgements and silences.")
     return None
 
@@ -86,7 +86,7 @@ def _form(request: Request, form: Form, refusal: Refusal | None = None) -> Respo
         csrf=token,
         wrong=refusal.reason if refusal else None,
         after=_inside(form.raw("next") or request.query_params.get("next", "/")),
-        name=form.line("name"),
+        name=form.single_line("name"),
     )
     secure = request.url.scheme == "https"
     response.set_cookie(_FORM_COOKIE, token, 3_600, secure=secure, httponly=True, samesite="strict")

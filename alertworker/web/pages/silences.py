@@ -76,7 +76,7 @@ def new(visit: Visit) -> Response:
 def add(visit: Visit) -> Response:
     """Add a silence, or preview it."""
     form, admin = visit.form, visit.context.admin
-    alert_id = form.line("alert")
+    alert_id = form.single_line("alert")
     try:
         silence = _read(visit, admin.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
@@ -110,7 +110,7 @@ def _read(visit: Visit, alert: AlertRow | None) -> Silence:
     length = DURATIONS.get(form.raw("duration"), DURATIONS[_DEFAULT])
     ends_at = read_moment(form.raw("ends"), zone) or starts_at + length
     _check(starts_at, ends_at, now=visit.now)
-    reason, author = form.note("reason"), form.line("by") or visit.session.name
+    reason, author = form.note("reason"), form.single_line("by") or visit.session.name
     if not reason:
         raise SilenceError("Enter a reason. It is shown with the silence.")
     return Silence(str(new_id()), matchers, starts_at, ends_at, author, reason)

@@ -16,7 +16,7 @@ from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState, reached
 from alertworker.events import AttemptFailed, BudgetScope, Failure, Origin
 from alertworker.outages import alert as outages
-from alertworker.outages.verdict import Grade, Level, WindowVerdict
+from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
 from alertworker.outages.windows import Calls, OutagePolicy, Target
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_an_outage_is_found_by_its_target(target: Target) -> None:
     """The sweep looks for the alert that was raised."""
     failure = Failure(error_class="InternalServerError", status_code=503, origin=Origin.PROVIDER)
     event = AttemptFailed(call_id="c", started_at=NOW, occurred_at=NOW, deployment_id="d1", failure=failure)
-    verdict = WindowVerdict(Level.MINOR, failed=5, attempts=5, causes={"503": 5}, deployments=("d1",))
+    verdict = WindowVerdict(Threshold.MINOR, failed=5, calls=5, causes={"503": 5}, deployments=("d1",))
     minor = Grade(is_major=False, is_high=False)
 
     raised = outages.describe(target, verdict, minor, Calls(), [event], OutagePolicy(), kept=None)

@@ -41,7 +41,7 @@ from alertworker.ports.publishers import LostPublisher, SilentHost
 from alertworker.reports import REPORTS, Calendar, Report, ReportKind, due
 from alertworker.settings import Settings
 from alertworker.settings.values import AlertingArgs
-from tests.integration.line import NOW, announced, answered, failed
+from tests.integration.harness import NOW, announced, answered, failed
 from tests.integration.test_outages import attempt
 
 POLICY = Policy()

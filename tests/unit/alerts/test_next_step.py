@@ -26,7 +26,7 @@ def alert(alert_type: AlertType, **other: Any) -> OpenAlert:
     """Make an alert of which messages have counted all two occurrences."""
     own = {"id": "1", "severity": Severity.HIGH, "headline": "h", "labels": {}, "facts": {}, "metadata": {}}
     moments = {"first_at": NOW, "last_at": NOW}
-    return OpenAlert(type=alert_type, **{**own, "count": 2, "told": 2, "summaries": 1, **moments, **other})
+    return OpenAlert(type=alert_type, **{**own, "count": 2, "notified_count": 2, "summaries": 1, **moments, **other})
 
 
 @pytest.mark.parametrize(

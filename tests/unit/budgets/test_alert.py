@@ -193,7 +193,7 @@ def test_a_period_that_has_ended_tells_nothing() -> None:
 
 def test_a_budget_that_lost_its_periods_is_judged_again() -> None:
     """Its last period ended long ago, and figures name no other."""
-    closed = BudgetState(reading(90), told_nanos=85 * DOLLAR, level=1, closed=True)
+    closed = BudgetState(reading(90), notified_nanos=85 * DOLLAR, level=1, closed=True)
     soon = reading(99, at=RESET + timedelta(minutes=5), reset_at=None)
     later = reading(99, at=RESET + timedelta(hours=2), reset_at=None)
 

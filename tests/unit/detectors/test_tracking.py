@@ -10,7 +10,7 @@ import pytest
 from alertworker.alerts.catalogue import TRACE, AlertType
 from alertworker.detectors import DETECTORS, Policy
 from alertworker.folding import fold
-from tests.integration.line import NOW, answered
+from tests.integration.harness import NOW, answered
 
 USED: dict[str, Any] = {"prompt_tokens": 10, "completion_tokens": 5}
 

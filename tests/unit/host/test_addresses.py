@@ -18,7 +18,7 @@ from kombu.transport.redis import Channel
 from psycopg import pq
 from redis.connection import SSLConnection
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import seal
 from alertworker.host.address_options import OPTIONS, option_problem
 from alertworker.host.addresses import (
@@ -302,5 +302,5 @@ def test_a_client_that_cannot_be_made_does_not_reach_the_host(monkeypatch: pytes
 
     monkeypatch.setattr(registry, "BrokerTransport", refuse)
     transport = registry.broker_transport("redis://db.internal")
-    with pytest.raises(LineUnavailable, match=r"host db\.internal.*KeyError"):
+    with pytest.raises(BrokerUnavailable, match=r"host db\.internal.*KeyError"):
         transport.send(seal([b"{}"], batch_id="b", producer="p", sealed_at=datetime.now(UTC)))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.ending import End, ended
 from alertworker.outages.evidence import evidence, is_evident
-from alertworker.outages.verdict import Grade, Level, WindowVerdict, grade, is_dead, judge
+from alertworker.outages.verdict import Grade, Threshold, WindowVerdict, grade, is_dead, judge
 from alertworker.outages.windows import Bucket, Limits, Outage
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
@@ -37,7 +37,7 @@ REGION = Limits(seconds=60, minor=5, major=10, share=0.1, deployments=2)
 def test_failures_must_be_enough_a_share_and_more_than_chance(failed: int, calls: int, *, expected: bool) -> None:
     """The table of ADR 11."""
     found = judge([Bucket(0, "d1", calls - failed, {"503": failed})], LIMITS)
-    assert bool(found.level) is expected
+    assert bool(found.crossed) is expected
 
 
 def test_evidence_is_none_at_or_below_the_tolerated_rate() -> None:
@@ -54,7 +54,7 @@ def test_calls_before_and_after_the_failures_do_not_hide_them() -> None:
     buckets = [bucket for bucket in buckets if bucket.failed or bucket.start not in (300, 310, 320)]
 
     found = judge(buckets, LIMITS)
-    assert (found.level, found.since, found.failed, found.attempts) == (Level.MINOR, 300, 9, 9)
+    assert (found.crossed, found.since, found.failed, found.calls) == (Threshold.MINOR, 300, 9, 9)
 
 
 def test_a_healthy_deployment_is_none_at_any_traffic() -> None:
@@ -65,15 +65,15 @@ def test_a_healthy_deployment_is_none_at_any_traffic() -> None:
         rows = [Bucket(start, "d1", calls - bad, {"500": bad} if bad else {}) for start, bad in failures.items()]
         for first in range(0, 36_000, 900):
             around = [row for row in rows if first - 900 <= row.start < first + 900]
-            assert judge(around, LIMITS).level is Level.NONE
+            assert judge(around, LIMITS).crossed is Threshold.NONE
 
 
 def test_a_stray_failure_of_a_sibling_makes_no_region() -> None:
     """Each of two deployments must fail calls, and a share of its own."""
     down = Bucket(0, "d1", 0, {"503": 20})
-    assert judge([down, Bucket(0, "d2", 9, {"503": 1})], REGION).level is Level.NONE
-    assert judge([down, Bucket(0, "d2", 98, {"503": 2})], REGION).level is Level.NONE
-    assert judge([down, Bucket(0, "d2", 2, {"503": 2})], REGION).level is Level.MAJOR
+    assert judge([down, Bucket(0, "d2", 9, {"503": 1})], REGION).crossed is Threshold.NONE
+    assert judge([down, Bucket(0, "d2", 98, {"503": 2})], REGION).crossed is Threshold.NONE
+    assert judge([down, Bucket(0, "d2", 2, {"503": 2})], REGION).crossed is Threshold.MAJOR
 
 
 def _failure(second: int) -> Bucket:
@@ -85,7 +85,7 @@ def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> Non
     failures = [_failure(second) for second in (1_000, 3_000, 5_000, 7_000, 9_000)]
     found = is_dead([Bucket(0, "d1", 1, last_success=5_000), *failures], LIMITS)
     assert found is not None
-    assert (found.failed, found.attempts, found.since, found.is_dead) == (5, 5, 1_000, True)
+    assert (found.failed, found.calls, found.since, found.is_dead) == (5, 5, 1_000, True)
 
     assert is_dead(failures[1:], LIMITS) is None
     assert is_dead([*failures, Bucket(9_500, "d1", 1, last_success=9_500_000)], LIMITS) is None
@@ -93,7 +93,7 @@ def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> Non
 
 
 def _verdict(failed: int, calls: int, *, lasts: int = 60, cause: str = "503", dead: bool = False) -> WindowVerdict:
-    level = Level.MAJOR if failed >= LIMITS.major else Level.MINOR
+    level = Threshold.MAJOR if failed >= LIMITS.major else Threshold.MINOR
     return WindowVerdict(level, 0, lasts, failed, calls, {cause: failed}, is_dead=dead)
 
 
@@ -172,6 +172,6 @@ def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets
                 found.append((failed, first))
 
     verdict = judge(buckets, limits)
-    assert bool(verdict.level) is bool(found)
+    assert bool(verdict.crossed) is bool(found)
     if found:
         assert (verdict.failed, verdict.since) == (max(found)[0], min(first for _, first in found))

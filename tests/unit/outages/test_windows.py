@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alertworker.events import Origin
 from alertworker.outages.ending import End, ended
-from alertworker.outages.verdict import Level, judge
+from alertworker.outages.verdict import Threshold, judge
 from alertworker.outages.windows import Bucket, Limits, bucket_of, cause
 
 LIMITS = Limits(seconds=60, minor=5, major=10)
@@ -47,13 +47,15 @@ def test_counts_what_the_provider_or_our_credentials_caused(
 def test_forty_errors_among_many_good_attempts_are_major() -> None:
     """Healthy traffic hides no outage."""
     verdict = judge([Bucket(0, "a", 320, {"503": 33, "timeout": 7})], LIMITS)
-    assert (verdict.level, verdict.failed, verdict.attempts) == (Level.MAJOR, 40, 360)
+    assert (verdict.crossed, verdict.failed, verdict.calls) == (Threshold.MAJOR, 40, 360)
 
 
-@pytest.mark.parametrize(("failed", "level"), [(4, Level.NONE), (5, Level.MINOR), (9, Level.MINOR), (10, Level.MAJOR)])
-def test_levels_begin_at_their_thresholds(failed: int, level: Level) -> None:
+@pytest.mark.parametrize(
+    ("failed", "level"), [(4, Threshold.NONE), (5, Threshold.MINOR), (9, Threshold.MINOR), (10, Threshold.MAJOR)]
+)
+def test_levels_begin_at_their_thresholds(failed: int, level: Threshold) -> None:
     """A threshold is reached, not exceeded."""
-    assert judge([Bucket(0, "a", 0, {"503": failed})], LIMITS).level is level
+    assert judge([Bucket(0, "a", 0, {"503": failed})], LIMITS).crossed is level
 
 
 def failures(*seconds: float, deployments: str = "a") -> list[Bucket]:
@@ -74,8 +76,8 @@ def failures(*seconds: float, deployments: str = "a") -> list[Bucket]:
 )
 def test_a_burst_within_the_window_counts_wherever_it_fell(ttl: int, seconds: tuple[float, ...]) -> None:
     """The edges of the buckets hide nothing, of deployments and of regions."""
-    assert judge(failures(*seconds), Limits(ttl, 5, 10)).level is Level.MINOR
-    assert judge(failures(*seconds, deployments="ab"), Limits(ttl, 5, 10, deployments=2)).level is Level.MINOR
+    assert judge(failures(*seconds), Limits(ttl, 5, 10)).crossed is Threshold.MINOR
+    assert judge(failures(*seconds, deployments="ab"), Limits(ttl, 5, 10, deployments=2)).crossed is Threshold.MINOR
 
 
 @given(
@@ -86,7 +88,7 @@ def test_a_burst_within_the_window_counts_wherever_it_fell(ttl: int, seconds: tu
 def test_every_burst_that_fits_into_the_window_is_an_outage(ttl: int, first: float, parts: list[float]) -> None:
     """Five failures within the configured seconds reach a threshold of five."""
     seconds = [first, *(first + ttl * part for part in parts)]
-    assert judge(failures(*seconds), Limits(ttl, 5, 10)).level is Level.MINOR
+    assert judge(failures(*seconds), Limits(ttl, 5, 10)).crossed is Threshold.MINOR
 
 
 @given(ttl=st.integers(1, 200), first=st.floats(0, 1_000), more=st.floats(0, 50))
@@ -95,7 +97,7 @@ def test_failures_a_span_apart_do_not_add_up(ttl: int, first: float, more: float
     limits = Limits(ttl, 5, 10)
     assert limits.span - ttl <= (10 if ttl % 10 == 0 else 19)
     four = [first] * 4
-    assert judge(failures(*four, first + limits.span + more), limits).level is Level.NONE
+    assert judge(failures(*four, first + limits.span + more), limits).crossed is Threshold.NONE
 
 
 def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
@@ -107,17 +109,17 @@ def test_an_outage_ends_with_a_full_window_under_the_threshold() -> None:
 
 def test_a_region_needs_two_failing_deployments() -> None:
     """One bad deployment is no bad region."""
-    assert judge([Bucket(0, "a", 0, {"503": 20}), Bucket(0, "b", 20)], REGION).level is Level.NONE
-    assert judge([Bucket(0, "a", 0, {"503": 9}), Bucket(0, "b", 0, {"503": 1})], REGION).level is Level.MAJOR
+    assert judge([Bucket(0, "a", 0, {"503": 20}), Bucket(0, "b", 20)], REGION).crossed is Threshold.NONE
+    assert judge([Bucket(0, "a", 0, {"503": 9}), Bucket(0, "b", 0, {"503": 1})], REGION).crossed is Threshold.MAJOR
 
 
 def test_share_and_traffic_keep_stray_errors_quiet() -> None:
     """Without a share the counts alone decide."""
     busy = [Bucket(0, "a", 995, {"503": 5})]
-    assert judge(busy, Limits(60, 5, 10)).level is Level.MINOR
-    assert judge(busy, Limits(60, 5, 10, share=0.01)).level is Level.NONE
-    assert judge(busy, Limits(60, 5, 10, traffic=1_001)).level is Level.NONE
-    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000, tolerated=0.00001)).level is Level.MINOR
+    assert judge(busy, Limits(60, 5, 10)).crossed is Threshold.MINOR
+    assert judge(busy, Limits(60, 5, 10, share=0.01)).crossed is Threshold.NONE
+    assert judge(busy, Limits(60, 5, 10, traffic=1_001)).crossed is Threshold.NONE
+    assert judge(busy, Limits(60, 5, 10, share=0.005, traffic=1_000, tolerated=0.00001)).crossed is Threshold.MINOR
 
 
 @given(st.lists(BUCKETS, max_size=12), st.randoms(use_true_random=False))
@@ -128,9 +130,9 @@ def test_order_and_cutting_change_nothing(buckets: list[Bucket], random: Random)
     random.shuffle(cut)
     for limits in (LIMITS, REGION):
         whole, pieces = judge(buckets, limits), judge(cut, limits)
-        assert (whole.level, whole.since, whole.failed, whole.attempts) == (
-            pieces.level,
+        assert (whole.crossed, whole.since, whole.failed, whole.calls) == (
+            pieces.crossed,
             pieces.since,
             pieces.failed,
-            pieces.attempts,
+            pieces.calls,
         )

@@ -51,7 +51,7 @@ def test_a_publisher_is_silent_after_five_intervals(
         boot_id="b",
         host="h",
         pid=1,
-        heard_at=NOW,
+        last_heartbeat_at=NOW,
         arrived_at=NOW,
         integration=None,
         interval_seconds=10,

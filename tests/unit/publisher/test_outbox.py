@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from alertworker.errors import BatchRefused, LineUnavailable
+from alertworker.errors import BatchRefused, BrokerUnavailable
 from alertworker.events.batch import SealedBatch
 from alertworker.publisher import backoff
 from alertworker.publisher import outbox as outbox_module
@@ -41,7 +41,7 @@ class FakeTransport:
         """Accept a batch or raise."""
         self.tries += 1
         if self.away:
-            raise LineUnavailable("the broker is away")
+            raise BrokerUnavailable("the broker is away")
         if batch.batch_id in self.refuses:
             raise BatchRefused(f"{batch.batch_id} was refused")
         self.accepted.append(batch.batch_id)

@@ -12,7 +12,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.tables import Column, Table, Unit, show
 from alertworker.reports.csv_export import csv_of
-from tests.integration.line import NOW
+from tests.integration.harness import NOW
 
 COLUMNS = (
     Column(name="Team"),

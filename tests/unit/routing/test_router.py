@@ -152,7 +152,7 @@ ROUTER = Router(
     root=Route(
         receiver="default",
         routes=(
-            Route((parse('severity="High"'),), "oncall", goes_on=True),
+            Route((parse('severity="High"'),), "oncall", continues=True),
             Route((parse('team="search"'),), "search", (Route((parse('model="x"'),), group_interval=60.0),)),
             Route((parse('alert_type="llm_too_slow"'),), receiver=""),
         ),

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from alertworker.errors import LineUnavailable
+from alertworker.errors import BrokerUnavailable
 from alertworker.events.batch import SEALED_TYPE, SealedBatch
 from alertworker.web import broker_queue as outboxes
 from alertworker.web import request_body as bodies
@@ -150,7 +150,7 @@ def test_a_broker_that_is_away_is_not_asked_by_everyone() -> None:
 
     def send(batch: SealedBatch) -> None:
         asked.append(batch)
-        raise LineUnavailable("the broker cannot be reached")
+        raise BrokerUnavailable("the broker cannot be reached")
 
     app, context = web(send)
 
