@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -19,17 +18,10 @@ class NextStep(StrEnum):
     SUMMARIZE = "summarize"  #: it happened again since the last message
     CLOSE = "close"  # a notice without another occurrence: no message
     REMIND = "remind"
-    REMIND_OF_BUDGET = "remind of budget"  # with the budget's current figures
-    REMIND_OF_OUTAGE = "remind of outage"  #: with the totals since the outage began
+    REMIND_OF_BUDGET = "remind of budget"  # only if money was spent since the last message
     CHECK_LATER = "check later"  # nothing to do for another group interval
 
 
-#: The reminders of conditions whose figures change while they fire. The others' alerts hold everything.
-_REMINDERS: Final[Mapping[AlertType, NextStep]] = {
-    AlertType.BUDGET_ALERTS: NextStep.REMIND_OF_BUDGET,
-    AlertType.OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
-    AlertType.REGION_OUTAGE_ALERTS: NextStep.REMIND_OF_OUTAGE,
-}
 #: Conditions that rise when they become worse. Their reminders show the number of occurrences, so they have no
 #: summaries.
 _WITHOUT_SUMMARIES: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
@@ -46,7 +38,7 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE
     if alert.repeat_at is not None and alert.repeat_at <= now:
-        return _REMINDERS.get(alert.type, NextStep.REMIND)
+        return NextStep.REMIND_OF_BUDGET if alert.type is AlertType.BUDGET_ALERTS else NextStep.REMIND
     return NextStep.CHECK_LATER
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
 from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import BudgetState, advance
-from alertworker.budgets.user_thresholds import explained
 from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.current import explain_budget
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -79,7 +79,7 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     for fingerprint in sorted(judgement.over for _, judgement in judged if judgement.over):
         _over(tx, fingerprint, runtime, now=now)
     alerts = [
-        _explained(tx, key, judgement.standing.reading, judgement.alert, runtime)
+        explain_budget(tx, key, judgement.standing.reading, judgement.alert, runtime.zone)
         for key, judgement in judged
         if judgement.alert is not None
     ]
@@ -124,9 +124,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
         tx.remind_at(alert.id, now + interval)
         return
-    plain = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
-    present = _explained(tx, key, standing.reading, plain, runtime)
-    notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+    notify(tx, alert, Step.REMINDER, runtime, now=now)
 
 
 def _own(
@@ -159,18 +157,6 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
         sums = tx.spend_by_entity(dimension, (entity for key in keys for entity in entities[key]), first, last)
         spent |= {key: sum(sums.get(entity, 0) for entity in entities[key]) for key in keys}
     return spent
-
-
-def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
-    """Return the alert with its top contributors since the period's start, or of 30 days if there is no period."""
-    dimension, part = str(key.scope), reading.part
-    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
-    if dimension == BudgetScope.KEY:
-        alias = reading.owner.key_alias
-        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
-    start = budgets.start_of(reading) or reading.at - timedelta(days=30)
-    first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
 
 
 def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:

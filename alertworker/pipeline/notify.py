@@ -13,6 +13,7 @@ from alertworker.alerts.catalogue import COVERED_BY, MAX_MEMBERS, AlertType, Kin
 from alertworker.alerts.compose import compose
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.pipeline.current import current
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
@@ -128,6 +129,8 @@ def enqueue(
 def _compose(
     tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
 ) -> Message:
+    if step is not Step.RESOLVED:  # the step that ends a condition has composed its last facts
+        alert = current(tx, alert, zone=runtime.zone, now=now)
     members = tx.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
     return compose(alert, step, members, parts, at=now, here=runtime.installation)
 

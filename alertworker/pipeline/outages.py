@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages.ending import End, ended, lookback
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
+from alertworker.outages.windows import Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
-from alertworker.pipeline.notify import claim, notify, resolve
+from alertworker.pipeline.current import outage_sums
+from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, OutagePort, Transaction
 
@@ -82,22 +81,11 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if end is End.UNKNOWN and standing.is_dead and alert is not None and arrived - alert.last_at < _DEAD_LASTS:
             continue  # with so little traffic, 15 min without a call prove nothing
         if alert is not None:
-            closed = outages.closing(alert, *_since(tx, target, alert), end)
+            closed = outages.closing(alert, *outage_sums(tx, alert), end)
             resolve(tx, closed, runtime, now=now)
         tx.keep_outages({target: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return False
-
-
-def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Send a reminder of an outage with the totals since it began."""
-    target = outages.target_of(alert)
-    notify(tx, outages.total(alert, *_since(tx, target, alert)), Step.REMINDER, runtime, now=now)
-
-
-def _since(tx: OutagePort, target: Target, alert: OpenAlert) -> tuple[list[Bucket], Calls]:
-    start = bucket_of(alert.first_at.timestamp())
-    return tx.buckets(target, start=start), tx.calls_failed_by(target, start=start)
 
 
 @dataclass(frozen=True, slots=True)

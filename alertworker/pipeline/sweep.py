@@ -17,7 +17,7 @@ from alertworker.events import Canary
 from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
-from alertworker.pipeline.outages import end_outages, remind_of_outage
+from alertworker.pipeline.outages import end_outages
 from alertworker.pipeline.publishers import announce_lost, announce_silent
 from alertworker.pipeline.retention import forget
 from alertworker.pipeline.runtime import Runtime
@@ -157,6 +157,5 @@ _EXECUTORS: Final[Mapping[NextStep, _Executor]] = {
     NextStep.CLOSE: _close,
     NextStep.REMIND: _notifies(Step.REMINDER),
     NextStep.REMIND_OF_BUDGET: remind_of_budget,
-    NextStep.REMIND_OF_OUTAGE: remind_of_outage,
     NextStep.CHECK_LATER: _check_later,
 }

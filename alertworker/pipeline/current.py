@@ -1,0 +1,70 @@
+"""The current facts of an open alert, composed from the store at the time of notification, or when a page shows it.
+
+There is one function for each type whose facts change while it is open. The facts of the other types stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from alertworker.alerts.alert import Alert, OpenAlert, Subject
+from alertworker.alerts.catalogue import RELAYED, AlertType
+from alertworker.budgets import alert as budgets
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.user_thresholds import explained
+from alertworker.events import BudgetScope
+from alertworker.outages import alert as outages
+from alertworker.outages.windows import Bucket, Calls, bucket_of
+from alertworker.ports import Transaction
+from alertworker.ports.ledger import LedgerPort
+
+_S = TypeVar("_S", bound=Subject)
+
+
+def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
+    """Return an open alert with its current headline, facts and count."""
+    if RELAYED in alert.labels:
+        return alert  # LiteLLM's own alerting raised it: only its text is known
+    if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
+        return outages.total(alert, *outage_sums(tx, alert))
+    if alert.type is AlertType.BUDGET_ALERTS:
+        return _current_budget(tx, alert, zone, now)
+    return alert
+
+
+def outage_sums(tx: Transaction, alert: Subject) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
+    """Return a target's attempts since an outage began, how its calls ended, and the names of deployments by id."""
+    target, start = outages.target_of(alert), bucket_of(alert.first_at.timestamp())
+    buckets = tx.buckets(target, start=start)
+    failing = {row.deployment_id for row in buckets if row.failed} if not target.deployment_id else ()
+    names = tx.newest_names(("deployment", name) for name in failing)
+    return buckets, tx.calls_failed_by(target, start=start), {name: text for (_, name), text in names.items()}
+
+
+def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -> _S:
+    if isinstance(alert, OpenAlert) and (alert.opened or alert.rose):
+        return alert  # the transaction that claims it composed it
+    key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
+    standing = tx.budget(key)
+    limit = budgets.highest(key, standing.reading) if standing is not None else None
+    if standing is None or limit is None or budgets.fingerprint(key, standing) != alert.fingerprint:
+        return alert
+    found = budgets.describe(key, standing, limit, now=now, zone=zone)
+    facts = explain_budget(tx, key, standing.reading, found, zone).facts
+    return replace(alert, headline=found.headline, facts=facts, figures=found.figures)
+
+
+def explain_budget(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, zone: ZoneInfo) -> Alert:
+    """Return a budget's alert with its top contributors since the period's start, or of 30 days without a period."""
+    dimension, part = str(key.scope), reading.part
+    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
+    if dimension == BudgetScope.KEY:
+        alias = reading.owner.key_alias
+        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
+    start = budgets.start_of(reading) or reading.at - timedelta(days=30)
+    first, last = (moment.astimezone(zone).date() for moment in (start, max(start, reading.at)))
+    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
