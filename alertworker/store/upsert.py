@@ -121,10 +121,10 @@ class Statements(CounterPort, DeadLetterPort):
         """
         if not rows:
             return
-        keys = [column.name for column in table.primary_key]
+        keys = [column.key for column in table.primary_key]
         statement = insert_or(self.connection, table)
-        added = [column for column in table.c if column.name not in keys]
-        sums: dict[str, object] = {column.name: column + statement.excluded[column.name] for column in added}
+        added = [column for column in table.c if column.key not in keys]
+        sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
         if latest:
             greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
             sums[latest] = greatest(table.c[latest], statement.excluded[latest])

@@ -143,18 +143,19 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
         hear(runtime, *[success(at)] * 5, at=at)
         pass_time(runtime, at)
     assert told(outbox) == [
-        (Step.FIRING, "Minor Service Outage: d1 (gpt-4o)"),
-        (Step.FIRING, "Major Service Outage: d1 (gpt-4o)"),
+        (Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)"),
+        (Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)"),
     ]
     minor, major = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert minor.facts["Attempts"] == "6 of 12 failed in 10 s (503 ×6); threshold 5"
+    assert minor.facts["Attempts"] == "6 of 12 failed in 5 s"
+    assert (minor.facts["Causes"], minor.facts["Threshold"]) == ("503 ×6", "5 failed calls that are 10 % of the calls")
     assert (minor.severity, major.severity) == (Severity.HIGH, Severity.HIGH)
-    assert (minor.since, minor.facts["Calls"]) == (START, "6 failed for good (search ×6)")
+    assert (minor.since, minor.facts["Calls lost"]) == (START, "6 (search ×6)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[-1].facts["Attempts"] == "14 of 38 failed"
-    assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
+    assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: azure/gpt-4o (d1)")]
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 38 failed in 13 s"
+    assert outbox.sent[-1].facts["Calls lost"] == "14 (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
 
@@ -165,8 +166,9 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     hear(runtime, *good, *bad)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s (503 ×33, 429 ×7); threshold 10"
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s"
+    assert outbox.sent[0].facts["Causes"] == "503 ×33, 429 ×7"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
 
     hear(runtime, *(attempt(n, deployment="d2") for n in range(5)))
     run_until_quiet(runtime, after(60))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d2)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -254,7 +256,7 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
 
     hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
     pass_time(runtime, 105)
-    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
@@ -302,7 +304,7 @@ def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
-    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: d1 (gpt-4o)")
+    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
     assert outbox.sent[-1].facts["State"] == "unknown: no attempts for 15 min"
 
 
@@ -325,10 +327,10 @@ def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runti
     for number in range(5):
         hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)
-        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")])
+        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert message.severity is Severity.HIGH
-    assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min (503 ×5); threshold 5"
+    assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min"
 
     pass_time(runtime, 4 * 1_200 + 2_000)
     assert len(told(outbox)) == 1
@@ -344,7 +346,7 @@ def test_a_brownout_is_judged_over_a_quarter_of_an_hour(runtime: Runtime, outbox
         hear(runtime, attempt(seconds) if number % 7 == 0 else success(seconds), at=seconds)
     run_until_quiet(runtime, after(905))
 
-    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
@@ -357,7 +359,7 @@ def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -
 
     found = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
     assert [message.severity for message in found] == [Severity.MEDIUM, Severity.HIGH]
-    assert found[-1].facts["Calls"] == "5 failed for good (search ×5)"
+    assert found[-1].facts["Calls lost"] == "5 (search ×5)"
 
 
 def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -> None:
@@ -369,7 +371,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
     run_until_quiet(runtime, after(60))
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert (message.headline, message.severity) == ("Major Service Outage: d1 (gpt-4o)", Severity.HIGH)
+    assert (message.headline, message.severity) == ("Major Service Outage: azure/gpt-4o (d1)", Severity.HIGH)
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
@@ -379,7 +381,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
     assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
-    assert outbox.sent[0].facts["Deployments"] == "d1, d2"
+    assert outbox.sent[0].facts["Deployments"] == "gpt-4o (d1) ×4, gpt-4o (d2) ×4"
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))
@@ -387,7 +389,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     pass_time(runtime, 85)
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
@@ -401,18 +403,18 @@ def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbo
     hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
     run_until_quiet(runtime, after(6))
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
-    calls = [message.facts["Calls"] for message in outbox.sent if "Calls" in message.facts]
-    assert calls == ["3 saved by fallback, 1 saved by retry, 2 failed for good (billing, search)"]
+    calls = [list(message.facts.items())[:2] for message in outbox.sent if "Calls saved" in message.facts]
+    assert calls == [[("Calls lost", "2 (billing ×1, search ×1)"), ("Calls saved", "3 by fallback, 1 by retry")]]
 
     hear(runtime, *(lost(n, region="eu") for n in (20, 21)), at=22)
     sweep(runtime, now=after(14_500))
     run_until_quiet(runtime, after(14_501))
     reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
-    assert reminder.facts["Attempts"] == "10 of 10 failed"
-    assert reminder.facts["Calls"].endswith("1 saved by retry, 4 failed for good (search ×3, billing)")
+    assert reminder.facts["Attempts"] == "10 of 10 failed in 4 s"
+    assert reminder.facts["Calls lost"] == "4 (search ×3, billing ×1)"
     pass_time(runtime, 14_600)
     resolved = [message for message in outbox.sent if message.step is Step.RESOLVED]
-    assert {message.facts["Calls"] for message in resolved} == {reminder.facts["Calls"]}
+    assert {message.facts["Calls lost"] for message in resolved} == {reminder.facts["Calls lost"]}
 
 
 def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:
