@@ -171,7 +171,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
         facts["Requests"] = "pass; nothing enforces this budget"
     elif limit.event is BudgetEvent.BUDGET_CROSSED:
         refused = reading.rejected_at is not None
-        facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
+        facts["Requests"] = "are rejected" if refused else "are rejected, where the proxy enforces it"
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
     if now - reading.at > _FRESH and not key.is_own:  # the ledger's figure is that of the last call, whatever its age

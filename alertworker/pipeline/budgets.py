@@ -11,6 +11,7 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
+from alertworker.budgets.ending import closing_facts
 from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import BudgetState, advance
 from alertworker.events import Attribution, BudgetScope
@@ -70,14 +71,18 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
     judged = []
+    over: dict[str, tuple[BudgetKey, Reading, Reading]] = {}
     for key in sorted(readings, key=lambda key: key.stored):
         before = known.get(key)
         after = advance(before, readings[key])
         if after != before:
-            judged.append((key, budgets.judge(key, before, after, now=now, zone=runtime.zone)))
+            judgement = budgets.judge(key, before, after, now=now, zone=runtime.zone)
+            judged.append((key, judgement))
+            if judgement.over:
+                over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
     tx.keep_budgets({key: judgement.standing for key, judgement in judged})
-    for fingerprint in sorted(judgement.over for _, judgement in judged if judgement.over):
-        _over(tx, fingerprint, runtime, now=now)
+    for fingerprint in sorted(over):
+        _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
     alerts = [
         explain_budget(tx, key, judgement.standing.reading, judgement.alert, runtime.zone)
         for key, judgement in judged
@@ -96,8 +101,10 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     tx.keep_budgets(
         {key: BudgetState(old.reading, old.notified_nanos, old.level, closed=True) for key, old in ended.items()}
     )
-    for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
-        _over(tx, fingerprint, runtime, now=now)
+    over = {budgets.fingerprint(key, old): (key, old.reading) for key, old in ended.items() if old.level}
+    for fingerprint in sorted(over):
+        key, reading = over[fingerprint]
+        _over(tx, fingerprint, key, reading, reading, runtime, now=now)
     return len(ended) == limit
 
 
@@ -159,7 +166,17 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
     return spent
 
 
-def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:
+def _over(
+    tx: Transaction,
+    fingerprint: str,
+    key: BudgetKey,
+    before: Reading,
+    after: Reading,
+    runtime: Runtime,
+    *,
+    now: datetime,
+) -> None:
     alert = tx.find_open(fingerprint)
     if alert is not None:
-        resolve(tx, alert, runtime, now=now)
+        facts = closing_facts(key, alert.facts, before, after, runtime.zone)
+        resolve(tx, replace(alert, facts=facts), runtime, now=now)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import RELAYED, AlertType
+from alertworker.alerts.stored import StoredReader
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.user_thresholds import explained
@@ -20,6 +21,7 @@ from alertworker.events import BudgetScope
 from alertworker.outages import alert as outages
 from alertworker.outages.windows import Bucket, Calls, bucket_of
 from alertworker.ports import Transaction
+from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.ledger import LedgerPort
 
 _S = TypeVar("_S", bound=Subject)
@@ -34,6 +36,27 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     if alert.type is AlertType.BUDGET_ALERTS:
         return _current_budget(tx, alert, zone, now)
     return alert
+
+
+def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:
+    """Return an alert's row with its current headline, facts and count. A closed alert has its last ones."""
+    if row.open_fingerprint is None or row.type not in set(AlertType):
+        return row
+    subject = Subject(
+        id=row.id,
+        type=AlertType(row.type),
+        severity=StoredReader().severity(row.severity),
+        headline=row.headline,
+        labels=row.labels,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        facts=row.facts,
+        count=row.count,
+        notified_count=row.notified_count,
+        fingerprint=row.fingerprint,
+    )
+    found = current(tx, subject, zone=zone, now=now)
+    return replace(row, headline=found.headline, facts=found.facts, count=found.count)
 
 
 def outage_sums(tx: Transaction, alert: Subject) -> tuple[list[Bucket], Calls, Mapping[str, str]]:

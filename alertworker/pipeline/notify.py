@@ -107,7 +107,7 @@ def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         message, takers = enqueue(tx, alert, Step.RESOLVED, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
     runtime.watch(outcome)
-    tx.close(alert.id, count=alert.count, now=now)
+    tx.close(alert.id, count=alert.count, now=now, facts=alert.facts)
 
 
 def enqueue(

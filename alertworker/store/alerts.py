@@ -188,10 +188,11 @@ class AlertStatements(SilenceStatements, InhibitionStatements):
         """Record how many occurrences messages have counted, and when to check the alert again."""
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
-    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
+    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
+        """Close the alert, with this many occurrences counted and its last facts. Its fingerprint may open again."""
         self.forget_sources()
-        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
+        last = {} if facts is None else {"facts": dict(facts)}
+        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **last})
 
     def _record(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
         values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}

@@ -60,7 +60,7 @@ class ConnectionRunner:
 
 def columns_of(row: type, table: Table) -> list[ColumnElement[object]]:
     """Return the columns of a table that a row's dataclass has as fields, in their order."""
-    return [table.c[field.name] for field in fields(row)]
+    return [table.c[field.name].label(field.name) for field in fields(row)]
 
 
 def read_rows(connection: Connection, make: Callable[..., _T], statement: Executable) -> list[_T]:

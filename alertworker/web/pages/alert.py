@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response
 
+from alertworker import pipeline
 from alertworker.alerts.stored import StoredReader
 from alertworker.channels.text_tables import cells
 from alertworker.ports.admin import AttemptRow, NotificationRow
@@ -24,7 +26,7 @@ _MESSAGES: Final = 100
 def alert(visit: Visit) -> Response:
     """Show one alert."""
     admin = visit.context.admin
-    row = _row(visit)
+    row = _current(visit, _row(visit))
     occurrences = admin.occurrences(row.id)
     attempts = admin.attempts_of(row.id)
     notifications = admin.notifications(alert_id=row.id, limit=_MESSAGES)
@@ -62,6 +64,11 @@ def _row(visit: Visit) -> AlertRow:
     if row is None:
         raise Trouble(404, "No such alert", "No alert has this id. Closed alerts are deleted after retention_days.")
     return row
+
+
+def _current(visit: Visit, row: AlertRow) -> AlertRow:
+    context = visit.context
+    return context.admin.in_transaction(partial(pipeline.current_row, row=row, zone=context.zone, now=visit.now))
 
 
 def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:
