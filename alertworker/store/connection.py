@@ -59,7 +59,10 @@ class ConnectionRunner:
 
 
 def columns_of(row: type, table: Table) -> list[ColumnElement[object]]:
-    """Return the columns of a table that a row's dataclass has as fields, in their order."""
+    """Return the columns of a table that a row's dataclass has as fields, in their order.
+
+    Some columns of the database keep the name that an older version gave them. The label is the name in the code.
+    """
     return [table.c[field.name].label(field.name) for field in fields(row)]
 
 

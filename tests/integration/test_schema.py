@@ -70,7 +70,7 @@ def test_a_database_with_rows_is_upgraded_and_the_version_before_goes_on_with_it
 def _row(name: str, **other: Any) -> dict[str, Any]:
     """Return an alert's row as the first version wrote it."""
     moments = dict.fromkeys(("first_at", "last_at", "opened_at"), NOW)
-    counts = {"level": 1, "count": 1, "told": 0, "summaries": 0}
+    counts = {"level": 1, "count": 1, "notified_count": 0, "summaries": 0}
     words = {"type": "outage_alerts", "kind": "condition", "severity": "High", "headline": "h"}
     mappings = {"labels": {"team": "search"}, "facts": {}, "metadata": {}}
     due = {"next_summary_at": NOW + timedelta(minutes=5)}

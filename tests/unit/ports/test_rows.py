@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 )
 def test_a_row_has_the_columns_of_its_table_in_their_order(row: type, table: Table) -> None:
     """`alerts show` and `notifications show` print whole rows, so a column that is added must not be lost."""
-    assert [field.name for field in fields(row)] == [column.name for column in table.c]
+    assert [field.name for field in fields(row)] == [column.key for column in table.c]
 
 
 def test_matchers_see_the_type_and_the_severity_as_labels() -> None:
