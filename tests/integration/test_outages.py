@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -25,11 +25,13 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.events.batch import REDELIVERED_WITHIN
-from alertworker.pipeline import Runtime, ingest, sweep
-from alertworker.store import SqlStore
+from alertworker.outages.windows import Target
+from alertworker.pipeline import Runtime, current_row, ingest, sweep
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
+from alertworker.store.schema.outages import CAUSES
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 
 START = NOW.replace(second=10)
@@ -453,3 +455,51 @@ def test_calls_that_an_outage_of_the_same_batch_explains_are_muted(
 
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
     assert {row.type for row in rows(store, ALERTS)} == {"outage_alerts", "llm_exceptions"}
+
+
+def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: Runtime, outbox: Outbox) -> None:
+    """Calls that succeeded before, in the same bucket of ten seconds, are none of the outage's calls."""
+    hear(runtime, *(success(n / 10) for n in range(30)), *(attempt(4 + n / 2) for n in range(8)))
+    run_until_quiet(runtime, after(8))
+
+    (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert message.since == after(4)
+    assert message.facts["Attempts"] == "8 of 8 failed in 4 s"
+
+
+def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runtime, store: SqlStore) -> None:
+    """The first failure of a bucket that the previous version began is not known, whatever this version adds."""
+    target = Target(deployment_id="d1")
+    hear(runtime, attempt(5))
+    with store.engine.begin() as connection:
+        connection.execute(CAUSES.update().values(first_failure=None))
+    hear(runtime, attempt(7), at=7)
+    hear(runtime, attempt(15), attempt(12), at=15)
+
+    buckets = sorted(store.run(lambda tx: tx.buckets(target, start=0)), key=lambda bucket: bucket.start)
+    since = [datetime.fromtimestamp(bucket.failed_since / 1_000, UTC) for bucket in buckets]
+    assert since == [START, after(12)]
+
+
+def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Later failures raise no message, and the alert shows them all the same, with all teams at its end."""
+    hear(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
+    run_until_quiet(runtime, after(10))
+    hear(runtime, *(attempt(n) for n in range(20, 25)), at=25)
+    (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
+    admin = AdminStore(store.engine)
+    found = admin.alert(row.id)
+    assert found is not None
+    shown = admin.in_transaction(lambda tx: current_row(tx, found, zone=runtime.zone, now=after(26)))
+    hear(runtime, success(40), at=40)
+    pass_time(runtime, 120)
+
+    assert shown.facts["Attempts"] == "15 of 15 failed in 24 s"
+    assert shown.facts["Calls lost"].endswith("team-4 ×1 and 5 more ×5)")
+    resolved = outbox.sent[-1]
+    assert resolved.step is Step.RESOLVED
+    assert resolved.facts["Calls lost"].endswith("team-8 ×1, team-9 ×1)")
+    assert resolved.facts["Causes"] == "503 ×15"
+    closed = admin.alert(row.id)
+    assert closed is not None
+    assert closed.facts == resolved.facts

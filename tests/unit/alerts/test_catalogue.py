@@ -106,7 +106,7 @@ def timed() -> Iterable[Alert]:
         yield report.alert()
         yield replace(report, team_id="t1").alert()
     yield _lost(LostPublisher("b1", "h", 1, NOW, 0), ZoneInfo("UTC"))
-    yield _silent(SilentHost("h", "litellm", NOW))
+    yield _silent(SilentHost("h", "litellm", NOW), ZoneInfo("UTC"))
     yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 
