@@ -96,16 +96,23 @@ def _headline(subject: Subject, step: Step, at: datetime) -> str:
 
 
 def _spelled(subject: Subject, step: Step, at: datetime) -> str:
+    headline = _hanging_now(subject) if subject.running else subject.headline
     if step is Step.REMINDER:
-        return f"Still: {subject.headline}"
+        return f"Still: {headline}"
     if step is not Step.RESOLVED:
-        return subject.headline
+        return headline
     lasted = (subject.ended_at or at) - subject.first_at
     after = f"{'Closed' if subject.unknown else 'Resolved'} after {spell(max(lasted, timedelta()))}"
     if subject.type is not AlertType.LLM_REQUESTS_HANGING:
         return f"{after}: {subject.headline}"
     calls = "1 call was" if subject.count == 1 else f"{subject.count} calls were"
     return f"{after}: {calls} hanging on {subject.labels.get('model', 'a model')}"
+
+
+def _hanging_now(subject: Subject) -> str:
+    """Return the headline of calls that hang now. Some of those that hung at first have ended."""
+    calls = "1 call" if subject.running == 1 else f"{subject.running} calls"
+    return f"Requests are hanging - {calls} without progress on {subject.labels.get('model', 'a model')}"
 
 
 def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:

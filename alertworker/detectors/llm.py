@@ -99,7 +99,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=call_labels(oldest),
-            facts=_facts(oldest)
+            facts=_facts_of_all(events)
             | trace_link(oldest.trace_id, policy.langfuse_host)
             | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
@@ -142,6 +142,12 @@ def _failure_identity(event: RequestFailed) -> dict[str, str]:
 
 def _facts(event: CallEvent) -> dict[str, str]:
     return {"Request Model": model_of(event)} | deployment_facts(event) | owner_facts(event)
+
+
+def _facts_of_all(events: Sequence[CallEvent]) -> dict[str, str]:
+    """Return the facts that are the same for all calls."""
+    first, *others = map(_facts, events)
+    return {label: text for label, text in first.items() if all(other.get(label) == text for other in others)}
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:

@@ -144,6 +144,8 @@ def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str
     ``names`` are those of deployments by id.
     """
     totals = Totals.of(buckets)
+    if not totals.failed:
+        return alert  # its buckets are deleted
     of_region = None if target_of(alert).deployment_id else names
     facts = renewed(alert.facts, current_facts(totals, calls, of_region, is_over=is_over))
     return replace(alert, count=max(totals.failed, alert.notified_count), facts=facts)

@@ -35,6 +35,9 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
         return outages.total(alert, *outage_sums(tx, alert))
     if alert.type is AlertType.BUDGET_ALERTS:
         return _current_budget(tx, alert, zone, now)
+    if alert.type is AlertType.CHANNEL_BROKEN:
+        waiting = tx.count_waiting(alert.labels["channel"])
+        return replace(alert, facts={"Messages waiting": f"{waiting:,}", **alert.facts})
     return alert
 
 

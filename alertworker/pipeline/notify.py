@@ -19,6 +19,7 @@ from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibitor
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
+from alertworker.text.names import shorten_hashes
 
 #: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
@@ -26,6 +27,7 @@ CHECK_AGAIN: Final = timedelta(seconds=2)
 
 def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> OpenAlert:
     """Raise the alert. Write a message if that opens it or raises its level; otherwise only count it."""
+    alert = replace(alert, headline=shorten_hashes(alert.headline))
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)

@@ -30,6 +30,7 @@ from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import WINDOWS
+from alertworker.text.format import spell_moment
 from tests.integration.harness import (
     NOW,
     Outbox,
@@ -404,7 +405,7 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
         sweep(runtime, now=moment)
         run_until_quiet(runtime, moment)
 
-    since = NOW.isoformat(timespec="seconds")
+    since = spell_moment(NOW)
     assert [counted(message) for message in outbox.sent[1:]] == [
         f"1 more in 10 s; {total} in all since {since}" for total in (2, 3, 4)
     ]

@@ -83,6 +83,11 @@ class NotificationStatements(Statements):
         withdrawn = change(StatusChange.DROP, _of(alert_ids, key)).values(reason=DropReason.WITHDRAWN, settled_at=now)
         self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
+    def count_waiting(self, channel: str) -> int:
+        """Return how many messages wait for a channel."""
+        pending = (NOTIFICATIONS.c.channel == channel) & (NOTIFICATIONS.c.status == NotificationStatus.PENDING)
+        return self.connection.execute(select(func.count()).select_from(NOTIFICATIONS).where(pending)).scalar_one()
+
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
         """Record that a channel is announced as broken. Return false if it was announced before."""
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
