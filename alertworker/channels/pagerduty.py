@@ -15,6 +15,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.plain_text import has_ended, member_lines
 from alertworker.delivery.channel import Answer, Pace
+from alertworker.text.names import short_id
 from alertworker.text.sanitize import clean, cut, one_line
 from alertworker.text.shorten import CUT
 
@@ -74,7 +75,7 @@ def _payload(message: Message) -> dict[str, Any]:
     labels = message.labels
     return {
         "summary": cut(one_line(message.headline), MAX_SUMMARY) or message.type.value,
-        "source": cut(one_line(labels.get("deployment") or message.proxy_url or ""), MAX_SUMMARY) or "alertworker",
+        "source": cut(one_line(_source(message)), MAX_SUMMARY) or "alertworker",
         "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
         "timestamp": message.at.isoformat(),
         "class": message.type.value,
@@ -92,6 +93,12 @@ def _payload(message: Message) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _source(message: Message) -> str:
+    """Return what the incident is about: a deployment by its name, else the proxy."""
+    deployment = message.facts.get("Deployment") or short_id(message.labels.get("deployment", ""))
+    return deployment or message.proxy_url or ""
 
 
 def _named(**values: Any) -> dict[str, Any]:

@@ -198,7 +198,10 @@ def _facts(
     threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
     facts["Threshold"] = spell_threshold(threshold, limits)
     if target.deployment_id:
-        facts |= {"Request Model": last.model_group or last.model or ""} | deployment_facts(last)
+        where = deployment_facts(last)
+        named = {"Provider", "Region"} if last.model else set()  # the deployment's name has both
+        facts |= {"Request Model": last.model_group or last.model or ""}
+        facts |= {label: text for label, text in where.items() if label not in named}
     else:
         facts |= {"Provider": target.provider, "Region": target.region}
     facts["Error"] = last.failure.message
