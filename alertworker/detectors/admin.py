@@ -34,6 +34,9 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
     (Entity.MODEL, Action.CREATED): AlertType.NEW_MODEL_ADDED,
 }
 
+#: The dimension of the ledger that has the names of an entity.
+_DIMENSIONS: Final = {Entity.KEY: "key", Entity.TEAM: "team", Entity.INTERNAL_USER: "user"}
+
 
 def changes(fold: Fold, policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
     """Yield one alert for each thing that was changed in one way. The same change published twice counts two."""
@@ -55,6 +58,18 @@ def relayed(events: Iterable[EntityChanged], covered: Container[AlertType], poli
         yield from _alerts(same, alert_type, policy, covered=alert_type in covered)
 
 
+def entities(events: Iterable[EntityChanged]) -> Iterable[tuple[str, str]]:
+    """Yield the teams, keys and users that changes name by id, as dimensions and ids of the ledger."""
+    for event in events:
+        for dimension, identity in (
+            (_DIMENSIONS.get(event.entity), event.entity_id if not event.entity_alias else None),
+            ("team", event.team_id),
+            ("user", event.actor_id),
+        ):
+            if dimension and identity:
+                yield dimension, identity
+
+
 def type_of(event: EntityChanged) -> AlertType | None:
     """Return the alert type of a change; ``None`` if it raises no alert."""
     return TYPES.get((event.entity, event.action))
@@ -74,12 +89,12 @@ def _alerts(
             identity={"entity": which, "by": actor}
             | ({} if which else {"event": str(first.event_id)})
             | ({"digest": digest} if digest else {COVERED_BY: "callback"} if covered else {}),
-            headline=_headline(first),
+            headline=_headline(first, policy),
             first_at=min(event.occurred_at for event in same),
             last_at=max(event.occurred_at for event in same),
             count=sum(event.count for event in same),
             labels=_labels(first),
-            facts=_facts(first),
+            facts=_facts(first, policy),
             members=tuple(_member(event, policy) for event in same[:MAX_MEMBERS]),
         )
 
@@ -95,12 +110,22 @@ def _which(event: EntityChanged) -> str:
     return event.entity_id or event.entity_alias or ""
 
 
-def _headline(event: EntityChanged) -> str:
+def _headline(event: EntityChanged, policy: Policy) -> str:
     entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
-    name = event.entity_alias or short_id(event.entity_id or "") or "(no name)"
-    by = f" by {short_id(event.actor_id)}" if event.actor_id else ""
+    name = _name(event, policy) or short_id(event.entity_id or "") or "(no name)"
+    by = f" by {policy.names.get(('user', event.actor_id)) or short_id(event.actor_id)}" if event.actor_id else ""
     by += f", the first of {event.count:,} changes in a digest" if _digest(event) else ""
     return f"{entity.capitalize()} {name} was {action}{by}".replace(" was member ", ": member ")
+
+
+def _name(event: EntityChanged, policy: Policy) -> str:
+    """Return the name of what was changed, "" if it is not known."""
+    known = policy.names.get((_DIMENSIONS.get(event.entity, ""), event.entity_id or ""), "")
+    return event.entity_alias or known
+
+
+def _named(dimension: str, identity: str | None, policy: Policy) -> str:
+    return with_id(policy.names.get((dimension, identity or ""), ""), identity or "")
 
 
 def _labels(event: EntityChanged) -> dict[str, str]:
@@ -112,13 +137,14 @@ def _team(event: EntityChanged) -> str | None:
     return event.entity_alias or event.entity_id if event.entity is Entity.TEAM else event.team_id
 
 
-def _facts(event: EntityChanged) -> dict[str, str]:
+def _facts(event: EntityChanged, policy: Policy) -> dict[str, str]:
+    team = _named("team", event.team_id, policy)
     facts = {
         "Action Done by": " · ".join(
-            part for part in (event.actor_id, event.actor_role, event.actor_key_alias) if part
+            part for part in (_named("user", event.actor_id, policy), event.actor_role, event.actor_key_alias) if part
         ),
-        event.entity.value.replace("_", " ").capitalize(): with_id(event.entity_alias or "", event.entity_id or ""),
-        "Team": short_id(event.team_id or "") if event.entity is not Entity.TEAM else None,
+        event.entity.value.replace("_", " ").capitalize(): with_id(_name(event, policy), event.entity_id or ""),
+        "Team": team if event.entity is not Entity.TEAM else None,
         "Fields given": ", ".join(event.changed),
         "Digest": f"{event.count:,} changes, the first is named; {_digest(event)}" if _digest(event) else None,
         **event.details,

@@ -74,7 +74,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.LLM_TOO_SLOW,
             severity=Severity.LOW,
             identity=identity,
-            headline=f"Responses are slow - {seconds:.2f}s response time > {limit} on {model_of(slowest)}",
+            headline=f"Responses are slow - {seconds:.2f}s response time > {limit} ({model_of(slowest)})",
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),

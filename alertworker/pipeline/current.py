@@ -12,7 +12,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
-from alertworker.alerts.catalogue import RELAYED, AlertType
+from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType
 from alertworker.alerts.stored import StoredReader
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
@@ -29,8 +29,8 @@ _S = TypeVar("_S", bound=Subject)
 
 def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     """Return an open alert with its current headline, facts and count."""
-    if RELAYED in alert.labels:
-        return alert  # LiteLLM's own alerting raised it: only its text is known
+    if RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity):
+        return alert  # LiteLLM's own alerting raised it, so that only its text is known
     if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
         return outages.total(alert, *outage_sums(tx, alert))
     if alert.type is AlertType.BUDGET_ALERTS:

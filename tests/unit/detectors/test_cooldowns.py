@@ -91,7 +91,7 @@ def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
 
     assert set(alerts) == {"d1", "d2"}
     alert = alerts["d1"]
-    assert alert.headline == "Deployment cools down for 5 s: gpt-4o · RateLimitError 429"
+    assert alert.headline == "Deployment cools down for 5 s: azure/gpt-4o in eu (d1) · RateLimitError 429"
     assert (alert.count, alert.facts["Until"]) == (2, "2026-11-23 14:02:25 UTC")
     assert alert.labels == {"model": "gpt-4o", "provider": "azure", "region": "eu", "deployment": "d1"}
 
