@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from alertworker.alerts.catalogue import REPORTS
+from alertworker.alerts.catalogue import REPORTS, AlertType
 from alertworker.alerts.message import Entry, Message, Step
 from alertworker.text.format import spell, spell_moment, spell_moment_and_zone
 from alertworker.text.sanitize import cut, one_line
@@ -67,6 +67,6 @@ def counted(message: Message) -> str:
     if message.step is Step.SUMMARY:
         more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
         return f"{more}; {message.total} in all since {since}"
-    if message.total > 1:
+    if message.total > 1 and message.type is not AlertType.BUDGET_ALERTS:  # which counts its limits
         return f"{message.total} times since {since}"
     return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"

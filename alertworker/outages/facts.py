@@ -21,7 +21,7 @@ _CURRENT: Final = ("Calls lost", "Calls saved", "Calls", "Attempts", "Causes", "
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of an outage. ``calls`` are those from the first failure on. Times are epoch milliseconds."""
+    """The sums of an outage. ``calls`` are those from the first to the last failure. Times are epoch milliseconds."""
 
     failed: int = 0
     calls: int = 0
@@ -32,7 +32,7 @@ class Totals:
 
     @classmethod
     def of(cls, buckets: Iterable[Bucket]) -> Totals:
-        """Return the sums of buckets, from the first failing one on."""
+        """Return the sums of buckets, from the first failing one to the last."""
         rows = sorted(buckets, key=lambda row: (row.start, row.deployment_id))
         failing = [row for row in rows if row.failed]
         if not failing:
@@ -43,7 +43,7 @@ class Totals:
             by_deployment[row.deployment_id] += row.failed
         return cls(
             failed=causes.total(),
-            calls=count_calls([row for row in rows if row.start >= failing[0].start]),
+            calls=count_calls([row for row in rows if failing[0].start <= row.start <= failing[-1].start]),
             causes=causes,
             by_deployment=by_deployment,
             first_failure=min(row.failed_since for row in failing),

@@ -156,7 +156,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
 
     pass_time(runtime, 85)
     assert told(outbox)[2:] == [(Step.RESOLVED, "Resolved after 1 min 25 s: Major Service Outage: azure/gpt-4o (d1)")]
-    assert outbox.sent[-1].facts["Attempts"] == "14 of 38 failed in 13 s"
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 28 failed in 13 s"
     assert outbox.sent[-1].facts["Calls lost"] == "14 (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
@@ -391,7 +391,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     pass_time(runtime, 85)
     pass_time(runtime, 90)
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
