@@ -104,7 +104,7 @@ def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
 def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
     """Return the alert's facts with the models and keys that spent the most."""
     named = {
-        f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
+        f"Top {dimension}s": ", ".join(f"{short_id(name)} {spell_dollars(nanos)}" for name, nanos in spent)
         for dimension, spent in contributors.items()
         if spent
     }

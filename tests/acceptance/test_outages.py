@@ -51,8 +51,8 @@ def test_forty_errors_among_good_requests_over_two_proxies_are_one_outage(
     time.sleep(3)
 
     assert answers.count(200) == 320
-    assert "(status-503)" in major.text
-    assert "threshold 10" in major.text
+    assert "Major Service Outage: `openai/status-503" in major.text
+    assert "Threshold: `10 failed calls" in major.text
     assert len(slack.taken("Major Service Outage")) == 1
     assert len(slack.taken("Minor Service Outage")) <= 2
     assert [post.text for post in slack.taken("status-400")] == []
