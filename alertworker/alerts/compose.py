@@ -59,7 +59,7 @@ def compose(
         counted_since=subject.notified_at,
         count=count,
         total=subject.count,
-        facts=_facts(subject, parts),
+        facts=facts_of(subject, parts),
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
@@ -85,8 +85,8 @@ def fired_and_resolved(resolved: Message) -> Message:
     )
 
 
-def _facts(subject: Subject, parts: Mapping[str, int]) -> dict[str, str]:
-    """Return the facts: first whom it hurts, then the alert's own."""
+def facts_of(subject: Subject, parts: Mapping[str, int] = NO_PARTS) -> dict[str, str]:
+    """Return the facts to show: first whom it hurts, then the alert's own."""
     own = facts_of_many(subject.facts) if subject.type in _OF_CALLS and subject.count > 1 else dict(subject.facts)
     return _breakdown(parts) | _ends(subject) | own
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType
+from alertworker.alerts.compose import facts_of
 from alertworker.alerts.stored import StoredReader
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
@@ -43,7 +44,7 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
 
 def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:
     """Return an alert's row with its current headline, facts and count. A closed alert has its last ones."""
-    if row.open_fingerprint is None or row.type not in set(AlertType):
+    if row.type not in set(AlertType):
         return row
     subject = Subject(
         id=row.id,
@@ -58,8 +59,8 @@ def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime
         notified_count=row.notified_count,
         fingerprint=row.fingerprint,
     )
-    found = current(tx, subject, zone=zone, now=now)
-    return replace(row, headline=found.headline, facts=found.facts, count=found.count)
+    found = subject if row.open_fingerprint is None else current(tx, subject, zone=zone, now=now)
+    return replace(row, headline=found.headline, facts=facts_of(found), count=found.count)
 
 
 def outage_sums(tx: Transaction, alert: Subject) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
