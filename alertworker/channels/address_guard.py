@@ -19,9 +19,22 @@ _ODD: Final = "the address is an IPv4 address in an unusual form; write it as fo
 _NO_TLS: Final = "the address must begin with https://"
 #: RFC 6052: IPv4 addresses for the gateway of an IPv6-only network.
 _NAT64: Final = ip_network("64:ff9b::/96")
-#: Networks that Python calls global and that no receiver has: IPv4-compatible and site-local addresses, both deprecated
-#: (RFC 4291, 2.5.5.1; RFC 3879), and local-use translation (RFC 8215).
-_UNUSED: Final = tuple(map(ip_network, ("::/96", "fec0::/10", "64:ff9b:1::/48")))
+#: Networks that some Python releases call global and that no receiver has.
+_UNUSED: Final = tuple(
+    map(
+        ip_network,
+        (
+            "192.0.0.0/24",  # protocol assignments, RFC 6890
+            "192.88.99.0/24",  # anycast of 6to4 relays, deprecated, RFC 7526
+            "::/96",  # IPv4-compatible, deprecated, RFC 4291
+            "::ffff:0:0:0/96",  # IPv4-translated, RFC 2765
+            "64:ff9b:1::/48",  # translation for local use, RFC 8215
+            "3fff::/20",  # documentation, RFC 9637
+            "5f00::/16",  # segment identifiers, RFC 9602
+            "fec0::/10",  # site-local, deprecated, RFC 3879
+        ),
+    )
+)
 #: RFC 1918, 6598 and 4193: private addresses that an allowed host may have. Loopback and link-local are not among them.
 _PRIVATE: Final = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")))
 #: Metadata services of clouds within these networks: Alibaba's, AWS's and Google's.

@@ -39,13 +39,19 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
         "warnings": [
             *settings.warnings,
-            *(f"{kind} reaches no channel" for kind, names in routes.items() if not names),
+            *_unreached(routes),
         ],
     }
     if as_json:
         click.echo(json.dumps(said))
     else:
         _print(said)
+
+
+def _unreached(routes: dict[str, list[str]]) -> list[str]:
+    """Return one warning about all alert types that reach no channel."""
+    kinds = [kind for kind, names in routes.items() if not names]
+    return [f"these alert types reach no channel: {', '.join(kinds)}"] if kinds else []
 
 
 def _shown(settings: Settings, name: str) -> Any:

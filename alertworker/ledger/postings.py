@@ -83,15 +83,17 @@ class Postings:
 
         A call counts once per tag and once in every dimension that it names.
         """
-        books = {key: copy(sums) for key, sums in self.books.items()}
+        # Plain tuples: a named tuple costs more to make, and each call needs a dozen keys.
+        books: dict[tuple[date, str, str, str, str], SpendSums] = {key: copy(sums) for key, sums in self.books.items()}
         for (day, whose), sums in self.calls.items():
+            team = whose.team_id
             for dimension, entity, part in whose.ledger_entities():
-                key = SpendKey(day, dimension, whose.team_id, entity, shorten_id(part, MAX_PART) if part else "")
+                key = day, dimension, team, entity, shorten_id(part, MAX_PART) if part else ""
                 book = books.get(key)
                 if book is None:
                     book = books[key] = SpendSums()
                 book.add(sums)
-        return books
+        return {SpendKey._make(key): sums for key, sums in books.items()}
 
     def _fallback(self, event: EndEvent, day: date) -> None:
         asked, used = event.original_model_group, event.model_group or event.model

@@ -6,16 +6,13 @@ from typing import Protocol
 
 from alertworker.budgets.configured import NO_EXEMPTIONS, CapExemptions
 from alertworker.folding import Fold
-from alertworker.ledger.rows import SpendKey, SpendSums
 
 
 class PostingPort(Protocol):
     """Adds batches to the ledger."""
 
-    def add_fold(
-        self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
-    ) -> dict[SpendKey, SpendSums]:
-        """Add a batch's sums to the ledger and the windows; return the new totals of the rows that it changed.
+    def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
+        """Add a batch's sums to the ledger and the windows.
 
         A dimension has about ``max_entities`` rows a day. Further entities are added under "(other)", unless they are
         ``exempt``.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from alertworker.alerts.catalogue import OURS
 from alertworker.channels import ChannelConfig
+from alertworker.channels.address_guard import Allowed
+from alertworker.channels.config import refuse
 from alertworker.channels.email.channel import EmailConfig
 from alertworker.channels.owner_mail import domains
 from alertworker.routing.router import reached_receivers
@@ -17,15 +18,16 @@ from alertworker.settings.litellm import compile_litellm
 from alertworker.settings.model import Settings
 from alertworker.settings.routing import compile_routing
 from alertworker.settings.sources import Sources, resolve
-from alertworker.settings.values import AlertingArgs, Values
+from alertworker.settings.values import Values
 
 
 def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     """Return what is in force; what is wrong is added to the problems of the sources."""
     found = compile_litellm(config, sources)
-    found.warnings += _misspelt(sources)
+    found.warnings += sources.warnings
     inhibitions = compile_routing(config, sources, found)
     found.warnings += _unreached(found)
+    _look_at_heartbeat(config, sources)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
@@ -49,6 +51,16 @@ def _master_key(sources: Sources) -> str | None:
     return resolve(key, "master_key", Sources(environ=sources.environ)) if isinstance(key, str) and key else None
 
 
+def _look_at_heartbeat(config: FileConfig, sources: Sources) -> None:
+    """Report a URL that no heartbeat could be sent to: the pings fail without a trace at run time."""
+    if config.heartbeat_url is None:
+        return
+    try:
+        refuse(config.heartbeat_url.get_secret_value(), Allowed(config.allowed_networks, config.allowed_hosts))
+    except ValueError as error:
+        sources.problem(("heartbeat_url",), str(error))
+
+
 def _unreached(found: Destinations) -> Iterable[str]:
     """Yield a warning for each channel that no route leads to: a tree of our own replaces that of LiteLLM's keys."""
     reached = {name for receiver in reached_receivers(found.route) for name in found.receivers.get(receiver, ())}
@@ -65,12 +77,3 @@ def _unreached(found: Destinations) -> Iterable[str]:
 
 def _writes_to_owners(channel: ChannelConfig) -> bool:
     return isinstance(channel, EmailConfig) and bool(domains(channel))
-
-
-def _misspelt(sources: Sources) -> Iterable[str]:
-    """Yield a warning for each key of ``alerting_args`` that looks like one that we read; the others are LiteLLM's."""
-    given, known = sources.values.get("alerting_args"), list(AlertingArgs.model_fields)
-    for key in map(str, given) if isinstance(given, Mapping) else ():
-        close = difflib.get_close_matches(key, known, n=1, cutoff=0.85)
-        if close and key not in known:
-            yield f"{sources.where('alerting_args', key)}: this key is not read; did you mean {close[0]}?"

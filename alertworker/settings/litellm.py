@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -13,11 +13,12 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.channels import KINDS, recognize
 from alertworker.routing.matchers import Matcher
 from alertworker.routing.router import Route
+from alertworker.settings.budget_aliases import budget_routes
 from alertworker.settings.channel_config import channel_name, complete, is_relay
 from alertworker.settings.destinations import DEFAULT, Destinations
 from alertworker.settings.file_config import FileConfig
-from alertworker.settings.problems import read_errors
-from alertworker.settings.sources import Origin, Sources, secret
+from alertworker.settings.problems import nearest, read_errors
+from alertworker.settings.sources import Origin, Sources
 
 #: The chat of our own, for an environment in which the proxy's variable points at our relay.
 _OURS: Final = "ALERTWORKER_SLACK_WEBHOOK_URL"
@@ -41,6 +42,10 @@ _MAIL: Final = {
     "sender": "SMTP_SENDER_EMAIL",
     "recipients": "ALERTWORKER_EMAIL_RECIPIENTS",
 }
+#: What ``alerting`` can name.
+_NAMES: Final = ("slack", "ms_teams", "discord", "webhook", "email", "pagerduty")
+#: The receiver of budget alerts that ``slack_budget_alert_key_aliases`` keeps from Slack.
+_WITHOUT_SLACK: Final = "budget_alerts_without_slack"
 _MAIL_NEEDS: Final = ("host", "sender", "recipients")
 
 
@@ -60,6 +65,7 @@ class _Compiler:
     found: Destinations = field(default_factory=Destinations)
 
     def compile(self) -> Destinations:
+        self._look_at_names()
         chats = list(dict.fromkeys([*self._chats(), *self._mail()]))
         budgets = self._budget_webhook()
         typed = self._typed_urls() if self._may_speak("slack") else {}
@@ -73,13 +79,26 @@ class _Compiler:
                 )
         elif not chats and not routes and not budgets and self.config.route is None:
             self._warn(f"{self.sources.where('alerting')}: none of these channels has a URL; no alert will be sent")
+        kind, aliases = AlertType.BUDGET_ALERTS.value, self.config.alerting_args.slack_budget_alert_key_aliases
         if budgets:
-            kind = AlertType.BUDGET_ALERTS.value
             self.found.receivers[kind] = (*typed.get(kind, chats), *budgets)
             routes += [] if kind in typed else [_typed_route(kind)]
+        if aliases is not None:
+            routes = [*self._filtered(self.found.receivers.setdefault(kind, tuple(chats)), aliases), *routes]
         self.found.receivers[DEFAULT] = tuple(chats)
         self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(self._pager(), routes)))
         return self.found
+
+    def _look_at_names(self) -> None:
+        for name in self.config.alerting or ():
+            if name not in _NAMES:
+                self._warn(f"{self.sources.where('alerting')}: unknown channel {name!r}{nearest(name, _NAMES)}")
+
+    def _filtered(self, channels: Sequence[str], aliases: Sequence[str]) -> Sequence[Route]:
+        """Return the routes of budget alerts if only keys with some aliases are for Slack."""
+        others = tuple(name for name in channels if self.found.channels[name].kind != "slack")
+        self.found.receivers[_WITHOUT_SLACK] = others
+        return budget_routes(aliases, AlertType.BUDGET_ALERTS.value, _WITHOUT_SLACK if others else "")
 
     def _is_named(self, name: str) -> bool:
         return name in (self.config.alerting or ())
@@ -91,7 +110,7 @@ class _Compiler:
         self.found.warnings.append(text)
 
     def _read(self, variable: str) -> tuple[str | None, str]:
-        return secret(variable, self.sources.environ, self.sources.problems)
+        return self.sources.read_variable(variable)
 
     def _add(self, fields: dict[str, Any], origin: str, origins: Mapping[str, str] | None = None) -> list[str]:
         """Add a channel and return its name in a list, which is empty after a problem; ``origins`` are by field."""

@@ -12,14 +12,13 @@ from pydantic import ValidationError
 from alertworker.errors import AlertWorkerError
 from alertworker.settings.compile import compile_settings
 from alertworker.settings.file_config import FileConfig
+from alertworker.settings.litellm_values import adapt, drop_unknown
 from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath, read_errors
 from alertworker.settings.sources import Sources, read_environ, read_file, resolve
 from alertworker.settings.values import Allowed
 
 _DEFAULT_FILES: Final = ("alertworker.yaml", "config.yaml")
-#: Keys in which a string can be ``os.environ/NAME``.
-_REFERRING: Final = ("alert_to_webhook_url", "receivers")
 #: Number of keys to the deepest reference, receivers[0].channels[0].recipients[0]; YAML can nest a list in itself.
 _DEPTH: Final = 6
 
@@ -57,9 +56,10 @@ def _read_config(sources: Sources) -> FileConfig:
     alerting = values.get("alerting")
     if isinstance(alerting, list | str) and "slack" not in alerting:
         values.pop("alert_to_webhook_url", None)  # LiteLLM does not read it either
-    for key in _REFERRING:
-        if key in values:
-            values[key] = _resolved(values[key], (key,), sources, unset)
+    drop_unknown(sources)
+    for key in values:
+        values[key] = _resolved(values[key], (key,), sources, unset)
+    adapt(sources)
     allowed = _allowed(values)
     try:
         return FileConfig.model_validate(values, context=allowed)

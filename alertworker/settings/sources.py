@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,19 @@ from alertworker.settings.yaml_files import Section, read_sections
 
 #: Keys that the environment has as ``ALERTWORKER_<KEY>``.
 VARIABLES: Final = tuple(name for name, key in Settings.model_fields.items() if ENVIRONMENT in key.metadata)
+#: Further variables that we read.
+_OTHERS: Final = (
+    "ALERTWORKER_CONFIG",
+    "ALERTWORKER_EMAIL_RECIPIENTS",
+    "ALERTWORKER_METADATA_KEYS",
+    "ALERTWORKER_PUBLISH_URL",
+    "ALERTWORKER_SLACK_WEBHOOK_URL",
+)
+#: LiteLLM's variable for the default of ``alerting_args.daily_report_frequency``.
+_DAILY: Final = "SLACK_DAILY_REPORT_FREQUENCY"
 _REFERENCE: Final = "os.environ/"
+#: LiteLLM's sections with keys that we read.
+_LITELLMS: Final = frozenset({"general_settings", "litellm_settings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,11 @@ class Sources:
     origins: dict[str, Origin] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    #: The variables that the file sets, with their places.
+    variables: dict[str, Origin] = field(default_factory=dict)
+    #: Of these, the ones whose value is a reference to a variable that is not set.
+    unset: dict[str, str] = field(default_factory=dict)
     #: LiteLLM's master key as the file has it.
     master_key: object = None
     #: Where LiteLLM is told to log no messages at all, if it is.
@@ -64,6 +82,27 @@ class Sources:
         """Add what is wrong with a value of the file."""
         self.problems.append(f"{self.where(*path)}: {text}")
 
+    def warn(self, path: KeyPath, text: str) -> None:
+        """Add a warning about a value of the file."""
+        self.warnings.append(f"{self.where(*path)}: {text}")
+
+    def is_litellms(self, key: str) -> bool:
+        """Return whether the value of a key that counts stands in a section of LiteLLM's."""
+        origin = self.origins.get(key)
+        section = origin.section if origin is not None and key in self.values else None
+        return section is not None and section.name in _LITELLMS
+
+    def read_variable(self, name: str) -> tuple[str | None, str]:
+        """Return a variable that the file or the environment sets, and its origin.
+
+        If the file sets it to a variable that is not set, ``None``, and this is added to the problems.
+        """
+        value, origin = secret(name, self.environ, self.problems)
+        place = self.variables.get(name)
+        if name in self.unset and place is not None:
+            self.problems.append(_unset(place.at(), self.unset[name]))
+        return value, place.at() if place is not None and value is not None else origin
+
 
 def read_file(path: Path, sources: Sources) -> None:
     """Read LiteLLM's keys, then our own section, which overrides them; from the file and what it includes."""
@@ -72,11 +111,15 @@ def read_file(path: Path, sources: Sources) -> None:
     if general is not None and isinstance(general.value, dict):
         sources.master_key = general.value.get("master_key")
     if variables is not None and isinstance(variables.value, dict):
-        sources.environ |= {str(name): str(value) for name, value in variables.value.items() if value is not None}
+        values = {str(name): str(value) for name, value in variables.value.items() if value is not None}
+        sources.environ |= values
+        sources.variables |= {name: Origin(name, variables) for name in values}
     _litellm(sections.get("litellm_settings"), sources)
     for name, value, origin in _keys(general, sources.problems):
-        if name in LiteLLMConfig.model_fields:  # the other keys are for LiteLLM alone
+        if name in LiteLLMConfig.model_fields:
             sources.put(name, value, origin)
+        elif close := difflib.get_close_matches(name, LiteLLMConfig.model_fields, n=1, cutoff=0.85):
+            sources.warnings.append(f"{origin.at()}: this key is not read; did you mean {close[0]}?")
     for name, value, origin in _keys(sections.get("alertworker"), sources.problems):
         sources.put(name, value, origin)
 
@@ -119,10 +162,50 @@ def read_environ(environ: Mapping[str, str], sources: Sources) -> None:
             sources.origins.setdefault(name, Origin(origin))  # that of an unknown key of the file stays for its error
     if sources.messages_off is not None:
         sources.put("show_messages", value=False, origin=sources.messages_off)
-    # The process's own environment beats the file's environment_variables, in whichever of its two forms.
+    sources.environ = _merged(sources, environ)
+    _daily_reports(sources)
+    sources.warnings += _misspelt(environ)
+
+
+def _daily_reports(sources: Sources) -> None:
+    """Read LiteLLM's variable, which counts if ``alerting_args`` does not have the key."""
+    value, origin = sources.read_variable(_DAILY)
+    args = sources.values.get("alerting_args") or {}
+    if value is not None and isinstance(args, dict) and args.get("daily_report_frequency") is None:
+        sources.values["alerting_args"] = {**args, "daily_report_frequency": value}
+        sources.origins.setdefault("alerting_args", Origin(origin))
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[str]:
+    """Yield a warning for each ``ALERTWORKER_`` variable that looks like one that we read, and is none."""
+    known = {*_OTHERS, *(f"ALERTWORKER_{name.upper()}" for name in VARIABLES)}
+    known |= {f"{name}_FILE" for name in known}
     for name in environ:
-        sources.environ.pop(name.removesuffix("_FILE") if name.endswith("_FILE") else f"{name}_FILE", None)
-    sources.environ |= environ
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.85) if name.startswith("ALERTWORKER_") else []
+        if close and name not in known:
+            yield f"environment {name}: this variable is not read; did you mean {close[0]}?"
+
+
+def _merged(sources: Sources, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the file's ``environment_variables``, which override it, as in LiteLLM.
+
+    A value can be a reference to a variable of the environment, also to the one of the same name. A variable replaces
+    both of its forms in the environment: the value, and the file of ``<variable>_FILE``.
+    """
+    merged = dict(environ)
+    for name, written in sources.environ.items():
+        value: str | None = written
+        if written.startswith(_REFERENCE):
+            referred = written.removeprefix(_REFERENCE)
+            value, _ = secret(referred, environ, sources.problems)
+            if value is None:
+                sources.unset[name] = referred
+        base = name.removesuffix("_FILE")
+        merged.pop(base, None)
+        merged.pop(f"{base}_FILE", None)
+        if value is not None:
+            merged[name] = value
+    return merged
 
 
 def secret(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:
@@ -143,7 +226,11 @@ def resolve(text: str, where: str, sources: Sources) -> str | None:
         return text
     variable = text.removeprefix(_REFERENCE)
     known = len(sources.problems)
-    value, _ = secret(variable, sources.environ, sources.problems)
+    value, _ = sources.read_variable(variable)
     if value is None and len(sources.problems) == known:
-        sources.problems.append(f"{where}: the environment variable {variable} is not set; set it, or remove this line")
+        sources.problems.append(_unset(where, variable))
     return value
+
+
+def _unset(where: str, variable: str) -> str:
+    return f"{where}: the environment variable {variable} is not set; set it, or remove this line"

@@ -106,6 +106,8 @@ class AlertingArgs(BaseModel):
     """Number of failed calls of an outage that are stored one by one. All are counted."""
     log_to_console: bool = False
     """Log the body of each message, at level warning, to alertworker.alerts."""
+    slack_budget_alert_key_aliases: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = None
+    """Patterns of key aliases, such as github-*. Slack gets budget alerts only of these keys. Not set: of all."""
     daily_spend_per_user_threshold: Dollars | None = None
     """Dollars a day from which a user's spend is an alert. Off by default."""
     monthly_spend_per_user_threshold: Dollars | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +28,7 @@ from alertworker.ledger.rows import (
 from alertworker.ports.postings import PostingPort
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
+from alertworker.store.ledger.rows import Rows, rows_of
 from alertworker.store.schema.ledger import (
     DROPS,
     FALLBACKS,
@@ -46,6 +46,8 @@ from alertworker.store.upsert import insert_or
 _UNCAPPED: Final = "team"
 #: The largest sum of one row: a hundred million dollars in nano-dollars. SQL's bigint holds ninety times as much.
 _MAX_SUM: Final = 10**17
+#: The number of columns of the ledger's primary key.
+_KEY_SIZE: Final = len(SpendKey._fields)
 #: How many keys one statement names.
 _CHUNK: Final = 500
 
@@ -54,33 +56,23 @@ class PostingStatements(AliasStatements, PostingPort):
     """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
     @override
-    def add_fold(
-        self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
-    ) -> dict[SpendKey, SpendSums]:
-        booked = self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
-        self._add(WINDOWS, _rows(fold.windows), latest="last_success")
-        self._add(CAUSES, _rows(fold.causes), latest="last_failure", earliest="first_failure")
-        self._add(OUTAGE_CALLS, _rows(fold.calls))
+    def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
+        self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
+        self._add_rows(WINDOWS, rows_of(fold.windows), latest="last_success")
+        self._add_rows(CAUSES, rows_of(fold.causes), latest="last_failure", earliest="first_failure")
+        self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest="total")
-        return booked
 
-    def add_ledger(
-        self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS
-    ) -> dict[SpendKey, SpendSums]:
-        """Add sums to the ledger; return the new totals of the rows that changed. The cap spares what is ``exempt``."""
+    def add_ledger(self, ledger: Postings, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
+        """Add sums to the ledger. The cap spares what is ``exempt``."""
         spend = self._within(ledger, max_entities, exempt)
-        booked = {
-            SpendKey(*row[: -len(SUMS)]): SpendSums(*row[-len(SUMS) :]) for row in self._book(SPEND, _rows(spend))
-        }
-        self._book(SPEND_MONTHS, _rows(_by_month(spend)))
-        # No posting is all zeros, so a row that equals its posting is new.
-        self._grow(key for key in spend if booked[key] == spend[key])
-        self._add(OUTCOMES, _rows(self._outcomes(ledger.outcomes)))
-        self._add(LATENCIES, _rows(ledger.latencies))
-        self._add(FALLBACKS, _rows(self._fallbacks(ledger.fallbacks)))
+        self._book_days(rows_of(spend))
+        self._book(SPEND_MONTHS, rows_of(_by_month(spend)))
+        self._add_rows(OUTCOMES, rows_of(self._outcomes(ledger.outcomes)))
+        self._add_rows(LATENCIES, rows_of(ledger.latencies))
+        self._add_rows(FALLBACKS, rows_of(self._fallbacks(ledger.fallbacks)))
         self.keep_names(ledger.aliases)
-        return booked
 
     def _within(self, ledger: Postings, most: int, exempt: CapExemptions) -> dict[SpendKey, SpendSums]:
         """Return the batch's sums with the entities beyond the cap added up under "(other)".
@@ -164,36 +156,48 @@ class PostingStatements(AliasStatements, PostingPort):
             for row in self.connection.execute(select(*columns).where(tuple_(*columns).in_(chunk))):
                 yield tuple(row)
 
-    def _book(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Sequence[Any]:
+    def _book_days(self, rows: Rows) -> None:
+        """Add rows to `SPEND`, and count the new ones, so that no statement has to count the rows of a day."""
+        posted = set(rows.values)
+        # No posting is all zeros, so a row that equals its posting is new.
+        created = [SpendKey._make(row[:_KEY_SIZE]) for row in self._book(SPEND, rows) if tuple(row) in posted]
+        grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
+        self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
+
+    def _book(self, table: Table, rows: Rows) -> Sequence[Any]:
         """Add sorted rows to those that exist; return the new totals, with the columns in the same order."""
-        if not rows:
+        if not rows.values:
             return []
-        names = list(rows[0])
-        statement = insert_or(self.connection, table).from_select(names, self._source(table, rows))
+        statement = insert_or(self.connection, table).from_select(list(rows.names), self._source(table, rows))
         sums = {name: self._sum(table.c[name], statement.excluded[name]) for name in SUMS}
         upsert = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=sums)
-        return self.connection.execute(upsert.returning(*(table.c[name] for name in names))).all()
+        if table is not SPEND:
+            self.connection.execute(upsert)
+            return []
+        return self.connection.execute(upsert.returning(*(table.c[name] for name in rows.names))).all()
 
     def _sum(self, kept: ColumnElement[int], more: ColumnElement[int]) -> ColumnElement[int]:
         """Return the sum, at most `_MAX_SUM`, so that no row of one entity can make batches fail."""
         larger = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         return case((kept > _MAX_SUM - more, larger(kept, _MAX_SUM)), else_=kept + more)
 
-    def _source(self, table: Table, rows: Sequence[Mapping[str, object]]) -> Select[Any]:
+    def _source(self, table: Table, rows: Rows) -> Select[Any]:
         """Return rows as a query of one array a column, or of one JSON string; a parameter a value would cost more."""
-        names = list(rows[0])
         if self.connection.dialect.name == "sqlite":
-            text = func.json_each(json.dumps([list(row.values()) for row in rows], default=str)).table_valued("value")
-            values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(names)))
+            text = func.json_each(json.dumps(rows.values, default=str)).table_valued("value")
+            values = (func.json_extract(text.c.value, f"$[{index}]") for index in range(len(rows.names)))
             return select(*values).where(true())  # without WHERE, SQLite takes ON CONFLICT for a join's condition
-        arrays = (literal([row[name] for row in rows], ARRAY(table.c[name].type)) for name in names)
-        columns = (column(name, table.c[name].type) for name in names)
+        types = [table.c[name].type for name in rows.names]
+        arrays = (
+            literal(list(values), ARRAY(kind))
+            for values, kind in zip(zip(*rows.values, strict=True), types, strict=True)
+        )
+        columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
-    def _grow(self, created: Iterable[SpendKey]) -> None:
-        """Count new rows, so that no statement has to count the rows of a day."""
-        grown = Counter((key.dimension, key.day) for key in created if key.dimension != _UNCAPPED)
-        self._add(SPEND_SIZES, [{"dimension": d, "day": day, "rows": grown[d, day]} for d, day in sorted(grown)])
+    def _add_rows(self, table: Table, rows: Rows, *, latest: str = "", earliest: str = "") -> None:
+        added = [dict(zip(rows.names, values, strict=True)) for values in rows.values]
+        self._add(table, added, latest=latest, earliest=earliest)
 
 
 class _MonthKey(NamedTuple):
@@ -212,8 +216,3 @@ def _by_month(spend: Mapping[SpendKey, SpendSums]) -> dict[_MonthKey, SpendSums]
             month = _MonthKey(key.dimension, month_of(key.day), key.entity, key.team_id)
             months.setdefault(month, SpendSums()).add(sums)
     return months
-
-
-def _rows(sums: Mapping[Any, Any]) -> list[dict[str, object]]:
-    """Return the rows of named keys and their sums, in the order of the keys."""
-    return [key._asdict() | asdict(sums[key]) for key in sorted(sums)]

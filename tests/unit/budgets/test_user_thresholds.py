@@ -52,8 +52,9 @@ def test_an_anomaly_explains_itself() -> None:
     assert alert.headline == "User ann@example.com: $41 in one day, 4.1 times the usual"
     assert explained(alert, behind) == {
         "Spend": "$41",
+        "User": "ann@example.com (u1)",
         "Usual": "$10 a day, the mean of the 7 days before",
-        "Told from": "3 times the usual, and $10",
+        "Threshold": "3 times the usual, and $10",
         "Day": "2026-11-23",
         "Since": "between 2026-11-23 14:02:11 CET and 2026-11-23 15:02:11 CET",
         "Top models": "gpt-4o $40, o3 $1",

@@ -11,7 +11,7 @@ import pytest
 from alertworker import settings as package
 from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.publisher import registry
-from alertworker.settings import ConfigurationError, Settings, litellm, load_settings, sources
+from alertworker.settings import ConfigurationError, Settings, load_settings, sources
 
 HOOK = "https://receiver.example/canary"
 #: Every variable that has a form in a file, with a value that makes a difference.
@@ -38,6 +38,7 @@ VALUES = {
     "MS_TEAMS_WEBHOOK_URL": HOOK,
     "PAGERDUTY_API_KEY": "canary-key",
     "PAGERDUTY_ROUTING_KEY": "canary-key",
+    "SLACK_DAILY_REPORT_FREQUENCY": "600",
     "SLACK_WEBHOOK_URL": HOOK,
     "SMTP_HOST": "canary.example",
     "SMTP_PASSWORD": "canary-password",
@@ -48,8 +49,8 @@ VALUES = {
     "SMTP_USE_SSL": "true",
     "WEBHOOK_URL": HOOK,
 }
-#: What is no secret and has no form in a file: where the settings are, and a link for people.
-PLAIN = {"ALERTWORKER_CONFIG", "PROXY_BASE_URL"}
+#: What is no secret and has no form in a file: where the settings are, a link for people, and what publishers read.
+PLAIN = {"ALERTWORKER_CONFIG", "ALERTWORKER_METADATA_KEYS", "ALERTWORKER_PUBLISH_URL", "PROXY_BASE_URL"}
 #: A mail server that is complete, so that each of its other variables counts.
 MAIL = {"SMTP_HOST": "localhost", "SMTP_SENDER_EMAIL": "a@b.example", "ALERTWORKER_EMAIL_RECIPIENTS": "c@d.example"}
 CONFIG = "general_settings: {alerting: [slack, ms_teams, discord, webhook, email, pagerduty]}\n"
@@ -90,8 +91,7 @@ def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.Mo
         return secret(variable, environ, problems)
 
     secret = sources.secret
-    for module in (sources, litellm):
-        monkeypatch.setattr(module, "secret", recorded)
+    monkeypatch.setattr(sources, "secret", recorded)
     load(config, MAIL)
     named = {name for path in _files() for name in re.findall(r'"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"', path.read_text())}
 
@@ -145,13 +145,14 @@ def test_a_reference_may_stand_in_a_file(config: Path, tmp_path: Path) -> None:
     assert "not set" not in told
 
 
-def test_the_environment_beats_the_files_variables_in_either_form(config: Path, tmp_path: Path) -> None:
-    """They are one variable: what the process was given wins, and is no second setting of it."""
-    (tmp_path / "hook").write_text(HOOK)
-    config.write_text(f"{CONFIG}environment_variables: {{SLACK_WEBHOOK_URL: 'https://other.example/x'}}\n")
-    by_file = load(config, {**MAIL, "SLACK_WEBHOOK_URL_FILE": str(tmp_path / "hook")})
+def test_the_files_variables_beat_the_environment_in_either_form(config: Path, tmp_path: Path) -> None:
+    """They are one variable: what the file sets wins, as in LiteLLM, and is no second setting of it."""
+    (tmp_path / "hook").write_text("https://other.example/x")
+    config.write_text(f"{CONFIG}environment_variables: {{SLACK_WEBHOOK_URL: '{HOOK}'}}\n")
+    alone = load(config, MAIL)
 
-    assert by_file == load(config, {**MAIL, "SLACK_WEBHOOK_URL": HOOK})
+    assert load(config, {**MAIL, "SLACK_WEBHOOK_URL_FILE": str(tmp_path / "hook")}) == alone
+    assert load(config, {**MAIL, "SLACK_WEBHOOK_URL": "https://other.example/x"}) == alone
 
 
 def test_a_proxys_variables_are_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

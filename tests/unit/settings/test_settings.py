@@ -177,12 +177,14 @@ general_settings:
     assert len(settings.channels) == 2
 
 
-def test_the_files_variables_come_after_the_environments(tmp_path: Path) -> None:
-    """``environment_variables`` is LiteLLM's; the process's own environment wins."""
+def test_the_files_variables_override_the_environments(tmp_path: Path) -> None:
+    """LiteLLM puts ``environment_variables`` into its environment, over what is there."""
     text = f'environment_variables: {{SLACK_WEBHOOK_URL: "{HOOK}"}}\ngeneral_settings: {{alerting: ["slack"]}}'
 
     assert load(tmp_path, text).channels[0].name == channel_name("slack", HOOK)
-    assert load(tmp_path, text, {"SLACK_WEBHOOK_URL": OTHER}).channels[0].name == channel_name("slack", OTHER)
+    assert load(tmp_path, text, {"SLACK_WEBHOOK_URL": OTHER}).channels[0].name == channel_name("slack", HOOK)
+    in_file = {"SLACK_WEBHOOK_URL_FILE": str(tmp_path / "absent")}
+    assert load(tmp_path, text, in_file).channels[0].name == channel_name("slack", HOOK)
 
 
 def test_secrets_may_stand_in_files(tmp_path: Path) -> None:
@@ -241,9 +243,9 @@ general_settings:
             "alertworker: {alerting_treshold: 3}",
             ["config.yaml:1", "alerting_treshold", "did you mean alerting_threshold"],
         ),
-        ("general_settings: {alert_types: [llm_exception]}", ["llm_exception", "did you mean llm_exceptions"]),
+        ("alertworker: {alert_types: [llm_exception]}", ["llm_exception", "did you mean llm_exceptions"]),
         ("general_settings: {alerting_threshold: soon}", ["config.yaml:1 general_settings.alerting_threshold"]),
-        ("general_settings: {alerting_threshold: -1}", ["greater than 0"]),
+        ("alertworker: {alerting_threshold: -1}", ["greater than 0"]),
         ("general_settings: {spend_report_frequency: 7h}", ["spend_report_frequency"]),
         ("alertworker: {time_zone: Europe/Atlantis}", ["unknown time zone 'Europe/Atlantis'", "Europe/Berlin"]),
         ("alertworker: [1]", ["config.yaml:1 alertworker: must be a mapping, not list"]),
@@ -265,8 +267,8 @@ def test_bad_input_is_named_with_its_remedy(tmp_path: Path, text: str, words: li
 def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     """Nobody mends one to be told the next; and no secret is repeated."""
     text = f"""
-general_settings: {{alerting: [slack], alert_types: [nonsense], alerting_threshold: x}}
-alertworker: {{unknown: 1, broker_url: ["{HOOK}"]}}
+general_settings: {{alerting: [slack], alerting_threshold: x}}
+alertworker: {{unknown: 1, alert_types: [nonsense], broker_url: ["{HOOK}"]}}
 """
     reported = problems(tmp_path, text)
 
