@@ -12,8 +12,6 @@ from alertworker.events import CallEvent, DeploymentCooledDown
 from alertworker.text.names import model_and_region, with_id
 from alertworker.text.shorten import ELLIPSIS, shorten
 
-#: The facts of a single call that do not hold for the other calls of its alert.
-_OF_ONE: Final = frozenset({"Key Name", "Team", "User", "Messages"})
 #: The model of calls without one.
 UNKNOWN_MODEL: Final = "unknown model"
 _TRACE_ID: Final = re.compile(r"(?=.*[1-9a-f])[0-9a-f]{32}")
@@ -79,17 +77,6 @@ def owner_facts(event: CallEvent) -> dict[str, str]:
         "User": with_id(event.user_email or "", event.user_id or ""),
     }
     return {label: value for label, value in facts.items() if value}
-
-
-def facts_of_many(facts: Mapping[str, str]) -> dict[str, str]:
-    """Return the facts of an alert that counts several calls: those of a single call are no facts of all.
-
-    >>> facts_of_many({"Request Model": "gpt-4o", "Team": "search", "Error": "boom"})
-    {'Request Model': 'gpt-4o', 'Latest error': 'boom'}
-    """
-    return {
-        "Latest error" if label == "Error" else label: text for label, text in facts.items() if label not in _OF_ONE
-    }
 
 
 def model_of(event: CallEvent) -> str:

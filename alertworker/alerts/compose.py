@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from alertworker.alerts.aggregate import of_all
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.call_description import facts_of_many
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.text.format import spell
 from alertworker.text.names import shorten_hashes
 
-#: The types of alerts that count single calls of different owners.
-_OF_CALLS: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.LLM_REQUESTS_HANGING})
 #: The number of teams in a message. The others are one sum.
 MAX_PARTS: Final = 8
 NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
@@ -47,6 +45,7 @@ def compose(
 
     ``members`` name occurrences and ``parts`` count them by team.
     """
+    subject = of_all(subject, step, parts)
     count = subject.count - subject.notified_count
     return Message(
         alert_id=subject.id,
@@ -59,7 +58,7 @@ def compose(
         counted_since=subject.notified_at,
         count=count,
         total=subject.count,
-        facts=facts_of(subject, parts),
+        facts=_breakdown(parts) | _ends(subject) | dict(subject.facts),
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
@@ -83,12 +82,6 @@ def fired_and_resolved(resolved: Message) -> Message:
             "count": resolved.total,
         }
     )
-
-
-def facts_of(subject: Subject, parts: Mapping[str, int] = NO_PARTS) -> dict[str, str]:
-    """Return the facts to show: first whom it hurts, then the alert's own."""
-    own = facts_of_many(subject.facts) if subject.type in _OF_CALLS and subject.count > 1 else dict(subject.facts)
-    return _breakdown(parts) | _ends(subject) | own
 
 
 def _headline(subject: Subject, step: Step, at: datetime) -> str:

@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from alertworker.alerts.aggregate import of_all
 from alertworker.alerts.alert import Alert, OpenAlert, Subject
 from alertworker.alerts.catalogue import CATALOGUE, RELAYED, AlertType
-from alertworker.alerts.compose import facts_of
+from alertworker.alerts.message import Step
 from alertworker.alerts.stored import StoredReader
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
@@ -60,7 +61,8 @@ def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime
         fingerprint=row.fingerprint,
     )
     found = subject if row.open_fingerprint is None else current(tx, subject, zone=zone, now=now)
-    return replace(row, headline=found.headline, facts=facts_of(found), count=found.count)
+    facts = of_all(found, Step.FIRING, {}).facts
+    return replace(row, headline=found.headline, facts=facts, count=found.count)
 
 
 def outage_sums(tx: Transaction, alert: Subject) -> tuple[list[Bucket], Calls, Mapping[str, str]]:

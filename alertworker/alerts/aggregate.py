@@ -1,0 +1,52 @@
+"""Messages about several calls: facts of one of them must not be read as facts of all. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from alertworker.alerts.alert import Subject
+from alertworker.alerts.catalogue import RELAYED, TRACE, AlertType
+from alertworker.alerts.message import Step
+
+_S = TypeVar("_S", bound=Subject)
+
+#: Alerts whose facts describe one call, the newest or the slowest.
+_OF_CALLS: Final = frozenset(
+    {
+        AlertType.LLM_EXCEPTIONS,
+        AlertType.LLM_TOO_SLOW,
+        AlertType.LLM_REQUESTS_HANGING,
+        AlertType.COOLDOWN_DEPLOYMENT,
+    }
+)
+#: Facts that differ from call to call.
+_OF_ONE: Final = frozenset({"Key Name", "Messages", "User", TRACE})
+#: Facts that stay as an example, by the label that says so.
+_EXAMPLES: Final[Mapping[str, str]] = {"Error": "Example error"}
+
+
+def of_all(subject: _S, step: Step, parts: Mapping[str, int]) -> _S:
+    """Return the subject of a message with facts that are true of all calls that the message counts.
+
+    ``parts`` count them by team. The calls stay named as members, with their teams and keys.
+    """
+    summed = subject.count - subject.notified_count if step in (Step.NOTICE, Step.SUMMARY) else subject.count
+    if subject.type not in _OF_CALLS or RELAYED in subject.labels or summed < 2:
+        return subject
+    differing = _OF_ONE if len(parts) == 1 else _OF_ONE | {"Team"}
+    facts = {_EXAMPLES.get(name, name): text for name, text in subject.facts.items() if name not in differing}
+    headline = _headline(subject, summed) if step is Step.SUMMARY else subject.headline
+    return replace(subject, headline=headline, facts=facts)
+
+
+def _headline(subject: Subject, count: int) -> str:
+    """Return a summary's headline without the response time of one call. A notice has that of its slowest call.
+
+    It keeps LiteLLM's words, "Responses are slow - 312.00s response time > Alerting threshold: 300s".
+    """
+    _, marker, limit = subject.headline.partition(" > ")
+    if subject.type is not AlertType.LLM_TOO_SLOW or not marker:
+        return subject.headline
+    return f"Responses are slow - {count} response times > {limit}"
