@@ -89,7 +89,8 @@ def _headline(subject: Subject, step: Step, at: datetime) -> str:
 
 
 def _spelled(subject: Subject, step: Step, at: datetime) -> str:
-    headline = _hanging_now(subject) if subject.running else subject.headline
+    changed = subject.running and (step is Step.REMINDER or subject.outcomes)
+    headline = _hanging_now(subject) if changed else subject.headline
     if step is Step.REMINDER:
         return f"Still: {headline}"
     if step is not Step.RESOLVED:

@@ -378,7 +378,7 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
     hung = over[AlertType.LLM_REQUESTS_HANGING]
     assert hung.headline == "Resolved after 23 s: 2 calls were hanging on gpt-4o"
     assert hung.facts["Ended"] == "2 finished"
-    assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 6 failed in 5 s"
+    assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 5 failed in 5 s"
     assert "Minor Service Outage: d2 (gpt-4o)" in over[AlertType.OUTAGE_ALERTS].headline
     assert [headline for _, headline in told(outbox) if "o3" in headline] == []
     assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
