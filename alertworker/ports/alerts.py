@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -88,8 +88,8 @@ class AlertPort(OccurrencePort, Protocol):
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...
 
-    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
+    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
+        """Close the alert, with this many occurrences counted and its last facts. Its fingerprint may open again."""
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:
