@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LITELLM := .venv-litellm
 
-.PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture simulate simulate-days bench clean
+.PHONY: help install hooks litellm run demo format lint imports layout quick types test check chaos backlog fuzz torture simulate simulate-table simulate-days bench clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-13s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ torture: $(STAMP) litellm ## LiteLLM's own alerting and ours on the same faults;
 simulate: $(STAMP) ## Labelled incidents through the pipeline, with scores; SCENARIO=name,… SEEDS=1,2 TRAFFIC=low JSON=file
 	$(BIN)/python -m bench.simulate $(SCENARIO) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(TRAFFIC),--traffic $(TRAFFIC)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(JSON),--json $(JSON)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
+
+simulate-table: $(STAMP) ## Write the scores of JSON=file into docs/simulation.md
+	$(BIN)/python -m bench.simulate.table $(or $(JSON),scores.json) --write docs/simulation.md
 
 simulate-days: $(STAMP) ## DAYS=30 healthy days through the functions that judge
 	$(BIN)/python -m bench.simulate.healthy --days $(or $(DAYS),30)

@@ -31,8 +31,32 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.ledger.postings import Postings
-from alertworker.outages.rows import CallKey, CallSums, CauseKey, CauseSums, ModelCallKey, WindowKey, WindowSums
-from alertworker.outages.windows import NO_DEPLOYMENTS, bucket_of, cause, model_of, targets_of
+from alertworker.ledger.rows import MAX_PART
+from alertworker.outages.rows import (
+    CallKey,
+    CallSums,
+    CauseKey,
+    CauseSums,
+    CredentialKey,
+    FailingKey,
+    KeyFailures,
+    ModelCallKey,
+    RefusalKey,
+    RefusalSums,
+    WindowKey,
+    WindowSums,
+)
+from alertworker.outages.windows import (
+    FORBIDDEN,
+    NO_DEPLOYMENTS,
+    REFUSED,
+    UNAUTHORIZED,
+    bucket_of,
+    cause,
+    model_of,
+    targets_of,
+)
+from alertworker.text.shorten import shorten_id
 
 #: How far a producer's clock may be ahead of ours. A later time is clamped.
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -55,6 +79,10 @@ class Fold:
     causes: dict[CauseKey, CauseSums] = field(default_factory=dict)
     calls: dict[CallKey, CallSums] = field(default_factory=dict)
     models: dict[ModelCallKey, CallSums] = field(default_factory=dict)
+    failing_keys: dict[FailingKey, KeyFailures] = field(default_factory=dict)
+    refusals: dict[RefusalKey, RefusalSums] = field(default_factory=dict)
+    #: The last bucket in which a provider accepted a credential.
+    accepted: dict[CredentialKey, int] = field(default_factory=dict)
     #: Failed attempts that a deployment is to blame for; each is counted in ``causes``.
     blamed: list[AttemptFailed] = field(default_factory=list)
     slow: list[RequestSucceeded] = field(default_factory=list)
@@ -184,6 +212,9 @@ def _outcome(result: Fold, event: EndEvent) -> None:
         # A call counts once on a deployment. One that failed there before it succeeded is a failed one.
         window.succeeded += event.deployment_id not in {failed.deployment_id for failed in event.failed_on}
         window.last_success = max(window.last_success, _milliseconds(event))
+        if event.credential is not None:
+            key = CredentialKey(event.provider or "", event.credential)
+            result.accepted[key] = max(result.accepted.get(key, 0), bucket_of(event.occurred_at.timestamp()))
     _saved_or_lost(result, event)
 
 
@@ -241,6 +272,23 @@ def _blame(result: Fold, event: AttemptFailed) -> None:
     sums.first_failure = min(sums.first_failure or at, at)
     sums.last_failure = max(sums.last_failure, at)
     result.blamed.append(event)
+    _blame_on(result, event, key)
+
+
+def _blame_on(result: Fold, event: AttemptFailed, where: CauseKey) -> None:
+    """Count a failed call for its caller, and for the credential that the provider refused."""
+    model = shorten_id(event.attribution.model, MAX_PART)
+    failing = result.failing_keys.setdefault(FailingKey(*where[:4], event.key_hash or ""), KeyFailures())
+    failing.failed += 1
+    failing.model = max(failing.model, model)
+    if event.credential is None or where.cause not in REFUSED:
+        return
+    key = RefusalKey(where.provider, event.credential, where.deployment_id, where.region, where.bucket)
+    refused = result.refusals.setdefault(key, RefusalSums())
+    refused.unauthorized += where.cause == UNAUTHORIZED
+    refused.forbidden += where.cause == FORBIDDEN
+    refused.last_refusal = max(refused.last_refusal, _milliseconds(event))
+    refused.model = max(refused.model, model)
 
 
 def _cause(event: AttemptFailed | RequestFailed) -> str | None:

@@ -104,6 +104,9 @@ _BY_TYPE: Final[Mapping[AlertType, str]] = {
         "If the change is unexpected, ask the person who made it. Calls with the old access are rejected from now on.",
     ),
     AlertType.UNKNOWN: "Read the text: this version does not know this type of LiteLLM's alerts. Upgrade alertworker.",
+    AlertType.CALLER_ERRORS: (
+        "Ask the owner of the key what changed in its calls: they fail where those of other keys succeed."
+    ),
     AlertType.PUBLISHER_LOST: (
         "Find out why the process ended: its log and kubectl describe pod show a crash or a lack of memory. "
         "If a deploy killed it, allow more time for a clean shutdown."
@@ -150,7 +153,6 @@ _BY_SCOPE: Final[Mapping[str, str]] = {
         "Rotate the key: create a new one at the provider and put it into the proxy's configuration. "
         "Then restart the proxy."
     ),
-    "caller": "Send this to the owner of the key: its calls fail where those of others succeed.",
 }
 
 

@@ -63,6 +63,8 @@ class AlertType(StrEnum):
     TEAM_MEMBER_REMOVED = "team_member_removed"
     #: Ours: LiteLLM's own alerting sent an alert of an unknown type.
     UNKNOWN = "unknown"
+    #: Ours: calls of one caller's key fail on deployments that answer everybody else.
+    CALLER_ERRORS = "caller_errors"
     #: Ours: a proxy process stopped sending heartbeats without a clean shutdown, with the calls it had announced.
     PUBLISHER_LOST = "publisher_lost"
     #: Ours: a proxy is running and publishes nothing, while other proxies do.
@@ -160,6 +162,7 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.TEAM_MEMBER_ADDED: _CHANGED,
     AlertType.TEAM_MEMBER_REMOVED: _CHANGED,
     AlertType.UNKNOWN: AlertSpec(_ON, _MEDIUM, _NOTICE, (*_RELAYED, "said"), _QUIET),
+    AlertType.CALLER_ERRORS: AlertSpec(_ON, _LOW, _CONDITION, ("entity",), "outage_alert_ttl"),
     AlertType.PUBLISHER_LOST: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
     AlertType.PUBLISHER_SILENT: AlertSpec(_ON, _MEDIUM, _CONDITION, ("host", "integration")),
     AlertType.CHANNEL_BROKEN: AlertSpec(_ON, _HIGH, _CONDITION, ("channel",)),
@@ -170,6 +173,7 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
 #: Types that LiteLLM's ``alert_types`` cannot name, so its list does not disable them.
 OURS: Final = frozenset(
     {
+        AlertType.CALLER_ERRORS,
         AlertType.PUBLISHER_LOST,
         AlertType.PUBLISHER_SILENT,
         AlertType.CHANNEL_BROKEN,

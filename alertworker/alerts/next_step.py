@@ -34,7 +34,13 @@ _REMINDERS: Final[Mapping[AlertType, NextStep]] = {
 #: Conditions whose reminders show the number of occurrences, so they have no summaries. Outages and lost publishers
 #: also rise when they become worse.
 WITHOUT_SUMMARIES: Final = frozenset(
-    {AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT}
+    {
+        AlertType.OUTAGE_ALERTS,
+        AlertType.REGION_OUTAGE_ALERTS,
+        AlertType.CALLER_ERRORS,
+        AlertType.PUBLISHER_LOST,
+        AlertType.PUBLISHER_SILENT,
+    }
 )
 #: A summary of cooldowns needs so many, and one within the last minute: any short burst of rate limits causes a few,
 #: and one that is over needs nobody. Otherwise they wait for more, or for a pause of `_QUIET`.
@@ -54,7 +60,7 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     if alert.kind is Kind.NOTICE:
         return NextStep.CLOSE
     if alert.repeat_at is not None and alert.repeat_at <= now:
-        return NextStep.REMIND_OF_BUDGET if alert.type is AlertType.BUDGET_ALERTS else NextStep.REMIND
+        return _reminder(alert)
     return NextStep.CHECK_LATER
 
 
@@ -67,6 +73,12 @@ def _further(alert: OpenAlert, now: datetime) -> NextStep | None:
     if alert.type is not AlertType.COOLDOWN_DEPLOYMENT or (more >= _MIN_COOLDOWNS and pause < _GOING_ON):
         return NextStep.SUMMARIZE
     return NextStep.WAIT if pause < _QUIET else None
+
+
+def _reminder(alert: OpenAlert) -> NextStep:
+    if alert.labels.get("scope") == "credential":
+        return NextStep.REMIND  # every refused call renews its facts
+    return _REMINDERS.get(alert.type, NextStep.REMIND)
 
 
 def is_over(alert: OpenAlert) -> bool:

@@ -60,21 +60,21 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
 
 def _payload(message: Message) -> dict[str, Any]:
     tables = {name: details(getattr(message, name)) for name in ("facts", "labels", "metadata")}
-    about = {"alert": message.alert_id, "step": message.step, "count": message.total}
+    members = member_lines(message, _line)
     deployment = message.facts.get("Deployment") or short_id(message.labels.get("deployment", ""))
-    return present(
-        **{
-            "summary": _line(message.headline) or message.type.value,
-            "source": _line(deployment or message.proxy_url) or "alertworker",
-            "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
-            "timestamp": message.at.isoformat(),
-            "class": message.type.value,
-            "component": _line(message.labels.get("model")),
-            "group": _line(message.labels.get("team")),
-            "custom_details": {**about, "since": message.since.isoformat()}
-            | present(what_to_do=message.what_to_do, **tables, members=member_lines(message, _line)),
-        }
-    )
+    about = {"alert": message.alert_id, "step": message.step, "count": message.total}
+    about |= present(since=message.since.isoformat(), what_to_do=message.what_to_do, **tables, members=members)
+    payload = {
+        "summary": _line(message.headline) or message.type.value,
+        "source": _line(deployment or message.proxy_url) or "alertworker",
+        "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
+        "timestamp": message.at.isoformat(),
+        "class": message.type.value,
+        "component": _line(message.labels.get("model")),
+        "group": _line(message.labels.get("team")),
+        "custom_details": about,
+    }
+    return present(**payload)
 
 
 def _line(text: str | None) -> str:

@@ -28,6 +28,8 @@ from alertworker.events.base import (
 )
 
 StatusCode = Annotated[int, Field(ge=100, le=599)]
+#: The API key that a deployment is called with: the first 12 hex digits of its SHA-256.
+Credential = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 class Origin(StrEnum):
@@ -202,6 +204,8 @@ class RequestSucceeded(EndEvent):
     cache_hit: bool = False
     #: The producer's reason why the cost is unknown or 0.
     cost_failure: Text | None = None
+    #: The deployment's own API key, which the provider accepted. ``None`` where a client brought the key.
+    credential: Credential | None = None
 
 
 class Failure(BaseModel):
@@ -240,8 +244,8 @@ class AttemptFailed(CallEvent):
     #: Whether the call failed on this deployment for the first time. A call that is retried there is one failed call.
     #: ``None`` where the producer does not say; each attempt counts then.
     first_on_deployment: bool | None = None
-    #: The deployment's own API key: the first 12 hex digits of its SHA-256. ``None`` where a client brought the key.
-    credential: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")] | None = None
+    #: The deployment's own API key. ``None`` where a client brought the key.
+    credential: Credential | None = None
 
 
 class DeploymentCooledDown(Event):

@@ -35,15 +35,18 @@ class EndedCalls(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JudgedModel:
-    """The verdict on a model, how its failed calls ended, and the grade, ``None`` without an outage.
-
-    ``places`` are the provider and region of each deployment that failed a call.
-    """
+    """The verdict on a model's buckets, how its failed calls ended, and the grade, ``None`` without an outage."""
 
     verdict: WindowVerdict
     calls: Calls
     grade: Grade | None
-    places: frozenset[tuple[str, str]] = frozenset()
+    buckets: Sequence[Bucket] = ()
+
+    @property
+    def places(self) -> frozenset[tuple[str, str]]:
+        """The provider and region of each deployment that failed a call since the outage began."""
+        since = (row for row in self.buckets if row.start >= self.verdict.since)
+        return frozenset((row.provider, row.region) for row in since if row.failed)
 
 
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:
@@ -85,11 +88,6 @@ def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:
             by_fallback, by_retry = by_fallback + one.by_fallback, by_retry + one.by_retry
             lost[one.team] += one.lost
     return Calls(by_fallback, by_retry, {team: count for team, count in lost.items() if count})
-
-
-def places_of(buckets: Iterable[Bucket]) -> frozenset[tuple[str, str]]:
-    """Return the providers and regions of deployments that failed a call."""
-    return frozenset((row.provider, row.region) for row in buckets if row.failed)
 
 
 def _judge_lost(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:

@@ -1,4 +1,7 @@
-"""The rows of windows: sums of calls on deployments, of the causes of failures, and of how failed calls ended."""
+"""The rows of windows: sums of calls on deployments, of the causes of failures, and of how failed calls ended.
+
+Further rows say whose calls failed, and which of the provider's keys was refused.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,33 @@ class CauseKey(NamedTuple):
     cause: str
 
 
+class FailingKey(NamedTuple):
+    """One caller's key whose calls failed in one deployment's bucket. An unknown key is empty."""
+
+    deployment_id: str
+    provider: str
+    region: str
+    bucket: int
+    key_hash: str
+
+
+class CredentialKey(NamedTuple):
+    """A provider's API key, by the first digits of its hash."""
+
+    provider: str
+    credential: str
+
+
+class RefusalKey(NamedTuple):
+    """Calls of one deployment in one bucket whose credential the provider refused."""
+
+    provider: str
+    credential: str
+    deployment_id: str
+    region: str
+    bucket: int
+
+
 @dataclass(slots=True)
 class WindowSums:
     """The sums of a bucket.
@@ -80,3 +110,24 @@ class CauseSums:
     attempts: int = 0
     last_failure: int = 0
     first_failure: int = 0
+
+
+@dataclass(slots=True)
+class KeyFailures:
+    """How many calls of a key failed. ``model`` is the last in alphabetical order, so that no order matters."""
+
+    failed: int = 0
+    model: str = ""
+
+
+@dataclass(slots=True)
+class RefusalSums:
+    """How many calls were refused, by status. ``last_refusal`` is in epoch milliseconds.
+
+    ``model`` is the last model in alphabetical order, so that no order matters.
+    """
+
+    unauthorized: int = 0
+    forbidden: int = 0
+    last_refusal: int = 0
+    model: str = ""

@@ -21,7 +21,7 @@ from alertworker.outages.windows import Bucket, Limits, calls_before
 DEAD_REACH: Final = 6 * 3_600
 #: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
-#: How long rate limits alone must last to be an outage if no call is lost, in seconds.
+#: How long rate limits must last to be an outage if users are not hurt, in seconds.
 _RATE_LIMITED_SECONDS: Final = 300
 #: The cause of failures by rate limits.
 _RATE_LIMIT: Final = "429"
@@ -54,8 +54,9 @@ class WindowVerdict:
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
     epoch milliseconds. ``calls`` is the number of the stretch's calls from its first failure on. ``failures`` has, for
-    each deployment that failed a call, the number of its failed calls and of all its calls. ``is_dead`` means that no
-    call has succeeded since the first failure.
+    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is the
+    time from the first to the last bucket with a rate limit. ``is_dead`` means that no call has succeeded since the
+    first failure.
     """
 
     crossed: Threshold = Threshold.NONE
@@ -65,13 +66,9 @@ class WindowVerdict:
     calls: int = 0
     causes: Mapping[str, int] = field(default_factory=dict)
     failures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    limited_seconds: int = 0
     is_dead: bool = False
     first_failure: int = 0
-
-    @property
-    def is_rate_limited(self) -> bool:
-        """Whether all failures are rate limits."""
-        return set(self.causes) == {_RATE_LIMIT}
 
 
 class Grade(NamedTuple):
@@ -111,13 +108,20 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     major = verdict.crossed is Threshold.MAJOR
     if not limits.share:
         return Grade(major, major)
-    if verdict.is_rate_limited and not lost:
-        lasts = verdict.until - verdict.since >= _RATE_LIMITED_SECONDS
-        return Grade(major, is_high=False) if lasts else None
     harm = lost >= HARM and lost >= _HARM_SHARE * verdict.calls
+    if not harm and not verdict.is_dead and _is_rate_limited(verdict, limits):
+        return Grade(major, is_high=False) if verdict.limited_seconds >= _RATE_LIMITED_SECONDS else None
     if verdict.is_dead:
         return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
+
+
+def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
+    """Return whether rate limits are the cause: the other failures are no outage by themselves."""
+    limited = verdict.causes.get(_RATE_LIMIT, 0)
+    failed, calls = verdict.failed - limited, verdict.calls - limited
+    is_outage = failed >= max(limits.minor, limits.share * calls) and is_evident(failed, calls, limits.tolerated)
+    return limited > 0 and not is_outage
 
 
 def hurts(lost: int, calls: int, limits: Limits) -> bool:
@@ -297,6 +301,7 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
+    limited = [row.start for row in failing if row.causes.get(_RATE_LIMIT)]
     return WindowVerdict(
         crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
@@ -306,4 +311,5 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         first_failure=_first_failure(failing),
         causes=causes,
         failures=count_by_deployment(rows),
+        limited_seconds=limited[-1] - limited[0] if limited else 0,
     )

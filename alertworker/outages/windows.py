@@ -30,6 +30,10 @@ _STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 _SERVER_ERRORS: Final = range(500, 600)
 #: How the class of the error begins that LiteLLM's router raises when no deployment of a model group is available.
 NO_DEPLOYMENTS: Final = "RouterRateLimit"
+#: The causes by which a provider refuses a credential.
+UNAUTHORIZED: Final = "401"
+FORBIDDEN: Final = "403"
+REFUSED: Final = frozenset({UNAUTHORIZED, FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)

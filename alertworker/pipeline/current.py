@@ -35,8 +35,8 @@ _S = TypeVar("_S", bound=Subject)
 
 def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     """Return an open alert with its current headline, facts and count."""
-    if RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity):
-        return alert  # LiteLLM's own alerting raised it, so that only its text is known
+    if _is_whole(alert):
+        return alert
     if is_about_model(alert):
         return total_of_model(alert, *model_sums(tx, alert, CountedCalls(tx, now=now)))
     if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
@@ -47,6 +47,12 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
         waiting = tx.count_waiting(alert.labels["channel"])
         return replace(alert, facts={"Messages waiting": f"{waiting:,}", **alert.facts})
     return alert
+
+
+def _is_whole(alert: Subject) -> bool:
+    """Return whether an alert has all that is known: of LiteLLM's own alert its text, of a credential's every call."""
+    is_relayed = RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)
+    return is_relayed or alert.labels.get("scope") == "credential"
 
 
 def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:

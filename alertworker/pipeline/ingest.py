@@ -25,7 +25,10 @@ from alertworker.events.compression import ZSTD, CompressionError, compress, dec
 from alertworker.folding import Fold, fold
 from alertworker.pipeline.batches import BatchContext, BatchMessage
 from alertworker.pipeline.budgets import BudgetPiece, budget_pieces, judge_budgets, judge_piece
+from alertworker.pipeline.callers import label_cooldowns
+from alertworker.pipeline.credentials import count_credentials, judge_credentials, label_refused
 from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.explained import keep_explanation
 from alertworker.pipeline.hanging import count_hanging, judge_hanging
 from alertworker.pipeline.llm import raise_severity
 from alertworker.pipeline.notify import claim
@@ -96,7 +99,7 @@ def _bound(folded: Fold) -> None:
     Raises:
         BatchError: the batch has more than `MAX_READINGS` budgets or more than `MAX_ROWS` window rows.
     """
-    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models)
+    rows = len(folded.windows) + len(folded.causes) + len(folded.calls) + len(folded.models) + len(folded.failing_keys)
     if len(folded.budgets) > MAX_READINGS:
         raise BatchError(f"the batch reports {len(folded.budgets):,} budgets; the limit is {MAX_READINGS:,}")
     if rows > MAX_ROWS:
@@ -176,14 +179,17 @@ def _bound_alerts(context: BatchContext) -> None:
     Raises:
         BatchError: the steps could claim more than `MAX_ALERTS`.
     """
-    alerts = len(context.detected) + count_hanging(context) + count_outages(context)
+    alerts = len(context.detected) + count_hanging(context) + count_outages(context) + count_credentials(context)
     if alerts > MAX_ALERTS:
         raise BatchError(f"the batch could raise {alerts:,} alerts; the limit is {MAX_ALERTS:,}")
 
 
 def _claim_detected(context: BatchContext) -> None:
-    for alert in sorted(context.detected, key=lambda alert: alert.fingerprint):
-        raise_severity(context, alert, claim(context.tx, alert, context.runtime, now=context.now))
+    explained = label_cooldowns(context, label_refused(context))
+    for alert in sorted(explained, key=lambda alert: alert.fingerprint):
+        claimed = claim(context.tx, alert, context.runtime, now=context.now)
+        keep_explanation(context.tx, claimed, alert)
+        raise_severity(context, alert, claimed)
 
 
 def _count_clamped(context: BatchContext) -> None:
@@ -193,6 +199,7 @@ def _count_clamped(context: BatchContext) -> None:
 #: The steps after a batch is recorded, in order. Outages come first, because an open outage inhibits the alerts about
 #: calls that it explains, and those calls may be in the same batch. The order is also that of the tables' locks.
 STEPS: Final[tuple[Callable[[BatchContext], None], ...]] = (
+    judge_credentials,
     judge_outages,
     judge_hanging,
     _claim_detected,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from alertworker.alerts.alert import OpenAlert
 from alertworker.events import AttemptFailed
 from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
@@ -17,7 +18,6 @@ from alertworker.outages.model import (
     judge_dead_model,
     judge_model,
     model_ended,
-    places_of,
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
@@ -66,8 +66,13 @@ def count_models(context: BatchContext) -> int:
     return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
 
 
-def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> None:
-    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state."""
+def raise_model(
+    context: BatchContext, one: ModelJudgement, counted: CountedCalls, *, credential: str | None = None
+) -> None:
+    """Claim the alert that opens a model's outage, raises its grade or counts failed calls. Store the new state.
+
+    It has the label of the refused ``credential`` that explains the failures on all of its deployments.
+    """
     tx, standing, judged = context.tx, one.standing, one.judged
     opened = tx.find_open(fingerprint(one.model)) if standing.state else None
     if judged.grade is None and opened is None:
@@ -79,6 +84,8 @@ def raise_model(context: BatchContext, one: ModelJudgement, counted: CountedCall
     kept = tx.count_members(opened.id) if opened is not None else 0
     policy = context.runtime.policy.outages
     alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
+    if credential is not None:
+        alert = replace(alert, labels={**alert.labels, "credential": credential})
     claim(tx, alert, context.runtime, now=context.now)
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
@@ -113,6 +120,15 @@ def end_models(
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return resolved
+
+
+def model_still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a model's outage goes on by all calls that are known, although more may come."""
+    model, limits = alert.labels["model"], runtime.policy.outages.model
+    until, since = bucket_of(now.timestamp()), bucket_of(alert.first_at.timestamp())
+    windows = _Windows.read(tx, CountedCalls(tx, now=now), {model: max(since, until - lookback(limits))})
+    ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
+    return ending is None or (ending.how is End.UNKNOWN and now - alert.last_at < DEAD_LASTS)
 
 
 class RegionScope:
@@ -175,8 +191,7 @@ def _judge(
         if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
             buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
         total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-        places = places_of(row for row in buckets if row.start >= verdict.since)
-        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), places)
+        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets)
     return found
 
 

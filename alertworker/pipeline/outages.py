@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import FLAPPING
 from alertworker.alerts.message import Step
 from alertworker.alerts.suppression import SuppressionReason
@@ -19,9 +19,18 @@ from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Endi
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.credentials import explaining
 from alertworker.pipeline.current import outage_sums
-from alertworker.pipeline.model_outages import RegionScope, count_models, end_models, judge_models, raise_model
+from alertworker.pipeline.model_outages import (
+    ModelJudgement,
+    RegionScope,
+    count_models,
+    end_models,
+    judge_models,
+    raise_model,
+)
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
@@ -42,36 +51,94 @@ def judge_outages(context: BatchContext) -> None:
     found = outages.targets(context.folded.blamed)
     lost = outages.lost_buckets(context.folded.calls)
     known = tx.lock_outages({*found, *lost})
-    counted = CountedCalls(tx, now=context.now)
+    problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
     scope = RegionScope(tx, counted, models)
-    judged: set[Target] = set()
-    for is_deployment in (False, True):
-        for target in sorted(one for one in found if bool(one.deployment_id) is is_deployment):
-            if _judge_failures(context, target, known[target], found[target], scope):
-                judged.add(target)
-        for one in models if not is_deployment else ():
-            raise_model(context, one, counted)
-    for target in sorted(lost.keys() - judged):
+    judged = [
+        one
+        for target in sorted(found)
+        if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
+    ]
+    regions = [one for one in judged if not one.target.deployment_id]
+    deployments = [one for one in judged if one.target.deployment_id]
+    for one in regions:
+        _raise_failures(context, one)
+    for model in models:
+        _raise_model(context, model, deployments, counted, problems)
+    for one in deployments:
+        _raise_failures(context, one)
+    for target in sorted(lost.keys() - {one.target for one in judged}):
         if (standing := known[target]).state:
-            _raise(context, target, standing, _judge(context, target, standing, lost[target], scope), ())
+            lost_calls = _judge(context, target, standing, lost[target], scope)
+            _raise_failures(
+                context, _Failures(target, standing, (), lost_calls, _credential(context, target, lost_calls))
+            )
+    problems.claim()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failures:
+    """A target's failed calls of a batch, the verdict on its windows, and what explains them."""
+
+    target: Target
+    standing: Outage
+    events: Sequence[AttemptFailed]
+    judged: _Judged
+    #: The refused credential that explains an outage.
+    credential: str | None = None
+    is_callers: bool = False
+    is_over: bool = False
 
 
 def _judge_failures(
-    context: BatchContext, target: Target, standing: Outage, failed: Sequence[AttemptFailed], scope: RegionScope
-) -> bool:
-    """Judge the windows with a target's failed calls. Return false if all of them are from before its last end."""
+    context: BatchContext,
+    target: Target,
+    standing: Outage,
+    failed: Sequence[AttemptFailed],
+    scope: RegionScope,
+    problems: CallerProblems,
+) -> _Failures | None:
+    """Judge the windows with a target's failed calls, ``None`` if all of them are from before its last end."""
     events = [event for event in failed if event.occurred_at.timestamp() >= standing.over_until]
     if not events:
         context.tx.count("late_attempts", "after its outage", len(failed))
-        return False
+        return None
     moments = [bucket_of(event.occurred_at.timestamp()) for event in events]
     judged = _judge(context, target, standing, moments, scope)
     if judged.grade is not None and not standing.state and _is_over(context, target, standing, judged, scope):
         context.tx.count("late_attempts", "of an outage that is over", len(events))
-    else:
-        _raise(context, target, standing, judged, events)
-    return True
+        return _Failures(target, standing, events, judged, is_over=True)
+    limits = outages.limits_of(target, context.runtime.policy.outages)
+    is_callers = judged.grade is not None and problems.explain(
+        target, judged.verdict, judged.buckets, limits, has_outage=standing.state > 0
+    )
+    return _Failures(target, standing, events, judged, _credential(context, target, judged), is_callers=is_callers)
+
+
+def _credential(context: BatchContext, target: Target, judged: _Judged) -> str | None:
+    limits = outages.limits_of(target, context.runtime.policy.outages)
+    return explaining(context.tx, target, judged.verdict, judged.buckets, limits)
+
+
+def _raise_failures(context: BatchContext, one: _Failures) -> None:
+    if not one.is_callers and not one.is_over:
+        _raise(context, one)
+
+
+def _raise_model(
+    context: BatchContext,
+    model: ModelJudgement,
+    deployments: Iterable[_Failures],
+    counted: CountedCalls,
+    problems: CallerProblems,
+) -> None:
+    """Raise a model's outage, unless one caller's problem explains it."""
+    is_new = model.judged.grade is not None and not model.standing.state
+    if is_new and problems.explain_model(model.judged, context.runtime.policy.outages.model):
+        return
+    failing = {event.deployment_id for event in model.events}
+    credentials = {one.credential for one in deployments if one.target.deployment_id in failing}
+    raise_model(context, model, counted, credential=credentials.pop() if len(credentials) == 1 else None)
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
@@ -200,8 +267,9 @@ def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The verdict on a target's windows, how its failed calls ended, and the grade, ``None`` without an outage."""
+    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade, ``None`` if no outage."""
 
+    buckets: Sequence[Bucket]
     verdict: WindowVerdict
     calls: Calls
     grade: Grade | None
@@ -218,20 +286,21 @@ def _judge(
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
     if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
-        verdict = is_dead(tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH)), limits) or verdict
+        longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
+        if (dead := is_dead(longer, limits)) is not None:
+            buckets, verdict = longer, dead
     calls = Calls()
     if verdict.crossed and target.deployment_id:
         calls = tx.calls_failed_by(target, start=verdict.since)
     elif verdict.crossed:
         calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
-    return _Judged(verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
+    return _Judged(buckets, verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
 
 
-def _raise(
-    context: BatchContext, target: Target, standing: Outage, judged: _Judged, events: Sequence[AttemptFailed]
-) -> None:
+def _raise(context: BatchContext, one: _Failures) -> None:
     """Claim the alert that opens the outage, raises its grade or counts failed calls. Store the target's new state."""
     tx, policy = context.tx, context.runtime.policy.outages
+    target, standing, judged, events = one.target, one.standing, one.judged, one.events
     opened = tx.find_open(outages.fingerprint(target)) if standing.state else None
     kept = tx.count_members(opened.id) if opened is not None else None
     worst = judged.grade.worst(standing.rank) if judged.grade is not None else None
@@ -248,7 +317,7 @@ def _raise(
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
         tx.keep_outages({target: after})  # before its message, which says how often it flapped
-    claim(tx, alert, context.runtime, now=context.now)
+    claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 
 def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
@@ -265,3 +334,15 @@ def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | Non
         is_flapping=standing.is_flapping,
         is_up=standing.is_up,
     )
+
+
+def _explained(tx: Transaction, one: _Failures, opened: OpenAlert | None, alert: Alert) -> Alert:
+    """Return the alert with the label of the refused credential that explains it, which inhibits it then.
+
+    An open outage loses the label once other failures are an outage by themselves.
+    """
+    labels = {name: value for name, value in alert.labels.items() if name != "credential"}
+    if one.credential is None and opened is not None and one.judged.verdict.crossed and "credential" in opened.labels:
+        kept = {name: value for name, value in opened.labels.items() if name != "credential"}
+        tx.relabel(opened.id, kept)
+    return replace(alert, labels=labels | ({"credential": one.credential} if one.credential is not None else {}))

@@ -13,7 +13,9 @@ from alertworker.detectors import llm
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages.ending import lookback, still_fails
+from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
+from alertworker.pipeline.model_outages import model_still_fails
 from alertworker.pipeline.notify import notify
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -49,6 +51,10 @@ def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: da
     nothing shows that it did not recover with the other. Otherwise a failure within a window is enough, and any
     failure of a dead target.
     """
+    if alert.labels.get("scope") == "credential":
+        return True  # its end is judged by every sweep
+    if is_about_model(alert):
+        return model_still_fails(tx, alert, runtime, now=now)
     target = outages.target_of(alert)
     standing, limits = tx.outage_of(target), outages.limits_of(target, runtime.policy.outages)
     if not standing.state:

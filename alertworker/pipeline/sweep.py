@@ -16,6 +16,8 @@ from alertworker.delivery.retry import DeliveryError
 from alertworker.errors import BrokerUnavailable
 from alertworker.events import Canary
 from alertworker.pipeline.budgets import end_budgets, remind_of_budget
+from alertworker.pipeline.callers import end_callers
+from alertworker.pipeline.credentials import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
 from alertworker.pipeline.outages import end_outages, remind_of_outage
@@ -44,8 +46,10 @@ def sweep(runtime: Runtime, *, now: datetime) -> None:
 
     One transaction does at most `PIECE` of each. What exceeds `_MOST_PIECES` transactions waits for the next sweep.
     """
+    _in_pieces(runtime, lambda tx: end_credentials(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: end_outages(tx, runtime, limit=PIECE, now=now))
     _in_pieces(runtime, lambda tx: end_publishers(tx, runtime, limit=PIECE, now=now))
+    _in_pieces(runtime, lambda tx: end_callers(tx, runtime, limit=PIECE, now=now))
     _notify_unmuted(runtime, now=now)
     _in_pieces(runtime, lambda tx: _settle_due(tx, runtime, now=now))
     _in_pieces(runtime, lambda tx: end_budgets(tx, runtime, limit=PIECE, now=now))

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.suppression import Suppression
 from alertworker.ports.occurrences import OccurrencePort
 
@@ -39,6 +40,14 @@ class AlertPort(OccurrencePort, Protocol):
 
         They are in the order of their fingerprints, from the one after ``after`` on, at most ``limit``.
         """
+        ...
+
+    def labelled_alerts(self, label: str, value: str, types: Iterable[AlertType]) -> Sequence[str]:
+        """Return the fingerprints of the open alerts of some types that have a label."""
+        ...
+
+    def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
+        """Replace the labels of an open alert. Identifying labels must stay as they are."""
         ...
 
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:

@@ -9,7 +9,9 @@ from typing import Protocol, TypeVar
 from alertworker.ports.alerts import AlertPort
 from alertworker.ports.batches import BatchPort, CounterPort
 from alertworker.ports.budgets import BudgetPort
+from alertworker.ports.callers import CallerPort
 from alertworker.ports.clock import ClockPort
+from alertworker.ports.credentials import CredentialPort
 from alertworker.ports.dead_letters import DeadLetterPort
 from alertworker.ports.hanging import HangingPort
 from alertworker.ports.inhibitions import InhibitionPort
@@ -31,6 +33,8 @@ class Transaction(
     LedgerPort,
     PublisherPort,
     HangingPort,
+    CallerPort,
+    CredentialPort,
     OutagePort,
     ModelOutagePort,
     BudgetPort,

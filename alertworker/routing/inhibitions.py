@@ -97,12 +97,29 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
 #: The outage of a model group.
 _OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
+#: The alerts that have the label of a refused credential, if it explains them.
+_REFUSABLE: Final = (
+    f"{AlertType.OUTAGE_ALERTS}|{AlertType.REGION_OUTAGE_ALERTS}|{AlertType.LLM_EXCEPTIONS}|"
+    f"{AlertType.COOLDOWN_DEPLOYMENT}"
+)
 #: A region's outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
-#: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains.
+#: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains. A refused
+#: credential inhibits what has its label, because it explains that. A caller's problem inhibits the failed calls of its
+#: key, and the cooldowns that have the key's label.
 DEFAULTS: Final = (
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
     Inhibition(_OF_MODEL, (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "")), ("model",)),
     Inhibition(_type("=", AlertType.OUTAGE_ALERTS), _EXPLAINED, ("deployment",)),
     Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),
+    Inhibition(
+        (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "credential")),
+        (*_type("=~", _REFUSABLE), Matcher("scope", "!=", "credential")),
+        ("credential",),
+    ),
+    Inhibition(
+        _type("=", AlertType.CALLER_ERRORS),
+        _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.COOLDOWN_DEPLOYMENT}"),
+        ("key",),
+    ),
 )

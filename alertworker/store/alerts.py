@@ -20,6 +20,7 @@ from alertworker.ports.alerts import AlertPort
 from alertworker.store.inhibitions import InhibitionStatements
 from alertworker.store.occurrences import OccurrenceStatements
 from alertworker.store.schema.alerts import ALERTS, KNOWN_TYPE, OPEN
+from alertworker.store.schema.inhibitions import LabelValue
 from alertworker.store.schema.publishers import CALLS
 from alertworker.store.silences import SilenceStatements
 from alertworker.store.upsert import insert_or
@@ -90,6 +91,17 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         statement = select(ALERTS).where(deferred, KNOWN_TYPE).order_by(ALERTS.c.fingerprint).limit(limit)
         rows = self.connection.execute(statement.with_for_update(skip_locked=True)).all()
         return [self._open_alert(row) for row in rows]
+
+    @override
+    def labelled_alerts(self, label: str, value: str, types: Iterable[AlertType]) -> Sequence[str]:
+        of_types = ALERTS.c.type.in_([one.value for one in types])
+        statement = select(ALERTS.c.fingerprint).where(OPEN, of_types, LabelValue(ALERTS.c.labels, label) == value)
+        return list(self.connection.execute(statement.order_by(ALERTS.c.fingerprint)).scalars())
+
+    @override
+    def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
+        self.forget_sources()
+        self.connection.execute(update(ALERTS).where(ALERTS.c.id == alert_id).values(labels=dict(labels)))
 
     @override
     def record_suppressed(self, alert_id: str, suppression: Suppression) -> None:

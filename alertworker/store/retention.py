@@ -28,7 +28,15 @@ from alertworker.store.schema.ledger import (
     SPEND_MONTHS,
     SPEND_SIZES,
 )
-from alertworker.store.schema.outages import CAUSES, MODEL_CALLS, OUTAGE_CALLS, WINDOWS
+from alertworker.store.schema.outages import (
+    CAUSES,
+    CREDENTIALS,
+    FAILING_KEYS,
+    MODEL_CALLS,
+    OUTAGE_CALLS,
+    REFUSALS,
+    WINDOWS,
+)
 from alertworker.store.schema.publishers import CALLS, PUBLISHERS
 from alertworker.store.upsert import Statements, insert_or
 
@@ -51,6 +59,9 @@ class RetentionStatements(Statements, RetentionPort):
             (CAUSES, CAUSES.c.bucket < int(before.timestamp())),
             (OUTAGE_CALLS, OUTAGE_CALLS.c.bucket < int(before.timestamp())),
             (MODEL_CALLS, MODEL_CALLS.c.bucket < int(before.timestamp())),
+            (FAILING_KEYS, FAILING_KEYS.c.bucket < int(before.timestamp())),
+            (REFUSALS, REFUSALS.c.bucket < int(before.timestamp())),
+            (CREDENTIALS, _is_unused(before)),
         )
 
     @override
@@ -91,6 +102,12 @@ class RetentionStatements(Statements, RetentionPort):
     def _pieces(self, limit: int, *pieces: tuple[Table, ColumnElement[bool]]) -> bool:
         counts = [self.connection.execute(statement).rowcount for statement in _deletes(limit, pieces)]
         return limit in counts
+
+
+def _is_unused(before: datetime) -> ColumnElement[bool]:
+    """Return the condition for credentials that were neither accepted nor refused since then."""
+    second = int(before.timestamp())
+    return (CREDENTIALS.c.level == 0) & (CREDENTIALS.c.last_success < second) & (CREDENTIALS.c.over_until < second)
 
 
 def _deletes(limit: int, pieces: tuple[tuple[Table, ColumnElement[bool]], ...]) -> Iterator[Delete]:

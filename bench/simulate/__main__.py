@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from bench.simulate.result import Score
 from bench.simulate.scenario import Traffic
 from bench.simulate.scenarios import DEFAULT, SCENARIOS, traffics
-from bench.simulate.score import Score, score
+from bench.simulate.score import score
 from bench.simulate.simulation import simulate
 from bench.simulate.table import markdown, show
 from bench.simulate.wire import EARLIER, WireFields
@@ -31,11 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     wanted = [Traffic(options.traffic)] if options.traffic else list(Traffic)
     jobs = [(name, one, seed) for name in names for one in traffics(name) for seed in seeds if one in wanted]
     fields = EARLIER if options.plain else WireFields()
-    scores = _run(jobs, fields, options)
+    scores: list[Score] = []
+    for found in _run(jobs, fields, options):
+        scores += found
+        if options.json:  # after each run, so that an interrupted matrix keeps what it has
+            Path(options.json).write_text(json.dumps([one.row() for one in scores], indent=1) + "\n")
     if options.markdown:
         Path(options.markdown).write_text(markdown(scores))
-    if options.json:
-        Path(options.json).write_text(json.dumps([one.row() for one in scores], indent=1) + "\n")
     show(scores)
     return int(not all(one.passed for one in scores))
 
@@ -57,17 +60,17 @@ def run(job: Job, fields: WireFields, *, trace: bool = False) -> list[Score]:
     return score(scenario, traffic, seed, done)
 
 
-def _run(jobs: Sequence[Job], fields: WireFields, options: argparse.Namespace) -> list[Score]:
+def _run(jobs: Sequence[Job], fields: WireFields, options: argparse.Namespace) -> Iterator[list[Score]]:
+    """Yield the scores of each run in the order of the jobs."""
     one = partial(run, fields=fields, trace=options.trace)
     if options.jobs == 1:
-        return [found for job in jobs for found in one(job)]
-    scores: list[Score] = []
+        yield from map(one, jobs)
+        return
     with ProcessPoolExecutor(options.jobs) as pool:
         for done, found in enumerate(pool.map(one, jobs), 1):
-            scores += found
+            yield found
             print(f"\r{done} of {len(jobs)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return scores
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

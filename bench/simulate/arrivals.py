@@ -83,7 +83,7 @@ class Arrivals:
 
     def _extra(self, until: float) -> Iterator[Arrival]:
         for load, stream in self._loads:
-            while stream.moment < min(until, self._zero + load.end):
+            while stream.moment < min(until, self._zero + load.end) and not 0 < load.most <= stream.count:
                 whose = caller(load.callers[stream.count % len(load.callers)])
                 yield Arrival(stream.moment, load.group, whose, load.refused)
                 stream.count += 1

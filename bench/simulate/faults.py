@@ -105,7 +105,7 @@ class Fault:
 class Load:
     """Calls beside the usual traffic: ``per_minute`` of them on ``group`` by ``callers``, in turn.
 
-    With ``refused`` the proxy refuses each before it is routed.
+    With ``refused`` the proxy refuses each before it is routed. ``most`` is how many there are at the most, 0 for all.
     """
 
     start: float
@@ -114,6 +114,7 @@ class Load:
     per_minute: float
     callers: tuple[int, ...]
     refused: Error | None = None
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)

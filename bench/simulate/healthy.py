@@ -1,7 +1,7 @@
 """Healthy days through the functions that judge, without the pipeline: `python -m bench.simulate.healthy`.
 
 Buckets of attempts are made as healthy days have them, and judged as a batch with each failure would be. Every
-outage found is false. `JUDGES` says how a target's buckets are judged; a new way to judge is a line there.
+outage found is false. `JUDGES` says by which limits.
 """
 
 from __future__ import annotations
@@ -9,18 +9,20 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from random import Random
 from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from alertworker.outages.verdict import grade, judge
+from alertworker.outages.verdict import WindowVerdict, grade, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, OutagePolicy
 from bench.simulate.calls import BROKEN_STREAMS, PROVIDER_ERRORS
 from bench.simulate.faults import DAY
@@ -33,39 +35,21 @@ _BURST_SECONDS: Final = (10.0, 40.0)
 _BURST_SHARE: Final = (0.2, 0.6)
 #: Failures within so many seconds belong to one outage.
 _SAME: Final = 900
+#: How many seconds are judged at once where nothing is found.
+_BLOCK: Final = 1_800
+#: From how many calls on a run of failures is too long to be an outage.
+_EXPECTED: Final = 200
 _CAUSES: Final = ("500", "503", "timeout", "connection")
 _POLICY: Final = OutagePolicy()
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """How buckets are judged: ``lookback`` and ``ahead`` are how many seconds around a failure it looks at.
-
-    ``deployment`` and ``region`` return a level; above 0 is an outage.
-    """
-
-    lookback: int
-    ahead: int
-    deployment: Callable[[Sequence[Bucket]], int]
-    region: Callable[[Sequence[Bucket]], int]
-
-
-def _judge(limits: Limits, buckets: Sequence[Bucket]) -> int:
-    found = grade(judge(buckets, limits), 0, limits)
-    return found.rank if found is not None else 0
-
-
-def _judged_by(policy: OutagePolicy) -> Judge:
-    reach = max(policy.deployment.reach, policy.region.reach)
-    return Judge(reach, reach, partial(_judge, policy.deployment), partial(_judge, policy.region))
-
-
-JUDGES: Final[Mapping[str, Judge]] = {
+#: By which limits deployments and regions are judged.
+JUDGES: Final[Mapping[str, OutagePolicy]] = {
     #: LiteLLM's: the counts alone.
-    "counts": _judged_by(
-        OutagePolicy(replace(_POLICY.deployment, share=0.0), replace(_POLICY.region, share=0.0), _POLICY.max_details)
+    "counts": replace(
+        _POLICY, deployment=replace(_POLICY.deployment, share=0.0), region=replace(_POLICY.region, share=0.0)
     ),
-    "evidence": _judged_by(_POLICY),
+    "evidence": _POLICY,
 }
 
 
@@ -108,27 +92,56 @@ def day_of(world: World, rate: float, rng: Random) -> dict[str, Attempts]:
 
 def false_outages(judge_name: str, rate: float, days: int, seed: int) -> tuple[Counter[str], int]:
     """Return how many outages of deployments and of regions are found on healthy days, and how many calls these had."""
-    judge_ = JUDGES[judge_name]
+    policy = JUDGES[judge_name]
     world, found = make_world(), Counter[str]()
     rng = Random(f"{seed} {rate}")
     for _ in range(days):
         attempts = day_of(world, rate, rng)
         for own in attempts.values():
-            found["deployment"] += _outages([own], judge_, judge_.deployment)
+            found["deployment"] += outages_of([own], policy.deployment)
         for members in _regions(world.deployments.values()):
-            found["region"] += _outages([attempts[one] for one in members], judge_, judge_.region)
+            found["region"] += outages_of([attempts[one] for one in members], policy.region)
     return found, round(rate * DAY * days)
 
 
-def _outages(members: Sequence[Attempts], judge_: Judge, level_of: Callable[[Sequence[Bucket]], int]) -> int:
-    """Return how many outages a target has: judge around each bucket with a failure."""
+def outages_of(members: Sequence[Attempts], limits: Limits) -> int:
+    """Return how many outages a target has: judge around each bucket with a failure.
+
+    A block without any stretch that is an outage is judged once: the windows of its failures are parts of it. It is not
+    judged at all if its failures are far apart.
+    """
     found, last = 0, -math.inf
-    for start in sorted({start for one in members for start in one.failures}):
-        around = range(start - judge_.lookback, start + judge_.ahead, WINDOW_SECONDS)
-        if level_of([one.bucket(at) for at in around for one in members]):
-            found += start - last > _SAME
-            last = start
+    dense = _dense(members, limits)
+    failing = sorted({start for one in members for start in one.failures})
+    for _, block in groupby(failing, key=lambda start: start // _BLOCK):
+        starts = list(block)
+        near = bisect_left(dense, starts[0] - limits.reach)
+        if near == len(dense) or dense[near] > starts[-1] + limits.reach:
+            continue
+        if not _judge(members, starts[0], starts[-1], limits).crossed:
+            continue
+        for start in starts:
+            if grade(_judge(members, start, start, limits), 0, limits) is not None:
+                found += start - last > _SAME
+                last = start
     return found
+
+
+def _dense(members: Sequence[Attempts], limits: Limits) -> list[int]:
+    """Return where as many failures as an outage needs begin among so few calls that their share may suffice.
+
+    An outage's failures can be cut into runs of 5 to 9. One of these has at least the outage's share, so there are at
+    most 90 calls in it, at 10 %. Where 200 are expected, there are never that few.
+    """
+    times = sorted(start for one in members for start, causes in one.failures.items() for _ in range(causes.total()))
+    rate = sum(one.rate for one in members) if limits.share else 0.0
+    spans = zip(times, times[limits.minor - 1 :], strict=False)
+    return [first for first, last in spans if rate * (last - first) < _EXPECTED]
+
+
+def _judge(members: Sequence[Attempts], first: int, last: int, limits: Limits) -> WindowVerdict:
+    around = range(first - limits.reach, last + limits.reach, WINDOW_SECONDS)
+    return judge([one.bucket(at) for at in around for one in members], limits)
 
 
 def _burst(own: Attempts, begin: float, *, only: bool) -> None:

@@ -69,9 +69,14 @@ class Must:
     within: float = WINDOW
     after_failures: int = 0
     end_within: float | None = END
+    #: By how many seconds the incident may seem older than it is: one failure by chance before a part of the calls fail
+    #: looks like its start.
+    older_by: float = MINUTE
     #: It may end and open again meanwhile.
     comes_and_goes: bool = False
-    #: The messages allowed, where they are not `MESSAGES` and `MORE_AN_HOUR`.
+    #: How many conditions there are, each with its own messages: three hosts that are lost.
+    conditions: int = 1
+    #: The messages allowed beside those of each hour, where they are not `MESSAGES` for each condition.
     messages: int | None = None
     #: What the message may have instead: a model's only deployment is its model.
     or_labels: Mapping[str, str] | None = None
@@ -98,12 +103,12 @@ class Incident:
     @property
     def allowed(self) -> int:
         """How many messages may be sent about it; a rise to High is one more."""
+        more = int((self.end - self.start) / HOUR * MORE_AN_HOUR)
         if self.must is None:
-            return MESSAGES
+            return MESSAGES + more
         if self.must.messages is not None:
-            return self.must.messages
-        hours = (self.end - self.start) / HOUR
-        return MESSAGES + int(hours * MORE_AN_HOUR) + (Severity.HIGH in self.must.level)
+            return self.must.messages + more
+        return MESSAGES * self.must.conditions + more + (Severity.HIGH in self.must.level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +140,10 @@ class Scenario:
     rate: float | None = None
     day: bool = False
     warm_up: float = 15 * MINUTE
-    #: Messages above Low about nothing that happened, or repeated Low ones, that may be sent. High ones never.
+    #: How many messages at Medium about nothing that happened may be sent, and how many at Medium or repeated at Low.
+    #: High ones never. Without retries every failed attempt is a lost call, so more is repeated.
     tolerated: int = 0
+    tolerated_low: int = 5
     step: float | None = None
     #: When the simulation begins, as ISO 8601.
     begins: str = "2026-11-23T13:00:00+00:00"

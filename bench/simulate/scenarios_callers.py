@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import AlertType
 from bench.simulate.calls import Behaviour
 from bench.simulate.faults import (
     BAD_KEY,
@@ -25,6 +25,7 @@ from bench.simulate.labels import (
     HIGH,
     LOW,
     ONE,
+    OUTAGE,
     TAIL,
     alias,
     down,
@@ -75,30 +76,34 @@ def policy(traffic: Traffic) -> Scenario:
 def poison(traffic: Traffic) -> Scenario:
     """Prompts of one caller make every deployment fail; everybody else's calls work."""
     lasts = 30 * MINUTE
-    load = Load(0, lasts, "gpt-4o", _many(traffic, 40, 1.2), (_CALLER,))
+    load = Load(0, lasts, "gpt-4o", _many(traffic, 24, 1.2), (_CALLER,))
     fault = Fault(0, lasts, SERVER_ERROR, callers=frozenset({alias(_CALLER)}))
     touched = frozenset({"gpt-4o", "claude-sonnet"})
     affected = Affected(callers=frozenset({alias(_CALLER)}), touched=touched)
     types = frozenset(AlertType) - {AlertType.LLM_EXCEPTIONS}
-    must = Must(types, {"key": alias(_CALLER)}, LOW, 25 * MINUTE, end_within=None, messages=6)
+    must = Must(types, {"key": alias(_CALLER)}, LOW, 25 * MINUTE, end_within=None)
     incident = Incident("poison", 0, lasts, affected, must, grace=10 * MINUTE)
     return Scenario(
         "poison", "every call of one key makes the provider fail (500)", lasts + TAIL, (load, fault), (incident,)
     )
 
 
-def caller_timeouts(traffic: Traffic) -> Scenario:
-    """Six calls of one caller time out, each on several deployments."""
-    load = Load(0, MINUTE, "gpt-4o", 6, (_CALLER,))
+def _timeouts(name: str, what: str, calls: int) -> Scenario:
+    """Return calls of one caller that time out, each on several deployments: nobody else's do."""
+    load = Load(0, 5 * MINUTE, "gpt-4o", 6, (_CALLER,), most=calls)
     fault = Fault(0, 10 * MINUTE, TIMEOUT, callers=frozenset({alias(_CALLER)}))
     affected = Affected(callers=frozenset({alias(_CALLER)}), touched=frozenset({"gpt-4o", "claude-sonnet"}))
-    return Scenario(
-        "caller-timeouts",
-        "six calls of one key time out, with all their retries",
-        TAIL,
-        (load, fault),
-        (nothing("timeouts", 0, 5 * MINUTE, affected),),
-    )
+    return Scenario(name, what, TAIL, (load, fault), (nothing("timeouts", 0, 5 * MINUTE, affected),))
+
+
+def caller_timeouts_two(traffic: Traffic) -> Scenario:
+    """Retries and fallbacks make twelve failed attempts of two calls."""
+    return _timeouts("caller-timeouts-two", "two calls of one key time out, with all their retries", 2)
+
+
+def caller_timeouts(traffic: Traffic) -> Scenario:
+    """Retries and fallbacks make 36 failed attempts of six calls."""
+    return _timeouts("caller-timeouts", "six calls of one key time out, with all their retries", 6)
 
 
 def single_key(traffic: Traffic) -> Scenario:
@@ -133,10 +138,9 @@ def proxy_error(traffic: Traffic) -> Scenario:
     """The proxy fails by itself before it routes: nobody else says so."""
     lasts = lasting(traffic)
     load = Load(0, lasts, "gpt-4o", _many(traffic, 60, 10), tuple(range(30)), BROKEN_PROXY)
-    levels = frozenset(Severity)
-    labels = {"deployment": None}
-    must = Must(frozenset({AlertType.LLM_EXCEPTIONS}), labels, levels, WINDOW, end_within=None, messages=4)
-    affected = Affected(touched=frozenset({"gpt-4o"}))
+    # A third of the model's calls are lost.
+    must = Must(OUTAGE | {AlertType.LLM_EXCEPTIONS}, {"deployment": None}, HIGH, WINDOW, end_within=None)
+    affected = Affected(models=frozenset({"gpt-4o"}), touched=frozenset({"gpt-4o"}))
     incident = Incident("proxy", 0, lasts, affected, must, grace=10 * MINUTE)
     return Scenario(
         "proxy-error", "the proxy answers 500 to some calls before it routes", lasts + TAIL, (load,), (incident,)
@@ -147,7 +151,7 @@ def unpriced(traffic: Traffic) -> Scenario:
     """A model has no price from some moment on."""
     lasts = 60 * MINUTE
     types = frozenset({AlertType.FAILED_TRACKING_SPEND})
-    must = Must(types, {"model": "gemini-flash"}, HIGH, 5 * MINUTE, end_within=None, messages=2)
+    must = Must(types, {"model": "gemini-flash"}, HIGH, 5 * MINUTE, end_within=None)
     affected = Affected(touched=frozenset({"gemini-flash"}))
     return Scenario(
         "unpriced",
@@ -165,6 +169,7 @@ CALLERS: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     bad_requests,
     policy,
     poison,
+    caller_timeouts_two,
     caller_timeouts,
     single_key,
     batch_job,

@@ -19,6 +19,7 @@ from bench.simulate.labels import (
     SIBLING,
     TAIL,
     down,
+    end,
     lasting,
     model_scope,
     nothing,
@@ -80,13 +81,14 @@ def no_retries(traffic: Traffic) -> Scenario:
         (down(lasts, ONE),),
         (outage(traffic, lasts, level=HIGH),),
         Behaviour(retries=0, fallbacks={}),
+        tolerated_low=10,
     )
 
 
 def _flapping(traffic: Traffic, name: str, down_: float, up: float, lasts: float, what: str) -> Scenario:
     need = 20 if traffic is Traffic.HIGH else 30
-    messages = 6 + int(lasts / (30 * MINUTE))
-    must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=messages)
+    # Two openings are sent like any outage. The third one says that it flaps, and that ends, too.
+    must = one_deployment(traffic, after_failures=need, end_within=20 * MINUTE, comes_and_goes=True, messages=6)
     return Scenario(
         name,
         what,
@@ -117,6 +119,21 @@ def silence_around(traffic: Traffic) -> Scenario:
         "a silenced deployment is down, and one call fails on another in its region",
         lasts + TAIL,
         (down(lasts, ONE), stray),
+        (incident,),
+        silences=(silence,),
+    )
+
+
+def silence_ends_after(traffic: Traffic) -> Scenario:
+    """The silence ends soon after the deployment has recovered: nobody is notified of what is over."""
+    lasts = lasting(traffic)
+    silence = SilenceSpec((f'deployment="{ONE}"',), -5 * MINUTE, lasts + end(traffic) / 4)
+    incident = Incident(ONE, 0, lasts, touches(ONE), quiet=((silence.start, lasts + TAIL),))
+    return Scenario(
+        "silence-ends-after",
+        "a silenced deployment is down; the silence ends soon after its recovery",
+        lasts + TAIL,
+        (down(lasts, ONE),),
         (incident,),
         silences=(silence,),
     )
@@ -175,6 +192,7 @@ LIMITS: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     flapping_fast,
     flapping_slow,
     silence_around,
+    silence_ends_after,
     silence_inside,
     silence_overrun,
     health_checks,

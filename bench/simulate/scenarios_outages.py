@@ -37,7 +37,7 @@ from bench.simulate.labels import (
     touches,
     window,
 )
-from bench.simulate.scenario import Incident, Must, Scenario, Traffic
+from bench.simulate.scenario import LONG_WINDOW, Incident, Must, Scenario, Traffic
 from bench.simulate.world import FALLBACKS
 
 #: Any condition may say that a credential is refused; its label does.
@@ -91,7 +91,7 @@ def brownout(traffic: Traffic) -> Scenario:
         "15 % of a deployment's attempts fail for 30 min",
         lasts + TAIL,
         (down(lasts, ONLY, share=0.15), *more),
-        (outage(traffic, lasts, ONLY, within=20 * MINUTE, end_within=20 * MINUTE),),
+        (outage(traffic, lasts, ONLY, within=20 * MINUTE, end_within=20 * MINUTE, older_by=LONG_WINDOW),),
     )
 
 
@@ -104,7 +104,7 @@ def ramp(traffic: Traffic) -> Scenario:
         "a deployment's errors grow from 0 to 60 % in 30 min",
         lasts + TAIL,
         (down(lasts, ONE, ramp=True, share=0.6),),
-        (outage(traffic, lasts, within=within, after_failures=8, end_within=20 * MINUTE),),
+        (outage(traffic, lasts, within=within, after_failures=8, end_within=20 * MINUTE, older_by=LONG_WINDOW),),
     )
 
 
@@ -130,20 +130,26 @@ def dead(traffic: Traffic) -> Scenario:
     )
 
 
-def region(traffic: Traffic) -> Scenario:
-    """All deployments in a region of Azure are down; others save the calls."""
+def _region(traffic: Traffic, name: str, what: str, *, lost: bool) -> Scenario:
     lasts = lasting(traffic)
     ids = WORLD.of(provider="azure", region="eastus")
     affected = touches(*ids, regions=frozenset({("azure", "eastus")}))
     labels = {"provider": "azure", "region": "eastus"}
-    must = Must(REGION, labels, MEDIUM, window(traffic), 8, end(traffic), messages=3)
-    return Scenario(
-        "region",
-        "all 3 deployments in a region are down",
-        lasts + TAIL,
-        (down(lasts, *ids),),
-        (Incident("eastus", 0, lasts, affected, must),),
-    )
+    must = Must(REGION, labels, HIGH if lost else MEDIUM, window(traffic), 8, end(traffic))
+    incident = Incident("eastus", 0, lasts, affected, must)
+    behaviour, low = (Behaviour(retries=0, fallbacks={}), 10) if lost else (Behaviour(), 5)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), behaviour, tolerated_low=low)
+
+
+def region(traffic: Traffic) -> Scenario:
+    """All deployments in a region of Azure are down; others save the calls."""
+    return _region(traffic, "region", "all 3 deployments in a region are down", lost=False)
+
+
+def region_lost(traffic: Traffic) -> Scenario:
+    """The region's outage suppresses those of its deployments and its lost calls, at its end, too."""
+    what = "all 3 deployments in a region are down; retries and fallbacks are off"
+    return _region(traffic, "region-lost", what, lost=True)
 
 
 def _model(traffic: Traffic, name: str, what: str, fallbacks: Mapping[str, tuple[str, ...]]) -> Scenario:
@@ -151,7 +157,7 @@ def _model(traffic: Traffic, name: str, what: str, fallbacks: Mapping[str, tuple
     ids = WORLD.of(group="gpt-4o")
     affected = touches(*ids, models=frozenset({"gpt-4o"}))
     level = MEDIUM if fallbacks else HIGH
-    must = Must(OUTAGE, model_scope("gpt-4o"), level, window(traffic), 5, end(traffic), messages=4)
+    must = Must(OUTAGE, model_scope("gpt-4o"), level, window(traffic), 5, end(traffic))
     incident = Incident("gpt-4o", 0, lasts, affected, must)
     return Scenario(name, what, lasts + TAIL, (down(lasts, *ids),), (incident,), Behaviour(fallbacks=fallbacks))
 
@@ -166,6 +172,15 @@ def model_saved(traffic: Traffic) -> Scenario:
     return _model(traffic, "model-saved", "all 5 deployments of a model are down, and a fallback answers", FALLBACKS)
 
 
+def only_down(traffic: Traffic) -> Scenario:
+    """The deployment is the model: one condition says so, whichever of the two it names."""
+    lasts = lasting(traffic)
+    must = one_deployment(traffic, ONLY, level=HIGH, or_labels=model_scope("o3"))
+    incident = Incident(ONLY, 0, lasts, touches(ONLY, models=frozenset({"o3"})), must)
+    what = "a model's only deployment is down; the calls are lost"
+    return Scenario("only-down", what, lasts + TAIL, (down(lasts, ONLY),), (incident,))
+
+
 def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: str) -> Scenario:
     lasts = lasting(traffic)
     ids = WORLD.of(provider=provider)
@@ -173,9 +188,7 @@ def _revoked(traffic: Traffic, name: str, provider: str, cooldown: float, what: 
     lost = any(len(WORLD.groups[group].deployments) == 1 for group in groups_of(ids))
     models = frozenset(group for group in groups_of(ids) if len(WORLD.groups[group].deployments) == 1)
     affected = touches(*ids, credentials=frozenset({key}), models=models)
-    must = Must(
-        _CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic), messages=4
-    )
+    must = Must(_CREDENTIAL, {"credential": key}, HIGH if lost else MEDIUM, window(traffic), 6, end(traffic))
     incident = Incident(provider, 0, lasts, affected, must)
     fault = down(lasts, *ids, error=UNAUTHORIZED)
     return Scenario(name, what, lasts + TAIL, (fault,), (incident,), Behaviour(cooldown=cooldown))
@@ -209,11 +222,11 @@ def two_outages(traffic: Traffic) -> Scenario:
 
 
 def cascade(traffic: Traffic) -> Scenario:
-    """A model is down, and its fallback answers 429 under the calls it takes over."""
+    """A model is down, and its fallback answers 429 under the calls it takes over: two models lose calls."""
     lasts = lasting(traffic)
     ids, others = WORLD.of(group="claude-sonnet"), WORLD.of(group="gpt-4o")
     affected = touches(*ids, *others, models=frozenset({"claude-sonnet", "gpt-4o"}))
-    must = Must(OUTAGE, model_scope("claude-sonnet"), HIGH, window(traffic), 5, end(traffic), messages=6)
+    must = Must(OUTAGE, model_scope("claude-sonnet"), HIGH, window(traffic), 5, end(traffic), conditions=2)
     return Scenario(
         "cascade",
         "a model is down, and its fallback answers 429 to 60 %",
@@ -269,8 +282,10 @@ OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     ramp,
     dead,
     region,
+    region_lost,
     model,
     model_saved,
+    only_down,
     revoked_key,
     revoked_key_saved,
     two_outages,

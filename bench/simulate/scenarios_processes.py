@@ -25,6 +25,7 @@ from bench.simulate.labels import (
     ONE,
     TAIL,
     down,
+    end,
     lasting,
     nothing,
     outage,
@@ -36,11 +37,12 @@ _HANGING: Final = frozenset({AlertType.LLM_REQUESTS_HANGING})
 _LOST: Final = frozenset({AlertType.PUBLISHER_LOST})
 
 
-def _hung(name: str, what: str, fault: Fault) -> Scenario:
+def _hung(name: str, what: str, fault: Fault, *, conditions: int = 1) -> Scenario:
     """Return calls that hang; the last of them ends somewhere between two bounds, and none may run in between."""
     earliest, latest = fault.end - 4 * MINUTE + fault.hang * 0.9, fault.end + fault.hang * 1.1
     end_within = latest - earliest + 5 * MINUTE
-    must = Must(_HANGING, {"model": "gpt-4o"}, MEDIUM, 7 * MINUTE, 0, end_within, comes_and_goes=True, messages=4)
+    labels = {"model": "gpt-4o"}
+    must = Must(_HANGING, labels, MEDIUM, 7 * MINUTE, 0, end_within, comes_and_goes=True, conditions=conditions)
     incident = Incident(name, 0, earliest, touches(ONE), must, grace=latest - earliest + MINUTE)
     return Scenario(name, what, latest + TAIL, (fault,), (incident,))
 
@@ -55,7 +57,7 @@ def hung_calls_fail(traffic: Traffic) -> Scenario:
     """Calls make no progress until they time out, which is an outage, too."""
     fault = down(10 * MINUTE, ONE, error=TIMEOUT, hang=10 * MINUTE)
     what = "a deployment's calls time out after 10 min"
-    return _hung("hung-calls-fail", what, fault)
+    return _hung("hung-calls-fail", what, fault, conditions=2)
 
 
 def stalled_streams(traffic: Traffic) -> Scenario:
@@ -105,7 +107,7 @@ def rolling_deploy(traffic: Traffic) -> Scenario:
 def killed_deploy(traffic: Traffic) -> Scenario:
     """Every host is replaced and no process says goodbye; their names do not come back."""
     hosts = frozenset({"proxy-0", "proxy-1", "proxy-2"})
-    must = Must(_LOST, {}, MEDIUM_OR_HIGH, 2 * MINUTE, end_within=40 * MINUTE, messages=6, comes_and_goes=True)
+    must = Must(_LOST, {}, MEDIUM_OR_HIGH, 2 * MINUTE, end_within=40 * MINUTE, conditions=3, comes_and_goes=True)
     return Scenario(
         "killed-deploy",
         "all hosts are replaced without a goodbye",
@@ -118,7 +120,7 @@ def killed_deploy(traffic: Traffic) -> Scenario:
 def late_batches(traffic: Traffic) -> Scenario:
     """One host cannot reach the broker while a deployment is down, and then sends everything at once."""
     lasts = lasting(traffic)
-    lost = Must(_LOST, {"host": "proxy-0"}, MEDIUM_OR_HIGH, 2 * MINUTE, end_within=None, messages=3)
+    lost = Must(_LOST, {"host": "proxy-0"}, MEDIUM_OR_HIGH, 2 * MINUTE)
     host = Incident("proxy-0", 0, lasts + 5 * MINUTE, Affected(hosts=frozenset({"proxy-0"})), lost)
     return Scenario(
         "late-batches",
@@ -137,7 +139,7 @@ def clock_ahead(traffic: Traffic) -> Scenario:
         "one deployment is down; a host's clock is 4 min ahead",
         lasts + TAIL,
         (down(lasts, ONE), ClockChange(-5 * MINUTE, lasts + TAIL, "proxy-0", 240)),
-        (replace(outage(traffic, lasts, end_within=20 * MINUTE), grace=6 * MINUTE),),
+        (replace(outage(traffic, lasts, end_within=end(traffic) + 4 * MINUTE), grace=6 * MINUTE),),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from alertworker.alerts.catalogue import REPORTS, AlertType, Severity
@@ -11,55 +10,16 @@ from alertworker.alerts.message import Message, Step
 from bench.simulate.calls import Truth
 from bench.simulate.faults import MINUTE
 from bench.simulate.pipeline import Sent
+from bench.simulate.result import Score
 from bench.simulate.scenario import Affected, Incident, Must, Scenario, Traffic
 from bench.simulate.simulation import Run
 
 _RANK: Final[Mapping[Severity, int]] = {severity: rank for rank, severity in enumerate(Severity)}
-#: How many repeated Low messages about nothing that happened are tolerated.
-_LOW: Final = 5
+#: How long after an incident a summary may still be about its calls, in seconds.
+_AFTERMATH: Final = 10 * MINUTE
 _CALLS: Final = frozenset({AlertType.LLM_EXCEPTIONS, AlertType.LLM_TOO_SLOW, AlertType.LLM_REQUESTS_HANGING})
 _REGIONAL: Final = frozenset({AlertType.REGION_OUTAGE_ALERTS})
 _ABOUT_HOSTS: Final = frozenset({AlertType.PUBLISHER_LOST, AlertType.PUBLISHER_SILENT})
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How one incident was dealt with; ``None`` where there is nothing to judge.
-
-    ``seconds`` is from its start to the first message that names it, ``due`` by when that had to come. ``messages``
-    are all about it. ``false`` counts messages about nothing that happened, in silence, and after the end; those
-    about nothing stand with a scenario's first incident. ``notices`` are first notices at Low, always allowed.
-    """
-
-    scenario: str
-    traffic: str
-    seed: int
-    incident: str
-    detected: bool | None
-    seconds: int | None
-    due: int | None
-    messages: int
-    allowed: int | None
-    false: int
-    false_high: int
-    notices: int
-    end: str | None
-    level: str | None
-    level_right: bool | None
-    calls: int
-    lost: int
-    took: float = 0.0
-
-    @property
-    def passed(self) -> bool:
-        """Whether everything is as the labels say."""
-        few = self.allowed is None or self.messages <= self.allowed
-        ended = self.end in (None, "ok")
-        return self.detected is not False and few and not self.false and ended and self.level_right is not False
-
-    def row(self) -> dict[str, Any]:
-        """Return the score as JSON has it."""
-        return asdict(self) | {"passed": self.passed}
 
 
 def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Score]:
@@ -69,7 +29,11 @@ def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Sco
     about: dict[str, list[Sent]] = {one.name: [] for one in scenario.incidents}
     strays: list[Sent] = []
     for one in sent:
-        found = [incident for incident in scenario.incidents if relates(one.message, incident.affected)]
+        found = [
+            incident
+            for incident in scenario.incidents
+            if relates(one.message, incident.affected) and not _is_later_noise(one, incident)
+        ]
         # A message about two incidents counts for the one that is not over.
         found.sort(key=lambda incident: (incident.end < one.at, incident.start > one.at))
         (about[found[0].name] if found else strays).append(one)
@@ -81,13 +45,24 @@ def score(scenario: Scenario, traffic: Traffic, seed: int, run: Run) -> list[Sco
         high = sum(one.message.severity is Severity.HIGH for one in unrelated)
         return [
             Score(*common, "", None, None, None, len(strays) - notices, None, len(unrelated), high, notices, None,
-                  _highest(strays), None, **totals)
+                  None, _highest(strays), None, log=_log(unrelated, unrelated), **totals)
         ]  # fmt: skip
     scores = []
     for number, incident in enumerate(scenario.incidents):
         extra = unrelated if number == 0 else []
-        scores.append(_score(common, incident, about[incident.name], first, extra, run.truth, totals))
+        scores.append(_score(common, incident, about[incident.name], first, extra, run, totals))
     return scores
+
+
+def _is_later_noise(sent: Sent, incident: Incident) -> bool:
+    """Return whether a Low message after an incident is about a call that fails on any day.
+
+    That is a notice of one call. A summary may be about the incident's calls, unless it comes long after.
+    """
+    message, late = sent.message, sent.at - incident.end - incident.grace
+    if message.severity is not Severity.LOW or late <= 0:
+        return False
+    return late > _AFTERMATH or (message.step is Step.NOTICE and message.count == 1)
 
 
 def relates(message: Message, affected: Affected) -> bool:
@@ -123,14 +98,15 @@ def _score(
     sent: Sequence[Sent],
     first: frozenset[int],
     strays: Sequence[Sent],
-    truth: Truth,
+    run: Run,
     totals: Mapping[str, Any],
 ) -> Score:
     must = incident.must
-    due = _due(incident, must, truth) if must else None
+    due = _due(incident, must, run.truth) if must else None
     named = [one for one in sent if must and _names(one.message, must) and one.message.step is not Step.RESOLVED]
     counted = [one for one in sent if id(one) not in first or (must and not _may_precede(one, named))]
-    false = [*strays, *_out_of_place(incident, counted)]
+    heard = [one for one in sent if one in counted or _is_silenced(incident, one)]
+    false = [*strays, *_out_of_place(incident, heard)]
     since = incident.start if must is None or must.counted_from is None else must.counted_from
     seconds = round(named[0].at - since) if named else None
     detected = None
@@ -150,7 +126,9 @@ def _score(
         false_high=sum(one.message.severity is Severity.HIGH for one in false),
         notices=len(sent) - len(counted),
         end=_end(incident, must, sent) if must is not None and must_end else None,
+        since_right=_since_right(incident, must, sent, run.zero) if must is not None and named else None,
         level=level,
+        log=_log([*strays, *sent], false),
         level_right=level in {one.value for one in must.level} if must is not None and detected is not None else None,
         **totals,
     )
@@ -201,18 +179,48 @@ def _end(incident: Incident, must: Must, sent: Sequence[Sent]) -> str:
     return "ok" if ends[-1] <= incident.end + (must.end_within or 0) else "late"
 
 
+def _since_right(incident: Incident, must: Must, sent: Iterable[Sent], zero: float) -> bool:
+    """Return whether no message that names the incident says that it began before it did."""
+    earliest = zero + incident.start - must.older_by
+    return all(one.message.since.timestamp() >= earliest for one in sent if _names(one.message, must))
+
+
 def _out_of_place(incident: Incident, sent: Iterable[Sent]) -> list[Sent]:
-    """Return the messages that are sent in silence, above Low about what needs none, or that fire after the end."""
+    """Return the messages that are sent in silence, above Low about what needs none, or that fire after the end.
+
+    The end is the incident's, or that which was sent: after the all-clear nothing fires.
+    """
+    must = incident.must
+    ended: list[float] = []
 
     def is_wrong(one: Sent) -> bool:
         if any(start <= one.at < end for start, end in incident.quiet):
             return True
-        if incident.must is None:
+        if must is None:
             return one.message.severity is not Severity.LOW
-        ends = one.message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED)
-        return not ends and one.at > incident.end + incident.grace
+        if one.message.step in (Step.RESOLVED, Step.FIRED_AND_RESOLVED):
+            if not must.comes_and_goes and _names(one.message, must):
+                ended.append(one.at)
+            return False
+        return bool(ended) or one.at > incident.end + incident.grace
 
     return [one for one in sent if is_wrong(one)]
+
+
+def _is_silenced(incident: Incident, sent: Sent) -> bool:
+    """Return whether a message is about a silenced deployment while that is down: then no notice is allowed, either."""
+    own = sent.message.labels.get("deployment") in incident.affected.deployments
+    return own and sent.at < incident.end and any(start <= sent.at < end for start, end in incident.quiet)
+
+
+def _log(sent: Iterable[Sent], false: Iterable[Sent]) -> tuple[str, ...]:
+    """Return a line for each message, with a mark at those that are false."""
+    wrong = {id(one) for one in false}
+    return tuple(
+        f"{one.at:.0f} s{' ✗' * (id(one) in wrong)} {one.message.type} {one.message.severity} {one.message.step}: "
+        f"{one.message.headline}"
+        for one in sorted(sent, key=lambda one: one.at)
+    )
 
 
 def _false_strays(strays: Sequence[Sent], first: frozenset[int], scenario: Scenario) -> list[Sent]:
@@ -221,7 +229,8 @@ def _false_strays(strays: Sequence[Sent], first: frozenset[int], scenario: Scena
     low = [one for one in repeated if one.message.severity is Severity.LOW]
     high = [one for one in repeated if one.message.severity is Severity.HIGH]
     rest = [one for one in repeated if one.message.severity is Severity.MEDIUM]
-    return [*high, *rest[scenario.tolerated :], *low[_LOW:]]
+    quiet = rest[: scenario.tolerated]
+    return [*high, *rest[len(quiet) :], *low[max(0, scenario.tolerated_low - len(quiet)) :]]
 
 
 def _first_notices(sent: Iterable[Sent]) -> frozenset[int]:

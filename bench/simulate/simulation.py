@@ -17,11 +17,13 @@ from bench.simulate.scenario import Scenario, Traffic
 from bench.simulate.wire import Wire, WireFields, batch_of
 from bench.simulate.world import World, make_world
 
-#: How often the world and the pipeline take turns, in seconds: while something happens, and otherwise.
-_STEPS: Final = {Traffic.LOW: 15.0, Traffic.HIGH: 10.0}
+#: How often the world and the pipeline take turns, in seconds: while something happens, while its end may be sent late,
+#: and otherwise. A turn costs more than the calls in it.
+_BUSY: Final = 15.0
 _CALM: Final = 30.0
-#: How long before and after an incident something counts as happening.
-_BEFORE, _AFTER = 60.0, 180.0
+_IDLE: Final = 60.0
+#: How long before and after an incident something counts as happening, and until when its end may be sent.
+_BEFORE, _AFTER, _LATE = 60.0, 180.0, 780.0
 #: Short bursts of 429 that each deployment has on a healthy day; how long they are, in seconds, and how dense.
 _BURSTS: Final = 2.0
 _BURST_SECONDS: Final = (10.0, 40.0)
@@ -30,11 +32,15 @@ _BURST_SHARE: Final = (0.2, 0.6)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took."""
+    """What was sent, in seconds after the warm-up, what had happened, and how many seconds of CPU it took.
+
+    ``zero`` is the end of the warm-up in epoch seconds.
+    """
 
     sent: tuple[Sent, ...]
     truth: Truth
     took: float
+    zero: float = 0.0
 
 
 def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields | None = None) -> Run:
@@ -53,21 +59,22 @@ def simulate(scenario: Scenario, traffic: Traffic, seed: int, fields: WireFields
         pipeline.silence(silence.matchers, zero + silence.start, zero + silence.end)
     now = start
     while now < end:
-        step = step_at(scenario, traffic, now - zero)
+        step = step_at(scenario, now - zero)
         calls.advance(now, now + step, rate_at(scenario, traffic, now))
         now += step
         pipeline.tick([batch_of(events) for _, events in proxies.advance(now - step, now)], now)
     pipeline.close()
     sent = tuple(Sent(one.at - zero, one.message) for one in pipeline.channel.sent)
-    return Run(sent, calls.truth, time.process_time() - began)
+    return Run(sent, calls.truth, time.process_time() - began, zero)
 
 
-def step_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:
+def step_at(scenario: Scenario, moment: float) -> float:
     """Return how many seconds the step that begins at a moment takes; what is decided hardly depends on it."""
-    stretches = [(one.start - _BEFORE, one.end + _AFTER) for one in scenario.incidents]
-    stretches += [(one.end - _BEFORE, one.end + _AFTER) for one in scenario.silences]
-    busy = any(start <= moment < end for start, end in stretches)
-    return (scenario.step or _STEPS[traffic]) if busy else _CALM
+    stretches = [(one.start - _BEFORE, one.end) for one in scenario.incidents]
+    stretches += [(one.end - _BEFORE, one.end) for one in scenario.silences]
+    if any(start <= moment < end + _AFTER for start, end in stretches):
+        return scenario.step or _BUSY
+    return _CALM if any(start <= moment < end + _LATE for start, end in stretches) else _IDLE
 
 
 def rate_at(scenario: Scenario, traffic: Traffic, moment: float) -> float:

@@ -1,19 +1,32 @@
-"""Scores as a table on the terminal, as Markdown and as JSON."""
+"""Scores as a table on the terminal and as Markdown: `python -m bench.simulate.table FILE … [--write PAGE]`.
+
+The files are those that `python -m bench.simulate --json FILE` writes. With ``--write`` the table replaces what a page
+has between two marks.
+"""
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.simulate.score import Score
+from bench.simulate.result import Score
 
-HEADS = (
+HEADS: Final = (
     "scenario", "incident", "traffic", "passed", "detected", "seconds", "messages", "allowed", "false", "end", "level",
+    "wrong",
 )  # fmt: skip
+#: Between these marks a page has the table.
+BEGIN: Final = "<!-- scores: written by `make simulate-table` -->"
+END: Final = "<!-- end of scores -->"
 
 
 def lines(scores: Iterable[Score]) -> Iterator[tuple[str, ...]]:
@@ -28,7 +41,7 @@ def show(scores: Sequence[Score]) -> None:
     table = Table(*HEADS, box=None)
     for line in lines(scores):
         table.add_row(*line, style="" if line[3].split("/")[0] == line[3].split("/")[1] else "red")
-    console = Console(width=170)
+    console = Console(width=190)
     console.print(table)
     console.print(summary(scores))
 
@@ -53,6 +66,43 @@ def markdown(scores: Sequence[Score]) -> str:
     return f"{body}\n\n{summary(scores)}\n"
 
 
+def read(paths: Iterable[str]) -> list[Score]:
+    """Return the scores of JSON files; a later file replaces the scores that it has, too."""
+    found: dict[tuple[str, str, int, str], Score] = {}
+    for path in paths:
+        for score in map(Score.from_row, json.loads(Path(path).read_text())):
+            found[score.scenario, score.traffic, score.seed, score.incident] = score
+    return list(found.values())
+
+
+def replaced(page: str, table: str) -> str:
+    """Return a page with the table between its marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    before, _, rest = page.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"the page has no lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n\n{table.rstrip()}\n\n{END}{after}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, or write it into a page."""
+    parser = argparse.ArgumentParser("python -m bench.simulate.table", description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="scores as JSON")
+    parser.add_argument("--write", metavar="PAGE", help="replace the table in this page")
+    options = parser.parse_args(arguments)
+    scores = read(options.files)
+    if options.write:
+        page = Path(options.write)
+        page.write_text(replaced(page.read_text(), markdown(scores)))
+    else:
+        show(scores)
+    return 0
+
+
 def _summed(scores: Sequence[Score]) -> tuple[str, ...]:
     judged = [score.detected for score in scores if score.detected is not None]
     seconds = [score.seconds for score in scores if score.seconds is not None]
@@ -66,9 +116,14 @@ def _summed(scores: Sequence[Score]) -> tuple[str, ...]:
         str(max(allowed)) if allowed else "–",
         f"{false} ({high} High)" if high else str(false),
         _each(one.end for one in scores),
-        _each(one.level if one.level_right is not False else f"{one.level or 'none'} ✗" for one in scores),
+        _each(one.level for one in scores),
+        "; ".join(dict.fromkeys(text for one in scores for text in one.wrong)),
     )
 
 
 def _each(values: Iterable[str | None]) -> str:
     return ", ".join(dict.fromkeys(value or "–" for value in values))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -407,8 +407,8 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
 
     hear(runtime, attempt(100, region="eu"), at=101)
     pass_time(runtime, 105)
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
-    assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed"
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
+    assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
@@ -565,17 +565,18 @@ def test_late_failures_of_a_target_that_has_recovered_open_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A proxy was cut off. What it reports of a target that still fails is an outage."""
-    names = ("d1", "d2")
-    good = (success(n, deployment=name, model_group="gpt-4o") for n in range(60, 400, 5) for name in names)
+    models = {"d1": "gpt-4o", "d2": "o3"}
+    good = (success(n, deployment=name, model_group=models[name]) for n in range(60, 400, 5) for name in models)
     hear(runtime, *good, at=400)
     pass_time(runtime, 400)
     hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
     assert told(outbox) == []
     assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
 
-    hear(runtime, *(attempt(n, deployment="d2") for n in range(300, 400)), at=402)
+    failed = (attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(300, 400))
+    hear(runtime, *failed, at=402)
     run_until_quiet(runtime, after(402))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d2)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: Runtime, outbox: Outbox) -> None:

@@ -18,18 +18,20 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Message, Step
 from alertworker.events import EVENTS, AttemptFailed, RequestFailed, RequestSucceeded
 from bench.simulate.calls import Behaviour, Calls, Truth
-from bench.simulate.faults import MINUTE, NO_DEPLOYMENTS, RATE_LIMIT, UNAUTHORIZED, UNAVAILABLE, Fault
-from bench.simulate.healthy import false_outages
-from bench.simulate.labels import ONE, outage
+from bench.simulate.faults import MINUTE, NO_DEPLOYMENTS, RATE_LIMIT, UNAUTHORIZED, UNAVAILABLE, Fault, Load
+from bench.simulate.healthy import JUDGES, Attempts, false_outages, outages_of
+from bench.simulate.labels import HIGH, ONE, outage
 from bench.simulate.pipeline import Sent
 from bench.simulate.proxies import Proxies
+from bench.simulate.result import Score
 from bench.simulate.router import Router
 from bench.simulate.scenario import Scenario, Traffic
 from bench.simulate.scenarios import SCENARIOS, traffics
-from bench.simulate.score import Score, score
+from bench.simulate.score import score
 from bench.simulate.simulation import Run, simulate
+from bench.simulate.table import BEGIN, END, markdown, read, replaced
 from bench.simulate.wire import EARLIER, Wire, WireFields, batch_of
-from bench.simulate.world import KEYS, TEAMS, make_world
+from bench.simulate.world import KEYS, TEAMS, caller, make_world
 
 SCORES: Final = Path(__file__).parents[1] / "fixtures" / "simulation.json"
 #: The short form: one seed, and a warm-up of 5 minutes instead of 15.
@@ -49,7 +51,7 @@ def test_the_scores_are_those_that_are_committed(name: str, traffic: Traffic, re
     """Where a label is not met, the committed score says so: what fails is never left out."""
     scenario = replace(SCENARIOS[name](traffic), warm_up=5 * MINUTE)
     scores = score(scenario, traffic, 1, simulate(scenario, traffic, 1))
-    found = [{key: value for key, value in one.row().items() if key != "took"} for one in scores]
+    found = [{key: value for key, value in one.row().items() if key not in {"took", "log"}} for one in scores]
     known = json.loads(SCORES.read_text()) if SCORES.exists() else {}
     if request.config.getoption("--golden-update"):
         SCORES.write_text(json.dumps(known | {f"{name} {traffic}": found}, indent=1, sort_keys=True) + "\n")
@@ -157,7 +159,7 @@ def message(at: float, step: Step = Step.FIRING, **fields: Any) -> Sent:
         "alert_id": "a", "type": AlertType.OUTAGE_ALERTS, "severity": Severity.MEDIUM, "headline": "down",
         "fingerprint": f"f{at}", "labels": {"deployment": ONE, "provider": "azure", "region": "eastus"},
     }  # fmt: skip
-    return Sent(at, Message(step=step, at=moment, since=moment, **own | fields))
+    return Sent(at, Message(**{"step": step, "at": moment, "since": moment} | own | fields))
 
 
 def scored(*sent: Sent, scenario: Scenario | None = None) -> Score:
@@ -186,6 +188,14 @@ def test_an_outage_that_is_sent_in_time_and_resolved_passes() -> None:
         ((message(30, severity=Severity.HIGH), message(700, Step.RESOLVED)), {"level_right": False}),
         ((message(30), message(690), message(700, Step.RESOLVED)), {"messages": 3, "false": 1}),
         (
+            (message(30), message(620, Step.RESOLVED), message(621, Step.SUMMARY, severity=Severity.HIGH)),
+            {"messages": 3, "false": 1, "false_high": 1},
+        ),
+        (
+            (message(400, since=datetime.fromtimestamp(-400, UTC)), message(700, Step.RESOLVED)),
+            {"since_right": False},
+        ),
+        (
             (message(30), message(31, type=AlertType.REGION_OUTAGE_ALERTS), message(700, Step.RESOLVED)),
             {"messages": 2, "false": 1},
         ),
@@ -213,6 +223,26 @@ def test_a_first_notice_at_low_is_always_allowed() -> None:
     assert scored(first, message(30), again, message(700, Step.RESOLVED)).messages == 3
 
 
+def test_a_late_notice_at_low_is_about_another_call() -> None:
+    """Some calls fail on any day; a summary soon after the end is about the outage's own."""
+    low = {"type": AlertType.LLM_EXCEPTIONS, "severity": Severity.LOW, "labels": {"model": "gpt-4o"}}
+    ends = message(30), message(620, Step.RESOLVED)
+
+    assert not scored(*ends, message(700, Step.SUMMARY, **low)).passed
+    first = message(-100, Step.NOTICE, fingerprint="x", **low)
+    assert not scored(first, *ends, message(700, Step.NOTICE, count=12, fingerprint="x", **low)).passed
+    assert scored(first, *ends, message(700, Step.NOTICE, count=1, fingerprint="x", **low)).passed
+    assert scored(*ends, message(1_500, Step.SUMMARY, **low)).passed
+
+
+def test_an_incident_may_have_two_messages_and_two_more_in_an_hour() -> None:
+    """One more where it may rise to High, and two for each further condition."""
+    hour = outage(Traffic.HIGH, 3_600)
+    high, three = outage(Traffic.HIGH, 600, level=HIGH), outage(Traffic.HIGH, 600, conditions=3)
+
+    assert [one.allowed for one in (outage(Traffic.HIGH, 600), hour, high, three)] == [2, 4, 3, 6]
+
+
 def test_an_outage_that_too_few_calls_met_need_not_be_sent() -> None:
     """Nobody can know of it."""
     scenario = Scenario("outage", "", 1_800, (), (outage(Traffic.HIGH, 600, after_failures=21),))
@@ -224,10 +254,67 @@ def test_what_is_sent_in_silence_is_false() -> None:
     """Whatever the reason."""
     scenario = SCENARIOS["silence-around"](Traffic.HIGH)
 
+    notice = {"type": AlertType.LLM_EXCEPTIONS, "severity": Severity.LOW}
+
     assert scored(message(60), scenario=scenario).false == 1
+    assert scored(message(60, Step.NOTICE, **notice), scenario=scenario).false == 1
+
+
+def test_a_healthy_day_has_at_most_five_repeated_messages() -> None:
+    """Of them no more than the scenario tolerates are above Low, and none is High."""
+    scenario = SCENARIOS["day-25"](Traffic.HIGH)
+    low = [message(one, Step.SUMMARY, severity=Severity.LOW, fingerprint="x") for one in range(100, 105)]
+    medium, high = message(200, Step.SUMMARY), message(300, Step.SUMMARY, severity=Severity.HIGH)
+
+    assert scored(*low, scenario=scenario).passed
+    assert scored(*low, medium, scenario=scenario).false == 1
+    assert scored(*low, high, scenario=scenario).false_high == 1
+
+
+def test_scores_are_read_from_json_and_written_into_a_page(tmp_path: Path) -> None:
+    """Of two files with the same run the later one counts."""
+    failed, passed = scored(), scored(message(30), message(700, Step.RESOLVED))
+    for name, score_ in (("first", failed), ("second", passed)):
+        (tmp_path / name).write_text(json.dumps([score_.row()]))
+    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+
+    found = read([str(tmp_path / "first"), str(tmp_path / "second")])
+
+    assert found == [passed]
+    assert failed.wrong == ["not detected", "end missing", "level missing"]
+    assert replaced(page, markdown(found)).splitlines()[3].startswith("| scenario ")
+    with pytest.raises(ValueError, match="no lines"):
+        replaced("no marks", "")
+
+
+def test_the_page_has_marks_for_the_table() -> None:
+    """Its table is written by a command."""
+    assert replaced((Path(__file__).parents[2] / "docs" / "simulation.md").read_text(), "x")
+
+
+def test_a_load_may_have_a_number_of_calls() -> None:
+    """Two calls time out, not two on average."""
+    key = caller(KEYS + 1).key_alias
+    load = Load(0, 120, "gpt-4o", 6_000, (KEYS + 1,), most=2)
+    events, _, _ = events_of(load, Fault(0, 120, UNAVAILABLE, callers=frozenset({key})))
+    own = {event.call_id for event in events if isinstance(event, AttemptFailed) and event.key_alias == key}
+
+    assert len(own) == 2
 
 
 def test_healthy_days_can_be_judged_without_the_pipeline() -> None:
     """Counts alone find outages on a healthy day at 25 calls a second, and none at half a call a second."""
     assert false_outages("counts", 25.0, 1, 1)[0].total() > 0
     assert false_outages("counts", 0.5, 1, 1)[0].total() == 0
+
+
+def test_an_outage_on_a_healthy_day_would_be_found() -> None:
+    """Stretches whose failures are far apart are not judged; a dense one is, among any number of others."""
+    limits, own = JUDGES["evidence"].deployment, Attempts(ONE, 1.0, Random(1))
+    for moment in range(0, 80_000, 500):
+        own.add(moment, "503")
+
+    assert outages_of([own], limits) == 0
+    for moment in range(40_000, 40_060, 2):
+        own.add(moment, "503")
+    assert outages_of([own], limits) == 1

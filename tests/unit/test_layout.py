@@ -30,6 +30,7 @@ STEPS = {
     "current",
     "deliver",
     "dry_run",
+    "explained",
     "ingest",
     "notify",
     "receive",

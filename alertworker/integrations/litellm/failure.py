@@ -33,6 +33,10 @@ _PROXYS: Final = frozenset({"HTTPException", "ProxyException"})
 #: Modules whose exceptions mean that the proxy's own database or cache is down, if they are raised before
 #: authentication.
 _BACKENDS: Final = ("prisma", "httpx", "httpcore", "redis")
+#: Errors of the proxy's own code or installation, such as a callback that cannot be imported. No request causes them.
+_BROKEN: Final = (ImportError, NameError, SyntaxError)
+#: Statuses by which a provider refuses an API key.
+_REFUSED_KEY: Final = frozenset({401, 403})
 #: nginx's status for a client that disconnected before the answer. LiteLLM uses it, too.
 CLIENT_GONE: Final = 499
 
@@ -41,7 +45,7 @@ def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Or
     """Return which side caused an error.
 
     ``attempted`` is true if a deployment was called. ``started`` is true if the proxy had authenticated the caller.
-    Before that, an error without a status means a missing or invalid key.
+    Before that, an error without a status means a missing or invalid key, unless the proxy itself is broken.
     """
     status = status_code(error)
     name = type(error).__name__
@@ -49,7 +53,7 @@ def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Or
         return Origin.PROXY
     if not attempted or name in _PROXYS:
         if status is None and not started:
-            return Origin.PROXY if _is_backends(error) else Origin.CALLER
+            return Origin.PROXY if _is_backends(error) or isinstance(error, _BROKEN) else Origin.CALLER
         return Origin.CALLER if name in _CALLERS or (status is not None and status < 500) else Origin.PROXY
     return Origin.CALLER if name in _CALLERS and status in _CALLERS_STATUS else Origin.PROVIDER
 
@@ -82,6 +86,12 @@ def describe(
         "origin": origin(error, attempted=attempted, started=started),
         "message": scrub(text, prompt_pieces(request), secrets=(key,)),
     }
+
+
+def blame_client(failure: dict[str, Any]) -> None:
+    """Correct the origin of a `Failure`'s fields, if the provider refused an API key that the client brought."""
+    if failure["origin"] is Origin.PROVIDER and failure["status_code"] in _REFUSED_KEY:
+        failure["origin"] = Origin.CALLER
 
 
 def _is_backends(error: BaseException) -> bool:

@@ -17,7 +17,7 @@ from alertworker.integrations.litellm.coerce import count, credential, moment, n
 from alertworker.integrations.litellm.cooldowns import CooldownWatch
 from alertworker.integrations.litellm.deployments import TRACES, Deployments, remembered, request_metadata
 from alertworker.integrations.litellm.excerpts import request_excerpt
-from alertworker.integrations.litellm.failure import CLIENT_GONE, describe, status_code
+from alertworker.integrations.litellm.failure import CLIENT_GONE, blame_client, describe, status_code
 from alertworker.integrations.litellm.leaving import can_alert, leaving
 from alertworker.integrations.litellm.options import CallbackOptions, seconds
 from alertworker.integrations.litellm.success_log import answered, spent_in_vain
@@ -29,8 +29,6 @@ GRACE_ANSWERED: Final = 60.0
 #: How often the threshold is read again, in seconds: LiteLLM may reload its configuration.
 _THRESHOLD_PERIOD: Final = 30.0
 _DEFAULT_THRESHOLD: Final = 300.0
-#: Statuses by which a provider refuses an API key.
-_REFUSED_KEY: Final = frozenset({401, 403})
 #: How many calls are followed at once. A proxy process cannot run more.
 _MAX_CALLS: Final = 100_000
 #: How many ended calls are remembered, so that an end reported twice is published once.
@@ -159,6 +157,8 @@ class Recorder:
         attempted = call is not None and call.attempts > 0
         key = call.deployment.get("api_key") if call is not None else None
         failure = describe(error, request, attempted=attempted, started=call is not None, key=key)
+        if call is not None and call.brings_key:
+            blame_client(failure)
         if call is not None and call.trying and not call.answered and not gone and failure["origin"] is Origin.PROVIDER:
             # A stream broke off: LiteLLM does not report a failed attempt then.
             self._attempt_failed(call, call.describe(), failure, call.fallbacks, key)
@@ -208,8 +208,8 @@ class Recorder:
         if call is not None:
             call.trying = False
             brings_key = call.brings_key
-            if brings_key and failure["status_code"] in _REFUSED_KEY:
-                failure["origin"] = Origin.CALLER
+            if brings_key:
+                blame_client(failure)
             if failure["origin"] is Origin.PROVIDER:
                 first = call.blame(fields)
         self._publisher.publish({

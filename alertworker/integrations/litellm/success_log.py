@@ -9,7 +9,17 @@ from typing import Any, Final
 from alertworker.events import AbandonReason
 from alertworker.integrations.litellm.budgets import budgets
 from alertworker.integrations.litellm.call import HEALTH_CHECK, Call, caller_facts, trace_of
-from alertworker.integrations.litellm.coerce import as_mapping, cost, count, key_hash, moment, name, tags, url
+from alertworker.integrations.litellm.coerce import (
+    as_mapping,
+    cost,
+    count,
+    credential,
+    key_hash,
+    moment,
+    name,
+    tags,
+    url,
+)
 from alertworker.integrations.litellm.excerpts import excerpt
 from alertworker.integrations.litellm.options import CallbackOptions
 from alertworker.integrations.litellm.scrub import scrub
@@ -59,7 +69,7 @@ def answered(
         }  # fmt: skip
     if options.show_messages:
         fields["messages_excerpt"] = excerpt(log.get("messages"))
-    return fields | {"type": "llm.request.succeeded"}
+    return fields | {"type": "llm.request.succeeded", "credential": _credential(parameters, call)}
 
 
 def spent_in_vain(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,6 +123,13 @@ def _what(
         "api_base": url(log.get("api_base")),
         "region": region,
     }
+
+
+def _credential(parameters: Mapping[str, Any], call: Call | None) -> str | None:
+    """Return the deployment's own credential, ``None`` if the client brought one or the call was not followed."""
+    if call is None or call.brings_key:
+        return None
+    return credential(call.deployment.get("api_key") or parameters.get("api_key"))
 
 
 def _when(log: Mapping[str, Any], call: Call | None) -> dict[str, Any]:

@@ -26,6 +26,8 @@ from alertworker.ledger.rows import (
     SpendSums,
 )
 from alertworker.ports.postings import PostingPort
+from alertworker.store.callers import CallerStatements
+from alertworker.store.credentials import CredentialStatements
 from alertworker.store.ledger.aliases import AliasStatements, Entity
 from alertworker.store.ledger.months import month_of
 from alertworker.store.ledger.rows import Rows, rows_of
@@ -52,7 +54,7 @@ _KEY_SIZE: Final = len(SpendKey._fields)
 _CHUNK: Final = 500
 
 
-class PostingStatements(AliasStatements, PostingPort):
+class PostingStatements(AliasStatements, CallerStatements, CredentialStatements, PostingPort):
     """Adds batches to the ledger. Tables are written in the order of this module, keys sorted, to avoid deadlocks."""
 
     @override
@@ -62,6 +64,8 @@ class PostingStatements(AliasStatements, PostingPort):
         self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",), earliest="first_failure")
         self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
         self._add_rows(MODEL_CALLS, rows_of(fold.models))
+        self.add_failing_keys(fold.failing_keys)
+        self.add_refusals(fold.refusals, fold.accepted)
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest=("total",))
 

@@ -51,7 +51,7 @@ def _postgresql(element: LabelValue, compiler: SQLCompiler, **options: Any) -> s
 
 #: The labels by which open conditions that inhibit an alert are looked up. For any other label the database reads all
 #: open conditions of a type.
-INDEXED_LABELS: Final = ("deployment", "key", "model", "organization", "region", "team", "user")
+INDEXED_LABELS: Final = ("credential", "deployment", "key", "model", "organization", "region", "team", "user")
 for _label in INDEXED_LABELS:
     Index(
         f"alerts_open_by_{_label}",

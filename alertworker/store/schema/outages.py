@@ -1,4 +1,4 @@
-"""The windows of deployments, and the outages of deployments, regions and model groups."""
+"""The windows of deployments, the outages of deployments, regions and models, and refused credentials."""
 
 from __future__ import annotations
 
@@ -96,4 +96,50 @@ OUTAGES = Table(
     Column("over_until", BigInteger, nullable=False),
     #: Pairs of start and end of the newest outages, in epoch seconds. The previous version leaves it empty.
     Column("stretches", JSON(none_as_null=True)),
+)
+
+#: The callers' keys whose calls a deployment failed: about `MAX_KEYS` for each bucket, the smallest ones.
+FAILING_KEYS = Table(
+    "deployment_failing_keys",
+    METADATA,
+    Column("deployment_id", NAME, primary_key=True),
+    Column("provider", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("key_hash", NAME, primary_key=True),
+    Column("model", NAME, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Index("deployment_failing_keys_region", "provider", "region", "bucket"),
+    Index("deployment_failing_keys_key", "key_hash", "bucket"),
+)
+
+#: Calls whose credential the provider refused, for each deployment that uses it.
+REFUSALS = Table(
+    "credential_refusals",
+    METADATA,
+    Column("provider", NAME, primary_key=True),
+    Column("credential", String(12), primary_key=True),
+    Column("bucket", BigInteger, primary_key=True),
+    Column("deployment_id", NAME, primary_key=True),
+    Column("region", NAME, primary_key=True),
+    Column("model", NAME, nullable=False),
+    Column("unauthorized", BigInteger, nullable=False),
+    Column("forbidden", BigInteger, nullable=False),
+    #: Epoch milliseconds.
+    Column("last_refusal", BigInteger, nullable=False),
+    Index("credential_refusals_deployment", "deployment_id", "bucket"),
+)
+
+#: The state of each credential that a provider accepted or refused. Its notifications are decided under its row's lock.
+CREDENTIALS = Table(
+    "credentials",
+    METADATA,
+    Column("provider", NAME, primary_key=True),
+    Column("credential", String(12), primary_key=True),
+    #: 0 while the provider does not refuse it.
+    Column("level", Integer, nullable=False, index=True),
+    #: The epoch second before which every refusal has ended for good.
+    Column("over_until", BigInteger, nullable=False),
+    #: The start of the last bucket with a success, 0 if the producers do not report it.
+    Column("last_success", BigInteger, nullable=False),
 )

@@ -33,6 +33,8 @@ from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold, fold
 from alertworker.ledger.rows import SpendSums
 from alertworker.outages import alert as outages
+from alertworker.outages import callers
+from alertworker.outages.callers import Suspect
 from alertworker.outages.verdict import grade, judge
 from alertworker.outages.windows import Bucket, Calls, Target
 from alertworker.pipeline.deliver import _broken
@@ -87,6 +89,7 @@ def judged() -> Iterable[Alert]:
         found = grade(verdict, 0, limits)
         assert found is not None
         yield outages.describe(target, verdict, found, Calls(), events, POLICY.outages, kept=None)
+    yield callers.describe([Suspect("k1", 8, 8, 20, ("gpt-4o",), ("d1",), 0)], events, is_open=False)
     reading = Reading(NOW, NOW, NOW, NOW, spend_nanos=10, max_nanos=10)
     limit = reached(reading)
     assert limit is not None

@@ -50,6 +50,12 @@ def test_a_database_away_while_a_caller_is_let_in_is_the_proxys() -> None:
     assert failure.origin(ConnectionRefusedError(), attempted=False, started=False) == "proxy"
 
 
+@pytest.mark.parametrize("broken", [ImportError, ModuleNotFoundError, NameError])
+def test_a_broken_proxy_is_the_proxys_even_before_a_caller_is_let_in(broken: type[Exception]) -> None:
+    """A callback that cannot be imported is no wrong key."""
+    assert failure.origin(broken("no module"), attempted=False, started=False) == "proxy"
+
+
 @pytest.mark.parametrize(("name", "status"), [("HTTPException", 400), ("ProxyException", "403")])
 def test_the_proxys_own_refusal_after_an_attempt_is_no_providers(name: str, status: object) -> None:
     """A guardrail may refuse an answer that a deployment gave."""

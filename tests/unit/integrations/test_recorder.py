@@ -245,6 +245,39 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
     ]
 
 
+def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
+    """Its end says the same as its attempt, so nobody is notified of it."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(api_key="sk-the-client-s"), caller(), "acompletion")
+        hooks.trying(attempt(api_key="sk-the-client-s"))
+        hooks.attempt_failed(attempt(api_key="sk-the-client-s"), ProviderError(401, "no"), None)
+        hooks.failed(request(), ProviderError(401, "no"), caller())
+
+    in_loop(act)
+    assert [event.failure.origin for event in publisher.events] == [Origin.CALLER, Origin.CALLER]
+
+
+@pytest.mark.parametrize(("brought", "expected"), [(None, True), ("sk-the-client-s", False)])
+def test_an_answer_names_the_deployment_s_key(
+    publisher: RecordingPublisher, brought: str | None, expected: bool
+) -> None:
+    """A key that the provider accepts is not revoked. One that the client brings says nothing of the deployment's."""
+    hooks = recorder(publisher)
+
+    def act() -> None:
+        hooks.started(request(**({"api_key": brought} if brought else {})), caller(), "acompletion")
+        hooks.trying(attempt())
+        hooks.succeeded(success())
+
+    in_loop(act)
+    (event,) = publisher.events
+    known = hashlib.sha256(b"raw-provider-secret").hexdigest()[:12]
+    assert event.credential == (known if expected else None)
+    assert "raw-provider-secret" not in event.model_dump_json()
+
+
 def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> None:
     """By their tag, and by the absence of a client's request: a client that writes the tag makes no health check."""
     hooks = recorder(publisher)

@@ -94,7 +94,8 @@ def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> Non
 
 def _verdict(failed: int, calls: int, *, lasts: int = 60, cause: str = "503", dead: bool = False) -> WindowVerdict:
     level = Threshold.MAJOR if failed >= LIMITS.major else Threshold.MINOR
-    return WindowVerdict(level, 0, lasts, failed, calls, {cause: failed}, is_dead=dead)
+    limited = lasts if cause == "429" else 0
+    return WindowVerdict(level, 0, lasts, failed, calls, {cause: failed}, limited_seconds=limited, is_dead=dead)
 
 
 @pytest.mark.parametrize(

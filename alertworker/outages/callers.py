@@ -1,0 +1,203 @@
+"""One caller's problem: calls of one key fail on a deployment that answers the calls of other keys.
+
+Pure, and a function of sums alone, as `windows` explains.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from alertworker.alerts.alert import Alert, fingerprint_of
+from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
+from alertworker.events import AttemptFailed
+from alertworker.events.attribution import TARGET_LABELS
+from alertworker.outages.evidence import evidence
+from alertworker.outages.verdict import WindowVerdict, judge
+from alertworker.outages.windows import Bucket, Limits
+from alertworker.text.shorten import ELLIPSIS
+
+#: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
+MAX_KEYS: Final = 20
+#: The minimum number of keys that called the model lately. With fewer, nobody shows that other callers are fine.
+MIN_KEYS: Final = 3
+#: How many days of the ledger count as lately, today included.
+LEDGER_DAYS: Final = 2
+#: From this share of failed calls on, the ledger must rule out that an outage hit calls of one key by chance.
+_SURE_SHARE: Final = 0.5
+#: From this share of failed calls on it is an outage, whoever calls.
+_OUTAGE_SHARE: Final = 0.75
+#: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
+_MIN_SURE: Final = 9.0
+#: The evidence against the other keys' calls, in nats, up to which chance explains their failures: once in 100 times.
+_MAX_STRAY: Final = 4.6
+#: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
+_MAX_USE: Final = 0.5
+#: How many digits of a key without an alias a headline shows.
+_DIGITS: Final = 8
+_MAX_NAMES: Final = 5
+
+
+class KeyRow(NamedTuple):
+    """Calls of one key that failed in one bucket of a deployment. An unknown key is empty."""
+
+    bucket: int
+    deployment_id: str
+    key_hash: str
+    model: str
+    failed: int
+
+
+class ModelUse(NamedTuple):
+    """The use of a model in the last days: how many keys called it, how often, and how often one of them did.
+
+    ``keys`` is exact up to `MIN_KEYS`.
+    """
+
+    keys: int
+    calls: int
+    own_calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
+
+    All keys' calls are ``all_failed`` and ``calls``.
+    """
+
+    key_hash: str
+    failed: int
+    all_failed: int
+    calls: int
+    models: tuple[str, ...]
+    deployments: tuple[str, ...]
+    since: int
+
+
+def suspect(
+    verdict: WindowVerdict, buckets: Sequence[Bucket], rows: Sequence[KeyRow], limits: Limits
+) -> Suspect | None:
+    """Return the key whose calls alone are what looks like an outage, ``None`` if there is none.
+
+    Other keys may have stray failures: on a deployment as many as the tolerated error rate explains. These must be no
+    outage by themselves.
+    """
+    if not verdict.crossed or verdict.is_dead or not limits.share:
+        return None
+    judged = [bucket for bucket in buckets if verdict.since <= bucket.start <= verdict.until]
+    failed = sum(bucket.failed for bucket in judged)
+    calls = failed + sum(bucket.succeeded for bucket in judged)
+    within = [row for row in rows if verdict.since <= row.bucket <= verdict.until]
+    totals: Counter[str] = Counter()
+    for row in within:
+        totals[row.key_hash] += row.failed
+    if not totals or failed >= _OUTAGE_SHARE * calls:
+        return None
+    key = max(totals, key=lambda one: (totals[one], one))
+    own, others = totals[key], failed - totals[key]
+    if not key or own < limits.minor:
+        return None
+    is_deployment = limits.deployments == 1  # each deployment of a region is judged by itself, too
+    if is_deployment and evidence(others, calls - own, limits.tolerated) > _MAX_STRAY:
+        return None
+    if judge(_without(key, buckets, rows), limits).crossed:
+        return None
+    mine = [row for row in within if row.key_hash == key]
+    models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))
+    return Suspect(key, own, failed, calls, models, deployments, min(row.bucket for row in mine))
+
+
+def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
+    """Return whether other keys use the suspect's models enough to show that only the suspect's calls fail.
+
+    If every second call fails, or a call of another key, the suspect must also be so rare a caller that chance does not
+    explain its part in the failures: an outage hits all keys as often as they call.
+    """
+    if not all(use.keys >= MIN_KEYS and use.own_calls <= _MAX_USE * use.calls for use in uses):
+        return False
+    if found.failed == found.all_failed < _SURE_SHARE * found.calls:
+        return True
+    part = max(max(1, use.own_calls) / max(2, use.calls) for use in uses)
+    return evidence(found.failed, found.all_failed, part) >= _MIN_SURE
+
+
+def fingerprint(key_hash: str) -> str:
+    """Return the fingerprint of a caller's problem."""
+    return fingerprint_of(AlertType.CALLER_ERRORS, _identity(key_hash))
+
+
+def describe(suspects: Sequence[Suspect], events: Sequence[AttemptFailed], *, is_open: bool) -> Alert:
+    """Return the alert of a caller's problem. ``events`` are the batch's own failed calls of the key.
+
+    ``suspects`` is the key on each target. ``is_open`` means that the alert is open and counts the calls before.
+    """
+    last = max(events, key=lambda event: event.occurred_at)
+    worst = max(suspects, key=lambda one: (one.failed, one.calls))
+    key_hash, whose = worst.key_hash, last.attribution
+    labels = {name: value for name, value in whose.labels().items() if name not in TARGET_LABELS}
+    named = whose.key_alias or f"{key_hash[:_DIGITS]}{ELLIPSIS}"
+    team = f" ({labels['team']})" if "team" in labels else ""
+    models = _names({model for one in suspects for model in one.models if model})
+    failed = max(len(events), worst.failed)
+    return Alert(
+        type=AlertType.CALLER_ERRORS,
+        severity=Severity.LOW,
+        identity=_identity(key_hash),
+        headline=f"Calls of one key fail: {named}{team}" + (f" on {models}" if models else ""),
+        first_at=datetime.fromtimestamp(min(one.since for one in suspects), UTC),
+        last_at=last.occurred_at,
+        count=len(events) if is_open else failed,
+        labels={"key": key_hash} | labels,
+        facts=_facts(suspects, last, worst),
+        members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+        metadata=newest_metadata(events),
+    )
+
+
+def _facts(suspects: Sequence[Suspect], last: AttemptFailed, worst: Suspect) -> dict[str, str]:
+    whose, failure = last.attribution, last.failure
+    status = f" {failure.status_code}" if failure.status_code else ""
+    facts = {
+        "Attempts": f"{worst.failed} of the {worst.calls} calls on {_names(worst.deployments)} failed, all of this key",
+        "Other keys": "their calls succeed, so this is no outage",
+        "Key Name": whose.key_alias,
+        "Team": whose.name_of("team"),
+        "Deployments": _names({name for one in suspects for name in one.deployments}),
+        "Last error": f"{failure.error_class}{status}",
+        "Error": failure.message,
+    }
+    return {label: text for label, text in facts.items() if text}
+
+
+def _identity(key_hash: str) -> Mapping[str, str]:
+    return {"entity": key_hash}
+
+
+def _without(key: str, buckets: Sequence[Bucket], rows: Iterable[KeyRow]) -> list[Bucket]:
+    """Return the buckets without the failures of one key."""
+    own: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        if row.key_hash == key:
+            own[row.bucket, row.deployment_id] += row.failed
+    rest: list[Bucket] = []
+    for bucket in buckets:
+        failed = bucket.failed - own[bucket.start, bucket.deployment_id]
+        rest.append(replace(bucket, causes={"others": failed} if failed > 0 else {}))
+    return rest
+
+
+def _names(names: Iterable[str]) -> str:
+    ranked = sorted(names)
+    rest = len(ranked) - _MAX_NAMES
+    return ", ".join(ranked[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _member(event: AttemptFailed) -> str:
+    status = f" {event.failure.status_code}" if event.failure.status_code else ""
+    error = f"{event.failure.error_class}{status}"
+    return name_call(event.call_id, error, event.deployment_id, metadata=event.alerting_metadata)

@@ -1,0 +1,217 @@
+"""Refused credentials: a provider answers 401 or 403 to every call with one of its API keys.
+
+Pure, and a function of sums alone, as `windows` explains.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
+from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.catalogue import AlertType
+from alertworker.events import AttemptFailed
+from alertworker.outages.alert import names_in
+from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.facts import spell_calls
+from alertworker.outages.rows import CredentialKey
+from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
+from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
+from alertworker.text.format import spell
+from alertworker.text.names import with_id
+
+#: The value of the label "scope" of these conditions.
+SCOPE: Final = "credential"
+#: How long a credential is not used before its condition ends with an unknown end, in seconds.
+UNUSED_SECONDS: Final = 24 * 3_600
+#: The minimum number of ended calls that show that no other credential serves a model.
+_ENDED: Final = 3
+#: The minimum number of lost calls, and their minimum share of the refused ones, that hurt users.
+_HARM: Final = 3
+_HARM_SHARE: Final = 0.05
+_MAX_NAMES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialState:
+    """The state of a credential: the rank of its grade or 0, until when all is over, and its last success.
+
+    ``last_success`` is the start of a bucket. It is 0 if the producers do not report which credential succeeded.
+    """
+
+    level: int = 0
+    over_until: int = 0
+    last_success: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The refused calls of one deployment that uses the credential, with their first and last bucket.
+
+    ``last_refusal`` is in epoch milliseconds.
+    """
+
+    deployment_id: str
+    region: str
+    model: str
+    unauthorized: int
+    forbidden: int
+    since: int
+    until: int
+    last_refusal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A credential's refusals since its last success, and how calls ended that its deployments failed meanwhile.
+
+    ``alone`` are the models that no other credential serves.
+    """
+
+    key: CredentialKey
+    rows: Sequence[Refusals]
+    calls: Calls
+    alone: tuple[str, ...]
+
+
+def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict | None:
+    """Return the verdict on a credential's refused calls since its last success, ``None`` if they are too few.
+
+    No call succeeded meanwhile, so as many calls as a minor outage needs are evidence.
+    """
+    causes = {UNAUTHORIZED: sum(row.unauthorized for row in rows), FORBIDDEN: sum(row.forbidden for row in rows)}
+    failed = sum(causes.values())
+    refusals: Counter[str] = Counter()
+    for row in rows:
+        refusals[row.deployment_id] += row.unauthorized + row.forbidden
+    if not limits.share or failed < max(1, limits.minor):
+        return None
+    return WindowVerdict(
+        crossed=Threshold.MAJOR,
+        since=min(row.since for row in rows),
+        until=max(row.until for row in rows),
+        failed=failed,
+        calls=failed,
+        causes={name: count for name, count in causes.items() if count},
+        failures={name: (count, count) for name, count in sorted(refusals.items())},
+        is_dead=True,
+    )
+
+
+def unserved(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str, ...]:
+    """Return the models that no other credential serves: a retry answered none of their refused calls."""
+    ended: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        own = calls.get(row.deployment_id, Calls())
+        number, retried = ended.get(row.model, (0, 0))
+        total = own.by_retry + own.by_fallback + sum(own.lost.values())
+        ended[row.model] = number + total, retried + own.by_retry
+    return tuple(sorted(model for model, (number, retried) in ended.items() if number >= _ENDED and not retried))
+
+
+def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
+    """Return the grade: High if users lost calls, or if no other credential serves one of the models."""
+    lost = sum(report.calls.lost.values())
+    return Grade(is_major=True, is_high=bool(report.alone) or lost >= max(_HARM, _HARM_SHARE * verdict.calls))
+
+
+def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[str, int], *, until: int) -> End | None:
+    """Return how a credential's condition ended, ``None`` if it continues.
+
+    ``rows`` are the refusals since it began. ``successes`` are the deployments' last successes in epoch milliseconds.
+    ``until`` is a bucket's start, and all events from before it have arrived. The credential works again if a call with
+    it succeeded after its last refusal. It was replaced if calls of its deployments succeeded instead. A deployment
+    without calls for `NO_TRAFFIC_SECONDS` proves nothing if another one recovered.
+    """
+    deployments = list(rows)
+    last = max((row.last_refusal for row in deployments), default=0) // 1_000
+    if last >= until:
+        return None
+    if state.last_success > last:
+        return End.RECOVERED
+    failing = [row for row in deployments if row.last_refusal >= successes.get(row.deployment_id, 0)]
+    resting = all(row.last_refusal // 1_000 < until - NO_TRAFFIC_SECONDS for row in failing)
+    if len(failing) < len(deployments) and resting:
+        return End.RECOVERED
+    return End.UNKNOWN if last < until - UNUSED_SECONDS else None
+
+
+def key_of(alert: OpenAlert) -> CredentialKey | None:
+    """Return the credential that an alert is about, ``None`` if it is about something else."""
+    labels = alert.labels
+    if labels.get("scope") != SCOPE:
+        return None
+    return CredentialKey(labels["provider"], labels["credential"])
+
+
+def fingerprint(key: CredentialKey) -> str:
+    """Return the fingerprint of a credential's condition."""
+    return fingerprint_of(AlertType.OUTAGE_ALERTS, _identity(key))
+
+
+def describe(
+    report: Report,
+    verdict: WindowVerdict,
+    severity: Grade,
+    events: Sequence[AttemptFailed],
+    *,
+    members: int,
+    is_open: bool,
+) -> Alert:
+    """Return the alert that opens the condition, raises its grade, or counts refused calls.
+
+    ``events`` are the batch's own refused calls. ``members`` is the maximum number of calls to name.
+    """
+    key, alone = report.key, report.alone
+    models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
+    named = names_in(events)
+    lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
+    last = max(events, key=lambda event: event.occurred_at, default=None)
+    facts = {
+        **spell_calls(report.calls),
+        "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
+        "Causes": ", ".join(f"{name} ×{count:,}" for name, count in sorted(verdict.causes.items())),
+        "Models": _names(models),
+        "Deployments": _names([with_id(named.get(name, ""), name) for name in verdict.failures]),
+        "Provider": key.provider,
+        "Credential": f"{key.credential} (the start of the key's SHA-256)",
+        "Error": last.failure.message if last is not None else "",
+    }
+    refused = key.provider or "A provider"
+    return Alert(
+        type=AlertType.OUTAGE_ALERTS,
+        severity=severity.severity,
+        identity=_identity(key),
+        headline=f"API key refused: {refused} rejects every call with credential {key.credential}",
+        first_at=datetime.fromtimestamp(verdict.since, UTC),
+        last_at=last.occurred_at if last is not None else datetime.fromtimestamp(verdict.until, UTC),
+        count=len(events) if is_open else max(verdict.failed, len(events)),
+        # Workers of the version before read this label of every outage.
+        labels={"deployment": ""},
+        facts={label: text for label, text in facts.items() if text},
+        members=tuple(_member(event) for event in events[:members]),
+        metadata=newest_metadata(events),
+        level=1 + severity.is_high,
+    )
+
+
+def _identity(key: CredentialKey) -> Mapping[str, str]:
+    return {"scope": SCOPE, "provider": key.provider, "credential": key.credential}
+
+
+def _models(rows: Iterable[Refusals]) -> list[str]:
+    return sorted({row.model for row in rows if row.model})
+
+
+def _names(names: Sequence[str]) -> str:
+    rest = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _member(event: AttemptFailed) -> str:
+    status = f"{event.failure.error_class} {event.failure.status_code}"
+    return name_call(event.call_id, status, event.deployment_id, metadata=event.alerting_metadata)

@@ -1,0 +1,152 @@
+"""Callers' problems: a target's failures that come from one key are that caller's problem, not an outage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.events import AttemptFailed
+from alertworker.events.batch import REDELIVERED_WITHIN
+from alertworker.outages import callers
+from alertworker.outages.callers import LEDGER_DAYS, ModelUse, Suspect, suspect
+from alertworker.outages.model import JudgedModel
+from alertworker.outages.verdict import WindowVerdict
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
+from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.explained import settle_explained
+from alertworker.pipeline.notify import claim, resolve
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Clock, Transaction
+
+#: How long no call of a key may fail before its problem is over.
+QUIET: Final = timedelta(minutes=15)
+_PROBLEMS: Final = frozenset({AlertType.CALLER_ERRORS})
+
+
+@dataclass(slots=True)
+class CallerProblems:
+    """The callers' problems that a batch shows. Targets are judged one by one. Their alerts are claimed at the end."""
+
+    context: BatchContext
+    _suspects: dict[str, list[Suspect]] = field(default_factory=dict)
+    _outages: dict[Target, WindowVerdict] = field(default_factory=dict)
+
+    def explain(
+        self, target: Target, verdict: WindowVerdict, buckets: Sequence[Bucket], limits: Limits, *, has_outage: bool
+    ) -> bool:
+        """Return whether a target's failures are one caller's problem. If not, they are its outage.
+
+        An outage that was raised before stays an outage.
+        """
+        found = None if has_outage else self._suspect(target, verdict, buckets, limits)
+        if found is None:
+            if not has_outage and verdict.crossed:
+                self._outages[target] = verdict
+            return False
+        self._suspects.setdefault(found.key_hash, []).append(found)
+        return True
+
+    def explain_model(self, judged: JudgedModel, limits: Limits) -> bool:
+        """Return whether the failed calls of a model are one caller's problem."""
+        buckets, verdict = judged.buckets, judged.verdict
+        if not buckets or not verdict.crossed or verdict.is_dead:
+            return False
+        start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
+        rows = [
+            row
+            for name in sorted(verdict.failures)
+            for row in self.context.tx.failing_keys(Target(name), start=start, end=end)
+        ]
+        found = suspect(verdict, buckets, rows, limits)
+        return found is not None and callers.is_callers(found, self._uses(found))
+
+    def claim(self) -> None:
+        """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
+        tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
+        self._resolve_outages()
+        for key_hash, suspects in sorted(self._suspects.items()):
+            events = self._events(key_hash, suspects)
+            if events:
+                is_open = tx.find_open(callers.fingerprint(key_hash)) is not None
+                claim(tx, callers.describe(suspects, events, is_open=is_open), runtime, now=now)
+
+    def _suspect(
+        self, target: Target, verdict: WindowVerdict, buckets: Sequence[Bucket], limits: Limits
+    ) -> Suspect | None:
+        if not verdict.crossed or verdict.is_dead or not buckets:
+            return None
+        tx = self.context.tx
+        start, end = min(row.start for row in buckets), max(row.start for row in buckets) + 1
+        found = suspect(verdict, buckets, tx.failing_keys(target, start=start, end=end), limits)
+        return found if found is not None and callers.is_callers(found, self._uses(found)) else None
+
+    def _uses(self, found: Suspect) -> list[ModelUse]:
+        """Return the use of the suspect's models in the last days of the ledger."""
+        day = datetime.fromtimestamp(found.since, UTC).astimezone(self.context.runtime.zone).date()
+        since = day - timedelta(days=LEDGER_DAYS - 1)
+        return [self.context.tx.model_use(model, found.key_hash, since=since) for model in found.models]
+
+    def _events(self, key_hash: str, suspects: Sequence[Suspect]) -> list[AttemptFailed]:
+        """Return the batch's failed calls of a key on the deployments where they are its own problem."""
+        deployments = {name for one in suspects for name in one.deployments}
+        blamed = self.context.folded.blamed
+        return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
+
+    def _resolve_outages(self) -> None:
+        """Resolve the problems of keys that are part of an outage now, and that fail nowhere else."""
+        tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
+        since: dict[str, int] = {}
+        for target, verdict in sorted(self._outages.items()):
+            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1):
+                if row.key_hash and row.key_hash not in self._suspects:
+                    since[row.key_hash] = min(verdict.since, since.get(row.key_hash, verdict.since))
+        prints = {callers.fingerprint(key_hash): key_hash for key_hash in since}
+        opened = tx.find_all_open(prints) if prints else {}
+        for mark, alert in sorted(opened.items()):
+            if not tx.fails_elsewhere(prints[mark], since=since[prints[mark]]):
+                other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
+                resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
+
+
+def label_cooldowns(context: BatchContext, alerts: Iterable[Alert]) -> list[Alert]:
+    """Return the alerts; the cooldown of a deployment has the label of the key whose problem explains it."""
+    found = list(alerts)
+    cooled = [alert for alert in found if alert.type is AlertType.COOLDOWN_DEPLOYMENT]
+    problems = context.tx.conditions_of(_PROBLEMS) if cooled else ()
+    named = {one.labels["entity"]: one.labels.get("key", "") for one in problems}
+    if not named:
+        return found
+    return [_with_key(context.tx, alert, named) if alert in cooled else alert for alert in found]
+
+
+def _with_key(tx: Transaction, alert: Alert, named: Mapping[str, str]) -> Alert:
+    at = bucket_of(alert.last_at.timestamp())
+    target = Target(alert.identity.get("deployment", ""))
+    failed: Counter[str] = Counter()
+    for row in tx.failing_keys(target, start=at - QUIET.seconds, end=at + WINDOW_SECONDS):
+        failed[row.key_hash] += row.failed
+    key = max(failed, key=lambda one: (failed[one], one), default="")
+    return replace(alert, labels={**alert.labels, "key": named[key]}) if named.get(key) else alert
+
+
+def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Resolve at most ``limit`` callers' problems without a failure for `QUIET`. Return whether more may be left.
+
+    Nothing is resolved while a publisher has a backlog, because events may be missing.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    if arrived is None or tx.backlogged():
+        return False
+    quiet = tx.quiet_callers(before=arrived - REDELIVERED_WITHIN - QUIET, limit=limit)
+    opened = tx.find_all_open(quiet) if quiet else {}
+    for _, alert in sorted(opened.items()):
+        facts = {label: text for label, text in alert.facts.items() if label != "Error"}
+        state = {"State": f"no call of this key failed for {QUIET.seconds // 60} min"}
+        resolve(tx, replace(alert, facts=facts | state), runtime, now=now)
+        settle_explained(tx, "key", alert.labels.get("key", ""), now=now)
+    return len(quiet) == limit

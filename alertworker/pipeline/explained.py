@@ -1,0 +1,31 @@
+"""Notices that a condition explains: they have its label, and it inhibits them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.ports import Transaction
+
+#: The labels by which a condition inhibits what it explains.
+_LABELS: Final = ("credential", "key")
+_NOTICES: Final = (AlertType.LLM_EXCEPTIONS, AlertType.COOLDOWN_DEPLOYMENT)
+#: How long a notice collects late occurrences after the end of the condition that explained it.
+_SETTLES: Final = timedelta(minutes=5)
+
+
+def keep_explanation(tx: Transaction, claimed: OpenAlert, alert: Alert) -> None:
+    """Store the labels of a condition that explains an alert, if the alert opened before the condition."""
+    added = {name: alert.labels[name] for name in _LABELS if name in alert.labels and name not in claimed.labels}
+    if added:
+        tx.relabel(claimed.id, {**claimed.labels, **added})
+
+
+def settle_explained(tx: Transaction, label: str, value: str, *, now: datetime) -> None:
+    """Count the notices that a condition explained as notified, so no summary of them follows its end."""
+    named = tx.labelled_alerts(label, value, _NOTICES) if value else ()
+    for _, alert in sorted((tx.find_all_open(named) if named else {}).items()):
+        tx.take_parts(alert.id)
+        tx.record_notified(alert.id, count=alert.count, next_summary_at=now + _SETTLES, now=now)

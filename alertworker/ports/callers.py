@@ -1,0 +1,35 @@
+"""Callers whose calls fail, as one transaction sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from alertworker.outages.callers import KeyRow, ModelUse
+from alertworker.outages.rows import FailingKey, KeyFailures
+from alertworker.outages.windows import Target
+
+
+class CallerPort(Protocol):
+    """The callers' keys whose calls failed, and what the ledger knows of keys."""
+
+    def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
+        """Add a batch's failures. Of each bucket of a deployment only the `MAX_KEYS` smallest keys count."""
+        ...
+
+    def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
+        """Return the failures by key of a target's buckets from the epoch second ``start`` until before ``end``."""
+        ...
+
+    def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
+        """Return how many keys used a model since a day, how often, and how often one of them did."""
+        ...
+
+    def fails_elsewhere(self, key_hash: str, *, since: int) -> bool:
+        """Return whether calls of a key failed since an epoch second on a deployment that has no outage."""
+        ...
+
+    def quiet_callers(self, *, before: datetime, limit: int) -> Sequence[str]:
+        """Return the fingerprints of open callers' problems without a failure since then."""
+        ...

@@ -1,0 +1,122 @@
+"""Callers whose calls fail, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+from itertools import groupby
+
+from sqlalchemy import func, select, tuple_
+from typing_extensions import override
+
+from alertworker.alerts.catalogue import AlertType
+from alertworker.outages.callers import MAX_KEYS, MIN_KEYS, KeyRow, ModelUse
+from alertworker.outages.rows import FailingKey, KeyFailures
+from alertworker.outages.windows import Target
+from alertworker.ports.callers import CallerPort
+from alertworker.store.schema.alerts import ALERTS, OPEN
+from alertworker.store.schema.ledger import SPEND
+from alertworker.store.schema.outages import FAILING_KEYS, OUTAGES
+from alertworker.store.upsert import Statements, insert_or
+
+#: How many buckets one statement names.
+_CHUNK = 500
+#: The columns that name a bucket of a deployment.
+_PLACE = (FAILING_KEYS.c.deployment_id, FAILING_KEYS.c.provider, FAILING_KEYS.c.region, FAILING_KEYS.c.bucket)
+_Place = tuple[str, str, str, int]
+
+
+class CallerStatements(Statements, CallerPort):
+    """Failing keys, and the keys of the ledger, in SQL."""
+
+    @override
+    def add_failing_keys(self, failures: Mapping[FailingKey, KeyFailures]) -> None:
+        """Add a batch's failures.
+
+        A key that once falls out of the smallest ones of a bucket never gets back, so the sums of those that count are
+        exact, in whatever order batches arrive. Two workers may store a few more at once; readers leave these out.
+        """
+        wanted = sorted(failures)
+        stored = self._stored({key[:4] for key in wanted})
+        rows = []
+        for place, group in groupby(wanted, key=lambda key: key[:4]):
+            keys = list(group)
+            smallest = set(sorted(stored.get(place, set()) | {key.key_hash for key in keys})[:MAX_KEYS])
+            rows += [key._asdict() | asdict(failures[key]) for key in keys if key.key_hash in smallest]
+        if not rows:
+            return
+        greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
+        statement = insert_or(self.connection, FAILING_KEYS)
+        sums = {
+            "failed": FAILING_KEYS.c.failed + statement.excluded.failed,
+            "model": greatest(FAILING_KEYS.c.model, statement.excluded.model),
+        }
+        index = list(FAILING_KEYS.primary_key)
+        self.connection.execute(statement.on_conflict_do_update(index_elements=index, set_=sums), rows)
+
+    @override
+    def failing_keys(self, target: Target, *, start: int, end: int) -> list[KeyRow]:
+        table = FAILING_KEYS.c
+        if target.deployment_id:
+            own = table.deployment_id == target.deployment_id
+        else:
+            own = (table.provider == target.provider) & (table.region == target.region)
+        statement = select(FAILING_KEYS).where(own, table.bucket >= start, table.bucket < end)
+        found = self.connection.execute(statement.order_by(*_PLACE, table.key_hash))
+        return [
+            KeyRow(row.bucket, row.deployment_id, row.key_hash, row.model, row.failed)
+            for _, rows in groupby(found, key=lambda row: tuple(row[:4]))
+            for row in list(rows)[:MAX_KEYS]
+        ]
+
+    @override
+    def model_use(self, model: str, key_hash: str, *, since: date) -> ModelUse:
+        table = SPEND.c
+        lately = (table.day >= since) & (table.dimension == "key/model") & (table.part == model)
+        keys = select(table.entity).where(lately).distinct().limit(MIN_KEYS)
+        own = select(func.sum(table.requests)).where(lately, table.entity == key_hash)
+        calls = select(func.sum(table.requests)).where(
+            table.day >= since, table.dimension == "model", table.entity == model
+        )
+        return ModelUse(
+            len(self.connection.execute(keys).all()),
+            int(self.connection.execute(calls).scalar() or 0),
+            int(self.connection.execute(own).scalar() or 0),
+        )
+
+    @override
+    def fails_elsewhere(self, key_hash: str, *, since: int) -> bool:
+        table = FAILING_KEYS.c
+        has_outage = (
+            select(OUTAGES.c.level)
+            .where(OUTAGES.c.deployment_id == table.deployment_id, OUTAGES.c.provider == "", OUTAGES.c.region == "")
+            .where(OUTAGES.c.level > 0)
+            .exists()
+        )
+        statement = select(table.deployment_id).where(table.key_hash == key_hash, table.bucket >= since, ~has_outage)
+        return self.connection.execute(statement.limit(1)).first() is not None
+
+    @override
+    def quiet_callers(self, *, before: datetime, limit: int) -> Sequence[str]:
+        statement = (
+            select(ALERTS.c.fingerprint)
+            .where(OPEN, ALERTS.c.type == AlertType.CALLER_ERRORS.value, ALERTS.c.last_at < before)
+            .order_by(ALERTS.c.fingerprint)
+            .limit(limit)
+        )
+        return list(self.connection.execute(statement).scalars())
+
+    def _stored(self, places: Iterable[_Place]) -> dict[_Place, set[str]]:
+        """Return the keys that are stored for each of some buckets."""
+        stored: dict[_Place, set[str]] = {}
+        for chunk in _chunks(sorted(places)):
+            statement = select(*_PLACE, FAILING_KEYS.c.key_hash).where(tuple_(*_PLACE).in_(chunk))
+            for row in self.connection.execute(statement):
+                stored.setdefault((row[0], row[1], row[2], row[3]), set()).add(row.key_hash)
+        return stored
+
+
+def _chunks(places: Sequence[_Place]) -> Iterator[Sequence[_Place]]:
+    for start in range(0, len(places), _CHUNK):
+        yield places[start : start + _CHUNK]

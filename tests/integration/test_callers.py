@@ -1,0 +1,93 @@
+"""Callers' problems on a real database: failures of one key, told from an outage by the calls of the others."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
+from alertworker.events import AttemptFailed, Event, RequestSucceeded
+from alertworker.outages.callers import MAX_KEYS
+from alertworker.outages.windows import Target
+from alertworker.pipeline import Runtime, ingest
+from alertworker.store import SqlStore
+from tests.integration.harness import Outbox, batch, run_until_quiet
+from tests.integration.test_credentials import cooled
+from tests.integration.test_outages import after, attempt, hear, pass_time, success, told
+
+KEYS = [f"{number:02d}" * 32 for number in range(40)]
+OWN = KEYS[7]
+HEADLINE = "Calls of one key fail: app-7 (search) on gpt-4o"
+
+
+def bad(seconds: float, key: str = OWN, deployment: str = "d1", **more: Any) -> AttemptFailed:
+    names = {"key_hash": key, "key_alias": f"app-{KEYS.index(key)}"}
+    return attempt(seconds, deployment=deployment, **more).model_copy(update=names)
+
+
+def good(seconds: float, key: str, deployment: str = "d1") -> RequestSucceeded:
+    return success(seconds, deployment=deployment, model_group="gpt-4o", key_hash=key, team_id="other")
+
+
+def others(start: int, count: int = 30, deployment: str = "d1") -> list[Event]:
+    """Return answered calls of three other keys, one a second."""
+    return [good(start + n, KEYS[n % 3], deployment) for n in range(count)]
+
+
+def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -> None:
+    """It is Low, has the key and the team, and inhibits the cooldowns that it causes."""
+    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    hear(runtime, cooled(31, status=503), at=31)
+    run_until_quiet(runtime, after(31))
+    (message,) = outbox.sent
+    assert (message.type, message.severity, message.step) == (AlertType.CALLER_ERRORS, Severity.LOW, Step.FIRING)
+    assert message.headline == HEADLINE
+    assert message.labels == {"entity": OWN, "key": "app-7", "team": "search"}
+    assert message.facts["Attempts"] == "10 of the 40 calls on d1 failed, all of this key"
+
+    pass_time(runtime, 60)
+    assert len(outbox.sent) == 1
+    pass_time(runtime, 1_000)
+    assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
+
+
+def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) -> None:
+    """The windows are judged again, and the caller's problem resolves."""
+    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    run_until_quiet(runtime, after(30))
+    hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+    run_until_quiet(runtime, after(40))
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+
+
+def test_a_problem_elsewhere_goes_on(runtime: Runtime, outbox: Outbox) -> None:
+    """An outage of one deployment does not end the problem that the key has on another."""
+    for deployment in ("d1", "d2"):
+        hear(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
+    hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
+    run_until_quiet(runtime, after(40))
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(told(outbox)) == 1
+
+
+def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
+    """Nobody else shows that the deployment works."""
+    hear(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
+    run_until_quiet(runtime, after(30))
+    assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]
+
+
+def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Of many keys in one bucket the smallest count, whatever came first, and each batch once."""
+    events = [bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])]
+    Random(5).shuffle(events)
+    batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)]
+    for one in [*batches, *batches[::2]]:
+        ingest(one, runtime, now=after(10))
+    start = int(after(0).timestamp())
+    kept = store.run(lambda tx: tx.failing_keys(Target("d1"), start=start, end=start + 10))
+    assert [(row.key_hash, row.failed) for row in kept] == [(key, 2) for key in sorted(KEYS)[:MAX_KEYS]]
+    run_until_quiet(runtime, after(10))
+    assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]

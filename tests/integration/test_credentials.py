@@ -1,0 +1,121 @@
+"""Refused credentials on a real database: one condition for all deployments, which inhibits what it explains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.message import Step
+from alertworker.events import AttemptFailed, DeploymentCooledDown, Event, FailedOn, Origin, RequestSucceeded
+from alertworker.pipeline import Runtime, ingest
+from alertworker.store import SqlStore
+from alertworker.store.schema.outages import CREDENTIALS, REFUSALS
+from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
+from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+
+KEY = "0123456789ab"
+HEADLINE = f"API key refused: azure rejects every call with credential {KEY}"
+
+
+def refused(seconds: float, deployment: str = "d1", status: int = 401, **more: Any) -> AttemptFailed:
+    return attempt(seconds, deployment=deployment, status=status, **more).model_copy(update={"credential": KEY})
+
+
+def cooled(seconds: float, deployment: str = "d1", status: int = 401) -> DeploymentCooledDown:
+    failure = refused(seconds, status=status).failure
+    return DeploymentCooledDown(
+        occurred_at=after(seconds), deployment_id=deployment, seconds=30, provider="azure", failure=failure
+    )
+
+
+def accepted(seconds: float, deployment: str = "d1", **more: Any) -> RequestSucceeded:
+    return success(seconds, deployment=deployment, credential=KEY, **more)
+
+
+def sent(outbox: Outbox) -> list[tuple[Step, Severity, str]]:
+    return [(message.step, message.severity, message.headline) for message in outbox.sent]
+
+
+def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> None:
+    """Four deployments, cooldowns, exceptions: two messages."""
+    hear(runtime, accepted(0))
+    for number in range(40):
+        at = 60 + number * 20
+        hear(runtime, refused(at, f"d{number % 4}"), at=at)
+    run_until_quiet(runtime, after(900))
+    assert sent(outbox) == [(Step.FIRING, Severity.MEDIUM, HEADLINE)]
+    hear(runtime, cooled(900), lost(901, failure=refused(901).failure, key_alias="app"), at=905)
+    run_until_quiet(runtime, after(905))
+    assert len(outbox.sent) == 1
+
+    hear(runtime, accepted(930, "d2"), at=930)
+    pass_time(runtime, 960)
+    pass_time(runtime, 2_000)
+    assert [one[0] for one in sent(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert outbox.sent[0].facts["Attempts"] == "5 of 5 failed in 1 min 30 s"
+    assert outbox.sent[0].facts["What to do"].startswith("rotate the key")
+
+
+def test_it_rises_if_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
+    """Also if their ends come in a later batch."""
+    hear(runtime, *[refused(n) for n in range(6)])
+    hear(runtime, *[lost(n, failed_on=(FailedOn(deployment_id="d1", provider="azure"),)) for n in range(6)], at=7)
+    run_until_quiet(runtime, after(8))
+    conditions = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
+    assert [(message.step, message.severity) for message in conditions] == [
+        (Step.FIRING, Severity.MEDIUM),
+        (Step.FIRING, Severity.HIGH),
+    ]
+    assert conditions[1].facts["Models"] == "gpt-4o (no other key serves it)"
+
+
+def test_other_failures_are_an_outage_of_their_own(runtime: Runtime, outbox: Outbox) -> None:
+    """It suppresses outages only for as far as their failures are refusals."""
+    hear(runtime, *[refused(n) for n in range(10)], at=11)
+    hear(runtime, *[attempt(20 + n, status=503) for n in range(10)], at=31)
+    pass_time(runtime, 40)
+    assert [one[2] for one in sent(outbox)] == [HEADLINE, "Major Service Outage: azure/gpt-4o (d1)"]
+
+
+def test_a_key_that_is_accepted_elsewhere_is_not_revoked(runtime: Runtime, outbox: Outbox) -> None:
+    """A model may be forbidden to a key that works: that is the deployment's outage."""
+    for number in range(12):
+        at = number * 30
+        hear(runtime, refused(at, status=403), accepted(at + 15, "d2"), at=at + 20)
+    run_until_quiet(runtime, after(400))
+    assert {one[2] for one in sent(outbox)} == {"Major Service Outage: azure/gpt-4o (d1)"}
+
+
+def test_clients_keys_and_health_checks_have_no_credential(runtime: Runtime, outbox: Outbox) -> None:
+    """The callback leaves the field out for the first, and marks the others."""
+    checks = [refused(n, health_check=True) for n in range(20)]
+    hear(runtime, *checks, *[attempt(n, origin=Origin.CALLER, status=401) for n in range(20)])
+    run_until_quiet(runtime, NOW)
+    assert outbox.sent == []
+
+
+def test_redelivery_and_cutting_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """The sums are the same in any order and in any batches."""
+    events: list[Event] = [refused(n, f"d{n % 3}", first=n % 4 > 0) for n in range(30)]
+    events += [accepted(-20 - n) for n in range(5)]
+    Random(3).shuffle(events)
+    batches = [batch(*events[start : start + 3]) for start in range(0, len(events), 3)]
+    for one in [*batches, *batches[::2]]:
+        ingest(one, runtime, now=after(40))
+    run_until_quiet(runtime, after(40))
+    assert sum(row.unauthorized for row in rows(store, REFUSALS)) == 22
+    (state,) = rows(store, CREDENTIALS)
+    assert state.last_success == int(after(-20).timestamp()) // 10 * 10
+    assert [one[2] for one in sent(outbox)] == [HEADLINE]
+
+
+def test_litellm_s_counts_know_no_credentials(runtime: Runtime, outbox: Outbox) -> None:
+    """Without a minimum share each deployment has its outage, as in LiteLLM."""
+    outages = runtime.policy.outages
+    own = replace(outages, deployment=replace(outages.deployment, share=0.0))
+    counting = replace(runtime, policy=replace(runtime.policy, outages=own))
+    hear(counting, *[refused(n) for n in range(10)])
+    run_until_quiet(counting, NOW)
+    assert [one[2] for one in sent(outbox)] == ["Major Service Outage: azure/gpt-4o (d1)"]
