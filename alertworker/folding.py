@@ -268,7 +268,9 @@ def _blame(result: Fold, event: AttemptFailed) -> None:
     key = CauseKey(*_window_key(event), named)
     sums = result.causes.setdefault(key, CauseSums())
     sums.attempts += 1
-    sums.last_failure = max(sums.last_failure, _milliseconds(event))
+    at = _milliseconds(event)
+    sums.first_failure = min(sums.first_failure or at, at)
+    sums.last_failure = max(sums.last_failure, at)
     result.blamed.append(event)
     _blame_on(result, event, key)
 

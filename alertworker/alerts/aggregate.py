@@ -22,7 +22,7 @@ _OF_CALLS: Final = frozenset(
     }
 )
 #: Facts that differ from call to call.
-_OF_ONE: Final = frozenset({"Key Name", "Messages", TRACE})
+_OF_ONE: Final = frozenset({"Key Name", "Messages", "User", TRACE})
 #: Facts that stay as an example, by the label that says so.
 _EXAMPLES: Final[Mapping[str, str]] = {"Error": "Example error"}
 

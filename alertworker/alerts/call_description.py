@@ -9,6 +9,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.events import CallEvent, DeploymentCooledDown
+from alertworker.text.names import model_and_region, with_id
 from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: The model of calls without one.
@@ -55,6 +56,27 @@ def _langfuse_id(trace_id: str) -> str:
 
 def _cut(text: str) -> str:
     return shorten(" ".join(text.split()), _MAX_PAIR, ELLIPSIS)
+
+
+def deployment_facts(event: CallEvent | DeploymentCooledDown) -> dict[str, str]:
+    """Return the facts about the deployment of a call, without unknown ones."""
+    facts = {
+        "API Base": event.api_base,
+        "Deployment": with_id(model_and_region(event.model, event.provider, event.region), event.deployment_id or ""),
+        "Provider": event.provider,
+        "Region": event.region,
+    }
+    return {label: value for label, value in facts.items() if value}
+
+
+def owner_facts(event: CallEvent) -> dict[str, str]:
+    """Return the facts about the owners of one call by their names, with ids after them, without unknown ones."""
+    facts = {
+        "Key Name": with_id(event.key_alias or "", event.key_hash or ""),
+        "Team": with_id(event.team_alias or "", event.team_id or ""),
+        "User": with_id(event.user_email or "", event.user_id or ""),
+    }
+    return {label: value for label, value in facts.items() if value}
 
 
 def model_of(event: CallEvent) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -13,10 +14,23 @@ from alertworker.alerts.alert import Subject
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.message import Message, Step
 from alertworker.text.format import spell
+from alertworker.text.names import shorten_hashes
 
 #: The number of teams in a message. The others are one sum.
 MAX_PARTS: Final = 8
 NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What every message of an installation has: its proxy's and its own pages' URLs, and the zone of all times."""
+
+    proxy_url: str | None = None
+    public_url: str | None = None
+    zone: str = "UTC"
+
+
+_UNKNOWN: Final = Installation()
 
 
 def compose(
@@ -26,12 +40,11 @@ def compose(
     parts: Mapping[str, int] = NO_PARTS,
     *,
     at: datetime,
-    proxy_url: str | None = None,
-    public_url: str | None = None,
+    here: Installation = _UNKNOWN,
 ) -> Message:
     """Return the message for a step. It counts only what no earlier message has counted.
 
-    ``members`` name occurrences and ``parts`` count them by team. ``public_url`` is the address of our own pages.
+    ``members`` name occurrences and ``parts`` count them by team.
     """
     subject = of_all(subject, step, parts)
     count = subject.count - subject.notified_count
@@ -46,13 +59,14 @@ def compose(
         counted_since=subject.notified_at,
         count=count,
         total=subject.count,
-        facts=dict(subject.facts) | _breakdown(parts) | _ends(subject),
+        facts=_breakdown(parts) | _ends(subject) | dict(subject.facts),
         members=members,
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
-        proxy_url=proxy_url,
-        page_url=f"{public_url.rstrip('/')}/alerts/{subject.id}" if public_url else None,
+        proxy_url=here.proxy_url,
+        page_url=f"{here.public_url.rstrip('/')}/alerts/{subject.id}" if here.public_url else None,
         what_to_do=advise_in(step, subject.type, subject.severity, subject.labels),
+        zone=here.zone,
         fingerprint=subject.fingerprint,
         labels=dict(subject.labels),
         figures=subject.figures,
@@ -73,16 +87,28 @@ def fired_and_resolved(resolved: Message) -> Message:
 
 
 def _headline(subject: Subject, step: Step, at: datetime) -> str:
+    return shorten_hashes(_spelled(subject, step, at))
+
+
+def _spelled(subject: Subject, step: Step, at: datetime) -> str:
+    changed = subject.running and (step is Step.REMINDER or (subject.outcomes and step is not Step.FIRING))
+    headline = _hanging_now(subject) if changed else subject.headline
     if step is Step.REMINDER:
-        return f"Still: {subject.headline}"
+        return f"Still: {headline}"
     if step is not Step.RESOLVED:
-        return subject.headline
+        return headline
     lasted = (subject.ended_at or at) - subject.first_at
     after = f"{'Closed' if subject.unknown else 'Resolved'} after {spell(max(lasted, timedelta()))}"
     if subject.type is not AlertType.LLM_REQUESTS_HANGING:
         return f"{after}: {subject.headline}"
     calls = "1 call was" if subject.count == 1 else f"{subject.count} calls were"
     return f"{after}: {calls} hanging on {subject.labels.get('model', 'a model')}"
+
+
+def _hanging_now(subject: Subject) -> str:
+    """Return the headline of calls that hang now. Some of those that hung at first have ended."""
+    calls = "1 call" if subject.running == 1 else f"{subject.running} calls"
+    return f"Requests are hanging - {calls} without progress on {subject.labels.get('model', 'a model')}"
 
 
 def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -94,8 +95,8 @@ class Message(BaseModel):
     ``fingerprint``, ``labels`` and ``figures`` are the alert's, for receivers that are programs. ``entries`` are the
     messages of a digest. ``tables`` and ``chart`` are a report's, for receivers that can show them. ``attachments``
     are its files, which are read beside the message and never stored in it. ``page_url`` links to the details.
-    ``what_to_do`` is the first thing to do, and ``runbook_url`` the operator's own page about it; see `advice`. Every
-    string is raw: it may contain anything a caller typed.
+    ``what_to_do`` is the first thing to do, and ``runbook_url`` the operator's own page about it; see `advice`. Times
+    are shown in ``zone``. Every string is raw: it may contain anything a caller typed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -119,6 +120,7 @@ class Message(BaseModel):
     page_url: str | None = None
     what_to_do: str = ""
     runbook_url: str | None = None
+    zone: str = "UTC"
     fingerprint: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     figures: BudgetFigures | None = None
@@ -130,6 +132,14 @@ class Message(BaseModel):
     def without_advice(self) -> Message:
         """Return the message without `what_to_do` and `runbook_url`."""
         return self.model_copy(update={"what_to_do": "", "runbook_url": None})
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The time zone to show times in: UTC if this machine does not know the zone."""
+        try:
+            return ZoneInfo(self.zone)
+        except (KeyError, ValueError, OSError):
+            return ZoneInfo("UTC")
 
     @property
     def facts_beside_tables(self) -> dict[str, str]:

@@ -19,8 +19,8 @@ class NextStep(StrEnum):
     SUMMARIZE = "summarize"  #: it happened again since the last message
     CLOSE = "close"  # a notice without another occurrence, or without enough: no message
     REMIND = "remind"
-    REMIND_OF_BUDGET = "remind of budget"  # with the budget's current figures
-    REMIND_OF_OUTAGE = "remind of outage"  #: with the totals since the outage began
+    REMIND_OF_BUDGET = "remind of budget"  # only if money was spent since the last message
+    REMIND_OF_OUTAGE = "remind of outage"  # later, while a flapping target is well
     WAIT = "wait"  # it happened again, but too seldom for a message
     CHECK_LATER = "check later"  # nothing to do for another group interval
 

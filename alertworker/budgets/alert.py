@@ -17,6 +17,7 @@ from alertworker.budgets.state import BudgetState, Limit, next_limit, reached
 from alertworker.events import BudgetScope
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
+from alertworker.text.names import short_id
 
 #: A proxy's figure shows its age if it is older than this when people are notified.
 _FRESH: Final = timedelta(minutes=1)
@@ -139,7 +140,7 @@ def name(key: BudgetKey, reading: Reading) -> str:
         return "The whole proxy"
     scope = str(key.scope)
     shown = reading.owner.name_of(scope)
-    shown = f"{shown} ({reading.part})" if shown and reading.part else shown or key.entity
+    shown = f"{shown} ({reading.part})" if shown and reading.part else shown or short_id(key.entity)
     return f"{scope.replace('_', ' ').capitalize()} {shown}"
 
 
@@ -170,7 +171,7 @@ def _facts(key: BudgetKey, limit: Limit, reading: Reading, *, now: datetime, zon
         facts["Requests"] = "pass; nothing enforces this budget"
     elif limit.event is BudgetEvent.BUDGET_CROSSED:
         refused = reading.rejected_at is not None
-        facts["Requests"] = "are rejected" if refused else "are rejected from now on, where the proxy enforces it"
+        facts["Requests"] = "are rejected" if refused else "are rejected, where the proxy enforces it"
     elif reading.max_nanos is not None:
         facts["Requests"] = f"pass until {spell_dollars(reading.max_nanos)}"
     if now - reading.at > _FRESH and not key.is_own:  # the ledger's figure is that of the last call, whatever its age

@@ -11,6 +11,7 @@ from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.money import spell_dollars
 from alertworker.text.format import spell_moment
+from alertworker.text.names import short_id, with_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class UserSpend:
     @property
     def name(self) -> str:
         """Return the user's name for people."""
-        return self.alias or self.user_id
+        return self.alias or short_id(self.user_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Look:
 
         >>> utc = ZoneInfo("UTC")
         >>> Look(date(2026, 11, 23), datetime(2026, 11, 23, 14, 2, tzinfo=utc), None, utc).since
-        'between 2026-11-23T00:00:00+00:00 and 2026-11-23T14:02:00+00:00'
+        'between 2026-11-23 00:00:00 UTC and 2026-11-23 14:02:00 UTC'
         """
         midnight = datetime.combine(self.day, time(), self.zone)
         end = datetime.combine(self.day + timedelta(days=1), time(), self.zone)
@@ -103,7 +104,7 @@ def is_anomaly(user: UserSpend, policy: UserPolicy) -> bool:
 def explained(alert: Alert, contributors: Contributors) -> dict[str, str]:
     """Return the alert's facts with the models and keys that spent the most."""
     named = {
-        f"Top {dimension}s": ", ".join(f"{name} {spell_dollars(nanos)}" for name, nanos in spent)
+        f"Top {dimension}s": ", ".join(f"{short_id(name)} {spell_dollars(nanos)}" for name, nanos in spent)
         for dimension, spent in contributors.items()
         if spent
     }
@@ -121,6 +122,7 @@ def _threshold(user: UserSpend, unit: str, period: str, amounts: tuple[int, int]
         last_at=look.now,
         facts={
             "Spend": spell_dollars(spent),
+            "User": with_id(user.alias, user.user_id),
             "Threshold": f"{spell_dollars(limit)} a {unit}",
             unit.title(): period,
             "Since": look.since,
@@ -140,6 +142,7 @@ def _anomaly(user: UserSpend, policy: UserPolicy, look: Look) -> Alert:
         last_at=look.now,
         facts={
             "Spend": spell_dollars(user.day_nanos),
+            "User": with_id(user.alias, user.user_id),
             "Usual": f"{spell_dollars(usual)} a day, the mean of the {policy.anomaly_days} days before",
             "Threshold": f"{policy.anomaly_ratio:g} times the usual, and {spell_dollars(policy.anomaly_floor_nanos)}",
             "Day": look.day.isoformat(),

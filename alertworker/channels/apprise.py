@@ -15,10 +15,9 @@ from pydantic import SecretStr, field_validator
 from alertworker.alerts.message import MAX_ENTRIES, Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import PacedConfig
-from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, title
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, stamp, title
 from alertworker.delivery.channel import Answer, Pace
 from alertworker.delivery.retry import DeliveryError, Reason
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, one_line
 
 #: The limits of a hundred services are not known here. Apprise cuts or divides what is too long for a service.
@@ -64,7 +63,7 @@ class AppriseChannel(BaseChannel[AppriseConfig]):
         lines += advice_lines(message, lambda text: cut(one_line(text), _MAX_VALUE))
         lines += entry_lines(message, _MAX_VALUE)
         lines += member_lines(message, lambda member: f"- {cut(one_line(member), _MAX_VALUE)}")
-        lines.append(f"{message.type.value}, {spell_moment(message.at)}, {message.alert_id}")
+        lines.append(f"{message.type.value}, {stamp(message)}, {message.alert_id}")
         first = cut(title(message, one_line(message.headline)), _MAX_TITLE)
         return json.dumps({"title": first, "body": "\n".join(lines)}, ensure_ascii=False)
 

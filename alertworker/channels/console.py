@@ -12,9 +12,8 @@ from rich.text import Text
 from alertworker.alerts.message import Message
 from alertworker.channels.base import BaseChannel
 from alertworker.channels.config import ChannelConfig
-from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, sign
+from alertworker.channels.plain_text import advice_lines, counted, entry_lines, member_lines, named, sign, stamp
 from alertworker.delivery.channel import Answer
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut
 
 _COLOURS: Final = {"High": "bold red", "Medium": "bold yellow", "Low": "bold blue"}
@@ -45,7 +44,7 @@ class Console(BaseChannel[ConsoleConfig]):
         lines += advice_lines(message, str)
         lines += entry_lines(message, _MAX_LINE)
         lines += member_lines(message, "• {}".format)
-        lines.append(f"alert {message.alert_id} · {spell_moment(message.at)}")
+        lines.append(f"alert {message.alert_id} · {stamp(message)}")
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 
     def send(self, body: str, *, notification_id: str) -> Answer:

@@ -9,8 +9,7 @@ from typing import Final
 from alertworker.alerts.message import Message
 from alertworker.channels.chat import Chat
 from alertworker.channels.mrkdwn import code, escape_line
-from alertworker.channels.plain_text import counted, sign
-from alertworker.text.format import spell_moment
+from alertworker.channels.plain_text import counted, sign, stamp
 from alertworker.text.sanitize import fit
 
 #: LiteLLM's title of the metadata in an alert.
@@ -24,7 +23,7 @@ def litellm_text(message: Message, chat: Chat, limit: int) -> str:
     head = [
         f"Alert type: `{message.type.value}`",
         f"Level: `{message.severity.value}`",
-        f"Timestamp: `{spell_moment(message.at)}`",
+        f"Timestamp: `{stamp(message)}`",
         "",
         f"Message: {_headline(message, chat.headline)} {sign(message)}",
         counted(message),

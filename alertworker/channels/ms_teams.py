@@ -13,9 +13,8 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import CHAT_ROWS, Chat, Colours
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.markdown import escape_card
-from alertworker.channels.plain_text import advised, counted
+from alertworker.channels.plain_text import advised, counted, stamp
 from alertworker.delivery.channel import Answer, Pace
-from alertworker.text.format import spell_moment
 from alertworker.text.shorten import CUT
 
 #: Teams refuses more than 28 KB, measured as a workflow does: the card is a string in JSON, with each quotation mark
@@ -81,7 +80,7 @@ def _body(message: Message, blocks: list[dict[str, Any]]) -> str:
     head = [title, text_block(counted(message), isSubtle=True)]
     if message.entries:
         head.append(text_block("\n\n".join(_CHAT.entries(message))))
-    about = f"{escape_card(message.type.value, 100)} · {spell_moment(message.at)} · alert {message.alert_id}"
+    about = f"{escape_card(message.type.value, 100)} · {stamp(message)} · alert {message.alert_id}"
     card = card_of([*head, *blocks, text_block(about, isSubtle=True, size="Small")], message)
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": None, "content": card}
     return json.dumps({"type": "message", "attachments": [attachment]}, ensure_ascii=False)

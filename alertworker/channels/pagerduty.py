@@ -14,6 +14,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.plain_text import details, has_ended, is_link, member_lines, present
 from alertworker.delivery.channel import Answer, Pace
+from alertworker.text.names import short_id
 from alertworker.text.sanitize import cut, one_line
 
 #: https://developer.pagerduty.com/docs/send-alert-event. The longest event stays far below the 512 KB of an event.
@@ -60,11 +61,12 @@ class PagerDuty(HttpChannel[PagerDutyConfig]):
 def _payload(message: Message) -> dict[str, Any]:
     tables = {name: details(getattr(message, name)) for name in ("facts", "labels", "metadata")}
     members = member_lines(message, _line)
+    deployment = message.facts.get("Deployment") or short_id(message.labels.get("deployment", ""))
     about = {"alert": message.alert_id, "step": message.step, "count": message.total}
     about |= present(since=message.since.isoformat(), what_to_do=message.what_to_do, **tables, members=members)
     payload = {
         "summary": _line(message.headline) or message.type.value,
-        "source": _line(message.labels.get("deployment") or message.proxy_url) or "alertworker",
+        "source": _line(deployment or message.proxy_url) or "alertworker",
         "severity": "info" if message.step is Step.TEST else _SEVERITIES[message.severity.value],
         "timestamp": message.at.isoformat(),
         "class": message.type.value,

@@ -8,9 +8,9 @@ from functools import partial, wraps
 from typing import Any, Final, TypeVar
 
 from alertworker.alerts.advice import RUNBOOK, WHAT_TO_DO
-from alertworker.alerts.catalogue import REPORTS
+from alertworker.alerts.catalogue import REPORTS, AlertType
 from alertworker.alerts.message import Entry, Message, Step
-from alertworker.text.format import spell, spell_moment
+from alertworker.text.format import spell, spell_moment, spell_moment_and_zone
 from alertworker.text.sanitize import clean, cut, one_line
 from alertworker.text.shorten import CUT
 
@@ -92,15 +92,20 @@ def advised(render: Callable[[_C, Message], str]) -> Callable[[_C, Message], str
     return rendered
 
 
+def stamp(message: Message) -> str:
+    """Return when the step happened, with the name of the time zone."""
+    return spell_moment_and_zone(message.at, message.time_zone)
+
+
 def counted(message: Message) -> str:
     """Return how often it happened: since the last message, and in total since the first."""
-    since = spell_moment(message.since)
+    since = spell_moment(message.since, message.time_zone)
     if message.step is Step.DIGEST:
         return f"{len(message.entries)} messages waited since {since}"
     if message.step is Step.SUMMARY:
         more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
         return f"{more}; {message.total} in all since {since}"
-    if message.total > 1:
+    if message.total > 1 and message.type is not AlertType.BUDGET_ALERTS:  # which counts its limits
         return f"{message.total} times since {since}"
     return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"
 

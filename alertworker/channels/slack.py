@@ -12,9 +12,8 @@ from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
 from alertworker.channels.mrkdwn import block, bold, escape, escape_line, section, size, text_object
-from alertworker.channels.plain_text import advised, counted, sign
+from alertworker.channels.plain_text import advised, counted, sign, stamp
 from alertworker.delivery.channel import Pace
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import fit, keep, pack, units
 from alertworker.text.shorten import CUT
 
@@ -52,7 +51,7 @@ class Slack(HttpChannel[SlackConfig]):
         text = litellm_text(message, _CHAT, _MAX_DIGEST if message.entries else MAX_TEXT)
         headline = bold(escape_line(message.headline, _CHAT.headline))
         head = f"{sign(message)} {headline}   [{message.severity.value}]\n{counted(message)}"
-        about = f"`{message.type.value}` · {spell_moment(message.at)} · alert `{message.alert_id}`"
+        about = f"`{message.type.value}` · {stamp(message)} · alert `{message.alert_id}`"
         if message.page_url:
             about += f" · {escape_line(message.page_url, _CHAT.value)}"
         parts, is_whole = keep(_parts(message), MAX_BLOCKS_TEXT - sum(map(units, (head, about, CUT))), size)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.state import AlertState, state_of
-from alertworker.cli.output import AS_JSON, LIMIT, show_rows, show_whole
+from alertworker.cli.output import AS_JSON, LIMIT, configured_zone, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
+from alertworker.text.names import shorten_hashes
 
 if TYPE_CHECKING:
     from alertworker.ports.alert_search import AlertRow
@@ -74,7 +76,7 @@ def list_(
             "count": row.count,
             "since": row.first_at,
             "suppressed_by": row.suppressed_by or row.last_suppressed_by,
-            "headline": row.headline,
+            "headline": shorten_hashes(row.headline),
         }
         for row in found.alerts
     ]
@@ -89,12 +91,14 @@ def show(alert_id: str) -> None:
     ``history`` lists other alerts with the same fingerprint, newest first.
     """
     from alertworker.app import build_admin_store
+    from alertworker.pipeline import current_row
     from alertworker.ports.alert_search import AlertFilter
 
     admin = build_admin_store()
     row = admin.alert(alert_id)
     if row is None:
         raise AlertWorkerError(f"unknown alert {alert_id}; `alertworker alerts` lists the ids")
+    row = admin.in_transaction(partial(current_row, row=row, zone=configured_zone(), now=datetime.now(UTC)))
     notifications = [
         {name: value for name, value in asdict(found).items() if name not in ("message", "body")}
         | {"attempts_made": [asdict(attempt) for attempt in admin.attempts(found.id)]}

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
 import click
 
 from alertworker.budgets.state import state_of
 from alertworker.cli.output import AS_JSON, LIMIT, show_rows
-from alertworker.text.format import spell_moment
 
 
 @click.command()
@@ -19,22 +15,19 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
     """List budgets, the highest share used first."""
     from alertworker.app import build_admin_store
     from alertworker.budgets.alert import name, share, spend_text
-    from alertworker.settings import load_settings
 
-    zone = load_settings().zone
     rows: list[tuple[float, dict[str, object]]] = []
     for key, standing in build_admin_store().budgets():
         reading = standing.reading
-        resets, reported = _moment(reading.reset_at, zone), _moment(reading.at, zone)
         shown, spend = name(key, reading), spend_text(reading)
         row: dict[str, object] = {"scope": key.name, "state": state_of(standing), "spend": spend}
-        row |= {"resets": resets or "never", "reported": reported, "budget": shown}
+        row |= {"resets": reading.reset_at or "never", "reported": reading.at, "budget": shown}
         if as_json:
             row = {
                 "budget": key.name,
                 "state": state_of(standing),
-                "resets": resets,
-                "reported": reported,
+                "resets": reading.reset_at,
+                "reported": reading.at,
                 "entity": key.entity,
                 "spend_nanos": reading.spend_nanos,
                 "max_nanos": reading.max_nanos,
@@ -45,7 +38,3 @@ def budgets(limit: int, as_json: bool) -> None:  # noqa: FBT001 - click passes f
         rows.append((share(reading) or 0.0, row))
     rows.sort(key=lambda pair: -pair[0])
     show_rows([row for _, row in rows[:limit]], text="budget", as_json=as_json, empty="No budgets.")
-
-
-def _moment(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return spell_moment(moment, zone) if moment else None

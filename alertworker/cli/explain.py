@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -98,7 +99,7 @@ def _outcome(outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Si
     if outcome.step is None:
         return f"counted in the open alert {alert.id}, and included in its next summary"
     if suppression is not None:
-        return _suppressed(suppression, silences)
+        return _suppressed(suppression, silences, runtime.zone)
     if outcome.message is not None and outcome.channels:
         return "not sent: shadow is on" if runtime.shadow else "sent"
     if outcome.decision is not None and outcome.decision.channels:
@@ -108,10 +109,10 @@ def _outcome(outcome: NotifyOutcome, runtime: Runtime, silences: Mapping[str, Si
     return "recorded only: no route leads to a channel"
 
 
-def _suppressed(suppression: Suppression, silences: Mapping[str, Silence]) -> str:
+def _suppressed(suppression: Suppression, silences: Mapping[str, Silence], zone: ZoneInfo) -> str:
     silence = silences.get(suppression.by) if suppression.reason is SuppressionReason.SILENCE else None
     if silence is not None:
-        until = spell_moment(silence.ends_at)
+        until = spell_moment(silence.ends_at, zone)
         return f"muted until {until} by silence {silence.id} of {silence.author}: {silence.reason}"
     if suppression.reason is SuppressionReason.ALERT:
         return f"muted by the open alert {suppression.by}, which explains it"

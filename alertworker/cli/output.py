@@ -6,8 +6,9 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import click
 from rich.cells import cell_len
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from alertworker.text.format import spell_moment
+from alertworker.text.format import iso_moment, spell_moment
 from alertworker.text.sanitize import one_line
 
 LIMIT: Final = click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
@@ -68,7 +69,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, tit
 def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool, empty: str) -> None:
     """Print rows as a table whose headers are their keys, or as JSON, one object a line.
 
-    ``text`` is the key of the free text. Cells can hold input of users, so all of them are sanitized.
+    ``text`` is the key of the free text. A table shows times in the configured zone, JSON in UTC. Cells can
+    hold input of users, so all of them are sanitized.
     """
     if as_json:
         for row in rows:
@@ -76,9 +78,10 @@ def show_rows(rows: Sequence[Mapping[str, object]], *, text: str, as_json: bool,
     elif not rows:
         click.echo(empty)
     else:
+        zone = configured_zone()
         ordered = [*(key for key in rows[0] if key != text), text]
         columns = [_column(key, [row[key] for row in rows], is_free=key == text) for key in ordered]
-        print_table(columns, [[cell(row[key]) for key in ordered] for row in rows])
+        print_table(columns, [[cell(row[key], zone) for key in ordered] for row in rows])
 
 
 def show_whole(thing: Mapping[str, object]) -> None:
@@ -87,13 +90,20 @@ def show_whole(thing: Mapping[str, object]) -> None:
 
 
 def plain(value: object) -> object:
-    """Return a time as a string with its offset, and any other value unchanged."""
-    return spell_moment(value) if isinstance(value, datetime) else value
+    """Return a time as ISO 8601 in UTC, and any other value unchanged."""
+    return iso_moment(value) if isinstance(value, datetime) else value
 
 
-def cell(value: object) -> str:
-    """Return a value as one line of text. ``None`` becomes an empty string."""
-    return "" if value is None else one_line(str(plain(value)))
+def cell(value: object, zone: tzinfo = UTC) -> str:
+    """Return a value as one line of text, a time in ``zone``. ``None`` becomes an empty string."""
+    return "" if value is None else one_line(spell_moment(value, zone) if isinstance(value, datetime) else str(value))
+
+
+def configured_zone() -> ZoneInfo:
+    """Return the time zone that times are shown in."""
+    from alertworker.settings import load_settings
+
+    return load_settings().zone
 
 
 def _column(key: str, values: Sequence[object], *, is_free: bool) -> Column:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from alertworker.cli.output import configured_zone
 from alertworker.text.format import read_duration
 
 
@@ -25,7 +26,7 @@ class Duration(click.ParamType[timedelta]):
 
 
 class Moment(click.ParamType[datetime]):
-    """A time such as 2026-11-25T09:00+01:00, in UTC if it has no offset; or an age such as 2h."""
+    """A time such as 2026-11-25T09:00+01:00, in the configured zone if it has no offset; or an age such as 2h."""
 
     name = "time"
 
@@ -42,7 +43,7 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             example = "2026-11-25T09:00+01:00, or 2h for 2 hours ago"
             self.fail(f"invalid time {value!r}: expected, for example, {example}", param, ctx)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=configured_zone())).astimezone(UTC)
 
 
 SINCE = click.option("--since", type=Moment(), help="From this time on: 2026-11-25T09:00Z, or 2h for 2 hours ago.")

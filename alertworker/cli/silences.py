@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from alertworker.cli.output import AS_JSON, show_rows
+from alertworker.cli.output import AS_JSON, configured_zone, show_rows
 from alertworker.cli.params import Duration, Moment
 from alertworker.errors import AlertWorkerError
 from alertworker.routing.impossible import doubts
@@ -49,11 +49,13 @@ def add(
     ends_at = end or starts_at + duration
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
-        raise AlertWorkerError(f"the silence would end at {spell_moment(ends_at)}, before it starts; pass a later end")
+        raise AlertWorkerError(
+            f"the silence would end at {spell_moment(ends_at, configured_zone())}, before it starts; pass a later end"
+        )
     for doubt in doubts(silence.matchers):
         click.echo(f"Warning: {doubt}", err=True)
     build_admin_store().add_silence(silence, now=now)
-    click.echo(f"{silence.id} until {spell_moment(ends_at)}")
+    click.echo(f"{silence.id} until {spell_moment(ends_at, configured_zone())}")
 
 
 @silences.command("list")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.alerts.compose import fired_and_resolved
 from alertworker.alerts.message import MAX_ENTRIES, Entry, Message, Step
 
@@ -59,6 +59,10 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
             absorbed |= {item.id: last.id for item in items[:-1]}
             continue
         dropped += [item.id for item in items[:-1] if item.message.step is Step.REMINDER]
+        rises = [item for item in items if item.message.step is Step.FIRING]
+        if digest_size and len(rises) > 1:
+            replaced[rises[-1].id] = _risen([item.message for item in rises])
+            absorbed |= {item.id: rises[-1].id for item in rises[:-1]}
     gone = absorbed.keys() | set(dropped)
     left = [item for item in waiting if item.id not in gone and not _stands_alone(item.message)]
     size = min(digest_size, MAX_ENTRIES)
@@ -68,6 +72,14 @@ def plan(waiting: Sequence[Waiting], *, digest_size: int, alert_id: str, now: da
     messages = [replaced.get(item.id, item.message) for item in part]
     digest = compose_digest(messages, since=part[0].created_at, alert_id=alert_id, now=now)
     return Plan(tuple(dropped), replaced, absorbed, digest, tuple(item.id for item in part))
+
+
+def _risen(messages: Sequence[Message]) -> Message:
+    """Return the only message for a condition that rose before anybody was notified: the last one, of all it counts."""
+    last = messages[-1]
+    members = tuple(member for message in messages for member in message.members)[:MAX_MEMBERS]
+    more = max(0, last.total - len(members)) if members else 0
+    return last.model_copy(update={"count": last.total, "members": members, "members_more": more})
 
 
 def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: str, now: datetime) -> Message:
@@ -99,6 +111,7 @@ def compose_digest(messages: Sequence[Message], *, since: datetime, alert_id: st
         proxy_url=messages[0].proxy_url,
         what_to_do=f"{urgent.type.value}: {urgent.what_to_do}" if urgent.what_to_do else "",
         runbook_url=urgent.runbook_url,
+        zone=messages[0].zone,
     )
 
 

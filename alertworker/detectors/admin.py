@@ -11,6 +11,7 @@ from alertworker.detectors.policy import Policy
 from alertworker.events import Action, Entity, EntityChanged
 from alertworker.folding import Fold
 from alertworker.text.format import spell_moment
+from alertworker.text.names import short_id, with_id
 
 #: The alert type of each change. Other changes raise no alert.
 TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
@@ -33,13 +34,16 @@ TYPES: Final[Mapping[tuple[Entity, Action], AlertType]] = {
     (Entity.MODEL, Action.CREATED): AlertType.NEW_MODEL_ADDED,
 }
 
+#: The dimension of the ledger that has the names of an entity.
+_DIMENSIONS: Final = {Entity.KEY: "key", Entity.TEAM: "team", Entity.INTERNAL_USER: "user"}
 
-def changes(fold: Fold, _policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
+
+def changes(fold: Fold, policy: Policy, *, alert_type: AlertType) -> Iterable[Alert]:
     """Yield one alert for each thing that was changed in one way. The same change published twice counts two."""
-    return _alerts((event for event in fold.changed if type_of(event) is alert_type), alert_type)
+    return _alerts((event for event in fold.changed if type_of(event) is alert_type), alert_type, policy)
 
 
-def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> Iterable[Alert]:
+def relayed(events: Iterable[EntityChanged], covered: Container[AlertType], policy: Policy) -> Iterable[Alert]:
     """Yield the alerts of changes that LiteLLM's own alerting reported.
 
     A copy of a type in ``covered`` is an alert of its own. It names what covers it, and no receiver gets it. A digest
@@ -51,7 +55,19 @@ def relayed(events: Iterable[EntityChanged], covered: Container[AlertType]) -> I
         if alert_type is not None:
             by_type.setdefault(alert_type, []).append(event)
     for alert_type, same in by_type.items():
-        yield from _alerts(same, alert_type, covered=alert_type in covered)
+        yield from _alerts(same, alert_type, policy, covered=alert_type in covered)
+
+
+def entities(events: Iterable[EntityChanged]) -> Iterable[tuple[str, str]]:
+    """Yield the teams, keys and users that changes name by id, as dimensions and ids of the ledger."""
+    for event in events:
+        for dimension, identity in (
+            (_DIMENSIONS.get(event.entity), event.entity_id if not event.entity_alias else None),
+            ("team", event.team_id),
+            ("user", event.actor_id),
+        ):
+            if dimension and identity:
+                yield dimension, identity
 
 
 def type_of(event: EntityChanged) -> AlertType | None:
@@ -59,7 +75,9 @@ def type_of(event: EntityChanged) -> AlertType | None:
     return TYPES.get((event.entity, event.action))
 
 
-def _alerts(events: Iterable[EntityChanged], alert_type: AlertType, *, covered: bool = False) -> Iterable[Alert]:
+def _alerts(
+    events: Iterable[EntityChanged], alert_type: AlertType, policy: Policy, *, covered: bool = False
+) -> Iterable[Alert]:
     groups: dict[tuple[str, str, str], list[EntityChanged]] = {}
     for event in events:
         groups.setdefault((_which(event), event.actor_id or "", _digest(event)), []).append(event)
@@ -71,13 +89,13 @@ def _alerts(events: Iterable[EntityChanged], alert_type: AlertType, *, covered: 
             identity={"entity": which, "by": actor}
             | ({} if which else {"event": str(first.event_id)})
             | ({"digest": digest} if digest else {COVERED_BY: "callback"} if covered else {}),
-            headline=_headline(first),
+            headline=_headline(first, policy),
             first_at=min(event.occurred_at for event in same),
             last_at=max(event.occurred_at for event in same),
             count=sum(event.count for event in same),
             labels=_labels(first),
-            facts=_facts(first),
-            members=tuple(_member(event) for event in same[:MAX_MEMBERS]),
+            facts=_facts(first, policy),
+            members=tuple(_member(event, policy) for event in same[:MAX_MEMBERS]),
         )
 
 
@@ -92,13 +110,22 @@ def _which(event: EntityChanged) -> str:
     return event.entity_id or event.entity_alias or ""
 
 
-def _headline(event: EntityChanged) -> str:
+def _headline(event: EntityChanged, policy: Policy) -> str:
     entity, action = event.entity.value.replace("_", " "), event.action.value.replace("_", " ")
-    by = f" by {event.actor_id}" if event.actor_id else ""
+    name = _name(event, policy) or short_id(event.entity_id or "") or "(no name)"
+    by = f" by {policy.names.get(('user', event.actor_id)) or short_id(event.actor_id)}" if event.actor_id else ""
     by += f", the first of {event.count:,} changes in a digest" if _digest(event) else ""
-    return f"{entity.capitalize()} {event.entity_alias or event.entity_id or '(no name)'} was {action}{by}".replace(
-        " was member ", ": member "
-    )
+    return f"{entity.capitalize()} {name} was {action}{by}".replace(" was member ", ": member ")
+
+
+def _name(event: EntityChanged, policy: Policy) -> str:
+    """Return the name of what was changed, "" if it is not known."""
+    known = policy.names.get((_DIMENSIONS.get(event.entity, ""), event.entity_id or ""), "")
+    return event.entity_alias or known
+
+
+def _named(dimension: str, identity: str | None, policy: Policy) -> str:
+    return with_id(policy.names.get((dimension, identity or ""), ""), identity or "")
 
 
 def _labels(event: EntityChanged) -> dict[str, str]:
@@ -110,15 +137,14 @@ def _team(event: EntityChanged) -> str | None:
     return event.entity_alias or event.entity_id if event.entity is Entity.TEAM else event.team_id
 
 
-def _facts(event: EntityChanged) -> dict[str, str]:
+def _facts(event: EntityChanged, policy: Policy) -> dict[str, str]:
+    team = _named("team", event.team_id, policy)
     facts = {
         "Action Done by": " · ".join(
-            part for part in (event.actor_id, event.actor_role, event.actor_key_alias) if part
+            part for part in (_named("user", event.actor_id, policy), event.actor_role, event.actor_key_alias) if part
         ),
-        event.entity.value.replace("_", " ").capitalize(): " · ".join(
-            part for part in (event.entity_alias, event.entity_id) if part
-        ),
-        "Team": event.team_id if event.entity is not Entity.TEAM else None,
+        event.entity.value.replace("_", " ").capitalize(): with_id(_name(event, policy), event.entity_id or ""),
+        "Team": team if event.entity is not Entity.TEAM else None,
         "Fields given": ", ".join(event.changed),
         "Digest": f"{event.count:,} changes, the first is named; {_digest(event)}" if _digest(event) else None,
         **event.details,
@@ -126,5 +152,5 @@ def _facts(event: EntityChanged) -> dict[str, str]:
     return {name: value for name, value in facts.items() if value}
 
 
-def _member(event: EntityChanged) -> str:
-    return " · ".join(part for part in (spell_moment(event.occurred_at), event.actor_id) if part)
+def _member(event: EntityChanged, policy: Policy) -> str:
+    return " · ".join(part for part in (spell_moment(event.occurred_at, policy.zone), event.actor_id) if part)

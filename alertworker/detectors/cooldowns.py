@@ -6,12 +6,19 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertworker.alerts.alert import Alert
-from alertworker.alerts.call_description import UNKNOWN_MODEL, name_call, newest_metadata, trace_link
+from alertworker.alerts.call_description import (
+    UNKNOWN_MODEL,
+    deployment_facts,
+    name_call,
+    newest_metadata,
+    trace_link,
+)
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import DeploymentCooledDown
 from alertworker.folding import Fold
 from alertworker.text.format import spell_moment
+from alertworker.text.names import deployment_title
 
 
 def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
@@ -26,13 +33,12 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
         last = max(events, key=lambda event: event.occurred_at)
         failure, model = last.failure, last.model_group or last.model or UNKNOWN_MODEL
         status = f" {failure.status_code}" if failure.status_code else ""
+        title = deployment_title(deployment_id, last.model or last.model_group, last.provider, last.region)
         labels = {"model": model, "provider": last.provider, "region": last.region, "deployment": deployment_id}
         facts = {
-            "Deployment": deployment_id,
-            "Model": last.model,
-            "Provider": last.provider,
-            "API Base": last.api_base,
-            "Until": _until(last),
+            "Request Model": last.model_group,
+            "Until": _until(last, policy),
+            **deployment_facts(last),
             **trace_link(last.trace_id, policy.langfuse_host),
             "Error": failure.message,
         }
@@ -40,20 +46,20 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.COOLDOWN_DEPLOYMENT,
             severity=Severity.MEDIUM,
             identity={"deployment": deployment_id},
-            headline=f"Deployment cools down for {last.seconds:g} s: {model} · {failure.error_class}{status}",
+            headline=f"Deployment cools down for {last.seconds:g} s: {title} · {failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),
             last_at=last.occurred_at,
             count=len(events),
             labels={name: value for name, value in labels.items() if value},
             facts={name: value for name, value in facts.items() if value},
-            members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
+            members=tuple(_member(event, policy) for event in events[:MAX_MEMBERS]),
             metadata=newest_metadata(events),
         )
 
 
-def _member(event: DeploymentCooledDown) -> str:
-    return name_call(f"until {_until(event)}", event.call_id, metadata=event.alerting_metadata)
+def _member(event: DeploymentCooledDown, policy: Policy) -> str:
+    return name_call(f"until {_until(event, policy)}", event.call_id, metadata=event.alerting_metadata)
 
 
-def _until(event: DeploymentCooledDown) -> str:
-    return spell_moment(event.occurred_at + timedelta(seconds=event.seconds))
+def _until(event: DeploymentCooledDown, policy: Policy) -> str:
+    return spell_moment(event.occurred_at + timedelta(seconds=event.seconds), policy.zone)

@@ -14,12 +14,21 @@ from datetime import timedelta
 from typing import TypeVar
 
 from alertworker.alerts.alert import Alert, OpenAlert
-from alertworker.alerts.call_description import call_labels, model_of, name_call, newest_metadata, trace_link
+from alertworker.alerts.call_description import (
+    call_labels,
+    deployment_facts,
+    model_of,
+    name_call,
+    newest_metadata,
+    owner_facts,
+    trace_link,
+)
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold
+from alertworker.text.names import short_id
 
 _E = TypeVar("_E", bound=CallEvent)
 
@@ -67,7 +76,7 @@ def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:
             type=AlertType.LLM_TOO_SLOW,
             severity=Severity.LOW,
             identity=identity,
-            headline=f"Responses are slow - {seconds:.2f}s response time > {limit}",
+            headline=f"Responses are slow - {seconds:.2f}s response time > {limit} ({model_of(slowest)})",
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
@@ -92,7 +101,7 @@ def hanging(calls: Sequence[RequestAnnounced], policy: Policy) -> Iterable[tuple
             last_at=max(event.occurred_at for event in events),
             count=len(events),
             labels=call_labels(oldest),
-            facts=_facts(oldest)
+            facts=_facts_of_all(events)
             | trace_link(oldest.trace_id, policy.langfuse_host)
             | {"Alerting threshold": f"{policy.threshold_seconds:g}s"},
             members=tuple(f"{_who(event)} · {event.age_seconds:.0f}s" for event in events[:MAX_MEMBERS]),
@@ -141,17 +150,13 @@ def _failure_identity(event: RequestFailed) -> dict[str, str]:
 
 
 def _facts(event: CallEvent) -> dict[str, str]:
-    whose = event.attribution
-    facts = {
-        "Request Model": model_of(event),
-        "API Base": event.api_base,
-        "Deployment": whose.deployment,
-        "Provider": whose.provider,
-        "Region": whose.region,
-        "Key Name": whose.key_alias,
-        "Team": whose.name_of("team"),
-    }
-    return {name: value for name, value in facts.items() if value}
+    return {"Request Model": model_of(event)} | deployment_facts(event) | owner_facts(event)
+
+
+def _facts_of_all(events: Sequence[CallEvent]) -> dict[str, str]:
+    """Return the facts that are the same for all calls."""
+    first, *others = map(_facts, events)
+    return {label: text for label, text in first.items() if all(other.get(label) == text for other in others)}
 
 
 def _by_team(events: Iterable[CallEvent]) -> Mapping[str, int]:
@@ -165,5 +170,5 @@ def _excerpt(event: EndEvent) -> dict[str, str]:
 def _who(event: CallEvent) -> str:
     """Return the line that names one call: its id, team, key and user, and its metadata to show."""
     whose = event.attribution
-    names = (event.call_id, whose.name_of("team"), whose.key_alias, whose.user_id)
+    names = (event.call_id, short_id(whose.name_of("team")), whose.key_alias, short_id(whose.user_id))
     return name_call(*names, metadata=event.alerting_metadata)

@@ -76,6 +76,7 @@ class Postings:
     def attempt(self, event: AttemptFailed, day: date) -> None:
         """Add an attempt that failed on a day."""
         self._outcome(OutcomeKey(day, event.deployment_id or "", event.failure.error_class)).attempts += 1
+        self._deployment(event)
 
     def spend(self) -> dict[SpendKey, SpendSums]:
         """Return what to add to each row of the ledger.
@@ -121,11 +122,14 @@ class Postings:
         sums.microseconds += microseconds
 
     def _aliases(self, event: EndEvent, whose: Attribution) -> None:
-        at, served_by = event.occurred_at, event.model or event.model_group
         for named in whose.aliases():
-            self._seen(AliasKey(*named), at)
+            self._seen(AliasKey(*named), event.occurred_at)
+        self._deployment(event)
+
+    def _deployment(self, event: EndEvent | AttemptFailed) -> None:
+        served_by = event.model or event.model_group
         if event.deployment_id and served_by:
-            self._seen(AliasKey("deployment", event.deployment_id, served_by), at)
+            self._seen(AliasKey("deployment", event.deployment_id, served_by), event.occurred_at)
 
     def _seen(self, key: AliasKey, at: datetime) -> None:
         span = self.aliases.get(key)

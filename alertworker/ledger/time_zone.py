@@ -21,12 +21,13 @@ class ZoneChange:
         """Return what the change means for figures.
 
         >>> from datetime import UTC
-        >>> str(ZoneChange("UTC", "Asia/Tokyo", datetime(2026, 11, 23, 14, tzinfo=UTC)))[:75]
-        'time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:00:00+09:00: earl'
+        >>> str(ZoneChange("UTC", "Asia/Tokyo", datetime(2026, 11, 23, 14, tzinfo=UTC)))[:76]
+        'time_zone changed from UTC to Asia/Tokyo at 2026-11-23 23:00:00 JST: earlier'
         """
-        at = self.at.astimezone(ZoneInfo(self.after))
+        zone = ZoneInfo(self.after)
+        at = self.at.astimezone(zone)
         return (
-            f"time_zone changed from {self.before} to {self.after} at {spell_moment(at)}: "
+            f"time_zone changed from {self.before} to {self.after} at {spell_moment(at, zone)}: "
             f"earlier entries stay in the days of {self.before}. Nothing is lost or counted twice, "
             f"but {at.date()} and the days next to it hold hours of their neighbours, and so do weeks, months and "
             "budgets that begin or end there"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
-from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
+from alertworker.alerts.call_description import deployment_facts, name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
+from alertworker.outages.facts import Totals, current_facts, renewed, spell_calls, spell_threshold
 from alertworker.outages.rows import CallKey, CallSums
 from alertworker.outages.verdict import Grade, WindowVerdict
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, OutagePolicy, Target, targets_of
+from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
+from alertworker.text.names import deployment_title, model_and_region
 
-#: The maximum number of a region's deployments, or of teams, that a message names.
-_MAX_NAMES = 5
+_S = TypeVar("_S", bound=Subject)
 
 
 def targets(blamed: Iterable[AttemptFailed]) -> dict[Target, list[AttemptFailed]]:
@@ -39,7 +40,7 @@ def lost_buckets(calls: Mapping[CallKey, CallSums]) -> dict[Target, list[int]]:
     return found
 
 
-def target_of(alert: OpenAlert) -> Target:
+def target_of(alert: Subject) -> Target:
     """Return the deployment or region of an outage's alert."""
     labels = alert.labels
     if alert.type is AlertType.OUTAGE_ALERTS:
@@ -79,13 +80,13 @@ def describe(
     return Alert(
         type=alert_type,
         identity=identity,
-        first_at=datetime.fromtimestamp(verdict.since, UTC),
+        first_at=began_at(verdict),
         severity=grade.severity,
         headline=f"{level} Service Outage: {_name(target, last)}",
         last_at=last.occurred_at,
         count=max(verdict.failed, len(events)) if kept is None else len(events),
         labels=_labels(target, last),
-        facts=_facts(target, verdict, grade, calls, last, limits_of(target, policy)),
+        facts=_facts(target, verdict, grade, calls, events, limits_of(target, policy)),
         members=details(events, policy, kept or 0),
         metadata=newest_metadata(events),
         level=grade.alert_level,
@@ -111,7 +112,7 @@ def ongoing(
         severity=Severity.MEDIUM,
         identity=identity,
         headline=standing.headline,
-        first_at=datetime.fromtimestamp(verdict.since, UTC) if verdict.crossed else standing.first_at,
+        first_at=began_at(verdict) if verdict.crossed else standing.first_at,
         last_at=max(event.occurred_at for event in events),
         count=len(events),
         facts=standing.facts,
@@ -124,7 +125,6 @@ def ongoing(
 def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Alert:
     """Return the alert that raises an open outage's grade because calls were lost. It adds no occurrences."""
     alert_type, identity = _identity(target)
-    facts = {label: text for label, text in standing.facts.items() if label != "Calls"}
     return Alert(
         type=alert_type,
         severity=grade.severity,
@@ -134,69 +134,43 @@ def risen(target: Target, standing: OpenAlert, grade: Grade, calls: Calls) -> Al
         last_at=standing.last_at,
         count=0,
         labels={name: value for name, value in standing.labels.items() if name not in identity},
-        facts=facts | spell_calls(calls),
+        facts={**standing.facts, **spell_calls(calls)},
         level=grade.alert_level,
     )
 
 
-def total(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAlert:
-    """Return an outage with the totals of ``buckets`` and ``calls``, which cover all the time since it began."""
-    failed = sum(sum(row.causes.values()) for row in buckets)
-    attempts = failed + sum(row.succeeded for row in buckets)
-    kept = {label: text for label, text in alert.facts.items() if label not in {"Attempts", "Calls"}}
-    facts = {"Attempts": f"{failed} of {attempts} failed"} | spell_calls(calls)
-    return replace(alert, count=max(failed, alert.notified_count), facts=facts | kept)
+def total(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str], *, is_over: bool = False) -> _S:
+    """Return an outage with its current facts. ``buckets`` and ``calls`` cover all the time since it began.
+
+    ``names`` are those of deployments by id.
+    """
+    totals = Totals.of(buckets)
+    if not totals.failed:  # its buckets are deleted, or all failed calls found no deployment
+        return alert if calls == Calls() else replace(alert, facts={**alert.facts, **spell_calls(calls)})
+    of_region = None if target_of(alert).deployment_id else names
+    facts = renewed(alert.facts, current_facts(totals, calls, of_region, is_over=is_over))
+    return replace(alert, count=max(totals.failed, alert.notified_count), facts=facts)
 
 
 def closing(
-    alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, ending: Ending, *, quiet: timedelta
+    alert: OpenAlert,
+    buckets: Sequence[Bucket],
+    calls: Calls,
+    names: Mapping[str, str],
+    ending: Ending,
+    *,
+    quiet: timedelta,
 ) -> OpenAlert:
     """Return an outage with the facts of its resolving message. It ended when the target recovered.
 
     An unknown end comes after ``quiet`` without calls.
     """
-    last = total(alert, buckets, calls)
+    last = total(alert, buckets, calls, names, is_over=True)
     facts = {label: text for label, text in last.facts.items() if label != "Error"}
     if ending.how is End.UNKNOWN:
-        facts["State"] = f"unknown: no calls for {spell(quiet)}"
+        facts = {"State": f"unknown: no calls for {spell(quiet)}"} | facts
         return replace(last, facts=facts, unknown=True)
     return replace(last, facts=facts, ended_at=datetime.fromtimestamp(ending.at, UTC))
-
-
-def count_attempts(verdict: WindowVerdict, grade: Grade, limits: Limits) -> str:
-    """Return the fact "Attempts": how many calls failed, by which causes, and the threshold."""
-    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
-    causes = sorted(verdict.causes.items(), key=lambda item: (-item[1], item[0]))
-    spelled = ", ".join(f"{name} ×{count}" for name, count in causes)
-    seconds = timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS)
-    counts = f"{verdict.failed} of {verdict.calls} failed in {spell(seconds)}"
-    return f"{counts} ({spelled}); threshold {threshold}"
-
-
-def spell_deployments(verdict: WindowVerdict) -> str:
-    """Return how many calls failed on each deployment, the worst first.
-
-    >>> spell_deployments(WindowVerdict(failures={"d2": (2, 8), "d1": (9, 9)}))
-    'd1 (9 of 9 failed), d2 (2 of 8 failed)'
-    """
-    ranked = sorted(verdict.failures.items(), key=lambda item: (-item[1][0], item[0]))
-    return _names([f"{name} ({failed} of {calls} failed)" for name, (failed, calls) in ranked])
-
-
-def spell_calls(calls: Calls) -> dict[str, str]:
-    """Return the fact "Calls", which says how the calls that the target failed ended; nothing if there are none.
-
-    >>> spell_calls(Calls(by_fallback=28, lost={"billing": 1, "search": 2}))
-    {'Calls': '28 saved by fallback, 3 failed for good (search ×2, billing)'}
-    """
-    lost = Counter(calls.lost)
-    parts = [f"{calls.by_fallback} saved by fallback"] if calls.by_fallback else []
-    parts += [f"{calls.by_retry} saved by retry"] if calls.by_retry else []
-    if lost.total():
-        ranked = sorted(lost.items(), key=lambda item: (-item[1], item[0]))
-        teams = [f"{team} ×{count}" if count > 1 else team for team, count in ranked]
-        parts += [f"{lost.total()} failed for good ({_names(teams)})"]
-    return {"Calls": ", ".join(parts)} if parts else {}
 
 
 def _identity(target: Target) -> tuple[AlertType, dict[str, str]]:
@@ -205,11 +179,15 @@ def _identity(target: Target) -> tuple[AlertType, dict[str, str]]:
     return AlertType.REGION_OUTAGE_ALERTS, {"provider": target.provider, "region": target.region}
 
 
+def began_at(verdict: WindowVerdict) -> datetime:
+    """Return when the first call of an outage failed."""
+    return datetime.fromtimestamp(verdict.first_failure / 1_000 or verdict.since, UTC)
+
+
 def _name(target: Target, event: AttemptFailed) -> str:
     if not target.deployment_id:
         return f"region {target.region} ({target.provider})"
-    model = event.model_group or event.model
-    return f"{target.deployment_id} ({model})" if model else target.deployment_id
+    return deployment_title(target.deployment_id, event.model or event.model_group, event.provider, event.region)
 
 
 def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
@@ -220,22 +198,39 @@ def _labels(target: Target, event: AttemptFailed) -> Mapping[str, str]:
 
 
 def _facts(
-    target: Target, verdict: WindowVerdict, grade: Grade, calls: Calls, last: AttemptFailed, limits: Limits
+    target: Target,
+    verdict: WindowVerdict,
+    grade: Grade,
+    calls: Calls,
+    events: Sequence[AttemptFailed],
+    limits: Limits,
 ) -> dict[str, str]:
-    facts: dict[str, str | None] = {"Attempts": count_attempts(verdict, grade, limits)}
-    facts |= spell_calls(calls)
+    last = max(events, key=lambda event: event.occurred_at)
+    facts = verdict_facts(verdict, grade, calls, names_in(events) if not target.deployment_id else None, limits)
     if target.deployment_id:
-        facts |= {"Request Model": last.model_group or last.model, "API Base": last.api_base}
-        facts |= {"Deployment": target.deployment_id, "Provider": last.provider, "Region": last.region}
+        where = deployment_facts(last)
+        named = {"Provider", "Region"} if last.model else set()  # the deployment's name has both
+        facts |= {"Request Model": last.model_group or last.model or ""}
+        facts |= {label: text for label, text in where.items() if label not in named}
     else:
-        facts |= {"Provider": target.provider, "Region": target.region, "Deployments": spell_deployments(verdict)}
+        facts |= {"Provider": target.provider, "Region": target.region}
     facts["Error"] = last.failure.message
     return {label: text for label, text in facts.items() if text}
 
 
-def _names(names: Sequence[str]) -> str:
-    rest = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+def verdict_facts(
+    verdict: WindowVerdict, grade: Grade, calls: Calls, names: Mapping[str, str] | None, limits: Limits
+) -> dict[str, str]:
+    """Return the facts of a verdict. ``names`` are those of several deployments by id, ``None`` for a deployment."""
+    threshold = limits.major if grade.is_major and not verdict.is_dead else limits.minor
+    facts = current_facts(Totals.of_verdict(verdict), calls, names)
+    return facts | {"Threshold": spell_threshold(threshold, limits)}
+
+
+def names_in(events: Iterable[AttemptFailed]) -> dict[str, str]:
+    """Return the names of the deployments that failed calls, by id."""
+    names = {event.deployment_id or "": model_and_region(event.model, event.provider, None) for event in events}
+    return {identity: name for identity, name in names.items() if name}
 
 
 def details(events: Sequence[AttemptFailed], policy: OutagePolicy, kept: int) -> tuple[str, ...]:

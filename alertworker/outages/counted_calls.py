@@ -45,7 +45,7 @@ def clear_calls(
 
 def without_failures(row: Bucket) -> Bucket:
     """Return a bucket with its successes alone."""
-    return replace(row, causes={}, last_failure=0)
+    return replace(row, causes={}, last_failure=0, first_failure=0)
 
 
 def _labels(row: Bucket) -> dict[str, str]:

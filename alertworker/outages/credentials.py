@@ -15,12 +15,14 @@ from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
-from alertworker.outages.alert import spell_calls
+from alertworker.outages.alert import names_in
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
+from alertworker.outages.facts import spell_calls
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
+from alertworker.text.names import with_id
 
 #: The value of the label "scope" of these conditions.
 SCOPE: Final = "credential"
@@ -166,14 +168,15 @@ def describe(
     """
     key, alone = report.key, report.alone
     models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
-    causes = ", ".join(f"{name} ×{count}" for name, count in sorted(verdict.causes.items()))
+    named = names_in(events)
     lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
     last = max(events, key=lambda event: event.occurred_at, default=None)
     facts = {
-        "Attempts": f"{verdict.failed} of {verdict.failed} failed in {lasted} ({causes})",
         **spell_calls(report.calls),
+        "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
+        "Causes": ", ".join(f"{name} ×{count:,}" for name, count in sorted(verdict.causes.items())),
         "Models": _names(models),
-        "Deployments": _names(tuple(verdict.failures)),
+        "Deployments": _names([with_id(named.get(name, ""), name) for name in verdict.failures]),
         "Provider": key.provider,
         "Credential": f"{key.credential} (the start of the key's SHA-256)",
         "Error": last.failure.message if last is not None else "",

@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeVar
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import Alert, Subject
 from alertworker.alerts.catalogue import FLAPPING
 from alertworker.outages.windows import Outage, Stretch
 from alertworker.text.format import spell
 
-_A = TypeVar("_A", Alert, OpenAlert)
+_A = TypeVar("_A", bound=Alert | Subject)
 
 #: A target flaps from this many outages on that begin within this many seconds.
 _FROM: Final = 3

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
+from alertworker.alerts.alert import Alert, OpenAlert, Subject, fingerprint_of
 from alertworker.alerts.call_description import newest_metadata
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
-from alertworker.outages.alert import closing, count_attempts, details, spell_calls, spell_deployments, total
+from alertworker.outages.alert import began_at, closing, details, names_in, total, verdict_facts
 from alertworker.outages.ending import Ending
 from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import Grade, WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
+
+_S = TypeVar("_S", bound=Subject)
 
 #: The value of the label ``scope``.
 SCOPE: Final = "model"
@@ -33,7 +35,7 @@ def fingerprint(model: str) -> str:
     return fingerprint_of(AlertType.OUTAGE_ALERTS, identity(model))
 
 
-def is_about_model(alert: OpenAlert) -> bool:
+def is_about_model(alert: Subject) -> bool:
     """Return whether an alert is the outage of a model group."""
     return alert.type is AlertType.OUTAGE_ALERTS and alert.labels.get("scope") == SCOPE
 
@@ -57,7 +59,7 @@ def model_alert(
     level = "Major" if grade.is_major else "Minor"
     until = datetime.fromtimestamp(verdict.until, UTC)
     last_at = max((event.occurred_at for event in events), default=standing.last_at if standing else until)
-    first_at = datetime.fromtimestamp(verdict.since, UTC) if verdict.crossed or standing is None else standing.first_at
+    first_at = began_at(verdict) if verdict.crossed or standing is None else standing.first_at
     state = f"{level} Service Outage: model {model} {_state(verdict, judged.calls)}"
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
@@ -75,18 +77,26 @@ def model_alert(
     )
 
 
-def total_of_model(alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls) -> OpenAlert:
-    """Return a model's outage with the totals of ``buckets`` and ``calls``, which cover all the time since it began."""
-    return replace(total(alert, buckets, calls), headline=_count(alert.headline, calls))
+def total_of_model(alert: _S, buckets: Sequence[Bucket], calls: Calls, names: Mapping[str, str]) -> _S:
+    """Return a model's outage with its current facts. ``buckets`` and ``calls`` cover all the time since it began.
+
+    ``names`` are those of deployments by id.
+    """
+    return replace(total(alert, buckets, calls, names), headline=_count(alert.headline, calls))
 
 
 def close_model(
-    alert: OpenAlert, buckets: Sequence[Bucket], calls: Calls, ending: Ending, *, quiet: timedelta
+    alert: OpenAlert,
+    buckets: Sequence[Bucket],
+    calls: Calls,
+    names: Mapping[str, str],
+    ending: Ending,
+    *,
+    quiet: timedelta,
 ) -> OpenAlert:
     """Return a model's outage with the headline and facts of its resolving message."""
-    last = closing(alert, buckets, calls, ending, quiet=quiet)
-    facts = {label: text for label, text in last.facts.items() if label != "Deployments"}
-    return replace(last, facts=facts, headline=_count(alert.headline, calls))
+    last = closing(alert, buckets, calls, names, ending, quiet=quiet)
+    return replace(last, headline=_count(alert.headline, calls))
 
 
 def _state(verdict: WindowVerdict, calls: Calls) -> str:
@@ -125,8 +135,7 @@ def _labels(judged: JudgedModel) -> dict[str, str]:
 def _facts(
     model: str, judged: JudgedModel, grade: Grade, events: Sequence[AttemptFailed], policy: OutagePolicy
 ) -> dict[str, str]:
-    facts = spell_calls(judged.calls)
-    facts |= {"Attempts": count_attempts(judged.verdict, grade, policy.model), "Request Model": model}
-    facts |= {"Deployments": spell_deployments(judged.verdict)} if judged.verdict.failures else {}
+    facts = verdict_facts(judged.verdict, grade, judged.calls, names_in(events), policy.model)
+    facts["Request Model"] = model
     error = max(events, key=lambda event: event.occurred_at).failure.message if events else ""
     return facts | ({"Error": error} if error else {})

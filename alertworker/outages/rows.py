@@ -102,13 +102,14 @@ class CallSums:
 
 @dataclass(slots=True)
 class CauseSums:
-    """How many calls failed by one cause. ``last_failure`` is in epoch milliseconds.
+    """How many calls failed by one cause. ``first_failure`` and ``last_failure`` are in epoch milliseconds.
 
     ``attempts`` counts a call that is retried on the deployment once, if its producer marks the first failure.
     """
 
     attempts: int = 0
     last_failure: int = 0
+    first_failure: int = 0
 
 
 @dataclass(slots=True)

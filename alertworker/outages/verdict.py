@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import evidence, is_evident
-from alertworker.outages.windows import Bucket, Limits
+from alertworker.outages.windows import Bucket, Limits, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
 DEAD_REACH: Final = 6 * 3_600
@@ -52,10 +52,11 @@ class WindowVerdict:
     """The worst stretch: its level by the counts of calls, and its sums.
 
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
-    bucket of the worst stretch. Both are epoch seconds. ``calls`` is the number of its calls, failed ones included.
-    ``failures`` has, for each deployment that failed a call, the number of its failed calls and of all its calls.
-    ``limited_seconds`` is the time from the first to the last bucket with a rate limit.
-    ``is_dead`` means that no call has succeeded since the first failure.
+    bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
+    epoch milliseconds. ``calls`` is the number of the stretch's calls from its first failure on. ``failures`` has, for
+    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is the
+    time from the first to the last bucket with a rate limit. ``is_dead`` means that no call has succeeded since the
+    first failure.
     """
 
     crossed: Threshold = Threshold.NONE
@@ -67,6 +68,7 @@ class WindowVerdict:
     failures: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     limited_seconds: int = 0
     is_dead: bool = False
+    first_failure: int = 0
 
 
 class Grade(NamedTuple):
@@ -141,7 +143,8 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     first, last = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
     begin, end = sums.starts[first], sums.starts[last]
     worst = _verdict([row for row in rows if begin <= row.start <= end], limits)
-    return replace(worst, since=sums.starts[found[0][0]])
+    since = sums.starts[found[0][0]]
+    return replace(worst, since=since, first_failure=_first_failure(row for row in rows if row.start == since))
 
 
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
@@ -171,11 +174,22 @@ class _Totals:
 
     def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
         failed, calls = Counter[int](), Counter[int]()
+        by_start: dict[int, list[Bucket]] = {}
         for row in rows:
+            by_start.setdefault(row.start, []).append(row)
             failed[row.start] += row.failed
             calls[row.start] += row.failed + row.succeeded
         self.failed = [0, *accumulate(failed[start] for start in starts)]
-        self.calls = [0, *accumulate(calls[start] for start in starts)]
+        self._calls = [0, *accumulate(calls[start] for start in starts)]
+        self._before = [calls_before(by_start.get(start, ())) for start in starts]
+
+    def calls(self, first: int, last: int) -> int:
+        """Return the number of calls of a stretch from its first failure on."""
+        return self._calls[last + 1] - self._calls[first] - self._before[first]
+
+    def has_succeeded(self, first: int, last: int) -> bool:
+        """Return whether a call of a stretch succeeded, maybe before the first failure."""
+        return self._calls[last + 1] - self._calls[first] > self.failed[last + 1] - self.failed[first]
 
 
 class _Sums:
@@ -211,7 +225,7 @@ class _Sums:
     def _is_outage(self, first: int, last: int) -> bool:
         limits = self._limits
         failed = self.failed_within(first, last)
-        calls = self._all.calls[last + 1] - self._all.calls[first]
+        calls = self._all.calls(first, last)
         if failed < limits.minor or calls < limits.traffic or failed < limits.share * calls:
             return False
         if not self._is_evident(failed, calls):
@@ -226,11 +240,11 @@ class _Sums:
         """
         limits, failing, distinct = self._limits, 0, dict[str, tuple[int, int]]()
         for model, one in self._deployments:
-            failed, calls = one.failed[last + 1] - one.failed[first], one.calls[last + 1] - one.calls[first]
+            failed, calls = one.failed[last + 1] - one.failed[first], one.calls(first, last)
             if self._fails(failed, calls):
                 failing += 1
                 distinct[model] = max(distinct.get(model, (0, 0)), (failed, calls))
-            elif limits.everywhere and failed < calls:
+            elif limits.everywhere and one.has_succeeded(first, last):
                 return False  # it answers
         if failing < limits.deployments or not limits.share:
             return failing >= limits.deployments
@@ -271,6 +285,16 @@ def count_by_deployment(rows: Iterable[Bucket]) -> dict[str, tuple[int, int]]:
     return {name: (count, calls[name]) for name, count in sorted(failed.items()) if count}
 
 
+def count_calls(rows: Sequence[Bucket]) -> int:
+    """Return the number of calls from the first failure on. The first bucket must be a failing one."""
+    before = calls_before([row for row in rows if row.start == rows[0].start]) if rows else 0
+    return sum(row.failed + row.succeeded for row in rows) - before
+
+
+def _first_failure(rows: Iterable[Bucket]) -> int:
+    return min((row.failed_since for row in rows if row.failed), default=0)
+
+
 def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
     causes: Counter[str] = Counter()
     for row in rows:
@@ -283,7 +307,8 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         since=failing[0].start,
         until=failing[-1].start,
         failed=failed,
-        calls=failed + sum(row.succeeded for row in rows),
+        calls=count_calls(rows),
+        first_failure=_first_failure(failing),
         causes=causes,
         failures=count_by_deployment(rows),
         limited_seconds=limited[-1] - limited[0] if limited else 0,

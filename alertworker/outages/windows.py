@@ -11,7 +11,7 @@ window, `LONG_SECONDS` are judged, too. A deployment on which no call succeeds i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -168,7 +168,8 @@ class Bucket:
     """One deployment's sums over the `WINDOW_SECONDS` from epoch second ``start`` on.
 
     ``causes`` counts failed calls by cause. ``last_success`` and ``last_failure`` are epoch milliseconds, 0 for never.
-    ``model`` is the model group; rows of the previous version have none.
+    So is ``first_failure``, 0 if it is unknown, too. ``model`` is the model group; rows of the previous version have
+    none.
     """
 
     start: int
@@ -180,11 +181,28 @@ class Bucket:
     provider: str = ""
     region: str = ""
     model: str = ""
+    first_failure: int = 0
 
     @property
     def failed(self) -> int:
         """The number of failed calls of all causes."""
         return sum(self.causes.values())
+
+    @property
+    def failed_since(self) -> int:
+        """The epoch milliseconds of the first failure, or of the bucket's start if they are unknown."""
+        return self.first_failure or self.start * 1_000
+
+
+def calls_before(rows: Sequence[Bucket]) -> int:
+    """Return how many calls of one bucket succeeded before its first failure, as far as its sums tell.
+
+    They are none of an outage's calls. If a deployment's call succeeded after the first failure, all its calls count.
+    """
+    first = min((row.failed_since for row in rows if row.failed), default=None)
+    if first is None:
+        return sum(row.succeeded for row in rows)
+    return sum(row.succeeded for row in rows if 0 < row.last_success < first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alertworker.pipeline.batches import BatchMessage
 from alertworker.pipeline.channel_tests import ChannelTest, kinds_of, routed, try_channels
+from alertworker.pipeline.current import current_row
 from alertworker.pipeline.deliver import deliver
 from alertworker.pipeline.dry_run import DryRunEvent, dry_run
 from alertworker.pipeline.ingest import ingest
@@ -25,6 +26,7 @@ __all__ = [
     "StoreWatchdog",
     "admit",
     "arguments_of",
+    "current_row",
     "deliver",
     "dry_run",
     "ingest",

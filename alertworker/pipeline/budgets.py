@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import Alert, OpenAlert
+from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.message import Step
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.configured import OwnPeriod, present
+from alertworker.budgets.ending import closing_facts
 from alertworker.budgets.readings import BudgetKey, Reading, owner_of
 from alertworker.budgets.state import BudgetState, advance
-from alertworker.budgets.user_thresholds import explained
 from alertworker.events import Attribution, BudgetScope
 from alertworker.folding import Fold
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.current import explain_budget
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
@@ -70,16 +71,20 @@ def judge_piece(tx: Transaction, piece: BudgetPiece, folded: Fold, runtime: Runt
     for key, period in own.items():
         readings[key] = replace(period.reading, spend_nanos=max(0, spent[key]))
     judged = []
+    over: dict[str, tuple[BudgetKey, Reading, Reading]] = {}
     for key in sorted(readings, key=lambda key: key.stored):
         before = known.get(key)
         after = advance(before, readings[key])
         if after != before:
-            judged.append((key, budgets.judge(key, before, after, now=now, zone=runtime.zone)))
+            judgement = budgets.judge(key, before, after, now=now, zone=runtime.zone)
+            judged.append((key, judgement))
+            if judgement.over:
+                over[judgement.over] = (key, before.reading if before else after.reading, after.reading)
     tx.keep_budgets({key: judgement.standing for key, judgement in judged})
-    for fingerprint in sorted(judgement.over for _, judgement in judged if judgement.over):
-        _over(tx, fingerprint, runtime, now=now)
+    for fingerprint in sorted(over):
+        _over(tx, fingerprint, *over[fingerprint], runtime, now=now)
     alerts = [
-        _explained(tx, key, judgement.standing.reading, judgement.alert, runtime)
+        explain_budget(tx, key, judgement.standing.reading, judgement.alert, runtime.zone)
         for key, judgement in judged
         if judgement.alert is not None
     ]
@@ -96,8 +101,10 @@ def end_budgets(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     tx.keep_budgets(
         {key: BudgetState(old.reading, old.notified_nanos, old.level, closed=True) for key, old in ended.items()}
     )
-    for fingerprint in sorted(budgets.fingerprint(key, old) for key, old in ended.items() if old.level):
-        _over(tx, fingerprint, runtime, now=now)
+    over = {budgets.fingerprint(key, old): (key, old.reading) for key, old in ended.items() if old.level}
+    for fingerprint in sorted(over):
+        key, reading = over[fingerprint]
+        _over(tx, fingerprint, key, reading, reading, runtime, now=now)
     return len(ended) == limit
 
 
@@ -124,9 +131,7 @@ def remind_of_budget(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now
     if standing is None or limit is None or standing.reading.spent_at <= now - interval:
         tx.remind_at(alert.id, now + interval)
         return
-    plain = budgets.describe(key, standing, limit, now=now, zone=runtime.zone)
-    present = _explained(tx, key, standing.reading, plain, runtime)
-    notify(tx, tx.raise_alert(present, next_summary_at=now, now=now), Step.REMINDER, runtime, now=now)
+    notify(tx, alert, Step.REMINDER, runtime, now=now)
 
 
 def _own(
@@ -161,19 +166,17 @@ def _spent(tx: LedgerPort, own: Mapping[BudgetKey, OwnPeriod]) -> dict[BudgetKey
     return spent
 
 
-def _explained(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, runtime: Runtime) -> Alert:
-    """Return the alert with its top contributors since the period's start, or of 30 days if there is no period."""
-    dimension, part = str(key.scope), reading.part
-    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
-    if dimension == BudgetScope.KEY:
-        alias = reading.owner.key_alias
-        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
-    start = budgets.start_of(reading) or reading.at - timedelta(days=30)
-    first, last = (moment.astimezone(runtime.zone).date() for moment in (start, max(start, reading.at)))
-    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
-
-
-def _over(tx: Transaction, fingerprint: str, runtime: Runtime, *, now: datetime) -> None:
+def _over(
+    tx: Transaction,
+    fingerprint: str,
+    key: BudgetKey,
+    before: Reading,
+    after: Reading,
+    runtime: Runtime,
+    *,
+    now: datetime,
+) -> None:
     alert = tx.find_open(fingerprint)
     if alert is not None:
-        resolve(tx, alert, runtime, now=now)
+        facts = closing_facts(key, alert.facts, before, after, runtime.zone)
+        resolve(tx, replace(alert, facts=facts), runtime, now=now)

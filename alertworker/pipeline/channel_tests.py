@@ -118,6 +118,7 @@ def _message(alert_type: AlertType, runtime: Runtime, *, now: datetime) -> Messa
         at=now,
         since=now,
         proxy_url=runtime.proxy_url,
+        zone=runtime.zone.key,
     )
 
 

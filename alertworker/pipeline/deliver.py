@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import uuid4
@@ -191,7 +192,8 @@ def _well_again(tx: Transaction, name: str, runtime: Runtime, *, now: datetime) 
     broken = fingerprint_of(AlertType.CHANNEL_BROKEN, {"channel": name})
     alert = tx.find_open(broken) if tx.mark_well(name) else None
     if alert is not None:
-        resolve(tx, alert, runtime, now=now)
+        facts = {"Channel": name, "State": "accepts messages again"}
+        resolve(tx, replace(alert, facts=facts), runtime, now=now)
 
 
 def _broken(name: str, error: DeliveryError, *, now: datetime) -> Alert:

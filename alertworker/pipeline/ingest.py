@@ -18,7 +18,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from alertworker.alerts.alert import Alert
 from alertworker.budgets.configured import CapExemptions
 from alertworker.delivery.dead_letters import DeadLetterKind
-from alertworker.detectors import DETECTORS
+from alertworker.detectors import DETECTORS, admin
 from alertworker.events.base import new_id
 from alertworker.events.batch import MAX_BATCH_BYTES, BatchError, Decoded, decode
 from alertworker.events.compression import ZSTD, CompressionError, compress, decompress
@@ -126,7 +126,8 @@ def apply(
     _record(tx, batch, decoded, folded, runtime, now=now)
     # A transaction reads silences once: after the wait for the ledger's locks, so that they are not outdated.
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
-    policy = replace(runtime.policy, group_by=runtime.router.labels | asked)
+    names = tx.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
+    policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
     context = BatchContext(tx, folded, runtime, policy, now)
     context = replace(context, detected=_detected(context))
     _bound_alerts(context)

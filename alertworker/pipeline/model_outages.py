@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed
 from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
@@ -20,13 +19,14 @@ from alertworker.outages.model import (
     judge_model,
     model_ended,
 )
-from alertworker.outages.model_alert import close_model, fingerprint, model_alert, total_of_model
+from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
 from alertworker.outages.verdict import DEAD_REACH, Grade, grade
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
-from alertworker.pipeline.notify import claim, notify, resolve
+from alertworker.pipeline.current import model_sums
+from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
@@ -79,7 +79,7 @@ def raise_model(
         return
     worst = (judged.grade or Grade(is_major=False, is_high=False)).worst(standing.rank)
     if opened is not None:
-        _, calls = _since(tx, one.model, opened, counted)
+        _, calls, _ = model_sums(tx, opened, counted)
         judged = replace(judged, calls=calls)
     kept = tx.count_members(opened.id) if opened is not None else 0
     policy = context.runtime.policy.outages
@@ -116,20 +116,10 @@ def end_models(
             continue
         if alert is not None:
             quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
-            resolve(tx, close_model(alert, *_since(tx, model, alert, counted), ending, quiet=quiet), runtime, now=now)
+            resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return resolved
-
-
-def remind_of_model(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Send a reminder of a model's outage with the totals since it began."""
-    notify(tx, current_model(tx, alert, now=now), Step.REMINDER, runtime, now=now)
-
-
-def current_model(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAlert:
-    """Return a model's outage with its facts of now."""
-    return total_of_model(alert, *_since(tx, alert.labels["model"], alert, CountedCalls(tx, now=now)))
 
 
 def model_still_fails(
@@ -229,14 +219,6 @@ class _Windows:
             {model: counted.clear(rows) for model, rows in found.items()},
             {model: counted.ended_calls(calls[model], model, found[model]) for model in starts},
         )
-
-
-def _since(tx: Transaction, model: str, alert: OpenAlert, counted: CountedCalls) -> tuple[list[Bucket], Calls]:
-    """Return a model's buckets and ended calls since its outage began."""
-    start = {model: bucket_of(alert.first_at.timestamp())}
-    found = tx.model_buckets(start)[model]
-    calls: Sequence[EndedCalls] = tx.ended_calls(start)[model]
-    return counted.without_silenced(found), add_up(counted.ended_calls(calls, model, found), since=start[model])
 
 
 def _events(context: BatchContext) -> dict[str, list[AttemptFailed]]:

@@ -16,11 +16,13 @@ from alertworker.alerts.intervals import reminder_interval, summary_interval
 from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
+from alertworker.pipeline.current import current
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
 from alertworker.routing.router import Decision
 from alertworker.routing.silences import find_silence
+from alertworker.text.names import shorten_hashes
 
 #: How often the sweep checks whether a suppressed condition is still suppressed.
 CHECK_AGAIN: Final = timedelta(seconds=2)
@@ -44,6 +46,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     A notice that was suppressed so far is announced with its first occurrence that is not. What is suppressed counts as
     notified, so that no later message counts it.
     """
+    alert = replace(alert, headline=shorten_hashes(alert.headline))
     claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
@@ -154,7 +157,7 @@ def resolve(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetim
         message, takers = enqueue(tx, alert, Step.RESOLVED, channels, runtime, now=now)
         outcome = replace(outcome, channels=takers, message=message)
     runtime.watch(outcome)
-    tx.close(alert.id, count=alert.count, now=now)
+    tx.close(alert.id, count=alert.count, now=now, facts=alert.facts)
 
 
 def enqueue(
@@ -190,8 +193,10 @@ def _write(
 def _compose(
     tx: Transaction, alert: OpenAlert, step: Step, parts: Mapping[str, int], runtime: Runtime, *, now: datetime
 ) -> Message:
+    if step is not Step.RESOLVED:  # the step that ends a condition has composed its last facts
+        alert = current(tx, alert, zone=runtime.zone, now=now)
     members = tx.members_since(alert.id, alert.notified_count, MAX_MEMBERS)
-    return compose(alert, step, members, parts, at=now, proxy_url=runtime.proxy_url, public_url=runtime.public_url)
+    return compose(alert, step, members, parts, at=now, here=runtime.installation)
 
 
 def _takers(message: Message, channels: tuple[str, ...], runtime: Runtime) -> tuple[str, ...]:

@@ -16,26 +16,24 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback
-from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
-from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, Outage, Target, bucket_of
+from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.credentials import explaining, explaining_model
+from alertworker.pipeline.current import outage_sums
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
     RegionScope,
     count_models,
-    current_model,
     end_models,
     judge_models,
     raise_model,
-    remind_of_model,
 )
 from alertworker.pipeline.notify import claim, notify, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Clock, OutagePort, Transaction
+from alertworker.ports import Clock, Transaction
 
 #: How long a reminder of a flapping target is put off while the target is well.
 _WAIT_WHILE_WELL: Final = timedelta(minutes=5)
@@ -192,7 +190,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
-            resolve(tx, _closed(tx, target, alert, standing, after, ending), runtime, now=now)
+            resolve(tx, _closed(tx, alert, standing, after, ending), runtime, now=now)
             closed.add(alert.id)
         resolved += 1
     return resolved >= limit
@@ -228,15 +226,12 @@ def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None
     return flapping.closed(standing, ending.at, over_until=over_until)
 
 
-def _closed(
-    tx: OutagePort, target: Target, alert: OpenAlert, standing: Outage, after: Outage, ending: Ending | None
-) -> OpenAlert:
+def _closed(tx: Transaction, alert: OpenAlert, standing: Outage, after: Outage, ending: Ending | None) -> OpenAlert:
     """Return an outage with the totals until the target recovered."""
     if standing.is_up or ending is None:
         ending = Ending(End.RECOVERED, after.stretches[-1].end)
     quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
-    totals = _since(tx, target, alert, until=ending.at or None)
-    closed = outages.closing(alert, *totals, ending, quiet=quiet)
+    closed = outages.closing(alert, *outage_sums(tx, alert, until=ending.at or None), ending, quiet=quiet)
     return flapping.describe(closed, after, until=ending.at) if FLAPPING in alert.labels else closed
 
 
@@ -256,36 +251,11 @@ def _lasts(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> bool:
 
 
 def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    """Send a reminder of an outage with the totals since it began. While a flapping target is well, it waits."""
-    if is_about_model(alert):
-        remind_of_model(tx, alert, runtime, now=now)
-        return
-    if flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
+    """Send a reminder of an outage. While a flapping target is well, it waits."""
+    if FLAPPING in alert.labels and flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
         tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
-        return
-    notify(tx, current(tx, alert, now=now), Step.REMINDER, runtime, now=now)
-
-
-def current(tx: Transaction, alert: OpenAlert, *, now: datetime) -> OpenAlert:
-    """Return an outage's alert with its facts of now. Each refused call renews those of a refused credential."""
-    if alert.labels.get("scope") == "credential":
-        return alert
-    if is_about_model(alert):
-        return current_model(tx, alert, now=now)
-    target = outages.target_of(alert)
-    found = outages.total(alert, *_since(tx, target, alert))
-    return (
-        flapping.describe(found, tx.outage_of(target), until=int(now.timestamp()))
-        if FLAPPING in alert.labels
-        else found
-    )
-
-
-def _since(tx: OutagePort, target: Target, alert: OpenAlert, *, until: int | None = None) -> tuple[list[Bucket], Calls]:
-    """Return a target's attempts since an outage began, those in the bucket of ``until`` included, and its calls."""
-    start = bucket_of(alert.first_at.timestamp())
-    end = None if until is None else bucket_of(until) + WINDOW_SECONDS
-    return tx.buckets(target, start=start, end=end), tx.calls_failed_by(target, start=start)
+    else:
+        notify(tx, alert, Step.REMINDER, runtime, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,9 +308,9 @@ def _raise(context: BatchContext, one: _Failures) -> None:
         return
     after = _standing_after(standing, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
-    claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
     if after != standing:
-        tx.keep_outages({target: after})
+        tx.keep_outages({target: after})  # before its message, which says how often it flapped
+    claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 
 def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.catalogue import CATALOGUE, AlertType, Severity
@@ -51,23 +52,29 @@ def announce_lost(tx: Transaction, runtime: Runtime, *, limit: int, now: datetim
     for publisher in sorted(lost, key=lambda one: (one.last_heartbeat_at, one.boot_id)):
         by_host.setdefault(publisher.host, []).append(publisher)
     for host, publishers in sorted(by_host.items()):
-        claim(tx, _judge_lost(tx, host, publishers, now=now), runtime, now=now)
+        claim(tx, _judge_lost(tx, host, publishers, runtime.zone, now=now), runtime, now=now)
     return len(lost) == limit
 
 
-def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], *, now: datetime) -> Alert:
+def _judge_lost(tx: Transaction, host: Host, lost: Sequence[LostPublisher], zone: ZoneInfo, *, now: datetime) -> Alert:
     lifetimes = tx.lost_lifetimes(host, since=now - _RECENTLY, limit=_MAX_LIFETIMES)
     others = tx.living_hosts(host.integration, since=now - SILENCE) if host.integration else None
     standing = tx.find_open(fingerprint_of(AlertType.PUBLISHER_LOST, _identity(host)))
     kept = tx.count_members(standing.id) if standing is not None else 0
-    alert = describe_lost(host, lost, lifetimes, others=others, kept=kept)
+    alert = describe_lost(host, lost, lifetimes, others=others, kept=kept, zone=zone)
     if standing is None or standing.level <= alert.level:
         return alert
     return replace(alert, level=standing.level, severity=standing.severity)
 
 
 def describe_lost(
-    host: Host, lost: Sequence[LostPublisher], lifetimes: Sequence[Lifetime], *, others: int | None, kept: int
+    host: Host,
+    lost: Sequence[LostPublisher],
+    lifetimes: Sequence[Lifetime],
+    *,
+    others: int | None,
+    kept: int,
+    zone: ZoneInfo,
 ) -> Alert:
     """Return the alert about publishers of a host that were lost at once.
 
@@ -83,7 +90,7 @@ def describe_lost(
         "Host": host.name,
         "Integration": host.integration,
         "Process": ", ".join(str(one.pid) for one in lost[-_LOOP:]),
-        "Last heartbeat": spell_moment(lost[-1].last_heartbeat_at),
+        "Last heartbeat": spell_moment(lost[-1].last_heartbeat_at, zone),
         "Restarts": f"{crashes - 1} in {spell(span)}" if crashes > 1 else "",
         "Calls in flight": f"{max(inflight, calls)} at the last heartbeat" if inflight or calls else "",
         "Announced calls": ", ".join(names[:_NAMES]) + (f" and {calls - _NAMES} more" if calls > _NAMES else ""),
@@ -98,7 +105,7 @@ def describe_lost(
         last_at=max(one.arrived_at for one in lost),
         count=len(lost),
         facts={label: text for label, text in facts.items() if text},
-        members=tuple(_member(one) for one in lost)[: max(0, _MAX_MEMBERS - kept)],
+        members=tuple(_member(one, zone) for one in lost)[: max(0, _MAX_MEMBERS - kept)],
         level=level,
     )
 
@@ -127,9 +134,9 @@ def _headline(
     return f"A proxy stopped sending heartbeats without a clean shutdown: {host.name}, {process}{with_calls}"
 
 
-def _member(lost: LostPublisher) -> str:
+def _member(lost: LostPublisher, zone: ZoneInfo) -> str:
     inflight = f", {lost.inflight} calls in flight" if lost.inflight else ""
-    return f"process {lost.pid}, last heartbeat {spell_moment(lost.last_heartbeat_at)}{inflight}"
+    return f"process {lost.pid}, last heartbeat {spell_moment(lost.last_heartbeat_at, zone)}{inflight}"
 
 
 def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
@@ -141,11 +148,11 @@ def announce_silent(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
         return False
     silent = tx.silent_hosts(reporting_since=now - SILENCE, quiet_since=now - PATIENCE, limit=limit, now=now)
     for host in silent:
-        claim(tx, describe_silent(host), runtime, now=now)
+        claim(tx, describe_silent(host, runtime.zone), runtime, now=now)
     return len(silent) == limit
 
 
-def describe_silent(host: SilentHost) -> Alert:
+def describe_silent(host: SilentHost, zone: ZoneInfo) -> Alert:
     """Return the alert about a host that publishes nothing."""
     return Alert(
         type=AlertType.PUBLISHER_SILENT,
@@ -154,7 +161,7 @@ def describe_silent(host: SilentHost) -> Alert:
         headline=f"A proxy publishes nothing while its siblings do: {host.host}",
         first_at=host.moved_at,
         last_at=host.moved_at,
-        facts={"Host": host.host, "Integration": host.integration, "Last event": spell_moment(host.moved_at)},
+        facts={"Host": host.host, "Integration": host.integration, "Last event": spell_moment(host.moved_at, zone)},
     )
 
 

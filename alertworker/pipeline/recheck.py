@@ -17,7 +17,6 @@ from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
 from alertworker.pipeline.model_outages import model_still_fails
 from alertworker.pipeline.notify import notify
-from alertworker.pipeline.outages import current
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 
@@ -38,7 +37,7 @@ def notify_if_it_holds(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, n
 def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> OpenAlert | None:
     """Return a condition with its facts of now, or ``None`` if it does not hold by all that is known now."""
     if alert.type in _OUTAGES:
-        return current(tx, alert, now=now) if _still_fails(tx, alert, runtime, now=now) else None
+        return alert if _still_fails(tx, alert, runtime, now=now) else None
     if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.suppression is not None:
         oldest = tx.oldest_hanging(alert.id)
         return alert if oldest is None else llm.still_hanging(alert, now - oldest, runtime.policy)

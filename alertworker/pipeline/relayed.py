@@ -53,4 +53,4 @@ def relayed_alerts(context: BatchContext) -> list[Alert]:
     by_calls = {*DETECTORS, *WITHOUT_DETECTOR} - {*admin.TYPES.values()}
     covered = by_calls if folded.relayed and callback_is_live(tx, now=now) else set()
     alerts = relayed.alerts(folded, covered | published, context.runtime.users)
-    return [*alerts, *admin.relayed(folded.changed_relayed, published)]
+    return [*alerts, *admin.relayed(folded.changed_relayed, published, context.policy)]

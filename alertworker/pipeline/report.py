@@ -77,7 +77,7 @@ class Reporter:
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
         """Return the message of a report and the channels of its route, without sending it."""
         subject = report.alert().subject("preview")
-        message = compose(subject, Step.NOTICE, at=now, proxy_url=self.runtime.proxy_url)
+        message = compose(subject, Step.NOTICE, at=now, here=self.runtime.installation)
         return message, self.runtime.router.decide(subject.type, subject.routing_labels, now=now).channels
 
     def _reported(self, kind: ReportKind) -> datetime | None:

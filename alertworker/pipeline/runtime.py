@@ -8,6 +8,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from alertworker.alerts.alert import Subject
+from alertworker.alerts.compose import Installation
 from alertworker.alerts.message import Message, Step
 from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.configured import OwnBudget
@@ -72,3 +73,8 @@ class Runtime:
     #: How long closed alerts, settled notifications, dead letters, ended silences and lost publishers are kept.
     record_retention: timedelta = timedelta(days=90)
     watch: Callable[[NotifyOutcome], None] = lambda _outcome: None
+
+    @property
+    def installation(self) -> Installation:
+        """What every message has."""
+        return Installation(self.proxy_url, self.public_url, self.zone.key)

@@ -31,7 +31,7 @@ def track_spend(context: BatchContext) -> None:
     for call in tracked(events):
         decision = runtime.router.decide(call.type, call.routing_labels, now=context.now)
         channels = tuple(name for name in decision.channels if name in wanting)
-        message = compose(call, Step.TRACKED, at=call.last_at)
+        message = compose(call, Step.TRACKED, at=call.last_at, here=runtime.installation)
         runtime.watch(NotifyOutcome(call, Step.TRACKED, decision, None, channels, message))
         if channels:
             messages.append((message, channels))

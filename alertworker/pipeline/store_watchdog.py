@@ -142,6 +142,7 @@ class StoreWatchdog:
             facts=facts or {},
             what_to_do=advise_in(step, kind, CATALOGUE[kind].severity, {}),
             proxy_url=self._runtime.proxy_url,
+            zone=self._runtime.zone.key,
         )
 
     @property

@@ -97,8 +97,8 @@ class AlertPort(OccurrencePort, Protocol):
         """Record how many occurrences messages have counted, and when to check the alert again."""
         ...
 
-    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
-        """Close the alert, with this many occurrences counted. Its fingerprint may open again."""
+    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
+        """Close the alert, with this many occurrences counted and its last facts. Its fingerprint may open again."""
         ...
 
     def due_alerts(self, *, limit: int, now: datetime) -> list[OpenAlert]:

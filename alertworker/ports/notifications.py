@@ -13,6 +13,10 @@ from alertworker.alerts.message import Message, StepKey
 class NotificationPort(Protocol):
     """Notifications, and which channels were notified."""
 
+    def count_waiting(self, channel: str) -> int:
+        """Return how many messages wait for a channel."""
+        ...
+
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
         """Record that a channel is announced as broken. Return false if it was announced before."""
         ...

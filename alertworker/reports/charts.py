@@ -9,6 +9,7 @@ from typing import Final
 from alertworker.alerts.tables import Chart, Series
 from alertworker.ledger.reader import LedgerReader, SpendRow
 from alertworker.reports.periods import Period
+from alertworker.text.names import short_id
 
 #: The number of teams with a colour of their own.
 _TEAMS: Final = 5
@@ -29,7 +30,7 @@ def chart_of(book: LedgerReader, period: Period, teams: Sequence[SpendRow], *, t
 
     all_of_it = by_day(team_id)
     highest = [row for row in teams if row.entity and row.sums.spend_nanos > 0][:_TEAMS]
-    series = [Series(name=row.alias or row.entity, values=by_day(row.entity)) for row in highest]
+    series = [Series(name=row.alias or short_id(row.entity), values=by_day(row.entity)) for row in highest]
     left = tuple(whole - sum(parts) for whole, *parts in zip(all_of_it, *(one.values for one in series), strict=True))
     others = any(left) and bool(series)
     if any(left):

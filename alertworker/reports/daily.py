@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -14,13 +13,12 @@ from alertworker.reports.periods import Period
 from alertworker.reports.report import Report, ReportKind, Section, short
 from alertworker.reports.spend import report
 from alertworker.reports.tables import plain_table
+from alertworker.text.names import short_id, with_id
 
 #: The number of deployments in each list, as in LiteLLM's report.
 MAX_DEPLOYMENTS: Final = 5
 #: With fewer timed calls than this, a deployment's latency is not meaningful.
 MIN_CALLS: Final = 10
-#: A deployment's id as LiteLLM makes it, a hash or a UUID. It is shortened to its first digits, like a commit id.
-_DIGITS: Final = re.compile(r"\A([0-9a-f]{8})[0-9a-f-]+\Z")
 _SLOWEST: Final = "Slowest, per output token"
 _FAILING: Final = "Most failed attempts"
 _NAME: Final = Column(name="Deployment")
@@ -90,7 +88,8 @@ def _rate(one: DeploymentDays) -> str:
 def _name(one: DeploymentDays) -> str:
     if not one.deployment_id:
         return "no deployment"
-    if not one.alias or one.alias == one.deployment_id:
-        return short(one.deployment_id)
-    identity = _DIGITS.sub(r"\1", one.deployment_id)
-    return f"{short(one.alias)} ({short(identity)})"
+    return (
+        with_id(short(one.alias), short(short_id(one.deployment_id)))
+        if one.alias
+        else short(short_id(one.deployment_id))
+    )

@@ -17,6 +17,7 @@ from alertworker.money import exact_dollars, spell_dollars
 from alertworker.reports.csv_export import BOM, csv_of
 from alertworker.reports.periods import Period
 from alertworker.reports.tables import change
+from alertworker.text.format import spell_moment
 from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: The number of table entries in a message, and the maximum length of each name. Together they fit into chat messages.
@@ -171,8 +172,7 @@ def late_note(period: Period, zone: str, *, now: datetime, patience: float) -> d
     """Return a note that the report is late, if it is late by more than ``patience`` seconds."""
     if (now - period.due).total_seconds() <= patience:
         return {}
-    due = period.due.astimezone(ZoneInfo(zone))
-    return {"Sent late": f"it was due at {due.isoformat(timespec='minutes')}"}
+    return {"Sent late": f"it was due at {spell_moment(period.due, ZoneInfo(zone))}"}
 
 
 def spell_days(first: date, last: date) -> str:

@@ -13,6 +13,7 @@ from alertworker.reports.charts import chart_of
 from alertworker.reports.periods import Period
 from alertworker.reports.report import MAX_SHOWN, Report, ReportKind, Section, change_of, plain_sums, short, title
 from alertworker.reports.tables import spend_table
+from alertworker.text.names import short_id
 
 _TABLES: Final = ("team", "tag")
 #: A team's own report shows the keys, models and tags behind its spend instead of the other teams.
@@ -39,7 +40,7 @@ def report(
     tables = _TABLES if team_id is None else _TABLES_OF_TEAM
     rows = {table: book.totals(table, period.days, before=period.before, team_id=team_id) for table in tables}
     team = None if team_id is None else _team(book, team_id, period)
-    whose = what if team is None else f"{what} of team {short(team)},"
+    whose = what if team is None else f"{what} of team {short(short_id(team))},"
     return Report(
         kind,
         AlertType.SPEND_REPORTS,
@@ -91,7 +92,7 @@ def notes(total: SpendSums, tables: Mapping[str, Sequence[SpendRow]]) -> dict[st
 def _part(row: SpendRow, *, compare: bool) -> str:
     change = change_of(row.sums, row.before) if compare else ""
     return " ".join(
-        part for part in (short(row.alias or row.entity), spell_dollars(row.sums.spend_nanos), change) if part
+        part for part in (short(row.alias or short_id(row.entity)), spell_dollars(row.sums.spend_nanos), change) if part
     )
 
 

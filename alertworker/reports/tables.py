@@ -8,6 +8,7 @@ from typing import Final
 from alertworker.alerts.tables import MAX_ROWS, Cell, Column, Row, Table, Unit
 from alertworker.ledger.reader import SpendRow
 from alertworker.ledger.rows import SpendSums
+from alertworker.text.names import short_id
 
 _CHANGE: Final = Column(name="Change", unit=Unit.CHANGE)
 
@@ -29,7 +30,7 @@ def spend_table(
     return Table(
         title=f"By {dimension}",
         columns=columns,
-        rows=tuple(_row(row.alias or row.entity, row.sums, row.before, compare=compare) for row in named),
+        rows=tuple(_row(row.alias or short_id(row.entity), row.sums, row.before, compare=compare) for row in named),
         sums=dimension != "tag",
         apart=tuple(without),
         total=_row("All", total, before, compare=compare),

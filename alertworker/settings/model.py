@@ -91,6 +91,7 @@ class Settings(Values):
                 max_details=args.max_outage_alert_list_size,
             ),
             langfuse_host=self.langfuse_host,
+            zone=self.zone,
         )
 
     def router(self) -> Router:

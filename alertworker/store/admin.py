@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, select, update
 
@@ -23,7 +23,9 @@ from alertworker.store.schema.budgets import BUDGETS
 from alertworker.store.schema.delivery import ATTEMPTS, NOTIFICATIONS
 from alertworker.store.schema.publishers import PUBLISHERS
 from alertworker.store.silences import read_silence
+from alertworker.store.transaction import SqlTransaction
 
+_T = TypeVar("_T")
 _NOTIFICATION: Final = select(*columns_of(NotificationRow, NOTIFICATIONS))
 
 
@@ -38,6 +40,10 @@ class AdminStore(AlertSearch, DeadLetters):
             return zones.zone(), zones.last_zone_change()
 
         return self.on_connection(work)
+
+    def in_transaction(self, work: Callable[[SqlTransaction], _T]) -> _T:
+        """Return the result of the work, which only reads."""
+        return self.on_connection(lambda connection: work(SqlTransaction(connection)))
 
     def occurrences(self, alert_id: str) -> Occurrences:
         """Return the occurrences of an alert that are kept by name, and the counts of all."""

@@ -168,9 +168,10 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         self._record(alert_id, count, {"notified_at": now, "next_summary_at": next_summary_at})
 
     @override
-    def close(self, alert_id: str, *, count: int, now: datetime) -> None:
+    def close(self, alert_id: str, *, count: int, now: datetime, facts: Mapping[str, str] | None = None) -> None:
         self.forget_sources()
-        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now})
+        last = {} if facts is None else {"facts": dict(facts)}
+        self._record(alert_id, count, {"open_fingerprint": None, "closed_at": now, **last})
 
     def _record(self, alert_id: str, count: int, more: Mapping[str, Any]) -> None:
         values = {"notified_count": count, "summaries": ALERTS.c.summaries + 1, "suppressed_by": None, **more}

@@ -53,11 +53,8 @@ class ModelOutageStatements(Statements, ModelOutagePort):
         for row in self.connection.execute(select(CAUSES).join(WINDOWS, and_(*same)).where(*within)).mappings():
             failed.setdefault(_place(row), {})[row["cause"]] = row
         for row in self.connection.execute(select(WINDOWS).where(*within)).mappings():
-            own = failed.get(_place(row), {})
-            causes = {name: one["attempts"] for name, one in own.items()}
-            last_failure = max((one["last_failure"] for one in own.values()), default=0)
             if row["bucket"] >= starts[row["model"]]:
-                found[row["model"]].append(bucket_from(row, causes, last_failure))
+                found[row["model"]].append(bucket_from(row, failed.get(_place(row), {})))
         return found
 
     @override

@@ -76,10 +76,7 @@ class OutageStatements(Statements, OutagePort):
             causes.setdefault(key, {})[row["cause"]] = row
         found: dict[Target, list[Bucket]] = {target: [] for target in starts}
         for key, row in dict(self._range(WINDOWS, starts, end)).items():
-            failed = causes.get(key, {})
-            attempts = {name: one["attempts"] for name, one in failed.items()}
-            last_failure = max((one["last_failure"] for one in failed.values()), default=0)
-            bucket = bucket_from(row, attempts, last_failure)
+            bucket = bucket_from(row, causes.get(key, {}))
             own = [Target(bucket.deployment_id)] if bucket.deployment_id else []
             for target in (*own, Target(provider=bucket.provider, region=bucket.region)):
                 if target in starts and bucket.start >= starts[target]:
@@ -123,16 +120,17 @@ def _outage(row: Row[Any]) -> Outage:
     return Outage(row.level, row.over_until, tuple(Stretch(*one) for one in row.stretches or ()))
 
 
-def bucket_from(row: RowMapping, causes: Mapping[str, int], last_failure: int) -> Bucket:
-    """Return a row of `WINDOWS` with the causes of its failures."""
+def bucket_from(row: RowMapping, failed: Mapping[str, RowMapping]) -> Bucket:
+    """Return a row of `WINDOWS` with its rows of `CAUSES` by cause."""
     return Bucket(
         row["bucket"],
         row["deployment_id"],
         row["succeeded"],
-        causes,
+        {name: one["attempts"] for name, one in failed.items()},
         row["last_success"],
-        last_failure,
+        max((one["last_failure"] for one in failed.values()), default=0),
         row["provider"],
         row["region"],
         row["model"],
+        first_failure=min((one["first_failure"] or 0 for one in failed.values()), default=0),
     )

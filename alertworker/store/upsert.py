@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, func
+from sqlalchemy import Connection, Table, case, func
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
@@ -115,10 +115,12 @@ class Statements(CounterPort, DeadLetterPort):
             _warn_of_unknown(value)
             self.count("unknown_values", shorten(value, _MAX_LABEL))
 
-    def _add(self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: Sequence[str] = ()) -> None:
-        """Insert rows and add their sums to those that exist; of the columns ``latest`` the greater value stays.
+    def _add(
+        self, table: Table, rows: Sequence[Mapping[str, object]], *, latest: Sequence[str] = (), earliest: str = ""
+    ) -> None:
+        """Insert rows and add their sums to those that exist. All rows have the same columns.
 
-        All rows have the same columns.
+        Of the columns ``latest`` the greater value stays. Of the column ``earliest`` the smaller one stays, and NULL.
         """
         if not rows:
             return
@@ -128,4 +130,7 @@ class Statements(CounterPort, DeadLetterPort):
         sums: dict[str, object] = {column.key: column + statement.excluded[column.key] for column in added}
         greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         sums |= {name: greatest(table.c[name], statement.excluded[name]) for name in latest}
+        if earliest:
+            later = table.c[earliest] > statement.excluded[earliest]
+            sums[earliest] = case((later, statement.excluded[earliest]), else_=table.c[earliest])
         self.connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=sums), list(rows))

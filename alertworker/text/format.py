@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo
 
 #: The units in which a duration is shown, in seconds.
 _SHOWN: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -46,13 +47,35 @@ def read_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def spell_moment(moment: datetime, zone: tzinfo | None = None) -> str:
-    """Return a moment as people read it: ISO 8601 to the second, in ``zone`` or else in the zone that it has.
+def spell_moment(moment: datetime, zone: tzinfo = UTC) -> str:
+    """Return a moment as people read it: date, time to the second, and the zone's abbreviation or offset.
 
-    >>> spell_moment(datetime(2026, 11, 30, 12, 0, 0, 5, tzinfo=UTC))
+    >>> noon = datetime(2026, 11, 30, 12, 0, 0, 5, tzinfo=UTC)
+    >>> [spell_moment(noon, ZoneInfo(zone)) for zone in ("UTC", "Europe/Berlin", "America/Sao_Paulo")]
+    ['2026-11-30 12:00:00 UTC', '2026-11-30 13:00:00 CET', '2026-11-30 09:00:00 UTC-03:00']
+    """
+    local = moment.astimezone(zone)
+    name = local.strftime("%Z")
+    return f"{local:%Y-%m-%d %H:%M:%S} {name if name.isalpha() else f'UTC{local.isoformat()[-6:]}'}"
+
+
+def spell_moment_and_zone(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment as people read it, with the name of the configured zone: abbreviations are ambiguous.
+
+    >>> spell_moment_and_zone(datetime(2026, 11, 30, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+    '2026-11-30 13:00:00 CET (Europe/Berlin)'
+    """
+    text = spell_moment(moment, zone)
+    return text if text.endswith(f" {zone.key}") else f"{text} ({zone.key})"
+
+
+def iso_moment(moment: datetime) -> str:
+    """Return a moment for programs: ISO 8601 to the second, in UTC.
+
+    >>> iso_moment(datetime.fromisoformat("2026-11-30T13:00:00+01:00"))
     '2026-11-30T12:00:00+00:00'
     """
-    return (moment if zone is None else moment.astimezone(zone)).isoformat(timespec="seconds")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def parse_moment(value: object) -> datetime | None:

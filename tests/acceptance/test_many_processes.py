@@ -89,7 +89,7 @@ def test_an_outage_that_four_processes_see_is_one(fleet: Fleet) -> None:
     wait_for_rows(fleet.stack, "SELECT SUM(attempts) FROM outcomes WHERE outcome <> 'succeeded'", [(40,)], 30)
 
     assert statuses.count(200) == 60
-    assert "(status-503)" in first.text
+    assert "openai/status-503" in first.text
     assert len({post.notification_id for post in fleet.slack.taken("Service Outage")}) <= 2
     assert fleet.counts("outage_alerts", "status-503") == [40]
 

@@ -53,7 +53,7 @@ def test_forty_errors_among_good_requests_over_two_proxies_are_one_outage(
 
     assert answers.count(200) == 320
     assert len(posts) <= 2
-    assert all("(status-503)" in post.text for post in posts)
+    assert all("openai/status-503" in post.text for post in posts)
     assert "Level: `High`" in posts[-1].text
-    assert all("threshold 10" in post.text for post in posts if "Major" in post.text)
+    assert all("Threshold: `10 failed calls" in post.text for post in posts if "Major" in post.text)
     assert [post.text for post in slack.taken("status-400")] == []

@@ -18,13 +18,14 @@ from tests.contract.report_cases import REPORT_CASES
 NOW: Final = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 ID: Final = "01a20a23-7752-7f27-b047-fa4b04cc253c"
 _OUTAGE_FACTS: Final = {
-    "Attempts": "31 of 34 failed in 70 s (503 ×24, timeout ×7); threshold 10",
-    "Calls": "3 failed for good",
+    "Calls lost": "3 (search ×2, billing ×1)",
+    "Calls saved": "26 by fallback, 2 by retry",
+    "Attempts": "31 of 34 failed in 48 s",
+    "Causes": "503 ×24, timeout ×7",
+    "Threshold": "10 failed calls that are 10 % of the calls",
     "Request Model": "gpt-4o",
     "API Base": "https://azure-eastus-2.openai.example",
-    "Deployment": "azure-eastus-2",
-    "Provider": "azure",
-    "Region": "eastus2",
+    "Deployment": "azure/gpt-4o in eastus2 (3f8a01c2…)",
     "Error": "The service is temporarily unable to process your request.\nPlease try again later.",
 }
 
@@ -55,12 +56,12 @@ def outage(**more: Any) -> Message:
         "type": AlertType.OUTAGE_ALERTS,
         "severity": Severity.HIGH,
         "step": Step.FIRING,
-        "headline": "Major Service Outage: azure-eastus-2 (gpt-4o)",
+        "headline": "Major Service Outage: azure/gpt-4o in eastus2",
         "since": NOW - timedelta(seconds=48),
         "count": 31,
         "total": 31,
-        "facts": _OUTAGE_FACTS | {"By team": "search ×20, billing ×11"},
-        "labels": {"model": "gpt-4o", "provider": "azure", "region": "eastus2", "deployment": "azure-eastus-2"},
+        "facts": _OUTAGE_FACTS,
+        "labels": {"model": "gpt-4o", "provider": "azure", "region": "eastus2", "deployment": "3f8a01c2" * 8},
         "members": ("call-1 · APIError 503 · search", "call-2 · Timeout · billing"),
         "members_more": 29,
         "proxy_url": "https://proxy.example",
@@ -85,7 +86,7 @@ def budget(**more: Any) -> Message:
     )
     facts = {
         "Spend": "$850.12 of $1,000",
-        "Resets": "2026-12-01T00:00:00+00:00",
+        "Resets": "2026-12-01 00:00:00 UTC",
         "Pace": "$61 a day; full on 26 Nov; then requests are rejected",
     }
     fields: dict[str, Any] = {
@@ -104,11 +105,17 @@ def budget(**more: Any) -> Message:
 def _resolved() -> Message:
     return outage(
         step=Step.RESOLVED,
-        headline="Resolved after 6 min 40 s: Major Service Outage: azure-eastus-2 (gpt-4o)",
+        headline="Resolved after 6 min 40 s: Major Service Outage: azure/gpt-4o in eastus2",
         at=NOW + timedelta(minutes=6),
         count=181,
         total=212,
-        facts={"Attempts": "212 of 1204 failed", "Calls": "9 failed for good", "Request Model": "gpt-4o"},
+        facts={
+            "Calls lost": "9 (search ×6, billing ×2, support ×1)",
+            "Calls saved": "201 by fallback, 2 by retry",
+            "Attempts": "212 of 212 failed in 6 min 38 s",
+            "Causes": "503 ×180, timeout ×32",
+            "Request Model": "gpt-4o",
+        },
         members=(),
         members_more=0,
     )
@@ -150,16 +157,18 @@ def _hostile() -> Message:
 CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
     "firing": outage(
         severity=Severity.MEDIUM,
-        headline="Minor Service Outage: azure-eastus-2 (gpt-4o)",
-        facts={"Attempts": "6 of 9 failed in 70 s (503 ×6); threshold 5"} | dict(list(_OUTAGE_FACTS.items())[2:]),
+        headline="Minor Service Outage: azure/gpt-4o in eastus2",
+        facts={"Calls lost": "none so far", "Calls saved": "5 by fallback"}
+        | {"Attempts": "6 of 9 failed in 41 s", "Causes": "503 ×6"}
+        | dict(list(_OUTAGE_FACTS.items())[4:]),
         count=6,
         total=6,
         members_more=4,
     ),
-    "raised": outage(),
+    "raised": outage(zone="Europe/Berlin"),
     "reminder": outage(
         step=Step.REMINDER,
-        headline="Still: Major Service Outage: azure-eastus-2 (gpt-4o)",
+        headline="Still: Major Service Outage: azure/gpt-4o in eastus2",
         at=NOW + timedelta(hours=4),
         count=1_800,
         total=1_831,
@@ -189,8 +198,9 @@ CASES: Final[Mapping[str, Message]] = REPORT_CASES | {
         facts={
             "Request Model": "gpt-4o",
             "API Base": "https://api.openai.example",
-            "Key Name": "prod-app",
-            "Team": "search",
+            "Key Name": "prod-app (9c1d44e0…)",
+            "Team": "search (team-1)",
+            "User": "ann@example.com (user-7)",
             TRACE: "https://langfuse.example/trace/0af76519",
             "Error": "OpenAIException - The server had an error while processing your request.",
         },

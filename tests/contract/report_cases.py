@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from alertworker.alerts.compose import compose
+from alertworker.alerts.compose import Installation, compose
 from alertworker.alerts.message import Message, Step
 from alertworker.ledger.reader import DeploymentDays
 from alertworker.ledger.rows import FallbackSums
@@ -43,7 +43,7 @@ def message_of(report: Report) -> Message:
     """Return the message of a report."""
     alert = report.alert()
     at = datetime(2026, 11, 23, 8, 0, 10, tzinfo=UTC)
-    message = compose(alert.subject(ID), Step.NOTICE, at=at, public_url="https://alerts.example")
+    message = compose(alert.subject(ID), Step.NOTICE, at=at, here=Installation(public_url="https://alerts.example"))
     return message.model_copy(update={"attachments": alert.attachments})
 
 

@@ -29,7 +29,7 @@ def test_the_plain_form_keeps_the_lines_that_people_filter_by() -> None:
     text = plain(message(metadata={"hello": "world"}, proxy_url="https://proxy.example"))
 
     assert text.startswith(
-        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23T14:02:11+00:00`\n\n"
+        "Alert type: `llm_exceptions`\nLevel: `High`\nTimestamp: `2026-11-23 14:02:11 UTC`\n\n"
         "Message: LLM API call failed: `"
     )
     assert "*Alerting Metadata*: \nhello: `world`" in text
@@ -99,3 +99,19 @@ def test_nobody_writes_a_line_that_looks_like_ours() -> None:
 
     assert "x 🔴 *Major outage: everything*" in text
     assert not re.search(r"^\s*(🔴 \*Major|Alert: `0000)", text, re.MULTILINE)
+
+
+def test_times_are_in_the_messages_zone_whose_name_stands_once() -> None:
+    """A row of the previous version names no zone, and a zone that this machine does not know is shown as UTC."""
+    for zone, at, since in (
+        ("Europe/Berlin", "2026-11-23 15:02:11 CET (Europe/Berlin)", "Since 2026-11-23 15:02:06 CET"),
+        (
+            "America/Sao_Paulo",
+            "2026-11-23 11:02:11 UTC-03:00 (America/Sao_Paulo)",
+            "Since 2026-11-23 11:02:06 UTC-03:00",
+        ),
+        ("Mars/Olympus", "2026-11-23 14:02:11 UTC", "Since 2026-11-23 14:02:06 UTC"),
+    ):
+        text = plain(message(zone=zone))
+        assert f"Timestamp: `{at}`\n" in text
+        assert f"\n{since}\n" in text

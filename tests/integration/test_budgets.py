@@ -238,6 +238,9 @@ def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbo
         run_until_quiet(runtime, at)
 
     assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+    resolved = outbox.sent[1].facts
+    assert resolved["Spend"] == "$100 of $200 (50.0 %)"
+    assert (resolved["State"], resolved["Requests"]) == ("the limit is now $200", "pass again")
 
 
 def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runtime, outbox: Outbox) -> None:

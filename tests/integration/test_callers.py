@@ -59,7 +59,7 @@ def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) 
     hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
     run_until_quiet(runtime, after(40))
     assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_problem_elsewhere_goes_on(runtime: Runtime, outbox: Outbox) -> None:

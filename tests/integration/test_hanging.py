@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertworker.alerts.message import Step
@@ -99,3 +100,23 @@ def test_calls_hung_until_the_last_of_them_ended_whenever_that_is_heard(runtime:
 
     assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
     assert outbox.sent[-1].at == after(110)
+
+
+def test_a_reminder_counts_the_calls_that_still_hang(runtime: Runtime, outbox: Outbox) -> None:
+    """Facts of one call are not shown for several: the calls below the facts name their keys and teams."""
+    runtime = replace(runtime, router=replace(runtime.router, repeat_interval=600.0))
+    calls = [announced(name, 0, 3).model_copy(update={"team_id": name}) for name in ("a", "b", "c")]
+    ingest(batch(*calls), runtime, now=after(3))
+    look(runtime, 3)
+    ingest(batch(ended("a", 0, 5)), runtime, now=after(6))
+    look(runtime, 700)
+
+    firing, reminder = (message for message in outbox.sent if message.step is not Step.NOTICE)
+    assert firing.facts["By team"] == "a ×1, b ×1, c ×1"
+    assert next(iter(firing.facts)) == "By team"
+    assert "Team" not in firing.facts
+    assert (reminder.step, reminder.headline) == (
+        Step.REMINDER,
+        "Still: Requests are hanging - 2 calls without progress on gpt-4o",
+    )
+    assert reminder.facts["Ended"] == "1 finished, 2 still running"

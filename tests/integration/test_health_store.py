@@ -58,7 +58,7 @@ def test_a_lane_is_described_with_what_it_waits_for() -> None:
         "slack", 2, waiting_since=NOW, paused_until=later, failing_since=NOW, probe_at=later, broken_since=NOW
     )
     assert describe_lane(troubled, zone, now=later) == (
-        "2 waiting, the oldest for 5 min; its receiver asked to wait until 2026-11-23T15:07:11+01:00; "
-        "every attempt has failed since 2026-11-23T15:02:11+01:00; the next attempt is at 2026-11-23T15:07:11+01:00; "
-        "reported as broken since 2026-11-23T15:02:11+01:00"
+        "2 waiting, the oldest for 5 min; its receiver asked to wait until 2026-11-23 15:07:11 CET; "
+        "every attempt has failed since 2026-11-23 15:02:11 CET; the next attempt is at 2026-11-23 15:07:11 CET; "
+        "reported as broken since 2026-11-23 15:02:11 CET"
     )

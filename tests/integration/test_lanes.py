@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -253,6 +254,7 @@ def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
     told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
     assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
     assert "answered 404" in told[0].facts["Last answer"]
+    assert told[1].facts == {"Channel": "outbox", "State": "accepts messages again"}
     assert not any(message.type is AlertType.CHANNEL_BROKEN for message in outbox.sent)
     assert all(row.broken_at is None for row in rows(store, LANES))
 
@@ -424,3 +426,30 @@ def test_a_channel_that_is_the_only_one_routed_is_announced_over_another_for_peo
 
     assert [message.type for message in people.sent] == [AlertType.CHANNEL_BROKEN]
     assert program.sent == []
+
+
+def test_two_levels_that_wait_for_a_receiver_are_one_message(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The message is the later one. It counts everything, because the earlier one was never attempted."""
+    outbox.digest_size = 15
+    for level, severity in ((1, Severity.MEDIUM), (2, Severity.HIGH)):
+        alert = Alert(
+            AlertType.OUTAGE_ALERTS, severity, {"deployment": "d1"}, f"level {level}", NOW, NOW, count=5, level=level
+        )
+        store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+    run_until_quiet(runtime, NOW)
+
+    (message,) = outbox.sent
+    assert (message.headline, message.severity, message.count, message.total) == ("level 2", Severity.HIGH, 10, 10)
+
+
+def test_receivers_for_programs_get_each_level(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """They take one document for each message."""
+    outbox.digest_size = 0
+    for level in (1, 2):
+        alert = Alert(
+            AlertType.OUTAGE_ALERTS, Severity.HIGH, {"deployment": "d1"}, f"level {level}", NOW, NOW, level=level
+        )
+        store.run(partial(claim, alert=alert, runtime=runtime, now=NOW))
+    run_until_quiet(runtime, NOW)
+
+    assert [message.headline for message in outbox.sent] == ["level 1", "level 2"]

@@ -286,7 +286,7 @@ def test_a_change_of_the_time_zone_is_said_once(
         sweep(replace(runtime, zone=ZoneInfo(name)), now=at)
 
     (said,) = [record.message for record in caplog.records if record.name == "alertworker.ledger"]
-    assert said.startswith("time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:04:11+09:00")
+    assert said.startswith("time_zone changed from UTC to Asia/Tokyo at 2026-11-23 23:04:11 JST")
     assert AdminStore(store.engine).ledger_zone() == (
         "Asia/Tokyo",
         ZoneChange("UTC", "Asia/Tokyo", NOW + timedelta(minutes=2)),

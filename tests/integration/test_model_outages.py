@@ -94,8 +94,8 @@ def test_a_model_that_is_down_is_one_message_until_it_answers(
     (message,) = outbox.sent
     assert message.headline == "Major Service Outage: model gpt-4o is down for users (6 calls lost)"
     assert (message.severity, message.labels["scope"], message.labels["model"]) == (Severity.HIGH, "model", "gpt-4o")
-    assert message.facts["Calls"] == "6 failed for good (search ×6)"
-    assert message.facts["Deployments"] == "d1 (6 of 6 failed), d2 (6 of 6 failed), d3 (6 of 6 failed)"
+    assert message.facts["Calls lost"] == "6 (search ×6)"
+    assert message.facts["Deployments"] == ", ".join(f"gpt-4o ({name}): 6 of 6 failed" for name in ("d1", "d2", "d3"))
 
     hear(runtime, *(answered(f"g{n}", 60 + n, f"d{n % 2 + 1}") for n in range(20)), at=80)
     for second in (100, 140, 150):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -25,13 +25,15 @@ from alertworker.events import (
     RequestSucceeded,
 )
 from alertworker.events.batch import REDELIVERED_WITHIN
-from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.outages.windows import Target
+from alertworker.pipeline import Runtime, current_row, ingest, sweep
 from alertworker.routing.matchers import parse
 from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS, MEMBERS
 from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
+from alertworker.store.schema.outages import CAUSES
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 
 START = NOW.replace(second=10)
@@ -144,16 +146,17 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     for at in (30, 60):
         hear(runtime, *[success(at)] * 5, at=at)
         pass_time(runtime, at)
-    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
     (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert minor.facts["Attempts"] == "6 of 12 failed in 10 s (503 ×6); threshold 5"
+    assert minor.facts["Attempts"] == "6 of 12 failed in 5 s"
+    assert (minor.facts["Causes"], minor.facts["Threshold"]) == ("503 ×6", "5 failed calls that are 10 % of the calls")
     assert minor.severity is Severity.HIGH
-    assert (minor.since, minor.facts["Calls"]) == (START, "6 failed for good (search ×6)")
+    assert (minor.since, minor.facts["Calls lost"]) == (START, "6 (search ×6)")
 
     pass_time(runtime, 85)
-    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[-1].facts["Attempts"] == "14 of 33 failed"
-    assert outbox.sent[-1].facts["Calls"] == "14 failed for good (search ×14)"
+    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: azure/gpt-4o (d1)")]
+    assert outbox.sent[-1].facts["Attempts"] == "14 of 28 failed in 13 s"
+    assert outbox.sent[-1].facts["Calls lost"] == "14 (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
 
 
@@ -164,8 +167,9 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     hear(runtime, *good, *bad)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s (503 ×33, 429 ×7); threshold 10"
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s"
+    assert outbox.sent[0].facts["Causes"] == "503 ×33, 429 ×7"
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,7 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
 
     hear(runtime, *other[15:])
     run_until_quiet(runtime, after(60))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (o3)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -254,7 +258,7 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
 
     hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
     pass_time(runtime, 105)
-    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
@@ -302,7 +306,7 @@ def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
-    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: d1 (gpt-4o)")
+    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 15 min"
 
 
@@ -325,10 +329,10 @@ def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runti
     for number in range(5):
         hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)
-        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")])
+        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert message.severity is Severity.HIGH
-    assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min (503 ×5); threshold 5"
+    assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min"
 
     pass_time(runtime, 4 * 1_200 + 2_000)
     assert len(told(outbox)) == 1
@@ -344,7 +348,7 @@ def test_a_brownout_is_judged_over_a_quarter_of_an_hour(runtime: Runtime, outbox
         hear(runtime, attempt(seconds) if number % 7 == 0 else success(seconds), at=seconds)
     run_until_quiet(runtime, after(905))
 
-    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: d1 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
@@ -357,7 +361,7 @@ def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -
 
     found = [message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS]
     assert [message.severity for message in found] == [Severity.MEDIUM, Severity.HIGH]
-    assert found[-1].facts["Calls"] == "5 failed for good (search ×5)"
+    assert found[-1].facts["Calls lost"] == "5 (search ×5)"
 
 
 def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -> None:
@@ -369,7 +373,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
     run_until_quiet(runtime, after(60))
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert (message.headline, message.severity) == ("Major Service Outage: d1 (gpt-4o)", Severity.HIGH)
+    assert (message.headline, message.severity) == ("Major Service Outage: azure/gpt-4o (d1)", Severity.HIGH)
 
 
 def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
@@ -391,7 +395,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
     run_until_quiet(runtime, after(6))
     assert [message.headline for message in outbox.sent] == ["Minor Service Outage: region eu (azure)"]
-    assert outbox.sent[0].facts["Deployments"] == "d1 (5 of 5 failed), d2 (4 of 4 failed)"
+    assert outbox.sent[0].facts["Deployments"] == "gpt-4o (d1): 5 of 5 failed, gpt-4o (d2): 4 of 4 failed"
 
     hear(runtime, *(attempt(n, region="eu") for n in range(70, 75)), at=75)
     run_until_quiet(runtime, after(76))
@@ -403,8 +407,8 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
 
     hear(runtime, attempt(100, region="eu"), at=101)
     pass_time(runtime, 105)
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d1 (gpt-4o)")]
-    assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed"
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
+    assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
 def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
@@ -418,18 +422,18 @@ def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbo
     hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
     run_until_quiet(runtime, after(6))
     assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
-    calls = [message.facts["Calls"] for message in outbox.sent if "Calls" in message.facts]
-    assert calls == ["3 saved by fallback, 1 saved by retry, 2 failed for good (billing, search)"]
+    calls = [list(message.facts.items())[:2] for message in outbox.sent if "Calls saved" in message.facts]
+    assert calls == [[("Calls lost", "2 (billing ×1, search ×1)"), ("Calls saved", "3 by fallback, 1 by retry")]]
 
     hear(runtime, *(lost(n, region="eu") for n in (20, 21)), at=22)
     sweep(runtime, now=after(14_500))
     run_until_quiet(runtime, after(14_501))
     reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
-    assert reminder.facts["Attempts"] == "10 of 10 failed"
-    assert reminder.facts["Calls"].endswith("1 saved by retry, 4 failed for good (search ×3, billing)")
+    assert reminder.facts["Attempts"] == "10 of 10 failed in 4 s"
+    assert reminder.facts["Calls lost"] == "4 (search ×3, billing ×1)"
     pass_time(runtime, 14_600)
     resolved = [message for message in outbox.sent if message.step is Step.RESOLVED]
-    assert {message.facts["Calls"] for message in resolved} == {reminder.facts["Calls"]}
+    assert {message.facts["Calls lost"] for message in resolved} == {reminder.facts["Calls lost"]}
 
 
 def test_an_outage_mutes_the_failed_calls_of_its_deployment(runtime: Runtime, outbox: Outbox) -> None:
@@ -489,15 +493,17 @@ def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime:
         for message in outbox.sent
         if message.step in (Step.FIRING, Step.REMINDER) and message.facts.get("Flapping")
     )
-    assert third.headline == "Flapping: Major Service Outage: d1 (gpt-4o)"
-    assert third.facts["Flapping"] == "3 outages in 10 min 54 s; down for 2 min 54 s in all"
+    assert third.headline == "Flapping: Major Service Outage: azure/gpt-4o (d1)"
+    assert third.facts["Flapping"] == "3 outages in 11 min; down for 3 min in all"
     assert third.labels["flapping"] == "true"
     assert reminder.facts["Flapping"].startswith("6 outages in 26 min")
 
     for at in range(1_740, 2_500, 20):
         hear(runtime, success(at), at=at)
         pass_time(runtime, at)
-    assert told(outbox)[6:] == [(Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: d1 (gpt-4o)")]
+    assert told(outbox)[6:] == [
+        (Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: azure/gpt-4o (d1)")
+    ]
     fail_for_a_minute(runtime, 2_600)
     assert told(outbox)[7][1].startswith("Flapping: ")
 
@@ -518,8 +524,8 @@ def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_no
     pass_time(runtime, 304)
 
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
-    assert (message.step, message.headline) == (Step.FIRING, "Major Service Outage: d1 (gpt-4o)")
-    assert message.facts["Attempts"] == "61 of 61 failed"
+    assert (message.step, message.headline) == (Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")
+    assert message.facts["Attempts"] == "61 of 61 failed in 5 min"
 
 
 @pytest.mark.parametrize("recovered_at", [200, 275, 299])
@@ -544,11 +550,11 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
     both = (attempt(n, deployment=name, region="eu") for n in range(0, 60, 5) for name in ("d1", "d2"))
     hear(runtime, *both, at=60)
     for at in range(70, 200, 10):
-        hear(runtime, success(at, deployment="d2", region="eu"), at=at)
+        hear(runtime, success(at, deployment="d2", region="eu", model_group="gpt-4o"), at=at)
         pass_time(runtime, at)
     assert [step for step, _ in told(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
 
-    hear(runtime, success(200, region="eu"), at=200)
+    hear(runtime, success(200, region="eu", model_group="gpt-4o"), at=200)
     for at in range(210, 1_200, 60):
         pass_time(runtime, at)
     assert told(outbox) == []
@@ -559,12 +565,63 @@ def test_late_failures_of_a_target_that_has_recovered_open_nothing(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A proxy was cut off. What it reports of a target that still fails is an outage."""
-    hear(runtime, *(success(n, deployment=name) for n in range(60, 400, 5) for name in ("d1", "d2")), at=400)
+    models = {"d1": "gpt-4o", "d2": "o3"}
+    good = (success(n, deployment=name, model_group=models[name]) for n in range(60, 400, 5) for name in models)
+    hear(runtime, *good, at=400)
     pass_time(runtime, 400)
     hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
     assert told(outbox) == []
     assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
 
-    hear(runtime, *(attempt(n, deployment="d2") for n in range(300, 400)), at=402)
+    failed = (attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(300, 400))
+    hear(runtime, *failed, at=402)
     run_until_quiet(runtime, after(402))
-    assert told(outbox) == [(Step.FIRING, "Major Service Outage: d2 (gpt-4o)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+
+
+def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: Runtime, outbox: Outbox) -> None:
+    """Calls that succeeded before, in the same bucket of ten seconds, are none of the outage's calls."""
+    hear(runtime, *(success(n / 10) for n in range(30)), *(attempt(4 + n / 2) for n in range(8)))
+    run_until_quiet(runtime, after(8))
+
+    (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
+    assert message.since == after(4)
+    assert message.facts["Attempts"] == "8 of 8 failed in 4 s"
+
+
+def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runtime, store: SqlStore) -> None:
+    """The first failure of a bucket that the previous version began is not known, whatever this version adds."""
+    target = Target(deployment_id="d1")
+    hear(runtime, attempt(5))
+    with store.engine.begin() as connection:
+        connection.execute(CAUSES.update().values(first_failure=None))
+    hear(runtime, attempt(7), at=7)
+    hear(runtime, attempt(15), attempt(12), at=15)
+
+    buckets = sorted(store.run(lambda tx: tx.buckets(target, start=0)), key=lambda bucket: bucket.start)
+    since = [datetime.fromtimestamp(bucket.failed_since / 1_000, UTC) for bucket in buckets]
+    assert since == [START, after(12)]
+
+
+def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+    """Later failures raise no message, and the alert shows them all the same, with all teams at its end."""
+    hear(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
+    run_until_quiet(runtime, after(10))
+    hear(runtime, *(attempt(n) for n in range(20, 25)), at=25)
+    (row,) = [row for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS]
+    admin = AdminStore(store.engine)
+    found = admin.alert(row.id)
+    assert found is not None
+    shown = admin.in_transaction(lambda tx: current_row(tx, found, zone=runtime.zone, now=after(26)))
+    hear(runtime, success(40), at=40)
+    pass_time(runtime, 120)
+
+    assert shown.facts["Attempts"] == "15 of 15 failed in 24 s"
+    assert shown.facts["Calls lost"].endswith("team-4 ×1 and 5 more ×5)")
+    resolved = outbox.sent[-1]
+    assert resolved.step is Step.RESOLVED
+    assert resolved.facts["Calls lost"].endswith("team-8 ×1, team-9 ×1)")
+    assert resolved.facts["Causes"] == "503 ×15"
+    closed = admin.alert(row.id)
+    assert closed is not None
+    assert closed.facts == resolved.facts

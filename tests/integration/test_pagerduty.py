@@ -139,7 +139,7 @@ def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runti
         quiet(runtime, at)
     assert (desk.history("ops"), desk.history("search")) == ([["critical", "resolve"]], [])
     [first, *_] = next(iter(desk.alerts.values()))
-    assert first["payload"]["summary"] == "Major Service Outage: d1 (gpt-4o)"
+    assert first["payload"]["summary"] == "Major Service Outage: azure/gpt-4o (d1)"
     assert first["payload"]["source"] == "d1"
 
 

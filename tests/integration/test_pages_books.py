@@ -10,6 +10,7 @@ import pytest
 from alertworker.events import AttemptFailed, Budget, BudgetScope, PublisherHeartbeat
 from alertworker.pipeline import Runtime, ingest
 from alertworker.store import SqlStore
+from alertworker.text.format import spell_moment
 from tests.integration.harness import NOW, answered, batch, failed
 from tests.integration.pages import ZONE, Browser, signed_in
 
@@ -74,7 +75,7 @@ def test_budgets_are_shown_the_fullest_first(runtime: Runtime, browser: Browser)
     assert page.text.index("User <i>u</i>") < page.text.index("Team")
     for expected in ("$9 of $10 (90.0 %)", "$5 of $10 (50.0 %)", "85 %", "within", "a day"):
         assert expected in page.text
-    assert reset.astimezone(ZONE).isoformat() in page.text
+    assert spell_moment(reset, ZONE) in page.text
     near_limits = browser.get("/spend").text
     assert "User <i>u</i>" in near_limits
     assert "$5 of $10" not in near_limits

@@ -31,6 +31,7 @@ from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import NOTIFICATIONS
 from alertworker.store.schema.ledger import SPEND
 from alertworker.store.schema.outages import WINDOWS
+from alertworker.text.format import spell_moment
 from tests.integration.harness import (
     NOW,
     Outbox,
@@ -408,7 +409,7 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
         sweep(runtime, now=moment)
         run_until_quiet(runtime, moment)
 
-    since = NOW.isoformat(timespec="seconds")
+    since = spell_moment(NOW)
     assert [counted(message) for message in outbox.sent[1:]] == [
         f"1 more in 10 s; 2 in all since {since}",
         f"3 more in 30 s; 5 in all since {since}",

@@ -334,7 +334,7 @@ def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Po
     assert summary.members == ("fails-2 · search · app", "fails-3 · search · app")
     assert summary.facts["By team"] == "search ×2"
     reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
-    assert (reminder.facts["Attempts"], reminder.total) == ("5 of 5 failed", 5)
+    assert (reminder.facts["Attempts"], reminder.total) == ("5 of 5 failed in 5 s", 5)
 
     outbox.sent.clear()
     run_until_quiet(runtime, after(26))
@@ -380,7 +380,7 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
     hung = over[AlertType.LLM_REQUESTS_HANGING]
     assert hung.headline == "Resolved after 23 s: 2 calls were hanging on gpt-4o"
     assert hung.facts["Ended"] == "2 finished"
-    assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 6 failed"
+    assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 5 failed in 5 s"
     assert "Minor Service Outage: d2 (gpt-4o)" in over[AlertType.OUTAGE_ALERTS].headline
     assert [headline for _, headline in told(outbox) if "o3" in headline] == []
     assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
@@ -427,8 +427,8 @@ def test_its_outage_grows_worse_by_what_comes_now(runtime: Runtime, outbox: Outb
 
     worse = next(message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS and message.total == 10)
     assert (worse.step, worse.severity) == (Step.FIRING, Severity.HIGH)
-    assert worse.headline == "Major Service Outage: d2 (gpt-4o)"
-    assert worse.facts["Attempts"].startswith("10 of 10 failed in 1 min 10 s (503 ×10)")
+    assert worse.headline == "Major Service Outage: azure/gpt-4o in eastus (d2)"
+    assert worse.facts["Attempts"].startswith("10 of 10 failed in 1 min ")
     assert (worse.count, worse.total) == (5, 10)
 
 

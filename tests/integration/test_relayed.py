@@ -22,7 +22,7 @@ from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.store import SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
-from tests.integration.harness import NOW, Outbox, batch, failed, rows, run_until_quiet
+from tests.integration.harness import NOW, Outbox, answered, batch, failed, rows, run_until_quiet
 
 _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}
 
@@ -241,7 +241,7 @@ def test_a_digest_of_changes_is_an_alert_of_its_own_that_counts_them_all(runtime
     one, several = sorted(outbox.sent, key=lambda message: message.total)
     assert (one.total, one.facts.get("Digest")) == (1, None)
     assert (several.total, several.members_more) == (7, 6)
-    assert several.headline == f"Key {'a' * 64} was deleted by admin, the first of 7 changes in a digest"
+    assert several.headline == "Key aaaaaaaa… was deleted by admin, the first of 7 changes in a digest"
     span = "2026-11-23 10:02:11 to 2026-11-23 13:02:11"
     assert several.facts["Digest"] == f"7 changes, the first is named; {span}"
 
@@ -252,3 +252,18 @@ def test_a_change_that_litellm_says_three_times_at_once_is_one_alert_of_three(ru
     run_until_quiet(runtime, NOW)
 
     assert [(message.total, message.facts.get("Digest")) for message in outbox.sent] == [(3, None)]
+
+
+def test_a_change_names_what_the_ledger_knows_by_name(runtime: Runtime, outbox: Outbox) -> None:
+    """The audit log has ids. Ids stand after the names, and no hash is in a headline."""
+    call = answered("a", key_hash="b" * 64, key_alias="app", team_id="t1", team_alias="search", user_id="u1")
+    ingest(batch(call.model_copy(update={"user_email": "ann@example.com"})), runtime, now=NOW)
+    change = changed(entity_id="b" * 64, team_id="t1").model_copy(update={"actor_id": "u1"})
+    ingest(batch(change), runtime, now=NOW)
+    run_until_quiet(runtime, NOW)
+
+    (message,) = outbox.sent
+    assert message.headline == "Key app was deleted by ann@example.com"
+    assert message.facts["Key"] == "app (bbbbbbbb…)"
+    assert message.facts["Team"] == "search (t1)"
+    assert message.facts["Action Done by"] == "ann@example.com (u1)"

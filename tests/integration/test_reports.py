@@ -98,7 +98,7 @@ def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter:
     run_until_quiet(reporter.runtime, later + timedelta(minutes=5))
 
     (message,) = [message for message in outbox.sent if message.headline.startswith("Spend")]
-    assert message.facts["Sent late"] == "it was due at 2026-11-30T09:00+00:00"
+    assert message.facts["Sent late"] == "it was due at 2026-11-30 09:00:00 UTC"
     assert len(set(outbox.ids)) == len(outbox.ids)
 
 

@@ -106,6 +106,6 @@ def test_days_around_a_change_of_the_zone_say_so(store: SqlStore) -> None:
         store.run(lambda tx, name=name, at=at: tx.keep_zone(name, now=at))  # type: ignore[misc]
     result = CliRunner().invoke(cli, ["spend", "--until", str(NOW.date()), "--json"])
 
-    assert "Note: time_zone changed from UTC to Asia/Tokyo at 2026-11-23T23:02:11+09:00" in result.stderr
+    assert "Note: time_zone changed from UTC to Asia/Tokyo at 2026-11-23 23:02:11 JST" in result.stderr
     assert len(result.stdout.splitlines()) == 2
     assert "Note" not in CliRunner().invoke(cli, ["spend", "--until", "2026-10-01"]).stderr

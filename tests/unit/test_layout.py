@@ -27,6 +27,7 @@ FLOORS = {"channels", "cli", "imports", "pipeline", "ports", "settings", "store"
 #: Modules of the pipeline that are steps of it, and no concept's.
 STEPS = {
     "channel_tests",
+    "current",
     "deliver",
     "dry_run",
     "explained",

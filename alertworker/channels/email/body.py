@@ -13,9 +13,17 @@ from alertworker.alerts.catalogue import TRACE
 from alertworker.alerts.message import Message, Step
 from alertworker.channels.chat import Colours
 from alertworker.channels.email import chart
-from alertworker.channels.plain_text import advice_lines, counted, entry_lines, is_link, member_lines, sign, with_advice
+from alertworker.channels.plain_text import (
+    advice_lines,
+    counted,
+    entry_lines,
+    is_link,
+    member_lines,
+    sign,
+    stamp,
+    with_advice,
+)
 from alertworker.channels.text_tables import aligned, cells
-from alertworker.text.format import spell_moment
 from alertworker.text.sanitize import clean, cut, fit, one_line
 from alertworker.text.shorten import CUT
 
@@ -88,7 +96,7 @@ def _page(message: Message) -> str:
 
 
 def _foot(message: Message) -> str:
-    return f"{message.type.value} · {spell_moment(message.at)} · alert {message.alert_id}"
+    return f"{message.type.value} · {stamp(message)} · alert {message.alert_id}"
 
 
 def _advice(text: str) -> str:

@@ -73,6 +73,11 @@ class NotificationStatements(Statements, NotificationPort):
         self.count("dropped", "withdrawn_test", self.connection.execute(withdrawn).rowcount)
 
     @override
+    def count_waiting(self, channel: str) -> int:
+        pending = (NOTIFICATIONS.c.channel == channel) & (NOTIFICATIONS.c.status == NotificationStatus.PENDING)
+        return self.connection.execute(select(func.count()).select_from(NOTIFICATIONS).where(pending)).scalar_one()
+
+    @override
     def mark_broken(self, channel: str, *, now: datetime) -> bool:
         statement = update(LANES).where(LANES.c.channel == channel, LANES.c.broken_at.is_(None))
         return self.connection.execute(statement.values(broken_at=now)).rowcount == 1

@@ -61,7 +61,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
     def add_fold(self, fold: Fold, *, max_entities: int, exempt: CapExemptions = NO_EXEMPTIONS) -> None:
         self.add_ledger(fold.ledger, max_entities=max_entities, exempt=exempt)
         self._add_rows(WINDOWS, rows_of(fold.windows), latest=("last_success", "model"))
-        self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",))
+        self._add_rows(CAUSES, rows_of(fold.causes), latest=("last_failure",), earliest="first_failure")
         self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
         self._add_rows(MODEL_CALLS, rows_of(fold.models))
         self.add_failing_keys(fold.failing_keys)
@@ -200,8 +200,9 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         columns = (column(name, kind) for name, kind in zip(rows.names, types, strict=True))
         return select(func.unnest(*arrays).table_valued(*columns).render_derived())
 
-    def _add_rows(self, table: Table, rows: Rows, *, latest: Sequence[str] = ()) -> None:
-        self._add(table, [dict(zip(rows.names, values, strict=True)) for values in rows.values], latest=latest)
+    def _add_rows(self, table: Table, rows: Rows, *, latest: Sequence[str] = (), earliest: str = "") -> None:
+        added = [dict(zip(rows.names, values, strict=True)) for values in rows.values]
+        self._add(table, added, latest=latest, earliest=earliest)
 
 
 class _MonthKey(NamedTuple):

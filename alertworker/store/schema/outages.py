@@ -40,6 +40,8 @@ CAUSES = Table(
     Column("attempts", BigInteger, nullable=False),
     #: Epoch milliseconds.
     Column("last_failure", BigInteger, nullable=False),
+    #: Epoch milliseconds; NULL in rows that the previous version began.
+    Column("first_failure", BigInteger),
     Index("deployment_causes_region", "provider", "region", "bucket"),
 )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from starlette.responses import Response
 
+from alertworker import pipeline
 from alertworker.alerts.advice import Annotations, advise
 from alertworker.alerts.catalogue import AlertType, Kind
 from alertworker.alerts.stored import StoredReader
@@ -26,7 +28,7 @@ _MESSAGES: Final = 100
 def alert(visit: Visit) -> Response:
     """Show one alert."""
     admin = visit.context.admin
-    row = _row(visit)
+    row = _current(visit, _row(visit))
     occurrences = admin.occurrences(row.id)
     attempts = admin.attempts_of(row.id)
     notifications = admin.notifications(alert_id=row.id, limit=_MESSAGES)
@@ -78,6 +80,11 @@ def _advice(visit: Visit, row: AlertRow) -> list[Annotations]:
     ours = Annotations(note=advise(kind, severity, row.labels))
     found = list(decision.annotations.values()) or [decision.usual]
     return list(dict.fromkeys(one.over(ours) for one in found))
+
+
+def _current(visit: Visit, row: AlertRow) -> AlertRow:
+    context = visit.context
+    return context.admin.in_transaction(partial(pipeline.current_row, row=row, zone=context.zone, now=visit.now))
 
 
 def _notified(visit: Visit, stored: StoredReader, row: NotificationRow, attempts: Sequence[AttemptRow]) -> Notified:

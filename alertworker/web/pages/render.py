@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
@@ -17,7 +16,8 @@ from alertworker.alerts.suppression import Suppression
 from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
-from alertworker.text.format import spell, spell_moment
+from alertworker.text.format import iso_moment, spell, spell_moment
+from alertworker.text.names import shorten_hashes
 from alertworker.text.redact import without_secrets
 from alertworker.text.sanitize import clean
 
@@ -32,7 +32,6 @@ HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-_HASH: Final = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 _MARKS: Final = {"High": "▲", "Medium": "◆", "Low": "●"}
 
 
@@ -41,18 +40,13 @@ def render(template: str, *, status: int = 200, **values: object) -> HTMLRespons
     return HTMLResponse(_ENVIRONMENT.get_template(template).render(values), status, HEADERS)
 
 
-def shorten(text: str) -> str:
-    """Shorten every key hash (SHA-256 in hex) to 8 characters, which are enough to distinguish keys."""
-    return _HASH.sub(r"\1…", text)
-
-
 @pass_context
 def _moment(names: Names, moment: datetime | None) -> Markup:
-    """Return a time in the configured zone, with its offset."""
+    """Return a time in the configured zone."""
     if moment is None:
         return Markup("–")
     text = spell_moment(moment, names["zone"])
-    return Markup('<time datetime="{0}">{1}<wbr>{2}</time>').format(text, text[:10], text[10:])
+    return Markup('<time datetime="{}">{}<wbr>{}</time>').format(iso_moment(moment), text[:10], text[10:])
 
 
 @pass_context
@@ -67,7 +61,7 @@ def _scrubbed(text: str) -> str:
 
 def _shown(value: object) -> object:
     """Remove invisible and direction-changing characters from every string, and shorten key hashes."""
-    return shorten(clean(value)) if type(value) is str else value
+    return shorten_hashes(clean(value)) if type(value) is str else value
 
 
 _ENVIRONMENT: Final = Environment(

@@ -13,9 +13,9 @@ from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.ledger.reader import Days, SpendRow
 from alertworker.ledger.rows import DIMENSIONS, SpendSums
 from alertworker.reports.report import change_of
+from alertworker.text.names import shorten_hashes
 from alertworker.web.pages.budgets import standings
 from alertworker.web.pages.parsing import TypedError, read_day
-from alertworker.web.pages.render import shorten
 from alertworker.web.pages.views import Visit, page
 
 #: How many entities the table lists, and how many contributors to one entity.
@@ -62,7 +62,7 @@ def spend(visit: Visit) -> Response:
     ledger = visit.context.ledger
     rows = ledger.totals(by, days, before=before, team_id=team, limit=_MOST)
     query = {"by": by, "team": team or "", "from": days.first.isoformat(), "until": days.last.isoformat()}
-    entity = next((row for row in rows if visit.asked("of") and shorten(row.entity) == visit.asked("of")), None)
+    entity = next((row for row in rows if visit.asked("of") and shorten_hashes(row.entity) == visit.asked("of")), None)
     contributors = ledger.top_contributors(by, entity.entity, days, limit=_CONTRIBUTORS) if entity is not None else {}
     total, total_before = ledger.total(days, team_id=team), ledger.total(before, team_id=team)
     return visit.show(
@@ -122,7 +122,7 @@ def _rows(rows: list[SpendRow], by: str, query: dict[str, str] | None) -> list[R
     return [
         Row(
             *_name(row, by),
-            _address(query | {"of": shorten(row.entity)})
+            _address(query | {"of": shorten_hashes(row.entity)})
             if query and row.entity and by in ("team", "key", "user")
             else None,
             100 * row.sums.spend_nanos / greatest if greatest else 0.0,

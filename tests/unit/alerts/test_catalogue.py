@@ -109,8 +109,10 @@ def timed() -> Iterable[Alert]:
         yield report.alert()
         yield replace(report, team_id="t1").alert()
     host = Host("h", "litellm")
-    yield describe_lost(host, [LostPublisher("b1", host, 1, NOW, NOW)], [Lifetime(NOW, NOW)], others=1, kept=0)
-    yield describe_silent(SilentHost("h", "litellm", NOW))
+    zone = ZoneInfo("UTC")
+    lost = LostPublisher("b1", host, 1, NOW, NOW)
+    yield describe_lost(host, [lost], [Lifetime(NOW, NOW)], others=1, kept=0, zone=zone)
+    yield describe_silent(SilentHost("h", "litellm", NOW), zone)
     yield _broken("slack", DeliveryError("answered 404", Reason.CLIENT_ERROR), now=NOW)
 
 
@@ -126,7 +128,7 @@ def said() -> Iterable[Alert]:
 
 def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
     """Each label of its type is there, and nothing else but whom and where it was for."""
-    raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), ())]
+    raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), (), POLICY)]
 
     assert {alert.type for alert in raised} == {
         kind for kind, spec in CATALOGUE.items() if RELAYED not in spec.identity

@@ -294,12 +294,12 @@ def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> No
     assert (first.alert.level, second.alert.level) == (1, 2)
     assert first.alert.facts == {
         "Spend": "$86 of $100 (86.0 %)",
-        "Resets": "2026-12-01T00:00:00+00:00",
+        "Resets": "2026-12-01 00:00:00 UTC",
         "Pace": "$5.73 a day → $172 at the reset; $100 reached on 2026-11-18",
         "Requests": "pass until $100",
     }
     assert aged.alert is not None
-    assert aged.alert.facts["Figure"] == "as the proxy reported it at 2026-11-16T00:00:00+00:00"
+    assert aged.alert.facts["Figure"] == "as the proxy reported it at 2026-11-16 00:00:00 UTC"
 
 
 def test_programs_get_a_keys_projection_and_whom_the_budget_belongs_to() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from alertworker.cli.output import show_rows
+from alertworker.cli.params import Moment
 
 ID = "01a20a23-7752-7f27-b047-fa4b04cc253c"
 LONG = " ".join(f"word{number}" for number in range(300))
@@ -36,8 +37,8 @@ def test_a_pipe_gets_each_row_whole_on_one_line(
         header, first, second = capsys.readouterr().out.splitlines()
 
         assert header.split() == ["id", "count", "created", "at", "channel", "headline"]
-        assert first == f"{ID}     12  2026-11-30T12:00:00+00:00           {LONG}"
-        assert second == f"{ID}     12  2026-11-30T12:00:00+00:00           short"
+        assert first == f"{ID}     12  2026-11-30 12:00:00 UTC           {LONG}"
+        assert second == f"{ID}     12  2026-11-30 12:00:00 UTC           short"
         assert header.index("headline") == first.index("word0")
 
 
@@ -50,7 +51,7 @@ def test_a_terminal_wraps_free_text_and_breaks_no_id(
     _, first, *more = capsys.readouterr().out.splitlines()
     column = first.index("word0")
 
-    assert first.startswith(f"{ID}     12  2026-11-30T12:00:00+00:00 ")
+    assert first.startswith(f"{ID}     12  2026-11-30 12:00:00 UTC ")
     assert more
     assert " ".join(line[column:].strip() for line in (first, *more)) == LONG
 
@@ -60,3 +61,18 @@ def test_what_users_typed_moves_no_cursor_and_begins_no_line(capsys: pytest.Capt
     show_rows([{"id": "[red]x\n\x1b[2J", "text": "a\nb :fire:"}], text="text", as_json=False, empty="None.")
 
     assert capsys.readouterr().out.splitlines()[1] == "[red]x  a b :fire:"
+
+
+def test_a_table_has_the_configured_zone_and_json_has_utc(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A time without an offset that is copied from a table is read in that zone, too."""
+    monkeypatch.setenv("ALERTWORKER_TIME_ZONE", "Asia/Tokyo")
+    row = {"id": ID, "at": datetime(2026, 11, 30, 12, tzinfo=UTC), "headline": "short"}
+    for as_json in (False, True):
+        show_rows([row], text="headline", as_json=as_json, empty="")
+
+    _, table, line = capsys.readouterr().out.splitlines()
+    assert "2026-11-30 21:00:00 JST" in table
+    assert '"at": "2026-11-30T12:00:00+00:00"' in line
+    assert Moment().convert("2026-11-30 21:00:00", None, None) == row["at"]

@@ -91,8 +91,8 @@ def test_one_notice_for_a_deployment_says_why_and_until_when() -> None:
 
     assert set(alerts) == {"d1", "d2"}
     alert = alerts["d1"]
-    assert alert.headline == "Deployment cools down for 5 s: gpt-4o · RateLimitError 429"
-    assert (alert.count, alert.facts["Until"]) == (2, "2026-11-23T14:02:25+00:00")
+    assert alert.headline == "Deployment cools down for 5 s: azure/gpt-4o in eu (d1) · RateLimitError 429"
+    assert (alert.count, alert.facts["Until"]) == (2, "2026-11-23 14:02:25 UTC")
     assert alert.labels == {"model": "gpt-4o", "provider": "azure", "region": "eu", "deployment": "d1"}
 
 
@@ -104,4 +104,4 @@ def test_it_names_the_call_that_failed_last_and_links_to_its_trace() -> None:
 
     assert alert.facts[TRACE] == f"https://langfuse.example/trace/{'a' * 32}"
     assert alert.metadata == {"run": "7"}
-    assert alert.members == ("until 2026-11-23T14:02:16+00:00 · c1 · run=7",)
+    assert alert.members == ("until 2026-11-23 14:02:16 UTC · c1 · run=7",)

@@ -1,0 +1,139 @@
+"""The current facts of an open alert, composed from the store at the time of notification, or when a page shows it.
+
+There is one function for each type whose facts change while it is open. The facts of the other types stay true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from alertworker.alerts.aggregate import of_all
+from alertworker.alerts.alert import Alert, OpenAlert, Subject
+from alertworker.alerts.catalogue import CATALOGUE, FLAPPING, RELAYED, AlertType
+from alertworker.alerts.message import Step
+from alertworker.alerts.stored import StoredReader
+from alertworker.budgets import alert as budgets
+from alertworker.budgets.readings import BudgetKey, Reading
+from alertworker.budgets.user_thresholds import explained
+from alertworker.events import BudgetScope
+from alertworker.outages import alert as outages
+from alertworker.outages import flapping
+from alertworker.outages.model import EndedCalls, add_up
+from alertworker.outages.model_alert import is_about_model, total_of_model
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
+from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.ports import Transaction
+from alertworker.ports.alert_search import AlertRow
+from alertworker.ports.ledger import LedgerPort
+
+_S = TypeVar("_S", bound=Subject)
+
+
+def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
+    """Return an open alert with its current headline, facts and count."""
+    if _is_whole(alert):
+        return alert
+    if is_about_model(alert):
+        return total_of_model(alert, *model_sums(tx, alert, CountedCalls(tx, now=now)))
+    if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
+        return _current_outage(tx, alert, now)
+    if alert.type is AlertType.BUDGET_ALERTS:
+        return _current_budget(tx, alert, zone, now)
+    if alert.type is AlertType.CHANNEL_BROKEN:
+        waiting = tx.count_waiting(alert.labels["channel"])
+        return replace(alert, facts={"Messages waiting": f"{waiting:,}", **alert.facts})
+    return alert
+
+
+def _is_whole(alert: Subject) -> bool:
+    """Return whether an alert has all that is known: of LiteLLM's own alert its text, of a credential's every call."""
+    is_relayed = RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)
+    return is_relayed or alert.labels.get("scope") == "credential"
+
+
+def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:
+    """Return an alert's row with its current headline, facts and count. A closed alert has its last ones."""
+    if row.type not in set(AlertType):
+        return row
+    subject = Subject(
+        id=row.id,
+        type=AlertType(row.type),
+        severity=StoredReader().severity(row.severity),
+        headline=row.headline,
+        labels=row.labels,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        facts=row.facts,
+        count=row.count,
+        notified_count=row.notified_count,
+        fingerprint=row.fingerprint,
+    )
+    found = subject if row.open_fingerprint is None else current(tx, subject, zone=zone, now=now)
+    facts = of_all(found, Step.FIRING, {}).facts
+    return replace(row, headline=found.headline, facts=facts, count=found.count)
+
+
+def outage_sums(
+    tx: Transaction, alert: Subject, *, until: int | None = None
+) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
+    """Return a target's attempts since an outage began, how its calls ended, and the names of deployments by id.
+
+    The attempts in the bucket of ``until`` are the last ones.
+    """
+    target, start = outages.target_of(alert), bucket_of(alert.first_at.timestamp())
+    end = None if until is None else bucket_of(until) + WINDOW_SECONDS
+    buckets = tx.buckets(target, start=start, end=end)
+    names = _names_of(tx, buckets) if not target.deployment_id else {}
+    return buckets, tx.calls_failed_by(target, start=start), names
+
+
+def model_sums(tx: Transaction, alert: Subject, counted: CountedCalls) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
+    """Return what `outage_sums` does, of a model group's deployments."""
+    model, since = alert.labels["model"], bucket_of(alert.first_at.timestamp())
+    found = tx.model_buckets({model: since})[model]
+    calls: Sequence[EndedCalls] = tx.ended_calls({model: since})[model]
+    buckets = counted.without_silenced(found)
+    return buckets, add_up(counted.ended_calls(calls, model, found), since=since), _names_of(tx, buckets)
+
+
+def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
+    """Return the names of the deployments that failed calls, by id."""
+    failing = {row.deployment_id for row in buckets if row.failed}
+    names = tx.newest_names(("deployment", name) for name in sorted(failing)) if failing else {}
+    return {name: text for (_, name), text in names.items()}
+
+
+def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:
+    found = outages.total(alert, *outage_sums(tx, alert))
+    if FLAPPING not in alert.labels:
+        return found
+    return flapping.describe(found, tx.outage_of(outages.target_of(alert)), until=int(now.timestamp()))
+
+
+def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -> _S:
+    if isinstance(alert, OpenAlert) and (alert.opened or alert.rose):
+        return alert  # the transaction that claims it composed it
+    key = BudgetKey.parse(alert.labels["budget"], alert.labels["entity"])
+    standing = tx.budget(key)
+    limit = budgets.highest(key, standing.reading) if standing is not None else None
+    if standing is None or limit is None or budgets.fingerprint(key, standing) != alert.fingerprint:
+        return alert
+    found = budgets.describe(key, standing, limit, now=now, zone=zone)
+    facts = explain_budget(tx, key, standing.reading, found, zone).facts
+    return replace(alert, headline=found.headline, facts=facts, figures=found.figures)
+
+
+def explain_budget(tx: LedgerPort, key: BudgetKey, reading: Reading, alert: Alert, zone: ZoneInfo) -> Alert:
+    """Return a budget's alert with its top contributors since the period's start, or of 30 days without a period."""
+    dimension, part = str(key.scope), reading.part
+    entities = [key.entity.removesuffix(f" ({part})") if part else key.entity]
+    if dimension == BudgetScope.KEY:
+        alias = reading.owner.key_alias
+        entities = tx.ids_by_alias(dimension, [alias])[alias] if alias else [reading.owner.key_hash]
+    start = budgets.start_of(reading) or reading.at - timedelta(days=30)
+    first, last = (moment.astimezone(zone).date() for moment in (start, max(start, reading.at)))
+    return replace(alert, facts=explained(alert, tx.top_contributors(dimension, entities, first, last)))
