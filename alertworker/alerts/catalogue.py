@@ -132,7 +132,7 @@ CATALOGUE: Final[Mapping[AlertType, AlertSpec]] = {
     AlertType.REGION_OUTAGE_ALERTS: AlertSpec(
         _ON, _MEDIUM, _CONDITION, ("provider", "region"), "region_outage_alert_ttl"
     ),
-    AlertType.COOLDOWN_DEPLOYMENT: AlertSpec(_ON, _MEDIUM, _NOTICE, ("deployment",), _QUIET),
+    AlertType.COOLDOWN_DEPLOYMENT: AlertSpec(_ON, _LOW, _NOTICE, ("deployment",), _QUIET),
     AlertType.NEW_MODEL_ADDED: AlertSpec(_ON, _LOW, _NOTICE, _CHANGED.identity, _QUIET),
     AlertType.MODEL_DEPRECATION_WARNINGS: AlertSpec(_ON, _MEDIUM, _NOTICE, _RELAYED, _QUIET),
     AlertType.FALLBACK_REPORTS: AlertSpec(_ON, _LOW, _NOTICE, _REPORT),

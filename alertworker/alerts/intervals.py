@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from alertworker.alerts.alert import Subject
-from alertworker.alerts.catalogue import FLAPPING, AlertType
+from alertworker.alerts.catalogue import FLAPPING, RELAYED, AlertType
 
 #: Alerts of calls, which can repeat for hours. With the default group interval their summaries follow after 5 min,
 #: 15 min, 1 h and then every 4 h.
@@ -20,6 +20,8 @@ _GROWING: Final = frozenset(
 )
 _FACTORS: Final = (1, 3, 12, 48)
 _LONGEST: Final = timedelta(hours=4)
+#: How long such an alert stays open after its last occurrence, so that the next ones are summed up and not announced.
+_STAYS_OPEN: Final = timedelta(hours=1)
 #: The first reminder of a flapping condition comes after this time, and each next one after three times its age.
 _FIRST_REMINDER: Final = timedelta(minutes=15)
 
@@ -33,6 +35,11 @@ def summary_interval(alert_type: AlertType, messages: int, group_interval: float
     if alert_type not in _GROWING:
         return interval
     return max(interval, min(_LONGEST, interval * _FACTORS[min(messages, len(_FACTORS) - 1)]))
+
+
+def may_close(alert: Subject, now: datetime) -> bool:
+    """Return whether a notice without a new occurrence is over. Texts that LiteLLM relays are notices of their own."""
+    return alert.type not in _GROWING or RELAYED in alert.labels or now - alert.last_at >= _STAYS_OPEN
 
 
 def reminder_interval(alert: Subject, repeat_interval: float, *, now: datetime) -> timedelta:

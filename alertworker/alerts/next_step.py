@@ -9,6 +9,7 @@ from typing import Final
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType, Kind
+from alertworker.alerts.intervals import may_close
 
 
 class NextStep(StrEnum):
@@ -58,7 +59,7 @@ def next_step(alert: OpenAlert, now: datetime) -> NextStep:
     if (step := _further(alert, now)) is not None:
         return step
     if alert.kind is Kind.NOTICE:
-        return NextStep.CLOSE
+        return NextStep.CLOSE if may_close(alert, now) else NextStep.CHECK_LATER
     if alert.repeat_at is not None and alert.repeat_at <= now:
         return _reminder(alert)
     return NextStep.CHECK_LATER

@@ -44,7 +44,7 @@ def cooled_down(fold: Fold, policy: Policy) -> Iterable[Alert]:
         }
         yield Alert(
             type=AlertType.COOLDOWN_DEPLOYMENT,
-            severity=Severity.MEDIUM,
+            severity=Severity.LOW,
             identity={"deployment": deployment_id},
             headline=f"Deployment cools down for {last.seconds:g} s: {title} · {failure.error_class}{status}",
             first_at=min(event.occurred_at for event in events),

@@ -28,6 +28,7 @@ from alertworker.detectors.policy import Policy
 from alertworker.events import CallEvent, EndEvent, Origin, RequestAnnounced, RequestFailed
 from alertworker.events.attribution import OWNER_LABELS
 from alertworker.folding import Fold
+from alertworker.outages.windows import NO_DEPLOYMENTS
 from alertworker.text.names import short_id
 
 _E = TypeVar("_E", bound=CallEvent)
@@ -61,9 +62,12 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
 def _severity(event: RequestFailed) -> Severity:
     """Return Low for a failure that a deployment answers for: whether it hurts is for outages to judge, by all calls.
 
-    Nothing else judges the proxy's own failures, so they are High.
+    So is a call for which the router found no deployment, because all of them failed before. Nothing else judges the
+    proxy's own failures, so they are High.
     """
-    return Severity.LOW if event.failure.origin is Origin.PROVIDER and event.deployment_id else Severity.HIGH
+    failure = event.failure
+    is_judged = failure.origin is Origin.PROVIDER and event.deployment_id
+    return Severity.LOW if is_judged or failure.error_class.startswith(NO_DEPLOYMENTS) else Severity.HIGH
 
 
 def too_slow(fold: Fold, policy: Policy) -> Iterable[Alert]:

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import evidence, is_evident
+from alertworker.outages.onset import onset
 from alertworker.outages.windows import Bucket, Limits, calls_before
 
 #: How far back the failures of a dead target count, in seconds.
@@ -140,11 +141,20 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     found = [stretch for first in sums.failing if (stretch := sums.longest_outage(first)) is not None]
     if not found:
         return WindowVerdict()
-    first, last = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
-    begin, end = sums.starts[first], sums.starts[last]
-    worst = _verdict([row for row in rows if begin <= row.start <= end], limits)
-    since = sums.starts[found[0][0]]
-    return replace(worst, since=since, first_failure=_first_failure(row for row in rows if row.start == since))
+    worst = _within(rows, sums, max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0])), limits)
+    earliest = _within(rows, sums, found[0], limits)
+    return replace(worst, since=earliest.since, first_failure=earliest.first_failure)
+
+
+def _within(rows: Sequence[Bucket], sums: _Sums, stretch: tuple[int, int], limits: Limits) -> WindowVerdict:
+    """Return the verdict on a stretch, without stray failures before its onset."""
+    begin, end = sums.starts[stretch[0]], sums.starts[stretch[1]]
+    own = [row for row in rows if begin <= row.start <= end]
+    found = _verdict(own, limits)
+    if not limits.share:
+        return found
+    since = onset(own, found.failed / found.calls, limits)
+    return _verdict([row for row in own if row.start >= since], limits)
 
 
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:

@@ -183,7 +183,18 @@ def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets
     verdict = judge(buckets, limits)
     assert bool(verdict.crossed) is bool(found)
     if found:
-        assert (verdict.failed, verdict.since) == (max(found)[0], min(first for _, first in found))
+        assert verdict.failed <= max(found)[0]
+        assert verdict.since >= min(first for _, first in found)
+        assert is_evident(verdict.failed, verdict.calls, 0.01)
+
+
+def test_a_stray_failure_before_an_outage_is_no_part_of_it() -> None:
+    """Thousands of calls succeeded between them."""
+    healthy = [Bucket(start, "d1", 40) for start in range(10, 600, 10)]
+    down = [Bucket(start, "d1", 0, {"503": 40}) for start in range(600, 630, 10)]
+    verdict = judge([Bucket(0, "d1", 39, {"timeout": 1}), *healthy, *down], LIMITS)
+
+    assert (verdict.since, verdict.failed, verdict.calls) == (600, 120, 120)
 
 
 @pytest.mark.parametrize(
