@@ -1,0 +1,129 @@
+"""The ends of outages, which the sweep judges, and their reminders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import FLAPPING
+from alertworker.alerts.message import Step
+from alertworker.alerts.suppression import SuppressionReason
+from alertworker.events.batch import REDELIVERED_WITHIN
+from alertworker.outages import alert as outages
+from alertworker.outages import flapping
+from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback
+from alertworker.outages.verdict import judge
+from alertworker.outages.windows import Bucket, Limits, Outage, bucket_of
+from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.current import outage_sums
+from alertworker.pipeline.model_outages import end_models
+from alertworker.pipeline.notify import notify, resolve
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Clock, Transaction
+
+#: How long a reminder of a flapping target is put off while the target is well.
+_WAIT_WHILE_WELL: Final = timedelta(minutes=5)
+
+
+def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Resolve at most ``limit`` outages that are over. Return whether more may be left.
+
+    Only the time before the newest returned canary is judged, and nothing while a publisher has a backlog: events of
+    that time may be missing.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    if arrived is None or tx.backlogged():
+        return False
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
+    counted = CountedCalls(tx, now=now)
+    resolved = end_models(tx, runtime, counted, until=until, limit=limit, now=now)
+    opened = tx.open_outages()
+    limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
+    starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
+    buckets = tx.buckets_of(starts)
+    alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
+    inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
+    closed = inhibitors - tx.still_open(inhibitors)
+    for target, standing in sorted(opened.items()):  # regions first
+        if resolved >= limit:
+            return True
+        alert = alerts.get(outages.fingerprint(target))
+        rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
+        ending = _ending(standing, alert, rows, limits[target], until=until, arrived=arrived)
+        if ending is None and _inhibitor(alert) in closed and not _lasts(rows, limits[target], until=until):
+            ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
+        after = _after(standing, ending, until)
+        if after is None:
+            continue
+        tx.keep_outages({target: after})
+        if after.state:
+            continue  # it flaps, and has recovered for now
+        if alert is not None:
+            resolve(tx, _closed(tx, alert, standing, after, ending), runtime, now=now)
+            closed.add(alert.id)
+        resolved += 1
+    return resolved >= limit
+
+
+def _ending(
+    standing: Outage,
+    alert: OpenAlert | None,
+    buckets: Sequence[Bucket],
+    limits: Limits,
+    *,
+    until: int,
+    arrived: datetime,
+) -> Ending | None:
+    """Return the end of an outage by its own calls, ``None`` if it continues."""
+    since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
+    ending = ended(buckets, limits, since=since, until=until)
+    is_unknown = ending is not None and ending.how is End.UNKNOWN
+    if is_unknown and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
+        return None  # with so little traffic, 15 min without a call prove nothing
+    return ending
+
+
+def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
+    """Return the state after an outage ended, ``None`` if nothing ended."""
+    over_until = max(standing.over_until, until)
+    if standing.is_up:
+        return flapping.closed(standing, 0, over_until=over_until) if flapping.is_quiet(standing, until) else None
+    if ending is None:
+        return None
+    if standing.is_flapping and ending.how is End.RECOVERED:
+        return flapping.recovered(standing, ending.at, over_until=over_until)
+    return flapping.closed(standing, ending.at, over_until=over_until)
+
+
+def _closed(tx: Transaction, alert: OpenAlert, standing: Outage, after: Outage, ending: Ending | None) -> OpenAlert:
+    """Return an outage with the totals until the target recovered."""
+    if standing.is_up or ending is None:
+        ending = Ending(End.RECOVERED, after.stretches[-1].end)
+    quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+    closed = outages.closing(alert, *outage_sums(tx, alert, until=ending.at or None), ending, quiet=quiet)
+    return flapping.describe(closed, after, until=ending.at) if FLAPPING in alert.labels else closed
+
+
+def _inhibitor(alert: OpenAlert | None) -> str | None:
+    """Return the id of the alert that suppresses an outage on all channels."""
+    suppression = alert.suppression if alert is not None else None
+    return suppression.by if suppression is not None and suppression.reason is SuppressionReason.ALERT else None
+
+
+def _lasts(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> bool:
+    """Return whether the last window alone is an outage.
+
+    If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
+    proof may come much later, and nobody was notified of it. If calls go on failing, they open it again.
+    """
+    return bool(judge([row for row in buckets if row.start >= until - limits.span], limits).crossed)
+
+
+def remind_of_outage(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
+    """Send a reminder of an outage. While a flapping target is well, it waits."""
+    if FLAPPING in alert.labels and flapping.is_well(tx.outage_of(outages.target_of(alert)), int(now.timestamp())):
+        tx.remind_at(alert.id, now + _WAIT_WHILE_WELL)
+    else:
+        notify(tx, alert, Step.REMINDER, runtime, now=now)
