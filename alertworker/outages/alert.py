@@ -13,8 +13,9 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.outages.ending import End, Ending
 from alertworker.outages.facts import Totals, current_facts, renewed, spell_calls, spell_threshold
+from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CallKey, CallSums
-from alertworker.outages.verdict import Grade, WindowVerdict
+from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, Limits, OutagePolicy, Target, targets_of
 from alertworker.text.format import spell
 from alertworker.text.names import deployment_title, model_and_region

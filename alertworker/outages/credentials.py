@@ -18,8 +18,9 @@ from alertworker.events import AttemptFailed
 from alertworker.outages.alert import names_in
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.facts import spell_calls
+from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
+from alertworker.outages.verdict import Threshold, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
 from alertworker.text.names import with_id

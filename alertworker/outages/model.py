@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from alertworker.outages.ending import Ending, answers, ended
-from alertworker.outages.verdict import Grade, WindowVerdict, count_by_deployment, is_dead, judge
+from alertworker.outages.grade import Grade
+from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Limits
 
 #: The cause of calls that failed for users, whatever failed their attempts.

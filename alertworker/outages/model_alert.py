@@ -13,8 +13,9 @@ from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.outages.alert import began_at, closing, details, names_in, total, verdict_facts
 from alertworker.outages.ending import Ending
+from alertworker.outages.grade import Grade
 from alertworker.outages.model import JudgedModel
-from alertworker.outages.verdict import Grade, WindowVerdict
+from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
 _S = TypeVar("_S", bound=Subject)

@@ -1,4 +1,4 @@
-"""Verdicts: whether the sums of a target's windows are an outage, and its grade.
+"""Verdicts: whether the sums of a target's windows are an outage.
 
 Pure, and a function of the sums alone, as `windows` explains.
 """
@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
-from alertworker.alerts.catalogue import Severity
 from alertworker.outages.evidence import evidence, is_evident
 from alertworker.outages.onset import onset
 from alertworker.outages.windows import Bucket, Limits, calls_before
@@ -22,22 +21,13 @@ from alertworker.outages.windows import Bucket, Limits, calls_before
 DEAD_REACH: Final = 6 * 3_600
 #: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
-#: How long rate limits must last to be an outage if users are not hurt, in seconds.
-_RATE_LIMITED_SECONDS: Final = 300
 #: The cause of failures by rate limits.
-_RATE_LIMIT: Final = "429"
+RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
 _FAILING: Final = 2
 #: The evidence, in nats, from which on a deployment counts as failing in its model. Chance reaches it once in 600
 #: times.
 _LIKELY: Final = 6.4
-#: The minimum number of lost calls, and their minimum share of all calls, that hurt users.
-HARM: Final = 5
-_HARM_SHARE: Final = 0.05
-#: The minimum number of lost calls that hurt users of a dead target, whatever the share.
-_HARM_IF_DEAD: Final = 3
-#: The minimum share of failed calls of a major outage that hurts no users.
-_MAJOR_SHARE: Final = 0.25
 
 
 class Threshold(IntEnum):
@@ -70,64 +60,6 @@ class WindowVerdict:
     limited_seconds: int = 0
     is_dead: bool = False
     first_failure: int = 0
-
-
-class Grade(NamedTuple):
-    """How bad an outage is. ``is_high`` means that users are hurt, and decides the severity."""
-
-    is_major: bool
-    is_high: bool
-
-    @property
-    def rank(self) -> int:
-        """The grade as a number from 1 to 4, as it is stored."""
-        return 1 + self.is_major + 2 * self.is_high
-
-    @property
-    def alert_level(self) -> int:
-        """The level of the alert, 1 or 2. It rises with the severity alone, so an outage fires at most twice."""
-        return 1 + self.is_high
-
-    @property
-    def severity(self) -> Severity:
-        """High if users are hurt, else Medium."""
-        return Severity.HIGH if self.is_high else Severity.MEDIUM
-
-    def worst(self, rank: int) -> Grade:
-        """Return the worse of this grade and an earlier rank, for each of the two fields. Rank 0 is no outage."""
-        return Grade(self.is_major or rank in (2, 4), self.is_high or rank > 2)
-
-
-def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
-    """Return the grade of an outage, ``None`` if there is no outage.
-
-    ``lost`` is the number of calls that failed for users since it began. If the counts alone decide (`Limits.share` is
-    0), a major outage is High and a minor one Medium, as in LiteLLM.
-    """
-    if not verdict.crossed:
-        return None
-    major = verdict.crossed is Threshold.MAJOR
-    if not limits.share:
-        return Grade(major, major)
-    harm = lost >= HARM and lost >= _HARM_SHARE * verdict.calls
-    if not harm and not verdict.is_dead and _is_rate_limited(verdict, limits):
-        return Grade(major, is_high=False) if verdict.limited_seconds >= _RATE_LIMITED_SECONDS else None
-    if verdict.is_dead:
-        return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
-    return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
-
-
-def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
-    """Return whether rate limits are the cause: the other failures are no outage by themselves."""
-    limited = verdict.causes.get(_RATE_LIMIT, 0)
-    failed, calls = verdict.failed - limited, verdict.calls - limited
-    is_outage = failed >= max(limits.minor, limits.share * calls) and is_evident(failed, calls, limits.tolerated)
-    return limited > 0 and not is_outage
-
-
-def hurts(lost: int, calls: int, limits: Limits) -> bool:
-    """Return whether calls that users lost are so many of all calls that they are hurt, and more than chance."""
-    return lost >= HARM and lost >= _HARM_SHARE * calls and is_evident(lost, calls, limits.tolerated)
 
 
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
@@ -311,7 +243,7 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
-    limited = [row.start for row in failing if row.causes.get(_RATE_LIMIT)]
+    limited = [row.start for row in failing if row.causes.get(RATE_LIMIT)]
     return WindowVerdict(
         crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,

@@ -7,7 +7,7 @@ from typing import Final
 
 from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import RELAYED, AlertType, Severity
-from alertworker.outages.verdict import HARM, hurts
+from alertworker.outages.grade import HARM, hurts
 from alertworker.outages.windows import LONG_SECONDS, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.notify import claim

@@ -11,6 +11,7 @@ from alertworker.alerts.alert import OpenAlert
 from alertworker.events import AttemptFailed
 from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
+from alertworker.outages.grade import Grade, grade
 from alertworker.outages.model import (
     EndedCalls,
     JudgedModel,
@@ -21,7 +22,7 @@ from alertworker.outages.model import (
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
-from alertworker.outages.verdict import DEAD_REACH, Grade, grade
+from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls

@@ -1,4 +1,4 @@
-"""Outages: judge a batch's failed calls in its transaction. `outage_ends` decides when an outage is over."""
+"""Outages: judge a batch's failed calls in its transaction. `ending` decides when an outage is over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import End, ended, lookback
-from alertworker.outages.verdict import DEAD_REACH, Grade, WindowVerdict, grade, is_dead, judge
+from alertworker.outages.grade import Grade, grade
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems

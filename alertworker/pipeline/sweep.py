@@ -19,8 +19,8 @@ from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.callers import end_callers
 from alertworker.pipeline.credentials import end_credentials
 from alertworker.pipeline.deliver import wake
+from alertworker.pipeline.ending import end_outages, remind_of_outage
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve
-from alertworker.pipeline.outage_ends import end_outages, remind_of_outage
 from alertworker.pipeline.publishers import announce_lost, announce_silent, end_publishers
 from alertworker.pipeline.recheck import notify_if_it_holds, reviewed
 from alertworker.pipeline.retention import forget

@@ -22,7 +22,8 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from alertworker.outages.verdict import WindowVerdict, grade, judge
+from alertworker.outages.grade import grade
+from alertworker.outages.verdict import WindowVerdict, judge
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, OutagePolicy
 from bench.simulate.calls import BROKEN_STREAMS, PROVIDER_ERRORS
 from bench.simulate.faults import DAY

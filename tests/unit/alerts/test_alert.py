@@ -16,7 +16,8 @@ from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState, reached
 from alertworker.events import AttemptFailed, BudgetScope, Failure, Origin
 from alertworker.outages import alert as outages
-from alertworker.outages.verdict import Grade, Threshold, WindowVerdict
+from alertworker.outages.grade import Grade
+from alertworker.outages.verdict import Threshold, WindowVerdict
 from alertworker.outages.windows import Calls, OutagePolicy, Target
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -35,7 +35,8 @@ from alertworker.ledger.rows import SpendSums
 from alertworker.outages import alert as outages
 from alertworker.outages import callers
 from alertworker.outages.callers import Suspect
-from alertworker.outages.verdict import grade, judge
+from alertworker.outages.grade import grade
+from alertworker.outages.verdict import judge
 from alertworker.outages.windows import Bucket, Calls, Target
 from alertworker.pipeline.deliver import _broken
 from alertworker.pipeline.publishers import describe_lost, describe_silent

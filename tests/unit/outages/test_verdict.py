@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from alertworker.alerts.catalogue import Severity
 from alertworker.outages.ending import End, ended, still_fails
 from alertworker.outages.evidence import evidence, is_evident
-from alertworker.outages.verdict import Grade, Threshold, WindowVerdict, grade, is_dead, judge
+from alertworker.outages.grade import Grade, grade
+from alertworker.outages.verdict import Threshold, WindowVerdict, is_dead, judge
 from alertworker.outages.windows import Bucket, Limits, Outage
 
 LIMITS = Limits(seconds=60, minor=5, major=10, share=0.1)
