@@ -34,6 +34,10 @@ class EndedCalls(NamedTuple):
     lost: int
 
 
+#: The minimum share of failed calls of a deployment that fails, and has not just a stray failure.
+_FAILING_SHARE: Final = 0.1
+
+
 @dataclass(frozen=True, slots=True)
 class JudgedModel:
     """The verdict on a model's buckets, how its failed calls ended, and the grade, ``None`` without an outage."""
@@ -45,9 +49,15 @@ class JudgedModel:
 
     @property
     def places(self) -> frozenset[tuple[str, str]]:
-        """The provider and region of each deployment that failed a call since the outage began."""
-        since = (row for row in self.buckets if row.start >= self.verdict.since)
-        return frozenset((row.provider, row.region) for row in since if row.failed)
+        """The provider and region of each deployment that fails since the outage began.
+
+        Stray failures of others do not count, unless no deployment has more.
+        """
+        since = [row for row in self.buckets if row.start >= self.verdict.since and row.start <= self.verdict.until]
+        counted = count_by_deployment(since)
+        failing = {name for name, (failed, calls) in counted.items() if failed > 1 and failed >= _FAILING_SHARE * calls}
+        named = failing or set(counted)
+        return frozenset((row.provider, row.region) for row in since if row.failed and row.deployment_id in named)
 
 
 def judge_model(buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits) -> WindowVerdict:

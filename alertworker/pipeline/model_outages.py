@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.events import AttemptFailed
+from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
 from alertworker.outages.grade import Grade, grade
@@ -29,7 +30,7 @@ from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import model_sums
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
+from alertworker.ports import Clock, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,21 @@ def model_still_fails(
         return False
     ending = model_ended(windows.buckets[model], windows.calls[model], limits, since=since, until=until)
     return ending is None or (ending.how is End.UNKNOWN and now - alert.last_at < DEAD_LASTS)
+
+
+def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCalls) -> bool:
+    """Return whether windows show an outage that nobody noticed and from which the model has recovered since."""
+    arrived = context.tx.clock.read(Clock.CANARY_ARRIVED)
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp()) if arrived is not None else 0
+    verdict, limits = one.judged.verdict, context.runtime.policy.outages.model
+    if verdict.until >= until:
+        return False
+    start = max(one.standing.over_until, until - lookback(limits))
+    windows = _Windows.read(context.tx, counted, {one.model: start})
+    buckets = [row for row in windows.buckets[one.model] if row.start < until]
+    calls = [row for row in windows.calls[one.model] if row.bucket < until]
+    ending = model_ended(buckets, calls, limits, since=verdict.since, until=until)
+    return ending is not None and ending.how is End.RECOVERED
 
 
 class RegionScope:

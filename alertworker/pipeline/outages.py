@@ -23,6 +23,7 @@ from alertworker.pipeline.model_outages import (
     RegionScope,
     count_models,
     judge_models,
+    model_is_over,
     raise_model,
 )
 from alertworker.pipeline.notify import claim
@@ -116,10 +117,10 @@ def _raise_failures(context: BatchContext, one: _Failures) -> None:
 
 
 def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedCalls, problems: CallerProblems) -> None:
-    """Raise a model's outage, unless one caller's problem explains it."""
+    """Raise a model's outage, unless one caller's problem explains it, or the model has recovered since."""
     limits = context.runtime.policy.outages.model
     is_new = model.judged.grade is not None and not model.standing.state
-    if is_new and problems.explain_model(model.judged, limits):
+    if is_new and (problems.explain_model(model.judged, limits) or model_is_over(context, model, counted)):
         return
     raise_model(context, model, counted, credential=explaining_model(context.tx, model.judged, limits))
 
@@ -134,7 +135,7 @@ def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _J
     if judged.verdict.until >= until:
         return False
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    found = context.tx.buckets(target, start=max(standing.over_until, until - lookback(limits)))
+    found = context.tx.buckets(target, start=max(standing.over_until, until - lookback(limits)), end=until)
     rows = found if target.deployment_id else scope.clear(found)
     ending = ended(rows, limits, since=judged.verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED
