@@ -62,17 +62,22 @@ def test_the_first_failure_is_told_at_once_and_the_rest_in_one_summary(runtime: 
     assert len(outbox.sent[1].members) + outbox.sent[1].members_more == 58
 
 
-def test_a_quiet_interval_closes_a_notice_so_that_the_next_failure_is_told_at_once(
+def test_a_quiet_hour_closes_a_notice_so_that_the_next_failure_is_announced_at_once(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """A failure after a quiet interval is a new alert."""
+    """A failure within the hour waits for the next summary. One after it is a new alert."""
     ingest(batch(failed("a")), runtime, now=NOW)
-    later = NOW + timedelta(seconds=11)
-    sweep(runtime, now=later)
-    ingest(batch(failed("b", at=later)), runtime, now=later)
-    run_until_quiet(runtime, later)
+    soon, later = NOW + timedelta(minutes=30), NOW + timedelta(minutes=91)
+    sweep(runtime, now=soon)
+    ingest(batch(failed("b", at=soon)), runtime, now=soon)
+    run_until_quiet(runtime, soon)
+    assert [message.step for message in outbox.sent] == [Step.NOTICE]
 
-    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.NOTICE]
+    for minutes in range(31, 92):
+        sweep(runtime, now=NOW + timedelta(minutes=minutes))
+    ingest(batch(failed("c", at=later)), runtime, now=later)
+    run_until_quiet(runtime, later)
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY, Step.NOTICE]
     assert len({message.alert_id for message in outbox.sent}) == 2
 
 
