@@ -29,6 +29,10 @@ class BatchPort(Protocol):
         """
         ...
 
+    def first_batch_at(self) -> datetime | None:
+        """Return when the first of the batches that are still known was applied, ``None`` without any."""
+        ...
+
     def forget_redeliveries(self, message_id: str) -> None:
         """Forget how often a message came again, because it was applied or parked."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from typing_extensions import override
 
 from alertworker.ports.batches import BatchClaim, BatchPort
@@ -26,6 +26,10 @@ class BatchStatements(Statements, BatchPort):
             return BatchClaim.NEW
         before = self.connection.execute(select(BATCHES.c.digest).where(BATCHES.c.batch_id == batch_id)).scalar()
         return BatchClaim.REPEATED if digest is None or before in (None, digest) else BatchClaim.CONFLICT
+
+    @override
+    def first_batch_at(self) -> datetime | None:
+        return self.connection.execute(select(func.min(BATCHES.c.applied_at))).scalar()
 
     def count_redelivery(self, message_id: str, *, now: datetime) -> int:
         """Count a redelivery of a message. Return the number of its redeliveries."""
