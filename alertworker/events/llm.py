@@ -197,7 +197,7 @@ class EndEvent(CallEvent):
 
     @model_validator(mode="after")
     def _occurred_at_its_end(self) -> Self:
-        """Set ``occurred_at`` to ``ended_at`` if the producer sent none, so that a redelivery counts at the same time."""
+        """Set ``occurred_at`` if the producer sent none, to a time that is equal in every redelivery."""
         if "occurred_at" not in self.model_fields_set:
             self.__dict__["occurred_at"] = self.ended_at  # the model is frozen
         return self
