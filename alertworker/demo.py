@@ -1,4 +1,4 @@
-"""The traffic simulator of the demo: calls of a small company, with one problem of each kind every minute.
+"""The traffic simulator of the demo: calls of a small company, with one problem of each kind every few minutes.
 
 It uses the real publisher, so the rest of the pipeline is the same as in production.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
@@ -20,7 +21,10 @@ from alertworker.settings import load_settings
 _TEAMS: Final = ("search", "billing", "support")
 _DEPLOYMENTS: Final = (("gpt-4o", "azure-eastus-2"), ("gpt-4o", "openai"), ("claude-sonnet", "bedrock-us-east-1"))
 #: The second of the minute at which each problem begins.
-_SLOW, _BURST, _HANG, _HANG_ENDS = 4, 8, 12, 35
+_SLOW, _OUTAGE, _HANG, _HANG_ENDS = 4, 8, 12, 35
+#: The deployment that fails, for how many seconds, and in every which minute: the outage resolves in between.
+_FAILING: Final = _DEPLOYMENTS[0]
+_OUTAGE_SECONDS, _OUTAGE_EVERY = 12, 4
 
 
 def main() -> None:
@@ -29,35 +33,37 @@ def main() -> None:
     set_up_logs(load_settings().log_format, "WARNING")
     publisher = get_publisher(threshold_seconds=5.0)
     try:
-        while True:
-            _minute(publisher)
+        for minute in count():
+            _minute(publisher, outage=minute % _OUTAGE_EVERY == 0)
     except KeyboardInterrupt:
         publisher.close()
 
 
-def _minute(publisher: Publisher) -> None:
-    hung = f"demo-{uuid4()}"
-    hung_at = datetime.now(UTC)
+def _minute(publisher: Publisher, *, outage: bool) -> None:
+    hung, hung_at = _call("claude-sonnet", "bedrock-us-east-1"), datetime.now(UTC)
     for second in range(60):
+        fails = outage and _OUTAGE <= second < _OUTAGE + _OUTAGE_SECONDS
         for _ in range(random.randint(2, 6)):
-            publisher.publish(_answered(random.uniform(0.3, 2.0)))
+            deployment = random.choice(_DEPLOYMENTS[1:] if fails else _DEPLOYMENTS)
+            publisher.publish(_answered(_call(*deployment), random.uniform(0.3, 2.0)))
         if second == _SLOW:
-            publisher.publish(_answered(11.3))
-        if _BURST <= second < _BURST + 6:
-            for _ in range(3):
-                publisher.publish(_failed())
+            publisher.publish(_answered(_call(*random.choice(_DEPLOYMENTS)), 11.3))
+        for _ in range(3 if fails else 0):
+            for event in _failed(_call(*_FAILING)):
+                publisher.publish(event)
         if second == _HANG:
             hung_at = datetime.now(UTC)
-            publisher.inflight.start(hung, lambda: _call("claude-sonnet", "bedrock-us-east-1"))
+            publisher.inflight.start(hung["call_id"], lambda: hung)
         if second == _HANG_ENDS:
-            announced = publisher.inflight.finish(hung)
-            publisher.publish(_answered(0) | {"call_id": hung, "started_at": hung_at, "announced": announced})
+            announced = publisher.inflight.finish(hung["call_id"])
+            publisher.publish(_answered(hung, 0) | {"started_at": hung_at, "announced": announced})
         time.sleep(1)
 
 
 def _call(model: str, deployment: str) -> dict[str, Any]:
     team = random.choice(_TEAMS)
     return {
+        "call_id": f"demo-{uuid4()}",
         "model": model,
         "model_group": model,
         "deployment_id": deployment,
@@ -69,12 +75,12 @@ def _call(model: str, deployment: str) -> dict[str, Any]:
     }
 
 
-def _answered(seconds: float) -> dict[str, Any]:
+def _answered(call: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     now = datetime.now(UTC)
     tokens = random.randint(20, 800)
-    return _call(*random.choice(_DEPLOYMENTS)) | {
+    return {
+        **call,
         "type": "llm.request.succeeded",
-        "call_id": f"demo-{uuid4()}",
         "started_at": now - timedelta(seconds=seconds),
         "ended_at": now,
         "prompt_tokens": tokens,
@@ -83,13 +89,12 @@ def _answered(seconds: float) -> dict[str, Any]:
     }
 
 
-def _failed() -> Mapping[str, Any]:
+def _failed(call: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the failed attempt of a call, and the end of the call."""
     now = datetime.now(UTC)
-    return _call("gpt-4o", "azure-eastus-2") | {
-        "type": "llm.request.failed",
-        "call_id": f"demo-{uuid4()}",
+    common = {
+        **call,
         "started_at": now - timedelta(seconds=1),
-        "ended_at": now,
         "failure": {
             "error_class": "ServiceUnavailableError",
             "status_code": 503,
@@ -97,6 +102,9 @@ def _failed() -> Mapping[str, Any]:
             "message": "The server is overloaded or not ready yet.",
         },
     }
+    yield common | {"type": "llm.attempt.failed", "seconds": 1.0, "first_on_deployment": True}
+    failed_on = [{"deployment_id": call["deployment_id"], "provider": call["provider"]}]
+    yield common | {"type": "llm.request.failed", "ended_at": now, "failed_on": failed_on}
 
 
 if __name__ == "__main__":

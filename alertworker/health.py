@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from alertworker.errors import AlertWorkerError
 from alertworker.ledger.time_zone import ZoneChange
 from alertworker.ports import LaneState, Store
+from alertworker.ports.admin import PublisherState
 from alertworker.routing.silences import Silence
 from alertworker.settings import Settings
 from alertworker.store import AdminStore, HealthSnapshot, HealthStore
@@ -155,7 +156,9 @@ def _queue(queued: int | None, snapshot: HealthSnapshot) -> Iterator[Check]:
 def _publishers(snapshot: HealthSnapshot) -> Check:
     states = ", ".join(f"{count} {state}" for state, count in snapshot.publishers.items())
     text = f"{states}; a backlog of {snapshot.backlog} events"
-    troubled = snapshot.publishers["silent"] or snapshot.publishers["lost"] or snapshot.backlog
+    troubled = (
+        snapshot.publishers[PublisherState.SILENT] or snapshot.publishers[PublisherState.LOST] or snapshot.backlog
+    )
     return Check("publishers", State.NOTE if troubled else State.OK, text)
 
 

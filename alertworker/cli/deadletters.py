@@ -47,7 +47,8 @@ def _filters(command: _F) -> _F:
 def deadletters() -> None:
     """List, show, replay and discard dead letters, which are not retried automatically.
 
-    A dead letter is an invalid event, a parked batch or message, or a notification that its receiver refused.
+    A dead letter is an invalid event, a parked batch or message, or a notification that its receiver refused or
+    did not accept in time.
     """
 
 

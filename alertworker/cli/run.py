@@ -24,7 +24,7 @@ _DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_I
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="With simulated traffic.")
+@click.option("--demo", is_flag=True, help="Add simulated traffic.")
 def run(demo: bool) -> None:  # noqa: FBT001 - click passes flags so
     """Start everything. Broker and database are embedded unless their URLs are configured."""
     start(simulate=demo)

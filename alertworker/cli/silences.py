@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import click
 
@@ -15,6 +16,8 @@ from alertworker.routing.matchers import Matcher, MatcherError, parse_list
 from alertworker.routing.silences import Silence
 from alertworker.text.format import spell_moment
 
+_DURATION: Final = timedelta(hours=1)
+
 
 @click.group()
 def silences() -> None:
@@ -23,7 +26,7 @@ def silences() -> None:
 
 @silences.command()
 @click.argument("matchers", nargs=-1, required=True)
-@click.option("--for", "duration", type=Duration(), default="1h", show_default=True, help="How long: 30m, 2h, 1d, 1w.")
+@click.option("--for", "duration", type=Duration(), help="How long: 30m, 2h, 1d, 1w. Default: 1h.")
 @click.option("--start", type=Moment(), help="When the silence starts, for a maintenance window. Default: now.")
 @click.option("--until", "end", type=Moment(), help="When the silence ends, instead of --for.")
 @click.option("--reason", required=True, help="The reason. It is shown with the silence.")
@@ -31,7 +34,7 @@ def silences() -> None:
 def add(
     *,
     matchers: tuple[str, ...],
-    duration: timedelta,
+    duration: timedelta | None,
     start: datetime | None,
     end: datetime | None,
     reason: str,
@@ -46,7 +49,9 @@ def add(
 
     now = datetime.now(UTC)
     starts_at = start or now
-    ends_at = end or starts_at + duration
+    if duration is not None and end is not None:
+        raise AlertWorkerError("--for and --until exclude each other; pass one of them")
+    ends_at = end or starts_at + (duration or _DURATION)
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(
@@ -54,8 +59,11 @@ def add(
         )
     for doubt in doubts(silence.matchers):
         click.echo(f"Warning: {doubt}", err=True)
-    build_admin_store().add_silence(silence, now=now)
+    admin = build_admin_store()
+    admin.add_silence(silence, now=now)
+    matches = sum(silence.matches(alert.matched) for alert in admin.open_alerts())
     click.echo(f"{silence.id} until {spell_moment(ends_at, configured_zone())}")
+    click.echo(f"It matches {matches} of the open alerts now.", err=True)
 
 
 @silences.command("list")

@@ -14,7 +14,7 @@ from alertworker.errors import AlertWorkerError
 
 
 @click.command()
-@click.argument("service", type=click.Choice(sorted(KINDS)))
+@click.argument("service", type=click.Choice(sorted(KINDS)), metavar="SERVICE")
 @click.option(
     "--alert-type",
     type=click.Choice([kind.value for kind in AlertType]),

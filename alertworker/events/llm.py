@@ -7,9 +7,9 @@ alerting threshold is a single event, its end.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alertworker.events.attribution import Attribution
 from alertworker.events.base import (
@@ -173,6 +173,7 @@ class FailedOn(BaseModel):
 class EndEvent(CallEvent):
     """A call ended.
 
+    If the producer sends no ``occurred_at``, the call counts at ``ended_at``, however late the event arrives.
     ``announced`` means that a `RequestAnnounced` was published before. Only such calls are looked up. ``failed_on`` are
     the deployments that failed the call, also if it succeeded in the end.
     """
@@ -193,6 +194,13 @@ class EndEvent(CallEvent):
     cost_nanos: Cost | None = None
     #: The first characters of the messages, if the operator enabled that.
     messages_excerpt: Annotated[Text, Field(max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _occurred_at_its_end(self) -> Self:
+        """Set ``occurred_at`` if the producer sent none, to a time that is equal in every redelivery."""
+        if "occurred_at" not in self.model_fields_set:
+            self.__dict__["occurred_at"] = self.ended_at  # the model is frozen
+        return self
 
 
 class RequestSucceeded(EndEvent):

@@ -12,7 +12,7 @@ from alertworker.outages.model import EndedCalls
 from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket
 from alertworker.ports import Transaction
-from alertworker.routing.silences import Silence
+from alertworker.routing.silences import Silence, SilenceState
 
 #: A silence that matches none of these labels is not about deployments, for example one of all outages of one type.
 _NAMING: Final = frozenset({"deployment", "model"})
@@ -58,6 +58,6 @@ class CountedCalls:
         end = begin + timedelta(seconds=WINDOW_SECONDS)
         return any(
             one.matches(labels)
-            and (one.state(now=self._now) == "active" or (one.starts_at < end and one.ends_at > begin))
+            and (one.state(now=self._now) is SilenceState.ACTIVE or (one.starts_at < end and one.ends_at > begin))
             for one in self._silences
         )

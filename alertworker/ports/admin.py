@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 #: A publisher that was silent for so many of its heartbeat intervals is not counted as live.
@@ -45,6 +46,15 @@ class AttemptRow:
     answer: str
 
 
+class PublisherState(StrEnum):
+    """What is known of a publisher's process."""
+
+    LIVE = "live"
+    SILENT = "silent"  #: it has missed several heartbeats
+    LOST = "lost"  #: it was silent for so long that its calls are given up
+    STOPPED = "stopped"  #: it said goodbye
+
+
 @dataclass(frozen=True, slots=True)
 class PublisherRow:
     """One publisher's process, by its last heartbeat.
@@ -76,14 +86,14 @@ class PublisherRow:
         dropped = self.counters.get("dropped")
         return dropped if isinstance(dropped, dict) else {}
 
-    def state(self, *, now: datetime) -> str:
-        """Return "stopped", "lost", "silent" or "live"."""
+    def state(self, *, now: datetime) -> PublisherState:
+        """Return the state of the process at a moment."""
         if self.stopped_at is not None:
-            return "stopped"
+            return PublisherState.STOPPED
         if self.lost_at is not None:
-            return "lost"
+            return PublisherState.LOST
         silent = (now - self.arrived_at).total_seconds() > _SILENT_INTERVALS * self.interval_seconds
-        return "silent" if silent else "live"
+        return PublisherState.SILENT if silent else PublisherState.LIVE
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,11 +80,12 @@ class Publisher:
         """Append an event to the buffer.
 
         The thread prepares and validates a mapping later. It drops and counts an invalid one. Without ``occurred_at``
-        a mapping happened now. Anything else than an event or a mapping is dropped and counted, too.
+        a mapping happened now, or at its ``ended_at``. Anything else than an event or a mapping is dropped and counted,
+        too.
         """
         if isinstance(event, Mapping):
             with suppress(Exception):  # a mapping that cannot be read stays as it is, and is invalid
-                event = {"occurred_at": datetime.now(UTC), **event}
+                event = dict(event) if "ended_at" in event else {"occurred_at": datetime.now(UTC), **event}
         buffer = self._buffer
         if len(buffer) == buffer.maxlen:
             self._dropped["buffer_full"] += 1

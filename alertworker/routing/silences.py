@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from alertworker.routing.matchers import Matcher, all_pass
+
+
+class SilenceState(StrEnum):
+    """Whether a silence has started, and whether it has ended."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +34,11 @@ class Silence:
     reason: str
     problem: str | None = None
 
-    def state(self, *, now: datetime) -> str:
-        """Return "pending", "active" or "ended"."""
+    def state(self, *, now: datetime) -> SilenceState:
+        """Return the state of the silence at a moment."""
         if self.ends_at <= now:
-            return "ended"
-        return "active" if self.starts_at <= now else "pending"
+            return SilenceState.ENDED
+        return SilenceState.ACTIVE if self.starts_at <= now else SilenceState.PENDING
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         """Return whether the matchers match these labels."""
@@ -37,7 +46,7 @@ class Silence:
 
     def mutes(self, labels: Mapping[str, str], *, now: datetime) -> bool:
         """Return whether the silence mutes an alert now."""
-        return self.state(now=now) == "active" and self.matches(labels)
+        return self.state(now=now) is SilenceState.ACTIVE and self.matches(labels)
 
 
 def find_silence(labels: Mapping[str, str], silences: Iterable[Silence], *, now: datetime) -> Silence | None:

@@ -28,6 +28,7 @@ def compile_settings(config: FileConfig, sources: Sources) -> Settings:
     inhibitions = compile_routing(config, sources, found)
     found.warnings += _unreached(found)
     _look_at_heartbeat(config, sources)
+    _look_at_thresholds(config, found, sources)
     fields: dict[str, Any] = {name: getattr(config, name) for name in Values.model_fields}
     if config.alert_types is not None:  # LiteLLM's list cannot name our own types, which stay on
         fields["alert_types"] = frozenset({*config.alert_types, *OURS})
@@ -59,6 +60,15 @@ def _look_at_heartbeat(config: FileConfig, sources: Sources) -> None:
         refuse(config.heartbeat_url.get_secret_value(), Allowed(config.allowed_networks, config.allowed_hosts))
     except ValueError as error:
         sources.problem(("heartbeat_url",), str(error))
+
+
+def _look_at_thresholds(config: FileConfig, found: Destinations, sources: Sources) -> None:
+    minor, major = config.alerting_args.minor_outage_alert_threshold, config.alerting_args.major_outage_alert_threshold
+    if major < minor:
+        found.warnings.append(
+            f"{sources.where('alerting_args', 'major_outage_alert_threshold')}: {major} is less than "
+            f"minor_outage_alert_threshold, which is {minor}; write a value of at least {minor}"
+        )
 
 
 def _unreached(found: Destinations) -> Iterable[str]:

@@ -87,20 +87,26 @@ def adapt(sources: Sources) -> None:
     for key, field in LiteLLMConfig.model_fields.items():
         if sources.is_litellms(key):
             sources.values[key] = _bounded(sources.values[key], field, (key,), sources)
-    for key, model in (("alerting_args", AlertingArgs), ("alert_type_config", Digest)):
-        value = sources.values.get(key)
-        if sources.is_litellms(key) and isinstance(value, dict):
-            if model is Digest:
-                sources.values[key] = {
-                    kind: _all_bounded(item, model, (key, kind), sources) for kind, item in value.items()
-                }
-            else:
-                sources.values[key] = _all_bounded(value, model, (key,), sources)
+    _adapt_args(sources)
+    digests = sources.values.get("alert_type_config")
+    if sources.is_litellms("alert_type_config") and isinstance(digests, dict):
+        sources.values["alert_type_config"] = {
+            kind: _all_bounded(item, Digest, ("alert_type_config", kind), sources) for kind, item in digests.items()
+        }
     frequency = sources.values.get("spend_report_frequency")
     if sources.is_litellms("spend_report_frequency") and isinstance(frequency, str):
         sources.values["spend_report_frequency"] = frequency.strip().lower()
     if sources.is_litellms("time_zone"):
         sources.values["time_zone"] = _zone(sources.values["time_zone"], sources)
+
+
+def _adapt_args(sources: Sources) -> None:
+    """Adapt LiteLLM's ``alerting_args``; where our section has the key, too, those that ours leaves out."""
+    args = sources.values.get("alerting_args")
+    if isinstance(args, dict):
+        names = args if sources.is_litellms("alerting_args") else sources.inherited
+        theirs = {name: item for name, item in args.items() if name in names}
+        sources.values["alerting_args"] = args | _all_bounded(theirs, AlertingArgs, ("alerting_args",), sources)
 
 
 def _known_types(value: Any, key: str, sources: Sources) -> Any:

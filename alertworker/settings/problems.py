@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -36,6 +37,19 @@ _TEXTS: Final = {
     "string_pattern_mismatch": "the value has the wrong form",
 }
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) (should|is) ")
+
+
+#: Errors about a number that is none, and about one that is too small or too large.
+_NUMBERS: Final = frozenset({"float_type", "float_parsing"})
+_BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a number in the file, and an example. It marks a field."""
+
+    name: str
+    example: str
 
 
 def key_error(key: str, problem: str) -> PydanticCustomError:
@@ -87,11 +101,26 @@ def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
         return f"this key is required. {field.description if field is not None else ''}".strip()
     if kind == "value_error":
         return error["msg"].removeprefix("Value error, ")
+    unit = _unit(field)
+    if unit is not None and kind in _NUMBERS:
+        return f"must be a number of {unit.name}, for example {unit.example}"
     if kind in _TYPES:
         text = f"must be {_TYPES[kind]}, not {type(error['input']).__name__}"
     else:
         text = _TEXTS.get(kind) or _SUBJECT.sub("must ", error["msg"]).replace(" after validation", "")
+        text += f" {unit.name}" if unit is not None and kind in _BOUNDS else ""
     return f"{text}; expected, for example, {field.examples[0]}" if field is not None and field.examples else text
+
+
+def _unit(field: FieldInfo | None) -> Unit | None:
+    """Return the unit of a field, also of one that can be ``None``."""
+    if field is None:
+        return None
+    parts = [
+        *field.metadata,
+        *(one for part in get_args(field.annotation) for one in getattr(part, "__metadata__", ())),
+    ]
+    return next((part for part in parts if isinstance(part, Unit)), None)
 
 
 def _place(models: list[type[BaseModel]], path: KeyPath) -> tuple[list[type[BaseModel]], FieldInfo | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from alertworker.routing.impossible import doubt_label, doubts
@@ -30,6 +31,9 @@ from alertworker.settings.routing_config import (
 )
 from alertworker.settings.sources import Sources
 
+#: How deep a path of routes can be: YAML can nest a list in itself.
+_DEPTH: Final = 100
+
 
 def compile_routing(config: FileConfig, sources: Sources, found: Destinations) -> tuple[Inhibition, ...]:
     """Add our receivers to those of LiteLLM's keys, replace the tree if we have one, and return the inhibitions."""
@@ -40,6 +44,8 @@ def compile_routing(config: FileConfig, sources: Sources, found: Destinations) -
         compiler.time_interval(interval, ("time_intervals", index))
     if config.route is not None:
         found.route = compiler.route(config.route, ("route",))
+    else:
+        compiler.names_in(sources.values.get("route"), ("route",))
     if "inhibitions" not in config.model_fields_set:
         return DEFAULTS
     return tuple(compiler.inhibition(rule, ("inhibitions", index)) for index, rule in enumerate(config.inhibitions))
@@ -86,6 +92,20 @@ class _Compiler:
             annotations=config.annotations.compiled(),
         )
 
+    def names_in(self, node: Any, path: KeyPath) -> None:
+        """Report the unknown names in a tree that has other mistakes, which are reported already."""
+        if not isinstance(node, Mapping):
+            return
+        if isinstance(node.get("receiver"), str) and node["receiver"]:
+            self._known(node["receiver"], self.found.receivers, (*path, "receiver"), "receivers")
+        for key in ("active_time_intervals", "mute_time_intervals"):
+            for index, name in _items(node.get(key)):
+                if isinstance(name, str):
+                    self._known(name, self.intervals, (*path, key, index), "time_intervals")
+        for index, child in _items(node.get("routes")):
+            if len(path) < _DEPTH:
+                self.names_in(child, (*path, "routes", index))
+
     def inhibition(self, config: InhibitionConfig, path: KeyPath) -> Inhibition:
         source = self._matchers(config.source, (*path, "source"))
         target = self._matchers(config.target, (*path, "target"))
@@ -109,15 +129,26 @@ class _Compiler:
         return tuple(found)
 
     def _known(self, name: str, known: Mapping[str, object], path: KeyPath, key: str) -> None:
-        if name not in known and key not in self.sources.broken:
+        written = [entry.get("name") if isinstance(entry, Mapping) else None for _, entry in _items(self._broken(key))]
+        names = {*known, *(entry for entry in written if isinstance(entry, str))}
+        if name not in names and all(isinstance(entry, str) for entry in written):
             what = key.removesuffix("s").replace("_", " ")
-            self.sources.problem(path, f"unknown {what} {name!r}{nearest(name, known)}")
+            self.sources.problem(path, f"unknown {what} {name!r}{nearest(name, names)}")
+
+    def _broken(self, key: str) -> Any:
+        """Return a list with mistakes as it is written. The names of its entries are known all the same."""
+        value = self.sources.values.get(key) if key in self.sources.broken else []
+        return value if isinstance(value, list) else [None]
 
     def _taken(self, name: str, path: KeyPath) -> None:
         self.sources.problem((*path, "name"), f"there is another entry named {name!r}; merge both, or rename one")
 
     def _doubt(self, texts: Iterable[str | None], path: KeyPath) -> None:
         self.found.warnings += [f"{self.sources.where(*path)}: {text}" for text in texts if text is not None]
+
+
+def _items(value: Any) -> Iterable[tuple[int, Any]]:
+    return enumerate(value) if isinstance(value, list) else ()
 
 
 def _interval(config: IntervalConfig) -> TimeInterval:

@@ -25,7 +25,7 @@ from alertworker.routing.time_intervals import (
     read_years,
 )
 from alertworker.settings.channel_config import Channel
-from alertworker.settings.values import AnnotationsConfig, FileModel, ZoneName
+from alertworker.settings.values import SECONDS, AnnotationsConfig, FileModel, ZoneName
 
 
 def _readable(read: Callable[[str], object]) -> AfterValidator:
@@ -47,7 +47,7 @@ def _spelled(value: Any) -> Any:
 
 
 _NUMBER: Final = BeforeValidator(_spelled, json_schema_input_type=str | int)
-Seconds = Annotated[float, Field(gt=0, strict=True, examples=[300])]
+Seconds = Annotated[float, Field(gt=0, strict=True), SECONDS]
 Name = Annotated[str, Field(min_length=1)]
 #: As in Alertmanager, one string can hold several matchers, separated by commas.
 MatcherText = Annotated[str, _readable(parse_list)]

@@ -12,6 +12,7 @@ from alertworker.host.secret_files import VariableError, read_variable
 from alertworker.settings.file_config import FileConfig, LiteLLMConfig
 from alertworker.settings.model import Settings
 from alertworker.settings.problems import KeyPath
+from alertworker.settings.top_level import misplaced
 from alertworker.settings.values import ENVIRONMENT
 from alertworker.settings.yaml_files import Section, read_sections
 
@@ -64,6 +65,8 @@ class Sources:
     master_key: object = None
     #: The place of the setting by which LiteLLM logs no messages at all, if it is set.
     messages_off: Origin | None = None
+    #: Keys of ``alerting_args`` that stand in LiteLLM's section alone, although ours has that key, too.
+    inherited: dict[str, Origin] = field(default_factory=dict)
     #: Keys whose values cannot be read, so that nothing can be said about what refers to them.
     broken: frozenset[str] = frozenset()
 
@@ -76,6 +79,8 @@ class Sources:
         """Return the place of a value of the file, by its key and the keys below."""
         name, *rest = path
         origin = self.origins.get(str(name))
+        if name == "alerting_args" and rest:
+            origin = self.inherited.get(str(rest[0]), origin)
         return str(name) if origin is None else origin.at(*rest)
 
     def problem(self, path: KeyPath, text: str) -> None:
@@ -106,7 +111,7 @@ class Sources:
 
 def read_file(path: Path, sources: Sources) -> None:
     """Read LiteLLM's keys, then our own section, which overrides them; from the file and what it includes."""
-    sections = read_sections(path, sources.problems)
+    sections = read_sections(path, sources.problems, sources.warnings)
     general, variables = sections.get("general_settings"), sections.get("environment_variables")
     if general is not None and isinstance(general.value, dict):
         sources.master_key = general.value.get("master_key")
@@ -121,7 +126,18 @@ def read_file(path: Path, sources: Sources) -> None:
         elif close := difflib.get_close_matches(name, LiteLLMConfig.model_fields, n=1, cutoff=0.85):
             sources.warnings.append(f"{origin.at()}: this key is not read; did you mean {close[0]}?")
     for name, value, origin in _keys(sections.get("alertworker"), sources.problems):
-        sources.put(name, value, origin)
+        sources.put(name, _all_args(value, sources) if name == "alerting_args" else value, origin)
+    sources.warnings += misplaced(sections.values())
+
+
+def _all_args(ours: Any, sources: Sources) -> Any:
+    """Return our ``alerting_args`` with LiteLLM's own that it does not have, and keep the origin of these."""
+    theirs = sources.values.get("alerting_args")
+    if not isinstance(theirs, dict) or not (ours is None or isinstance(ours, dict)):
+        return ours
+    written = {name: value for name, value in (ours or {}).items() if value is not None}
+    sources.inherited = {str(name): sources.origins["alerting_args"] for name in theirs if name not in written}
+    return {**theirs, **written}
 
 
 def _keys(section: Section | None, problems: list[str]) -> list[tuple[str, Any, Origin]]:

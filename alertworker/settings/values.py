@@ -26,7 +26,7 @@ from alertworker.budgets.configured import OwnBudget
 from alertworker.channels.config import Hosts, Networks
 from alertworker.delivery.retry import RetryPolicy
 from alertworker.host.addresses import BROKER_SCHEMES, DATABASE_SCHEMES, address_problem
-from alertworker.settings.problems import nearest
+from alertworker.settings.problems import Unit, nearest
 
 _RETRY = RetryPolicy()
 #: Marks a key that the environment variable ``ALERTWORKER_<KEY>`` overrides.
@@ -58,8 +58,10 @@ def _address(schemes: tuple[str, ...]) -> AfterValidator:
     return AfterValidator(check)
 
 
-Interval = Annotated[float, Field(gt=0, le=366 * 86_400)]
-Dollars = Annotated[float, Field(ge=0, le=1_000_000_000)]
+#: Marks a number of seconds, for errors.
+SECONDS: Final = Unit("seconds", "300")
+Interval = Annotated[float, Field(gt=0, le=366 * 86_400), SECONDS]
+Dollars = Annotated[float, Field(ge=0, le=1_000_000_000), Unit("dollars", "100")]
 Whole = Annotated[int, Field(gt=0, le=1_000_000)]
 TypeName = Annotated[AlertType, BeforeValidator(_alert_type)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
@@ -132,7 +134,7 @@ class AlertingArgs(BaseModel):
     """For user_spend_anomalies: number of days before that make the mean."""
     spend_anomaly_min_spend: Dollars = 10.0
     """For user_spend_anomalies: dollars a day below which nothing is an anomaly."""
-    user_spend_check_interval: Annotated[float, Field(ge=60, le=86_400)] = 3_600
+    user_spend_check_interval: Annotated[float, Field(ge=60, le=86_400), SECONDS] = 3_600
     """Seconds between two checks of users' spend."""
 
 
@@ -184,7 +186,7 @@ class Reports(BaseModel):
 class LiteLLMValues(FileModel):
     """LiteLLM's keys that are in force as they are written."""
 
-    alerting_threshold: Annotated[float, Field(gt=0, le=30 * 86_400), ENVIRONMENT] = 300.0
+    alerting_threshold: Annotated[float, Field(gt=0, le=30 * 86_400), SECONDS, ENVIRONMENT] = 300.0
     """Seconds from which a call is slow, or hangs."""
     alerting_args: AlertingArgs = AlertingArgs()
     """Thresholds and times of LiteLLM's alerting."""

@@ -6,6 +6,7 @@ A top-level key of an included file replaces the same key of the files before it
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,9 @@ _INCLUDE: Final = "include"
 #: Bounds on the number of files, and on the size of each in bytes.
 _MAX_FILES: Final = 100
 _MAX_BYTES: Final = 16 * 1024 * 1024
+_MERGE: Final = "tag:yaml.org,2002:merge"
+#: PyYAML's errors about a plain text with characters that mean something in YAML.
+_NEEDS_QUOTES: Final = ("mapping values are not allowed here", "got ':'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,14 @@ class Section:
         return f"{self.path.name}:{line} {self.name}{path}"
 
 
-def read_sections(root: Path, problems: list[str]) -> dict[str, Section]:
+def read_sections(root: Path, problems: list[str], warnings: list[str]) -> dict[str, Section]:
     """Read a file and the files it includes, by top-level key; append what is wrong, with the file's name.
 
     A file that is included twice, or includes itself, is read once, as in LiteLLM.
     """
     found: dict[str, Section] = {}
     loaded: set[Path] = set()
-    pending = [(Path(os.path.normpath(root.absolute())), "check ALERTWORKER_CONFIG")]
+    pending = [(Path(os.path.normpath(root.absolute())), "check --config or ALERTWORKER_CONFIG")]
     while pending:
         path, remedy = pending.pop(0)
         if path in loaded:
@@ -59,28 +63,27 @@ def read_sections(root: Path, problems: list[str]) -> dict[str, Section]:
             problems.append(f"{root}: includes more than {_MAX_FILES} files; merge some of them")
             break
         loaded.add(path)
-        sections = _read(path, remedy, problems)
+        sections = _read(path, remedy, problems, warnings)
         entries = _includes(sections.pop(_INCLUDE, None), problems)
         pending += [(_resolve(entry, path, root), f"correct {_INCLUDE} in {path}") for entry in entries]
         found |= {name: _merged(found.get(name), section) for name, section in sections.items()}
     return found
 
 
-def _read(path: Path, remedy: str, problems: list[str]) -> dict[str, Section]:
+def _read(path: Path, remedy: str, problems: list[str], warnings: list[str]) -> dict[str, Section]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             problems.append(f"{path}: the file is larger than {_MAX_BYTES >> 20} MiB; {remedy}")
             return {}
-        content, node = _parse(path.read_text())
+        content, node, twice = _parse(path.read_text())
     except OSError as error:
         problems.append(f"{path}: the file cannot be read ({error.strerror}); {remedy}")
     except UnicodeDecodeError:
         problems.append(f"{path}: the file is not UTF-8 text; {remedy}")
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problems.append(f"{where}: invalid YAML: {getattr(error, 'problem', 'unreadable')}")
+        problems.append(_invalid(path, error))
     else:
+        warnings += [f"{path.name}:{line} {key}: {text}" for line, key, text in twice]
         if isinstance(content, dict):
             return {str(name): _section(name, value, path, node) for name, value in content.items()}
         if content is not None:
@@ -88,14 +91,45 @@ def _read(path: Path, remedy: str, problems: list[str]) -> dict[str, Section]:
     return {}
 
 
-def _parse(text: str) -> tuple[Any, yaml.Node | None]:
-    """Return the content of a file and its nodes, in which constructing the content has merged ``<<`` keys."""
+def _invalid(path: Path, error: yaml.YAMLError) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or "unreadable"
+    where, column = (f"{path}:{mark.line + 1}", f" in column {mark.column + 1}") if mark else (str(path), "")
+    remedy = "; put the text in quotes" if problem.endswith(_NEEDS_QUOTES) else ""
+    return f"{where}: invalid YAML{column}: {problem}{remedy}"
+
+
+def _parse(text: str) -> tuple[Any, yaml.Node | None, list[tuple[int, str, str]]]:
+    """Return a file's content, its nodes and its duplicate keys. In the nodes ``<<`` keys are merged."""
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
-        return (loader.construct_document(node) if node is not None else None), node
+        if node is None:
+            return None, None, []
+        twice = list(_duplicates(node))  # before ``<<`` keys are merged, which may be overridden
+        return loader.construct_document(node), node, twice
     finally:
         loader.dispose()
+
+
+def _duplicates(root: yaml.Node) -> Iterator[tuple[int, str, str]]:
+    """Yield the line and the name of each key that its mapping has before, and what to do."""
+    pending, seen = [root], set[int]()
+    while pending:
+        node = pending.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            pending += reversed(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                    if key.value in lines:
+                        yield line, key.value, f"this key replaces the same key of line {lines[key.value]}; keep one"
+                    lines[key.value] = line
+            pending += reversed([value for _, value in node.value])
 
 
 def _section(name: Any, value: Any, path: Path, root: yaml.Node | None) -> Section:

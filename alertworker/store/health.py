@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Executable, case, func, select
 
 from alertworker.delivery.status import NotificationStatus
 from alertworker.ports import Clock
-from alertworker.ports.admin import PublisherRow
+from alertworker.ports.admin import PublisherRow, PublisherState
 from alertworker.store.connection import ConnectionRunner, columns_of, read_rows
 from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.batches import COUNTERS
@@ -93,11 +93,11 @@ def _pairs(connection: Connection, statement: Executable) -> dict[tuple[str, str
 
 def _publishers(connection: Connection, now: datetime) -> tuple[dict[str, int], int]:
     """Return the count of publishers by state, and how many events the live ones have not published yet."""
-    states = {"live": 0, "silent": 0, "lost": 0}
+    states: dict[str, int] = {PublisherState.LIVE: 0, PublisherState.SILENT: 0, PublisherState.LOST: 0}
     backlog = 0
     statement = select(*columns_of(PublisherRow, PUBLISHERS)).where(PUBLISHERS.c.stopped_at.is_(None))
     for row in read_rows(connection, PublisherRow, statement):
         state = row.state(now=now)
         states[state] += 1
-        backlog += row.backlog if state == "live" else 0
+        backlog += row.backlog if state is PublisherState.LIVE else 0
     return states, backlog

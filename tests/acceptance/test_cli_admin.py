@@ -130,6 +130,12 @@ def test_a_silence_takes_a_list_and_warns_of_what_no_alert_has(tmp_path: Path) -
     added = alertworker(tmp_path, "silences", "add", '{team=~"a|b",sevrity=High,}', *why)
     assert added.returncode == 0
     assert "did you mean severity?" in added.stderr
+    assert "It matches 0 of the open alerts now." in added.stderr
+    both = alertworker(tmp_path, "silences", "add", 'team="a"', "--for", "1h", "--until", "2100-01-01", *why)
+    assert (both.returncode, both.stderr) == (
+        1,
+        "alertworker: --for and --until exclude each other; pass one of them\n",
+    )
     assert 'team=~"a|b" sevrity="High" · move' in alertworker(tmp_path, "silences", "list").stdout
     refused = alertworker(tmp_path, "silences", "add", "team=a", 'user=~"(?!x).*"', *why)
     assert (refused.returncode, "argument 2" in refused.stderr, "look-ahead" in refused.stderr) == (1, True, True)

@@ -59,7 +59,7 @@ STORE = {
 LEDGER = {"contributors", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
-LOOSE_TESTS = {"test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
+LOOSE_TESTS = {"test_demo", "test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
 #: Words that say nothing about what is in a file.
 EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
 

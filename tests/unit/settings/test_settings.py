@@ -366,7 +366,7 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
         ("route: {receiver: oncal}", ["route.receiver", "unknown receiver 'oncal'"]),
         ("route: {recever: default}", ["unknown key", "did you mean receiver"]),
         ("route: {receiver: default, routes: [{matchers: ['team']}]}", ["routes[0].matchers[0]", "invalid matcher"]),
-        ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be a number, not str"]),
+        ("route: {receiver: default, group_interval: soon}", ["group_interval", "must be a number of seconds"]),
         (
             "route: {receiver: default, mute_time_intervals: [nights]}",
             ["mute_time_intervals[0]", "unknown time interval 'nights'"],

@@ -54,7 +54,7 @@ def test_files_are_read_in_litellms_order(tmp_path: Path) -> None:
         c="include: [b.yaml]\nmodel_list: [3]\nwho: c\n",
     )
     reported: list[str] = []
-    found = read_sections(path, reported)
+    found = read_sections(path, reported, [])
 
     assert (found["model_list"].value, found["who"].value, reported) == ([0, 1, 2, 3], "c", [])
     assert "include" not in found
@@ -97,7 +97,7 @@ def test_a_file_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "large.yaml").open("wb") as large:
         large.truncate(17 * 1024 * 1024)
     reported: list[str] = []
-    read_sections(path, reported)
+    read_sections(path, reported, [])
 
     assert [
         "more.yaml: the file is not UTF-8 text" in reported[0],
