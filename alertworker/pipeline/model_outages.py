@@ -88,11 +88,22 @@ def raise_model(
     alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
     if credential is not None:
         alert = replace(alert, labels={**alert.labels, "credential": credential})
+    if opened is not None and judged.verdict.crossed:
+        _relabel(tx, opened, judged, credential)
     claim(tx, alert, context.runtime, now=context.now)
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_models({one.model: after})
+
+
+def _relabel(tx: Transaction, opened: OpenAlert, judged: JudgedModel, credential: str | None) -> None:
+    """Remove the labels of an open outage that no longer hold, so that what they name inhibits it no longer."""
+    wrong = {"provider", "region"} if len(judged.places) > 1 else set[str]()
+    wrong |= {"credential"} if credential is None else set()
+    kept = {name: value for name, value in opened.labels.items() if name not in wrong}
+    if kept != opened.labels:
+        tx.relabel(opened.id, kept)
 
 
 def end_models(
@@ -216,7 +227,7 @@ def _judge(
         if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
             buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
         total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets)
+        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets, calls)
     return found
 
 

@@ -200,6 +200,24 @@ def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: 
     assert sent(outbox) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
 
 
+def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The first region explains it only until then."""
+    eu: dict[str, Any] = {"region": "eu"}
+    events: list[Event] = [failing(f"c{n}", n, name, **eu) for n in range(6) for name in ("d1", "d2")]
+    events += [failing(f"e{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
+    hear(runtime, *events)
+    run_until_quiet(runtime, after(6))
+    more = [failing(f"m{n}", 20 + n, name, **eu) for n in range(8) for name in ("d1", "d2", "e1")]
+    more += [failing(f"u{n}", 20 + n, "d3", region="us") for n in range(8)]
+    hear(runtime, *more, at=30)
+    for second in (40, 60, 80):
+        pass_time(runtime, second)
+
+    (model,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
+    assert not model.labels.keys() & {"provider", "region"}
+    assert (Step.FIRING, model.headline) in sent(outbox)
+
+
 def test_a_model_that_fails_everywhere_is_no_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
     """Two of its deployments are in one region, where another model answers."""
     eu: dict[str, Any] = {"region": "eu"}

@@ -8,7 +8,15 @@ from random import Random
 import pytest
 
 from alertworker.outages.ending import End
-from alertworker.outages.model import EndedCalls, add_up, judge_dead_model, judge_model, model_ended
+from alertworker.outages.model import (
+    EndedCalls,
+    JudgedModel,
+    add_up,
+    is_outage_without,
+    judge_dead_model,
+    judge_model,
+    model_ended,
+)
 from alertworker.outages.verdict import Threshold, judge
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
@@ -139,3 +147,15 @@ def test_ended_calls_add_up() -> None:
     calls = [ended(1), ended(2, start=20, by_fallback=4), EndedCalls(20, "a", "billing", 0, 1, 0)]
 
     assert add_up(calls, since=10) == Calls(4, 1, {"search": 2})
+
+
+def test_lost_calls_of_a_refused_credential_are_explained_and_others_are_not() -> None:
+    rows = [Bucket(second, name, 0, {"401": 3}) for second in (0, 10) for name in ("d1", "d2")]
+    explained = [EndedCalls(0, name, "search", 0, 0, 8) for name in ("d1", "d2", "")]
+    found = judge_model(rows, explained, LIMITS)
+    judged = JudgedModel(found, Calls(), None, rows, explained)
+    assert not is_outage_without(judged, {"d1", "d2"}, LIMITS)
+
+    others = [Bucket(0, "d3", 9, {"503": 1}), *rows]
+    lost = [*explained, EndedCalls(0, "d3", "search", 0, 0, 8)]
+    assert is_outage_without(JudgedModel(found, Calls(), None, others, lost), {"d1", "d2"}, LIMITS)
