@@ -89,6 +89,18 @@ def _within(rows: Sequence[Bucket], sums: _Sums, stretch: tuple[int, int], limit
     return _verdict([row for row in own if row.start >= since], limits)
 
 
+def may_be_dead(buckets: Iterable[Bucket], verdict: WindowVerdict, limits: Limits) -> bool:
+    """Return whether a target may be dead by the buckets of its windows: no call succeeded after the last failure.
+
+    If the windows are an outage already, no call may have succeeded within the longest window before it, either.
+    Successes before that say nothing, so the result does not depend on how events were cut into batches.
+    """
+    rows = list(buckets)
+    failed = max((row.last_failure or row.start * 1_000 for row in rows if row.failed), default=0)
+    succeeded = max((row.last_success for row in rows if row.succeeded), default=0)
+    return failed > succeeded + (limits.reach * 1_000 if verdict.crossed else 0)
+
+
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a dead target, ``None`` if it is not dead. It finds outages at little traffic.
 
@@ -98,7 +110,8 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
-    since = [row for row in rows if row.last_failure > success and row.failed]
+    # How many calls of the last success' own bucket failed after it is unknown, so they are left out.
+    since = [row for row in rows if row.failed and row.last_failure > success and row.failed_since >= success]
     if not since or (limits.deployments > 1 and not limits.everywhere):
         return None
     found = _verdict(since, limits)

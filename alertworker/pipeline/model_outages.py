@@ -12,7 +12,7 @@ from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
-from alertworker.outages.grade import Grade, grade
+from alertworker.outages.grade import Grade, grade, lost_until
 from alertworker.outages.model import (
     EndedCalls,
     JudgedModel,
@@ -23,8 +23,8 @@ from alertworker.outages.model import (
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
-from alertworker.outages.verdict import DEAD_REACH
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, may_be_dead
+from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import model_sums
@@ -179,13 +179,17 @@ class RegionScope:
         explained = _explained_models(self._tx, self._models, counting)
         return [without_failures(row) if row.model in explained else row for row in counting]
 
-    def calls_failed_by(self, target: Target, *, start: int, buckets: Sequence[Bucket]) -> Calls:
-        """Return how the calls ended that count for a region. ``buckets`` are the region's, before `clear`."""
+    def calls_failed_by(
+        self, target: Target, *, start: int, buckets: Sequence[Bucket] = (), end: int | None = None
+    ) -> Calls:
+        """Return how the calls ended that count for a target. ``buckets`` are a region's, before `clear`."""
+        calls = self._tx.calls_failed_by(target, start=start, end=end)
+        if target.deployment_id:
+            return calls
         failing = {row.deployment_id for row in buckets if row.failed}
         counting = {row.deployment_id for row in self.clear(buckets) if row.failed}
-        calls = self._tx.calls_failed_by(target, start=start)
         for deployment in sorted(failing - counting):
-            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start))
+            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
         return calls
 
 
@@ -213,22 +217,33 @@ def _judge(
     windows = _Windows.read(
         tx, counted, {model: max(old.over_until, min(moments[model]) - limits.reach) for model, old in models.items()}
     )
+    ends = {model: max(moments[model]) + limits.reach for model in models}
+    buckets = {model: [row for row in windows.buckets[model] if row.start < ends[model]] for model in models}
+    verdicts = {model: judge_model(buckets[model], windows.calls[model], limits) for model in models}
     quiet = {
         model: max(old.over_until, max(moments[model]) - DEAD_REACH)
         for model, old in models.items()
-        if not old.is_dead and not any(bucket.succeeded for bucket in windows.buckets[model])
+        if not old.is_dead and may_be_dead(buckets[model], verdicts[model], limits)
     }
     longer = _Windows.read(tx, counted, quiet)
     found: dict[str, JudgedModel] = {}
     for model in models:
-        end = max(moments[model]) + limits.reach
-        buckets, calls = [row for row in windows.buckets[model] if row.start < end], windows.calls[model]
-        verdict = judge_model(buckets, calls, limits)
+        judged = verdicts[model], buckets[model], windows.calls[model]
         if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
-            buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
-        total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets, calls)
+            judged = dead, longer.buckets[model], longer.calls[model]
+        found[model] = _graded(*judged, limits)
     return found
+
+
+def _graded(
+    verdict: WindowVerdict, buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits
+) -> JudgedModel:
+    """Return a verdict on a model with its grade. Calls that were lost later than its stretch do not count for it."""
+    total, hurt = Calls(), Calls()
+    if verdict.crossed:
+        total = add_up(calls, since=verdict.since)
+        hurt = add_up((one for one in calls if one.bucket < lost_until(verdict, limits)), since=verdict.since)
+    return JudgedModel(verdict, total, grade(verdict, sum(hurt.lost.values()), limits), buckets, calls)
 
 
 @dataclass(frozen=True, slots=True)

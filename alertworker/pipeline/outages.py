@@ -11,8 +11,8 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import End, ended, lookback
-from alertworker.outages.grade import Grade, grade
-from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
+from alertworker.outages.grade import Grade, grade, lost_until
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
@@ -167,16 +167,16 @@ def _judge(
     found = tx.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
-    if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
+    if limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
         longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
-    calls = Calls()
-    if verdict.crossed and target.deployment_id:
-        calls = tx.calls_failed_by(target, start=verdict.since)
-    elif verdict.crossed:
+    calls = hurt = Calls()
+    if verdict.crossed:
         calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
-    return _Judged(buckets, verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
+    if calls.lost:
+        hurt = scope.calls_failed_by(target, start=verdict.since, buckets=found, end=lost_until(verdict, limits))
+    return _Judged(buckets, verdict, calls, grade(verdict, sum(hurt.lost.values()), limits))
 
 
 def _raise(context: BatchContext, one: _Failures) -> None:

@@ -388,6 +388,36 @@ def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime,
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
 
 
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_a_dead_deployment_is_the_same_in_any_batches(runtime: Runtime, store: SqlStore, size: int) -> None:
+    """A success before the first failure changes nothing."""
+    events: list[Event] = [success(1)]
+    for second in (60, 200, 400, 600, 1_000):
+        failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
+        events += [attempt(second), lost(second, failed_on=failed_on)]
+    for first in range(0, len(events), size):
+        hear(runtime, *events[first : first + size], at=1_010)
+
+    (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
+    assert (row.headline, row.severity) == ("Major Service Outage: azure/gpt-4o (d1)", "High")
+    assert (row.first_at, row.count) == (after(60), 5)
+
+
+def test_calls_that_are_lost_long_after_a_stretch_do_not_count_for_it(runtime: Runtime, store: SqlStore) -> None:
+    """Its failures come late. The deployment lost other calls later, one in a while and among many that it answered."""
+    failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
+    later: list[Event] = []
+    for second in range(1_000, 2_000, 100):
+        later += [attempt(second), lost(second, failed_on=failed_on)]
+        later += [success(second + n / 10) for n in range(1, 200)]
+    hear(runtime, *later, at=2_001)
+    assert [row for row in rows(store, ALERTS) if row.type == "outage_alerts"] == []
+
+    hear(runtime, *(attempt(n) for n in range(8)), at=2_002)
+    (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
+    assert row.severity == "Medium"
+
+
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
     """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))

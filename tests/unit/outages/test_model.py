@@ -156,6 +156,6 @@ def test_lost_calls_of_a_refused_credential_are_explained_and_others_are_not() -
     judged = JudgedModel(found, Calls(), None, rows, explained)
     assert not is_outage_without(judged, {"d1", "d2"}, LIMITS)
 
-    others = [Bucket(0, "d3", 9, {"503": 1}), *rows]
+    others = [Bucket(0, "d3", 9, {"503": 1}), Bucket(0, "d4", 9), *rows]
     lost = [*explained, EndedCalls(0, "d3", "search", 0, 0, 8)]
     assert is_outage_without(JudgedModel(found, Calls(), None, others, lost), {"d1", "d2"}, LIMITS)
