@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from datetime import datetime, timedelta
 from alertworker.alerts.alert import OpenAlert
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
-from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
 from alertworker.outages.grade import Grade, grade, lost_until
 from alertworker.outages.model import (
@@ -24,7 +22,7 @@ from alertworker.outages.model import (
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, may_be_dead
-from alertworker.outages.windows import Bucket, Calls, Limits, Outage, Target, bucket_of, model_of
+from alertworker.outages.windows import Bucket, Calls, Limits, Outage, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import model_sums
@@ -61,6 +59,11 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
         moments[model] += [bucket for bucket in lost.get(model, ()) if bucket >= standing.over_until]
     judged = _judge(context, counted, {model: known[model] for model in sorted(known) if moments[model]}, moments)
     return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
+
+
+def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
+    """Return the models whose outage is not that of one region, because they fail in several."""
+    return {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
 
 
 def count_models(context: BatchContext) -> int:
@@ -125,14 +128,21 @@ def end_models(
         last_at = alert.last_at.timestamp() if alert is not None else 0
         if ending is None:
             continue
-        if ending.how is End.UNKNOWN and standing.is_dead and until - last_at < DEAD_LASTS.total_seconds():
+        is_unknown = ending.how is End.UNKNOWN
+        never = is_unknown and (standing.is_dead or _never_answered(tx, model, max(since, standing.over_until)))
+        if never and until - last_at < DEAD_LASTS.total_seconds():
             continue
         if alert is not None:
-            quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+            quiet = DEAD_LASTS if never else timedelta(seconds=NO_TRAFFIC_SECONDS)
             resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return resolved
+
+
+def _never_answered(tx: Transaction, model: str, since: int) -> bool:
+    """Return whether no call for a model has succeeded from the epoch second ``since`` on."""
+    return since > 0 and not any(row.succeeded for row in tx.model_buckets({model: since})[model])
 
 
 def model_still_fails(
@@ -165,48 +175,6 @@ def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCa
     calls = [row for row in windows.calls[one.model] if row.bucket < until]
     ending = model_ended(buckets, calls, limits, since=verdict.since, until=until)
     return ending is not None and ending.how is End.RECOVERED
-
-
-class RegionScope:
-    """The failed calls that count, and the models' outages that explain others."""
-
-    def __init__(self, tx: Transaction, counted: CountedCalls, models: Sequence[ModelJudgement]) -> None:
-        self._tx, self._counted, self._models = tx, counted, models
-
-    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
-        """Return a region's buckets without the failures that do not count."""
-        counting = self._counted.clear(buckets)
-        explained = _explained_models(self._tx, self._models, counting)
-        return [without_failures(row) if row.model in explained else row for row in counting]
-
-    def calls_failed_by(
-        self, target: Target, *, start: int, buckets: Sequence[Bucket] = (), end: int | None = None
-    ) -> Calls:
-        """Return how the calls ended that count for a target. ``buckets`` are a region's, before `clear`."""
-        calls = self._tx.calls_failed_by(target, start=start, end=end)
-        if target.deployment_id:
-            return calls
-        failing = {row.deployment_id for row in buckets if row.failed}
-        counting = {row.deployment_id for row in self.clear(buckets) if row.failed}
-        for deployment in sorted(failing - counting):
-            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
-        return calls
-
-
-def _explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
-    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
-    failing = {row.model for row in buckets if row.failed and row.model}
-    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
-    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
-    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
-
-
-def _minus(calls: Calls, other: Calls) -> Calls:
-    return Calls(
-        max(0, calls.by_fallback - other.by_fallback),
-        max(0, calls.by_retry - other.by_retry),
-        Counter(calls.lost) - Counter(other.lost),
-    )
 
 
 def _judge(

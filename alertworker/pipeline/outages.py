@@ -20,13 +20,14 @@ from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
-    RegionScope,
     count_models,
     judge_models,
     model_is_over,
     raise_model,
+    widespread,
 )
 from alertworker.pipeline.notify import claim
+from alertworker.pipeline.region_scope import RegionScope
 from alertworker.ports import Clock, Transaction
 
 
@@ -44,7 +45,7 @@ def judge_outages(context: BatchContext) -> None:
     known = tx.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
-    scope = RegionScope(tx, counted, models)
+    scope = RegionScope(tx, counted, widespread(models))
     judged = [
         one
         for target in sorted(found)
@@ -167,15 +168,16 @@ def _judge(
     found = tx.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
-    if limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
+    if target.deployment_id and limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
         longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
     calls = hurt = Calls()
     if verdict.crossed:
-        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
+        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found, counting=buckets)
     if calls.lost:
-        hurt = scope.calls_failed_by(target, start=verdict.since, buckets=found, end=lost_until(verdict, limits))
+        end = lost_until(verdict, limits)
+        hurt = scope.calls_failed_by(target, start=verdict.since, end=end, buckets=found, counting=buckets)
     return _Judged(buckets, verdict, calls, grade(verdict, sum(hurt.lost.values()), limits))
 
 
