@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from alertworker.outages.ending import Ending, answers, ended
+from alertworker.outages.ending import End, Ending, answers, ended
 from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Limits, without_refusals
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
 
 #: The cause of calls that failed for users, whatever failed their attempts.
 _NO_ANSWER: Final = "no answer"
@@ -117,7 +117,12 @@ def model_ended(
     others = [row for row in buckets if row.deployment_id != worst]
     if buckets and not others:
         return None
-    return ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+    ending = ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+    if ending is None or ending.how is not End.RECOVERED:
+        return ending
+    # Deployments that failed no call show no recovery: the last lost call does, if there was one.
+    lost = max((one.bucket for one in calls if one.lost and one.deployment_id != worst), default=0)
+    return ending._replace(at=max(ending.at, min(lost + WINDOW_SECONDS, until)))
 
 
 def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:

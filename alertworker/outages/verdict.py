@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
 from alertworker.outages.evidence import evidence, is_evident
@@ -21,6 +21,8 @@ from alertworker.outages.windows import Bucket, Limits, calls_before
 DEAD_REACH: Final = 6 * 3_600
 #: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
+#: Rate limits have a break if calls succeed for longer than this, in seconds.
+_BREAK_SECONDS: Final = 60
 #: The cause of failures by rate limits.
 RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
@@ -45,9 +47,8 @@ class WindowVerdict:
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
     epoch milliseconds. ``calls`` is the number of the stretch's calls from its first failure on. ``failures`` has, for
-    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is the
-    time from the first to the last bucket with a rate limit. ``is_dead`` means that no call has succeeded since the
-    first failure.
+    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is how
+    long rate limits lasted without a break. ``is_dead`` means that no call has succeeded since the first failure.
     """
 
     crossed: Threshold = Threshold.NONE
@@ -256,7 +257,6 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
-    limited = [row.start for row in failing if row.causes.get(RATE_LIMIT)]
     return WindowVerdict(
         crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
@@ -266,5 +266,22 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         first_failure=_first_failure(failing),
         causes=causes,
         failures=count_by_deployment(rows),
-        limited_seconds=limited[-1] - limited[0] if limited else 0,
+        limited_seconds=_limited_seconds(rows),
     )
+
+
+def _limited_seconds(rows: Iterable[Bucket]) -> int:
+    """Return how long rate limits lasted: the longest time between buckets with one, without a break.
+
+    A break is longer than `_BREAK_SECONDS`, and calls succeed in it.
+    """
+    longest, begin, last, has_succeeded = 0, None, 0, False
+    for start, same in groupby(rows, key=lambda row: row.start):
+        bucket = list(same)
+        if not any(row.causes.get(RATE_LIMIT) for row in bucket):
+            has_succeeded |= any(row.succeeded for row in bucket)
+            continue
+        if begin is None or (has_succeeded and start - last > _BREAK_SECONDS):
+            begin = start
+        longest, last, has_succeeded = max(longest, start - begin), start, False
+    return longest

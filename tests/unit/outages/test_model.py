@@ -159,3 +159,11 @@ def test_lost_calls_of_a_refused_credential_are_explained_and_others_are_not() -
     others = [Bucket(0, "d3", 9, {"503": 1}), Bucket(0, "d4", 9), *rows]
     lost = [*explained, EndedCalls(0, "d3", "search", 0, 0, 8)]
     assert is_outage_without(JudgedModel(found, Calls(), None, others, lost), {"d1", "d2"}, LIMITS)
+
+
+def test_a_model_whose_deployments_failed_no_call_recovers_after_the_last_lost_one() -> None:
+    rows = [bucket(name, 0, 5, start=start) for start in range(0, 400, 10) for name in ("d1", "d2")]
+    calls = [ended(2, start=start) for start in range(0, 100, 10)]
+    ending = model_ended(rows, calls, LIMITS, since=0, until=400)
+    assert ending is not None
+    assert (ending.how, ending.at) == (End.RECOVERED, 100)

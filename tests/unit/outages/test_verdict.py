@@ -103,6 +103,24 @@ def test_failures_before_the_last_success_of_a_bucket_do_not_make_a_target_dead(
     assert (found.failed, found.since) == (5, 2_000)
 
 
+@pytest.mark.parametrize(
+    ("starts", "succeeded", "lasted"),
+    [
+        ([0, 10, 310, 320], [100, 200], 10),
+        ([0, 10, 310, 320], [], 320),
+        ([*range(0, 400, 60)], [*range(0, 400, 10)], 360),
+        ([0, 120, 240, 360], [0, 120], 360),
+    ],
+    ids=["two bursts", "few calls", "calls succeed in between", "none succeeds in between"],
+)
+def test_rate_limits_last_until_calls_succeed_again(starts: list[int], succeeded: list[int], lasted: int) -> None:
+    rows = [
+        Bucket(start, "d1", start in succeeded, {"429": 5} if start in starts else {})
+        for start in sorted({*starts, *succeeded})
+    ]
+    assert judge(rows, LIMITS).limited_seconds == lasted
+
+
 def _verdict(
     failed: int, calls: int, *, lasts: int = 60, cause: str = "503", stray: int = 0, dead: bool = False
 ) -> WindowVerdict:
