@@ -171,7 +171,7 @@ def closing(
     if ending.how is End.UNKNOWN:
         facts = {"State": f"unknown: no calls for {spell(quiet)}"} | facts
         return replace(last, facts=facts, unknown=True)
-    return replace(last, facts=facts, ended_at=datetime.fromtimestamp(ending.at, UTC))
+    return replace(last, facts=facts, ended_at=max(alert.first_at, datetime.fromtimestamp(ending.at, UTC)))
 
 
 def _identity(target: Target) -> tuple[AlertType, dict[str, str]]:

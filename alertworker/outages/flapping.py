@@ -80,12 +80,18 @@ def describe(alert: _A, standing: Outage, *, until: int) -> _A:
 
 
 def spell_stretches(stretches: Sequence[Stretch], *, until: int, is_up: bool) -> str:
-    """Return how often a target failed, within which time, and for how long, until the epoch second ``until``."""
+    """Return how often a target failed, within which time, and for how long, until the epoch second ``until``.
+
+    Of a target that failed more often than is stored, only the newest outages are known.
+    """
     *ended, last = stretches
     end = last.end if is_up else max(last.start, until)
     down = sum(one.end - one.start for one in ended) + end - last.start
     lasted = timedelta(seconds=end - stretches[0].start)
-    return f"{len(stretches)} outages in {spell(lasted)}; down for {spell(timedelta(seconds=down))} in all"
+    outages, total = f"{len(stretches)} outages in {spell(lasted)}", spell(timedelta(seconds=down))
+    if len(stretches) >= _MAX_STRETCHES:
+        return f"at least {outages}; down for at least {total} in all"
+    return f"{outages}; down for {total} in all"
 
 
 def _ended(standing: Outage, at: int) -> tuple[Stretch, ...]:

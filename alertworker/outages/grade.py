@@ -52,8 +52,8 @@ class Grade(NamedTuple):
 def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     """Return the grade of an outage, ``None`` if there is no outage.
 
-    ``lost`` is the number of calls that failed for users since it began. If the counts alone decide (`Limits.share` is
-    0), a major outage is High and a minor one Medium, as in LiteLLM.
+    ``lost`` is the number of calls that failed for users from its begin until `lost_until`. If the counts alone decide
+    (`Limits.share` is 0), a major outage is High and a minor one Medium, as in LiteLLM.
     """
     if not verdict.crossed:
         return None
@@ -66,6 +66,15 @@ def grade(verdict: WindowVerdict, lost: int, limits: Limits) -> Grade | None:
     if verdict.is_dead:
         return Grade(is_major=True, is_high=harm or lost >= _HARM_IF_DEAD)
     return Grade(major and (harm or verdict.failed >= _MAJOR_SHARE * verdict.calls), harm)
+
+
+def lost_until(verdict: WindowVerdict, limits: Limits) -> int:
+    """Return the epoch second before which lost calls count for the grade of a verdict.
+
+    They are compared with the calls of its stretch. A call ends some time after its last failed attempt, so those that
+    end within a window after the stretch count, too.
+    """
+    return verdict.until + limits.span
 
 
 def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:

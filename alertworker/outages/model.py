@@ -7,14 +7,14 @@ least two deployments that had calls. The outage of a model's only deployment sa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from alertworker.outages.ending import Ending, answers, ended
+from alertworker.outages.ending import End, Ending, answers, ended
 from alertworker.outages.grade import Grade
 from alertworker.outages.verdict import WindowVerdict, count_by_deployment, is_dead, judge
-from alertworker.outages.windows import Bucket, Calls, Limits
+from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Limits, without_refusals
 
 #: The cause of calls that failed for users, whatever failed their attempts.
 _NO_ANSWER: Final = "no answer"
@@ -46,6 +46,7 @@ class JudgedModel:
     calls: Calls
     grade: Grade | None
     buckets: Sequence[Bucket] = ()
+    ended: Sequence[EndedCalls] = ()
 
     @property
     def places(self) -> frozenset[tuple[str, str]]:
@@ -80,6 +81,25 @@ def judge_dead_model(buckets: Sequence[Bucket], limits: Limits) -> WindowVerdict
     return is_dead(buckets, limits)
 
 
+def is_outage_without(judged: JudgedModel, refused: Collection[str], limits: Limits) -> bool:
+    """Return whether a model has an outage, or one of its deployments, beside the refused calls of some deployments.
+
+    Lost calls that such a deployment failed first are its own. So are those that found no deployment, if no other
+    deployment failed a call.
+    """
+    rest = [without_refusals(row) if row.deployment_id in refused else row for row in judged.buckets]
+    explained = {*refused, ""} if all(row.deployment_id in refused for row in rest if row.failed) else {*refused}
+    calls = [one for one in judged.ended if one.deployment_id not in explained]
+    if judge_model(rest, calls, limits).crossed or is_dead(rest, limits) is not None:
+        return True
+    single = replace(limits, deployments=1, everywhere=False)
+    return any(
+        judge(own, single).crossed or is_dead(own, single) is not None
+        for name in sorted({row.deployment_id for row in rest})
+        if (own := [row for row in rest if row.deployment_id == name])
+    )
+
+
 def model_ended(
     buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits, *, since: int, until: int
 ) -> Ending | None:
@@ -97,7 +117,12 @@ def model_ended(
     others = [row for row in buckets if row.deployment_id != worst]
     if buckets and not others:
         return None
-    return ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+    ending = ended(others, replace(limits, deployments=1, everywhere=False), since=since, until=until)
+    if ending is None or ending.how is not End.RECOVERED:
+        return ending
+    # Deployments that failed no call show no recovery: the last lost call does, if there was one.
+    lost = max((one.bucket for one in calls if one.lost and one.deployment_id != worst), default=0)
+    return ending._replace(at=max(ending.at, min(lost + WINDOW_SECONDS, until)))
 
 
 def add_up(calls: Iterable[EndedCalls], *, since: int) -> Calls:

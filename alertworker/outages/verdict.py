@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import Final
 
 from alertworker.outages.evidence import evidence, is_evident
@@ -21,6 +21,8 @@ from alertworker.outages.windows import Bucket, Limits, calls_before
 DEAD_REACH: Final = 6 * 3_600
 #: The minimum time between the first and the last failure of a dead target, in seconds.
 _DEAD_SECONDS: Final = 60
+#: Rate limits have a break if calls succeed for longer than this, in seconds.
+_BREAK_SECONDS: Final = 60
 #: The cause of failures by rate limits.
 RATE_LIMIT: Final = "429"
 #: The minimum number of failed calls of a deployment that counts as failing in its region.
@@ -45,9 +47,8 @@ class WindowVerdict:
     ``since`` is the first failing bucket of the earliest stretch that is an outage. ``until`` is the last failing
     bucket of the worst stretch. Both are epoch seconds. ``first_failure`` is the first failure within ``since``, in
     epoch milliseconds. ``calls`` is the number of the stretch's calls from its first failure on. ``failures`` has, for
-    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is the
-    time from the first to the last bucket with a rate limit. ``is_dead`` means that no call has succeeded since the
-    first failure.
+    each deployment that failed a call, the number of its failed calls and of all its calls. ``limited_seconds`` is how
+    long rate limits lasted without a break. ``is_dead`` means that no call has succeeded since the first failure.
     """
 
     crossed: Threshold = Threshold.NONE
@@ -89,6 +90,18 @@ def _within(rows: Sequence[Bucket], sums: _Sums, stretch: tuple[int, int], limit
     return _verdict([row for row in own if row.start >= since], limits)
 
 
+def may_be_dead(buckets: Iterable[Bucket], verdict: WindowVerdict, limits: Limits) -> bool:
+    """Return whether a target may be dead by the buckets of its windows: no call succeeded after the last failure.
+
+    If the windows are an outage already, no call may have succeeded within the longest window before it, either.
+    Successes before that say nothing, so the result does not depend on how events were cut into batches.
+    """
+    rows = list(buckets)
+    failed = max((row.last_failure or row.start * 1_000 for row in rows if row.failed), default=0)
+    succeeded = max((row.last_success for row in rows if row.succeeded), default=0)
+    return failed > succeeded + (limits.reach * 1_000 if verdict.crossed else 0)
+
+
 def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """Return the verdict on a dead target, ``None`` if it is not dead. It finds outages at little traffic.
 
@@ -98,7 +111,8 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     success = max((row.last_success for row in rows), default=0)
-    since = [row for row in rows if row.last_failure > success and row.failed]
+    # How many calls of the last success' own bucket failed after it is unknown, so they are left out.
+    since = [row for row in rows if row.failed and row.last_failure > success and row.failed_since >= success]
     if not since or (limits.deployments > 1 and not limits.everywhere):
         return None
     found = _verdict(since, limits)
@@ -243,7 +257,6 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         causes.update(row.causes)
     failed = causes.total()
     failing = [row for row in rows if row.failed]
-    limited = [row.start for row in failing if row.causes.get(RATE_LIMIT)]
     return WindowVerdict(
         crossed=Threshold.MAJOR if failed >= limits.major else Threshold.MINOR,
         since=failing[0].start,
@@ -253,5 +266,22 @@ def _verdict(rows: Sequence[Bucket], limits: Limits) -> WindowVerdict:
         first_failure=_first_failure(failing),
         causes=causes,
         failures=count_by_deployment(rows),
-        limited_seconds=limited[-1] - limited[0] if limited else 0,
+        limited_seconds=_limited_seconds(rows),
     )
+
+
+def _limited_seconds(rows: Iterable[Bucket]) -> int:
+    """Return how long rate limits lasted: the longest time between buckets with one, without a break.
+
+    A break is longer than `_BREAK_SECONDS`, and calls succeed in it.
+    """
+    longest, begin, last, has_succeeded = 0, None, 0, False
+    for start, same in groupby(rows, key=lambda row: row.start):
+        bucket = list(same)
+        if not any(row.causes.get(RATE_LIMIT) for row in bucket):
+            has_succeeded |= any(row.succeeded for row in bucket)
+            continue
+        if begin is None or (has_succeeded and start - last > _BREAK_SECONDS):
+            begin = start
+        longest, last, has_succeeded = max(longest, start - begin), start, False
+    return longest

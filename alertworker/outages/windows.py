@@ -194,6 +194,11 @@ class Bucket:
         return self.first_failure or self.start * 1_000
 
 
+def without_refusals(row: Bucket) -> Bucket:
+    """Return a bucket without the calls for which a provider refused a credential."""
+    return replace(row, causes={name: count for name, count in row.causes.items() if name not in REFUSED})
+
+
 def calls_before(rows: Sequence[Bucket]) -> int:
     """Return how many calls of one bucket succeeded before its first failure, as far as its sums tell.
 

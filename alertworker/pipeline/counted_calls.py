@@ -15,7 +15,7 @@ from alertworker.ports import Transaction
 from alertworker.routing.silences import Silence, SilenceState
 
 #: A silence that matches none of these labels is not about deployments, for example one of all outages of one type.
-_NAMING: Final = frozenset({"deployment", "model"})
+_NAMING: Final = frozenset({"deployment", "model", "provider", "region"})
 
 
 class CountedCalls:

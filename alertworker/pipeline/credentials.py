@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -15,10 +15,20 @@ from alertworker.outages import alert as outages
 from alertworker.outages import credentials
 from alertworker.outages.credentials import CredentialState, Refusals, Report, judge_credential, unserved
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
-from alertworker.outages.model import JudgedModel, judge_dead_model, judge_model
+from alertworker.outages.model import JudgedModel, is_outage_without
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
-from alertworker.outages.windows import REFUSED, WINDOW_SECONDS, Bucket, Calls, Limits, Outage, Target, bucket_of
+from alertworker.outages.windows import (
+    REFUSED,
+    WINDOW_SECONDS,
+    Bucket,
+    Calls,
+    Limits,
+    Outage,
+    Target,
+    bucket_of,
+    without_refusals,
+)
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
@@ -90,7 +100,7 @@ def explaining(
     """
     if not REFUSED & verdict.causes.keys():
         return None
-    rest = [replace(row, causes=_without_refusals(row.causes)) for row in buckets]
+    rest = [without_refusals(row) for row in buckets]
     if judge(rest, limits).crossed or is_dead(rest, limits) is not None:
         return None
     named = {target.deployment_id} if target.deployment_id else set(verdict.failures)
@@ -102,17 +112,20 @@ def explaining(
 
 
 def explaining_model(tx: Transaction, judged: JudgedModel, limits: Limits) -> str | None:
-    """Return the refused credential that explains a model's outage, ``None`` if there is none."""
+    """Return the refused credential that explains a model's outage, ``None`` if there is none.
+
+    Several refused credentials may explain it together. They explain it if the failures and lost calls that they leave
+    are no outage by themselves, neither of the model nor of one of its deployments.
+    """
     if not any(REFUSED & row.causes.keys() for row in judged.buckets):
         return None
-    rest = [replace(row, causes=_without_refusals(row.causes)) for row in judged.buckets]
-    if judge_model(rest, (), limits).crossed or judge_dead_model(rest, limits) is not None:
-        return None
-    named = {row.deployment_id for row in judged.buckets if row.failed}
+    failing = {row.deployment_id for row in judged.buckets if row.failed}
+    start, users, named = judged.verdict.since - DEAD_REACH, set[str](), None
     for key in sorted(tx.refused_credentials()):
-        if named & {row.deployment_id for row in tx.refusals(key, start=judged.verdict.since - DEAD_REACH)}:
-            return key.credential
-    return None
+        own = {row.deployment_id for row in tx.refusals(key, start=start)}
+        named = named or (key.credential if own & failing else None)
+        users |= own
+    return named if named is not None and not is_outage_without(judged, users, limits) else None
 
 
 def label_refused(context: BatchContext) -> list[Alert]:
@@ -187,10 +200,6 @@ def _total(parts: Iterable[Calls]) -> Calls:
             lost[team] = lost.get(team, 0) + count
         total = Calls(total.by_fallback + one.by_fallback, total.by_retry + one.by_retry, lost)
     return total
-
-
-def _without_refusals(causes: Mapping[str, int]) -> dict[str, int]:
-    return {name: count for name, count in causes.items() if name not in REFUSED}
 
 
 def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> set[str]:

@@ -27,6 +27,7 @@ from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.region_scope import RegionScope
 from alertworker.ports import Transaction
 from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.ledger import LedgerPort
@@ -79,17 +80,21 @@ def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime
 
 
 def outage_sums(
-    tx: Transaction, alert: Subject, *, until: int | None = None
+    tx: Transaction, alert: Subject, counted: CountedCalls, *, until: int | None = None
 ) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
     """Return a target's attempts since an outage began, how its calls ended, and the names of deployments by id.
 
-    The attempts in the bucket of ``until`` are the last ones.
+    The attempts in the bucket of ``until`` are the last ones. A region's are those that count for it.
     """
     target, start = outages.target_of(alert), bucket_of(alert.first_at.timestamp())
     end = None if until is None else bucket_of(until) + WINDOW_SECONDS
-    buckets = tx.buckets(target, start=start, end=end)
-    names = _names_of(tx, buckets) if not target.deployment_id else {}
-    return buckets, tx.calls_failed_by(target, start=start), names
+    found = tx.buckets(target, start=start, end=end)
+    if target.deployment_id:
+        return found, tx.calls_failed_by(target, start=start), {}
+    scope = RegionScope(tx, counted)
+    buckets = scope.total(found)
+    calls = scope.calls_failed_by(target, start=start, buckets=found, counting=buckets)
+    return buckets, calls, _names_of(tx, buckets)
 
 
 def model_sums(tx: Transaction, alert: Subject, counted: CountedCalls) -> tuple[list[Bucket], Calls, Mapping[str, str]]:
@@ -109,7 +114,7 @@ def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
 
 
 def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:
-    found = outages.total(alert, *outage_sums(tx, alert))
+    found = outages.total(alert, *outage_sums(tx, alert, CountedCalls(tx, now=now)))
     if FLAPPING not in alert.labels:
         return found
     return flapping.describe(found, tx.outage_of(outages.target_of(alert)), until=int(now.timestamp()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -51,8 +51,8 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             return True
         alert = alerts.get(outages.fingerprint(target))
         rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
-        ending = _ending(standing, alert, rows, limits[target], until=until, arrived=arrived)
-        if ending is None and _inhibitor(alert) in closed and not _lasts(rows, limits[target], until=until):
+        ending = _ending(tx, standing, alert, rows, limits[target], until=until, arrived=arrived)
+        if ending is None and _inhibitor(alert) in closed and not _lasts(standing, rows, limits[target], until=until):
             ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
         after = _after(standing, ending, until)
         if after is None:
@@ -61,13 +61,14 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
         if after.state:
             continue  # it flaps, and has recovered for now
         if alert is not None:
-            resolve(tx, _closed(tx, alert, standing, after, ending), runtime, now=now)
+            resolve(tx, _closed(tx, alert, standing, after, ending, counted, limits[target]), runtime, now=now)
             closed.add(alert.id)
         resolved += 1
     return resolved >= limit
 
 
 def _ending(
+    tx: Transaction,
     standing: Outage,
     alert: OpenAlert | None,
     buckets: Sequence[Bucket],
@@ -79,10 +80,19 @@ def _ending(
     """Return the end of an outage by its own calls, ``None`` if it continues."""
     since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
     ending = ended(buckets, limits, since=since, until=until)
-    is_unknown = ending is not None and ending.how is End.UNKNOWN
-    if is_unknown and standing.is_dead and alert is not None and arrived - alert.last_at < DEAD_LASTS:
+    if ending is None or ending.how is not End.UNKNOWN or alert is None or arrived - alert.last_at >= DEAD_LASTS:
+        return ending
+    if _never_answered(tx, alert, standing, limits):
         return None  # with so little traffic, 15 min without a call prove nothing
     return ending
+
+
+def _never_answered(tx: Transaction, alert: OpenAlert, standing: Outage, limits: Limits) -> bool:
+    """Return whether no call on a target has succeeded since its outage began. Few calls may not prove it dead yet."""
+    if standing.is_dead or not limits.share:
+        return standing.is_dead
+    start = max(standing.over_until, bucket_of(alert.first_at.timestamp()))
+    return not any(row.succeeded for row in tx.buckets(outages.target_of(alert), start=start))
 
 
 def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None:
@@ -97,12 +107,23 @@ def _after(standing: Outage, ending: Ending | None, until: int) -> Outage | None
     return flapping.closed(standing, ending.at, over_until=over_until)
 
 
-def _closed(tx: Transaction, alert: OpenAlert, standing: Outage, after: Outage, ending: Ending | None) -> OpenAlert:
+def _closed(
+    tx: Transaction,
+    alert: OpenAlert,
+    standing: Outage,
+    after: Outage,
+    ending: Ending | None,
+    counted: CountedCalls,
+    limits: Limits,
+) -> OpenAlert:
     """Return an outage with the totals until the target recovered."""
     if standing.is_up or ending is None:
         ending = Ending(End.RECOVERED, after.stretches[-1].end)
-    quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
-    closed = outages.closing(alert, *outage_sums(tx, alert, until=ending.at or None), ending, quiet=quiet)
+    quiet = timedelta(seconds=NO_TRAFFIC_SECONDS)
+    if ending.how is End.UNKNOWN and _never_answered(tx, alert, standing, limits):
+        quiet = DEAD_LASTS
+    sums = outage_sums(tx, alert, counted, until=ending.at or None)
+    closed = outages.closing(alert, *sums, ending, quiet=quiet)
     return flapping.describe(closed, after, until=ending.at) if FLAPPING in alert.labels else closed
 
 
@@ -112,12 +133,14 @@ def _inhibitor(alert: OpenAlert | None) -> str | None:
     return suppression.by if suppression is not None and suppression.reason is SuppressionReason.ALERT else None
 
 
-def _lasts(buckets: Iterable[Bucket], limits: Limits, *, until: int) -> bool:
-    """Return whether the last window alone is an outage.
+def _lasts(standing: Outage, buckets: Sequence[Bucket], limits: Limits, *, until: int) -> bool:
+    """Return whether the last window alone is an outage, or a dead target has answered no call since.
 
     If it is not, an outage ends with the outage that suppressed it. Few calls may reach the deployment, so its own
     proof may come much later, and nobody was notified of it. If calls go on failing, they open it again.
     """
+    if standing.is_dead and not any(row.succeeded for row in buckets):
+        return True
     return bool(judge([row for row in buckets if row.start >= until - limits.span], limits).crossed)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -10,9 +9,8 @@ from datetime import datetime, timedelta
 from alertworker.alerts.alert import OpenAlert
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
-from alertworker.outages.counted_calls import without_failures
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, lookback
-from alertworker.outages.grade import Grade, grade
+from alertworker.outages.grade import Grade, grade, lost_until
 from alertworker.outages.model import (
     EndedCalls,
     JudgedModel,
@@ -23,8 +21,8 @@ from alertworker.outages.model import (
 )
 from alertworker.outages.model_alert import close_model, fingerprint, model_alert
 from alertworker.outages.rows import CallSums, ModelCallKey
-from alertworker.outages.verdict import DEAD_REACH
-from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of, model_of
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, may_be_dead
+from alertworker.outages.windows import Bucket, Calls, Limits, Outage, bucket_of, model_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import model_sums
@@ -63,6 +61,11 @@ def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudg
     return [ModelJudgement(model, known[model], one, own[model]) for model, one in judged.items()]
 
 
+def widespread(judgements: Iterable[ModelJudgement]) -> set[str]:
+    """Return the models whose outage is not that of one region, because they fail in several."""
+    return {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
+
+
 def count_models(context: BatchContext) -> int:
     """Return the number of models that failed a call of the batch: each may raise an outage."""
     return len(_events(context).keys() | _lost_buckets(context.folded.models).keys())
@@ -88,11 +91,22 @@ def raise_model(
     alert = model_alert(one.model, judged, worst, opened, one.events, policy, kept=kept)
     if credential is not None:
         alert = replace(alert, labels={**alert.labels, "credential": credential})
+    if opened is not None and judged.verdict.crossed:
+        _relabel(tx, opened, judged, credential)
     claim(tx, alert, context.runtime, now=context.now)
     dead = standing.is_dead or judged.verdict.is_dead
     after = Outage.of(worst.rank, is_dead=dead, over_until=standing.over_until)
     if after != standing:
         tx.keep_models({one.model: after})
+
+
+def _relabel(tx: Transaction, opened: OpenAlert, judged: JudgedModel, credential: str | None) -> None:
+    """Remove the labels of an open outage that no longer hold, so that what they name inhibits it no longer."""
+    wrong = {"provider", "region"} if len(judged.places) > 1 else set[str]()
+    wrong |= {"credential"} if credential is None else set()
+    kept = {name: value for name, value in opened.labels.items() if name not in wrong}
+    if kept != opened.labels:
+        tx.relabel(opened.id, kept)
 
 
 def end_models(
@@ -114,14 +128,21 @@ def end_models(
         last_at = alert.last_at.timestamp() if alert is not None else 0
         if ending is None:
             continue
-        if ending.how is End.UNKNOWN and standing.is_dead and until - last_at < DEAD_LASTS.total_seconds():
+        is_unknown = ending.how is End.UNKNOWN
+        never = is_unknown and (standing.is_dead or _never_answered(tx, model, max(since, standing.over_until)))
+        if never and until - last_at < DEAD_LASTS.total_seconds():
             continue
         if alert is not None:
-            quiet = DEAD_LASTS if standing.is_dead else timedelta(seconds=NO_TRAFFIC_SECONDS)
+            quiet = DEAD_LASTS if never else timedelta(seconds=NO_TRAFFIC_SECONDS)
             resolve(tx, close_model(alert, *model_sums(tx, alert, counted), ending, quiet=quiet), runtime, now=now)
         tx.keep_models({model: Outage(over_until=max(standing.over_until, until))})
         resolved += 1
     return resolved
+
+
+def _never_answered(tx: Transaction, model: str, since: int) -> bool:
+    """Return whether no call for a model has succeeded from the epoch second ``since`` on."""
+    return since > 0 and not any(row.succeeded for row in tx.model_buckets({model: since})[model])
 
 
 def model_still_fails(
@@ -156,44 +177,6 @@ def model_is_over(context: BatchContext, one: ModelJudgement, counted: CountedCa
     return ending is not None and ending.how is End.RECOVERED
 
 
-class RegionScope:
-    """The failed calls that count, and the models' outages that explain others."""
-
-    def __init__(self, tx: Transaction, counted: CountedCalls, models: Sequence[ModelJudgement]) -> None:
-        self._tx, self._counted, self._models = tx, counted, models
-
-    def clear(self, buckets: Sequence[Bucket]) -> list[Bucket]:
-        """Return a region's buckets without the failures that do not count."""
-        counting = self._counted.clear(buckets)
-        explained = _explained_models(self._tx, self._models, counting)
-        return [without_failures(row) if row.model in explained else row for row in counting]
-
-    def calls_failed_by(self, target: Target, *, start: int, buckets: Sequence[Bucket]) -> Calls:
-        """Return how the calls ended that count for a region. ``buckets`` are the region's, before `clear`."""
-        failing = {row.deployment_id for row in buckets if row.failed}
-        counting = {row.deployment_id for row in self.clear(buckets) if row.failed}
-        calls = self._tx.calls_failed_by(target, start=start)
-        for deployment in sorted(failing - counting):
-            calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start))
-        return calls
-
-
-def _explained_models(tx: Transaction, judgements: Iterable[ModelJudgement], buckets: Iterable[Bucket]) -> set[str]:
-    """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
-    failing = {row.model for row in buckets if row.failed and row.model}
-    opened = tx.find_all_open(map(fingerprint, failing)) if failing else {}
-    known = {model for model in failing if (alert := opened.get(fingerprint(model))) and not alert.labels.get("region")}
-    return known | {one.model for one in judgements if one.judged.grade is not None and len(one.judged.places) > 1}
-
-
-def _minus(calls: Calls, other: Calls) -> Calls:
-    return Calls(
-        max(0, calls.by_fallback - other.by_fallback),
-        max(0, calls.by_retry - other.by_retry),
-        Counter(calls.lost) - Counter(other.lost),
-    )
-
-
 def _judge(
     context: BatchContext, counted: CountedCalls, models: Mapping[str, Outage], moments: Mapping[str, Sequence[int]]
 ) -> dict[str, JudgedModel]:
@@ -202,22 +185,33 @@ def _judge(
     windows = _Windows.read(
         tx, counted, {model: max(old.over_until, min(moments[model]) - limits.reach) for model, old in models.items()}
     )
+    ends = {model: max(moments[model]) + limits.reach for model in models}
+    buckets = {model: [row for row in windows.buckets[model] if row.start < ends[model]] for model in models}
+    verdicts = {model: judge_model(buckets[model], windows.calls[model], limits) for model in models}
     quiet = {
         model: max(old.over_until, max(moments[model]) - DEAD_REACH)
         for model, old in models.items()
-        if not old.is_dead and not any(bucket.succeeded for bucket in windows.buckets[model])
+        if not old.is_dead and may_be_dead(buckets[model], verdicts[model], limits)
     }
     longer = _Windows.read(tx, counted, quiet)
     found: dict[str, JudgedModel] = {}
     for model in models:
-        end = max(moments[model]) + limits.reach
-        buckets, calls = [row for row in windows.buckets[model] if row.start < end], windows.calls[model]
-        verdict = judge_model(buckets, calls, limits)
+        judged = verdicts[model], buckets[model], windows.calls[model]
         if model in quiet and (dead := judge_dead_model(longer.buckets[model], limits)) is not None:
-            buckets, calls, verdict = longer.buckets[model], longer.calls[model], dead
-        total = add_up(calls, since=verdict.since) if verdict.crossed else Calls()
-        found[model] = JudgedModel(verdict, total, grade(verdict, sum(total.lost.values()), limits), buckets)
+            judged = dead, longer.buckets[model], longer.calls[model]
+        found[model] = _graded(*judged, limits)
     return found
+
+
+def _graded(
+    verdict: WindowVerdict, buckets: Sequence[Bucket], calls: Sequence[EndedCalls], limits: Limits
+) -> JudgedModel:
+    """Return a verdict on a model with its grade. Calls that were lost later than its stretch do not count for it."""
+    total, hurt = Calls(), Calls()
+    if verdict.crossed:
+        total = add_up(calls, since=verdict.since)
+        hurt = add_up((one for one in calls if one.bucket < lost_until(verdict, limits)), since=verdict.since)
+    return JudgedModel(verdict, total, grade(verdict, sum(hurt.lost.values()), limits), buckets, calls)
 
 
 @dataclass(frozen=True, slots=True)

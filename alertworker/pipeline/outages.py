@@ -11,8 +11,8 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import End, ended, lookback
-from alertworker.outages.grade import Grade, grade
-from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
+from alertworker.outages.grade import Grade, grade, lost_until
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
@@ -20,13 +20,14 @@ from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
-    RegionScope,
     count_models,
     judge_models,
     model_is_over,
     raise_model,
+    widespread,
 )
 from alertworker.pipeline.notify import claim
+from alertworker.pipeline.region_scope import RegionScope
 from alertworker.ports import Clock, Transaction
 
 
@@ -44,7 +45,7 @@ def judge_outages(context: BatchContext) -> None:
     known = tx.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
-    scope = RegionScope(tx, counted, models)
+    scope = RegionScope(tx, counted, widespread(models))
     judged = [
         one
         for target in sorted(found)
@@ -167,16 +168,17 @@ def _judge(
     found = tx.buckets(target, start=start, end=last + limits.reach)
     buckets = found if target.deployment_id else scope.clear(found)
     verdict = judge(buckets, limits)
-    if limits.share and not standing.is_dead and not any(bucket.succeeded for bucket in buckets):
+    if target.deployment_id and limits.share and not standing.is_dead and may_be_dead(buckets, verdict, limits):
         longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
-    calls = Calls()
-    if verdict.crossed and target.deployment_id:
-        calls = tx.calls_failed_by(target, start=verdict.since)
-    elif verdict.crossed:
-        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found)
-    return _Judged(buckets, verdict, calls, grade(verdict, sum(calls.lost.values()), limits))
+    calls = hurt = Calls()
+    if verdict.crossed:
+        calls = scope.calls_failed_by(target, start=verdict.since, buckets=found, counting=buckets)
+    if calls.lost:
+        end = lost_until(verdict, limits)
+        hurt = scope.calls_failed_by(target, start=verdict.since, end=end, buckets=found, counting=buckets)
+    return _Judged(buckets, verdict, calls, grade(verdict, sum(hurt.lost.values()), limits))
 
 
 def _raise(context: BatchContext, one: _Failures) -> None:

@@ -39,6 +39,6 @@ class OutagePort(Protocol):
         """Return each target's buckets from its own epoch second on, by as many statements for many as for one."""
         ...
 
-    def calls_failed_by(self, target: Target, *, start: int) -> Calls:
-        """Return how calls ended that this target failed, from an epoch second on."""
+    def calls_failed_by(self, target: Target, *, start: int, end: int | None = None) -> Calls:
+        """Return how calls ended that this target failed, from the epoch second ``start`` until before ``end``."""
         ...

@@ -84,11 +84,12 @@ class OutageStatements(Statements, OutagePort):
         return found
 
     @override
-    def calls_failed_by(self, target: Target, *, start: int) -> Calls:
+    def calls_failed_by(self, target: Target, *, start: int, end: int | None = None) -> Calls:
         table = OUTAGE_CALLS.c
         columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
         own = tuple_(table.deployment_id, table.provider, table.region) == tuple_(*map(literal, target))
-        statement = select(table.team, *columns).where(own, table.bucket >= start).group_by(table.team)
+        within = [table.bucket >= start] + ([table.bucket < end] if end is not None else [])
+        statement = select(table.team, *columns).where(own, *within).group_by(table.team)
         rows = self.connection.execute(statement).all()
         return Calls(
             int(sum(row.by_fallback for row in rows)),

@@ -11,6 +11,7 @@ from alertworker.alerts.message import Step
 from alertworker.events import AttemptFailed, DeploymentCooledDown, Event, FailedOn, Origin, RequestSucceeded
 from alertworker.pipeline import Runtime, ingest
 from alertworker.store import SqlStore
+from alertworker.store.schema.alerts import ALERTS
 from alertworker.store.schema.outages import CREDENTIALS, REFUSALS
 from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
@@ -77,6 +78,32 @@ def test_other_failures_are_an_outage_of_their_own(runtime: Runtime, outbox: Out
     hear(runtime, *[attempt(20 + n, status=503) for n in range(10)], at=31)
     pass_time(runtime, 40)
     assert [one[2] for one in sent(outbox)] == [HEADLINE, "Major Service Outage: azure/gpt-4o (d1)"]
+
+
+def _labels(store: SqlStore) -> dict[str, str]:
+    (row,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
+    return dict(row.labels)
+
+
+def test_a_model_whose_other_failures_are_an_outage_is_notified(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The refused credential explains it only as far as its failures are refusals."""
+    hear(runtime, *[refused(n, name) for n in range(6) for name in ("d1", "d2")], at=6)
+    run_until_quiet(runtime, after(6))
+    assert _labels(store)["credential"] == KEY
+    assert [one[2] for one in sent(outbox)] == [HEADLINE]
+
+    hear(runtime, *[attempt(20 + n, deployment=name) for n in range(10) for name in ("d3", "d4")], at=30)
+    for second in (40, 60):
+        pass_time(runtime, second)
+    assert "credential" not in _labels(store)
+    assert any("model gpt-4o" in one[2] for one in sent(outbox))
+
+
+def test_a_sibling_that_fails_otherwise_is_not_explained(runtime: Runtime, store: SqlStore) -> None:
+    hear(runtime, *[refused(n) for n in range(6)], *[attempt(n, deployment="d2") for n in range(6)], at=6)
+    assert "credential" not in _labels(store)
 
 
 def test_a_key_that_is_accepted_elsewhere_is_not_revoked(runtime: Runtime, outbox: Outbox) -> None:

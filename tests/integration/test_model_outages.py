@@ -200,6 +200,24 @@ def test_a_region_explains_a_model_that_is_only_there(runtime: Runtime, outbox: 
     assert sent(outbox) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
 
 
+def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    """The first region explains it only until then."""
+    eu: dict[str, Any] = {"region": "eu"}
+    events: list[Event] = [failing(f"c{n}", n, name, **eu) for n in range(6) for name in ("d1", "d2")]
+    events += [failing(f"e{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]
+    hear(runtime, *events)
+    run_until_quiet(runtime, after(6))
+    more = [failing(f"m{n}", 20 + n, name, **eu) for n in range(8) for name in ("d1", "d2", "e1")]
+    more += [failing(f"u{n}", 20 + n, "d3", region="us") for n in range(8)]
+    hear(runtime, *more, at=30)
+    for second in (40, 60, 80):
+        pass_time(runtime, second)
+
+    (model,) = (row for row in rows(store, ALERTS) if row.labels.get("scope") == "model")
+    assert not model.labels.keys() & {"provider", "region"}
+    assert (Step.FIRING, model.headline) in sent(outbox)
+
+
 def test_a_model_that_fails_everywhere_is_no_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
     """Two of its deployments are in one region, where another model answers."""
     eu: dict[str, Any] = {"region": "eu"}
@@ -230,6 +248,30 @@ def test_a_silenced_deployment_is_not_announced_as_a_region_or_a_model(
     pass_time(runtime, 30)
 
     assert headlines(outbox.sent) == []
+
+
+@pytest.mark.parametrize("matcher", ['region="eu"', 'provider="azure"'])
+def test_a_silenced_place_is_not_announced_as_a_model(
+    runtime: Runtime, outbox: Outbox, store: SqlStore, matcher: str
+) -> None:
+    """Only a deployment in a silenced region, or of a silenced provider, is down."""
+    silence(store, matcher)
+    events = [failing(f"c{n}", n, "d1", region="eu") for n in range(12)]
+    events += [failing(f"s{n}", n * 5, "d2", provider="openai", region="us") for n in range(2)]
+    hear(runtime, *events)
+    pass_time(runtime, 30)
+
+    assert headlines(outbox.sent) == []
+
+
+def test_a_region_counts_no_silenced_deployments(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+    silence(store, 'deployment="d3"')
+    eu: dict[str, Any] = {"region": "eu"}
+    hear(runtime, *(failing(f"{name}{n}", n, name, model_group=name, **eu) for n in range(6) for name in THREE))
+    run_until_quiet(runtime, after(6))
+
+    (message,) = (one for one in outbox.sent if one.type is AlertType.REGION_OUTAGE_ALERTS)
+    assert message.facts["Attempts"].startswith("12 of 12 failed")
 
 
 def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -280,3 +322,14 @@ def test_windows_of_the_previous_version_get_their_model(runtime: Runtime, store
 
     (row,) = rows(store, WINDOWS)
     assert (row.model, row.succeeded) == ("gpt-4o", 4)
+
+
+def test_a_model_without_any_success_stays_open(runtime: Runtime, outbox: Outbox) -> None:
+    """Calls fail at once, then one each 20 minutes."""
+    hear(runtime, *down(6), at=6)
+    for second in range(60, 4_000, 60):
+        if second % 1_200 == 0:
+            hear(runtime, *call_that_fails(second), at=second)
+        pass_time(runtime, second + 10)
+
+    assert [step for step, _ in sent(outbox) if step is not Step.REMINDER] == [Step.FIRING]

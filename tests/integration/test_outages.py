@@ -300,14 +300,25 @@ def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> 
 
 
 def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -> None:
-    """There are failures alone, then nothing. After 15 minutes the state is unknown."""
-    hear(runtime, *(attempt(n) for n in range(10)))
+    """Some calls succeed between failures, then there are none. After 15 minutes the state is unknown."""
+    hear(runtime, *(attempt(n) for n in range(10)), success(5))
     pass_time(runtime, 600)
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
     assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 15 min"
+
+
+def test_few_calls_that_all_fail_are_one_outage(runtime: Runtime, outbox: Outbox) -> None:
+    """Five calls fail at once, then one each 20 minutes. None succeeds."""
+    hear(runtime, *(attempt(n) for n in range(5)))
+    for second in range(60, 7_200, 60):
+        if second % 1_200 == 0:
+            hear(runtime, attempt(second), at=second)
+        pass_time(runtime, second + 10)
+
+    assert [step for step, _ in told(outbox) if step is not Step.REMINDER] == [Step.FIRING]
 
 
 def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
@@ -388,6 +399,36 @@ def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime,
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
 
 
+@pytest.mark.parametrize("size", [1, 2, 12])
+def test_a_dead_deployment_is_the_same_in_any_batches(runtime: Runtime, store: SqlStore, size: int) -> None:
+    """A success before the first failure changes nothing."""
+    events: list[Event] = [success(1)]
+    for second in (60, 200, 400, 600, 1_000):
+        failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
+        events += [attempt(second), lost(second, failed_on=failed_on)]
+    for first in range(0, len(events), size):
+        hear(runtime, *events[first : first + size], at=1_010)
+
+    (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
+    assert (row.headline, row.severity) == ("Major Service Outage: azure/gpt-4o (d1)", "High")
+    assert (row.first_at, row.count) == (after(60), 5)
+
+
+def test_calls_that_are_lost_long_after_a_stretch_do_not_count_for_it(runtime: Runtime, store: SqlStore) -> None:
+    """Its failures come late. The deployment lost other calls later, one in a while and among many that it answered."""
+    failed_on = (FailedOn(deployment_id="d1", provider="azure"),)
+    later: list[Event] = []
+    for second in range(1_000, 2_000, 100):
+        later += [attempt(second), lost(second, failed_on=failed_on)]
+        later += [success(second + n / 10) for n in range(1, 200)]
+    hear(runtime, *later, at=2_001)
+    assert [row for row in rows(store, ALERTS) if row.type == "outage_alerts"] == []
+
+    hear(runtime, *(attempt(n) for n in range(8)), at=2_002)
+    (row,) = (row for row in rows(store, ALERTS) if row.type == "outage_alerts")
+    assert row.severity == "Medium"
+
+
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
     """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
@@ -431,7 +472,7 @@ def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbo
     reminder = next(message for message in outbox.sent if message.step is Step.REMINDER)
     assert reminder.facts["Attempts"] == "10 of 10 failed in 4 s"
     assert reminder.facts["Calls lost"] == "4 (search ×3, billing ×1)"
-    pass_time(runtime, 14_600)
+    pass_time(runtime, 4 + 86_400 + 60)
     resolved = [message for message in outbox.sent if message.step is Step.RESOLVED]
     assert {message.facts["Calls lost"] for message in resolved} == {reminder.facts["Calls lost"]}
 
@@ -559,6 +600,19 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
         pass_time(runtime, at)
     assert told(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS)} == {None}
+
+
+def test_a_dead_sibling_stays_open_when_its_region_recovers(runtime: Runtime, store: SqlStore) -> None:
+    """It has answered no call, so a few failures more are no new outage."""
+    hear(runtime, *(attempt(n, deployment=name, region="eu") for n in range(0, 80, 10) for name in ("d1", "d2")), at=80)
+    run_until_quiet(runtime, after(80))
+    hear(runtime, *(success(200 + n, deployment="d2", region="eu") for n in range(20)), at=220)
+    for at in range(230, 300, 10):
+        pass_time(runtime, at)
+
+    found = {row.type: row.open_fingerprint for row in rows(store, ALERTS) if row.labels.get("deployment") != "d2"}
+    assert found[AlertType.REGION_OUTAGE_ALERTS] is None
+    assert found[AlertType.OUTAGE_ALERTS] is not None
 
 
 def test_late_failures_of_a_target_that_has_recovered_open_nothing(

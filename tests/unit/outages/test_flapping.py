@@ -49,6 +49,8 @@ def test_the_number_of_stored_outages_is_bounded() -> None:
     for start in range(0, 60_000, 200):
         state = fail(state, start)
     assert (len(state.stretches), state.stretches[-1]) == (100, Stretch(59_800, 59_860))
+    text = flapping.spell_stretches(state.stretches, until=60_000, is_up=True)
+    assert text == "at least 100 outages in 5 h 31 min; down for at least 1 h 40 min in all"
 
 
 def test_a_row_of_the_previous_version_has_no_outages() -> None:

@@ -8,7 +8,15 @@ from random import Random
 import pytest
 
 from alertworker.outages.ending import End
-from alertworker.outages.model import EndedCalls, add_up, judge_dead_model, judge_model, model_ended
+from alertworker.outages.model import (
+    EndedCalls,
+    JudgedModel,
+    add_up,
+    is_outage_without,
+    judge_dead_model,
+    judge_model,
+    model_ended,
+)
 from alertworker.outages.verdict import Threshold, judge
 from alertworker.outages.windows import Bucket, Calls, OutagePolicy
 
@@ -139,3 +147,23 @@ def test_ended_calls_add_up() -> None:
     calls = [ended(1), ended(2, start=20, by_fallback=4), EndedCalls(20, "a", "billing", 0, 1, 0)]
 
     assert add_up(calls, since=10) == Calls(4, 1, {"search": 2})
+
+
+def test_lost_calls_of_a_refused_credential_are_explained_and_others_are_not() -> None:
+    rows = [Bucket(second, name, 0, {"401": 3}) for second in (0, 10) for name in ("d1", "d2")]
+    explained = [EndedCalls(0, name, "search", 0, 0, 8) for name in ("d1", "d2", "")]
+    found = judge_model(rows, explained, LIMITS)
+    judged = JudgedModel(found, Calls(), None, rows, explained)
+    assert not is_outage_without(judged, {"d1", "d2"}, LIMITS)
+
+    others = [Bucket(0, "d3", 9, {"503": 1}), Bucket(0, "d4", 9), *rows]
+    lost = [*explained, EndedCalls(0, "d3", "search", 0, 0, 8)]
+    assert is_outage_without(JudgedModel(found, Calls(), None, others, lost), {"d1", "d2"}, LIMITS)
+
+
+def test_a_model_whose_deployments_failed_no_call_recovers_after_the_last_lost_one() -> None:
+    rows = [bucket(name, 0, 5, start=start) for start in range(0, 400, 10) for name in ("d1", "d2")]
+    calls = [ended(2, start=start) for start in range(0, 100, 10)]
+    ending = model_ended(rows, calls, LIMITS, since=0, until=400)
+    assert ending is not None
+    assert (ending.how, ending.at) == (End.RECOVERED, 100)

@@ -93,6 +93,34 @@ def test_a_target_is_dead_when_nothing_succeeds_since_its_first_failure() -> Non
     assert is_dead([Bucket(1_000, "d1", 0, {"503": 5}, last_failure=1_009_000)], LIMITS) is None
 
 
+def test_failures_before_the_last_success_of_a_bucket_do_not_make_a_target_dead() -> None:
+    """Three of four calls of the first bucket failed before one succeeded. Only the last one failed after it."""
+    mixed = Bucket(1_000, "d1", 1, {"503": 4}, last_success=1_008_000, last_failure=1_009_000, first_failure=1_001_000)
+    later = [_failure(second) for second in (2_000, 3_000, 4_000)]
+    assert is_dead([mixed, *later], LIMITS) is None
+    found = is_dead([mixed, *later, *map(_failure, (5_000, 6_000))], LIMITS)
+    assert found is not None
+    assert (found.failed, found.since) == (5, 2_000)
+
+
+@pytest.mark.parametrize(
+    ("starts", "succeeded", "lasted"),
+    [
+        ([0, 10, 310, 320], [100, 200], 10),
+        ([0, 10, 310, 320], [], 320),
+        ([*range(0, 400, 60)], [*range(0, 400, 10)], 360),
+        ([0, 120, 240, 360], [0, 120], 360),
+    ],
+    ids=["two bursts", "few calls", "calls succeed in between", "none succeeds in between"],
+)
+def test_rate_limits_last_until_calls_succeed_again(starts: list[int], succeeded: list[int], lasted: int) -> None:
+    rows = [
+        Bucket(start, "d1", start in succeeded, {"429": 5} if start in starts else {})
+        for start in sorted({*starts, *succeeded})
+    ]
+    assert judge(rows, LIMITS).limited_seconds == lasted
+
+
 def _verdict(
     failed: int, calls: int, *, lasts: int = 60, cause: str = "503", stray: int = 0, dead: bool = False
 ) -> WindowVerdict:
