@@ -98,17 +98,21 @@ class CallerProblems:
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
     def _resolve_outages(self) -> None:
-        """Resolve the problems of keys that are part of an outage now, and that fail nowhere else."""
+        """Resolve the problems of keys that are part of an outage now, and that have failed nowhere else.
+
+        All failures since the problem began count, so an outage of another deployment than the problem's does not end
+        it.
+        """
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
-        since: dict[str, int] = {}
-        for target, verdict in sorted(self._outages.items()):
-            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1):
-                if row.key_hash and row.key_hash not in self._suspects:
-                    since[row.key_hash] = min(verdict.since, since.get(row.key_hash, verdict.since))
-        prints = {callers.fingerprint(key_hash): key_hash for key_hash in since}
+        keys = {
+            row.key_hash
+            for target, verdict in sorted(self._outages.items())
+            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
+        }
+        prints = {callers.fingerprint(key): key for key in keys if key and key not in self._suspects}
         opened = tx.find_all_open(prints) if prints else {}
         for mark, alert in sorted(opened.items()):
-            if not tx.fails_elsewhere(prints[mark], since=since[prints[mark]]):
+            if not tx.fails_elsewhere(prints[mark], since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 

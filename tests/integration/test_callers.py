@@ -72,6 +72,15 @@ def test_a_problem_elsewhere_goes_on(runtime: Runtime, outbox: Outbox) -> None:
     assert len(told(outbox)) == 1
 
 
+def test_an_outage_of_another_deployment_does_not_end_it(runtime: Runtime, outbox: Outbox) -> None:
+    """The key fails there, too, long after its last failure on the deployment of its problem."""
+    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    hear(runtime, *[bad(330 + n, key, "d2") for n, key in enumerate([OWN, *KEYS[10:30]])], at=360)
+    run_until_quiet(runtime, after(360))
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(told(outbox)) == 1
+
+
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
     """Nobody else shows that the deployment works."""
     hear(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
