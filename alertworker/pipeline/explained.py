@@ -24,8 +24,11 @@ def keep_explanation(tx: Transaction, claimed: OpenAlert, alert: Alert) -> None:
 
 
 def settle_explained(tx: Transaction, label: str, value: str, *, now: datetime) -> None:
-    """Count the notices that a condition explained as notified, so no summary of them follows its end."""
+    """Count the notices that a condition explained as notified, so no summary of them follows its end.
+
+    A notice about which nothing was sent stays unannounced.
+    """
     named = tx.labelled_alerts(label, value, _NOTICES) if value else ()
     for _, alert in sorted((tx.find_all_open(named) if named else {}).items()):
         tx.take_parts(alert.id)
-        tx.record_notified(alert.id, count=alert.count, next_summary_at=now + _SETTLES, now=now)
+        tx.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)

@@ -62,12 +62,12 @@ def test_the_first_failure_is_told_at_once_and_the_rest_in_one_summary(runtime: 
     assert len(outbox.sent[1].members) + outbox.sent[1].members_more == 58
 
 
-def test_a_quiet_interval_closes_a_notice_so_that_the_next_failure_is_told_at_once(
+def test_a_quiet_hour_closes_a_notice_so_that_the_next_failure_is_told_at_once(
     runtime: Runtime, outbox: Outbox
 ) -> None:
-    """A failure after a quiet interval is a new alert."""
+    """A failure after a quiet hour is a new alert."""
     ingest(batch(failed("a")), runtime, now=NOW)
-    later = NOW + timedelta(seconds=11)
+    later = NOW + timedelta(hours=1)
     sweep(runtime, now=later)
     ingest(batch(failed("b", at=later)), runtime, now=later)
     run_until_quiet(runtime, later)
@@ -415,6 +415,23 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
         f"3 more in 30 s; 5 in all since {since}",
         f"12 more in 2 min; 17 in all since {since}",
     ]
+
+
+def test_summaries_grow_with_the_messages_that_were_sent(runtime: Runtime, outbox: Outbox) -> None:
+    """Quiet intervals count for nothing: after one notice the next summary comes with the next group interval."""
+    moments = {minute: NOW + timedelta(minutes=minute) for minute in range(40)}
+    runtime = replace(runtime, router=replace(runtime.router, group_interval=300.0))
+    for minute, moment in moments.items():
+        if minute in {0, 21, 26}:
+            ingest(batch(failed(f"call-{minute}", at=moment)), runtime, now=moment)
+        sweep(runtime, now=moment)
+        run_until_quiet(runtime, moment)
+
+    sent = [((message.at - NOW).total_seconds() / 60, message.step) for message in outbox.sent]
+    assert sent == [(0, Step.NOTICE), (25, Step.SUMMARY)]
+    sweep(runtime, now=NOW + timedelta(minutes=40))
+    run_until_quiet(runtime, NOW + timedelta(minutes=40))
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY, Step.SUMMARY]
 
 
 def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: Outbox) -> None:
