@@ -11,7 +11,9 @@ from alertworker.events import AttemptFailed, Event, RequestSucceeded
 from alertworker.outages.callers import MAX_KEYS
 from alertworker.outages.windows import Target
 from alertworker.pipeline import Runtime, ingest
-from alertworker.store import SqlStore
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
+from alertworker.store import AdminStore, SqlStore
 from tests.integration.harness import Outbox, batch, run_until_quiet
 from tests.integration.test_credentials import cooled
 from tests.integration.test_outages import after, attempt, hear, pass_time, success, told
@@ -79,6 +81,18 @@ def test_an_outage_of_another_deployment_does_not_end_it(runtime: Runtime, outbo
     run_until_quiet(runtime, after(360))
     assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
     assert len(told(outbox)) == 1
+
+
+def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The last failure is 8 min ago when the silence ends."""
+    one = Silence("s1", (parse('alert_type="caller_errors"'),), after(0), after(500), "ops", "known")
+    AdminStore(store.engine).add_silence(one, now=after(0))
+    hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
+    for second in (40, 501, 520, 2_000):
+        pass_time(runtime, second)
+    assert told(outbox, AlertType.CALLER_ERRORS) == []
 
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
