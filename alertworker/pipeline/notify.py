@@ -17,6 +17,7 @@ from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.current import current
+from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
@@ -47,7 +48,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     notified, so that no later message counts it.
     """
     alert = replace(alert, headline=shorten_hashes(alert.headline))
-    claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
+    claimed = without_other_keys(tx, tx.raise_alert(alert, next_summary_at=now, now=now), alert)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened:
