@@ -66,7 +66,7 @@ class Suspect:
     """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
 
     All keys' calls are ``all_failed`` and ``calls``. ``since`` is the first bucket, and ``first_failure`` is in epoch
-    milliseconds.
+    milliseconds, 0 if it is unknown.
     """
 
     key_hash: str
@@ -158,7 +158,7 @@ def describe(
         severity=Severity.LOW,
         identity=_identity(key_hash),
         headline=f"Calls of one key fail: {named}{team}" + (f" on {models}" if models else ""),
-        first_at=datetime.fromtimestamp(min(one.first_failure for one in suspects) / 1_000, UTC),
+        first_at=datetime.fromtimestamp(min(one.first_failure or one.since * 1_000 for one in suspects) / 1_000, UTC),
         last_at=last.occurred_at,
         count=len(events) if is_open else failed,
         labels=labels | {"key": named},
