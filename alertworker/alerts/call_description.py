@@ -9,7 +9,7 @@ from typing import Final
 
 from alertworker.alerts.catalogue import TRACE
 from alertworker.events import CallEvent, DeploymentCooledDown
-from alertworker.text.names import model_and_region, with_id
+from alertworker.text.names import model_and_region, short_id, with_id
 from alertworker.text.shorten import ELLIPSIS, shorten
 
 #: The model of calls without one.
@@ -82,6 +82,15 @@ def owner_facts(event: CallEvent) -> dict[str, str]:
 def model_of(event: CallEvent) -> str:
     """Return the model that a call asked for."""
     return event.model_group or event.model or UNKNOWN_MODEL
+
+
+def key_label(key_alias: str | None, key_hash: str | None) -> str:
+    """Return the label of a caller's key: its name, else the first digits of its hash, empty for an unknown key.
+
+    >>> key_label("app", "3f" * 32), key_label(None, "3f" * 32)
+    ('app', '3f3f3f3f…')
+    """
+    return key_alias or short_id(key_hash or "")
 
 
 def call_labels(event: CallEvent) -> dict[str, str]:

@@ -26,7 +26,7 @@ CLOSED: Final[Mapping[str, tuple[str, ...]]] = {
     "origin": tuple(origin.value for origin in Origin),
     "report": ("spend", "monthly", "daily", "fallbacks"),
     RELAYED: ("litellm",),
-    "scope": ("model",),
+    "scope": ("model", "credential"),
     COVERED_BY: ("callback",),
     FLAPPING: ("true",),
 }

@@ -17,6 +17,7 @@ from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.call_description import (
     call_labels,
     deployment_facts,
+    key_label,
     model_of,
     name_call,
     newest_metadata,
@@ -48,7 +49,7 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             first_at=min(event.occurred_at for event in events),
             last_at=max(event.occurred_at for event in events),
             count=len(events),
-            labels=call_labels(first),
+            labels=_shared_labels(events),
             facts=_facts(first)
             | _excerpt(first)
             | trace_link(first.trace_id, policy.langfuse_host)
@@ -57,6 +58,16 @@ def exceptions(fold: Fold, policy: Policy) -> Iterable[Alert]:
             parts=_by_team(events),
             metadata=newest_metadata(events),
         )
+
+
+def _shared_labels(events: Sequence[RequestFailed]) -> dict[str, str]:
+    """Return the first call's labels, with a key only if all calls have the same one.
+
+    The problem of one caller explains no failures of others.
+    """
+    keys = {key_label(event.key_alias, event.key_hash) for event in events}
+    labels = {name: value for name, value in call_labels(events[0]).items() if name != "key"}
+    return labels | ({"key": key} if len(keys) == 1 and (key := keys.pop()) else {})
 
 
 def _severity(event: RequestFailed) -> Severity:

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from alertworker.alerts.alert import Alert, fingerprint_of
-from alertworker.alerts.call_description import name_call, newest_metadata
+from alertworker.alerts.call_description import key_label, name_call, newest_metadata
 from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
 from alertworker.outages.evidence import evidence
 from alertworker.outages.verdict import WindowVerdict, judge
 from alertworker.outages.windows import Bucket, Limits
-from alertworker.text.shorten import ELLIPSIS
+from alertworker.text.names import deployment_title, with_id
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
@@ -37,8 +37,6 @@ _MIN_SURE: Final = 9.0
 _MAX_STRAY: Final = 4.6
 #: The maximum share of a key in the model's calls. Otherwise an outage shows in its calls first.
 _MAX_USE: Final = 0.5
-#: How many digits of a key without an alias a headline shows.
-_DIGITS: Final = 8
 _MAX_NAMES: Final = 5
 
 
@@ -67,7 +65,8 @@ class ModelUse(NamedTuple):
 class Suspect:
     """A key that may be the cause of failures: ``failed`` of the ``calls`` in a window, on some models.
 
-    All keys' calls are ``all_failed`` and ``calls``.
+    All keys' calls are ``all_failed`` and ``calls``. ``since`` is the first bucket, and ``first_failure`` is in epoch
+    milliseconds, 0 if it is unknown.
     """
 
     key_hash: str
@@ -77,6 +76,7 @@ class Suspect:
     models: tuple[str, ...]
     deployments: tuple[str, ...]
     since: int
+    first_failure: int = 0
 
 
 def suspect(
@@ -109,7 +109,13 @@ def suspect(
         return None
     mine = [row for row in within if row.key_hash == key]
     models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))
-    return Suspect(key, own, failed, calls, models, deployments, min(row.bucket for row in mine))
+    since = min(row.bucket for row in mine)
+    places = {row.deployment_id for row in mine if row.bucket == since}
+    first = min(
+        (row.failed_since for row in judged if row.failed and row.start == since and row.deployment_id in places),
+        default=since * 1_000,
+    )
+    return Suspect(key, own, failed, calls, models, deployments, since, first)
 
 
 def is_callers(found: Suspect, uses: Sequence[ModelUse]) -> bool:
@@ -131,16 +137,19 @@ def fingerprint(key_hash: str) -> str:
     return fingerprint_of(AlertType.CALLER_ERRORS, _identity(key_hash))
 
 
-def describe(suspects: Sequence[Suspect], events: Sequence[AttemptFailed], *, is_open: bool) -> Alert:
+def describe(
+    suspects: Sequence[Suspect], events: Sequence[AttemptFailed], names: Mapping[str, str], *, is_open: bool
+) -> Alert:
     """Return the alert of a caller's problem. ``events`` are the batch's own failed calls of the key.
 
-    ``suspects`` is the key on each target. ``is_open`` means that the alert is open and counts the calls before.
+    ``suspects`` is the key on each target. ``names`` are those of deployments, by id. ``is_open`` means that the alert
+    is open and counts the calls before.
     """
     last = max(events, key=lambda event: event.occurred_at)
     worst = max(suspects, key=lambda one: (one.failed, one.calls))
     key_hash, whose = worst.key_hash, last.attribution
     labels = {name: value for name, value in whose.labels().items() if name not in TARGET_LABELS}
-    named = whose.key_alias or f"{key_hash[:_DIGITS]}{ELLIPSIS}"
+    named = key_label(whose.key_alias, key_hash)
     team = f" ({labels['team']})" if "team" in labels else ""
     models = _names({model for one in suspects for model in one.models if model})
     failed = max(len(events), worst.failed)
@@ -149,29 +158,41 @@ def describe(suspects: Sequence[Suspect], events: Sequence[AttemptFailed], *, is
         severity=Severity.LOW,
         identity=_identity(key_hash),
         headline=f"Calls of one key fail: {named}{team}" + (f" on {models}" if models else ""),
-        first_at=datetime.fromtimestamp(min(one.since for one in suspects), UTC),
+        first_at=datetime.fromtimestamp(min(one.first_failure or one.since * 1_000 for one in suspects) / 1_000, UTC),
         last_at=last.occurred_at,
         count=len(events) if is_open else failed,
-        labels={"key": key_hash} | labels,
-        facts=_facts(suspects, last, worst),
+        labels=labels | {"key": named},
+        facts=_facts(suspects, last, worst, titles_of(names, events)),
         members=tuple(_member(event) for event in events[:MAX_MEMBERS]),
         metadata=newest_metadata(events),
     )
 
 
-def _facts(suspects: Sequence[Suspect], last: AttemptFailed, worst: Suspect) -> dict[str, str]:
+def _facts(
+    suspects: Sequence[Suspect], last: AttemptFailed, worst: Suspect, titles: Mapping[str, str]
+) -> dict[str, str]:
     whose, failure = last.attribution, last.failure
     status = f" {failure.status_code}" if failure.status_code else ""
+    where = _names(titles.get(one, one) for one in worst.deployments)
     facts = {
-        "Attempts": f"{worst.failed} of the {worst.calls} calls on {_names(worst.deployments)} failed, all of this key",
+        "Attempts": f"{worst.failed} of the {worst.calls} calls on {where} failed, all of this key",
         "Other keys": "their calls succeed, so this is no outage",
         "Key Name": whose.key_alias,
         "Team": whose.name_of("team"),
-        "Deployments": _names({name for one in suspects for name in one.deployments}),
+        "Deployments": _names({titles.get(name, name) for one in suspects for name in one.deployments}),
         "Last error": f"{failure.error_class}{status}",
         "Error": failure.message,
     }
     return {label: text for label, text in facts.items() if text}
+
+
+def titles_of(names: Mapping[str, str], events: Iterable[AttemptFailed]) -> dict[str, str]:
+    """Return the titles of deployments by id: from their failed calls, else from their known names."""
+    return {identity: with_id(name, identity) for identity, name in names.items()} | {
+        event.deployment_id: deployment_title(event.deployment_id, event.model, event.provider, event.region)
+        for event in events
+        if event.deployment_id and event.model
+    }
 
 
 def _identity(key_hash: str) -> Mapping[str, str]:

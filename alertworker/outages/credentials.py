@@ -15,7 +15,7 @@ from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
-from alertworker.outages.alert import names_in
+from alertworker.outages.callers import titles_of
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
 from alertworker.outages.facts import spell_calls
 from alertworker.outages.grade import Grade
@@ -23,7 +23,7 @@ from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import Threshold, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
-from alertworker.text.names import with_id
+from alertworker.text.names import short_id
 
 #: The value of the label "scope" of these conditions.
 SCOPE: Final = "credential"
@@ -160,16 +160,18 @@ def describe(
     severity: Grade,
     events: Sequence[AttemptFailed],
     *,
+    names: Mapping[str, str],
     members: int,
     is_open: bool,
 ) -> Alert:
     """Return the alert that opens the condition, raises its grade, or counts refused calls.
 
-    ``events`` are the batch's own refused calls. ``members`` is the maximum number of calls to name.
+    ``events`` are the batch's own refused calls. ``names`` are those of deployments, by id. ``members`` is the
+    maximum number of calls to name.
     """
     key, alone = report.key, report.alone
     models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
-    named = names_in(events)
+    titles = titles_of(names, events)
     lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
     last = max(events, key=lambda event: event.occurred_at, default=None)
     facts = {
@@ -177,17 +179,16 @@ def describe(
         "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
         "Causes": ", ".join(f"{name} ×{count:,}" for name, count in sorted(verdict.causes.items())),
         "Models": _names(models),
-        "Deployments": _names([with_id(named.get(name, ""), name) for name in verdict.failures]),
+        "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
         "Provider": key.provider,
         "Credential": f"{key.credential} (the start of the key's SHA-256)",
         "Error": last.failure.message if last is not None else "",
     }
-    refused = key.provider or "A provider"
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=severity.severity,
         identity=_identity(key),
-        headline=f"API key refused: {refused} rejects every call with credential {key.credential}",
+        headline=_headline(report, titles),
         first_at=datetime.fromtimestamp(verdict.since, UTC),
         last_at=last.occurred_at if last is not None else datetime.fromtimestamp(verdict.until, UTC),
         count=len(events) if is_open else max(verdict.failed, len(events)),
@@ -198,6 +199,14 @@ def describe(
         metadata=newest_metadata(events),
         level=1 + severity.is_high,
     )
+
+
+def _headline(report: Report, titles: Mapping[str, str]) -> str:
+    """Return what is refused, by the models that the key serves, else by its deployments. Digits say nothing here."""
+    deployments = sorted({row.deployment_id for row in report.rows})
+    served = _models(report.rows) or [titles.get(name) or short_id(name) for name in deployments]
+    on = f" for {_names(served)}" if served else ""
+    return f"API key refused: {report.key.provider or 'a provider'} rejects every call with one key{on}"
 
 
 def _identity(key: CredentialKey) -> Mapping[str, str]:

@@ -18,12 +18,13 @@ from alertworker.outages.model import JudgedModel
 from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.current import names_of
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Clock, Transaction
 
-#: How long no call of a key may fail before its problem is over.
+#: How long no failures may point to a key alone before its problem is over. Single failures of it do not count.
 QUIET: Final = timedelta(minutes=15)
 _PROBLEMS: Final = frozenset({AlertType.CALLER_ERRORS})
 
@@ -73,7 +74,8 @@ class CallerProblems:
             events = self._events(key_hash, suspects)
             if events:
                 is_open = tx.find_open(callers.fingerprint(key_hash)) is not None
-                claim(tx, callers.describe(suspects, events, is_open=is_open), runtime, now=now)
+                names = names_of(tx, {name for one in suspects for name in one.deployments})
+                claim(tx, callers.describe(suspects, events, names, is_open=is_open), runtime, now=now)
 
     def _suspect(
         self, target: Target, verdict: WindowVerdict, buckets: Sequence[Bucket], limits: Limits
@@ -98,17 +100,21 @@ class CallerProblems:
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
     def _resolve_outages(self) -> None:
-        """Resolve the problems of keys that are part of an outage now, and that fail nowhere else."""
+        """Resolve the problems of keys that are part of an outage now, and that have failed nowhere else.
+
+        All failures since the problem began count, so an outage of another deployment than the problem's does not end
+        it.
+        """
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
-        since: dict[str, int] = {}
-        for target, verdict in sorted(self._outages.items()):
-            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1):
-                if row.key_hash and row.key_hash not in self._suspects:
-                    since[row.key_hash] = min(verdict.since, since.get(row.key_hash, verdict.since))
-        prints = {callers.fingerprint(key_hash): key_hash for key_hash in since}
+        keys = {
+            row.key_hash
+            for target, verdict in sorted(self._outages.items())
+            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
+        }
+        prints = {callers.fingerprint(key): key for key in keys if key and key not in self._suspects}
         opened = tx.find_all_open(prints) if prints else {}
         for mark, alert in sorted(opened.items()):
-            if not tx.fails_elsewhere(prints[mark], since=since[prints[mark]]):
+            if not tx.fails_elsewhere(prints[mark], since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 
@@ -135,18 +141,21 @@ def _with_key(tx: Transaction, alert: Alert, named: Mapping[str, str]) -> Alert:
 
 
 def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
-    """Resolve at most ``limit`` callers' problems without a failure for `QUIET`. Return whether more may be left.
+    """Resolve at most ``limit`` callers' problems that were not seen for `QUIET`. Return whether more may be left.
 
     Nothing is resolved while a publisher has a backlog, because events may be missing.
     """
     arrived = tx.clock.read(Clock.CANARY_ARRIVED)
     if arrived is None or tx.backlogged():
         return False
-    quiet = tx.quiet_callers(before=arrived - REDELIVERED_WITHIN - QUIET, limit=limit)
+    before = arrived - REDELIVERED_WITHIN - QUIET
+    quiet = tx.quiet_callers(before=before, limit=limit)
     opened = tx.find_all_open(quiet) if quiet else {}
     for _, alert in sorted(opened.items()):
+        if alert.last_at >= before:
+            continue  # another worker counted a failure before the lock
         facts = {label: text for label, text in alert.facts.items() if label != "Error"}
-        state = {"State": f"no call of this key failed for {QUIET.seconds // 60} min"}
-        resolve(tx, replace(alert, facts=facts | state), runtime, now=now)
+        state = {"State": f"for {QUIET.seconds // 60} min no failures pointed to this key alone"}
+        resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
         settle_explained(tx, "key", alert.labels.get("key", ""), now=now)
     return len(quiet) == limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from alertworker.alerts.alert import Alert
@@ -30,6 +30,7 @@ from alertworker.outages.windows import (
     without_refusals,
 )
 from alertworker.pipeline.batches import BatchContext
+from alertworker.pipeline.current import names_of
 from alertworker.pipeline.explained import settle_explained
 from alertworker.pipeline.notify import claim, resolve
 from alertworker.pipeline.runtime import Runtime
@@ -83,7 +84,10 @@ def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datet
             continue
         if alert is not None:
             facts = {label: text for label, text in alert.facts.items() if label != "Error"}
-            resolve(tx, replace(alert, facts=facts, unknown=end is End.UNKNOWN), runtime, now=now)
+            last = max((row.last_refusal for row in rows), default=0)
+            ended_at = datetime.fromtimestamp(last / 1_000, UTC) if last else None
+            over = replace(alert, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN)
+            resolve(tx, over, runtime, now=now)
         _end_explained(tx, key, rows, until, runtime, now=now)
         tx.keep_credential(key, replace(standing, level=0, over_until=max(standing.over_until, until)))
         resolved += 1
@@ -171,10 +175,27 @@ def _judge(
         return
     kept = tx.count_members(opened.id) if opened is not None else 0
     members = max(0, policy.max_details - kept)
-    alert = credentials.describe(report, verdict, grade, events, members=members, is_open=opened is not None)
-    claim(tx, alert, context.runtime, now=context.now)
+    alert = credentials.describe(
+        report,
+        verdict,
+        grade,
+        events,
+        names=names_of(tx, verdict.failures),
+        members=members,
+        is_open=opened is not None,
+    )
+    since = _first_refusal(tx, report.rows, verdict.since)
+    claim(tx, replace(alert, first_at=since), context.runtime, now=context.now)
     if grade.rank != standing.level:
         tx.keep_credential(key, replace(standing, level=grade.rank))
+
+
+def _first_refusal(tx: Transaction, rows: Iterable[Refusals], since: int) -> datetime:
+    """Return the first failure of the deployments that were refused in the bucket ``since``."""
+    targets = [Target(row.deployment_id) for row in rows if row.since == since]
+    buckets = [row for one in targets for row in tx.buckets(one, start=since, end=since + WINDOW_SECONDS)]
+    first = min((row.failed_since for row in buckets if row.failed), default=since * 1_000)
+    return datetime.fromtimestamp(first / 1_000, UTC)
 
 
 def _hurt(context: BatchContext) -> set[CredentialKey]:

@@ -5,7 +5,7 @@ There is one function for each type whose facts change while it is open. The fac
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -108,8 +108,12 @@ def model_sums(tx: Transaction, alert: Subject, counted: CountedCalls) -> tuple[
 
 def _names_of(tx: Transaction, buckets: Sequence[Bucket]) -> Mapping[str, str]:
     """Return the names of the deployments that failed calls, by id."""
-    failing = {row.deployment_id for row in buckets if row.failed}
-    names = tx.newest_names(("deployment", name) for name in sorted(failing)) if failing else {}
+    return names_of(tx, {row.deployment_id for row in buckets if row.failed})
+
+
+def names_of(tx: Transaction, deployments: Collection[str]) -> Mapping[str, str]:
+    """Return the known names of deployments, by id."""
+    names = tx.newest_names(("deployment", name) for name in sorted(deployments)) if deployments else {}
     return {name: text for (_, name), text in names.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,14 +19,30 @@ _SETTLES: Final = timedelta(minutes=5)
 
 def keep_explanation(tx: Transaction, claimed: OpenAlert, alert: Alert) -> None:
     """Store the labels of a condition that explains an alert, if the alert opened before the condition."""
-    added = {name: alert.labels[name] for name in _LABELS if name in alert.labels and name not in claimed.labels}
+    names = _LABELS if alert.type is not AlertType.LLM_EXCEPTIONS else ("credential",)  # its calls have many keys
+    added = {name: alert.labels[name] for name in names if name in alert.labels and name not in claimed.labels}
     if added:
         tx.relabel(claimed.id, {**claimed.labels, **added})
 
 
+def without_other_keys(tx: Transaction, claimed: OpenAlert, alert: Alert) -> OpenAlert:
+    """Return an open alert about failed calls. It loses the label of its key once calls of another key fail, too."""
+    labels = claimed.labels
+    if claimed.type is not AlertType.LLM_EXCEPTIONS or claimed.opened or "key" not in labels:
+        return claimed
+    if {**alert.identity, **alert.labels}.get("key") == labels["key"]:
+        return claimed
+    kept = {name: value for name, value in labels.items() if name != "key"}
+    tx.relabel(claimed.id, kept)
+    return replace(claimed, labels=kept)
+
+
 def settle_explained(tx: Transaction, label: str, value: str, *, now: datetime) -> None:
-    """Count the notices that a condition explained as notified, so no summary of them follows its end."""
+    """Count the notices that a condition explained as notified, so no summary of them follows its end.
+
+    A notice about which nothing was sent stays unannounced.
+    """
     named = tx.labelled_alerts(label, value, _NOTICES) if value else ()
     for _, alert in sorted((tx.find_all_open(named) if named else {}).items()):
         tx.take_parts(alert.id)
-        tx.record_notified(alert.id, count=alert.count, next_summary_at=now + _SETTLES, now=now)
+        tx.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)

@@ -17,6 +17,7 @@ from alertworker.alerts.message import Message, Step, StepKey
 from alertworker.alerts.next_step import WITHOUT_SUMMARIES
 from alertworker.alerts.suppression import Suppression, SuppressionReason
 from alertworker.pipeline.current import current
+from alertworker.pipeline.explained import without_other_keys
 from alertworker.pipeline.runtime import NotifyOutcome, Runtime
 from alertworker.ports import Transaction
 from alertworker.routing.inhibitions import OpenCondition, SourceFilter, find_inhibited
@@ -47,7 +48,7 @@ def claim(tx: Transaction, alert: Alert, runtime: Runtime, *, now: datetime) -> 
     notified, so that no later message counts it.
     """
     alert = replace(alert, headline=shorten_hashes(alert.headline))
-    claimed = tx.raise_alert(alert, next_summary_at=now, now=now)
+    claimed = without_other_keys(tx, tx.raise_alert(alert, next_summary_at=now, now=now), alert)
     tx.add_members(claimed.id, claimed.count, alert.members)
     tx.add_parts(claimed.id, alert.parts)
     if claimed.opened:
@@ -105,8 +106,9 @@ def notify(tx: Transaction, alert: OpenAlert, step: Step, runtime: Runtime, *, n
     else:
         tx.take_parts(alert.id)  # the suppressed occurrences are counted as notified, and so are their parts
     runtime.watch(outcome)
-    if suppression is not None and _is_unannounced(alert):
+    if suppression is not None:  # intervals grow only with messages
         tx.count_as_notified(alert, next_summary_at=now + timedelta(seconds=decision.group_interval), now=now)
+        _remind_later(tx, alert, decision, now=now)
         return
     deferred = (*decision.mute, *inhibited)
     if step is Step.FIRING and deferred != alert.deferred_channels:
@@ -224,6 +226,10 @@ def _record(tx: Transaction, alert: OpenAlert, decision: Decision, runtime: Runt
     if alert.type not in runtime.router.digests:  # a type's own interval stays as it is set
         interval = summary_interval(alert.type, alert.summaries, decision.group_interval)
     tx.record_notified(alert.id, count=alert.count, next_summary_at=now + interval, now=now)
+    _remind_later(tx, alert, decision, now=now)
+
+
+def _remind_later(tx: Transaction, alert: OpenAlert, decision: Decision, *, now: datetime) -> None:
     if alert.kind is Kind.CONDITION:
         tx.remind_at(alert.id, now + reminder_interval(alert, decision.repeat_interval, now=now))
 

@@ -25,6 +25,8 @@ _STABLE: Final = timedelta(minutes=5)
 _STABLE_AGAIN: Final = timedelta(minutes=30)
 #: After this time a lost host counts as replaced if other hosts of its integration run: names of pods never return.
 _REPLACED: Final = timedelta(minutes=30)
+#: After this time it is over in any case, with an unknown end: a single host may be gone for good.
+_GONE: Final = timedelta(hours=24)
 #: Losses within this time count as one crash loop, from `_LOOP` on, and at most `_MAX_LIFETIMES` of them are read.
 _RECENTLY: Final = timedelta(hours=1)
 _LOOP: Final = 3
@@ -197,6 +199,7 @@ def end_lost(alert: OpenAlert, state: HostState, *, others: bool, again: bool, n
     """Return the alert about a lost publisher with how it ended, ``None`` if it continues.
 
     ``others`` is true if other hosts can replace the host, and ``again`` if it was lost before within `_RECENTLY`.
+    A host that never comes back is closed with an unknown end after `_GONE`.
     """
     quiet = now - alert.last_at
     if quiet < (_STABLE_AGAIN if again else _STABLE):
@@ -210,6 +213,9 @@ def end_lost(alert: OpenAlert, state: HostState, *, others: bool, again: bool, n
     if others and quiet >= _REPLACED:
         what = "other hosts of its integration are running" if alert.labels["integration"] else "state unknown"
         state_text = f"did not come back for {spell(_REPLACED)}; {what}"
+        return replace(alert, facts=facts | {"State": state_text}, ended_at=now, unknown=True)
+    if quiet >= _GONE:
+        state_text = f"did not come back for {spell(_GONE)}"
         return replace(alert, facts=facts | {"State": state_text}, ended_at=now, unknown=True)
     return None
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
 from alertworker.alerts.catalogue import AlertType
@@ -18,8 +19,9 @@ from alertworker.outages.model_alert import is_about_model
 from alertworker.outages.windows import bucket_of
 from alertworker.pipeline.model_outages import model_still_fails
 from alertworker.pipeline.notify import notify
+from alertworker.pipeline.publishers import SILENCE
 from alertworker.pipeline.runtime import Runtime
-from alertworker.ports import Transaction
+from alertworker.ports import Host, HostState, Transaction
 
 #: How often a condition is judged again that no longer holds, or whose data are too old to say so.
 _JUDGE_AGAIN: Final = timedelta(seconds=10)
@@ -42,7 +44,32 @@ def reviewed(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: dateti
     if alert.type is AlertType.LLM_REQUESTS_HANGING and alert.suppression is not None:
         oldest = tx.oldest_hanging(alert.id)
         return alert if oldest is None else llm.still_hanging(alert, now - oldest, runtime.policy)
-    return alert
+    holds = _HOLDS.get(alert.type)
+    return alert if holds is None or holds(tx, alert, runtime, now=now) else None
+
+
+def _is_still_lost(tx: Transaction, alert: OpenAlert, _runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a host with a lost publisher does not report again."""
+    host = Host(alert.labels.get("host", ""), alert.labels.get("integration", ""))
+    reported_at = tx.host_states([host]).get(host, HostState()).reported_at
+    return reported_at is None or now - reported_at >= SILENCE
+
+
+def _fails_lately(_tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:
+    """Return whether a caller's calls failed within the last window."""
+    return now - alert.last_at < REDELIVERED_WITHIN + timedelta(seconds=runtime.policy.outages.deployment.span)
+
+
+class _Holds(Protocol):
+    """Says whether a condition holds now."""
+
+    def __call__(self, tx: Transaction, alert: OpenAlert, runtime: Runtime, /, *, now: datetime) -> bool: ...
+
+
+_HOLDS: Final[Mapping[AlertType, _Holds]] = {
+    AlertType.PUBLISHER_LOST: _is_still_lost,
+    AlertType.CALLER_ERRORS: _fails_lately,
+}
 
 
 def _still_fails(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> bool:

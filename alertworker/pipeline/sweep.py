@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from alertworker.alerts.alert import OpenAlert
-from alertworker.alerts.catalogue import Severity
+from alertworker.alerts.catalogue import Kind, Severity
 from alertworker.alerts.message import Step
 from alertworker.alerts.next_step import NextStep, is_over, next_step
 from alertworker.delivery.retry import DeliveryError
@@ -150,9 +150,9 @@ def _wait(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime)
 
 
 def _check_later(tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: datetime) -> None:
-    interval = runtime.router.decide(alert.type, alert.routing_labels, now=now).group_interval
-    next_summary_at = now + timedelta(seconds=interval)
-    tx.record_notified(alert.id, count=alert.count, next_summary_at=next_summary_at, now=now)
+    _wait(tx, alert, runtime, now=now)
+    if alert.kind is Kind.NOTICE and alert.count > alert.notified_count:  # too few for a message
+        tx.count_as_notified(alert, next_summary_at=None, now=now)
 
 
 class _Executor(Protocol):

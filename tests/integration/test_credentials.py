@@ -17,7 +17,7 @@ from tests.integration.harness import NOW, Outbox, batch, rows, run_until_quiet
 from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
 
 KEY = "0123456789ab"
-HEADLINE = f"API key refused: azure rejects every call with credential {KEY}"
+HEADLINE = "API key refused: azure rejects every call with one key for gpt-4o"
 
 
 def refused(seconds: float, deployment: str = "d1", status: int = 401, **more: Any) -> AttemptFailed:
@@ -55,6 +55,9 @@ def test_a_revoked_key_is_one_condition(runtime: Runtime, outbox: Outbox) -> Non
     pass_time(runtime, 960)
     pass_time(runtime, 2_000)
     assert [one[0] for one in sent(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert outbox.sent[0].since == after(60)
+    assert outbox.sent[0].facts["Credential"].startswith(KEY)
+    assert outbox.sent[1].headline == f"Resolved after 13 min: {HEADLINE}"
     assert outbox.sent[0].facts["Attempts"] == "5 of 5 failed in 1 min 30 s"
     assert outbox.sent[0].what_to_do.startswith("Rotate the key")
 

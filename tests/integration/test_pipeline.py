@@ -422,6 +422,23 @@ def test_a_summary_says_in_what_time_there_was_how_much_more(runtime: Runtime, o
     ]
 
 
+def test_summaries_grow_with_the_messages_that_were_sent(runtime: Runtime, outbox: Outbox) -> None:
+    """Quiet intervals count for nothing: after one notice the next summary comes with the next group interval."""
+    moments = {minute: NOW + timedelta(minutes=minute) for minute in range(40)}
+    runtime = replace(runtime, router=replace(runtime.router, group_interval=300.0))
+    for minute, moment in moments.items():
+        if minute in {0, 21, 26}:
+            ingest(batch(failed(f"call-{minute}", at=moment)), runtime, now=moment)
+        sweep(runtime, now=moment)
+        run_until_quiet(runtime, moment)
+
+    sent = [((message.at - NOW).total_seconds() / 60, message.step) for message in outbox.sent]
+    assert sent == [(0, Step.NOTICE), (25, Step.SUMMARY)]
+    sweep(runtime, now=NOW + timedelta(minutes=40))
+    run_until_quiet(runtime, NOW + timedelta(minutes=40))
+    assert [message.step for message in outbox.sent] == [Step.NOTICE, Step.SUMMARY, Step.SUMMARY]
+
+
 def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: Outbox) -> None:
     """One that is due soon does not wait for its own time."""
     outbox.digest_size = 50

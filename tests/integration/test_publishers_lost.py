@@ -17,7 +17,9 @@ from alertworker.events import Canary, PublisherHeartbeat, PublisherStopped
 from alertworker.pipeline import Runtime, ingest, sweep
 from alertworker.pipeline.publishers import count_crashes
 from alertworker.ports import Lifetime
-from alertworker.store import SqlStore
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
+from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from tests.integration.harness import NOW, Outbox, announced, batch, rows, run_until_quiet
 
@@ -154,6 +156,32 @@ def test_the_last_proxy_is_high_until_it_is_back(runtime: Runtime, outbox: Outbo
     live(runtime, 3_100, ("a", 3_000, FOREVER), start=3_000)
     assert told(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
     assert outbox.sent[1].headline.startswith("Resolved after 49 min 15 s: The last running proxy")
+
+
+def test_a_single_proxy_that_is_gone_for_good_is_closed_after_a_day(runtime: Runtime, outbox: Outbox) -> None:
+    """Nobody deletes the alert of a proxy that was uninstalled."""
+    gone, day = ("a", 0, 60), 86_400
+    live(runtime, 150, gone)
+    live(runtime, day - 300, gone, start=day - 330)
+    assert told(outbox)[1:] == []
+    live(runtime, day + 300, gone, start=day + 270)
+    assert told(outbox)[1:] == [(Step.RESOLVED, Severity.HIGH)]
+    assert outbox.sent[1].headline.startswith("Closed after 1 d")
+    assert outbox.sent[1].facts["State"] == "did not come back for 1 d"
+
+
+def test_a_silenced_loss_does_not_fire_after_the_host_runs_again(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
+    """The silence ends before the loss is over."""
+    start, end = NOW, NOW + timedelta(seconds=240)
+    one = Silence("s1", (parse('alert_type="publisher_lost"'),), start, end, "ops", "deploy")
+    AdminStore(store.engine).add_silence(one, now=start)
+    live(runtime, 900, ("a", 0, 60), ("a", 200, FOREVER), ("other", 0, FOREVER))
+
+    (alert,) = rows(store, ALERTS)
+    assert alert.closed_at is not None
+    assert outbox.sent == []
 
 
 def test_processes_that_end_together_are_one_crash(runtime: Runtime, outbox: Outbox) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
 from typing import Any, Final
 
 from alertworker.events import Origin
@@ -35,6 +39,13 @@ _PROXYS: Final = frozenset({"HTTPException", "ProxyException"})
 _BACKENDS: Final = ("prisma", "httpx", "httpcore", "redis")
 #: Errors of the proxy's own code or installation, such as a callback that cannot be imported. No request causes them.
 _BROKEN: Final = (ImportError, NameError, SyntaxError)
+#: Errors of code, if the proxy's hooks raise them. LiteLLM's own code may raise them because of an odd request, so that
+#: an anonymous client could cause them.
+_HOOKS: Final = (AttributeError, LookupError, TypeError)
+#: Packages whose code runs before authentication and reads what the client sent.
+_SERVER: Final = frozenset({"alertworker", "fastapi", "litellm", "starlette", "uvicorn"})
+#: Directories of installed packages.
+_INSTALLED: Final = frozenset({"dist-packages", "site-packages"})
 #: Statuses by which a provider refuses an API key.
 _REFUSED_KEY: Final = frozenset({401, 403})
 #: nginx's status for a client that disconnected before the answer. LiteLLM uses it, too.
@@ -45,7 +56,8 @@ def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Or
     """Return which side caused an error.
 
     ``attempted`` is true if a deployment was called. ``started`` is true if the proxy had authenticated the caller.
-    Before that, an error without a status means a missing or invalid key, unless the proxy itself is broken.
+    Before that, an error without a status means a missing or invalid key, unless the proxy itself or one of its hooks
+    is broken.
     """
     status = status_code(error)
     name = type(error).__name__
@@ -53,7 +65,8 @@ def origin(error: BaseException, *, attempted: bool, started: bool = True) -> Or
         return Origin.PROXY
     if not attempted or name in _PROXYS:
         if status is None and not started:
-            return Origin.PROXY if _is_backends(error) or isinstance(error, _BROKEN) else Origin.CALLER
+            is_proxys = isinstance(error, _BROKEN) or _is_backends(error) or _is_hooks(error)
+            return Origin.PROXY if is_proxys else Origin.CALLER
         return Origin.CALLER if name in _CALLERS or (status is not None and status < 500) else Origin.PROXY
     return Origin.CALLER if name in _CALLERS and status in _CALLERS_STATUS else Origin.PROVIDER
 
@@ -92,6 +105,26 @@ def blame_client(failure: dict[str, Any]) -> None:
     """Correct the origin of a `Failure`'s fields, if the provider refused an API key that the client brought."""
     if failure["origin"] is Origin.PROVIDER and failure["status_code"] in _REFUSED_KEY:
         failure["origin"] = Origin.CALLER
+
+
+def _is_hooks(error: BaseException) -> bool:
+    """Return whether the code of a hook, such as a custom authentication, is broken.
+
+    The innermost frame of the server or of a hook decides. Libraries that they call do not count.
+    """
+    if not isinstance(error, _HOOKS):
+        return False
+    places = [(_package(frame), frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    callers = [package for package, file in places if package in _SERVER or not _is_library(package, file)]
+    return bool(callers) and callers[-1] not in _SERVER
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _is_library(package: str, file: str) -> bool:
+    return package in sys.stdlib_module_names or not _INSTALLED.isdisjoint(Path(file).parts)
 
 
 def _is_backends(error: BaseException) -> bool:

@@ -56,6 +56,41 @@ def test_a_broken_proxy_is_the_proxys_even_before_a_caller_is_let_in(broken: typ
     assert failure.origin(broken("no module"), attempted=False, started=False) == "proxy"
 
 
+def raised_in(module: str, code: str, file: str = "/app/custom_auth.py") -> BaseException:
+    """Return the error that code in a module raises."""
+    try:
+        exec(compile(code, file, "exec"), {"__name__": module})
+    except Exception as error:  # noqa: BLE001 - the test asks for any
+        calling = error.__traceback__
+        return error.with_traceback(calling.tb_next if calling else None)
+    raise AssertionError("nothing was raised")
+
+
+@pytest.mark.parametrize("code", ["None.key", "{}['user']", "len(None)", "[][0]", "import json; json.loads(None)"])
+def test_a_broken_hook_is_the_proxys_and_an_odd_request_the_callers(code: str) -> None:
+    """A custom authentication may be broken. LiteLLM's own code stumbles over a body that is no object."""
+    hook = raised_in("custom_auth", code)
+    assert failure.origin(hook, attempted=False, started=False) == "proxy"
+    stumble = raised_in("litellm.proxy.auth.user_api_key_auth", code)
+    assert failure.origin(stumble, attempted=False, started=False) == "caller"
+
+
+def test_a_library_that_stumbles_over_a_request_is_no_hook() -> None:
+    """Its caller decides, and only LiteLLM called it."""
+    library = "/venv/lib/python3.12/site-packages/odd/parse.py"
+    stumble = raised_in("odd.parse", "None.key", library)
+    assert failure.origin(stumble, attempted=False, started=False) == "caller"
+
+
+def test_litellm_s_own_refusal_is_the_callers_wherever_it_is_raised() -> None:
+    """A custom authentication refuses a key with a plain exception, too."""
+    refusal = raised_in("custom_auth", "raise Exception('wrong key')")
+    assert failure.origin(refusal, attempted=False, started=False) == "caller"
+    assert failure.origin(raised_in("custom_auth", "raise ValueError('key')"), attempted=False, started=False) == (
+        "caller"
+    )
+
+
 @pytest.mark.parametrize(("name", "status"), [("HTTPException", 400), ("ProxyException", "403")])
 def test_the_proxys_own_refusal_after_an_attempt_is_no_providers(name: str, status: object) -> None:
     """A guardrail may refuse an answer that a deployment gave."""
