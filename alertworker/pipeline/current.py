@@ -26,8 +26,7 @@ from alertworker.outages.credentials import SCOPE
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
-from alertworker.pipeline.counted_calls import CountedCalls
-from alertworker.pipeline.region_scope import RegionScope
+from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
 from alertworker.ports import Transaction
 from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.ledger import LedgerPort

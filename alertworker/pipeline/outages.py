@@ -16,7 +16,7 @@ from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judg
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
-from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
 from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
@@ -27,7 +27,6 @@ from alertworker.pipeline.model_outages import (
     widespread,
 )
 from alertworker.pipeline.notify import claim
-from alertworker.pipeline.region_scope import RegionScope
 from alertworker.ports import Clock, Transaction
 
 

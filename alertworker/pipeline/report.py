@@ -44,9 +44,7 @@ class Reporter:
             (kind, period) for kind in REPORTS for period in due(kind, self.calendar, self._reported(kind), now=now)
         ]
         began = self.runtime.store.run(lambda tx: tx.first_batch_at()) if due_now else None
-        sent = sum(
-            self.send(kind, period, now=now) for kind, period in due_now if began is None or began <= period.due
-        )
+        sent = sum(self.send(kind, period, now=now) for kind, period in due_now if began is None or began <= period.due)
         if sent:
             wake(self.runtime, now=now)
         return sent

@@ -49,7 +49,7 @@ def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR)]
     ingest(batch(failed("b").model_copy(update={"model_group": "other"})), runtime, now=NOW)
     run_until_quiet(runtime, NOW + timedelta(seconds=30))
-    sweep(runtime, now=NOW + timedelta(seconds=60))  # no further occurrences: both notices are over
+    sweep(runtime, now=NOW + timedelta(minutes=61))  # no further occurrences: both notices are over
 
 
 def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, store: SqlStore) -> None:
@@ -127,7 +127,7 @@ def test_much_is_forgotten_in_pieces(
     for n in range(7):
         ingest(batch(failed(f"c{n}").model_copy(update={"model_group": f"m{n}"})), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    sweep(runtime, now=NOW + timedelta(seconds=20))
+    sweep(runtime, now=NOW + timedelta(minutes=61))
     assert len(rows(store, ALERTS)) == 7
     sweep(runtime, now=days(91))
 
