@@ -17,6 +17,7 @@ general_settings:
   alerting_threshold: 3
 alertworker:
   group_interval: 5
+  alert_type_config: {{llm_exceptions: {{digest: true, digest_interval: 5}}}}  # an interval that does not grow
   retry: {{first: 0.5}}
 environment_variables:
   SLACK_WEBHOOK_URL: {url}/services/T000/B000/{secret}

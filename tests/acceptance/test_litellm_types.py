@@ -107,8 +107,8 @@ def test_regions_users_and_reports_come_from_a_proxys_calls(pipeline: Pipeline) 
     """Each message has the figures of the proxy's calls, and the prompt is nowhere."""
     assert set(pipeline.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
     assert pipeline.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
-    [region] = pipeline.slack.wait_for("10 of 10 failed", seconds=20)
-    for part in ("`region_outage_alerts`", "Major", "Provider: `openai`", "Region: `eu`", "hello: `world`"):
+    [region] = pipeline.slack.wait_for("`region_outage_alerts`", seconds=20)
+    for part in ("Service Outage", "region eu (openai)", "Deployments", "hello: `world`"):
         assert part in region.text
 
     wait_for_rows(pipeline.stack, "SELECT sum(requests) FROM spend WHERE dimension = 'user'", [(15,)], 20)

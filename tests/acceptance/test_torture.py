@@ -15,7 +15,8 @@ from bench.torture.pair import running
 @pytest.mark.timeout(400)
 def test_a_receiver_in_trouble_and_processes_that_are_killed_lose_and_repeat_nothing(tmp_path: Path) -> None:
     """A receiver answers 500, another asks to wait, a third is down, and proxy and workers get SIGKILL."""
-    setup = replace(delivery.RECEIVERS, worker={"group_interval": 2})
+    steady = {"llm_exceptions": {"digest": True, "digest_interval": 2}}  # an interval that does not grow
+    setup = replace(delivery.RECEIVERS, worker={"group_interval": 2, "alert_type_config": steady})
     with running(setup, tmp_path, alone=True) as pair:
         rows = [
             delivery.receiver_500(pair, seconds=2),
