@@ -38,13 +38,17 @@ class Reporter:
     def look(self, *, now: datetime) -> int:
         """Send the reports that are due and not sent yet. Return the number of periods that were reported.
 
-        A report that was due before the first batch was applied is left out: nobody waited for it.
+        A report of the day so far that was due before the first batch was applied is left out: nobody waited for it.
         """
         due_now = [
             (kind, period) for kind in REPORTS for period in due(kind, self.calendar, self._reported(kind), now=now)
         ]
         began = self.runtime.store.run(lambda tx: tx.first_batch_at()) if due_now else None
-        sent = sum(self.send(kind, period, now=now) for kind, period in due_now if began is None or began <= period.due)
+        sent = sum(
+            self.send(kind, period, now=now)
+            for kind, period in due_now
+            if period.whole or began is None or began <= period.due
+        )
         if sent:
             wake(self.runtime, now=now)
         return sent
