@@ -264,13 +264,13 @@ def test_many_users_over_their_threshold_are_told_in_pieces(store: SqlStore, run
 
 
 def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
-    """As when a provider is back."""
+    """As a day after the last call of deployments that never answered."""
     for number in range(10):
         attempts = [attempt(100 * number + n, deployment=f"d{number}", region=f"r{number}") for n in range(20)]
         ingest(batch(*attempts), runtime, now=NOW)
     opened = len(raised(store, AlertType.OUTAGE_ALERTS))
     assert opened == 11, "one more is the model's"
-    end = NOW + timedelta(hours=1)
+    end = NOW + timedelta(hours=25)
     ingest(batch(Canary(occurred_at=end)), runtime, now=end)
     with claims(store) as found:
         sweep(runtime, now=end)
