@@ -1,6 +1,7 @@
 """One event of a msgpack list as JSON. An event that JSON cannot represent becomes a string that keeps its bytes.
 
-Such a string is no valid event, so `alertworker.events.batch.decode` rejects it alone, with the reason and the bytes.
+Such a string is not a valid event, so `alertworker.events.batch.decode` rejects it alone, with the reason and the
+bytes.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ MIN_KEYS: Final = 3
 LEDGER_DAYS: Final = 2
 #: From this share of failed calls on, the ledger must rule out that an outage hit calls of one key by chance.
 _SURE_SHARE: Final = 0.5
-#: From this share of failed calls on it is an outage, whoever calls.
+#: From this share of failed calls on it is an outage, also if all of them are of one key.
 _OUTAGE_SHARE: Final = 0.75
 #: How sure the ledger must be, in nats: chance alone is that sure once in 8,000 times.
 _MIN_SURE: Final = 9.0

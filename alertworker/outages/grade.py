@@ -45,7 +45,7 @@ class Grade(NamedTuple):
         return Severity.HIGH if self.is_high else Severity.MEDIUM
 
     def worst(self, rank: int) -> Grade:
-        """Return the worse of this grade and an earlier rank, for each of the two fields. Rank 0 is no outage."""
+        """Return the worse of this grade and an earlier rank, for each of the two fields. Rank 0 means no outage."""
         return Grade(self.is_major or rank in (2, 4), self.is_high or rank > 2)
 
 
@@ -78,7 +78,7 @@ def lost_until(verdict: WindowVerdict, limits: Limits) -> int:
 
 
 def _is_rate_limited(verdict: WindowVerdict, limits: Limits) -> bool:
-    """Return whether rate limits are the cause: the other failures are no outage by themselves."""
+    """Return whether rate limits are the cause: the other failures alone are not an outage."""
     limited = verdict.causes.get(RATE_LIMIT, 0)
     failed, calls = verdict.failed - limited, verdict.calls - limited
     is_outage = failed >= max(limits.minor, limits.share * calls) and is_evident(failed, calls, limits.tolerated)

@@ -66,8 +66,8 @@ class WindowVerdict:
 def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     """Return the verdict on the worst stretch: the most failures, then the earliest.
 
-    A stretch is no longer than a window. With a minimum share it begins and ends with a failing bucket, so calls before
-    the first failure and after the last one do not dilute the share.
+    A stretch is at most as long as a window. With a minimum share it begins and ends with a failing bucket, so calls
+    before the first failure and after the last one do not dilute the share.
     """
     rows = sorted(buckets, key=lambda bucket: (bucket.start, bucket.deployment_id))
     sums = _Sums(rows, limits)

@@ -99,7 +99,7 @@ def explaining(
 ) -> str | None:
     """Return the refused credential that explains a target's outage, ``None`` if there is none.
 
-    It explains the outage if the failures that it leaves are no outage by themselves. A region's outage may be that of
+    It explains the outage if the other failures alone are not an outage. A region's outage may be that of
     its deployments that use the credential.
     """
     if not REFUSED & verdict.causes.keys():
