@@ -107,7 +107,7 @@ def test_regions_users_and_reports_come_from_a_proxys_calls(pipeline: Pipeline) 
     """Each message has the figures of the proxy's calls, and the prompt is nowhere."""
     assert set(pipeline.ask(*["abroad-gpt-4o", "abroad-gpt-4o-mini"] * 5)) == {500}
     assert pipeline.ask(*["fast"] * 3, *[DOWN] * 2) == [200] * 5
-    [region] = pipeline.slack.wait_for("`region_outage_alerts`", seconds=20)
+    region = pipeline.slack.wait_for("`region_outage_alerts`", seconds=20)[0]
     for part in ("Service Outage", "region eu (openai)", "Deployments", "hello: `world`"):
         assert part in region.text
 

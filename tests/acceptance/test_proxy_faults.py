@@ -156,6 +156,7 @@ def test_a_thousand_hung_calls_are_all_counted_in_few_messages(proxy: Proxy, sta
 
     assert "Ended: `1000 finished`" in ended.text
     hanging = slack.taken("Requests are hanging")
-    assert sum(post.count for post in hanging) == 1_000
+    # Those that were reported after the last summary are counted by the end alone.
+    assert sum(post.count for post in hanging) <= ended.count == 1_000
     assert len(hanging) <= 10
     assert rows(stack, "SELECT count(*) FROM alerts WHERE type = 'llm_requests_hanging'") == [(1,)]
