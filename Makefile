@@ -62,7 +62,7 @@ chaos: $(STAMP) ## Many rounds of trouble on Valkey and on Redis, each with its 
 	ALERTWORKER_CHAOS_ROUNDS=$(or $(SEEDS),10) $(BIN)/pytest -s tests/acceptance/test_chaos.py tests/integration/test_delivery_property.py
 
 backlog: $(STAMP) ## A backlog of SECONDS=600 with live publishers, on Valkey, Redis and RabbitMQ at once
-	ALERTWORKER_BACKLOG_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -s -n 3 tests/acceptance/test_backlog.py
+	ALERTWORKER_BACKLOG_SECONDS=$(or $(SECONDS),600) $(BIN)/pytest -rP -n 3 tests/acceptance/test_backlog.py
 
 fuzz: $(STAMP) ## Fuzz what reads other people's bytes, each reader for TIME=60 seconds
 	$(BIN)/pip install --quiet --constraint constraints.txt --group fuzz
