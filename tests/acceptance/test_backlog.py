@@ -39,7 +39,7 @@ SLOW = """
     CREATE TRIGGER slow BEFORE INSERT ON batches BEGIN
       INSERT INTO deliveries VALUES (NEW.batch_id);
       SELECT count(*) FROM (
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i FROM n
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n
       );
     END;
 """
