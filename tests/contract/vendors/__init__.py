@@ -6,7 +6,7 @@ A file must define:
 * ``complaints(sent)``: the vendor's published rules. It returns each reason why the vendor would refuse what is sent.
 * ``BROKEN``: pairs of a complaint and a change that causes it. A rule that refuses nothing proves nothing.
 
-`tests/contract/shape.py` has ``Sent``, ``Change``, and what rules are written with, such as ``keys`` and ``change_json``.
+`tests/contract/shape.py` has ``Sent``, ``Change``, and what rules are written with, such as ``keys``.
 `tests/contract/vendors/discord.py` is an example for a chat.
 
 A file may define:
