@@ -33,8 +33,11 @@ class BaseChannel(ABC, Generic[Config]):
     pace = Pace()
     #: How many waiting messages may become one. 0 means that each message is sent by itself.
     digest_size: int = 0
+    #: How many messages of different alerts may be sent at once.
     parallel: int = 1
+    #: Whether the receiver wants a message for each call of a customer.
     tracks_spend: bool = False
+    #: Whether a message opens something at the receiver, which stays open until a message resolves it.
     keeps_open: bool = False
 
     def __init__(self, config: Config) -> None:

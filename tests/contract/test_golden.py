@@ -78,7 +78,7 @@ def test_every_kind_shows_what_to_do_and_the_runbook(kind: str) -> None:
     """Beside every fact. The end of a condition has neither."""
     made = cases_of(kind)["annotated"]
     body = channel_of(kind).render(made).replace("\\", "").replace("%28", "(").replace("%29", ")")
-    assert "They can switch" in body
+    assert "They can switch" in body, "the body lacks `Message.what_to_do`"
     assert made.runbook_url is not None
-    assert made.runbook_url.partition("&")[0] in body
+    assert made.runbook_url.partition("&")[0] in body, "the body lacks `Message.runbook_url`"
     assert "What to do" not in channel_of(kind).render(cases_of(kind)["resolved"])

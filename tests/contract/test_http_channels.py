@@ -6,16 +6,26 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
 from alertworker.channels import build_channel, http
 from alertworker.delivery.channel import Channel
 from alertworker.delivery.retry import TRANSIENT, DeliveryError, Reason
-from tests.contract.kinds import SECRET, channel_to, config_to, every_http_kind, secrets_of
+from tests.contract.kinds import (
+    HTTP_KINDS,
+    SECRET,
+    channel_to,
+    config_to,
+    every_http_kind,
+    problem_of,
+    secrets_of,
+    vendor_of,
+)
 from tests.contract.receiver import Server
 
 
@@ -58,6 +68,22 @@ def test_every_final_status_has_its_meaning(kind: str, server: Server) -> None:
         assert (error.reason if error else None) is expected(status), status
         assert error is None or error.status == status
         assert not any(secret in str(error) for secret in secrets)
+
+
+def _refusals() -> Iterator[Any]:
+    for kind in HTTP_KINDS:
+        stated = {} if problem_of(kind) else getattr(vendor_of(kind), "REFUSES", {})
+        for said, reason in stated.items():
+            yield pytest.param(kind, said, reason, id=f"{kind}: {said[-40:]}")
+
+
+@pytest.mark.parametrize(("kind", "said", "reason"), list(_refusals()))
+def test_a_failure_with_status_200_is_no_success(kind: str, said: str, reason: Reason, server: Server) -> None:
+    """Some vendors report a failure only in the body. Any other body means that the message was accepted."""
+    server.body = said.encode()
+    error = attempt(channel_to(kind, server.url))
+    assert error is not None, "override `send` and raise a DeliveryError for this answer, as ms_teams.py does"
+    assert error.reason is reason
 
 
 @every_http_kind

@@ -24,19 +24,19 @@ def test_every_kind_has_its_file_and_every_file_its_kind() -> None:
 
 def test_a_kind_without_its_file_names_the_file_and_what_it_must_define() -> None:
     """The failure is the instruction."""
-    problem = problem_of("toy") or ""
+    problem = problem_of("absent") or ""
 
-    assert "tests/contract/vendors/toy.py is missing" in problem
+    assert "tests/contract/vendors/absent.py is missing" in problem
     assert [name for name in ("config(url", "complaints(sent", "BROKEN") if name not in problem] == []
 
 
 def test_a_file_that_lacks_a_definition_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty list of broken bodies counts as missing."""
-    module: Any = ModuleType("tests.contract.vendors.toy")
+    module: Any = ModuleType("tests.contract.vendors.absent")
     module.__spec__ = ModuleSpec(module.__name__, None)
     module.config, module.complaints, module.BROKEN = str, str, []
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    problem = problem_of("toy") or ""
+    problem = problem_of("absent") or ""
 
     assert "lacks definitions" in problem
     assert ("BROKEN" in problem, "config(url" in problem) == (True, False)

@@ -85,4 +85,5 @@ def test_the_largest_digest_is_taken_and_names_every_alert(kind: str, headline: 
 
     assert complaints(kind, posted) == []
     text = shown(kind, posted)
-    assert [one.alert_id for one in entries if one.alert_id not in text] == []
+    lacking = [one.alert_id for one in entries if one.alert_id not in text]
+    assert lacking == [], "too long: lower `digest_size`, or the length of an entry"

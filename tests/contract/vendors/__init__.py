@@ -6,6 +6,9 @@ A file must define:
 * ``complaints(sent)``: the vendor's published rules. It returns each reason why the vendor would refuse what is sent.
 * ``BROKEN``: pairs of a complaint and a change that causes it. A rule that refuses nothing proves nothing.
 
+`tests/contract/shape.py` has ``Sent``, ``Change``, and what rules are written with, such as ``keys``.
+`tests/contract/vendors/discord.py` is an example for a chat.
+
 A file may define:
 
 * ``shown(sent)``: the text that a reader sees, without escapes and markup. The default is every string of the body.
@@ -15,4 +18,5 @@ A file may define:
   ``digest`` if the channel merges no messages.
 * ``LOOKALIKES``: characters that the channel replaces, with their replacements.
 * ``ACCEPTS``: the status and body of the vendor's answer to a message that it accepts. The default is 200 and "ok".
+* ``REFUSES``: bodies of answers with status 200 that report a failure, with the `Reason` of each. The default is none.
 """

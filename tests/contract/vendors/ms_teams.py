@@ -12,9 +12,19 @@ from markdown_it import MarkdownIt
 from pydantic import SecretStr
 
 from alertworker.channels.ms_teams import TeamsConfig
+from alertworker.delivery.retry import Reason
 from tests.contract.shape import Change, Sent, change_json, keys
 
 ACCEPTS = (202, "")
+_FAILED = "Webhook message delivery failed with error: "
+_RETURNED = f"{_FAILED}Microsoft Teams endpoint returned HTTP error"
+REFUSES = {
+    f"{_RETURNED} 429 with ContextId tcid=0,server=x,cv=y": Reason.RATE_LIMITED,
+    f"{_RETURNED} 413 with ContextId tcid=0": Reason.PAYLOAD_TOO_LARGE,
+    f"{_RETURNED} 403 with ContextId tcid=0": Reason.AUTH_ERROR,
+    f"{_RETURNED} 503 with ContextId tcid=0": Reason.SERVER_ERROR,
+    f"{_FAILED}Error contacting Microsoft Teams endpoint": Reason.SERVER_ERROR,
+}
 _MOST = 28 * 1024
 #: The parser of the renderer of cards.
 _MARKDOWN = MarkdownIt("js-default")
