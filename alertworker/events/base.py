@@ -100,8 +100,8 @@ FEW: Final = BeforeValidator(_few)
 PAIRS: Final = BeforeValidator(_storable_pairs)
 
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=_NO_NUL)]
-#: The id of a deployment, and the name of its provider or region. PostgreSQL refuses a key of more than 2,704 bytes, and
-#: the keys of windows consist of these and one or two names (`alertworker/store/schema/outages.py`).
+#: The id of a deployment, and the name of its provider or region. PostgreSQL refuses a key of more than 2,704 bytes.
+#: The keys of windows consist of these and one or two names (`alertworker/store/schema/outages.py`).
 DeploymentId = Annotated[Name, _within(512)]
 PlaceName = Annotated[Name, _within(256)]
 Label = Annotated[str, StringConstraints(max_length=MAX_NAME)]
