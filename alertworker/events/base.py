@@ -8,6 +8,7 @@ from uuid import UUID
 
 import uuid6
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -20,6 +21,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from alertworker.text.ids import storable
+from alertworker.text.shorten import shorten_id
 
 SCHEMA_VERSION: Final = 1
 
@@ -57,6 +59,17 @@ def _storable(value: object) -> object:
     return storable(value) if isinstance(value, str) else value
 
 
+def _within(size: int) -> AfterValidator:
+    """Return a validator that shortens a name to ``size`` bytes of UTF-8. A hash keeps shortened names distinct."""
+
+    def shortened(name: str) -> str:
+        if name.isascii() or len(name.encode()) <= size:
+            return name
+        return shorten_id(name, size // 4)  # a character has 4 bytes at most
+
+    return AfterValidator(shortened)
+
+
 def _few(value: object) -> object:
     """Refuse a mapping that is too large, before pydantic checks each pair and collects an error for each bad one."""
     if isinstance(value, dict) and len(value) > MAX_ITEMS:
@@ -87,6 +100,10 @@ FEW: Final = BeforeValidator(_few)
 PAIRS: Final = BeforeValidator(_storable_pairs)
 
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=_NO_NUL)]
+#: The id of a deployment, and the name of its provider or region. PostgreSQL refuses a key of more than 2,704 bytes.
+#: The keys of windows consist of these and one or two names (`alertworker/store/schema/outages.py`).
+DeploymentId = Annotated[Name, _within(512)]
+PlaceName = Annotated[Name, _within(256)]
 Label = Annotated[str, StringConstraints(max_length=MAX_NAME)]
 LabelText = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT), Storable]

@@ -16,11 +16,13 @@ from alertworker.events.base import (
     FIRST_FAULT,
     Cost,
     Count,
+    DeploymentId,
     Event,
     Metadata,
     Moment,
     Name,
     Nanos,
+    PlaceName,
     Seconds,
     Tags,
     Text,
@@ -98,9 +100,9 @@ class CallEvent(Event):
 
     model: Name | None = None
     model_group: Name | None = None
-    deployment_id: Name | None = None
-    provider: Name | None = None
-    region: Name | None = None
+    deployment_id: DeploymentId | None = None
+    provider: PlaceName | None = None
+    region: PlaceName | None = None
     api_base: Url | None = None
 
     key_hash: Name | None = None
@@ -165,9 +167,9 @@ class FailedOn(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    deployment_id: Name
-    provider: Name | None = None
-    region: Name | None = None
+    deployment_id: DeploymentId
+    provider: PlaceName | None = None
+    region: PlaceName | None = None
 
 
 class EndEvent(CallEvent):
@@ -264,12 +266,12 @@ class DeploymentCooledDown(Event):
     """
 
     type: Literal["llm.deployment.cooled_down"] = "llm.deployment.cooled_down"
-    deployment_id: Name
+    deployment_id: DeploymentId
     seconds: Seconds
     model: Name | None = None
     model_group: Name | None = None
-    provider: Name | None = None
-    region: Name | None = None
+    provider: PlaceName | None = None
+    region: PlaceName | None = None
     api_base: Url | None = None
     call_id: Name | None = None
     trace_id: Name | None = None

@@ -16,6 +16,8 @@ from alertworker.publisher.topology import dead_queue, events_queue, is_amqp, tr
 
 #: How long one publish may take, in seconds, confirmation included.
 _PUBLISH_TIMEOUT = 10.0
+#: RabbitMQ's answers if there is no queue for a batch (NO_ROUTE), or not even the exchange (NOT_FOUND).
+_UNROUTED = (312, 404)
 #: Why Redis and Valkey refuse writes, by the exception's name or by the code at the start of their answer.
 _REFUSALS = {
     "OutOfMemoryError": "the broker is out of memory (OOM, see its maxmemory)",
@@ -32,6 +34,8 @@ def unavailable(error: BaseException) -> BrokerUnavailable:
     for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return BrokerUnavailable(_REFUSALS[code])
+    if getattr(error, "reply_code", None) in _UNROUTED:
+        return BrokerUnavailable("the broker has no queue for this message; a worker declares it when it starts")
     return BrokerUnavailable(f"the broker cannot be reached ({type(error).__name__})")
 
 
@@ -75,6 +79,8 @@ class BrokerTransport:
         Connection(self._url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
+        #: Whether RabbitMQ had no queue for a batch. It is declared again then, although it may exist without a binding.
+        self._unrouted = False
         self._pid = os.getpid()
 
     def send(self, batch: SealedBatch) -> None:
@@ -97,6 +103,7 @@ class BrokerTransport:
             self._publish(message_id, body, **kind)
         except Exception as error:  # noqa: BLE001 - the host's boundary: the batch is kept, whatever the client raises
             self.close()
+            self._unrouted = getattr(error, "reply_code", None) in _UNROUTED
             raise unavailable(error) from None
 
     def close(self) -> None:
@@ -112,7 +119,7 @@ class BrokerTransport:
         self._connection = Connection(self._url, transport_options=transport_options(self._url), connect_timeout=5)
         if not is_amqp(self._url):
             events_queue(self._url)(self._connection.channel()).declare()
-        elif not self._is_declared(self._connection):
+        elif self._unrouted or not self._is_declared(self._connection):
             channel = self._connection.channel()
             dead_queue(self._url)(channel).declare()
             events_queue(self._url)(channel).declare()
@@ -143,6 +150,7 @@ class BrokerTransport:
             },
             correlation_id=message_id,
             delivery_mode=2,
+            mandatory=True,  # RabbitMQ confirms a batch that no queue takes, and drops it
             retry=False,
             confirm_timeout=_PUBLISH_TIMEOUT,
             **kind,

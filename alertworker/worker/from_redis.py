@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError, ResponseError
 
 from alertworker.events.message import MAX_MESSAGE_BYTES
+from alertworker.text.ids import safe_id
 from alertworker.worker.away_log import AwayLog
 from alertworker.worker.opaque import TASKS, OpaqueMessage
 
@@ -28,6 +30,7 @@ _MAX_VALUES: Final = 1_000_000
 #: How long a worker waits after Redis refused a command, in seconds.
 _WAIT: Final = 1.0
 _away: Final = AwayLog()
+_HALF: Final = re.compile("[\ud800-\udfff]")
 #: A delivery tag becomes a key on the broker. kombu and our publisher use UUIDs.
 _TAG: Final = re.compile(r"[0-9A-Za-z_-]{16,64}")
 
@@ -60,21 +63,41 @@ def envelope_of(item: bytes, queue: str) -> dict[str, Any]:
 
 
 def _plain(mapping: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in mapping.items() if value is None or isinstance(value, (str, int, float))}
+    plain = {name: value for name, value in mapping.items() if value is None or isinstance(value, (str, int, float))}
+    return {_whole(name): _whole(value) for name, value in plain.items()}
+
+
+def _whole(value: Any) -> Any:
+    """Return a value, or a digest of a string with half of a surrogate pair: `from_json` would refuse the note."""
+    has_half = isinstance(value, str) and not value.isascii() and _HALF.search(value)
+    return safe_id(value) if has_half else value
 
 
 def _read(item: bytes) -> dict[str, Any] | None:
     if len(item) > _MAX_ENVELOPE or sum(item.count(mark) for mark in (b"[", b"{", b",")) > _MAX_VALUES:
         return None
-    try:
-        found = from_json(item)
-    except ValueError:
-        return None
+    found = _parse(item)
     if not isinstance(found, dict) or not isinstance(found.get("body"), str):
         return None
     found["headers"] = {} if found.get("headers") is None else found["headers"]
     whole = isinstance(found["headers"], dict) and isinstance(found.get("properties"), dict)
     return found if whole and _body(found) is not None else None
+
+
+def _parse(item: bytes) -> Any:
+    """Return an item as JSON, ``None`` if it is none.
+
+    Celery puts the start of the arguments into a header, with half of a surrogate pair if an event has one. Only
+    Python's own parser reads that.
+    """
+    try:
+        return from_json(item)
+    except ValueError:
+        pass
+    try:
+        return json.loads(item.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _body(envelope: dict[str, Any]) -> bytes | None:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[4] with tag ARGV[2] and time ARGV[3]. Returns 0 if the entry
-#: is gone. ARGV[5] is a tag under which a publisher of an earlier release may have noted the message.
+#: Replaces the entry ARGV[1] of KEYS[1] by the note ARGV[3] with tag ARGV[2] and the broker's time. Returns 0 if the
+#: entry is gone. ARGV[4] is a tag under which a publisher of an earlier release may have noted the message.
 NOTE: Final = """
 local index, notes = redis.call('TYPE', KEYS[2]).ok, redis.call('TYPE', KEYS[3]).ok
 if (index ~= 'zset' and index ~= 'none') or (notes ~= 'hash' and notes ~= 'none') then
   return redis.error_reply('WRONGTYPE a key of the notes is not what kombu keeps there')
 end
 if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[5])
-redis.call('HDEL', KEYS[3], ARGV[5])
-redis.call('ZADD', KEYS[2], ARGV[3], ARGV[2])
-redis.call('HSET', KEYS[3], ARGV[2], ARGV[4])
+redis.call('ZREM', KEYS[2], ARGV[4])
+redis.call('HDEL', KEYS[3], ARGV[4])
+local now = redis.call('TIME')
+redis.call('ZADD', KEYS[2], now[1] + now[2] / 1000000, ARGV[2])
+redis.call('HSET', KEYS[3], ARGV[2], ARGV[3])
 return 1
 """
 #: Moves the entry ARGV[1] from KEYS[1] to the end of KEYS[2] that is served next, unless the entry is gone.

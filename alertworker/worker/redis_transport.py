@@ -15,21 +15,19 @@ The rest is kombu's: keys, notes and their restore after the visibility timeout.
 from __future__ import annotations
 
 import logging
-import time
 from queue import Empty
 from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
 
-from kombu.transport import redis, virtual
+from kombu.transport import redis
 from kombu.utils.json import dumps
-from pydantic_core import from_json
 from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from alertworker.events.batch import QUEUE
 from alertworker.worker import from_redis, redis_scripts
 from alertworker.worker.from_redis import envelope_of
-from alertworker.worker.opaque import TASKS
+from alertworker.worker.redis_notes import Note, QoS
 
 _log: Final = logging.getLogger("alertworker.broker")
 #: The list that holds a batch from its queue until it is noted: milliseconds, unless its worker dies.
@@ -38,57 +36,15 @@ TAKING: Final = f"{QUEUE}.taking"
 LOST_AFTER: Final = 5.0
 #: How many lost entries one check returns, and how many messages of each other priority it moves.
 _AT_ONCE: Final = 100
-#: The suffixes of kombu's lists for messages with a priority, which plain Celery producers may set. Batches are moved
-#: from there to the one queue.
-_PRIORITIES: Final = (3, 6, 9)
+#: The suffixes of kombu's lists for messages with a priority, which plain Celery producers may set, with any steps.
+#: Batches are moved from there to the one queue.
+_PRIORITIES: Final = range(1, 10)
 
 
 #: kombu's private members have no types.
-_QoS: Any = redis.QoS
 _Channel: Any = from_redis.Channel
 _Poller: Any = redis.MultiChannelPoller
 _Transport: Any = from_redis.Transport
-
-
-class QoS(_QoS):  # type: ignore[misc]
-    """The notes of a channel's unacknowledged messages."""
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        """Record an unacknowledged message. A batch has a note already."""
-        if self.channel.takes:
-            virtual.QoS.append(self, message, delivery_tag)
-        else:
-            super().append(message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        """Acknowledge a message.
-
-        It uses no transaction, because a Redis whose memory is full refuses those. The index is deleted last: the next
-        restore removes an index entry without a note.
-        """
-        with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
-            pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
-        virtual.QoS.ack(self, delivery_tag)
-
-    def restore_by_tag(self, tag: str, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
-        """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked."""
-
-        def restore(pipe: Any) -> None:
-            note = pipe.hget(self.unacked_key, tag)
-            pipe.multi()
-            self._remove_from_indices(tag, pipe)
-            if note:
-                self.channel.put_back(note, pipe, leftmost=leftmost)
-
-        with self.channel.conn_or_acquire(client) as acquired:
-            acquired.transaction(restore, self.unacked_key)
-
-    def renew(self) -> None:
-        """Renew the notes of messages in progress, so that no other worker gets them."""
-        held = [tag for tag in list(self._delivered) if tag not in self._dirty]
-        if held:
-            with self.channel.conn_or_acquire() as client:
-                client.zadd(self.unacked_index_key, dict.fromkeys(held, time.time()), xx=True)
 
 
 class Channel(_Channel):  # type: ignore[misc]
@@ -147,17 +103,12 @@ class Channel(_Channel):  # type: ignore[misc]
         seen.clear()
         seen.update(first)
 
-    def put_back(self, note: bytes, pipe: Any, *, leftmost: bool) -> None:
-        """Put a note's message back into the queue that it came from."""
-        try:
-            message, exchange, routing_key = from_json(note)
-            known = routing_key in TASKS and isinstance(message, dict)
-        except (ValueError, TypeError):
-            known = False
-        if known:
-            self._do_restore_message(message, exchange, routing_key, pipe, leftmost)
+    def put_back(self, note: Note | None, found: bytes, pipe: Any, *, leftmost: bool) -> None:
+        """Put a note's message back into the queue that it came from. ``found`` are the note's bytes."""
+        if note is None:
+            pipe.rpush(QUEUE, found)
         else:
-            pipe.rpush(QUEUE, note)
+            self._do_restore_message(note.message, note.exchange, note.queue, pipe, leftmost)
 
     def _brpop_start(self, timeout: float | None = None) -> None:
         """Ask for the next message: with BLMOVE for a batch."""
@@ -220,9 +171,7 @@ class Channel(_Channel):  # type: ignore[misc]
         note = dumps([envelope, QUEUE, QUEUE])
         keys = [self._key(name) for name in (TAKING, self.unacked_index_key, self.unacked_key)]
         with self.conn_or_acquire() as client:
-            noted = client.eval(
-                redis_scripts.NOTE, 3, *keys, entry, properties["delivery_tag"], time.time(), note, producers_tag
-            )
+            noted = client.eval(redis_scripts.NOTE, 3, *keys, entry, properties["delivery_tag"], note, producers_tag)
         return bool(noted)
 
     def _key(self, name: str) -> str:

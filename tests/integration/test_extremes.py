@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from alertworker.pipeline import BatchMessage, Runtime, ingest
 from alertworker.store import SqlStore
 from alertworker.store.schema.delivery import DEAD_LETTERS
 from alertworker.store.schema.ledger import LATENCIES, SPEND, SPEND_MONTHS
+from alertworker.store.schema.outages import WINDOWS
 from tests.integration.harness import NOW, rows
 
 
@@ -82,3 +84,54 @@ def test_a_call_that_began_decades_ago_fills_no_sum(runtime: Runtime, store: Sql
 
     [latency] = [row for row in rows(store, LATENCIES) if row.measure == "per_token"]
     assert (latency.count, latency.microseconds) == (3_000, 3_000 * 30 * 86_400 * 1_000_000)
+
+
+class Longest:
+    """Makes strings of 4-byte characters that do not compress: the longest keys that an event can cause."""
+
+    def __init__(self) -> None:
+        self._random = Random(7)
+
+    def name(self) -> str:
+        return "".join(chr(self._random.randrange(0x10000, 0x10FFFE)) for _ in range(256))
+
+    def place(self) -> dict[str, str]:
+        return {"deployment_id": self.name(), "provider": self.name(), "region": self.name()}
+
+    def event(self, kind: str, **more: Any) -> dict[str, Any]:
+        """Return an event of this type with every name at its bound."""
+        owner = ("key_hash", "key_alias", "team_id", "team_alias", "user_id", "user_email", "customer_id")
+        names = ("call_id", "trace_id", "model", "model_group", "organization_id", "organization_alias", *owner)
+        own = {name: self.name() for name in names} | {"tags": [self.name() for _ in range(32)]}
+        return call(type=kind) | own | self.place() | more
+
+    def end(self, kind: str, **more: Any) -> dict[str, Any]:
+        """Return the end of a call that failed on deployments before."""
+        failed_on = [self.place() for _ in range(16)]
+        return self.event(kind, original_model_group=self.name(), fallbacks=1, failed_on=failed_on, **more)
+
+    def failure(self, status: int) -> dict[str, Any]:
+        return {"error_class": self.name(), "status_code": status, "origin": "provider", "message": self.name()}
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_names_of_the_longest_keys_are_booked(runtime: Runtime, store: SqlStore, status: int) -> None:
+    """PostgreSQL refuses a key of more than 2,704 bytes, and with it the whole batch."""
+    longest = Longest()
+    credential, failure = "0123456789ab", longest.failure(status)
+    events = [
+        longest.end("llm.request.succeeded", credential=credential),
+        longest.end("llm.request.failed", failure=failure),
+        longest.end("llm.request.abandoned", reason="disconnected"),
+        longest.event("llm.attempt.failed", failure=failure, credential=credential),
+        longest.event("llm.request.announced", age_seconds=9, last_progress_at=NOW.isoformat(), boot_id=longest.name()),
+        longest.event("llm.deployment.cooled_down", seconds=9, failure=failure),
+        call(),
+    ]
+    ingest(BatchMessage("b1", events), runtime, now=NOW)
+
+    assert rows(store, DEAD_LETTERS) == []
+    assert sum(row.spend_nanos for row in rows(store, SPEND) if row.dimension == "team") == 4 * 7
+    windows = {row.deployment_id for row in rows(store, WINDOWS)}
+    assert len(windows) == 2
+    assert all(len(name.encode()) <= 512 for name in windows)

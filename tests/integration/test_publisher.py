@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,8 +17,9 @@ from uuid import uuid4
 import pytest
 from kombu import Connection
 
+from alertworker.errors import BrokerUnavailable
 from alertworker.events import PublisherHeartbeat, PublisherStopped, RequestAnnounced
-from alertworker.events.batch import QUEUE
+from alertworker.events.batch import QUEUE, seal
 from alertworker.publisher import BrokerTransport, Publisher
 from alertworker.publisher.topology import dead_queue, events_queue
 from tests.integration.broker import Broker, call, wait_for
@@ -219,3 +221,25 @@ def test_credentials_that_may_only_write_to_the_queue_are_enough(rabbitmq_url: s
 def rabbitmqctl(*arguments: str) -> None:
     """Run an administration command of RabbitMQ."""
     subprocess.run(["rabbitmqctl", "-q", *arguments], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.parametrize("lost", ["queue", "binding", "exchange"])
+def test_a_batch_that_no_queue_takes_is_not_accepted(rabbitmq_url: str, lost: str) -> None:
+    """RabbitMQ would confirm it and drop it. The next attempt declares what is missing."""
+    transport = BrokerTransport(rabbitmq_url)
+    batches = [seal([b"{}"], batch_id=f"b{number}", producer="p", sealed_at=datetime.now(UTC)) for number in range(2)]
+    transport.send(batches[0])
+    with Connection(rabbitmq_url) as connection:
+        queue = events_queue(rabbitmq_url)(connection.default_channel)
+        if lost == "queue":
+            queue.delete()
+        elif lost == "binding":
+            queue.unbind_from(queue.exchange, queue.routing_key)
+        else:
+            queue.exchange.delete()
+        with pytest.raises(BrokerUnavailable, match="no queue for this message"):
+            transport.send(batches[1])
+        transport.send(batches[1])
+        transport.close()
+        assert queue.queue_declare(passive=True).message_count == (1 if lost == "queue" else 2)

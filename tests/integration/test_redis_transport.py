@@ -281,8 +281,11 @@ def test_messages_of_every_priority_come(broker: redis.Redis, tmp_path: Path, st
     with Connection(default_broker_url(tmp_path)) as connection, connection.Producer() as producer:
         for priority in (0, 4, 9):
             producer.publish({}, exchange=QUEUE, routing_key=QUEUE, priority=priority, headers={"id": f"p{priority}"})
+    steps = {"priority_steps": list(range(10))}  # a producer may have a list for each priority
+    with Connection(default_broker_url(tmp_path), transport_options=steps) as connection:
+        connection.Producer().publish({}, exchange=QUEUE, routing_key=QUEUE, priority=7, headers={"id": "p7"})
 
-    assert sorted(start().work_off(4)) == ["b1", "p0", "p4", "p9"]
+    assert sorted(start().work_off(5)) == ["b1", "p0", "p4", "p7", "p9"]
 
 
 def test_a_full_redis_can_be_emptied(broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]) -> None:
@@ -414,3 +417,91 @@ def test_an_index_of_another_type_is_found_when_a_worker_connects(broker: redis.
     broker.set("unacked_index", "x")
     with pytest.raises(redis.exceptions.ResponseError):
         Worker(tmp_path)
+
+
+@pytest.mark.parametrize("ahead", [-86_400, 86_400], ids=["slow", "fast"])
+def test_a_workers_wrong_clock_neither_keeps_its_batches_nor_gives_them_away(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    """The times of notes are the broker's. Otherwise a dead worker's batch waits as long as its clock was ahead."""
+    right = time.time
+    publish(tmp_path, "b1")
+    wrong, other = start(), start()
+    monkeypatch.setattr(time, "time", lambda: right() + ahead)
+    monkeypatch.setattr("kombu.transport.redis.time", lambda: right() + ahead)
+    assert wrong.work(1) == ["b1"]
+    wrong.connection.transport.cycle.maybe_restore_messages()
+    monkeypatch.undo()
+    monkeypatch.setattr(redis_transport, "LOST_AFTER", 0.5)
+    other.connection.transport.cycle.maybe_restore_messages()
+    assert other.work(1, seconds=0.3) == []
+    wrong.die()
+    time.sleep(1.2)
+
+    other.connection.transport.cycle.maybe_restore_messages()
+    assert other.work_off(1) == ["b1"]
+    assert left(broker) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("score", [-5, 4e9, float("inf")])
+def test_a_note_with_a_time_that_cannot_be_is_restored(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], score: float
+) -> None:
+    """It would stay on the broker for ever otherwise."""
+    publish(tmp_path, "b1")
+    dead = start()
+    assert dead.work(1) == ["b1"]
+    dead.die()
+    broker.zadd("unacked_index", cast("Any", dict.fromkeys(broker.hkeys("unacked"), score)))
+    worker = start()
+    worker.connection.transport.cycle.maybe_restore_messages()
+
+    assert worker.work_off(1) == ["b1"]
+    assert left(broker) == (0, 0, 0, 0)
+
+
+def test_the_notes_of_another_application_are_left_to_it(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A Redis database may be shared, and kombu keeps the notes of all applications under the same keys."""
+    notes = {f"other{number}": json.dumps([{"body": "W10="}, "", "celery"]).encode() for number in range(3)}
+    broker.hset("unacked", mapping=cast("Any", notes))
+    broker.zadd("unacked_index", cast("Any", dict.fromkeys(notes, 1)))
+    publish(tmp_path, "b1")
+    dead = start()
+    assert dead.work(1) == ["b1"]
+    dead.die()
+    time.sleep(1.2)
+    worker = start()
+    for _ in range(2):
+        worker.connection.transport.cycle.maybe_restore_messages()
+    reads = broker.info("commandstats")["cmdstat_hget"]["calls"]
+    worker.connection.transport.cycle.maybe_restore_messages()
+
+    assert broker.info("commandstats")["cmdstat_hget"]["calls"] == reads  # each is read once
+    assert worker.work_off(1) == ["b1"]
+    assert broker.hgetall("unacked") == {tag.encode(): note for tag, note in notes.items()}
+    assert broker.zcard("unacked_index") == len(notes)
+    assert broker.llen(QUEUE) == 0
+    assert broker.llen("celery") == 0
+
+
+def test_an_operators_own_queue_keeps_its_messages(
+    broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
+) -> None:
+    """A worker may consume a queue of the operator's own. Its messages are requeued and restored there."""
+    theirs = task_queue(default_broker_url(tmp_path), "theirs")
+    dead = start(queues=[theirs], prefetch=2)
+    with Connection(default_broker_url(tmp_path)) as connection, connection.Producer(serializer="json") as producer:
+        for name in ("t0", "t1"):
+            producer.publish({}, exchange=theirs.exchange, routing_key=theirs.routing_key, headers={"id": name})
+    assert dead.work(2) == ["t0", "t1"]
+    dead.taken[0].reject(requeue=True)
+    assert broker.llen("theirs") == 1
+    dead.die()
+    time.sleep(1.2)
+    worker = start(queues=[theirs], prefetch=2)
+    worker.connection.transport.cycle.maybe_restore_messages()
+
+    assert sorted(worker.work_off(2)) == ["t0", "t1"]
+    assert left(broker) == (0, 0, 0, 0)

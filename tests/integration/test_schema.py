@@ -10,7 +10,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, Index, inspect, text
+from sqlalchemy import Engine, Index, String, inspect, text
 from sqlalchemy.schema import CreateIndex
 
 from alertworker.store import SqlStore, make_engine
@@ -92,3 +92,19 @@ def _has_labels(index: Index) -> bool:
 
 def _ddl(index: Index, engine: Engine) -> str:
     return " ".join(str(CreateIndex(index).compile(engine)).split())
+
+
+#: The maximum number of bytes of a name in a key, if it is less than 4 for each character: those of ids and names that
+#: events shorten (`alertworker/events/base.py`), of hashes, and of words of ours.
+_BYTES = {"deployment_id": 512, "provider": 256, "region": 256, "part": 480, "credential": 12, "dimension": 12}
+
+
+def test_every_key_fits_into_an_index_of_postgresql() -> None:
+    """It refuses a larger one with an error that no rerun avoids, and the whole batch would be lost by one event."""
+    for table in METADATA.sorted_tables:
+        for columns in ([*table.primary_key], *([*index.columns] for index in table.indexes)):
+            sizes = [
+                _BYTES.get(column.name, 4 * (column.type.length or 10_000)) if isinstance(column.type, String) else 8
+                for column in columns
+            ]
+            assert 8 + sum(size + 4 for size in sizes) <= 2_704, (table.name, [column.name for column in columns])

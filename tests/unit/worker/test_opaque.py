@@ -20,6 +20,7 @@ from kombu.message import Message
 from alertworker.app import celery
 from alertworker.events.batch import QUEUE, TASK
 from alertworker.publisher.topology import DEAD_QUEUE
+from alertworker.text.ids import safe_id
 from alertworker.worker import tasks
 from alertworker.worker.from_rabbitmq import _decode_properties
 from alertworker.worker.from_redis import Channel, envelope_of
@@ -161,6 +162,19 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
         {"body": f"{wrapped[:4]}\n{wrapped[4:]}", "headers": None, "properties": {"body_encoding": "base64"}}
     )
     assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
+
+
+@pytest.mark.parametrize("surrogate", ["\ud800", "\udc80 \U0001f600", "\udfff\ud800"])
+def test_an_envelope_with_half_of_a_surrogate_pair_is_read(surrogate: str) -> None:
+    """Celery repeats a part of the arguments in a header, so a bad event would hide the good ones of its batch."""
+    celery = {"task": TASK, "id": f"x{surrogate}", "kwargsrepr": f"{{'events': ['{surrogate}']}}"}
+    item = json.dumps(
+        {"body": "QUJD", "content-type": surrogate, "headers": celery, "properties": {"body_encoding": "base64"}}
+    )
+    found = envelope_of(item.encode(), QUEUE)
+    message = _of(RedisMessage(found))
+    assert (message.body, message.task, message.message_id) == (b"ABC", TASK, safe_id(f"x{surrogate}"))
+    assert envelope_of(json.dumps(found).encode(), QUEUE) == found  # as it comes back from a note
 
 
 def test_an_envelope_of_many_words_is_read_in_proportion() -> None:

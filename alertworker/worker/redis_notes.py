@@ -1,0 +1,130 @@
+"""kombu's notes of messages that a worker has and did not acknowledge, on Redis and Valkey.
+
+A note is an entry of a hash, and its time is in an index. A note that is not renewed is restored: its worker died.
+
+* All times are the broker's. A worker's own clock may be wrong, and then the batch of a dead worker would wait for as
+  long as its clock was ahead, or a live worker's batch would go to another one.
+* All applications that use kombu on one Redis database share the two keys. Notes of other applications are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
+from pydantic_core import from_json
+
+from alertworker.worker.opaque import TASKS
+
+
+class Note(NamedTuple):
+    """What kombu wrote into a note."""
+
+    message: dict[str, Any]
+    exchange: str
+    queue: str
+
+
+def read_note(note: bytes) -> Note | None:
+    """Return what a note holds, ``None`` if kombu did not write it."""
+    try:
+        message, exchange, queue = from_json(note)
+    except (ValueError, TypeError):
+        return None
+    is_note = isinstance(message, dict) and isinstance(exchange, str) and isinstance(queue, str)
+    return Note(message, exchange, queue) if is_note else None
+
+
+#: kombu's private members have no types.
+_QoS: Any = redis.QoS
+#: The first and the last place in the index.
+_FIRST: Final = "-inf"
+_LAST: Final = "+inf"
+
+
+class QoS(_QoS):  # type: ignore[misc]
+    """The notes of a channel's unacknowledged messages."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        #: The tags of notes that belong to other applications, so that each is read once.
+        self._foreign: set[bytes] = set()
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Record an unacknowledged message. A batch has a note already."""
+        if not self.channel.takes:
+            delivery = message.delivery_info
+            note = dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - as in kombu
+            with self.channel.conn_or_acquire() as client, client.pipeline() as pipe:
+                pipe.zadd(self.unacked_index_key, {delivery_tag: _time(client)})
+                pipe.hset(self.unacked_key, delivery_tag, note).execute()
+        virtual.QoS.append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message.
+
+        It uses no transaction, because a Redis whose memory is full refuses those. The index is deleted last: the next
+        restore removes an index entry without a note.
+        """
+        with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            pipe.hdel(self.unacked_key, delivery_tag).zrem(self.unacked_index_key, delivery_tag).execute()
+        virtual.QoS.ack(self, delivery_tag)
+
+    def renew(self) -> None:
+        """Renew the notes of messages in progress, so that no other worker gets them."""
+        held = [tag for tag in list(self._delivered) if tag not in self._dirty]
+        if held:
+            with self.channel.conn_or_acquire() as client:
+                client.zadd(self.unacked_index_key, dict.fromkeys(held, _time(client)), xx=True)
+
+    def restore_visible(self, *_: Any, **__: Any) -> None:
+        """Restore the messages of dead workers, unless another worker is doing that."""
+        with self.channel.conn_or_acquire() as client:
+            try:
+                with redis.Mutex(client, self.unacked_mutex_key, self.unacked_mutex_expire):
+                    due = self._due(client)
+                    self._foreign.intersection_update(due)
+                    for tag in due:
+                        if tag not in self._foreign:
+                            self.restore_by_tag(tag, client)
+            except redis.MutexHeld:
+                return
+
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:  # noqa: FBT001, FBT002 - kombu's signature
+        """Return a noted message to its queue. An unreadable note goes to the queue of batches and is parked."""
+
+        def restore(pipe: Any) -> None:
+            found = pipe.hget(self.unacked_key, tag)
+            pipe.multi()
+            note = read_note(found) if found else None
+            if note is not None and tag not in self._delivered and not self._is_ours(note):
+                self._foreign.add(tag)
+                return
+            self._remove_from_indices(tag, pipe)
+            if found:
+                self.channel.put_back(note, found, pipe, leftmost=leftmost)
+
+        with self.channel.conn_or_acquire(client) as acquired:
+            acquired.transaction(restore, self.unacked_key)
+
+    def _is_ours(self, note: Note) -> bool:
+        """Return whether a note's queue is one of ours, or one that this worker consumes for an operator."""
+        channels = self.channel.connection.cycle._channels  # noqa: SLF001 - kombu has no other list of them
+        return note.queue in TASKS or any(note.queue in channel.active_queues for channel in list(channels))
+
+    def _due(self, client: Any) -> list[bytes]:
+        """Return the tags of notes that nobody renewed, the newest first: each is put in front of the one before.
+
+        A time that is far ahead is invalid.
+        """
+        now, found = _time(client), []
+        for highest, lowest in ((_LAST, now + self.visibility_timeout), (now - self.visibility_timeout, _FIRST)):
+            found += client.zrange(self.unacked_index_key, highest, lowest, desc=True, byscore=True)
+        return found
+
+
+def _time(client: Any) -> float:
+    """Return the broker's time in seconds."""
+    seconds, microseconds = client.time()
+    return float(seconds) + float(microseconds) / 1e6
