@@ -10,7 +10,9 @@ from alertworker.cli import cli
 from alertworker.cli.params import Moment
 
 
-@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "soon", "2026-13-01T00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "soon", "2026-13-01T00:00Z"]
+)
 def test_a_time_that_has_no_utc_is_refused(text: str) -> None:
     """Near the years 1 and 9999 a conversion to another zone overflows."""
     with pytest.raises(click.BadParameter, match="invalid time"):
