@@ -27,9 +27,8 @@ _MAX_SPELLED: Final = 6_000_000
 _MAX_COMPARED: Final = 60_000
 #: The cost of the search for one short piece, in compared characters.
 _SEARCH: Final = 4
-#: The maximum number of parts of a request, and its maximum depth, before a text is removed.
+#: The maximum number of parts of a request, before a text is removed.
 _MAX_PARTS: Final = 50_000
-_MAX_DEPTH: Final = 12
 #: Strings that are spelled the same in JSON.
 _PLAIN: Final = re.compile(r"[\w .,;:!?()/+*=<>@#$%&-]*", re.ASCII)
 REMOVED_MESSAGE: Final = "(message removed: it may contain the prompt)"
@@ -252,19 +251,19 @@ def _strings(value: Any) -> Iterator[str]:
     Raises:
         TooLargeError: when it has more than `_MAX_PARTS` parts.
     """
-    waiting, parts = [(value, 0)], 0
+    waiting, parts = [value], 0
     while waiting:
-        value, depth = waiting.pop()
+        value = waiting.pop()
         if isinstance(value, str):
             yield value
             continue
         found: Iterable[Any] = ()
-        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        if isinstance(value, Mapping):
             parts += len(value)
             found = (item for key, item in value.items() if not _is_name(key, item))
-        elif isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
+        elif isinstance(value, (list, tuple)):
             parts += len(value)
             found = value
         if parts > _MAX_PARTS:
             raise TooLargeError
-        waiting += [(item, depth + 1) for item in found]
+        waiting += found

@@ -248,6 +248,18 @@ def test_text_is_hidden_whichever_field_of_the_body_has_it(sent: dict[str, Any])
     assert scrub(f"no ({TEXT}) for gpt-4o", prompt_pieces(request)) == f"no ({REMOVED}) for gpt-4o"
 
 
+@pytest.mark.parametrize("levels", [13, 40, 10_000])
+def test_text_is_hidden_however_deep_it_is_nested(levels: int) -> None:
+    """The schema of an answer may nest deep. A mapping that holds itself ends at the limit of parts."""
+    nested: Any = {"description": TEXT}
+    for _ in range(levels):
+        nested = {"properties": [nested]}
+    assert scrub(f"no ({TEXT})", prompt_pieces({"response_format": nested})) == f"no ({REMOVED})"
+    endless: dict[str, Any] = {}
+    endless["self"] = [endless, endless]
+    assert scrub("some error", prompt_pieces({"response_format": endless})) == REMOVED_MESSAGE
+
+
 def test_names_and_settings_of_the_body_stay_readable() -> None:
     """An error about them would say nothing without them; names are labels of the alert anyway."""
     body = {
