@@ -40,10 +40,10 @@ class Moment(click.ParamType[datetime]):
             pass
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=configured_zone())).astimezone(UTC)
+        except (ValueError, OverflowError):
             example = "2026-11-25T09:00+01:00, or 2h for 2 hours ago"
             self.fail(f"invalid time {value!r}: expected, for example, {example}", param, ctx)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=configured_zone())).astimezone(UTC)
 
 
 SINCE = click.option("--since", type=Moment(), help="From this time on: 2026-11-25T09:00Z, or 2h for 2 hours ago.")

@@ -16,11 +16,15 @@ _MAX_NAMED: Final = 100
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 def publish(file: BinaryIO) -> None:
-    """Publish the events in FILE: a JSON array, one JSON object, or one object a line."""
+    """Publish the events in FILE: a JSON array, one JSON object, or one object a line.
+
+    Secrets are removed from the events.
+    """
     from datetime import UTC, datetime
 
     from alertworker.events.base import new_id
     from alertworker.events.batch import MAX_BATCH_EVENTS, decode_items, seal
+    from alertworker.integrations.litellm.leaving import sealable
     from alertworker.publisher import BrokerTransport
     from alertworker.worker.celery_config import broker_url
 
@@ -33,9 +37,9 @@ def publish(file: BinaryIO) -> None:
             click.echo(f"event {first + bad.index}: {bad.reason}", err=True)
         refused += len(decoded.rejected)
         if decoded.events:
-            encoded = [event.model_dump_json(exclude_none=True).encode() for event in decoded.events]
+            encoded = map(sealable, decoded.events)
             transport.send(seal(encoded, batch_id=str(new_id()), producer="cli", sealed_at=datetime.now(UTC)))
-            published += len(encoded)
+            published += len(decoded.events)
     transport.close()
     if refused > _MAX_NAMED:
         click.echo(f"and {refused - _MAX_NAMED} more", err=True)

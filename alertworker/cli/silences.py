@@ -51,7 +51,10 @@ def add(
     starts_at = start or now
     if duration is not None and end is not None:
         raise AlertWorkerError("--for and --until exclude each other; pass one of them")
-    ends_at = end or starts_at + (duration or _DURATION)
+    try:
+        ends_at = end or starts_at + (duration or _DURATION)
+    except OverflowError:
+        raise AlertWorkerError("the silence would end after the year 9999; pass an earlier --start") from None
     silence = Silence(str(new_id()), _read(matchers), starts_at, ends_at, by, reason)
     if ends_at <= max(now, starts_at):
         raise AlertWorkerError(

@@ -124,7 +124,7 @@ class SpendFile:
     def _rest(self, cursor: str) -> Iterator[tuple[_Lines, Iterator[tuple[int, Any]]]]:
         """Open the file and yield its rows after the cursor. The file's first row has number 1."""
         taken, fingerprint = json.loads(cursor) if cursor else (0, "")
-        with self._path.open(encoding="utf-8", newline="") as file:
+        with self._path.open(encoding="utf-8-sig", newline="") as file:
             lines = _Lines(self._path, file)
             rows = iter(enumerate(_rows(self._path, lines), 1))
             try:
@@ -162,8 +162,17 @@ class _Lines:
 
 def _rows(path: Path, lines: Iterable[str]) -> Iterable[Any]:
     if path.suffix == ".csv":
-        return ({name: value for name, value in row.items() if value} for row in csv.DictReader(lines))
+        return _csv_rows(path, lines)
     return (line for line in lines if line.strip())
+
+
+def _csv_rows(path: Path, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    reader = csv.DictReader(lines)
+    columns = list(reader.fieldnames or ())
+    if len(columns) > len(set(columns)):
+        raise AlertWorkerError(f"{path}: a column occurs twice in the first row; name each column once")
+    for row in reader:
+        yield {name: value for name, value in row.items() if value}
 
 
 def _read(path: Path, number: int, values: Any) -> Row:
@@ -173,10 +182,10 @@ def _read(path: Path, number: int, values: Any) -> Row:
         first = error.errors(include_input=False, include_url=False)[0]
         name = ".".join(map(str, first["loc"])) or "row"
         raise AlertWorkerError(f"{path}, row {number}: {name}: {first['msg']}; see docs/spend.md") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, ArithmeticError) as error:  # the last: an exponent too large for Decimal
         reason = (
             error.msg
             if isinstance(error, json.JSONDecodeError)
-            else "a number is too long, or values are nested too deep"
+            else "a number is too large, or values are nested too deep"
         )
         raise AlertWorkerError(f"{path}, row {number}: not JSON ({reason}); expected one JSON object a line") from None

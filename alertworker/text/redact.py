@@ -79,14 +79,15 @@ def pseudonymous(identity: str, *, sure: bool = True) -> str:
     """Return an id or a name in which ``secret-`` and 12 digits of its SHA-256 replace each secret.
 
     So entities whose names are secrets stay distinct. A labelled value is replaced only where it looks generated:
-    "Credential: my-azure-east" is a name. Without ``sure`` strings that only resemble a secret are replaced, too.
+    "Credential: my-azure-east" is a name. Without ``sure`` each labelled value is replaced, and each string that only
+    resembles a secret.
 
     >>> pseudonymous("team sk-proj-abcdefgh12345678")
     'team secret-6bffd991d6a3'
     """
     if _UUID.fullmatch(identity):
         return identity
-    identity = _replaced(identity, _in_identity, _stand_in)
+    identity = _replaced(identity, _in_identity if sure else _certain, _stand_in)
     return identity if sure else _replaced(identity, _resembling, _stand_in, disguised=False)
 
 

@@ -16,6 +16,7 @@ _ADDRESSES: Final = r"""
     | (?<=://)[^\s/:@"'<>,]{1,200}:(?![0-9]{1,5}(?:[?\#]|$))
       (?![0-9]{1,5}/[^\s@"'<>,]{1,200}@(?:[0-9]{3,8}|default|latest)(?![\w.]))      # a port and a version of a model
       [^\s@"'<>,]{1,200}@                                                          # a password with a slash in it
+    | (?<=:thin:)[^\s@"'<>,]{1,200}@                                               # Oracle's driver of JDBC
     | (?i:hooks\.slack\.com|discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks)/[^\s'"<>,;)]+
     | (?i:https?)://[^\s'"<>,;)]{0,500}?(?i:webhook|logic\.azure\.com|hooks\.slack\.com|hooks\.zapier\.com
       |api\.powerplatform\.com)[^\s'"<>,;)]*
@@ -49,6 +50,7 @@ _KEYS: Final = r"""
       | (?i:gh[oprsu])_[A-Za-z0-9]{16,} | (?i:github_pat)_[A-Za-z0-9_]{16,}
       | (?i:glpat|glptt|gldt|glrtr?|glcbt|glft|glsoat|glagent|glimt|glwt|gloas)-[A-Za-z0-9_.-]{20,}
       | ABSK[A-Za-z0-9+/]{20,}={0,2} | bedrock-api-key-(?=[A-Za-z0-9+/]{0,60}?[0-9A-Z])[A-Za-z0-9+/]{20,}={0,2}
+      | [A-Za-z0-9]{40,60}JQQJ9[9D][A-Za-z0-9]{16,}                                 # Azure
       | AQ\.[A-Za-z0-9_-]{20,} | LLM\|[0-9]{6,20}\|[A-Za-z0-9_-]{16,}                # Gemini, Meta
       | jina_(?=[A-Za-z]{0,60}?[0-9])[A-Za-z0-9]{20,}[A-Za-z0-9_-]*
       | (?:pa-|BSA(?![A-Za-z0-9_-]{38}))(?=[A-Za-z0-9_-]{0,60}?[0-9])(?=[A-Za-z0-9_-]{0,60}?[A-Z])
@@ -108,18 +110,20 @@ _WORD: Final = rf"""(?:(?:
 
 _QUOTE: Final = r"""\\{0,3}+["'`]"""
 #: What stands between a name and its value.
-_IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|[=-]>|[:=：→])\s*+|>)"""
+_IS: Final = rf"""(?:\s+provided)?(?:{_QUOTE})?+(?:\s*+(?::=|[=-]>|[:=：＝→])\s*+|>)"""
 #: In a text an ordinary word is a name only where it or its value is quoted, or "=" follows; figures are no tokens.
 _NAMED: Final = rf"""(?=(?:{_QUOTE})\s*[:=]|\s*(?::?=|:\s*[\[{{]?\s*{_QUOTE}))(?!(?<=tokens)\W{{1,8}}[0-9.,]+(?!\w))"""
 #: Also what goes on right behind a secret that was removed, or that the search took out ("]]]]").
 _VALUE: Final = r"""(?:(?<=")[^"\n]{4,}|(?<=')[^'\n]{4,}|(?:\[removed\]|\]{4,})*+[^\s"',;&)}\]<]{4,})"""
+#: What stands before the value of a header: HTTP's authentication schemes.
+_SCHEMES: Final = "(?:bearer|basic|digest|token|api[-_]?key|negotiate|ntlm|hmac|oauth|genie-?key|sso-key)"
 #: The value of such a name, up to the closing quote where it is quoted.
 _LABELLED: Final = rf"""
       (?!(?<=[0-9]:)secret:)(?i:{_LABEL}|{_WORD}{_NAMED}){_IS}(?:
         [\[{{(](?!removed\]|\s*+\[removed\])(?=\s*+(?:{_QUOTE}|[\[{{(]|[\w-]+\s*[:=]))(?P<inside>
         (?:"[^"\n]{{0,500}}+"|'[^'\n]{{0,500}}+'|[^\[\]{{}}()]
           |[\[{{(][^\[\]{{}}()]{{0,500}}+[\]}})]){{1,2000}}+)
-      | (?:[\[{{(](?!removed\])\s*+)?+(?:b?{_QUOTE})?+(?i:(?:bearer|basic|digest|token)\s++)?+
+      | (?:[\[{{(](?!removed\])\s*+)?+(?:b?{_QUOTE})?+(?i:{_SCHEMES}\s++)?+
         (?!\[removed\](?![A-Za-z0-9])|secret-[0-9a-f]{{12}}(?![A-Za-z0-9])
           |\\?["'`]?(?i:[\w-]*{_LABEL})\\?["'`]?\s*[:=])
         (?P<value>{_VALUE}))
@@ -134,6 +138,9 @@ _LABELLED: Final = rf"""
     | (?<!\w)(?i:value)\s*=\s*{_QUOTE}(?!\[removed\])(?P<earlier>[^"'\n]{{4,500}})["']\s+
       (?i:name|key|id)\s*=\s*{_QUOTE}(?i:[\w-]*(?:{_LABEL}|{_WORD})){_QUOTE}
     | (?<![\w-])--(?i:[\w-]*{_LABEL})\s+(?!\[removed\])(?P<option>[^\s"',;&)}}\]-][^\s"',;&)}}\]]{{3,}})
+    | (?<![\w-])(?:-u|--user)[\s=]+["']?[^\s:"']{{1,100}}:(?P<login>(?![0-9]+\b)[^\s"']{{4,}})      # curl
+    | (?i:api[-_\ ]?key|pass(?:word|phrase|code))\s+{_QUOTE}(?!secret-[0-9a-f]{{12}})  # a name seldom has a digit
+      (?P<quoted>(?=[^\s"'`]{{0,60}}?[0-9])[^\s"'`]{{6,}})(?=["'`])
     | (?<![\w-])(?i:sig|signature)=(?P<signature>[A-Za-z0-9%+/=_-]{{16,}})
     """
 
@@ -155,12 +162,12 @@ KEY_HINTS: Final = (
     "jina", "pa-", "bsa", "ak-", "as-", "hv", "atatt", "atctt", "nr", "sbp_", "fc-", "ls__", "sq0", "q~",
     "tvly", "csk", "lsv2", "xai", "pplx", "nvapi", "gho", "ghp", "ghr", "ghs", "ghu", "github_pat", "gl", "xox", "xapp",
     "akia", "asia", "abia", "acca", "aiza", "ya29", "gocspx", "dapi", "dkea", "dose", "dsapi", "sg.", "key-", "pypi",
-    "eyj", ":aa", "age-secret", "dp.", "e2b_", "hrku", "pha_", "phc_", "phr_", "phs_", "phx_", "pscale_", "secret_",
-    "sess-", "bearer", "basic", "digest", "-----begin",
+    "eyj", ":aa", "jqqj9", ":thin:", "age-secret", "dp.", "e2b_", "hrku", "pha_", "phc_", "phr_", "phs_", "phx_",
+    "pscale_", "secret_", "sess-", "bearer", "basic", "digest", "-----begin",
 )  # fmt: skip
 LABEL_HINTS: Final = (
     "key", "secret", "token", "pass", "pw", "auth", "cred", "cookie", "webhook", "sig", "conn", "code", "jwt",
-    "bearer", "otp", "pin", "sess",
+    "bearer", "otp", "pin", "sess", "-u ", "-user",
 )  # fmt: skip
 #: Candidates that may also be ids: 32 hexadecimal digits, or a long string that `is_random`.
 LONG: Final = re.compile(

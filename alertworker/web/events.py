@@ -12,7 +12,6 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -28,7 +27,7 @@ from alertworker.events.batch import (
     seal,
 )
 from alertworker.events.plain_body import decode_body
-from alertworker.integrations.litellm.leaving import leaving
+from alertworker.integrations.litellm.leaving import sealable
 from alertworker.web.context import Context, context_of
 from alertworker.web.errors import Refusal
 from alertworker.web.request_body import decompress
@@ -106,7 +105,7 @@ def _without_secrets(events: Iterable[Event]) -> list[bytes]:
     for event in events:
         if time.thread_time() > ends:
             raise Refusal(413, "the texts of the events take too long to be searched for secrets; send less at a time")
-        encoded.append(to_json(leaving(event.model_dump(exclude_none=True), ours=False)))
+        encoded.append(sealable(event))
     return encoded
 
 

@@ -245,6 +245,7 @@ def test_days_that_would_be_forgotten_at_once_are_refused(
         ('{"day": "2026-11-18", "requests": 1, "spend": NaN}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": Infinity}', "row 2: spend: "),
         ('{"day": "2026-11-18", "requests": 1, "spend": 1e999999}', "row 2: spend: "),
+        ('{"day": "2026-11-18", "requests": 1, "spend": 1e9999999999999999999999}', "row 2: not JSON"),
         ('{"day": "2026-11-18", "requests": ' + "9" * 5_000 + ', "spend": 1}', "row 2: not JSON"),
         ("[" * 30_000 + "]" * 30_000, "row 2: "),
         ("[" * 60_000, "row 2: not JSON"),
@@ -273,6 +274,21 @@ def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
     path.write_text(f"day,requests,spend\n{line}")
     with pytest.raises(AlertWorkerError, match=r"f\.csv"):
         list(files.SpendFile(path, UNTIL.date()).pages(""))
+
+
+def test_a_csv_that_names_a_column_twice_is_refused(tmp_path: Path) -> None:
+    """One of the two would be lost in silence."""
+    path = tmp_path / "f.csv"
+    path.write_text("day,requests,spend,spend\n2026-11-18,1,1,2\n")
+    with pytest.raises(AlertWorkerError, match=r"f\.csv: a column occurs twice in the first row"):
+        list(files.SpendFile(path, UNTIL.date()).pages(""))
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    """Spreadsheets write one."""
+    path = tmp_path / "f.csv"
+    path.write_text("\ufeffday,requests,spend\n2026-11-18,1,1\n")
+    assert [page.rows for page in files.SpendFile(path, UNTIL.date()).pages("")] == [1]
 
 
 def test_a_new_source_needs_its_cutover(store: SqlStore) -> None:

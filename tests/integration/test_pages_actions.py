@@ -103,6 +103,7 @@ def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> No
         ({"matchers": "team=x", "starts": "soon"}, "invalid time 'soon'"),
         ({"matchers": "team=x", "ends": "2020-01-01T00:00"}, "before it starts"),
         ({"matchers": "team=x", "ends": "9999-12-31T23:59"}, "Enter an earlier end"),
+        ({"matchers": "team=x", "starts": "9999-12-31T12:00", "duration": "1 week"}, "Enter an earlier start"),
     ],
 )
 def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(

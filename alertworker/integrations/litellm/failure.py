@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -48,6 +49,8 @@ _SERVER: Final = frozenset({"alertworker", "fastapi", "litellm", "starlette", "u
 _INSTALLED: Final = frozenset({"dist-packages", "site-packages"})
 #: Statuses by which a provider refuses an API key.
 _REFUSED_KEY: Final = frozenset({401, 403})
+#: The attributes of LiteLLM's errors that hold a model's answer. Their messages repeat it.
+_ANSWERS: Final = ("raw_response", "generated_content", "original_response")
 #: nginx's status for a client that disconnected before the answer. LiteLLM uses it, too.
 CLIENT_GONE: Final = 499
 
@@ -93,11 +96,12 @@ def describe(
     """Return a `Failure`'s fields. ``key`` is the deployment's API key, which is masked by its value."""
     message = getattr(error, "message", None) or getattr(error, "detail", None)
     text = message if isinstance(message, str) else str(error)
+    answers = (value for name in _ANSWERS if isinstance(value := getattr(error, name, None), str))
     return {
         "error_class": clip(type(error).__name__, MAX_NAME) or "Exception",
         "status_code": status_code(error),
         "origin": origin(error, attempted=attempted, started=started),
-        "message": scrub(text, prompt_pieces(request), secrets=(key,)),
+        "message": scrub(text, chain(prompt_pieces(request), answers), secrets=(key,)),
     }
 
 

@@ -15,7 +15,9 @@ from types import NoneType
 from typing import Any, Final, NamedTuple, get_args
 from uuid import UUID
 
-from alertworker.events import AnyEvent, Budget, FailedOn, Failure, Origin, PublisherCounters
+from pydantic_core import to_json
+
+from alertworker.events import AnyEvent, Budget, Event, FailedOn, Failure, Origin, PublisherCounters
 from alertworker.events.admin import MAX_DETAILS
 from alertworker.events.base import MAX_NAME, MAX_TEXT, MAX_URL
 from alertworker.integrations.litellm.coerce import short_id
@@ -116,6 +118,11 @@ def leaving(event: Mapping[str, Any], *, ours: bool = True) -> dict[str, Any]:
             value = _treated(known, value, ours=ours)  # noqa: PLW2901 - the loop is the hottest of the callback
         treated[field if field in _NAMES else identity(field)] = value
     return treated
+
+
+def sealable(event: Event) -> bytes:
+    """Return an event of another program as JSON without secrets, ready for `alertworker.events.batch.seal`."""
+    return to_json(leaving(event.model_dump(exclude_none=True), ours=False))
 
 
 def can_alert(event: Mapping[str, Any], threshold_seconds: float) -> bool:

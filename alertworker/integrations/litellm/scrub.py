@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from alertworker.events.base import MAX_TEXT
-from alertworker.integrations.litellm.coerce import clip
+from alertworker.integrations.litellm.coerce import as_mapping, clip
 from alertworker.text.redact import REMOVED, within
 from alertworker.text.shorten import shorten
 
@@ -27,9 +27,8 @@ _MAX_SPELLED: Final = 6_000_000
 _MAX_COMPARED: Final = 60_000
 #: The cost of the search for one short piece, in compared characters.
 _SEARCH: Final = 4
-#: The maximum number of parts of a request, and its maximum depth, before a text is removed.
+#: The maximum number of parts of a request, before a text is removed.
 _MAX_PARTS: Final = 50_000
-_MAX_DEPTH: Final = 12
 #: Strings that are spelled the same in JSON.
 _PLAIN: Final = re.compile(r"[\w .,;:!?()/+*=<>@#$%&-]*", re.ASCII)
 REMOVED_MESSAGE: Final = "(message removed: it may contain the prompt)"
@@ -38,7 +37,7 @@ _WINDOW: Final = 6
 _STRIDE: Final = MIN_PIECE - _WINDOW + 1
 
 #: The keys of a request that hold its caller's text, and the keys in them whose values are names and not the caller's
-#: text.
+#: text, unless they contain a blank.
 _PROMPT_FIELDS: Final = (
     "messages",
     "input",
@@ -64,6 +63,16 @@ _PROMPT_FIELDS: Final = (
     "requests",
 )
 _NAMES: Final = frozenset({"role", "type", "id", "name", "tool_call_id", "detail", "format"})
+#: The keys of a body that name or set something. Events have most of them as labels, and an error must be able to name
+#: them. Any other key, known or not, may hold the caller's text.
+_SETTINGS: Final = frozenset(
+    (
+        "api_base", "api_key", "api_version", "base_url", "custom_llm_provider", "encoding_format", "fallbacks",
+        "litellm_call_id", "litellm_metadata", "litellm_session_id", "litellm_trace_id", "metadata", "model",
+        "model_info", "region_name", "tags", "user",
+    )
+)  # fmt: skip
+_NO_OTHERS: Final = _SETTINGS.union(_PROMPT_FIELDS)
 
 #: The start of LiteLLM's own additions to a message. They may repeat the messages.
 _ADDITIONS: Final = re.compile(
@@ -103,11 +112,20 @@ _remembered: Final = lru_cache(1_000)(_sound)
 def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
     """Return the strings of a request that its caller wrote.
 
+    LiteLLM also keeps the body as the caller sent it. Of its other fields only longer strings are returned: a short one
+    is mostly a word that says how the call should be made.
+
     Raises:
         TooLargeError: when the request has too many parts; `without` then withholds the text.
     """
     for field in _PROMPT_FIELDS:
         yield from _strings(request.get(field))
+    body = as_mapping(as_mapping(request.get("proxy_server_request")).get("body"))
+    for field in _PROMPT_FIELDS:
+        if body.get(field) is not request.get(field):
+            yield from _strings(body.get(field))
+    others = {field: value for field, value in body.items() if field not in _NO_OTHERS}
+    yield from (piece for piece in _strings(others) if len(piece) >= MIN_PIECE)
 
 
 def without(text: str, prompt: Iterable[str]) -> str:
@@ -124,12 +142,12 @@ def without(text: str, prompt: Iterable[str]) -> str:
     size = spelled = compared = 0
     try:
         for piece in prompt:
-            size += len(piece)
-            if size > _MAX_PROMPT:
-                return REMOVED_MESSAGE
             if len(piece) < _MIN_WHOLE or piece in seen:
                 continue
             seen.add(piece)
+            size += len(piece)
+            if size > _MAX_PROMPT:
+                return REMOVED_MESSAGE
             for spelling in _spellings(piece, text):
                 spelled += len(spelling)
                 compared += 1 + _find(text, at, spelling, hidden)
@@ -223,25 +241,29 @@ def _escaped(piece: str) -> Iterator[str]:
     yield repr(piece)[1:-1]
 
 
+def _is_name(key: object, item: object) -> bool:
+    return key in _NAMES and isinstance(item, str) and " " not in item
+
+
 def _strings(value: Any) -> Iterator[str]:
     """Return the strings of a nested value, without the names of its fields.
 
     Raises:
         TooLargeError: when it has more than `_MAX_PARTS` parts.
     """
-    waiting, parts = [(value, 0)], 0
+    waiting, parts = [value], 0
     while waiting:
-        value, depth = waiting.pop()
+        value = waiting.pop()
         if isinstance(value, str):
             yield value
             continue
         found: Iterable[Any] = ()
-        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        if isinstance(value, Mapping):
             parts += len(value)
-            found = (item for key, item in value.items() if key not in _NAMES or not isinstance(item, str))
-        elif isinstance(value, (list, tuple)) and depth < _MAX_DEPTH:
+            found = (item for key, item in value.items() if not _is_name(key, item))
+        elif isinstance(value, (list, tuple)):
             parts += len(value)
             found = value
         if parts > _MAX_PARTS:
             raise TooLargeError
-        waiting += [(item, depth + 1) for item in found]
+        waiting += found

@@ -95,7 +95,10 @@ def _form(request: Request, form: Form, refusal: Refusal | None = None) -> Respo
 
 def _inside(path: str) -> str:
     """Return the path if it is on our own site, else ``/``."""
-    parts = urlsplit(path)
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return "/"
     inside = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and path.isprintable()
     return path if inside else "/"
 

@@ -108,7 +108,10 @@ def _read(visit: Visit, alert: AlertRow | None) -> Silence:
         )
     starts_at = read_moment(form.raw("starts"), zone) or visit.now
     length = DURATIONS.get(form.raw("duration"), DURATIONS[_DEFAULT])
-    ends_at = read_moment(form.raw("ends"), zone) or starts_at + length
+    try:
+        ends_at = read_moment(form.raw("ends"), zone) or starts_at + length
+    except OverflowError:
+        raise SilenceError("The silence would end after the year 9999. Enter an earlier start.") from None
     _check(starts_at, ends_at, now=visit.now)
     reason, author = form.note("reason"), form.single_line("by") or visit.session.name
     if not reason:

@@ -104,3 +104,13 @@ def test_an_error_is_described_in_bounds() -> None:
     assert described["message"].endswith("… cut")
     assert len(described["message"]) <= 2_000
     assert described["status_code"] == 500
+
+
+@pytest.mark.parametrize("attribute", ["raw_response", "generated_content", "original_response"])
+def test_a_models_answer_in_an_error_is_hidden(attribute: str) -> None:
+    """An answer repeats what its prompt was about, and LiteLLM writes it into some of its errors."""
+    answer = "Dear Ada, your diagnosis is ready"
+    made = error("JSONSchemaValidationError", 500, f"model=x, returned an invalid response={answer}, for schema=y")
+    setattr(made, attribute, answer)
+    described = failure.describe(made, {}, attempted=True)
+    assert described["message"] == "model=x, returned an invalid response=[removed], for schema=y"

@@ -126,6 +126,8 @@ def test_an_id_that_may_be_a_secret_stays_an_id() -> None:
             {"otp": 123456, "mfa_code": "123456", "DB_PASS": "hunter2xx"},
             {"otp": "[removed]", "mfa_code": "[removed]", "DB_PASS": "[removed]"},
         ),
+        ({"password: hunter2xx": "a", "{'cookie': 'hunter2xx'}": "b"}, None),
+        ({"n": {"password: hunter2xx": {"api_key=hunter2xx": 1}}}, None),
         ({"sort_key": "created", "author": "somebody"}, {"sort_key": "created", "author": "somebody"}),
         ("no mapping", {}),
         (5, {}),
@@ -140,6 +142,12 @@ def test_metadata_is_printed_without_secrets(value: object, shown: Mapping[str, 
     assert "hunter2" not in str(treated)
     assert shown is None or treated == shown
     assert not isinstance(value, dict) or SECRET not in value or len(treated) == 2
+
+
+def test_keys_of_metadata_that_hold_different_secrets_stay_different() -> None:
+    """One of the values would be lost."""
+    treated = leaving({"alerting_metadata": {"password: hunter2xx": "a", "password: hunter2yy": "b"}})
+    assert sorted(treated["alerting_metadata"].values()) == ["a", "b"]
 
 
 def test_a_callers_object_that_raises_costs_its_metadata_alone() -> None:

@@ -205,6 +205,14 @@ def test_a_request_of_very_many_parts_costs_a_bounded_time(items: list[Any]) -> 
     assert counted.read <= 60_000
 
 
+def test_very_many_fields_of_a_body_cost_a_bounded_time() -> None:
+    """Their parts count together, also the short ones."""
+    lists = [Counted(list(range(10_000))) for _ in range(100)]
+    body = {f"field{number}": items for number, items in enumerate(lists)}
+    assert scrub("some error", prompt_pieces({"proxy_server_request": {"body": body}})) == REMOVED_MESSAGE
+    assert sum(items.read for items in lists) <= 60_000
+
+
 def test_very_many_short_pieces_are_not_all_searched_for() -> None:
     """Their search counts like any other comparison, and equal pieces are searched for once."""
     pieces = iter([f"{number:07d}" for number in range(200_000)])
@@ -217,6 +225,69 @@ def test_a_batch_of_short_inputs_leaves_the_error_readable() -> None:
     """A thousand words or a hundred token lists are ordinary."""
     request = {"input": [*(f"{number:07d}" for number in range(1_000)), *([*range(100)] for _ in range(100))]}
     assert scrub("no 0000047, quota exceeded", prompt_pieces(request)) == f"no {REMOVED}, quota exceeded"
+
+
+TEXT = "Codewort ist Zaunkönig-4711"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"document": {"type": "document_url", "document_url": f"https://example.com/{TEXT}"}},
+        {"content": TEXT},
+        {"additional_instructions": TEXT},
+        {"stop": [TEXT]},
+        {"extra_body": {"nested": [{"x": TEXT}]}},
+        {"a_field_of_next_year": TEXT},
+        {"messages": [{"role": TEXT, "name": TEXT, "content": "short"}]},
+    ],
+)
+def test_text_is_hidden_whichever_field_of_the_body_has_it(sent: dict[str, Any]) -> None:
+    """LiteLLM keeps the body as its client sent it, on every route."""
+    request = {"model": "gpt-4o", **sent, "proxy_server_request": {"body": {"model": "gpt-4o", **sent}}}
+    assert scrub(f"no ({TEXT}) for gpt-4o", prompt_pieces(request)) == f"no ({REMOVED}) for gpt-4o"
+
+
+@pytest.mark.parametrize("levels", [13, 40, 10_000])
+def test_text_is_hidden_however_deep_it_is_nested(levels: int) -> None:
+    """The schema of an answer may nest deep. A mapping that holds itself ends at the limit of parts."""
+    nested: Any = {"description": TEXT}
+    for _ in range(levels):
+        nested = {"properties": [nested]}
+    assert scrub(f"no ({TEXT})", prompt_pieces({"response_format": nested})) == f"no ({REMOVED})"
+    endless: dict[str, Any] = {}
+    endless["self"] = [endless, endless]
+    assert scrub("some error", prompt_pieces({"response_format": endless})) == REMOVED_MESSAGE
+
+
+def test_names_and_settings_of_the_body_stay_readable() -> None:
+    """An error about them would say nothing without them; names are labels of the alert anyway."""
+    body = {
+        "model": "claude-3-5-sonnet-20240620",
+        "user": "team-search-production",
+        "encoding_format": "float",
+        "metadata": {"tags": ["production-search-tag"]},
+        "api_base": "https://llm.example.com/v1",
+        "messages": [{"role": "assistant", "content": "x"}],
+    }
+    text = (
+        "claude-3-5-sonnet-20240620 of team-search-production refused float at https://llm.example.com/v1 for assistant"
+    )
+    assert scrub(text, prompt_pieces({**body, "proxy_server_request": {"body": body}})) == text
+
+
+def test_what_a_guardrail_replaced_is_hidden_too() -> None:
+    """The error of a guardrail may repeat what the client sent."""
+    sent = {"messages": [{"role": "user", "content": TEXT}]}
+    masked = {"messages": [{"role": "user", "content": "<masked>"}], "proxy_server_request": {"body": sent}}
+    assert scrub(f"no ({TEXT})", prompt_pieces(masked)) == f"no ({REMOVED})"
+
+
+def test_a_large_prompt_that_litellm_holds_twice_is_compared_once() -> None:
+    """The limit of a prompt is that of one copy."""
+    sent = {"messages": [{"role": "user", "content": "word " * 300_000}]}
+    request = {**sent, "proxy_server_request": {"body": dict(sent)}}
+    assert scrub("some error", prompt_pieces(request)) == "some error"
 
 
 def test_what_could_not_be_compared_is_not_shown() -> None:

@@ -1,0 +1,26 @@
+"""Times on the command line: an odd one is an error that names it, not a traceback."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from alertworker.cli import cli
+from alertworker.cli.params import Moment
+
+
+@pytest.mark.parametrize(
+    "text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "soon", "2026-13-01T00:00Z"]
+)
+def test_a_time_that_has_no_utc_is_refused(text: str) -> None:
+    """Near the years 1 and 9999 a conversion to another zone overflows."""
+    with pytest.raises(click.BadParameter, match="invalid time"):
+        Moment().convert(text, None, None)
+
+
+def test_a_silence_that_would_end_after_the_last_year_is_refused() -> None:
+    """No database holds such a time."""
+    command = ["silences", "add", "team=x", "--reason", "r", "--start", "9999-12-31T00:00Z", "--for", "1w"]
+    refused = CliRunner().invoke(cli, command)
+    assert "after the year 9999; pass an earlier --start" in str(refused.exception)
