@@ -6,19 +6,16 @@ import getpass
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.state import AlertState, state_of
+from alertworker.alerts.state import AlertState
 from alertworker.cli.output import AS_JSON, LIMIT, configured_zone, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
 from alertworker.text.names import shorten_hashes
-
-if TYPE_CHECKING:
-    from alertworker.ports.alert_search import AlertRow
 
 #: How the command line names each state.
 _STATES: Final = {
@@ -70,7 +67,7 @@ def list_(
     rows = [
         {
             "id": row.id,
-            "state": _state(row),
+            "state": _STATES[row.state],
             "severity": row.severity,
             "type": row.type,
             "count": row.count,
@@ -110,7 +107,7 @@ def show(alert_id: str) -> None:
         if other.id != alert_id
     ]
     more = {**asdict(admin.occurrences(alert_id)), "notifications": notifications, "history": history}
-    show_whole({"state": _state(row)} | asdict(row) | more)
+    show_whole({"state": _STATES[row.state]} | asdict(row) | more)
 
 
 @alerts.command()
@@ -124,13 +121,3 @@ def ack(alert_id: str, by: str, note: str) -> None:
     if not build_admin_store().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
         raise AlertWorkerError(f"unknown open alert {alert_id}; `alertworker alerts list --open` lists the ids")
     click.echo(f"acknowledged by {by}")
-
-
-def _state(row: AlertRow) -> str:
-    return _STATES[
-        state_of(
-            is_open=row.open_fingerprint is not None,
-            is_suppressed=row.suppressed_by is not None,
-            is_acknowledged=row.acked_at is not None,
-        )
-    ]
