@@ -48,15 +48,18 @@ def start(*, simulate: bool) -> None:
     try:
         if settings.broker_url is None:
             supervisor.start("broker", valkey.command(folder))
+        if settings.broker_url is None and not supervisor.stopping:
             valkey.wait_until_ready(folder)
-        _upgrade(environ)
+        if not supervisor.stopping:
+            _upgrade(environ)
         supervisor.start("ingest", [*_ALERTWORKER, "worker", "--role", "ingest", "--loglevel", "WARNING"])
         supervisor.start("deliver", [*_ALERTWORKER, "worker", "--role", "deliver", "--loglevel", "WARNING"])
         supervisor.start("beat", [*_ALERTWORKER, "beat", "--loglevel", "WARNING"])
         supervisor.start("web", [*_ALERTWORKER, "web", "--loglevel", "WARNING"])
         if simulate:
             supervisor.start("demo", [sys.executable, "-m", "alertworker.demo"])
-        _say_where(settings, environ)
+        if not supervisor.stopping:
+            _say_where(settings, environ)
         supervisor.run()
     finally:
         supervisor.stop()
@@ -80,7 +83,9 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
 
 
 def _upgrade(environ: dict[str, str]) -> None:
-    done = subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=environ, check=False)  # noqa: S603
+    # A session of its own, so that Ctrl-C does not interrupt a migration.
+    upgrade = [*_ALERTWORKER, "db", "upgrade"]
+    done = subprocess.run(upgrade, env=environ, check=False, start_new_session=True)  # noqa: S603
     if done.returncode:
         raise AlertWorkerError("the database schema could not be upgraded; see the error above")
 
