@@ -79,7 +79,15 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     for name in ("BROKER_URL", "DATABASE_URL"):
         environ.pop(f"ALERTWORKER_{name}_FILE", None)  # The value was read from this file and is set above.
+    if settings.public_url is None and all(config.kind == "console" for config in settings.channels):
+        # Only this machine reads the messages, so they may link to its own pages.
+        environ["ALERTWORKER_PUBLIC_URL"] = _pages(settings)
     return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
+
+
+def _pages(settings: Settings) -> str:
+    """Return the URL of the pages on this machine."""
+    return f"http://{settings.http_host}:{settings.http_port}"
 
 
 def _upgrade(environ: dict[str, str]) -> None:
@@ -114,7 +122,7 @@ def _relay(settings: Settings, environ: dict[str, str]) -> str:
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
     """Print the URL of the pages. A generated key is printed only to a terminal."""
-    click.echo(f"Pages and HTTP API: http://{settings.http_host}:{settings.http_port}")
+    click.echo(f"Pages and HTTP API: {_pages(settings)}")
     if settings.api_key is not None:
         click.echo("Log in with the configured admin key.")
     elif sys.stdout.isatty():

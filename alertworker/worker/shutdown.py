@@ -31,7 +31,7 @@ class Bound(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Wrap Celery's own handlers, which are installed by now, and mute the lines that they print."""
-        celery_worker.safe_say = _say_nothing
+        celery_worker.safe_say = _say_nothing  # type: ignore[attr-defined]
         for number in _SIGNALS:
             _bound_before(number)
 

@@ -102,6 +102,7 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     run.publish_failure()
     run.wait_for("LLM API call failed: gpt-4o · APIError 500")
     run.wait_for("Error: [bold]boom")
+    assert re.search(r"\n   http://127\.0\.0\.1:[0-9]+/alerts/[0-9a-f-]{36}\n", run.output())
     key = run.data / "admin-key"
     assert f"The key to log in is in {key}" in run.output()
     assert key.read_text().strip() not in run.output()
