@@ -22,6 +22,9 @@ _ALERTWORKER = [sys.executable, "-m", "alertworker"]
 #: Shorter times, so that a demo shows alerts and summaries within a minute.
 _DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
 
+#: This machine's address, for a server that listens on all addresses.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound to it
+
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Add simulated traffic.")
@@ -87,7 +90,8 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
 
 def _pages(settings: Settings) -> str:
     """Return the URL of the pages on this machine."""
-    return f"http://{settings.http_host}:{settings.http_port}"
+    host = _EVERYWHERE.get(settings.http_host, settings.http_host)
+    return f"http://{host}:{settings.http_port}"
 
 
 def _upgrade(environ: dict[str, str]) -> None:
