@@ -106,6 +106,17 @@ def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runt
     assert "Action required" in shown_with_health(store, runtime, State.PROBLEM).get("/").text
 
 
+def test_a_list_shows_the_start_of_a_generated_id(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """The headline names the deployment. The alert's own page has the whole id, for matchers."""
+    name = "0c5b1f0a-88aa-4c11-9a3e-1f2d3c4b5a69"
+    (number,) = raise_alerts(store, runtime, alert(identity={"deployment": name}))
+
+    for path in ("/", "/alerts"):
+        assert name not in browser.get(path).text
+        assert "deployment 0c5b1f0a…" in browser.get(path).text
+    assert name in browser.get(f"/alerts/{number}").text
+
+
 def test_muted_alerts_are_not_counted_as_open(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
     """A notice has no firing message that waits: it is muted while all its messages were suppressed."""
     AdminStore(store.engine).add_silence(

@@ -17,7 +17,7 @@ from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
 from alertworker.text.format import iso_moment, spell, spell_moment
-from alertworker.text.names import shorten_hashes
+from alertworker.text.names import short_id, shorten_hashes
 from alertworker.text.redact import without_certain_secrets
 from alertworker.text.sanitize import clean
 
@@ -78,6 +78,7 @@ _ENVIRONMENT.filters |= {
     "dollars": spell_dollars,
     "scrubbed": _scrubbed,
     "age": spell,
+    "short_id": short_id,
     "suppression": Suppression.parse,
 }
 del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.
