@@ -86,7 +86,7 @@ def fired_and_resolved(resolved: Message) -> Message:
     return resolved.model_copy(
         update={
             "step": Step.FIRED_AND_RESOLVED,
-            "headline": f"Fired and resolved: {resolved.headline}",
+            "headline": f"Fired and {resolved.headline[:1].lower()}{resolved.headline[1:]}",
             "count": resolved.total,
         }
     )
