@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,8 @@ class Installation:
 
 
 _UNKNOWN: Final = Installation()
+#: Outages: many calls fail on one target.
+_OF_TARGETS: Final = frozenset({AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS})
 
 
 def compose(
@@ -44,10 +47,13 @@ def compose(
 ) -> Message:
     """Return the message for a step. It counts only what no earlier message has counted.
 
-    ``members`` name occurrences and ``parts`` count them by team.
+    ``members`` name occurrences and ``parts`` count them by team. Reminders and ends of outages name no calls: those
+    known are old, and the facts count all.
     """
     subject = of_all(subject, step, parts)
     count = subject.count - subject.notified_count
+    if step in (Step.REMINDER, Step.RESOLVED) and subject.type in _OF_TARGETS:
+        members = ()
     return Message(
         alert_id=subject.id,
         type=subject.type,
@@ -60,7 +66,7 @@ def compose(
         count=count,
         total=subject.count,
         facts=_breakdown(parts) | _ends(subject) | dict(subject.facts),
-        members=members,
+        members=_distinct(members),
         members_more=max(0, count - len(members)) if members else 0,
         metadata=dict(subject.metadata),
         proxy_url=here.proxy_url,
@@ -80,7 +86,7 @@ def fired_and_resolved(resolved: Message) -> Message:
     return resolved.model_copy(
         update={
             "step": Step.FIRED_AND_RESOLVED,
-            "headline": f"Fired and resolved: {resolved.headline}",
+            "headline": f"Fired and {resolved.headline[:1].lower()}{resolved.headline[1:]}",
             "count": resolved.total,
         }
     )
@@ -109,6 +115,15 @@ def _hanging_now(subject: Subject) -> str:
     """Return the headline of calls that hang now. Some of those that hung at first have ended."""
     calls = "1 call" if subject.running == 1 else f"{subject.running} calls"
     return f"Requests are hanging - {calls} without progress on {subject.labels.get('model', 'a model')}"
+
+
+def _distinct(members: tuple[str, ...]) -> tuple[str, ...]:
+    """Return members in order, equal ones as one: a call that failed on three deployments is one line.
+
+    >>> _distinct(("c1 · search", "c2", "c1 · search"))
+    ('c1 · search ×2', 'c2')
+    """
+    return tuple(f"{member} ×{count}" if count > 1 else member for member, count in Counter(members).items())
 
 
 def _breakdown(parts: Mapping[str, int]) -> dict[str, str]:

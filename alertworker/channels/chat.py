@@ -16,6 +16,8 @@ _T = TypeVar("_T")
 
 #: The number of rows of a table in a chat, so that several tables fit into one message.
 CHAT_ROWS: Final = 8
+#: The maximum length of a headline in a small digest.
+_MAX_ENTRY: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,8 @@ class Chat:
     """A chat's markup, and the maximum lengths of the parts of a message in it, in UTF-16 units.
 
     ``escape`` makes a user's string harmless on one line of a maximum length. ``link`` returns the markup of a link,
-    ``None`` if the chat shows links in another way.
+    ``None`` if the chat shows links in another way. ``entry`` is the length of each headline in the largest digest,
+    which has ``entries_at_most``. Fewer headlines share the same space.
     """
 
     escape: Callable[[str, int], str]
@@ -32,6 +35,7 @@ class Chat:
     value: int
     member: int
     entry: int
+    entries_at_most: int = 1
     advice: int = 1_000
     link: Callable[[str, str], str] | None = link
 
@@ -53,7 +57,8 @@ class Chat:
 
     def entries(self, message: Message) -> list[str]:
         """Return a digest's lines."""
-        return entry_lines(message, self.entry, self.escape)
+        share = self.entry * self.entries_at_most // max(1, len(message.entries))
+        return entry_lines(message, max(self.entry, min(share, _MAX_ENTRY)), self.escape)
 
     def members(self, message: Message) -> list[str]:
         """Return the lines of the occurrences that the message names."""

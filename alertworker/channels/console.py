@@ -45,6 +45,7 @@ class Console(BaseChannel[ConsoleConfig]):
         lines += entry_lines(message, _MAX_LINE)
         lines += member_lines(message, "• {}".format)
         lines.append(f"alert {message.alert_id} · {stamp(message)}")
+        lines += [message.page_url] if message.page_url else []
         return "\n   ".join(cut(clean(line).replace("\n", " "), _MAX_LINE) for line in lines) + "\n"
 
     def send(self, body: str, *, notification_id: str) -> Answer:

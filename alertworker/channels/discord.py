@@ -20,11 +20,17 @@ from alertworker.text.sanitize import cut, fit, keep, units
 from alertworker.text.shorten import CUT
 
 #: https://discord.com/developers/docs/resources/message#embed-object-embed-limits. The total counts all strings.
-MAX_DESCRIPTION, MAX_FIELDS, MAX_TOTAL = 4_096, 25, 6_000
+MAX_DESCRIPTION, MAX_FIELDS, MAX_VALUE, MAX_TOTAL = 4_096, 25, 1_024, 6_000
 #: Four tables of this length leave room for the rest. A field with a value shorter than `_INLINE` is beside others.
 _MAX_TABLE, _INLINE = 1_000, 40
+#: The name of the field with single calls.
+_MEMBERS: Final = "Occurrences"
+#: The most messages in a digest.
+_DIGEST: Final = 25
 _LEFT_OUT: Final = {"name": "…", "value": CUT, "inline": False}
-_CHAT: Final = Chat(escape=escape_discord, headline=200, value=300, member=120, entry=70, advice=600)
+_CHAT: Final = Chat(
+    escape=escape_discord, headline=200, value=300, member=120, entry=70, entries_at_most=_DIGEST, advice=600
+)
 _COLOURS: Final = Colours(0x2EA043, {"High": 0xD93F0B, "Medium": 0xF2A33C, "Low": 0xE8D44D})
 
 
@@ -54,13 +60,13 @@ class Discord(HttpChannel[DiscordConfig]):
     litellm_service = "slack"
     #: https://discord.com/developers/docs/topics/rate-limits: answers state the limits. This pace is safe.
     pace = Pace(interval=2.0, burst=5)
-    digest_size = 25
+    digest_size = _DIGEST
 
     @advised
     def render(self, message: Message) -> str:
         """Return the JSON body. What does not fit is left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
-        lines = fit([counted(message)], _CHAT.entries(message) + _CHAT.members(message), [], MAX_DESCRIPTION)
+        lines = fit([counted(message)], _CHAT.entries(message), [], MAX_DESCRIPTION)
         embed = {
             "title": title,
             "description": (description := "\n".join(lines)),
@@ -81,7 +87,10 @@ def _fields(message: Message, room: int) -> list[dict[str, Any]]:
     """Return the fields that fit into ``room`` characters. The last one shows if some are left out."""
     tables = ((title, f"```\n{cut(text, _MAX_TABLE)}\n```", False) for title, text in _CHAT.tables(message))
     facts = ((name, value, units(value) < _INLINE) for name, value in _CHAT.facts(message))
-    fields = [{"name": name, "value": value, "inline": inline} for name, value, inline in (*tables, *facts)]
+    lines = "\n".join(fit([], _CHAT.members(message), [], MAX_VALUE))
+    members = [(_MEMBERS, lines, False)] if lines else []  # after the facts, which matter more
+    parts = (*tables, *facts, *members)
+    fields = [{"name": name, "value": value, "inline": inline} for name, value, inline in parts]
     kept, is_whole = keep(fields, room - _size(_LEFT_OUT), _size)
     return kept if is_whole and len(kept) <= MAX_FIELDS else [*kept[: MAX_FIELDS - 1], _LEFT_OUT]
 

@@ -22,7 +22,11 @@ from alertworker.text.shorten import CUT
 _ROOM: Final = 25 * 1024
 #: The numbers of rows that are tried for each table, until the card fits.
 _ROWS: Final = (CHAT_ROWS, 5, 3)
-_CHAT: Final = Chat(escape=escape_card, headline=400, value=400, member=150, entry=70, link=None)
+#: The most messages in a digest.
+_DIGEST: Final = 40
+_CHAT: Final = Chat(
+    escape=escape_card, headline=400, value=400, member=150, entry=70, entries_at_most=_DIGEST, link=None
+)
 _COLOURS: Final = Colours("Good", {"High": "Attention", "Medium": "Warning", "Low": "Accent"})
 #: https://github.com/MicrosoftDocs/msteams-docs/issues/1810: "we return 200 with error in the response body".
 _REFUSED: Final = re.compile(r"message delivery failed with error(.*returned HTTP error (?P<status>[45]\d\d))?")
@@ -45,7 +49,7 @@ class Teams(HttpChannel[TeamsConfig]):
     content_type = "application/json; charset=utf-8"
     #: https://learn.microsoft.com/en-us/microsoftteams/platform/bots/how-to/rate-limit: four a second.
     pace = Pace(interval=0.25, burst=2)
-    digest_size = 40
+    digest_size = _DIGEST
 
     @advised
     def render(self, message: Message) -> str:

@@ -105,7 +105,8 @@ def counted(message: Message) -> str:
     if message.step is Step.SUMMARY:
         more = f"{message.count} more in {spell(message.at - (message.counted_since or message.since))}"
         return f"{more}; {message.total} in all since {since}"
-    if message.total > 1 and message.type is not AlertType.BUDGET_ALERTS:  # which counts its limits
+    # A budget counts its limits, and the facts of an outage count its calls.
+    if message.total > 1 and message.type is not AlertType.BUDGET_ALERTS and "Attempts" not in message.facts:
         return f"{message.total} times since {since}"
     return f"{'Up to' if message.type in REPORTS else 'Since'} {since}"
 

@@ -27,6 +27,8 @@ MAX_BLOCKS_TEXT: Final = 12_000
 _MAX_TABLE: Final = 2_800
 #: The most long values that get sections of their own. A daily report has four, and its notes may be long.
 _MAX_LONG: Final = 6
+#: A longer value gets a section of its own.
+_SHORT: Final = 100
 _CHAT: Final = Chat(escape=escape_line, headline=500, value=600, member=150, entry=140)
 
 
@@ -64,12 +66,8 @@ def _parts(message: Message) -> Iterator[str | list[str]]:
     """Yield the text of each section, or the texts of its fields."""
     for title, text in _CHAT.tables(message):
         yield f"*{title}*\n{block(escape(text, _MAX_TABLE))}"
-    facts = {name: value for name, value in message.facts_beside_tables.items() if value.strip()}
-    short = [f"{_label(name)}\n{escape(value, _MAX_FIELD)}" for name, value in facts.items() if len(value) <= 100]
-    long = [f"{_label(name)}\n{block(escape(value, _CHAT.value))}" for name, value in facts.items() if len(value) > 100]
-    if short:
-        yield short[:MAX_FIELDS]
-    yield from long[:_MAX_LONG]
+    facts, are_whole = _facts(message)
+    yield from facts
     if advice := _CHAT.advice_lines(message):
         yield "\n".join(advice)
     yield from pack(_CHAT.entries(message), MAX_SECTION)
@@ -78,8 +76,26 @@ def _parts(message: Message) -> Iterator[str | list[str]]:
     if message.metadata:
         lines = (fact_line(name, value, _CHAT) for name, value in message.metadata.items())
         yield "\n".join(fit([METADATA], lines, [], MAX_SECTION))
-    if len(short) > MAX_FIELDS or len(long) > _MAX_LONG:
+    if not are_whole:
         yield CUT
+
+
+def _facts(message: Message) -> tuple[list[str | list[str]], bool]:
+    """Return the facts in order, short neighbours as fields of one section, and whether these are all facts."""
+    found: list[str | list[str]] = []
+    short = long = 0
+    for name, value in message.facts_beside_tables.items():
+        if not value.strip():
+            continue
+        if len(value) > _SHORT:
+            long += 1
+            found += [f"{_label(name)}\n{block(escape(value, _CHAT.value))}"] if long <= _MAX_LONG else []
+            continue
+        short += 1
+        if short <= MAX_FIELDS:
+            fields = found[-1] if found and isinstance(found[-1], list) else []
+            found = [*(found[:-1] if fields else found), [*fields, f"{_label(name)}\n{escape(value, _MAX_FIELD)}"]]
+    return found, short <= MAX_FIELDS and long <= _MAX_LONG
 
 
 def _label(name: str) -> str:

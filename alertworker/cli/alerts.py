@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.alerts.state import AlertState, state_of
+from alertworker.alerts.state import AlertState
 from alertworker.cli.output import AS_JSON, LIMIT, configured_zone, show_rows, show_whole
 from alertworker.cli.params import SINCE
 from alertworker.errors import AlertWorkerError
 from alertworker.text.names import shorten_hashes
+from alertworker.text.sanitize import one_line
 
 if TYPE_CHECKING:
     from alertworker.ports.alert_search import AlertRow
+    from alertworker.store import AdminStore
+
+#: The number of alerts that an ambiguous id lists.
+_CANDIDATES: Final = 10
 
 #: How the command line names each state.
 _STATES: Final = {
@@ -70,7 +75,7 @@ def list_(
     rows = [
         {
             "id": row.id,
-            "state": _state(row),
+            "state": _STATES[row.state],
             "severity": row.severity,
             "type": row.type,
             "count": row.count,
@@ -83,10 +88,28 @@ def list_(
     show_rows(rows, text="headline", as_json=as_json, empty="No alerts.")
 
 
+def _find(admin: AdminStore, prefix: str) -> AlertRow:
+    """Return the only alert whose id begins so.
+
+    Raises:
+        AlertWorkerError: there is no such alert, or there are several.
+    """
+    found = admin.alerts_by_prefix(prefix, limit=_CANDIDATES + 1) if prefix else ()
+    if not found:
+        raise AlertWorkerError(f"unknown alert {prefix}; `alertworker alerts` lists the ids")
+    if len(found) > 1:
+        lines = [f"{row.id}  {one_line(shorten_hashes(row.headline))}" for row in found[:_CANDIDATES]]
+        more = ["…"] if len(found) > _CANDIDATES else []
+        raise AlertWorkerError("\n  ".join([f"several alerts have ids that begin with {prefix}:", *lines, *more]))
+    return found[0]
+
+
 @alerts.command()
 @click.argument("alert_id")
 def show(alert_id: str) -> None:
     """Print one alert as JSON, with its suppression, its notifications and their attempts.
+
+    The beginning of an id is enough if no other id begins so.
 
     ``history`` lists other alerts with the same fingerprint, newest first.
     """
@@ -95,9 +118,8 @@ def show(alert_id: str) -> None:
     from alertworker.ports.alert_search import AlertFilter
 
     admin = build_admin_store()
-    row = admin.alert(alert_id)
-    if row is None:
-        raise AlertWorkerError(f"unknown alert {alert_id}; `alertworker alerts` lists the ids")
+    row = _find(admin, alert_id)
+    alert_id = row.id
     row = admin.in_transaction(partial(current_row, row=row, zone=configured_zone(), now=datetime.now(UTC)))
     notifications = [
         {name: value for name, value in asdict(found).items() if name not in ("message", "body")}
@@ -110,7 +132,7 @@ def show(alert_id: str) -> None:
         if other.id != alert_id
     ]
     more = {**asdict(admin.occurrences(alert_id)), "notifications": notifications, "history": history}
-    show_whole({"state": _state(row)} | asdict(row) | more)
+    show_whole({"state": _STATES[row.state]} | asdict(row) | more)
 
 
 @alerts.command()
@@ -118,19 +140,10 @@ def show(alert_id: str) -> None:
 @click.option("--by", default=getpass.getuser, help="Your name. Default: the name of your user account.")
 @click.option("--note", default="", help="What you are doing about it.")
 def ack(alert_id: str, by: str, note: str) -> None:
-    """Acknowledge an open alert, which stops its reminders."""
+    """Acknowledge an open alert, which stops its reminders. The beginning of its id is enough."""
     from alertworker.app import build_admin_store
 
-    if not build_admin_store().acknowledge(alert_id, by=by, note=note, now=datetime.now(UTC)):
+    admin = build_admin_store()
+    if not admin.acknowledge(_find(admin, alert_id).id, by=by, note=note, now=datetime.now(UTC)):
         raise AlertWorkerError(f"unknown open alert {alert_id}; `alertworker alerts list --open` lists the ids")
     click.echo(f"acknowledged by {by}")
-
-
-def _state(row: AlertRow) -> str:
-    return _STATES[
-        state_of(
-            is_open=row.open_fingerprint is not None,
-            is_suppressed=row.suppressed_by is not None,
-            is_acknowledged=row.acked_at is not None,
-        )
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import click
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from alertworker.alerts.catalogue import REPORTS, AlertType, severities_of
 from alertworker.channels.owner_mail import build_owner_mail
 from alertworker.cli.output import cell, fixed, free, print_table
-from alertworker.routing.router import Router
+from alertworker.routing.router import Condition, Router
 from alertworker.settings import Settings, load_settings
 
 #: Settings that have a table of their own or are derived from others.
@@ -32,7 +33,8 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
     router, owners = settings.router(), build_owner_mail(settings.channels)
-    routes = {kind.value: list(router.reachable(kind)) for kind in AlertType if kind in settings.alert_types}
+    reachable = {kind.value: router.reachable_if(kind) for kind in AlertType if kind in settings.alert_types}
+    routes = {kind: list(channels) for kind, channels in reachable.items()}
     said = {
         "values": values,
         "origins": settings.origins,
@@ -40,6 +42,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "owner_mail": owners.name if owners is not None else None,
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
+        "conditions": {kind: _conditions(channels) for kind, channels in reachable.items()},
         "pages": _pages(settings),
         "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
         "warnings": [
@@ -51,6 +54,15 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         click.echo(json.dumps(said))
     else:
         _print(said)
+
+
+def _conditions(channels: Mapping[str, Sequence[Condition]]) -> dict[str, list[list[str]]]:
+    """Return, for each channel that not all alerts of a type reach, the lists of matchers that lead to it."""
+    return {
+        name: [[str(matcher) for matcher in condition] for condition in conditions]
+        for name, conditions in channels.items()
+        if () not in conditions
+    }
 
 
 def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
@@ -99,7 +111,10 @@ def _print(said: dict[str, Any]) -> None:
     if said["owner_mail"] is not None:
         click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
     click.echo()
-    routes = [(kind, ", ".join(names) or "none") for kind, names in said["routes"].items()]
+    routes = [
+        (kind, "; ".join(_routed(name, said["conditions"][kind].get(name)) for name in names) or "none")
+        for kind, names in said["routes"].items()
+    ]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
     for channel, types in said["pages"].items():
         click.echo()
@@ -109,6 +124,17 @@ def _print(said: dict[str, Any]) -> None:
         click.echo(f"Off: {', '.join(said['off'])}")
     for warning in said["warnings"]:
         click.echo(f"Warning: {warning}")
+
+
+def _routed(name: str, conditions: Sequence[Sequence[str]] | None) -> str:
+    """Return a channel with the conditions under which alerts reach it.
+
+    >>> _routed("desk", None), _routed("search", [['team="search"'], ['team="ranking"', 'severity="High"']])
+    ('desk', 'search if team="search", or team="ranking" and severity="High"')
+    """
+    if conditions is None:
+        return name
+    return f"{name} if {', or '.join(' and '.join(condition) for condition in conditions)}"
 
 
 def _value(value: Any) -> str:

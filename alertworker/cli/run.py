@@ -22,6 +22,9 @@ _ALERTWORKER = [sys.executable, "-m", "alertworker"]
 #: Shorter times, so that a demo shows alerts and summaries within a minute.
 _DEMO_ENVIRONMENT = {"ALERTWORKER_ALERTING_THRESHOLD": "5", "ALERTWORKER_GROUP_INTERVAL": "20"}
 
+#: This machine's address, for a server that listens on all addresses.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - nothing is bound to it
+
 
 @click.command()
 @click.option("--demo", is_flag=True, help="Add simulated traffic.")
@@ -48,15 +51,18 @@ def start(*, simulate: bool) -> None:
     try:
         if settings.broker_url is None:
             supervisor.start("broker", valkey.command(folder))
+        if settings.broker_url is None and not supervisor.stopping:
             valkey.wait_until_ready(folder)
-        _upgrade(environ)
+        if not supervisor.stopping:
+            _upgrade(environ)
         supervisor.start("ingest", [*_ALERTWORKER, "worker", "--role", "ingest", "--loglevel", "WARNING"])
         supervisor.start("deliver", [*_ALERTWORKER, "worker", "--role", "deliver", "--loglevel", "WARNING"])
         supervisor.start("beat", [*_ALERTWORKER, "beat", "--loglevel", "WARNING"])
         supervisor.start("web", [*_ALERTWORKER, "web", "--loglevel", "WARNING"])
         if simulate:
             supervisor.start("demo", [sys.executable, "-m", "alertworker.demo"])
-        _say_where(settings, environ)
+        if not supervisor.stopping:
+            _say_where(settings, environ)
         supervisor.run()
     finally:
         supervisor.stop()
@@ -76,11 +82,22 @@ def _environment(settings: Settings, folder: Path, *, simulate: bool) -> dict[st
     environ["ALERTWORKER_DATABASE_URL"] = database.get_secret_value() if database else default_database_url(folder)
     for name in ("BROKER_URL", "DATABASE_URL"):
         environ.pop(f"ALERTWORKER_{name}_FILE", None)  # The value was read from this file and is set above.
+    if settings.public_url is None and all(config.kind == "console" for config in settings.channels):
+        # Only this machine reads the messages, so they may link to its own pages.
+        environ["ALERTWORKER_PUBLIC_URL"] = _pages(settings)
     return {**_DEMO_ENVIRONMENT, **environ} if simulate else environ
 
 
+def _pages(settings: Settings) -> str:
+    """Return the URL of the pages on this machine."""
+    host = _EVERYWHERE.get(settings.http_host, settings.http_host)
+    return f"http://{host}:{settings.http_port}"
+
+
 def _upgrade(environ: dict[str, str]) -> None:
-    done = subprocess.run([*_ALERTWORKER, "db", "upgrade"], env=environ, check=False)  # noqa: S603
+    # A session of its own, so that Ctrl-C does not interrupt a migration.
+    upgrade = [*_ALERTWORKER, "db", "upgrade"]
+    done = subprocess.run(upgrade, env=environ, check=False, start_new_session=True)  # noqa: S603
     if done.returncode:
         raise AlertWorkerError("the database schema could not be upgraded; see the error above")
 
@@ -109,7 +126,7 @@ def _relay(settings: Settings, environ: dict[str, str]) -> str:
 
 def _say_pages(settings: Settings, environ: dict[str, str]) -> None:
     """Print the URL of the pages. A generated key is printed only to a terminal."""
-    click.echo(f"Pages and HTTP API: http://{settings.http_host}:{settings.http_port}")
+    click.echo(f"Pages and HTTP API: {_pages(settings)}")
     if settings.api_key is not None:
         click.echo("Log in with the configured admin key.")
     elif sys.stdout.isatty():

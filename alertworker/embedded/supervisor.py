@@ -41,9 +41,17 @@ class Supervisor:
     environ: Mapping[str, str]
     children: list[Child] = field(default_factory=list)
     _stop: bool = False
+    _hurry: bool = False
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a signal to stop has arrived."""
+        return self._stop
 
     def start(self, name: str, command: Sequence[str]) -> None:
-        """Start a child, and restart it whenever it ends."""
+        """Start a child, and restart it whenever it ends. After a signal to stop, start nothing."""
+        if self._stop:
+            return
         child = Child(name, command)
         self.children.append(child)
         self._spawn(child)
@@ -56,14 +64,19 @@ class Supervisor:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """End all children, the last started first. A child that does not end in time is killed."""
+        """End all children, the last started first. A child that does not end in time is killed.
+
+        A second signal kills them at once.
+        """
+        self._stop = True
         for child in reversed(self.children):
             if child.process is None or child.process.poll() is not None:
                 continue
             child.process.terminate()
-            try:
-                child.process.wait(_PATIENCE)
-            except subprocess.TimeoutExpired:
+            ends = time.monotonic() + _PATIENCE
+            while child.process.poll() is None and time.monotonic() < ends and not self._hurry:
+                time.sleep(0.05)
+            if child.process.poll() is None:
                 child.process.kill()
                 child.process.wait()
 
@@ -73,8 +86,7 @@ class Supervisor:
             signal.signal(name, self._on_signal)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        if self._stop:
-            raise KeyboardInterrupt  # A second signal stops without waiting.
+        self._hurry = self._stop  # A second signal stops without waiting.
         self._stop = True
 
     def _look_after(self, child: Child) -> None:

@@ -79,7 +79,8 @@ class Reporter:
             report = spec.build(self.book, period, zone, team_id)
             if report is not None:
                 near = {"Budgets near their limit": _near(budgets, team_id, since=_known_since(period))}
-                yield replace(report, notes={**report.notes, **near, **dropped, **late})
+                notes = {**report.notes, **near, **dropped, **late}
+                yield replace(report, notes=notes, read_at=None if period.whole else now)
 
     def preview(self, report: Report, *, now: datetime) -> tuple[Message, tuple[str, ...]]:
         """Return the message of a report and the channels of its route, without sending it."""

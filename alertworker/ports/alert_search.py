@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from alertworker.alerts.state import AlertState
+from alertworker.alerts.catalogue import Kind
+from alertworker.alerts.state import AlertState, state_of
 from alertworker.routing.matchers import Matcher
 
 
@@ -87,6 +88,24 @@ class AlertRow:
     acked_by: str | None
     ack_note: str | None
     closed_at: datetime | None
+
+    @property
+    def muted_by(self) -> str | None:
+        """What mutes the alert: the `Suppression` of its first message, ``None`` once a message was written.
+
+        A notice has no message that waits, so it is muted while all messages about it were suppressed.
+        """
+        unannounced = self.kind == Kind.NOTICE.value and self.notified_at is None
+        return self.suppressed_by or (self.last_suppressed_by if unannounced else None)
+
+    @property
+    def state(self) -> AlertState:
+        """The state that the columns stand for."""
+        return state_of(
+            is_open=self.open_fingerprint is not None,
+            is_suppressed=self.muted_by is not None,
+            is_acknowledged=self.acked_at is not None,
+        )
 
     @property
     def matched(self) -> dict[str, str]:

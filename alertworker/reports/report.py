@@ -54,7 +54,7 @@ class Report:
     """A report's content. ``notes`` are label and value, in order.
 
     ``team_id`` is set if the report covers one team only. ``team`` is then that team's name, or its id if it has
-    none.
+    none. ``read_at`` is when the figures of a day that has not ended were read.
     """
 
     kind: ReportKind
@@ -68,6 +68,7 @@ class Report:
     team_id: str | None = None
     team: str | None = None
     chart: Chart | None = None
+    read_at: datetime | None = None
 
     @property
     def facts(self) -> dict[str, str]:
@@ -86,8 +87,8 @@ class Report:
             severity=Severity.LOW,
             identity=identity,
             headline=self.headline,
-            first_at=self.period.until,
-            last_at=self.period.until,
+            first_at=self.read_at or self.period.until,
+            last_at=self.read_at or self.period.until,
             labels={"team": self.team} if self.team else {},
             facts=self.facts,
             tables=tuple(section.table for section in self.sections if section.table is not None),

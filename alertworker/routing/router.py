@@ -66,6 +66,10 @@ class Decision:
         return self.annotations.get(channel, self.usual)
 
 
+#: Matchers that must all match.
+Condition = tuple[Matcher, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     receiver: str
@@ -143,10 +147,20 @@ class Router:
 
         Times of the week do not matter.
         """
+        return tuple(self.reachable_if(alert_type, **labels))
+
+    def reachable_if(self, alert_type: AlertType, **labels: str) -> dict[str, tuple[Condition, ...]]:
+        """Return the same channels, each with the conditions on other labels under which routes lead to it.
+
+        One condition is enough. An empty one holds for every alert that no route before it has taken.
+        """
         if alert_type not in self.types:
-            return ()
-        receivers = _possible(self.root, {"alert_type": alert_type.value, **labels}, "")
-        return tuple(dict.fromkeys(name for receiver in receivers for name in self.receivers.get(receiver, ())))
+            return {}
+        found: dict[str, list[Condition]] = {}
+        for receiver, condition in _possible(self.root, {"alert_type": alert_type.value, **labels}, "", ()):
+            for name in self.receivers.get(receiver, ()):
+                found.setdefault(name, []).append(condition)
+        return {name: tuple(dict.fromkeys(conditions)) for name, conditions in found.items()}
 
     def _walk(
         self, node: Route, labels: Mapping[str, str], parent: _Place, now: datetime
@@ -170,7 +184,8 @@ class Router:
 
 def reached_receivers(root: Route) -> frozenset[str]:
     """Return the receivers that some alert can reach in a tree, whatever types are enabled."""
-    return frozenset(name for kind in AlertType for name in _possible(root, {"alert_type": kind.value}, ""))
+    possible = (_possible(root, {"alert_type": kind.value}, "", ()) for kind in AlertType)
+    return frozenset(receiver for found in possible for receiver, _ in found)
 
 
 def _asked(node: Route) -> Iterator[str]:
@@ -180,18 +195,21 @@ def _asked(node: Route) -> Iterator[str]:
         yield from _asked(child)
 
 
-def _possible(node: Route, labels: Mapping[str, str], parent: str) -> Iterator[str]:
-    """Yield the receivers that alerts with these labels can reach, whatever other labels they have."""
+def _possible(
+    node: Route, labels: Mapping[str, str], parent: str, condition: Condition
+) -> Iterator[tuple[str, Condition]]:
+    """Yield the receivers that alerts with these labels can reach, each with the matchers of other labels before it."""
     own = parent if node.receiver is None else node.receiver
     reached = True
     for child in node.routes:
         asked = [matcher for matcher in child.matchers if matcher.label in labels]
         if not all_pass(asked, labels):
             continue
-        yield from _possible(child, labels, own)
-        if len(asked) == len(child.matchers):  # it matches all of them
+        others = tuple(matcher for matcher in child.matchers if matcher.label not in labels)
+        yield from _possible(child, labels, own, (*condition, *others))
+        if not others:  # it matches all of them
             reached = False
             if not child.continues:
                 return
     if reached:
-        yield own
+        yield own, condition

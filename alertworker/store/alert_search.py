@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from alertworker.alerts.catalogue import Severity
+from alertworker.alerts.catalogue import Kind, Severity
 from alertworker.ports.admin import AttemptRow
 from alertworker.ports.alert_search import AlertFilter, AlertLabels, AlertPage, AlertRow, StateFilter
 from alertworker.routing.matchers import all_pass
@@ -22,7 +22,10 @@ _CHUNK: Final = 200
 _MOST_CHUNKS: Final = 25
 _MOST_ATTEMPTS: Final = 1_000
 _ACKED: Final = ALERTS.c.acked_at.is_not(None)
-_MUTED: Final = ALERTS.c.suppressed_by.is_not(None)
+#: As `AlertRow.muted_by`.
+_MUTED: Final = ALERTS.c.suppressed_by.is_not(None) | (
+    (ALERTS.c.kind == Kind.NOTICE.value) & ALERTS.c.notified_at.is_(None) & ALERTS.c.last_suppressed_by.is_not(None)
+)
 _SELECTED: Final = select(*columns_of(AlertRow, ALERTS))
 
 _STATES: Final[Mapping[StateFilter, ColumnElement[bool]]] = {
@@ -63,19 +66,33 @@ class AlertSearch(ConnectionRunner):
         """Return one alert, ``None`` if there is none with this id."""
         return next(iter(self.rows(AlertRow, _SELECTED.where(ALERTS.c.id == alert_id))), None)
 
+    def alerts_by_prefix(self, prefix: str, *, limit: int) -> Sequence[AlertRow]:
+        """Return the alert with this id, or else the alerts whose ids begin so, newest first."""
+        exact = self.alert(prefix)
+        if exact is not None:
+            return [exact]
+        begins = ALERTS.c.id.startswith(prefix, autoescape=True)
+        return self.rows(
+            AlertRow, _SELECTED.where(begins).order_by(ALERTS.c.opened_at.desc(), ALERTS.c.id).limit(limit)
+        )
+
     def firing_alerts(self, *, limit: int) -> Sequence[AlertRow]:
-        """Return open alerts, the most severe first, then those that happened last."""
+        """Return open alerts, the most severe first, then those that happened last. Muted ones follow all others."""
         rank = case(*((ALERTS.c.severity == severity.value, rank) for rank, severity in enumerate(Severity)), else_=0)
-        statement = _SELECTED.where(OPEN).order_by(rank.desc(), ALERTS.c.last_at.desc(), ALERTS.c.id).limit(limit)
+        muted = case((_MUTED, 1), else_=0)
+        statement = (
+            _SELECTED.where(OPEN).order_by(muted, rank.desc(), ALERTS.c.last_at.desc(), ALERTS.c.id).limit(limit)
+        )
         return self.rows(AlertRow, statement)
 
     def open_alerts(self) -> Sequence[AlertLabels]:
         """Return what matchers match on, of every open alert."""
         return self.rows(AlertLabels, select(*columns_of(AlertLabels, ALERTS)).where(OPEN))
 
-    def count_open(self) -> Counter[str]:
-        """Count open alerts by severity."""
-        statement = select(ALERTS.c.severity, func.count()).where(OPEN).group_by(ALERTS.c.severity)
+    def count_open(self, *, muted: bool = False) -> Counter[str]:
+        """Count open alerts by severity, either those that are muted or all others."""
+        wanted = _MUTED if muted else ~_MUTED
+        statement = select(ALERTS.c.severity, func.count()).where(OPEN, wanted).group_by(ALERTS.c.severity)
         return self.on_connection(lambda connection: Counter({row[0]: row[1] for row in connection.execute(statement)}))
 
     def attempts_of(self, alert_id: str) -> dict[str, list[AttemptRow]]:

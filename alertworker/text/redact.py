@@ -54,6 +54,9 @@ _ADDRESS: Final = re.compile(r"/[^\s?/]*\?")
 _GENERATED: Final = re.compile(r"(?=.*[0-9=])[A-Za-z0-9+/]{8,}={0,2}")
 #: A number or an amount.
 _FIGURE: Final = re.compile(r"[$€£~+-]{0,2}[0-9][0-9.,]*(?:[eE][+-]?[0-9]+)?%?(?:`[^0-9]*)?")
+#: The start of a credential's SHA-256, and the name before it.
+_DIGEST: Final = re.compile(r"[0-9a-f]{12}(?: \(the start of the key.{1,6}s SHA-256\))?(?:(?:`|\\n).*|[^0-9A-Za-z]*)")
+_CREDENTIAL: Final = re.compile(r"(?i)credential\W{1,8}\Z")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 _Span = tuple[int, int]
@@ -68,6 +71,11 @@ def without_secrets(text: str, *, sure: bool = False) -> str:
 def _redacted(text: str, sure: bool) -> str:  # noqa: FBT001 - a cache knows places, not names
     text = _replaced(text, _certain, lambda _: REMOVED)
     return text if sure else _replaced(text, _resembling, lambda _: REMOVED, disguised=False)
+
+
+def without_certain_secrets(text: str) -> str:
+    """Return a text without certain secrets; the digest by which events and alerts name a credential stays."""
+    return _replaced(text, _no_digests, lambda _: REMOVED)
 
 
 def without_keys(text: str) -> str:
@@ -153,6 +161,12 @@ def _labelled(text: str) -> Iterator[_Span]:
 
 def _no_figures(text: str) -> Iterator[_Span]:
     return (span for span in _certain(text) if not _FIGURE.fullmatch(text, *span))
+
+
+def _no_digests(text: str) -> Iterator[_Span]:
+    for start, end in _certain(text):
+        if not (_DIGEST.fullmatch(text, start, end) and _CREDENTIAL.search(text, max(0, start - 20), start)):
+            yield start, end
 
 
 def _in_identity(text: str) -> Iterator[_Span]:

@@ -7,14 +7,18 @@ signal ends the process. Nothing is lost: the broker redelivers unacknowledged m
 
 from __future__ import annotations
 
+import os
 import signal
 from types import FrameType
 from typing import Any, Final
 
 from celery import bootsteps
+from celery.apps import worker as celery_worker
 
 #: How long a worker may take to end, in seconds: Celery's bounded wait for running tasks, then one whole HTTP attempt.
 BOUND: Final = 22
+#: The line that Ctrl-C prints.
+_STOPPING: Final = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
 #: Whether a signal to stop has come.
 _stopping = False
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -26,9 +30,14 @@ class Bound(bootsteps.StartStopStep):
     requires = ("celery.worker.components:Hub",)
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Wrap Celery's own handlers, which are installed by now."""
+        """Wrap Celery's own handlers, which are installed by now, and mute the lines that they print."""
+        celery_worker.safe_say = _say_nothing  # type: ignore[attr-defined]
         for number in _SIGNALS:
             _bound_before(number)
+
+
+def _say_nothing(*_: object) -> None:
+    """Print nothing: Celery's lines advise to press Ctrl-C again, which ends tasks before their time limit."""
 
 
 def _bound_before(number: signal.Signals) -> None:
@@ -36,6 +45,8 @@ def _bound_before(number: signal.Signals) -> None:
 
     def handle(received: int, frame: FrameType | None) -> None:
         global _stopping  # noqa: PLW0603 - a process has one set of signal handlers
+        if received == signal.SIGINT and not _stopping:
+            os.write(2, _STOPPING.encode())  # no lock, unlike a log
         _stopping = True
         if not signal.getitimer(signal.ITIMER_REAL)[0]:  # a second signal must not extend the time limit
             signal.alarm(BOUND)  # SIGALRM's default action ends the process without any lock

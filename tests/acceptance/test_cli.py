@@ -72,6 +72,8 @@ alertworker:
     said = json.loads(alertworker(tmp_path, "check", "--json").stdout)
 
     assert said["routes"]["outage_alerts"] == ["desk"]
+    assert said["conditions"]["outage_alerts"] == {"desk": [['team="search"']]}
+    assert 'desk if team="search"' in alertworker(tmp_path, "check").stdout
     [unreached] = [warning for warning in said["warnings"] if "reach no channel" in warning]
     assert "llm_exceptions" in unreached
     assert " outage_alerts" not in unreached

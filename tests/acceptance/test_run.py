@@ -102,16 +102,41 @@ def test_an_alert_reaches_the_terminal_and_a_signal_stops_everything(run: Run, n
     run.publish_failure()
     run.wait_for("LLM API call failed: gpt-4o · APIError 500")
     run.wait_for("Error: [bold]boom")
+    assert re.search(r"\n   http://127\.0\.0\.1:[0-9]+/alerts/[0-9a-f-]{36}\n", run.output())
     key = run.data / "admin-key"
     assert f"The key to log in is in {key}" in run.output()
     assert key.read_text().strip() not in run.output()
 
-    began = time.monotonic()
-    run.process.send_signal(number)
+    began, printed = time.monotonic(), run.output()
+    os.killpg(run.process.pid, number)  # as a terminal does
     assert run.process.wait(20) == 0
     run.gone(1)
     assert time.monotonic() - began < 15
-    assert "No process is left running" in run.output()
+    assert run.output().removeprefix(printed) == "Stopped. No process is left running.\n"
+
+
+def test_a_signal_at_the_start_is_no_error(tmp_path: Path) -> None:
+    """The schema is being created, or the broker is starting. The signal reaches only the supervisor."""
+    log = tmp_path / "out.log"
+    environ = {**os.environ, "ALERTWORKER_DATA_DIR": str(tmp_path / "data"), "ALERTWORKER_HTTP_PORT": str(free_port())}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "alertworker", "run"],
+            cwd=tmp_path,
+            env=environ,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    ends = time.monotonic() + 30
+    while not (tmp_path / "data" / "broker.log").exists() and time.monotonic() < ends:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.wait(60) == 0
+    assert log.read_text().splitlines()[-1] == "Stopped. No process is left running."
+    assert "Aborted" not in log.read_text()
+    assert "is running" not in log.read_text()
 
 
 def test_the_address_that_is_printed_for_a_proxy_relays_its_alerts(run: Run) -> None:

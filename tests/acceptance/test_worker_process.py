@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -14,6 +15,7 @@ import redis
 
 from alertworker.host.paths import socket_path
 from alertworker.store import AdminStore, make_engine
+from alertworker.worker.shutdown import BOUND
 from tests.acceptance.hostile import Hostile, call_of, good
 from tests.acceptance.stack import ROLES, Stack, free_port
 from tests.acceptance.test_hostile_messages import Queues, calls, wait_until
@@ -35,6 +37,19 @@ def test_a_worker_that_is_told_to_stop_ends_well(stack: Stack) -> None:
     stack.kill("ingest", signal.SIGTERM)
 
     assert process.returncode == 0
+
+
+def test_ctrl_c_in_a_worker_prints_one_line(stack: Stack) -> None:
+    """It says how long the worker may take. Celery's advice to press Ctrl-C again is not ours.
+
+    A terminal sends the signal to the whole group.
+    """
+    process, printed = stack.processes.pop("ingest"), stack.log("ingest")
+    os.killpg(process.pid, signal.SIGINT)
+
+    assert process.wait(BOUND + 5) == 0
+    line = f"Stopping. This takes up to {BOUND} s if tasks are running.\n"
+    assert stack.log("ingest").removeprefix(printed) == line
 
 
 def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> None:

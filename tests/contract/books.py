@@ -10,16 +10,18 @@ from alertworker.events import Attribution
 from alertworker.ledger.histogram import Latency, bucket_of
 from alertworker.ledger.postings import Postings
 from alertworker.ledger.reader import Days, DeploymentDays, SpendRow
-from alertworker.ledger.rows import FallbackSums, SpendKey, SpendSums
+from alertworker.ledger.rows import FallbackSums, LatencySums, SpendKey, SpendSums
 from alertworker.money import NANOS_PER_DOLLAR
 
 
 def latency(*milliseconds: int) -> Latency:
     """Return durations in their buckets."""
-    buckets: dict[int, int] = {}
+    buckets: dict[int, LatencySums] = {}
     for duration in milliseconds:
-        buckets[bucket_of(duration * 1_000)] = buckets.get(bucket_of(duration * 1_000), 0) + 1
-    return Latency(buckets, sum(milliseconds) * 1_000)
+        sums = buckets.setdefault(bucket_of(duration * 1_000), LatencySums())
+        sums.count += 1
+        sums.microseconds += duration * 1_000
+    return Latency(buckets)
 
 
 @dataclass

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import SecretStr
 
 from alertworker.channels import build_channel
 from alertworker.channels.discord import DiscordConfig
+from alertworker.text.shorten import CUT
+from tests.contract.cases import CASES
+from tests.contract.kinds import channel_of
 from tests.contract.receiver import Server
 
 
@@ -33,3 +38,21 @@ def test_the_answer_does_not_repeat_the_message(server: Server) -> None:
     channel = build_channel(DiscordConfig(name="d", url=SecretStr(server.url)))
 
     assert channel.send("{}", notification_id="n1").text == "200"
+
+
+def test_facts_come_before_single_calls() -> None:
+    """Ten ids of calls would push the number of lost calls out of sight."""
+    (embed,) = json.loads(channel_of("discord").render(CASES["raised"]))["embeds"]
+
+    assert embed["description"].count("\n") == 0
+    names = [field["name"] for field in embed["fields"]]
+    assert (names[0], names[-2:]) == ("Calls lost", ["What to do", "Occurrences"])
+
+
+@pytest.mark.parametrize("kind", ["discord", "ms_teams"])
+def test_a_small_digest_cuts_no_headline_that_fits(kind: str) -> None:
+    """The limit of a headline is that of the largest digest."""
+    body = channel_of(kind).render(CASES["digest"])
+
+    assert "in eastus2" in body
+    assert CUT not in body

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from alertworker.alerts.alert import Alert
 from alertworker.alerts.catalogue import AlertType, Severity
+from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.pipeline import Runtime
 from alertworker.pipeline.notify import claim
@@ -67,6 +70,34 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     assert [[one.outcome for one in tries] for tries in desk.attempts_of(last.id).values()] == [
         ["server_error", "sent"]
     ]
+
+
+def test_the_beginning_of_an_id_names_an_alert_if_it_is_unique(
+    store: SqlStore, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People copy the first digits from a table or a chat."""
+    desk = AdminStore(store.engine)
+    monkeypatch.setattr("alertworker.app.build_admin_store", lambda: desk)
+    plain = Alert(AlertType.CHANNEL_BROKEN, Severity.HIGH, {}, "x", NOW, NOW)
+    for number in range(12):
+        one = replace(plain, identity={"channel": str(number)}, headline=f"Trouble {number}")
+        store.run(lambda tx, one=one: claim(tx, one, runtime, now=NOW))  # type: ignore[misc]
+    ids = [row.id for row in desk.search_alerts(AlertFilter()).alerts]
+
+    def told(*arguments: str) -> tuple[str, str]:
+        done = CliRunner().invoke(cli, ["alerts", *arguments])
+        return done.output, str(done.exception)
+
+    unique = next(ids[0][:size] for size in range(1, 37) if sum(one.startswith(ids[0][:size]) for one in ids) == 1)
+    assert json.loads(told("show", unique)[0])["id"] == ids[0]
+    assert json.loads(told("show", ids[1])[0])["id"] == ids[1]
+    assert told("ack", unique, "--by", "Ada")[0] == "acknowledged by Ada\n"
+    first, *others = told("show", ids[0][:2])[1].splitlines()
+    assert first == f"several alerts have ids that begin with {ids[0][:2]}:"
+    assert (len(others), others[-1]) == (11, "  …")
+    assert "Trouble" in others[0]
+    for none in ("nonesuch", "%", ""):
+        assert told("show", none)[1] == f"unknown alert {none}; `alertworker alerts` lists the ids"
 
 
 def test_an_address_that_no_database_takes_leads_to_nothing(store: SqlStore, runtime: Runtime) -> None:

@@ -305,7 +305,7 @@ def test_an_end_says_all_where_the_beginning_is_never_told(
 
     told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
     assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
-    assert told[0].headline.startswith("Fired and resolved: Resolved after")
+    assert told[0].headline.startswith("Fired and resolved after")
     [end] = [row for row in rows(store, NOTIFICATIONS) if row.step.startswith("resolved")]
     assert "Fired and resolved" in end.message
 

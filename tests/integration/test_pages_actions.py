@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alertworker.alerts.alert import Alert
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable
 from alertworker.pipeline import BatchMessage, Runtime, ingest
+from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import SILENCES
@@ -67,6 +70,20 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     assert browser.get("/silences").all("table") == []
     assert "ended" in browser.get("/silences?ended=1").text
     assert "had already ended" in browser.send(made, path).text
+
+
+def test_a_silence_of_a_model_s_outage_mutes_no_other_model(
+    store: SqlStore, runtime: Runtime, browser: Browser
+) -> None:
+    """Its label deployment is empty, which is true of many alerts. The form does not offer it."""
+    labels = {"scope": "model", "model": "gpt-4o", "deployment": ""}
+    one = Alert(AlertType.OUTAGE_ALERTS, Severity.HIGH, labels, "Down", NOW, NOW)
+    number = store.run(lambda tx: claim(tx, one, runtime, now=NOW)).id
+
+    form = browser.get(f"/silences/new?alert={number}")
+    assert set(form.form("/silences")["label"]) == {"alert_type", "scope", "model"}
+    assert 'deployment=""' not in form.text
+    assert "deployment" not in browser.get(f"/alerts/{number}").text.partition("Labels")[2].partition("Messages")[0]
 
 
 def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(

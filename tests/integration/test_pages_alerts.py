@@ -13,10 +13,12 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.tables import Column, Table, Unit
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.errors import BrokerUnavailable, StoreUnavailable
-from alertworker.health import HealthReport
+from alertworker.health import Check, HealthReport, State
 from alertworker.pipeline import Runtime, ingest
 from alertworker.pipeline.notify import claim
 from alertworker.ports.alert_search import AlertFilter
+from alertworker.routing.matchers import parse
+from alertworker.routing.silences import Silence
 from alertworker.store import AdminStore, SqlStore
 from alertworker.store.schema.alerts import ALERTS
 from tests.integration.harness import NOW, Outbox, batch, failed, rows, run_until_quiet
@@ -32,6 +34,7 @@ EVIL = (
     "javascript:alert(1)",
     "\u202egnorw\u202c\x1b[31m",
 )
+HOUR = timedelta(hours=1)
 HASH = "0123456789abcdef" * 4
 HOOK = "https://hooks.slack.com/services/T0/B0/secretsecret"
 
@@ -71,6 +74,77 @@ def test_the_first_page_says_what_is_open_and_how_the_line_is(
     assert page.text.index("Trouble 0") < page.text.index("Trouble 1")
     assert "2026-11-23 15:02:11 CET" in page.text
     assert "▲ High" in page.text
+
+
+def shown_with_health(store: SqlStore, runtime: Runtime, state: State) -> Browser:
+    """Return a browser on an installation whose checks all have this state."""
+    plain = context(store, runtime.broker)
+    report = HealthReport((Check("workers", state, "as told"),))
+    browser = Browser(replace(plain, pages=replace(plain.pages, examine=lambda _now: report)))
+    browser.log_in()
+    return browser
+
+
+def test_the_first_page_is_not_all_clear_above_open_alerts(store: SqlStore, runtime: Runtime) -> None:
+    """A healthy pipeline says nothing about the model that is down. A muted alert needs nobody now."""
+    browser = shown_with_health(store, runtime, State.OK)
+    assert "All systems operational" in browser.get("/").text
+
+    AdminStore(store.engine).add_silence(
+        Silence("s1", (parse('team=~".*-9"'),), NOW, NOW + HOUR, "Ada", "load"), now=NOW
+    )
+    raise_alerts(store, runtime, alert(9, type=AlertType.BUDGET_ALERTS), alert(9))
+    assert "All systems operational" in browser.get("/").text
+
+    raise_alerts(store, runtime, alert(20, severity=Severity.LOW))
+    page = browser.get("/").text
+    assert "All systems operational" not in page
+    assert "Alerting is operational · 1 alert is open" in page
+
+    raise_alerts(store, runtime, alert(21), alert(22))
+    assert "2 High alerts are open" in browser.get("/").text
+    assert "Action required" in shown_with_health(store, runtime, State.PROBLEM).get("/").text
+
+
+def test_a_list_shows_the_start_of_a_generated_id(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """The headline names the deployment. The alert's own page has the whole id, for matchers."""
+    name = "0c5b1f0a-88aa-4c11-9a3e-1f2d3c4b5a69"
+    (number,) = raise_alerts(store, runtime, alert(identity={"deployment": name}))
+
+    for path in ("/", "/alerts"):
+        assert name not in browser.get(path).text
+        assert "deployment 0c5b1f0a…" in browser.get(path).text
+    assert name in browser.get(f"/alerts/{number}").text
+
+
+def test_muted_alerts_are_not_counted_as_open(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """A notice has no firing message that waits: it is muted while all its messages were suppressed."""
+    AdminStore(store.engine).add_silence(
+        Silence("s1", (parse('team="team-1"'),), NOW, NOW + HOUR, "Ada", "load"), now=NOW
+    )
+    notice, condition, _ = raise_alerts(
+        store, runtime, alert(1), alert(1, type=AlertType.BUDGET_ALERTS), alert(2, severity=Severity.MEDIUM)
+    )
+    page = browser.get("/").text
+    for expected in ("0 ▲ High, open", "1 ◆ Medium, open", "2 muted"):
+        assert expected in " ".join(page.split())
+    assert page.index("Trouble 2") < page.index("Trouble 1")
+    assert "muted by a silence" in " ".join(browser.get(f"/alerts/{notice}").text.split())
+    listed = browser.get("/alerts?state=muted").links("/alerts/")
+    assert set(listed) == {f"/alerts/{notice}", f"/alerts/{condition}"}
+    assert "Trouble 1" not in browser.get("/alerts?state=firing").text
+
+
+def test_the_body_as_sent_shows_the_digits_of_a_credential(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+    """The message shows them, too: they are the start of a hash."""
+    labels = {"provider": "openai", "credential": "3f0c4a7e51b2", "scope": "credential"}
+    facts = {"Credential": "3f0c4a7e51b2 (the start of the key's SHA-256)"}
+    (number,) = raise_alerts(store, runtime, alert(type=AlertType.OUTAGE_ALERTS, identity=labels, facts=facts))
+    run_until_quiet(runtime, NOW)
+
+    [body] = browser.get(f"/alerts/{number}").all("pre")
+    assert '"credential": "3f0c4a7e51b2"' in "".join(body.itertext())
+    assert "[removed]" not in "".join(body.itertext())
 
 
 def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> None:

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from alertworker.alerts.catalogue import AlertType
 from alertworker.alerts.tables import MAX_ROWS
 from alertworker.budgets.configured import OwnBudget
+from alertworker.channels.plain_text import counted
 from alertworker.cli import cli
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.events import AttemptFailed, Budget, BudgetScope, Failure, Origin, PublisherHeartbeat, RequestSucceeded
@@ -56,6 +57,19 @@ def test_a_report_that_was_due_before_the_first_batch_is_not_sent(reporter: Repo
     assert outbox.sent == []
 
     assert reporter.look(now=noon + timedelta(hours=12, minutes=1)) == 1
+
+
+def test_a_report_of_the_day_so_far_says_until_when_it_counts(reporter: Reporter, outbox: Outbox) -> None:
+    """Its figures are those of the time it is built, which a worker that was down reaches long after it was due."""
+    noon, later = MONDAY.replace(hour=12, minute=0), MONDAY.replace(hour=14, minute=7)
+    ingest(batch(spent("a", 1, at=MONDAY), spent("b", 2, at=noon + timedelta(hours=1))), reporter.runtime, now=MONDAY)
+    reporter.look(now=later)
+    run_until_quiet(reporter.runtime, later)
+
+    (message,) = [message for message in outbox.sent if message.type is AlertType.DAILY_REPORTS]
+    assert message.headline == "Daily report 30 Nov 2026 so far (UTC): $3"
+    assert counted(message) == "Up to 2026-11-30 14:07:00 UTC"
+    assert message.facts["Sent late"] == "it was due at 2026-11-30 12:00:00 UTC"
 
 
 def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -> None:

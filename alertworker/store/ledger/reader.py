@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from alertworker.ledger.histogram import Latency
 from alertworker.ledger.reader import Days, DeploymentDays, LedgerReader, SpendRow
-from alertworker.ledger.rows import FallbackSums, SpendSums
+from alertworker.ledger.rows import FallbackSums, LatencySums, SpendSums
 from alertworker.store.connection import ConnectionRunner
 from alertworker.store.ledger.aliases import AliasStatements
 from alertworker.store.ledger.contributors import contributors
@@ -151,8 +151,7 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
     )
     for row in connection.execute(outcomes):
         attempts.setdefault(row.deployment_id, {})[row.outcome] = int(row.attempts)
-    buckets: dict[tuple[str, str], dict[int, int]] = {}
-    microseconds: dict[tuple[str, str], int] = {}
+    buckets: dict[tuple[str, str], dict[int, LatencySums]] = {}
     key = (LATENCIES.c.deployment_id, LATENCIES.c.measure)
     latencies = (
         select(*key, LATENCIES.c.bucket, func.sum(LATENCIES.c.count), func.sum(LATENCIES.c.microseconds))
@@ -160,12 +159,7 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
         .group_by(*key, LATENCIES.c.bucket)
     )
     for deployment_id, measure, bucket, count, spent in connection.execute(latencies):
-        buckets.setdefault((deployment_id, measure), {})[bucket] = int(count)
-        microseconds[deployment_id, measure] = microseconds.get((deployment_id, measure), 0) + int(spent)
-
-    def latency(deployment_id: str, measure: str) -> Latency:
-        place = (deployment_id, measure)
-        return Latency(buckets.get(place, {}), microseconds.get(place, 0))
+        buckets.setdefault((deployment_id, measure), {})[bucket] = LatencySums(int(count), int(spent))
 
     names = AliasStatements(connection).newest_names(("deployment", one) for one in attempts)
     return [
@@ -173,8 +167,8 @@ def _deployments(connection: Connection, days: Days) -> list[DeploymentDays]:
             one,
             names.get(("deployment", one), ""),
             attempts[one],
-            latency(one, "per_token"),
-            latency(one, "first_token"),
+            Latency(buckets.get((one, "per_token"), {})),
+            Latency(buckets.get((one, "first_token"), {})),
         )
         for one in sorted(attempts)
     ]

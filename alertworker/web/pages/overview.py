@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from starlette.responses import Response
 
 from alertworker.alerts.catalogue import Severity
+from alertworker.health import State
 from alertworker.ledger.reader import Days
 from alertworker.web.pages.views import Visit, page
 
@@ -40,12 +42,30 @@ def overview(visit: Visit) -> Response:
         found=found,
         firing=context.admin.firing_alerts(limit=_MOST),
         open=counted.total(),
+        muted=context.admin.count_open(muted=True).total(),
+        verdict=_verdict(found.state, counted),
         counted={severity: counted[severity] for severity in _SEVERITIES},
         spent=context.ledger.total(Days(today, today)),
         waiting=sum(lane.waiting for lane, _ in found.lanes.values()),
         channels=context.channels,
         counter_names=COUNTERS,
     )
+
+
+def _verdict(state: State, counted: Counter[str]) -> tuple[str, str]:
+    """Return the headline of the page and its look, which is the name of a state.
+
+    ``counted`` are the open alerts that are not muted, by severity.
+    """
+    high, others = counted[Severity.HIGH.value], counted.total()
+    if state is State.PROBLEM:
+        return "Action required", state.value
+    if high:
+        return f"{high:,} High alert{' is' if high == 1 else 's are'} open", State.PROBLEM.value
+    notes = ", with notes" if state is State.NOTE else ""
+    if others:
+        return f"Alerting is operational{notes} · {others:,} alert{' is' if others == 1 else 's are'} open", "note"
+    return ("Operational, with notes" if notes else "All systems operational"), state.value
 
 
 ROUTES: Final = (page("/", overview),)

@@ -17,8 +17,8 @@ from alertworker.budgets.readings import NEAR_LIMIT
 from alertworker.channels.plain_text import SIGNS
 from alertworker.money import spell_dollars
 from alertworker.text.format import iso_moment, spell, spell_moment
-from alertworker.text.names import shorten_hashes
-from alertworker.text.redact import without_secrets
+from alertworker.text.names import short_id, shorten_hashes
+from alertworker.text.redact import without_certain_secrets
 from alertworker.text.sanitize import clean
 
 #: Sent with every page. A page loads nothing from another host, runs no inline script and cannot be framed.
@@ -56,7 +56,7 @@ def _ago(names: Names, moment: datetime | None) -> str:
 
 def _scrubbed(text: str) -> str:
     """Return untrusted text without anything that has the form of a secret."""
-    return without_secrets(clean(text), sure=True)
+    return without_certain_secrets(clean(text))
 
 
 def _shown(value: object) -> object:
@@ -78,6 +78,7 @@ _ENVIRONMENT.filters |= {
     "dollars": spell_dollars,
     "scrubbed": _scrubbed,
     "age": spell,
+    "short_id": short_id,
     "suppression": Suppression.parse,
 }
 del _ENVIRONMENT.filters["safe"]  # Nothing is exempt from escaping.

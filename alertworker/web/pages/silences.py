@@ -32,7 +32,9 @@ DURATIONS: Final = {
 _DEFAULT: Final = "2 hours"
 _LONGEST: Final = timedelta(days=366)
 #: The labels of an alert that are selected by default in the form. The other labels are offered and not selected.
-_CHOSEN: Final = frozenset({"alert_type", "model", "deployment", "team", "region", "channel", "budget", "entity"})
+_CHOSEN: Final = frozenset(
+    {"alert_type", "scope", "model", "credential", "deployment", "team", "region", "channel", "budget", "entity"}
+)
 
 
 class SilenceError(AlertWorkerError):
@@ -155,8 +157,8 @@ def _form(
 
 
 def _labels(alert: AlertRow | None) -> dict[str, str]:
-    """Return the alert's labels that a silence can match, in order."""
-    return dict(sorted(alert.matched.items())) if alert is not None else {}
+    """Return the alert's labels that a silence can match, in order, without empty ones, which say nothing."""
+    return {name: value for name, value in sorted(alert.matched.items()) if value} if alert is not None else {}
 
 
 ROUTES: Final = (

@@ -1,4 +1,4 @@
-"""The ledger's arithmetic: additive whatever the cutting, exact to the nano-dollar, percentiles within 5 %."""
+"""The ledger's arithmetic: additive whatever the cutting, exact to the nano-dollar, percentiles within 10 %."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from alertworker.folding import fold
 from alertworker.ledger.cardinality import OTHER, capped
 from alertworker.ledger.histogram import BOUNDS, Latency, bucket_of
 from alertworker.ledger.postings import Postings
-from alertworker.ledger.rows import FallbackKey, FallbackSums, OutcomeKey, SpendKey, SpendSums
+from alertworker.ledger.rows import FallbackKey, FallbackSums, LatencySums, OutcomeKey, SpendKey, SpendSums
 
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 DAY = date(2026, 11, 23)
@@ -123,17 +123,32 @@ def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None
 
 
 @given(st.lists(st.integers(1, 60_000_000), min_size=1, max_size=200), st.floats(0.01, 1))
-def test_a_percentile_is_within_a_twentieth_and_a_mean_is_exact(durations: list[int], share: float) -> None:
-    """Buckets a tenth wide, read in their middle; bounds are whole microseconds."""
-    buckets: dict[int, int] = {}
-    for duration in durations:
-        buckets[bucket_of(duration)] = buckets.get(bucket_of(duration), 0) + 1
-    latency = Latency(buckets, sum(durations))
+def test_a_percentile_is_within_a_tenth_and_a_mean_is_exact(durations: list[int], share: float) -> None:
+    """Buckets a tenth wide, of which the mean is known; bounds are whole microseconds."""
+    latency = latency_of(durations)
     wanted = share * len(durations)
     exact = next(value for rank, value in enumerate(sorted(durations), 1) if rank >= wanted)
 
     assert latency.mean == sum(durations) / len(durations) / 1e6
-    assert abs(latency.percentile(share) - exact / 1e6) <= max(0.051 * exact, 2) / 1e6
+    assert abs(latency.percentile(share) - exact / 1e6) <= max(0.101 * exact, 2) / 1e6
+
+
+@given(st.integers(0, 10**13), st.integers(1, 40), st.floats(0.01, 1))
+def test_no_percentile_of_equal_durations_is_below_their_mean(duration: int, count: int, share: float) -> None:
+    """A report shows both side by side. Durations beyond the last bound are no exception."""
+    latency = latency_of([duration] * count)
+
+    assert latency.percentile(share) == latency.longest == latency.mean == duration / 1e6
+
+
+def latency_of(durations: list[int]) -> Latency:
+    """Return durations in microseconds as the ledger adds them up."""
+    buckets: dict[int, LatencySums] = {}
+    for duration in durations:
+        sums = buckets.setdefault(bucket_of(duration), LatencySums())
+        sums.count += 1
+        sums.microseconds += duration
+    return Latency(buckets)
 
 
 def test_what_takes_longer_than_any_bucket_is_in_the_last_one() -> None:

@@ -296,6 +296,24 @@ def test_what_some_alert_of_a_type_can_reach_is_known_without_its_labels() -> No
     assert replace(router, types=frozenset()).reachable(AlertType.LLM_EXCEPTIONS) == ()
 
 
+def test_a_channel_is_reachable_under_the_conditions_of_its_routes() -> None:
+    """Matchers of all levels count, each path on its own. A matcher of the type alone is no condition."""
+    inner = Route((parse('severity="High"'),), "oncall")
+    routes = (
+        Route((parse('team="search"'), parse('alert_type=~".*"')), "", (inner,)),
+        Route((parse('team="ranking"'),), "oncall"),
+        Route((parse('alert_type="daily_reports"'),), "oncall"),
+    )
+    router = replace(ROUTER, root=Route(receiver="a", routes=routes), receivers={"a": ("x",), "oncall": ("y",)})
+    found = router.reachable_if(AlertType.LLM_EXCEPTIONS)
+
+    assert {name: [" ".join(map(str, one)) for one in conditions] for name, conditions in found.items()} == {
+        "y": ['team="search" severity="High"', 'team="ranking"'],
+        "x": [""],
+    }
+    assert () in router.reachable_if(AlertType.DAILY_REPORTS)["y"]
+
+
 def test_the_silence_that_ends_last_mutes() -> None:
     """Only those in force, and only what passes all their matchers."""
     both = (parse('team="search"'), parse('severity="High"'))

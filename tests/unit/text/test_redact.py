@@ -17,6 +17,7 @@ from alertworker.text.redact import (
     pseudonym,
     pseudonymous,
     within,
+    without_certain_secrets,
     without_keys,
     without_secrets,
 )
@@ -395,6 +396,39 @@ def test_figures_that_a_label_announces_stay_where_nobody_wrote_text() -> None:
         without_keys("per output token: 0.0052, key sk-proj-abcdefgh12345678")
         == f"per output token: 0.0052, key {REMOVED}"
     )
+
+
+DIGEST = "3f0c4a7e51b2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Credential: {DIGEST} (the start of the key's SHA-256)",
+        f"Credential: `{DIGEST}`",
+        f'"Credential": "{DIGEST} (the start of the key\'s SHA-256)",',
+        f'{{"labels": {{"credential": "{DIGEST}", "scope": "credential"}}}}',
+        f'{{"text": "Credential: `{DIGEST}`\\nAlert: `1`"}}',
+        f"credential={DIGEST}",
+    ],
+)
+def test_the_digest_of_a_credential_is_shown_to_admins(text: str) -> None:
+    """Our own events and alerts name credentials so. It is the start of a hash, so it opens nothing."""
+    assert without_certain_secrets(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"password: {DIGEST}", "password: [removed]"),
+        (f"credential: {DIGEST}4f", "credential: [removed]"),
+        ("credential: sk-proj-abcdefgh12345678", "credential: [removed]"),
+        (f"password=credential={DIGEST}!x1", "password=credential=[removed]"),
+    ],
+)
+def test_nothing_else_under_the_name_of_a_credential_is_shown(text: str, left: str) -> None:
+    """Only 12 hexadecimal digits are a digest."""
+    assert without_certain_secrets(text) == left
 
 
 @example(f"dapi{_HEX}" + f"SK{_HEX}" * 3 + "sk-Zq3xV7bN1mKp9LwR_tYu-A")
