@@ -108,7 +108,8 @@ class RegionScope:
     def _explained(self, buckets: Iterable[Bucket]) -> set[str]:
         """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
         failing = {row.model for row in buckets if row.failed and row.model}
-        opened = self._tx.find_all_open(map(fingerprint, failing)) if failing else {}
+        # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
+        opened = self._tx.read_open([fingerprint(model) for model in failing]) if failing else {}
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         return {model for model, alert in alerts.items() if alert and not alert.labels.get("region")} | set(
             self._widespread

@@ -17,7 +17,6 @@ from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
-from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
     count_models,
@@ -108,7 +107,7 @@ def _judge_failures(
 
 def _credential(context: BatchContext, target: Target, judged: _Judged) -> str | None:
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    return explaining(context.tx, target, judged.verdict, judged.buckets, limits)
+    return context.refused.explaining(target, judged.verdict, judged.buckets, limits)
 
 
 def _raise_failures(context: BatchContext, one: _Failures) -> None:
@@ -122,7 +121,7 @@ def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedC
     is_new = model.judged.grade is not None and not model.standing.state
     if is_new and (problems.explain_model(model.judged, limits) or model_is_over(context, model, counted)):
         return
-    raise_model(context, model, counted, credential=explaining_model(context.tx, model.judged, limits))
+    raise_model(context, model, counted, credential=context.refused.explaining_model(model.judged, limits))
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
