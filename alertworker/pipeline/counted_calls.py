@@ -10,7 +10,7 @@ from typing import Final
 
 from alertworker.outages import counted_calls
 from alertworker.outages.counted_calls import without_failures
-from alertworker.outages.model import EndedCalls
+from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import fingerprint
 from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Target
@@ -91,7 +91,9 @@ class RegionScope:
     ) -> Calls:
         """Return how the calls ended that count for a target.
 
-        ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count.
+        ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count. Some
+        producers do not report in which region a call failed before it ended. Then the deployment that was the first to
+        fail the call tells.
         """
         calls = self._tx.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:
@@ -99,7 +101,10 @@ class RegionScope:
         failing, named = ({row.deployment_id for row in rows if row.failed} for rows in (buckets, counting))
         for deployment in sorted(failing - named):
             calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
-        return calls
+        models = {row.model for row in counting if row.failed and row.model}
+        found = (one for own in self._tx.ended_calls(dict.fromkeys(models, start)).values() for one in own)
+        within = (one for one in found if one.deployment_id in named and (end is None or one.bucket < end))
+        return calls.at_least(add_up(within, since=start))
 
     def _unexplained(self, buckets: Sequence[Bucket]) -> list[Bucket]:
         explained = self._explained(buckets)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -38,8 +38,7 @@ def judge_outages(context: BatchContext) -> None:
     target's open outage.
     """
     tx = context.tx
-    found = outages.targets(context.folded.blamed)
-    lost = outages.lost_buckets(context.folded.calls)
+    found, lost = outages.targets(context.folded.blamed), _lost(context)
     known = tx.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
@@ -49,21 +48,35 @@ def judge_outages(context: BatchContext) -> None:
         for target in sorted(found)
         if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
     ]
-    regions = [one for one in judged if not one.target.deployment_id]
+    judged += [
+        _judge_lost(context, target, known[target], lost[target], scope)
+        for target in sorted(lost.keys() - {one.target for one in judged})
+        if known[target].state
+    ]
     deployments = [one for one in judged if one.target.deployment_id]
-    for one in regions:
-        _raise_failures(context, one)
+    models = [_as_severe_as(model, deployments) for model in models]
+    for one in judged:
+        if not one.target.deployment_id:
+            _raise_failures(context, _region_as_severe_as(one, deployments, models))
     for model in models:
         _raise_model(context, model, counted, problems)
     for one in deployments:
         _raise_failures(context, one)
-    for target in sorted(lost.keys() - {one.target for one in judged}):
-        if (standing := known[target]).state:
-            lost_calls = _judge(context, target, standing, lost[target], scope)
-            _raise_failures(
-                context, _Failures(target, standing, (), lost_calls, _credential(context, target, lost_calls))
-            )
     problems.claim()
+
+
+def _lost(context: BatchContext) -> dict[Target, list[int]]:
+    """Return the buckets in which calls ended without an answer that a target had failed.
+
+    If a producer does not report the region of a failed call, windows name the regions of its deployment.
+    """
+    lost = outages.lost_buckets(context.folded.calls)
+    own = {target.deployment_id: buckets for target, buckets in lost.items() if target.deployment_id}
+    if own:
+        start = min(map(min, own.values())) - context.runtime.policy.outages.region.reach
+        for region, names in context.tx.failing_regions(own, start=start).items():
+            lost.setdefault(region, []).extend(bucket for name in sorted(names) for bucket in own[name])
+    return lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,47 @@ def _judge_failures(
         target, judged.verdict, judged.buckets, limits, has_outage=standing.state > 0
     )
     return _Failures(target, standing, events, judged, _credential(context, target, judged), is_callers=is_callers)
+
+
+def _judge_lost(
+    context: BatchContext, target: Target, standing: Outage, buckets: Sequence[int], scope: RegionScope
+) -> _Failures:
+    """Judge a target with an outage that failed lost calls of the batch, and no attempt."""
+    judged = _judge(context, target, standing, buckets, scope)
+    return _Failures(target, standing, (), judged, _credential(context, target, judged))
+
+
+def _hurting(deployments: Iterable[_Failures]) -> set[str]:
+    """Return the deployments whose outage is High and is their own."""
+    return {
+        one.target.deployment_id
+        for one in deployments
+        if one.judged.grade is not None
+        and one.judged.grade.is_high
+        and not (one.is_callers or one.is_over or one.credential)
+    }
+
+
+def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> ModelJudgement:
+    """Return a model's outage, High if that of one of its deployments is: it inhibits that one."""
+    grade, failing = model.judged.grade, {row.deployment_id for row in model.judged.buckets if row.failed}
+    if grade is None or not failing & _hurting(deployments):
+        return model
+    return replace(model, judged=replace(model.judged, grade=grade._replace(is_high=True)))
+
+
+def _region_as_severe_as(
+    region: _Failures, deployments: Iterable[_Failures], models: Iterable[ModelJudgement]
+) -> _Failures:
+    """Return a region's outage, High if that of a deployment is, or of a model that fails only there."""
+    grade, failing = region.judged.grade, {row.deployment_id for row in region.judged.buckets if row.failed}
+    place = {(region.target.provider, region.target.region)}
+    hurts_model = any(
+        one.judged.grade is not None and one.judged.grade.is_high and one.judged.places == place for one in models
+    )
+    if grade is None or not (hurts_model or failing & _hurting(deployments)):
+        return region
+    return replace(region, judged=replace(region.judged, grade=grade._replace(is_high=True)))
 
 
 def _credential(context: BatchContext, target: Target, judged: _Judged) -> str | None:
