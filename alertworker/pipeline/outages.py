@@ -12,6 +12,7 @@ from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import End, ended, lookback
 from alertworker.outages.grade import Grade, grade, lost_until
+from alertworker.outages.sparse import SPARSE_SECONDS, judge_sparse, may_be_sparse
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
@@ -224,6 +225,10 @@ def _judge(
         longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
+    if target.deployment_id and not verdict.crossed and may_be_sparse(found, since=first, end=last + limits.reach):
+        longer = tx.buckets(target, start=max(standing.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS)
+        if (sparse := judge_sparse(longer, limits)).crossed:
+            buckets, verdict = longer, sparse
     calls = hurt = Calls()
     if verdict.crossed:
         calls = scope.calls_failed_by(target, start=verdict.since, buckets=found, counting=buckets)

@@ -8,7 +8,8 @@ from datetime import datetime
 from alertworker.outages.credentials import CredentialState, Refusals, Report
 from alertworker.outages.model import JudgedModel, is_outage_without
 from alertworker.outages.rows import CredentialKey
-from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge
+from alertworker.outages.sparse import judge_any
+from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead
 from alertworker.outages.windows import REFUSED, Bucket, Limits, Target, without_refusals
 from alertworker.pipeline.credential_reports import read_reports
 from alertworker.ports import Transaction
@@ -34,7 +35,7 @@ class RefusedCredentials:
         if not REFUSED & verdict.causes.keys() or not self.known():
             return None
         rest = [without_refusals(row) for row in buckets]
-        if judge(rest, limits).crossed or is_dead(rest, limits) is not None:
+        if judge_any(rest, limits).crossed or is_dead(rest, limits) is not None:
             return None
         named = {target.deployment_id} if target.deployment_id else set(verdict.failures)
         for key in sorted(self.known()):
