@@ -165,7 +165,8 @@ def _judge(members: Sequence[Attempts], first: int, last: int, limits: Limits) -
     buckets = [one.bucket(at) for at in around for one in members]
     judge = judge_any if not limits.everywhere else partial(judge_model, calls=())
     verdict = judge(buckets, limits=limits)
-    return verdict if verdict.crossed else is_dead(buckets, limits) or verdict
+    is_judged = verdict.crossed or not limits.share
+    return verdict if is_judged else is_dead(buckets, limits) or verdict
 
 
 def _reach(limits: Limits) -> int:
