@@ -26,7 +26,7 @@ def scopes(outbox: Outbox) -> set[str | None]:
 
 def test_a_deployment_without_a_model_in_its_rows_answers(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """Two of three deployments fail. That is no outage of the model."""
-    hear(runtime, *[success(n, deployment=f"d{n}") for n in (1, 2, 3)], at=4)
+    hear(runtime, *[success(n - 2_000, deployment=f"d{n}") for n in (1, 2, 3)], at=4)
     hear(runtime, *[success(60 + n, deployment="d3") for n in range(20)], at=80)
     forget_model(store, "d3", since=30)
     hear(runtime, *[failing(f"c{n}{name}", 60 + n, name) for n in range(10) for name in ("d1", "d2")], at=81)

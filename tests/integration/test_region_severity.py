@@ -91,3 +91,17 @@ def test_a_model_is_as_severe_as_its_deployments(runtime: Runtime, outbox: Outbo
     run_until_quiet(runtime, after(21))
     conditions = [message for message in outbox.sent if "outage" in message.type]
     assert [(message.labels.get("scope"), message.severity) for message in conditions] == [("model", Severity.HIGH)]
+
+
+def test_a_medium_outage_of_a_region_mutes_no_high_one(runtime: Runtime, outbox: Outbox) -> None:
+    """The region was harmless. Later only one of its deployments fails, and users lose calls."""
+    down(runtime)
+    run_until_quiet(runtime, after(7))
+    later = [attempt(1_200 + n, deployment="d1", region="eu") for n in range(10)]
+    hear(runtime, *later, *[lost_in(1_200 + n, "eu", "d1") for n in range(10)], at=1_211)
+    run_until_quiet(runtime, after(1_211))
+    found = [(message.type, message.severity) for message in outbox.sent if "outage" in message.type]
+    assert found == [
+        (AlertType.REGION_OUTAGE_ALERTS, Severity.MEDIUM),
+        (AlertType.OUTAGE_ALERTS, Severity.HIGH),
+    ]
