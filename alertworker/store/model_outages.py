@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, or_, select, update
 from typing_extensions import override
 
 from alertworker.outages.model import EndedCalls
@@ -51,9 +51,9 @@ class ModelOutageStatements(Statements, ModelOutagePort):
             return found
         start = min(starts.values())
         unnamed = self._unnamed(sorted(starts), start)
-        own = WINDOWS.c.model.in_(sorted(starts))
+        own: ColumnElement[bool] = WINDOWS.c.model.in_(sorted(starts))
         if unnamed:
-            own |= (WINDOWS.c.model == "") & WINDOWS.c.deployment_id.in_(sorted(unnamed))
+            own = or_(own, (WINDOWS.c.model == "") & WINDOWS.c.deployment_id.in_(sorted(unnamed)))
         within = [own, WINDOWS.c.bucket >= start]
         same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE]
         failed: dict[tuple[object, ...], dict[str, RowMapping]] = {}
