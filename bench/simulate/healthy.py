@@ -141,7 +141,7 @@ def outages_of(members: Sequence[Attempts], limits: Limits) -> int:
         if not _judge(members, starts[0], starts[-1], limits).crossed:
             continue
         for start in starts:
-            if grade(_judge(members, start, start, limits), 0, limits) is not None:
+            if _is_false(members, start, limits):
                 found += start - last > _SAME
                 last = start
     return found
@@ -163,10 +163,22 @@ def _judge(members: Sequence[Attempts], first: int, last: int, limits: Limits) -
     reach = _reach(limits)
     around = range(first - reach, last + reach, WINDOW_SECONDS)
     buckets = [one.bucket(at) for at in around for one in members]
-    judge = judge_any if not limits.everywhere else partial(judge_model, calls=())
-    verdict = judge(buckets, limits=limits)
-    is_judged = verdict.crossed or not limits.share
-    return verdict if is_judged else is_dead(buckets, limits) or verdict
+    verdict = judge_any(buckets, limits)
+    if verdict.crossed or not limits.share:
+        return verdict
+    return is_dead(buckets, limits) or verdict
+
+
+def _is_false(members: Sequence[Attempts], start: int, limits: Limits) -> bool:
+    """Return whether an outage is found when the calls of a bucket have failed."""
+    verdict = _judge(members, start, start, limits)
+    if grade(verdict, 0, limits) is None:
+        return False
+    if not limits.everywhere or verdict.is_dead:
+        return True
+    # A deployment of a model that answers by then has recovered; one that answers later has not yet.
+    around = range(start - limits.reach, start + WINDOW_SECONDS, WINDOW_SECONDS)
+    return bool(judge_model([one.bucket(at) for at in around for one in members], (), limits).crossed)
 
 
 def _reach(limits: Limits) -> int:
