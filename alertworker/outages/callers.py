@@ -17,7 +17,8 @@ from alertworker.alerts.catalogue import MAX_MEMBERS, AlertType, Severity
 from alertworker.events import AttemptFailed
 from alertworker.events.attribution import TARGET_LABELS
 from alertworker.outages.evidence import evidence
-from alertworker.outages.verdict import WindowVerdict, judge
+from alertworker.outages.sparse import judge_any
+from alertworker.outages.verdict import WindowVerdict
 from alertworker.outages.windows import Bucket, Limits
 from alertworker.text.names import deployment_title, with_id
 
@@ -105,7 +106,7 @@ def suspect(
     is_deployment = limits.deployments == 1  # each deployment of a region is judged by itself, too
     if is_deployment and evidence(others, calls - own, limits.tolerated) > _MAX_STRAY:
         return None
-    if judge(_without(key, buckets, rows), limits).crossed:
+    if judge_any(_without(key, buckets, rows), limits).crossed:
         return None
     mine = [row for row in within if row.key_hash == key]
     models, deployments = (tuple(sorted({getattr(row, name) for row in mine})) for name in ("model", "deployment_id"))

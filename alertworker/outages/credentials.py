@@ -7,23 +7,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
-from alertworker.alerts.alert import Alert, OpenAlert, fingerprint_of
+from alertworker.alerts.alert import Alert, Subject, fingerprint_of
 from alertworker.alerts.call_description import name_call, newest_metadata
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.outages.callers import titles_of
 from alertworker.outages.ending import NO_TRAFFIC_SECONDS, End
-from alertworker.outages.facts import spell_calls
+from alertworker.outages.facts import MAX_NAMES, spell_calls
 from alertworker.outages.grade import Grade
 from alertworker.outages.rows import CredentialKey
 from alertworker.outages.verdict import Threshold, WindowVerdict
 from alertworker.outages.windows import FORBIDDEN, UNAUTHORIZED, WINDOW_SECONDS, Calls, Limits
 from alertworker.text.format import spell
 from alertworker.text.names import short_id
+
+_S = TypeVar("_S", bound=Subject)
 
 #: The value of the label "scope" of these conditions.
 SCOPE: Final = "credential"
@@ -34,7 +36,6 @@ _ENDED: Final = 3
 #: The minimum number of lost calls, and their minimum share of the refused ones, that hurt users.
 _HARM: Final = 3
 _HARM_SHARE: Final = 0.05
-_MAX_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,15 @@ class Refusals:
 class Report:
     """A credential's refusals since its last success, and how calls ended that its deployments failed meanwhile.
 
-    ``alone`` are the models that no other credential serves.
+    ``alone`` are the models that no other credential serves. A call is counted once in ``calls``, and once for each
+    deployment that failed it in ``by_deployment``.
     """
 
     key: CredentialKey
     rows: Sequence[Refusals]
     calls: Calls
     alone: tuple[str, ...]
+    by_deployment: Mapping[str, Calls] = field(default_factory=dict)
 
 
 def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict | None:
@@ -84,13 +87,19 @@ def judge_credential(rows: Sequence[Refusals], limits: Limits) -> WindowVerdict 
 
     No call succeeded meanwhile, so as many calls as a minor outage needs are evidence.
     """
+    verdict = _verdict(rows)
+    return verdict if limits.share and verdict.failed >= max(1, limits.minor) else None
+
+
+def _verdict(rows: Sequence[Refusals]) -> WindowVerdict:
+    """Return the sums of refused calls. Without any, nothing has crossed a threshold."""
+    if not rows:
+        return WindowVerdict()
     causes = {UNAUTHORIZED: sum(row.unauthorized for row in rows), FORBIDDEN: sum(row.forbidden for row in rows)}
     failed = sum(causes.values())
     refusals: Counter[str] = Counter()
     for row in rows:
         refusals[row.deployment_id] += row.unauthorized + row.forbidden
-    if not limits.share or failed < max(1, limits.minor):
-        return None
     return WindowVerdict(
         crossed=Threshold.MAJOR,
         since=min(row.since for row in rows),
@@ -115,9 +124,18 @@ def unserved(rows: Iterable[Refusals], calls: Mapping[str, Calls]) -> tuple[str,
 
 
 def grade_of(verdict: WindowVerdict, report: Report) -> Grade:
-    """Return the grade: High if users lost calls, or if no other credential serves one of the models."""
-    lost = sum(report.calls.lost.values())
-    return Grade(is_major=True, is_high=bool(report.alone) or lost >= max(_HARM, _HARM_SHARE * verdict.calls))
+    """Return the grade: High if users lost calls, or if no other credential serves one of the models.
+
+    The calls of one deployment are enough, as they are for its outage, which the credential inhibits.
+    """
+    refused = {"": verdict.failed} | {name: failed for name, (failed, _) in verdict.failures.items()}
+    calls = {"": report.calls, **report.by_deployment}
+    harmed = any(
+        sum(own.lost.values()) >= max(_HARM, _HARM_SHARE * refused[name])
+        for name, own in calls.items()
+        if name in refused
+    )
+    return Grade(is_major=True, is_high=bool(report.alone) or harmed)
 
 
 def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[str, int], *, until: int) -> End | None:
@@ -141,7 +159,7 @@ def ended(rows: Iterable[Refusals], state: CredentialState, successes: Mapping[s
     return End.UNKNOWN if last < until - UNUSED_SECONDS else None
 
 
-def key_of(alert: OpenAlert) -> CredentialKey | None:
+def key_of(alert: Subject) -> CredentialKey | None:
     """Return the credential that an alert is about, ``None`` if it is about something else."""
     labels = alert.labels
     if labels.get("scope") != SCOPE:
@@ -169,25 +187,13 @@ def describe(
     ``events`` are the batch's own refused calls. ``names`` are those of deployments, by id. ``members`` is the
     maximum number of calls to name.
     """
-    key, alone = report.key, report.alone
-    models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
     titles = titles_of(names, events)
-    lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
     last = max(events, key=lambda event: event.occurred_at, default=None)
-    facts = {
-        **spell_calls(report.calls),
-        "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
-        "Causes": ", ".join(f"{name} ×{count:,}" for name, count in sorted(verdict.causes.items())),
-        "Models": _names(models),
-        "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
-        "Provider": key.provider,
-        "Credential": f"{key.credential} (the start of the key's SHA-256)",
-        "Error": last.failure.message if last is not None else "",
-    }
+    facts = _facts(report, verdict, titles) | {"Error": last.failure.message if last is not None else ""}
     return Alert(
         type=AlertType.OUTAGE_ALERTS,
         severity=severity.severity,
-        identity=_identity(key),
+        identity=_identity(report.key),
         headline=_headline(report, titles),
         first_at=datetime.fromtimestamp(verdict.since, UTC),
         last_at=last.occurred_at if last is not None else datetime.fromtimestamp(verdict.until, UTC),
@@ -199,6 +205,37 @@ def describe(
         metadata=newest_metadata(events),
         level=1 + severity.is_high,
     )
+
+
+def total(alert: _S, report: Report, names: Mapping[str, str], *, is_over: bool = False) -> _S:
+    """Return a credential's condition with its current facts. ``report`` covers all the time since it began.
+
+    ``names`` are those of deployments, by id.
+    """
+    verdict = _verdict(report.rows)
+    if not verdict.crossed:  # its rows are deleted
+        return alert
+    facts = _facts(report, verdict, titles_of(names, ()), is_over=is_over)
+    kept = {label: text for label, text in alert.facts.items() if label not in {*facts, "Calls saved"}}
+    return replace(alert, count=max(verdict.failed, alert.notified_count), facts=facts | kept)
+
+
+def _facts(
+    report: Report, verdict: WindowVerdict, titles: Mapping[str, str], *, is_over: bool = False
+) -> dict[str, str]:
+    key, alone = report.key, report.alone
+    models = [f"{model} (no other key serves it)" if model in alone else model for model in _models(report.rows)]
+    lasted = spell(timedelta(seconds=verdict.until - verdict.since + WINDOW_SECONDS))
+    facts = {
+        **spell_calls(report.calls, None if is_over else MAX_NAMES, is_over=is_over),
+        "Attempts": f"{verdict.failed:,} of {verdict.failed:,} failed in {lasted}",
+        "Causes": ", ".join(f"{name} ×{count:,}" for name, count in sorted(verdict.causes.items())),
+        "Models": _names(models),
+        "Deployments": _names([titles.get(name) or short_id(name) for name in verdict.failures]),
+        "Provider": key.provider,
+        "Credential": f"{key.credential} (the start of the key's SHA-256)",
+    }
+    return {label: text for label, text in facts.items() if text}
 
 
 def _headline(report: Report, titles: Mapping[str, str]) -> str:
@@ -218,8 +255,8 @@ def _models(rows: Iterable[Refusals]) -> list[str]:
 
 
 def _names(names: Sequence[str]) -> str:
-    rest = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _member(event: AttemptFailed) -> str:

@@ -14,7 +14,7 @@ from alertworker.text.format import spell
 from alertworker.text.names import with_id
 
 #: The maximum number of a region's deployments, or of teams, that a message names while the outage lasts.
-_MAX_NAMES: Final = 5
+MAX_NAMES: Final = 5
 #: The facts that change while an outage lasts. "Calls" is how the previous version named the first two.
 _CURRENT: Final = ("Calls lost", "Calls saved", "Calls", "Attempts", "Causes", "Deployments")
 
@@ -68,7 +68,7 @@ def current_facts(
     ``names`` are those of a region's or model's deployments by id, ``None`` for a deployment. At the end all teams and
     deployments are named.
     """
-    most = None if is_over else _MAX_NAMES
+    most = None if is_over else MAX_NAMES
     facts = spell_calls(calls, most, is_over=is_over)
     if totals.failed:
         lasted = timedelta(milliseconds=max(1_000, totals.last_failure - totals.first_failure))
@@ -85,7 +85,7 @@ def renewed(facts: Mapping[str, str], current: Mapping[str, str]) -> dict[str, s
     return {**current, **{label: text for label, text in facts.items() if label not in _CURRENT}}
 
 
-def spell_calls(calls: Calls, most: int | None = _MAX_NAMES, *, is_over: bool = False) -> dict[str, str]:
+def spell_calls(calls: Calls, most: int | None = MAX_NAMES, *, is_over: bool = False) -> dict[str, str]:
     """Return how the calls that a target failed ended: how many were lost for users, by team, and how many were saved.
 
     >>> spell_calls(Calls(by_fallback=28, lost={"billing": 1, "search": 2}))

@@ -74,14 +74,18 @@ def judge(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict:
     found = [stretch for first in sums.failing if (stretch := sums.longest_outage(first)) is not None]
     if not found:
         return WindowVerdict()
-    worst = _within(rows, sums, max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0])), limits)
-    earliest = _within(rows, sums, found[0], limits)
+    worst = max(found, key=lambda stretch: (sums.failed_within(*stretch), -stretch[0]))
+    return worst_from(rows, [(sums.starts[first], sums.starts[last]) for first, last in (worst, found[0])], limits)
+
+
+def worst_from(rows: Sequence[Bucket], stretches: Sequence[tuple[int, int]], limits: Limits) -> WindowVerdict:
+    """Return the verdict on the first of two stretches, which begins with the second one, the earliest."""
+    worst, earliest = (_within(rows, *stretch, limits) for stretch in stretches)
     return replace(worst, since=earliest.since, first_failure=earliest.first_failure)
 
 
-def _within(rows: Sequence[Bucket], sums: _Sums, stretch: tuple[int, int], limits: Limits) -> WindowVerdict:
+def _within(rows: Sequence[Bucket], begin: int, end: int, limits: Limits) -> WindowVerdict:
     """Return the verdict on a stretch, without stray failures before its onset."""
-    begin, end = sums.starts[stretch[0]], sums.starts[stretch[1]]
     own = [row for row in rows if begin <= row.start <= end]
     found = _verdict(own, limits)
     if not limits.share:
@@ -125,7 +129,7 @@ def is_dead(buckets: Iterable[Bucket], limits: Limits) -> WindowVerdict | None:
     return replace(found, calls=found.failed, crossed=Threshold.MAJOR, is_dead=True)
 
 
-class _Totals:
+class RunningTotals:
     """Running totals of failed and of all calls by bucket, so that the sums of a stretch cost one subtraction."""
 
     def __init__(self, starts: Sequence[int], rows: Iterable[Bucket]) -> None:
@@ -154,7 +158,7 @@ class _Sums:
     def __init__(self, rows: Sequence[Bucket], limits: Limits) -> None:
         self._limits = limits
         self.starts = sorted({row.start for row in rows})
-        self._all = _Totals(self.starts, rows)
+        self._all = RunningTotals(self.starts, rows)
         failed = self._all.failed
         self.failing = [place for place in range(len(self.starts)) if failed[place + 1] > failed[place]]
         self._least = _FAILING if limits.share else 1
@@ -214,7 +218,7 @@ class _Sums:
             return False
         return not limits.everywhere or evidence(failed, calls, limits.tolerated) >= _LIKELY
 
-    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, _Totals]]:
+    def _by_deployment(self, rows: Iterable[Bucket]) -> list[tuple[str, RunningTotals]]:
         """Return the model and the totals of each deployment that may count, those with the fewest failures first.
 
         A deployment of an unknown model is a model of its own.
@@ -223,7 +227,8 @@ class _Sums:
         for row in rows:
             by_name.setdefault(row.deployment_id, []).append(row)
         found = [
-            (max(row.model for row in own) or name, _Totals(self.starts, own)) for name, own in sorted(by_name.items())
+            (max(row.model for row in own) or name, RunningTotals(self.starts, own))
+            for name, own in sorted(by_name.items())
         ]
         counting = [one for one in found if self._limits.everywhere or one[1].failed[-1] >= self._least]
         return sorted(counting, key=lambda one: one[1].failed[-1])

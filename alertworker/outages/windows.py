@@ -11,6 +11,7 @@ window, `LONG_SECONDS` are judged, too. A deployment on which no call succeeds i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
@@ -217,6 +218,16 @@ class Calls:
     by_fallback: int = 0
     by_retry: int = 0
     lost: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Calls) -> Calls:
+        """Return the sums of different calls."""
+        lost = Counter(self.lost) + Counter(other.lost)
+        return Calls(self.by_fallback + other.by_fallback, self.by_retry + other.by_retry, lost)
+
+    def at_least(self, other: Calls) -> Calls:
+        """Return the higher number of each: both count the same calls, and each may lack some."""
+        lost = Counter(self.lost) | Counter(other.lost)
+        return Calls(max(self.by_fallback, other.by_fallback), max(self.by_retry, other.by_retry), lost)
 
 
 def cause(error_class: str, status: int | None, origin: Origin) -> str | None:

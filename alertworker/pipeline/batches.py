@@ -9,6 +9,7 @@ from datetime import datetime
 from alertworker.alerts.alert import Alert
 from alertworker.detectors import Policy
 from alertworker.folding import Fold
+from alertworker.pipeline.refused import RefusedCredentials
 from alertworker.pipeline.runtime import Runtime
 from alertworker.ports import Transaction
 from alertworker.text.ids import safe_id
@@ -40,8 +41,9 @@ class BatchMessage:
 class BatchContext:
     """One batch in its transaction, as every step of ingest gets it.
 
-    ``policy`` is the runtime's, with the labels that routes and current silences match. ``detected`` are the alerts of
-    the detectors and of LiteLLM's own alerting. They are found before the steps, so that the bound can count them.
+    ``policy`` is the runtime's, with the labels that routes and current silences match. ``refused`` are the credentials
+    that providers refuse. ``detected`` are the alerts of the detectors and of LiteLLM's own alerting. They are found
+    before the steps, so that the bound can count them.
     """
 
     tx: Transaction
@@ -49,4 +51,5 @@ class BatchContext:
     runtime: Runtime
     policy: Policy
     now: datetime
+    refused: RefusedCredentials
     detected: Sequence[Alert] = ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from alertworker.alerts.alert import Alert
+from alertworker.alerts.alert import Alert, OpenAlert
 from alertworker.alerts.catalogue import AlertType
 from alertworker.events import AttemptFailed
 from alertworker.events.batch import REDELIVERED_WITHIN
@@ -69,13 +69,17 @@ class CallerProblems:
     def claim(self) -> None:
         """Claim an alert for each key, and resolve those of keys whose failures became an outage."""
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
-        self._resolve_outages()
-        for key_hash, suspects in sorted(self._suspects.items()):
+        over = self._keys_of_outages()
+        prints = {callers.fingerprint(key): key for key in {*over, *self._suspects}}
+        # The sweep locks such alerts in the same order.
+        opened = tx.find_all_open(prints) if prints else {}
+        self._resolve_outages({prints[mark]: alert for mark, alert in opened.items() if prints[mark] in over})
+        for mark, key_hash in sorted(prints.items()):
+            suspects = self._suspects.get(key_hash, ())
             events = self._events(key_hash, suspects)
             if events:
-                is_open = tx.find_open(callers.fingerprint(key_hash)) is not None
                 names = names_of(tx, {name for one in suspects for name in one.deployments})
-                claim(tx, callers.describe(suspects, events, names, is_open=is_open), runtime, now=now)
+                claim(tx, callers.describe(suspects, events, names, is_open=mark in opened), runtime, now=now)
 
     def _suspect(
         self, target: Target, verdict: WindowVerdict, buckets: Sequence[Bucket], limits: Limits
@@ -99,22 +103,24 @@ class CallerProblems:
         blamed = self.context.folded.blamed
         return [event for event in blamed if event.key_hash == key_hash and event.deployment_id in deployments]
 
-    def _resolve_outages(self) -> None:
+    def _keys_of_outages(self) -> set[str]:
+        """Return the keys that are part of an outage now and no suspects."""
+        keys = {
+            row.key_hash
+            for target, verdict in sorted(self._outages.items())
+            for row in self.context.tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
+        }
+        return {key for key in keys if key and key not in self._suspects}
+
+    def _resolve_outages(self, opened: Mapping[str, OpenAlert]) -> None:
         """Resolve the problems of keys that are part of an outage now, and that have failed nowhere else.
 
         All failures since the problem began count, so an outage of another deployment than the problem's does not end
         it.
         """
         tx, runtime, now = self.context.tx, self.context.runtime, self.context.now
-        keys = {
-            row.key_hash
-            for target, verdict in sorted(self._outages.items())
-            for row in tx.failing_keys(target, start=verdict.since, end=verdict.until + 1)
-        }
-        prints = {callers.fingerprint(key): key for key in keys if key and key not in self._suspects}
-        opened = tx.find_all_open(prints) if prints else {}
-        for mark, alert in sorted(opened.items()):
-            if not tx.fails_elsewhere(prints[mark], since=bucket_of(alert.first_at.timestamp())):
+        for key_hash, alert in sorted(opened.items()):
+            if not tx.fails_elsewhere(key_hash, since=bucket_of(alert.first_at.timestamp())):
                 other = {"Other keys": "their calls fail, too: see the outage of the deployment"}
                 resolve(tx, replace(alert, facts={**alert.facts, **other}), runtime, now=now)
 
@@ -151,11 +157,11 @@ def end_callers(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     before = arrived - REDELIVERED_WITHIN - QUIET
     quiet = tx.quiet_callers(before=before, limit=limit)
     opened = tx.find_all_open(quiet) if quiet else {}
-    for _, alert in sorted(opened.items()):
-        if alert.last_at >= before:
-            continue  # another worker counted a failure before the lock
+    # Another worker may have counted a failure before the lock.
+    over = [alert for _, alert in sorted(opened.items()) if alert.last_at < before]
+    for alert in over:
         facts = {label: text for label, text in alert.facts.items() if label != "Error"}
         state = {"State": f"for {QUIET.seconds // 60} min no failures pointed to this key alone"}
         resolve(tx, replace(alert, facts=facts | state, ended_at=alert.last_at), runtime, now=now)
-        settle_explained(tx, "key", alert.labels.get("key", ""), now=now)
+    settle_explained(tx, "key", (alert.labels.get("key", "") for alert in over), now=now)
     return len(quiet) == limit

@@ -10,7 +10,7 @@ from typing import Final
 
 from alertworker.outages import counted_calls
 from alertworker.outages.counted_calls import without_failures
-from alertworker.outages.model import EndedCalls
+from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import fingerprint
 from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, Target
@@ -91,7 +91,9 @@ class RegionScope:
     ) -> Calls:
         """Return how the calls ended that count for a target.
 
-        ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count.
+        ``buckets`` are those of a region, and ``counting`` are the same without the failures that do not count. Some
+        producers do not report in which region a call failed before it ended. Then the deployment that was the first to
+        fail the call tells.
         """
         calls = self._tx.calls_failed_by(target, start=start, end=end)
         if target.deployment_id:
@@ -99,7 +101,10 @@ class RegionScope:
         failing, named = ({row.deployment_id for row in rows if row.failed} for rows in (buckets, counting))
         for deployment in sorted(failing - named):
             calls = _minus(calls, self._tx.calls_failed_by(Target(deployment), start=start, end=end))
-        return calls
+        models = {row.model for row in counting if row.failed and row.model}
+        found = (one for own in self._tx.ended_calls(dict.fromkeys(models, start)).values() for one in own)
+        within = (one for one in found if one.deployment_id in named and (end is None or one.bucket < end))
+        return calls.at_least(add_up(within, since=start))
 
     def _unexplained(self, buckets: Sequence[Bucket]) -> list[Bucket]:
         explained = self._explained(buckets)
@@ -108,7 +113,8 @@ class RegionScope:
     def _explained(self, buckets: Iterable[Bucket]) -> set[str]:
         """Return the models whose outage explains failures in a region, because they fail elsewhere, too."""
         failing = {row.model for row in buckets if row.failed and row.model}
-        opened = self._tx.find_all_open(map(fingerprint, failing)) if failing else {}
+        # Without locks: the rows of these models may not be locked, and their order is not that of the targets.
+        opened = self._tx.read_open([fingerprint(model) for model in failing]) if failing else {}
         alerts = {model: opened.get(fingerprint(model)) for model in failing}
         return {model for model, alert in alerts.items() if alert and not alert.labels.get("region")} | set(
             self._widespread

@@ -22,11 +22,13 @@ from alertworker.budgets.user_thresholds import explained
 from alertworker.events import BudgetScope
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
-from alertworker.outages.credentials import SCOPE
+from alertworker.outages.credentials import key_of, total
 from alertworker.outages.model import EndedCalls, add_up
 from alertworker.outages.model_alert import is_about_model, total_of_model
+from alertworker.outages.rows import CredentialKey
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Calls, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
+from alertworker.pipeline.credential_reports import reports_since
 from alertworker.ports import Transaction
 from alertworker.ports.alert_search import AlertRow
 from alertworker.ports.ledger import LedgerPort
@@ -38,8 +40,6 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
     """Return an open alert with its current headline, facts and count."""
     if _is_whole(alert):
         return alert
-    if is_about_model(alert):
-        return total_of_model(alert, *model_sums(tx, alert, CountedCalls(tx, now=now)))
     if alert.type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS):
         return _current_outage(tx, alert, now)
     if alert.type is AlertType.BUDGET_ALERTS:
@@ -51,9 +51,10 @@ def current(tx: Transaction, alert: _S, *, zone: ZoneInfo, now: datetime) -> _S:
 
 
 def _is_whole(alert: Subject) -> bool:
-    """Return whether an alert has all that is known: of LiteLLM's own alert its text, of a credential's every call."""
-    is_relayed = RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)
-    return is_relayed or alert.labels.get("scope") == SCOPE
+    """Return whether an alert has all that is known: LiteLLM's own alert has its text."""
+    if key_of(alert) is not None:
+        return False
+    return RELAYED in alert.labels or not alert.labels.keys() >= set(CATALOGUE[alert.type].identity)
 
 
 def current_row(tx: Transaction, row: AlertRow, *, zone: ZoneInfo, now: datetime) -> AlertRow:
@@ -117,10 +118,19 @@ def names_of(tx: Transaction, deployments: Collection[str]) -> Mapping[str, str]
 
 
 def _current_outage(tx: Transaction, alert: _S, now: datetime) -> _S:
+    if is_about_model(alert):
+        return total_of_model(alert, *model_sums(tx, alert, CountedCalls(tx, now=now)))
+    if (key := key_of(alert)) is not None:
+        return _current_credential(tx, alert, key)
     found = outages.total(alert, *outage_sums(tx, alert, CountedCalls(tx, now=now)))
     if FLAPPING not in alert.labels:
         return found
     return flapping.describe(found, tx.outage_of(outages.target_of(alert)), until=int(now.timestamp()))
+
+
+def _current_credential(tx: Transaction, alert: _S, key: CredentialKey) -> _S:
+    report = reports_since(tx, {key: bucket_of(alert.first_at.timestamp())})[key]
+    return total(alert, report, names_of(tx, {row.deployment_id for row in report.rows}))
 
 
 def _current_budget(tx: Transaction, alert: _S, zone: ZoneInfo, now: datetime) -> _S:

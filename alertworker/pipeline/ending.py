@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,8 +14,9 @@ from alertworker.events.batch import REDELIVERED_WITHIN
 from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import DEAD_LASTS, NO_TRAFFIC_SECONDS, End, Ending, ended, lookback
+from alertworker.outages.sparse import SPARSE_SECONDS, has_little_traffic
 from alertworker.outages.verdict import judge
-from alertworker.outages.windows import Bucket, Limits, Outage, bucket_of
+from alertworker.outages.windows import Bucket, Limits, Outage, Target, bucket_of
 from alertworker.pipeline.counted_calls import CountedCalls
 from alertworker.pipeline.current import outage_sums
 from alertworker.pipeline.model_outages import end_models
@@ -43,6 +44,7 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     limits = {target: outages.limits_of(target, runtime.policy.outages) for target in opened}
     starts = {target: max(old.over_until, until - lookback(limits[target])) for target, old in opened.items()}
     buckets = tx.buckets_of(starts)
+    longer = _longer(tx, opened, buckets, until)
     alerts = tx.find_all_open(map(outages.fingerprint, opened)) if opened else {}
     inhibitors = {by for alert in alerts.values() if (by := _inhibitor(alert)) is not None}
     closed = inhibitors - tx.still_open(inhibitors)
@@ -51,7 +53,8 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
             return True
         alert = alerts.get(outages.fingerprint(target))
         rows = buckets[target] if target.deployment_id else counted.clear(buckets[target])
-        ending = _ending(tx, standing, alert, rows, limits[target], until=until, arrived=arrived)
+        judged = longer.get(target, rows)
+        ending = _ending(tx, standing, alert, judged, limits[target], until=until, arrived=arrived)
         if ending is None and _inhibitor(alert) in closed and not _lasts(standing, rows, limits[target], until=until):
             ending = Ending(End.RECOVERED, max((row.last_failure // 1_000 for row in rows), default=until))
         after = _after(standing, ending, until)
@@ -67,6 +70,15 @@ def end_outages(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime)
     return resolved >= limit
 
 
+def _longer(
+    tx: Transaction, opened: Mapping[Target, Outage], buckets: Mapping[Target, Sequence[Bucket]], until: int
+) -> dict[Target, list[Bucket]]:
+    """Return the buckets of a longer time for deployments with few calls: in a short time these prove nothing."""
+    few = [target for target in opened if target.deployment_id and has_little_traffic(buckets[target])]
+    starts = {target: max(opened[target].over_until, until - SPARSE_SECONDS) for target in few}
+    return tx.buckets_of(starts) if starts else {}
+
+
 def _ending(
     tx: Transaction,
     standing: Outage,
@@ -79,7 +91,7 @@ def _ending(
 ) -> Ending | None:
     """Return the end of an outage by its own calls, ``None`` if it continues."""
     since = bucket_of(alert.first_at.timestamp()) if alert is not None else 0
-    ending = ended(buckets, limits, since=since, until=until)
+    ending = ended(buckets, limits, since=since, until=until, reach=SPARSE_SECONDS)
     if ending is None or ending.how is not End.UNKNOWN or alert is None or arrived - alert.last_at >= DEAD_LASTS:
         return ending
     if _never_answered(tx, alert, standing, limits):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -37,12 +38,14 @@ def without_other_keys(tx: Transaction, claimed: OpenAlert, alert: Alert) -> Ope
     return replace(claimed, labels=kept)
 
 
-def settle_explained(tx: Transaction, label: str, value: str, *, now: datetime) -> None:
-    """Count the notices that a condition explained as notified, so no summary of them follows its end.
+def settle_explained(tx: Transaction, label: str, values: Iterable[str], *, now: datetime) -> None:
+    """Count the notices that conditions explained as notified, so no summary of them follows the conditions' end.
 
-    A notice about which nothing was sent stays unannounced.
+    A notice about which nothing was sent stays unannounced. The notices of all conditions are locked by one statement,
+    because ingest locks them in the same order.
     """
-    named = tx.labelled_alerts(label, value, _NOTICES) if value else ()
+    known = {value for value in values if value}
+    named = tx.labelled_alerts(label, known, _NOTICES) if known else ()
     for _, alert in sorted((tx.find_all_open(named) if named else {}).items()):
         tx.take_parts(alert.id)
         tx.count_as_notified(alert, next_summary_at=now + _SETTLES, now=now)

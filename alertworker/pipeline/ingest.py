@@ -33,6 +33,7 @@ from alertworker.pipeline.hanging import count_hanging, judge_hanging
 from alertworker.pipeline.llm import raise_severity
 from alertworker.pipeline.notify import claim
 from alertworker.pipeline.outages import count_outages, judge_outages
+from alertworker.pipeline.refused import RefusedCredentials
 from alertworker.pipeline.relayed import relayed_alerts
 from alertworker.pipeline.runtime import Runtime
 from alertworker.pipeline.spend_tracked import track_spend
@@ -128,7 +129,7 @@ def apply(
     asked = {matcher.label for silence in tx.silences(now=now) for matcher in silence.matchers}
     names = tx.newest_names(admin.entities([*folded.changed, *folded.changed_relayed]))
     policy = replace(runtime.policy, group_by=runtime.router.labels | asked, names=names)
-    context = BatchContext(tx, folded, runtime, policy, now)
+    context = BatchContext(tx, folded, runtime, policy, now, RefusedCredentials(tx))
     context = replace(context, detected=_detected(context))
     _bound_alerts(context)
     for step in STEPS:

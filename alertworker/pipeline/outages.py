@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from alertworker.alerts.alert import Alert, OpenAlert
@@ -12,12 +12,12 @@ from alertworker.outages import alert as outages
 from alertworker.outages import flapping
 from alertworker.outages.ending import End, ended, lookback
 from alertworker.outages.grade import Grade, grade, lost_until
+from alertworker.outages.sparse import SPARSE_SECONDS, judge_sparse, may_be_sparse
 from alertworker.outages.verdict import DEAD_REACH, WindowVerdict, is_dead, judge, may_be_dead
 from alertworker.outages.windows import Bucket, Calls, Outage, Target, bucket_of
 from alertworker.pipeline.batches import BatchContext
 from alertworker.pipeline.callers import CallerProblems
 from alertworker.pipeline.counted_calls import CountedCalls, RegionScope
-from alertworker.pipeline.credentials import explaining, explaining_model
 from alertworker.pipeline.model_outages import (
     ModelJudgement,
     count_models,
@@ -39,8 +39,7 @@ def judge_outages(context: BatchContext) -> None:
     target's open outage.
     """
     tx = context.tx
-    found = outages.targets(context.folded.blamed)
-    lost = outages.lost_buckets(context.folded.calls)
+    found, lost = outages.targets(context.folded.blamed), _lost(context)
     known = tx.lock_outages({*found, *lost})
     problems, counted = CallerProblems(context), CountedCalls(tx, now=context.now)
     models = judge_models(context, counted)
@@ -50,21 +49,35 @@ def judge_outages(context: BatchContext) -> None:
         for target in sorted(found)
         if (one := _judge_failures(context, target, known[target], found[target], scope, problems)) is not None
     ]
-    regions = [one for one in judged if not one.target.deployment_id]
+    judged += [
+        _judge_lost(context, target, known[target], lost[target], scope)
+        for target in sorted(lost.keys() - {one.target for one in judged})
+        if known[target].state
+    ]
     deployments = [one for one in judged if one.target.deployment_id]
-    for one in regions:
-        _raise_failures(context, one)
+    models = [_as_severe_as(model, deployments) for model in models]
+    for one in judged:
+        if not one.target.deployment_id:
+            _raise_failures(context, _region_as_severe_as(one, deployments, models))
     for model in models:
         _raise_model(context, model, counted, problems)
     for one in deployments:
         _raise_failures(context, one)
-    for target in sorted(lost.keys() - {one.target for one in judged}):
-        if (standing := known[target]).state:
-            lost_calls = _judge(context, target, standing, lost[target], scope)
-            _raise_failures(
-                context, _Failures(target, standing, (), lost_calls, _credential(context, target, lost_calls))
-            )
     problems.claim()
+
+
+def _lost(context: BatchContext) -> dict[Target, list[int]]:
+    """Return the buckets in which calls ended without an answer that a target had failed.
+
+    If a producer does not report the region of a failed call, windows name the regions of its deployment.
+    """
+    lost = outages.lost_buckets(context.folded.calls)
+    own = {target.deployment_id: buckets for target, buckets in lost.items() if target.deployment_id}
+    if own:
+        start = min(map(min, own.values())) - context.runtime.policy.outages.region.reach
+        for region, names in context.tx.failing_regions(own, start=start).items():
+            lost.setdefault(region, []).extend(bucket for name in sorted(names) for bucket in own[name])
+    return lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +119,50 @@ def _judge_failures(
     return _Failures(target, standing, events, judged, _credential(context, target, judged), is_callers=is_callers)
 
 
+def _judge_lost(
+    context: BatchContext, target: Target, standing: Outage, buckets: Sequence[int], scope: RegionScope
+) -> _Failures:
+    """Judge a target with an outage that failed lost calls of the batch, and no attempt."""
+    judged = _judge(context, target, standing, buckets, scope)
+    return _Failures(target, standing, (), judged, _credential(context, target, judged))
+
+
+def _hurting(deployments: Iterable[_Failures]) -> set[str]:
+    """Return the deployments whose outage is High and is their own."""
+    return {
+        one.target.deployment_id
+        for one in deployments
+        if one.judged.grade is not None
+        and one.judged.grade.is_high
+        and not (one.is_callers or one.is_over or one.credential)
+    }
+
+
+def _as_severe_as(model: ModelJudgement, deployments: Iterable[_Failures]) -> ModelJudgement:
+    """Return a model's outage, High if that of one of its deployments is: it inhibits that one."""
+    grade, failing = model.judged.grade, {row.deployment_id for row in model.judged.buckets if row.failed}
+    if grade is None or not failing & _hurting(deployments):
+        return model
+    return replace(model, judged=replace(model.judged, grade=grade._replace(is_high=True)))
+
+
+def _region_as_severe_as(
+    region: _Failures, deployments: Iterable[_Failures], models: Iterable[ModelJudgement]
+) -> _Failures:
+    """Return a region's outage, High if that of a deployment is, or of a model that fails only there."""
+    grade, failing = region.judged.grade, {row.deployment_id for row in region.judged.buckets if row.failed}
+    place = {(region.target.provider, region.target.region)}
+    hurts_model = any(
+        one.judged.grade is not None and one.judged.grade.is_high and one.judged.places == place for one in models
+    )
+    if grade is None or not (hurts_model or failing & _hurting(deployments)):
+        return region
+    return replace(region, judged=replace(region.judged, grade=grade._replace(is_high=True)))
+
+
 def _credential(context: BatchContext, target: Target, judged: _Judged) -> str | None:
     limits = outages.limits_of(target, context.runtime.policy.outages)
-    return explaining(context.tx, target, judged.verdict, judged.buckets, limits)
+    return context.refused.explaining(target, judged.verdict, judged.buckets, limits)
 
 
 def _raise_failures(context: BatchContext, one: _Failures) -> None:
@@ -122,7 +176,7 @@ def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedC
     is_new = model.judged.grade is not None and not model.standing.state
     if is_new and (problems.explain_model(model.judged, limits) or model_is_over(context, model, counted)):
         return
-    raise_model(context, model, counted, credential=explaining_model(context.tx, model.judged, limits))
+    raise_model(context, model, counted, credential=context.refused.explaining_model(model.judged, limits))
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
@@ -171,6 +225,10 @@ def _judge(
         longer = tx.buckets(target, start=max(standing.over_until, last - DEAD_REACH))
         if (dead := is_dead(longer, limits)) is not None:
             buckets, verdict = longer, dead
+    if target.deployment_id and not verdict.crossed and may_be_sparse(found, since=first, end=last + limits.reach):
+        longer = tx.buckets(target, start=max(standing.over_until, first - SPARSE_SECONDS), end=last + SPARSE_SECONDS)
+        if (sparse := judge_sparse(longer, limits)).crossed:
+            buckets, verdict = longer, sparse
     calls = hurt = Calls()
     if verdict.crossed:
         calls = scope.calls_failed_by(target, start=verdict.since, buckets=found, counting=buckets)

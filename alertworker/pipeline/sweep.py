@@ -17,7 +17,7 @@ from alertworker.errors import BrokerUnavailable
 from alertworker.events import Canary
 from alertworker.pipeline.budgets import end_budgets, remind_of_budget
 from alertworker.pipeline.callers import end_callers
-from alertworker.pipeline.credentials import end_credentials
+from alertworker.pipeline.credential_ends import end_credentials
 from alertworker.pipeline.deliver import wake
 from alertworker.pipeline.ending import end_outages, remind_of_outage
 from alertworker.pipeline.notify import CHECK_AGAIN, is_still_suppressed, notify, notify_unmuted, resolve

@@ -42,8 +42,8 @@ class AlertPort(OccurrencePort, Protocol):
         """
         ...
 
-    def labelled_alerts(self, label: str, value: str, types: Iterable[AlertType]) -> Sequence[str]:
-        """Return the fingerprints of the open alerts of some types that have a label."""
+    def labelled_alerts(self, label: str, values: Collection[str], types: Iterable[AlertType]) -> Sequence[str]:
+        """Return the fingerprints of the open alerts of some types whose label has one of some values."""
         ...
 
     def relabel(self, alert_id: str, labels: Mapping[str, str]) -> None:
@@ -72,6 +72,10 @@ class AlertPort(OccurrencePort, Protocol):
 
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
         """Return the open generations of these alerts by fingerprint, locked, by one statement."""
+        ...
+
+    def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:
+        """Return what `find_all_open` does, without locks."""
         ...
 
     def last_closed(self, fingerprint: str) -> datetime | None:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from alertworker.outages.credentials import CredentialState, Refusals
-from alertworker.outages.rows import CredentialKey, RefusalKey, RefusalSums
+from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKey, RefusalSums
 from alertworker.outages.windows import Calls
 
 
 class CredentialPort(Protocol):
     """Refused calls by credential, and the state of each credential."""
 
-    def add_refusals(self, refusals: Mapping[RefusalKey, RefusalSums], accepted: Mapping[CredentialKey, int]) -> None:
-        """Add a batch's refused calls, and the last bucket in which each credential was accepted."""
+    def add_refusals(
+        self,
+        refusals: Mapping[RefusalKey, RefusalSums],
+        accepted: Mapping[CredentialKey, int],
+        ended: Mapping[CallKey, CallSums],
+    ) -> None:
+        """Add a batch's refused calls, and the last bucket in which each credential was accepted.
+
+        ``ended`` are the ends of the batch's failed calls. Lock what `judged_credentials` returns.
+        """
         ...
 
-    def lock_credentials(self, keys: Iterable[CredentialKey]) -> dict[CredentialKey, CredentialState]:
-        """Return the states of credentials that have a row, locked."""
+    def judged_credentials(self) -> dict[CredentialKey, CredentialState]:
+        """Return the states of the credentials that the batch may judge.
+
+        It refused calls with them, or lost calls that deployments with a refused credential failed.
+        """
         ...
 
     def refused_credentials(self) -> dict[CredentialKey, CredentialState]:
@@ -33,18 +44,16 @@ class CredentialPort(Protocol):
         """Store the level and the end of a credential's state."""
         ...
 
-    def refusals(self, key: CredentialKey, *, start: int) -> list[Refusals]:
-        """Return a credential's refused calls from the epoch second ``start`` on, by deployment."""
-        ...
-
-    def refused_with(self, deployment_ids: Collection[str], *, start: int) -> set[CredentialKey]:
-        """Return the credentials with which calls of these deployments were refused from an epoch second on."""
+    def refusals(self, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, list[Refusals]]:
+        """Return the refused calls of each credential from its own epoch second on, by deployment."""
         ...
 
     def last_successes(self, deployment_ids: Collection[str], *, start: int) -> dict[str, int]:
         """Return the deployments' last successes from an epoch second on, in epoch milliseconds."""
         ...
 
-    def calls_failed_by_each(self, deployment_ids: Collection[str], *, start: int) -> dict[str, Calls]:
-        """Return how calls ended that each of these deployments failed, from an epoch second on."""
+    def calls_failed_by_each(
+        self, deployments: Mapping[CredentialKey, Collection[str]], *, starts: Mapping[CredentialKey, int]
+    ) -> dict[CredentialKey, dict[str, Calls]]:
+        """Return how calls ended that each deployment of a credential failed, from the credential's epoch second on."""
         ...

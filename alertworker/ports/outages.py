@@ -27,6 +27,10 @@ class OutagePort(Protocol):
         """Return the epoch second before which every outage of a deployment has ended, for those that had one."""
         ...
 
+    def failing_regions(self, deployments: Collection[str], *, start: int) -> dict[Target, set[str]]:
+        """Return the regions with an outage in which deployments had calls from the epoch second ``start`` on."""
+        ...
+
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
         """Store the states of deployments and regions."""
         ...

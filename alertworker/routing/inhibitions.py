@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from alertworker.alerts.catalogue import AlertType
+from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.routing.matchers import Matcher, all_pass
+
+_HIGH: Final = Severity.HIGH.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,15 @@ class SourceFilter:
 
 @dataclass(frozen=True, slots=True)
 class Inhibition:
-    """While an alert that matches ``source`` is open, alerts that match ``target`` and have equal labels are muted."""
+    """While an alert that matches ``source`` is open, alerts that match ``target`` and have equal labels are muted.
+
+    With ``as_severe`` a source that is not High mutes no alert that is.
+    """
 
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
+    as_severe: bool = False
 
     def wanted(self, target: Mapping[str, str]) -> SourceFilter | None:
         """Return the filter for sources of an alert, or ``None`` if this rule has no source for it."""
@@ -47,6 +53,7 @@ class Inhibition:
             all_pass(self.target, target)
             and all_pass(self.source, source)
             and all(target.get(label) and target.get(label) == source.get(label) for label in self.equal)
+            and not (self.as_severe and target.get("severity") == _HIGH != source.get("severity"))
         )
 
 
@@ -95,6 +102,8 @@ def _type(operator: str, value: str) -> tuple[Matcher, ...]:
 
 #: The alerts that an outage of their deployment or region explains.
 _EXPLAINED: Final = _type("=~", f"{AlertType.LLM_EXCEPTIONS}|{AlertType.LLM_TOO_SLOW}|{AlertType.COOLDOWN_DEPLOYMENT}")
+_OF_REGION: Final = _type("=", AlertType.REGION_OUTAGE_ALERTS)
+_OUTAGE: Final = _type("=", AlertType.OUTAGE_ALERTS)
 #: The outage of a model group.
 _OF_MODEL: Final = (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "model"))
 #: The alerts that have the label of a refused credential, if it explains them.
@@ -105,10 +114,11 @@ _REFUSABLE: Final = (
 #: A region's outage inhibits those of its deployments, and of models that fail only there. A model's outage inhibits
 #: those of its deployments. An outage inhibits the failures, slow calls and cooldowns that it explains. A refused
 #: credential inhibits what has its label, because it explains that. A caller's problem inhibits the failed calls of its
-#: key, and the cooldowns that have the key's label.
+#: key, and the cooldowns that have the key's label. Equal places do not prove that one outage explains another, so a
+#: region's or model's outage must be High to mute one that is.
 DEFAULTS: Final = (
-    Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _type("=", AlertType.OUTAGE_ALERTS), ("provider", "region")),
-    Inhibition(_OF_MODEL, (*_type("=", AlertType.OUTAGE_ALERTS), Matcher("scope", "=", "")), ("model",)),
+    Inhibition(_OF_REGION, _OUTAGE, ("provider", "region"), as_severe=True),
+    Inhibition(_OF_MODEL, (*_OUTAGE, Matcher("scope", "=", "")), ("model",), as_severe=True),
     Inhibition(_type("=", AlertType.OUTAGE_ALERTS), _EXPLAINED, ("deployment",)),
     Inhibition(_OF_MODEL, _EXPLAINED, ("model",)),
     Inhibition(_type("=", AlertType.REGION_OUTAGE_ALERTS), _EXPLAINED, ("provider", "region")),

@@ -93,9 +93,10 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
         return [self._open_alert(row) for row in rows]
 
     @override
-    def labelled_alerts(self, label: str, value: str, types: Iterable[AlertType]) -> Sequence[str]:
+    def labelled_alerts(self, label: str, values: Collection[str], types: Iterable[AlertType]) -> Sequence[str]:
         of_types = ALERTS.c.type.in_([one.value for one in types])
-        statement = select(ALERTS.c.fingerprint).where(OPEN, of_types, LabelValue(ALERTS.c.labels, label) == value)
+        named = LabelValue(ALERTS.c.labels, label).in_(sorted(values))
+        statement = select(ALERTS.c.fingerprint).where(OPEN, of_types, named)
         return list(self.connection.execute(statement.order_by(ALERTS.c.fingerprint)).scalars())
 
     @override
@@ -132,6 +133,11 @@ class AlertStatements(OccurrenceStatements, SilenceStatements, InhibitionStateme
     def find_all_open(self, fingerprints: Iterable[str]) -> dict[str, OpenAlert]:
         wanted = ALERTS.c.open_fingerprint.in_(sorted(fingerprints))
         statement = select(ALERTS).where(wanted).order_by(ALERTS.c.open_fingerprint).with_for_update()
+        return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
+
+    @override
+    def read_open(self, fingerprints: Collection[str]) -> dict[str, OpenAlert]:
+        statement = select(ALERTS).where(ALERTS.c.open_fingerprint.in_(sorted(fingerprints)))
         return {row.open_fingerprint: self._open_alert(row) for row in self.connection.execute(statement).all()}
 
     @override

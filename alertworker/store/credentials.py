@@ -2,40 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select, tuple_, union_all, update
 from typing_extensions import override
 
 from alertworker.outages.credentials import CredentialState, Refusals
-from alertworker.outages.rows import CredentialKey, RefusalKey, RefusalSums
+from alertworker.outages.ending import NO_TRAFFIC_SECONDS
+from alertworker.outages.rows import CallKey, CallSums, CredentialKey, RefusalKey, RefusalSums
 from alertworker.outages.windows import Calls
 from alertworker.ports.credentials import CredentialPort
 from alertworker.store.schema.outages import CREDENTIALS, OUTAGE_CALLS, REFUSALS, WINDOWS
 from alertworker.store.upsert import Statements, insert_or
 
 _KEY = (CREDENTIALS.c.provider, CREDENTIALS.c.credential)
+#: The number of credentials that one statement asks about.
+_CHUNK: Final = 100
 
 
 class CredentialStatements(Statements, CredentialPort):
     """Credentials and the calls that providers refused, in SQL."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        #: The credentials that the batch may judge. `add_refusals` has locked their rows.
+        self._judged: set[CredentialKey] = set()
+
     @override
-    def add_refusals(self, refusals: Mapping[RefusalKey, RefusalSums], accepted: Mapping[CredentialKey, int]) -> None:
+    def add_refusals(
+        self,
+        refusals: Mapping[RefusalKey, RefusalSums],
+        accepted: Mapping[CredentialKey, int],
+        ended: Mapping[CallKey, CallSums],
+    ) -> None:
         """Add a batch's refused calls, and the last bucket in which each credential was accepted.
 
-        The rows of all credentials that the batch changes or may judge are locked here, in their order. A success in a
-        bucket that is known already changes nothing, so most batches write no row.
+        The rows of all credentials that the batch changes or may judge are locked here, in their order: also those
+        whose deployments failed a call of ``ended`` that was lost. A success in a bucket that is known already changes
+        nothing, so most batches write no row.
         """
-        if not refusals and not accepted:
-            return
+        refused = {CredentialKey(*key[:2]) for key in refusals}
+        self._judged = refused | self._hurt(ended)
         greatest = func.max if self.connection.dialect.name == "sqlite" else func.greatest
         known = self._states(tuple_(*_KEY).in_(sorted(accepted))) if accepted else {}
         news = {
             key: bucket for key, bucket in accepted.items() if bucket > known.get(key, CredentialState()).last_success
         }
-        changed = {CredentialKey(*key[:2]): 0 for key in refusals} | news
+        changed = dict.fromkeys(self._judged, 0) | news
         if changed:
             rows = [
                 {**key._asdict(), "level": 0, "over_until": 0, "last_success": changed[key]} for key in sorted(changed)
@@ -52,10 +67,21 @@ class CredentialStatements(Statements, CredentialPort):
             upsert = insert.on_conflict_do_update(index_elements=list(REFUSALS.primary_key), set_=sums)
             self.connection.execute(upsert, [key._asdict() | asdict(refusals[key]) for key in sorted(refusals)])
 
+    def _hurt(self, ended: Mapping[CallKey, CallSums]) -> set[CredentialKey]:
+        """Return the refused credentials of deployments that failed a lost call."""
+        lost = [key for key, sums in ended.items() if sums.lost and key.deployment_id]
+        known = self.refused_credentials() if lost else {}
+        if not known:
+            return set()
+        table, start = REFUSALS.c, min(key.bucket for key in lost) - NO_TRAFFIC_SECONDS
+        statement = select(table.provider, table.credential).where(
+            table.deployment_id.in_(sorted({key.deployment_id for key in lost})), table.bucket >= start
+        )
+        return known.keys() & {CredentialKey(*row) for row in self.connection.execute(statement.distinct())}
+
     @override
-    def lock_credentials(self, keys: Iterable[CredentialKey]) -> dict[CredentialKey, CredentialState]:
-        wanted = sorted(keys)
-        return self._states(tuple_(*_KEY).in_(wanted), lock=True) if wanted else {}
+    def judged_credentials(self) -> dict[CredentialKey, CredentialState]:
+        return self._states(tuple_(*_KEY).in_(sorted(self._judged))) if self._judged else {}
 
     @override
     def refused_credentials(self) -> dict[CredentialKey, CredentialState]:
@@ -71,9 +97,8 @@ class CredentialStatements(Statements, CredentialPort):
         self.connection.execute(statement.values(level=state.level, over_until=state.over_until))
 
     @override
-    def refusals(self, key: CredentialKey, *, start: int) -> list[Refusals]:
+    def refusals(self, starts: Mapping[CredentialKey, int]) -> dict[CredentialKey, list[Refusals]]:
         table = REFUSALS.c
-        own = (table.provider == key.provider) & (table.credential == key.credential) & (table.bucket >= start)
         columns = (
             func.max(table.region),
             func.max(table.model),
@@ -83,17 +108,16 @@ class CredentialStatements(Statements, CredentialPort):
             func.max(table.bucket),
             func.max(table.last_refusal),
         )
-        statement = select(table.deployment_id, *columns).where(own).group_by(table.deployment_id)
-        rows = self.connection.execute(statement.order_by(table.deployment_id))
-        return [Refusals(row[0], row[1], row[2], *map(int, row[3:])) for row in rows]
-
-    @override
-    def refused_with(self, deployment_ids: Collection[str], *, start: int) -> set[CredentialKey]:
-        table = REFUSALS.c
-        statement = select(table.provider, table.credential).where(
-            table.deployment_id.in_(sorted(deployment_ids)), table.bucket >= start
-        )
-        return {CredentialKey(*row) for row in self.connection.execute(statement.distinct())}
+        each = {
+            key: select(table.deployment_id, *columns)
+            .where(table.provider == key.provider, table.credential == key.credential, table.bucket >= start)
+            .group_by(table.deployment_id)
+            for key, start in starts.items()
+        }
+        found: dict[CredentialKey, list[Refusals]] = {key: [] for key in starts}
+        for key, row in self._of_each(each):
+            found[key].append(Refusals(row[0], row[1], row[2], *map(int, row[3:])))
+        return {key: sorted(rows, key=lambda one: one.deployment_id) for key, rows in found.items()}
 
     @override
     def last_successes(self, deployment_ids: Collection[str], *, start: int) -> dict[str, int]:
@@ -106,22 +130,35 @@ class CredentialStatements(Statements, CredentialPort):
         return {row[0]: int(row[1]) for row in self.connection.execute(statement)}
 
     @override
-    def calls_failed_by_each(self, deployment_ids: Collection[str], *, start: int) -> dict[str, Calls]:
+    def calls_failed_by_each(
+        self, deployments: Mapping[CredentialKey, Collection[str]], *, starts: Mapping[CredentialKey, int]
+    ) -> dict[CredentialKey, dict[str, Calls]]:
         table = OUTAGE_CALLS.c
-        columns = (func.sum(table[name]).label(name) for name in ("by_fallback", "by_retry", "lost"))
-        statement = (
-            select(table.deployment_id, table.team, *columns)
-            .where(table.deployment_id.in_(sorted(deployment_ids)), table.bucket >= start)
+        columns = [func.sum(table[name]) for name in ("by_fallback", "by_retry", "lost")]
+        each = {
+            key: select(table.deployment_id, table.team, *columns)
+            .where(table.deployment_id.in_(sorted(names)), table.bucket >= starts[key])
             .group_by(table.deployment_id, table.team)
-        )
-        found: dict[str, Calls] = {}
-        for row in self.connection.execute(statement):
-            own = found.get(row.deployment_id, Calls())
-            lost = {**own.lost, row.team: int(row.lost)} if row.lost else own.lost
-            found[row.deployment_id] = Calls(
-                own.by_fallback + int(row.by_fallback), own.by_retry + int(row.by_retry), lost
-            )
+            for key, names in deployments.items()
+            if names
+        }
+        found: dict[CredentialKey, dict[str, Calls]] = {key: {} for key in deployments}
+        for key, (name, team, by_fallback, by_retry, lost) in self._of_each(each):
+            own = found[key].get(name, Calls())
+            teams = {**own.lost, team: int(lost)} if lost else own.lost
+            found[key][name] = Calls(own.by_fallback + int(by_fallback), own.by_retry + int(by_retry), teams)
         return found
+
+    def _of_each(self, each: Mapping[CredentialKey, Select[Any]]) -> Iterator[tuple[CredentialKey, Sequence[Any]]]:
+        """Yield the rows of each credential's query, by one statement for `_CHUNK` credentials."""
+        keys = sorted(each)
+        for begin in range(0, len(keys), _CHUNK):
+            chunk = keys[begin : begin + _CHUNK]
+            parts = [
+                select(literal(number).label("number"), *each[key].subquery().c) for number, key in enumerate(chunk)
+            ]
+            for row in self.connection.execute(union_all(*parts)):
+                yield chunk[row[0]], tuple(row)[1:]
 
     def _states(
         self, which: ColumnElement[bool], *, lock: bool = False, skip_locked: bool = False

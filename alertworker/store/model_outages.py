@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, or_, select, update
 from typing_extensions import override
 
 from alertworker.outages.model import EndedCalls
+from alertworker.outages.verdict import DEAD_REACH
 from alertworker.outages.windows import Bucket, Outage
 from alertworker.ports.model_outages import ModelOutagePort
 from alertworker.store.outages import bucket_from
@@ -47,14 +49,39 @@ class ModelOutageStatements(Statements, ModelOutagePort):
         found: dict[str, list[Bucket]] = {model: [] for model in starts}
         if not starts:
             return found
-        within = [WINDOWS.c.model.in_(sorted(starts)), WINDOWS.c.bucket >= min(starts.values())]
+        start = min(starts.values())
+        unnamed = self._unnamed(sorted(starts), start)
+        own: ColumnElement[bool] = WINDOWS.c.model.in_(sorted(starts))
+        if unnamed:
+            own = or_(own, (WINDOWS.c.model == "") & WINDOWS.c.deployment_id.in_(sorted(unnamed)))
+        within = [own, WINDOWS.c.bucket >= start]
         same = [CAUSES.c[name] == WINDOWS.c[name] for name in _PLACE]
         failed: dict[tuple[object, ...], dict[str, RowMapping]] = {}
         for row in self.connection.execute(select(CAUSES).join(WINDOWS, and_(*same)).where(*within)).mappings():
             failed.setdefault(_place(row), {})[row["cause"]] = row
         for row in self.connection.execute(select(WINDOWS).where(*within)).mappings():
-            if row["bucket"] >= starts[row["model"]]:
-                found[row["model"]].append(bucket_from(row, failed.get(_place(row), {})))
+            bucket = bucket_from(row, failed.get(_place(row), {}))
+            for model in [bucket.model] if bucket.model else unnamed[bucket.deployment_id]:
+                if bucket.start >= starts[model]:
+                    found[model].append(replace(bucket, model=model))
+        return found
+
+    def _unnamed(self, models: Sequence[str], start: int) -> dict[str, list[str]]:
+        """Return the models of deployments that have rows without a model since an epoch second.
+
+        Workers of the previous version write such rows. Other rows of the deployment name its model.
+        """
+        table = WINDOWS.c
+        without = select(table.deployment_id).where(table.model == "", table.bucket >= start).distinct()
+        deployments = sorted(name for name in self.connection.execute(without).scalars() if name)
+        if not deployments:
+            return {}
+        named = select(table.deployment_id, table.model).where(
+            table.deployment_id.in_(deployments), table.model.in_(models), table.bucket >= start - DEAD_REACH
+        )
+        found: dict[str, list[str]] = {}
+        for row in self.connection.execute(named.distinct()):
+            found.setdefault(row.deployment_id, []).append(row.model)
         return found
 
     @override

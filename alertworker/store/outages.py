@@ -50,6 +50,24 @@ class OutageStatements(Statements, OutagePort):
         return {row.deployment_id: row.over_until for row in self.connection.execute(statement)}
 
     @override
+    def failing_regions(self, deployments: Collection[str], *, start: int) -> dict[Target, set[str]]:
+        region = (OUTAGES.c.provider, OUTAGES.c.region)
+        failing = self.connection.execute(select(*region).where(OUTAGES.c.level > 0, OUTAGES.c.deployment_id == ""))
+        wanted = sorted((row.provider, row.region) for row in failing)
+        if not wanted or not deployments:
+            return {}
+        table = WINDOWS.c
+        statement = select(table.deployment_id, table.provider, table.region).where(
+            tuple_(table.provider, table.region).in_(wanted),
+            table.bucket >= start,
+            table.deployment_id.in_(sorted(deployments)),
+        )
+        found: dict[Target, set[str]] = {}
+        for row in self.connection.execute(statement.distinct()):
+            found.setdefault(Target(provider=row.provider, region=row.region), set()).add(row.deployment_id)
+        return found
+
+    @override
     def keep_outages(self, standings: Mapping[Target, Outage]) -> None:
         rows = [
             {

@@ -1,7 +1,10 @@
 """Healthy days through the functions that judge, without the pipeline: `python -m bench.simulate.healthy`.
 
-Buckets of attempts are made as healthy days have them, and judged as a batch with each failure would be. Every
-outage found is false. `JUDGES` says by which limits.
+Buckets of attempts are made as healthy days have them, and judged as a batch with each failure would be: those of
+deployments, regions and model groups. Every outage found is false. `JUDGES` says by which limits.
+
+Credentials and callers are not judged: on a healthy day no provider refuses a credential, and a caller's problem needs
+an outage of a deployment or region first.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ from rich.console import Console
 from rich.table import Table
 
 from alertworker.outages.grade import grade
-from alertworker.outages.verdict import WindowVerdict, judge
+from alertworker.outages.model import judge_model
+from alertworker.outages.sparse import SPARSE_SECONDS, judge_any
+from alertworker.outages.verdict import WindowVerdict, is_dead
 from alertworker.outages.windows import WINDOW_SECONDS, Bucket, Limits, OutagePolicy
 from bench.simulate.calls import BROKEN_STREAMS, PROVIDER_ERRORS
 from bench.simulate.faults import DAY
@@ -46,7 +51,7 @@ _POLICY: Final = OutagePolicy()
 
 #: By which limits deployments and regions are judged.
 JUDGES: Final[Mapping[str, OutagePolicy]] = {
-    #: LiteLLM's: the counts alone.
+    #: LiteLLM's: the counts alone. They know no models.
     "counts": replace(
         _POLICY, deployment=replace(_POLICY.deployment, share=0.0), region=replace(_POLICY.region, share=0.0)
     ),
@@ -61,6 +66,7 @@ class Attempts:
     deployment_id: str
     rate: float
     rng: Random
+    model: str = ""
     failures: dict[int, Counter[str]] = field(default_factory=dict)
     succeeded: dict[int, int] = field(default_factory=dict)
 
@@ -69,7 +75,16 @@ class Attempts:
         if start not in self.succeeded:
             self.succeeded[start] = _poisson(self.rng, self.rate * WINDOW_SECONDS)
         count, failed = self.succeeded[start], self.failures.get(start, Counter[str]())
-        return Bucket(start, self.deployment_id, count, failed, start * 1_000 if count else 0, 0)
+        last = start * 1_000
+        return Bucket(
+            start,
+            self.deployment_id,
+            count,
+            failed,
+            last_success=last if count else 0,
+            last_failure=last if failed else 0,
+            model=self.model,
+        )
 
     def add(self, moment: float, cause: str) -> None:
         """Count a failure."""
@@ -82,7 +97,7 @@ def day_of(world: World, rate: float, rng: Random) -> dict[str, Attempts]:
     for group in world.groups.values():
         weight = sum(one.weight for one in group.deployments)
         for one in group.deployments:
-            own = Attempts(one.id, rate * group.share * one.weight / weight, rng)
+            own = Attempts(one.id, rate * group.share * one.weight / weight, rng, one.group)
             for moment in _moments(rng, own.rate * (PROVIDER_ERRORS + BROKEN_STREAMS)):
                 own.add(moment, rng.choice(_CAUSES))
             for begin in _moments(rng, _BURSTS / DAY):
@@ -92,7 +107,7 @@ def day_of(world: World, rate: float, rng: Random) -> dict[str, Attempts]:
 
 
 def false_outages(judge_name: str, rate: float, days: int, seed: int) -> tuple[Counter[str], int]:
-    """Return how many outages of deployments and of regions are found on healthy days, and how many calls these had."""
+    """Return how many outages are found on healthy days, and how many calls these had."""
     policy = JUDGES[judge_name]
     world, found = make_world(), Counter[str]()
     rng = Random(f"{seed} {rate}")
@@ -102,6 +117,9 @@ def false_outages(judge_name: str, rate: float, days: int, seed: int) -> tuple[C
             found["deployment"] += outages_of([own], policy.deployment)
         for members in _regions(world.deployments.values()):
             found["region"] += outages_of([attempts[one] for one in members], policy.region)
+        for group in world.groups.values():
+            if policy.model.share and len(group.deployments) > 1:
+                found["model"] += outages_of([attempts[one.id] for one in group.deployments], policy.model)
     return found, round(rate * DAY * days)
 
 
@@ -113,16 +131,17 @@ def outages_of(members: Sequence[Attempts], limits: Limits) -> int:
     """
     found, last = 0, -math.inf
     dense = _dense(members, limits)
+    reach = _reach(limits)
     failing = sorted({start for one in members for start in one.failures})
     for _, block in groupby(failing, key=lambda start: start // _BLOCK):
         starts = list(block)
-        near = bisect_left(dense, starts[0] - limits.reach)
-        if near == len(dense) or dense[near] > starts[-1] + limits.reach:
+        near = bisect_left(dense, starts[0] - reach)
+        if near == len(dense) or dense[near] > starts[-1] + reach:
             continue
         if not _judge(members, starts[0], starts[-1], limits).crossed:
             continue
         for start in starts:
-            if grade(_judge(members, start, start, limits), 0, limits) is not None:
+            if _is_false(members, start, limits):
                 found += start - last > _SAME
                 last = start
     return found
@@ -141,8 +160,30 @@ def _dense(members: Sequence[Attempts], limits: Limits) -> list[int]:
 
 
 def _judge(members: Sequence[Attempts], first: int, last: int, limits: Limits) -> WindowVerdict:
-    around = range(first - limits.reach, last + limits.reach, WINDOW_SECONDS)
-    return judge([one.bucket(at) for at in around for one in members], limits)
+    reach = _reach(limits)
+    around = range(first - reach, last + reach, WINDOW_SECONDS)
+    buckets = [one.bucket(at) for at in around for one in members]
+    verdict = judge_any(buckets, limits)
+    if verdict.crossed or not limits.share:
+        return verdict
+    return is_dead(buckets, limits) or verdict
+
+
+def _is_false(members: Sequence[Attempts], start: int, limits: Limits) -> bool:
+    """Return whether an outage is found when the calls of a bucket have failed."""
+    verdict = _judge(members, start, start, limits)
+    if grade(verdict, 0, limits) is None:
+        return False
+    if not limits.everywhere or verdict.is_dead:
+        return True
+    # A deployment of a model that answers by then has recovered; one that answers later has not yet.
+    around = range(start - limits.reach, start + WINDOW_SECONDS, WINDOW_SECONDS)
+    return bool(judge_model([one.bucket(at) for at in around for one in members], (), limits).crossed)
+
+
+def _reach(limits: Limits) -> int:
+    """Return how far failures count together, in seconds."""
+    return max(limits.reach, SPARSE_SECONDS) if limits.share and limits.deployments == 1 else limits.reach
 
 
 def _burst(own: Attempts, begin: float, *, only: bool) -> None:
@@ -190,13 +231,20 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args(arguments)
     rates = [float(rate) for rate in options.rates.split(",")]
-    table = Table("calls/s", "calls", "false outages of deployments", "of regions", "a day", box=None)
+    table = Table("calls/s", "calls", "false outages of deployments", "of regions", "of models", "a day", box=None)
     one = partial(_row, options.judge, options.days, options.seed)
     with ProcessPoolExecutor(options.jobs) as pool:
         rows = list(pool.map(one, rates))
     for rate, (found, calls) in zip(rates, rows, strict=True):
         a_day = found.total() / options.days
-        table.add_row(f"{rate:g}", f"{calls:,}", str(found["deployment"]), str(found["region"]), f"{a_day:.1f}")
+        table.add_row(
+            f"{rate:g}",
+            f"{calls:,}",
+            str(found["deployment"]),
+            str(found["region"]),
+            str(found["model"]),
+            f"{a_day:.1f}",
+        )
     Console(width=110).print(table)
     return int(any(found.total() for found, _ in rows))
 

@@ -82,17 +82,29 @@ def outage_and_stray(traffic: Traffic) -> Scenario:
     )
 
 
+def _brownout(traffic: Traffic, name: str, what: str, lasts: float, more: float, within: float) -> Scenario:
+    """Return errors of 15 %, with ``more`` calls a minute than usual.
+
+    Evidence of at least 10 % errors needs at most 13 failures: 13 of 125 calls. Less unlucky calls need fewer.
+    """
+    load = (Load(-15 * MINUTE, lasts + TAIL, "o3", more, tuple(range(20))),) if more else ()
+    fields = {"within": within, "after_failures": 13, "end_within": 20 * MINUTE, "older_by": LONG_WINDOW}
+    incident = outage(traffic, lasts, ONLY, **fields)
+    return Scenario(name, what, lasts + TAIL, (down(lasts, ONLY, share=0.15), *load), (incident,))
+
+
 def brownout(traffic: Traffic) -> Scenario:
     """15 % of the attempts on a deployment fail, at 8 calls a minute and at 24."""
-    lasts = 30 * MINUTE
-    more = (Load(-15 * MINUTE, lasts + TAIL, "o3", 7, tuple(range(20))),) if traffic is Traffic.LOW else ()
-    return Scenario(
-        "brownout",
-        "15 % of a deployment's attempts fail for 30 min",
-        lasts + TAIL,
-        (down(lasts, ONLY, share=0.15), *more),
-        (outage(traffic, lasts, ONLY, within=20 * MINUTE, end_within=20 * MINUTE, older_by=LONG_WINDOW),),
-    )
+    more = 7 if traffic is Traffic.LOW else 0
+    what = "15 % of a deployment's attempts fail for 30 min"
+    return _brownout(traffic, "brownout", what, 30 * MINUTE, more, 20 * MINUTE)
+
+
+def brownout_sparse(traffic: Traffic) -> Scenario:
+    """15 % of the attempts on a deployment fail, at 3 calls a minute: in 15 minutes these prove nothing."""
+    more = 2.5 if traffic is Traffic.LOW else 0
+    what = "15 % of a deployment's attempts fail for 2 h, at 3 calls a minute at low traffic"
+    return _brownout(traffic, "brownout-sparse", what, 120 * MINUTE, more, 60 * MINUTE)
 
 
 def ramp(traffic: Traffic) -> Scenario:
@@ -279,6 +291,7 @@ OUTAGES: Final[tuple[Callable[[Traffic], Scenario], ...]] = (
     full_outage_cooldown,
     outage_and_stray,
     brownout,
+    brownout_sparse,
     ramp,
     dead,
     region,

@@ -318,3 +318,24 @@ def test_an_outage_on_a_healthy_day_would_be_found() -> None:
     for moment in range(40_000, 40_060, 2):
         own.add(moment, "503")
     assert outages_of([own], limits) == 1
+
+
+def test_an_outage_of_a_model_on_a_healthy_day_would_be_found() -> None:
+    """All of its deployments must fail at once."""
+    limits, both = JUDGES["evidence"].model, [Attempts(name, 1.0, Random(1), "gpt-4o") for name in ("one", "two")]
+    for moment in range(40_000, 40_060, 2):
+        both[0].add(moment, "503")
+    assert outages_of(both, limits) == 0
+    for own in both:
+        own.succeeded |= dict.fromkeys(range(39_900, 40_200, 10), 0)
+    for moment in range(40_000, 40_060, 2):
+        both[1].add(moment, "503")
+    assert outages_of(both, limits) == 1
+
+
+def test_rare_errors_at_little_traffic_on_a_healthy_day_would_be_found() -> None:
+    """Each sixth of three calls a minute, for an hour."""
+    limits, own = JUDGES["evidence"].deployment, Attempts(ONE, 0.05 * 5 / 6, Random(1))
+    for moment in range(40_000, 43_600, 120):
+        own.add(moment, "503")
+    assert outages_of([own], limits) == 1

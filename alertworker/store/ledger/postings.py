@@ -65,7 +65,7 @@ class PostingStatements(AliasStatements, CallerStatements, CredentialStatements,
         self._add_rows(OUTAGE_CALLS, rows_of(fold.calls))
         self._add_rows(MODEL_CALLS, rows_of(fold.models))
         self.add_failing_keys(fold.failing_keys)
-        self.add_refusals(fold.refusals, fold.accepted)
+        self.add_refusals(fold.refusals, fold.accepted, fold.calls)
         drops = [key._asdict() | {"total": fold.drops[key]} for key in sorted(fold.drops) if fold.drops[key]]
         self._add(DROPS, drops, latest=("total",))
 

@@ -1,0 +1,126 @@
+"""The ends of refused credentials and of the outages that they explain, which the sweep judges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from alertworker.alerts.alert import OpenAlert
+from alertworker.alerts.catalogue import AlertType
+from alertworker.events.batch import REDELIVERED_WITHIN
+from alertworker.outages import alert as outages
+from alertworker.outages import credentials
+from alertworker.outages.credentials import CredentialState, Refusals
+from alertworker.outages.ending import End, Ending
+from alertworker.outages.rows import CredentialKey
+from alertworker.outages.windows import Outage, Target, bucket_of
+from alertworker.pipeline.counted_calls import CountedCalls
+from alertworker.pipeline.credential_reports import reports_since
+from alertworker.pipeline.current import names_of, outage_sums
+from alertworker.pipeline.explained import settle_explained
+from alertworker.pipeline.notify import resolve
+from alertworker.pipeline.runtime import Runtime
+from alertworker.ports import Clock, Transaction
+
+_OUTAGES: Final = (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS)
+
+
+def end_credentials(tx: Transaction, runtime: Runtime, *, limit: int, now: datetime) -> bool:
+    """Resolve at most ``limit`` conditions that are over. Return whether more may be left.
+
+    Outages that the credential explains end with it. Only the time before the newest returned canary is judged, and
+    nothing while a publisher has a backlog: events of that time may be missing.
+
+    Rows are locked in the order of ingest: credentials, their alerts, outages, the alerts of these, notices.
+    """
+    arrived = tx.clock.read(Clock.CANARY_ARRIVED)
+    if arrived is None or tx.backlogged():
+        return False
+    until = bucket_of((arrived - REDELIVERED_WITHIN).timestamp())
+    standings = tx.lock_refused_credentials()
+    alerts = tx.find_all_open(map(credentials.fingerprint, standings)) if standings else {}
+    opened = {key: alerts.get(credentials.fingerprint(key)) for key in standings}
+    rows = tx.refusals({key: _start(opened[key], one, until) for key, one in standings.items()})
+    ends = _ends(tx, standings, rows, until)
+    ended = {key: ends[key] for key in sorted(ends)[:limit]}
+    _resolve(tx, {key: (alert, ended[key]) for key in ended if (alert := opened[key]) is not None}, runtime, now=now)
+    _end_explained(tx, ended, rows, until, runtime, now=now)
+    for key in ended:
+        over_until = max(standings[key].over_until, until)
+        tx.keep_credential(key, replace(standings[key], level=0, over_until=over_until))
+    return len(ended) < len(ends)
+
+
+def _start(alert: OpenAlert | None, standing: CredentialState, until: int) -> int:
+    since = bucket_of(alert.first_at.timestamp()) if alert is not None else until - credentials.UNUSED_SECONDS
+    return max(since, standing.over_until)
+
+
+def _ends(
+    tx: Transaction,
+    standings: Mapping[CredentialKey, CredentialState],
+    rows: Mapping[CredentialKey, Sequence[Refusals]],
+    until: int,
+) -> dict[CredentialKey, End]:
+    """Return how credentials ended, of those that did."""
+    names = {row.deployment_id for own in rows.values() for row in own}
+    first = min((row.since for own in rows.values() for row in own), default=0)
+    successes = tx.last_successes(sorted(names), start=first) if names else {}
+    found = {key: credentials.ended(rows[key], one, successes, until=until) for key, one in standings.items()}
+    return {key: end for key, end in found.items() if end is not None}
+
+
+def _resolve(
+    tx: Transaction, over: Mapping[CredentialKey, tuple[OpenAlert, End]], runtime: Runtime, *, now: datetime
+) -> None:
+    """Resolve conditions with the totals since each began."""
+    reports = reports_since(tx, {key: bucket_of(alert.first_at.timestamp()) for key, (alert, _) in over.items()})
+    names = names_of(tx, {row.deployment_id for one in reports.values() for row in one.rows})
+    for key, (alert, end) in over.items():
+        report = reports[key]
+        found = credentials.total(alert, report, names, is_over=True)
+        facts = {label: text for label, text in found.facts.items() if label != "Error"}
+        last = max((row.last_refusal for row in report.rows), default=0)
+        ended_at = datetime.fromtimestamp(last / 1_000, UTC) if last else None
+        resolve(tx, replace(found, facts=facts, ended_at=ended_at, unknown=end is End.UNKNOWN), runtime, now=now)
+
+
+def _end_explained(
+    tx: Transaction,
+    keys: Iterable[CredentialKey],
+    rows: Mapping[CredentialKey, Sequence[Refusals]],
+    until: int,
+    runtime: Runtime,
+    *,
+    now: datetime,
+) -> None:
+    """End the outages that the credentials explain. Most channels were not notified of these.
+
+    Notices that they explain count as notified, so no summary of what they inhibited is sent after their end.
+    """
+    targets = {
+        target
+        for key in keys
+        for row in rows[key]
+        for target in (Target(row.deployment_id), Target(provider=key.provider, region=row.region))
+        if target.deployment_id or target.region
+    }
+    standings = tx.lock_outages(targets)
+    known = {outages.fingerprint(target): target for target in standings}
+    values = {key.credential for key in keys}
+    named = [mark for mark in tx.labelled_alerts("credential", values, _OUTAGES) if mark in known] if values else []
+    for mark, alert in sorted((tx.find_all_open(named) if named else {}).items()):
+        target = known[mark]
+        resolve(tx, _total(tx, alert, now), runtime, now=now)
+        tx.keep_outages({target: Outage(over_until=max(standings[target].over_until, until))})
+    settle_explained(tx, "credential", values, now=now)
+
+
+def _total(tx: Transaction, alert: OpenAlert, now: datetime) -> OpenAlert:
+    """Return an outage with its totals. It ended with its last failure."""
+    buckets, calls, names = outage_sums(tx, alert, CountedCalls(tx, now=now))
+    last = max((row.last_failure for row in buckets), default=0) // 1_000
+    ending = Ending(End.RECOVERED, last or int(alert.last_at.timestamp()))
+    return outages.closing(alert, buckets, calls, names, ending, quiet=now - alert.last_at)

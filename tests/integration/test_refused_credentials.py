@@ -1,0 +1,124 @@
+"""Work with many refused credentials, and the current facts of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from alertworker.alerts.message import Step
+from alertworker.events import AttemptFailed, Event, FailedOn, RequestFailed
+from alertworker.pipeline import Runtime, ingest, sweep
+from alertworker.store import SqlStore
+from alertworker.store.schema.alerts import ALERTS
+from tests.integration.harness import Outbox, batch, rows, run_until_quiet
+from tests.integration.statements import counted
+from tests.integration.test_credentials import cooled, refused
+from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success
+
+
+def of(number: int, seconds: float, deployment: str) -> AttemptFailed:
+    """Return a refused call with one of many credentials."""
+    return refused(seconds, deployment).model_copy(update={"credential": f"{number:012x}", "model_group": "m"})
+
+
+def refuse(runtime: Runtime, numbers: Sequence[int]) -> None:
+    hear(runtime, *[of(number, n, f"r{number}") for number in numbers for n in range(6)], at=6)
+
+
+def starved(seconds: float, model: str = "gpt-4o") -> RequestFailed:
+    """Return a call for which the router found no deployment."""
+    failure = lost().failure.model_copy(update={"error_class": "RouterRateLimitError", "status_code": 429})
+    return lost(seconds, deployment_id=None, provider=None, failure=failure, model_group=model)
+
+
+def lost_on(seconds: float, *deployments: str) -> RequestFailed:
+    return lost(seconds, failed_on=tuple(FailedOn(deployment_id=name, provider="azure") for name in deployments))
+
+
+def test_statements_do_not_grow_with_refused_credentials(runtime: Runtime, store: SqlStore) -> None:
+    """A batch has outages, cooldowns and lost calls that may be explained."""
+
+    def hurt(at: float, mark: str) -> list[Event]:
+        deployments = [f"{mark}{number}" for number in range(3)]
+        events: list[Event] = [
+            attempt(at + n, deployment=name, status=401).model_copy(update={"model_group": mark})
+            for n in range(6)
+            for name in deployments
+        ]
+        return [
+            *events,
+            cooled(at + 7, deployments[0]),
+            starved(at + 7, mark),
+            *[lost_on(at + 7, name).model_copy(update={"model_group": mark}) for name in deployments],
+        ]
+
+    refuse(runtime, range(3))
+    ingest(batch(*hurt(20, "a")), runtime, now=after(40))
+    with counted(store.engine) as few:
+        ingest(batch(*hurt(20, "b")), runtime, now=after(40))
+    refuse(runtime, range(3, 40))
+    with counted(store.engine) as many:
+        ingest(batch(*hurt(20, "c")), runtime, now=after(40))
+    assert many.statements == few.statements
+
+
+def test_ends_of_credentials_are_judged_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
+    refuse(runtime, range(3))
+    pass_time(runtime, 60)
+    with counted(store.engine) as few:
+        sweep(runtime, now=after(61))
+    refuse(runtime, range(3, 40))
+    pass_time(runtime, 90)
+    with counted(store.engine) as many:
+        sweep(runtime, now=after(91))
+    assert many.statements == few.statements
+
+
+def test_the_end_counts_all_calls(runtime: Runtime, outbox: Outbox) -> None:
+    """Calls that end after the last refusal count, and calls for which the router found no deployment."""
+    hear(runtime, *[refused(n) for n in range(6)], at=6)
+    hear(runtime, *[lost_on(n, "d1") for n in range(6)], at=20)
+    run_until_quiet(runtime, after(20))
+    hear(runtime, *[starved(20 + n) for n in range(30)], at=60)
+    hear(runtime, success(100), at=100)
+    pass_time(runtime, 2_000)
+    ends = [message for message in outbox.sent if message.step is Step.RESOLVED]
+    assert [message.facts["Calls lost"] for message in ends] == ["36 (search ×36)"]
+    assert ends[0].facts["Attempts"] == "6 of 6 failed in 10 s"
+
+
+def test_a_call_that_is_retried_with_the_same_credential_is_lost_once(runtime: Runtime, outbox: Outbox) -> None:
+    failing = [refused(n, name) for n in range(6) for name in ("d1", "d2")]
+    hear(runtime, *failing, *[lost_on(n, "d1", "d2") for n in range(6)], at=7)
+    run_until_quiet(runtime, after(8))
+    (message,) = (message for message in outbox.sent if "API key refused" in message.headline)
+    assert message.facts["Calls lost"] == "6 (search ×6)"
+
+
+def test_an_explained_outage_ends_with_its_totals(runtime: Runtime, store: SqlStore) -> None:
+    """Calls that end without a failed attempt in their batch count, too."""
+    hear(runtime, *[refused(n) for n in range(66)], at=66)
+    for start in (0, 30):
+        hear(runtime, *[lost_on(start + n, "d1") for n in range(30)], at=90)
+    hear(runtime, success(100), at=100)
+    pass_time(runtime, 2_000)
+    (outage,) = (
+        row for row in rows(store, ALERTS) if row.labels.get("deployment") == "d1" and row.type == "outage_alerts"
+    )
+    assert outage.closed_at is not None
+    assert outage.facts["Attempts"].startswith("66 of 66 failed")
+    assert outage.facts["Calls lost"] == "60 (search ×60)"
+
+
+@pytest.mark.parametrize("deployments", [1, 40])
+def test_harm_on_one_deployment_is_harm_of_the_credential(runtime: Runtime, outbox: Outbox, deployments: int) -> None:
+    """The credential inhibits the outage of that deployment, so it is as severe."""
+    failing = [refused(n, f"d{n % deployments}") for n in range(10 * deployments)]
+    saved = [
+        success(n, deployment="other", failed_on=(FailedOn(deployment_id=f"d{n % deployments}", provider="azure"),))
+        for n in range(50)
+    ]
+    hear(runtime, *failing, *saved, *[lost_on(n, "d0") for n in range(6)], at=400)
+    run_until_quiet(runtime, after(400))
+    assert {message.severity for message in outbox.sent if "API key refused" in message.headline} == {"High"}
