@@ -23,10 +23,7 @@ from alertworker.text.shorten import CUT
 MAX_DESCRIPTION, MAX_FIELDS, MAX_VALUE, MAX_TOTAL = 4_096, 25, 1_024, 6_000
 #: Four tables of this length leave room for the rest. A field with a value shorter than `_INLINE` is beside others.
 _MAX_TABLE, _INLINE = 1_000, 40
-#: The name of the field with single calls.
-_MEMBERS: Final = "Occurrences"
-#: The most messages in a digest.
-_DIGEST: Final = 25
+_DIGEST: Final = 25  # messages at most
 _LEFT_OUT: Final = {"name": "…", "value": CUT, "inline": False}
 _CHAT: Final = Chat(
     escape=escape_discord, headline=200, value=300, member=120, entry=70, entries_at_most=_DIGEST, advice=600
@@ -48,8 +45,7 @@ class DiscordConfig(UrlConfig):
         """Remove Slack's suffix. Discord reports whether it saved the message if the URL says ``wait=true``."""
         parts = urlsplit(url.get_secret_value())
         query = urlencode(dict(parse_qsl(parts.query)) | {"wait": "true"})
-        path = parts.path.rstrip("/").removesuffix("/slack")
-        return SecretStr(urlunsplit(parts._replace(path=path, query=query)))
+        return SecretStr(urlunsplit(parts._replace(path=parts.path.rstrip("/").removesuffix("/slack"), query=query)))
 
 
 class Discord(HttpChannel[DiscordConfig]):
@@ -66,10 +62,10 @@ class Discord(HttpChannel[DiscordConfig]):
     def render(self, message: Message) -> str:
         """Return the JSON body. What does not fit is left out, visibly."""
         title, about = _CHAT.title(message), f"{message.type.value} · alert {message.alert_id}"
-        lines = fit([counted(message)], _CHAT.entries(message), [], MAX_DESCRIPTION)
+        description = "\n".join(fit([counted(message)], _CHAT.entries(message), [], MAX_DESCRIPTION))
         embed = {
             "title": title,
-            "description": (description := "\n".join(lines)),
+            "description": description,
             "color": _COLOURS.of(message),
             "timestamp": message.at.isoformat(),
             "footer": {"text": about},
@@ -88,12 +84,7 @@ def _fields(message: Message, room: int) -> list[dict[str, Any]]:
     tables = ((title, f"```\n{cut(text, _MAX_TABLE)}\n```", False) for title, text in _CHAT.tables(message))
     facts = ((name, value, units(value) < _INLINE) for name, value in _CHAT.facts(message))
     lines = "\n".join(fit([], _CHAT.members(message), [], MAX_VALUE))
-    members = [(_MEMBERS, lines, False)] if lines else []  # after the facts, which matter more
-    parts = (*tables, *facts, *members)
-    fields = [{"name": name, "value": value, "inline": inline} for name, value, inline in parts]
-    kept, is_whole = keep(fields, room - _size(_LEFT_OUT), _size)
+    parts = (*tables, *facts, ("Occurrences", lines, False))  # facts matter more than single calls
+    fields = [dict[str, Any](name=name, value=value, inline=inline) for name, value, inline in parts if value]
+    kept, is_whole = keep(fields, room - units("…" + CUT), lambda field: units(field["name"] + field["value"]))
     return kept if is_whole and len(kept) <= MAX_FIELDS else [*kept[: MAX_FIELDS - 1], _LEFT_OUT]
-
-
-def _size(field: dict[str, Any]) -> int:
-    return units(field["name"] + field["value"])

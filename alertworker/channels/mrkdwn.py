@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+from alertworker.channels.chat import Chat
 from alertworker.text.sanitize import clean, cut, one_line, units
 
 #: https://api.slack.com/reference/surfaces/formatting#escaping: these three are the only control characters.
 _ESCAPES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+#: A longer value gets a section of its own. A shorter one is cut to this length, escaped.
+_SHORT, _MAX_FIELD = 100, 390
 _MENTION: Final = re.compile(r"@(?=channel|here|everyone|group)", re.IGNORECASE)
 
 
@@ -53,3 +57,28 @@ def text_object(text: str) -> dict[str, str]:
 def size(part: str | list[str]) -> int:
     """Return the length of a section."""
     return units(part) if isinstance(part, str) else sum(map(units, part))
+
+
+def facts_in_order(
+    facts: Mapping[str, str], chat: Chat, *, fields: int, long: int
+) -> tuple[list[str | list[str]], bool]:
+    """Return facts in order, short neighbours as fields of one section, and whether these are all facts.
+
+    There are ``fields`` short ones and ``long`` long ones at most. A long value gets a section of its own.
+    """
+    found: list[str | list[str]] = []
+    counts = {True: 0, False: 0}
+    for name, value in facts.items():
+        if not value.strip():
+            continue
+        is_long, label = len(value) > _SHORT, bold(escape_line(name, chat.name))
+        counts[is_long] += 1
+        if counts[is_long] > (long if is_long else fields):
+            continue
+        if is_long:
+            found.append(f"{label}\n{block(escape(value, chat.value))}")
+            continue
+        if not found or isinstance(found[-1], str):
+            found.append([])
+        found[-1] = [*found[-1], f"{label}\n{escape(value, _MAX_FIELD)}"]
+    return found, counts[True] <= long and counts[False] <= fields

@@ -11,7 +11,7 @@ from alertworker.channels.base import HttpChannel
 from alertworker.channels.chat import Chat
 from alertworker.channels.config import UrlConfig
 from alertworker.channels.litellm_text import METADATA, fact_line, litellm_text
-from alertworker.channels.mrkdwn import block, bold, escape, escape_line, section, size, text_object
+from alertworker.channels.mrkdwn import block, bold, escape, escape_line, facts_in_order, section, size, text_object
 from alertworker.channels.plain_text import advised, counted, sign, stamp
 from alertworker.delivery.channel import Pace
 from alertworker.text.sanitize import fit, keep, pack, units
@@ -20,15 +20,13 @@ from alertworker.text.shorten import CUT
 #: Of ``text``. https://api.slack.com/reference/messaging/payload: less than 4,000 characters; it accepts 40,000.
 MAX_TEXT, _MAX_DIGEST = 4_000, 40_000
 #: https://api.slack.com/reference/block-kit/blocks#section: 3,000 characters of text, 10 fields of 2,000.
-MAX_SECTION, MAX_FIELDS, _MAX_FIELD = 3_000, 10, 390
+MAX_SECTION, MAX_FIELDS = 3_000, 10
 #: The text of all blocks. Only a maintainer documents it: https://github.com/slackapi/bolt-js/issues/2509.
 MAX_BLOCKS_TEXT: Final = 12_000
 #: Tables are aligned text: Slack accepts one table block ("only_one_table_allowed"), other receivers none.
 _MAX_TABLE: Final = 2_800
 #: The most long values that get sections of their own. A daily report has four, and its notes may be long.
 _MAX_LONG: Final = 6
-#: A longer value gets a section of its own.
-_SHORT: Final = 100
 _CHAT: Final = Chat(escape=escape_line, headline=500, value=600, member=150, entry=140)
 
 
@@ -66,7 +64,7 @@ def _parts(message: Message) -> Iterator[str | list[str]]:
     """Yield the text of each section, or the texts of its fields."""
     for title, text in _CHAT.tables(message):
         yield f"*{title}*\n{block(escape(text, _MAX_TABLE))}"
-    facts, are_whole = _facts(message)
+    facts, are_whole = facts_in_order(message.facts_beside_tables, _CHAT, fields=MAX_FIELDS, long=_MAX_LONG)
     yield from facts
     if advice := _CHAT.advice_lines(message):
         yield "\n".join(advice)
@@ -78,25 +76,3 @@ def _parts(message: Message) -> Iterator[str | list[str]]:
         yield "\n".join(fit([METADATA], lines, [], MAX_SECTION))
     if not are_whole:
         yield CUT
-
-
-def _facts(message: Message) -> tuple[list[str | list[str]], bool]:
-    """Return the facts in order, short neighbours as fields of one section, and whether these are all facts."""
-    found: list[str | list[str]] = []
-    short = long = 0
-    for name, value in message.facts_beside_tables.items():
-        if not value.strip():
-            continue
-        if len(value) > _SHORT:
-            long += 1
-            found += [f"{_label(name)}\n{block(escape(value, _CHAT.value))}"] if long <= _MAX_LONG else []
-            continue
-        short += 1
-        if short <= MAX_FIELDS:
-            fields = found[-1] if found and isinstance(found[-1], list) else []
-            found = [*(found[:-1] if fields else found), [*fields, f"{_label(name)}\n{escape(value, _MAX_FIELD)}"]]
-    return found, short <= MAX_FIELDS and long <= _MAX_LONG
-
-
-def _label(name: str) -> str:
-    return bold(escape_line(name, _CHAT.name))

@@ -81,6 +81,8 @@ def host_of(address: str) -> str:
     """Return the host that an address names, as far as it can be distinguished from the password."""
     if address.strip().startswith("redis+socket:"):
         return "a Unix socket"
+    if re.search(r"(?s)\?.*=.*@", address):  # an option of the query, or the password, contains the @
+        return "an unknown host"
     behind = address.rpartition("@")[2] if "@" in address else address.partition("://")[2]
     found = _HOST.match(behind)
     return found[0] if found else "an unknown host"

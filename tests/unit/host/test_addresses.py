@@ -45,6 +45,8 @@ BAD_BROKERS = [
     "http://user:canary@db.internal",
     "redis://:canary@db.internal/database",
     "canary@db.internal:6379",
+    "redis://db.internal/0?password=rest@canary",
+    "redis://:rest@db.internal/0?x=1&password=rest@canary",
     "redis://",
     "redis+socket://:canary#rest@/tmp/db.sock",
     "redis+socket://:can[ary@/tmp/db.sock",
