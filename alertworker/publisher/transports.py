@@ -79,7 +79,7 @@ class BrokerTransport:
         Connection(self._url).get_transport_cls()
         self._connection: Connection | None = None
         self._producer: Any = None
-        #: Whether RabbitMQ had no queue for a batch. It is declared again then, although it may exist without a binding.
+        #: Whether RabbitMQ had no queue for a batch. It is declared again then: it may exist without a binding.
         self._unrouted = False
         self._pid = os.getpid()
 
