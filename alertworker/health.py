@@ -163,8 +163,8 @@ def _publishers(snapshot: HealthSnapshot) -> Check:
 
 
 def _alerts(snapshot: HealthSnapshot) -> Check:
-    opened = {kind: count for (kind, state), count in snapshot.alerts.items() if state == "open"}
-    named = ", ".join(f"{kind} {count}" for kind, count in sorted(opened.items()))
+    opened = {alert_type: count for (alert_type, state), count in snapshot.alerts.items() if state == "open"}
+    named = ", ".join(f"{alert_type} {count}" for alert_type, count in sorted(opened.items()))
     return Check("alerts", State.OK, f"{sum(opened.values())} open{f' ({named})' if named else ''}")
 
 

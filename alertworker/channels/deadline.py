@@ -63,13 +63,13 @@ class Deadline:
             OSError: no address accepts a connection. `TimeoutError`: time is over. `Refused`: no address is allowed.
         """
         failure: OSError = Refused()
-        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, socket_type, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             if guarded and not address_guard.admits(host, str(address[0]), tls=tls, allowed=self._allowed):
                 continue
             left = min(self._connect, self._ends - time.monotonic())
             if left <= 0:
                 raise TimeoutError
-            connection = socket.socket(family, kind, protocol)
+            connection = socket.socket(family, socket_type, protocol)
             try:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 connection.settimeout(left)

@@ -43,7 +43,7 @@ def alerts(context: click.Context) -> None:
 @click.option(
     "--type",
     "alert_type",
-    type=click.Choice([kind.value for kind in AlertType]),
+    type=click.Choice([alert_type.value for alert_type in AlertType]),
     metavar="TYPE",
     help="Only alerts of this type.",
 )

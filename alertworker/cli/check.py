@@ -32,7 +32,11 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
     settings = load_settings()
     values = {name: _shown(settings, name) for name in Settings.model_fields if name not in _APART}
     router, owners = settings.router(), build_owner_mail(settings.channels)
-    routes = {kind.value: list(router.reachable(kind)) for kind in AlertType if kind in settings.alert_types}
+    routes = {
+        alert_type.value: list(router.reachable(alert_type))
+        for alert_type in AlertType
+        if alert_type in settings.alert_types
+    }
     said = {
         "values": values,
         "origins": settings.origins,
@@ -41,7 +45,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         "receivers": {name: list(channels) for name, channels in settings.receivers.items()},
         "routes": routes,
         "pages": _pages(settings),
-        "off": [kind.value for kind in AlertType if kind not in settings.alert_types],
+        "off": [alert_type.value for alert_type in AlertType if alert_type not in settings.alert_types],
         "warnings": [
             *settings.warnings,
             *_unreached(routes),
@@ -59,19 +63,25 @@ def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
     pages: dict[str, dict[str, list[str]]] = {}
     for config in settings.channels:
         if config.kind in _PAGERS:
-            found = {kind.value: _severities(router, kind, config.name) for kind in AlertType if kind not in REPORTS}
-            pages[config.name] = {kind: severities for kind, severities in found.items() if severities}
+            found = {
+                alert_type.value: _severities(router, alert_type, config.name)
+                for alert_type in AlertType
+                if alert_type not in REPORTS
+            }
+            pages[config.name] = {alert_type: severities for alert_type, severities in found.items() if severities}
     return pages
 
 
-def _severities(router: Router, kind: AlertType, channel: str) -> list[str]:
-    return [one.value for one in severities_of(kind) if channel in router.reachable(kind, severity=one.value)]
+def _severities(router: Router, alert_type: AlertType, channel: str) -> list[str]:
+    return [
+        one.value for one in severities_of(alert_type) if channel in router.reachable(alert_type, severity=one.value)
+    ]
 
 
 def _unreached(routes: dict[str, list[str]]) -> list[str]:
     """Return one warning about all alert types that reach no channel."""
-    kinds = [kind for kind, names in routes.items() if not names]
-    return [f"these alert types reach no channel: {', '.join(kinds)}"] if kinds else []
+    unreached = [alert_type for alert_type, names in routes.items() if not names]
+    return [f"these alert types reach no channel: {', '.join(unreached)}"] if unreached else []
 
 
 def _shown(settings: Settings, name: str) -> Any:
@@ -99,11 +109,11 @@ def _print(said: dict[str, Any]) -> None:
     if said["owner_mail"] is not None:
         click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
     click.echo()
-    routes = [(kind, ", ".join(names) or "none") for kind, names in said["routes"].items()]
+    routes = [(alert_type, ", ".join(names) or "none") for alert_type, names in said["routes"].items()]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
     for channel, types in said["pages"].items():
         click.echo()
-        paging = [(kind, ", ".join(severities)) for kind, severities in types.items()] or [("none", "")]
+        paging = [(alert_type, ", ".join(severities)) for alert_type, severities in types.items()] or [("none", "")]
         print_table([fixed("alert type"), free("severities")], paging, title=f"Pages by {channel}")
     if said["off"]:
         click.echo(f"Off: {', '.join(said['off'])}")

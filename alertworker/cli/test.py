@@ -17,7 +17,7 @@ from alertworker.errors import AlertWorkerError
 @click.argument("service", type=click.Choice(sorted(KINDS)), metavar="SERVICE")
 @click.option(
     "--alert-type",
-    type=click.Choice([kind.value for kind in AlertType]),
+    type=click.Choice([alert_type.value for alert_type in AlertType]),
     metavar="TYPE",
     help="Only the channels of this alert type.",
 )

@@ -130,17 +130,17 @@ class StoreWatchdog:
     def _message(
         self, note: Marker, step: Step, headline: str, *, at: datetime, facts: dict[str, str] | None = None
     ) -> Message:
-        kind = AlertType.STORE_AWAY
+        alert_type = AlertType.STORE_AWAY
         return Message(
             alert_id=note.alert_id,
-            type=kind,
-            severity=CATALOGUE[kind].severity,
+            type=alert_type,
+            severity=CATALOGUE[alert_type].severity,
             step=step,
             headline=headline,
             at=at,
             since=note.since,
             facts=facts or {},
-            what_to_do=advise_in(step, kind, CATALOGUE[kind].severity, {}),
+            what_to_do=advise_in(step, alert_type, CATALOGUE[alert_type].severity, {}),
             proxy_url=self._runtime.proxy_url,
             zone=self._runtime.zone.key,
         )

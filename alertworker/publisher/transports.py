@@ -90,11 +90,11 @@ class BrokerTransport:
         """
         self._send(message_id, body, content_type="application/octet-stream", content_encoding="binary")
 
-    def _send(self, message_id: str, body: object, **kind: str) -> None:
+    def _send(self, message_id: str, body: object, **content: str) -> None:
         if self._pid != os.getpid():  # a forked child must neither use nor close its parent's connection
             self._pid, self._connection, self._producer = os.getpid(), None, None
         try:
-            self._publish(message_id, body, **kind)
+            self._publish(message_id, body, **content)
         except Exception as error:  # noqa: BLE001 - the host's boundary: the batch is kept, whatever the client raises
             self.close()
             raise unavailable(error) from None
@@ -127,7 +127,7 @@ class BrokerTransport:
             return False
         return True
 
-    def _publish(self, message_id: str, body: object, **kind: str) -> None:
+    def _publish(self, message_id: str, body: object, **content: str) -> None:
         queue = events_queue(self._url)
         producer = self._producer or self._connect()
         producer.publish(
@@ -145,5 +145,5 @@ class BrokerTransport:
             delivery_mode=2,
             retry=False,
             confirm_timeout=_PUBLISH_TIMEOUT,
-            **kind,
+            **content,
         )

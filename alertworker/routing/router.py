@@ -170,7 +170,7 @@ class Router:
 
 def reached_receivers(root: Route) -> frozenset[str]:
     """Return the receivers that some alert can reach in a tree, whatever types are enabled."""
-    return frozenset(name for kind in AlertType for name in _possible(root, {"alert_type": kind.value}, ""))
+    return frozenset(name for alert_type in AlertType for name in _possible(root, {"alert_type": alert_type.value}, ""))
 
 
 def _asked(node: Route) -> Iterator[str]:

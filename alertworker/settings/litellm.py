@@ -165,16 +165,16 @@ class _Compiler:
         """Return the channels of each alert type that has URLs of its own."""
         remedy = f"{_DIRECT}, under alertworker: if LiteLLM's own URLs must stay"
         found = {}
-        for kind, urls in self.config.alert_to_webhook_url.items():
-            written = self.sources.values["alert_to_webhook_url"][kind.value]
+        for alert_type, urls in self.config.alert_to_webhook_url.items():
+            written = self.sources.values["alert_to_webhook_url"][alert_type.value]
             names: list[str] = []
             for index, url in enumerate(urls):
                 item = (index,) if isinstance(written, list) else ()
                 names += self._add_chat(
-                    url, self.sources.where("alert_to_webhook_url", kind.value, *item), remedy=remedy
+                    url, self.sources.where("alert_to_webhook_url", alert_type.value, *item), remedy=remedy
                 )
             if names:
-                found[kind.value] = tuple(dict.fromkeys(names))
+                found[alert_type.value] = tuple(dict.fromkeys(names))
         return found
 
     def _budget_webhook(self) -> list[str]:
@@ -239,5 +239,5 @@ class _Compiler:
         return [Route(matchers=_URGENT, receiver="pagerduty", continues=True), *routes, Route(receiver=DEFAULT)]
 
 
-def _typed_route(kind: str) -> Route:
-    return Route(matchers=(Matcher("alert_type", "=", kind),), receiver=kind)
+def _typed_route(alert_type: str) -> Route:
+    return Route(matchers=(Matcher("alert_type", "=", alert_type),), receiver=alert_type)

@@ -34,7 +34,7 @@ ENVIRONMENT: Final = object()
 
 
 def _alert_type(name: object) -> object:
-    known = [kind.value for kind in AlertType]
+    known = [alert_type.value for alert_type in AlertType]
     if isinstance(name, str) and name not in known:
         raise ValueError(f"unknown alert type {name!r}{nearest(name, known)}")
     return name

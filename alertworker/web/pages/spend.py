@@ -79,7 +79,7 @@ def spend(visit: Visit) -> Response:
         bars=_bars(ledger.by_day(days, team_id=team), days),
         presets=_presets(today, days, query),
         entity=_name(entity, by)[0] if entity is not None else None,
-        behind={kind: _rows(found, kind, None) for kind, found in contributors.items()},
+        behind={dimension: _rows(found, dimension, None) for dimension, found in contributors.items()},
         near=[one for one in standings(visit) if one.share is not None and one.share >= NEAR_LIMIT],
         status=422 if wrong else 200,
     )
