@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from alertworker.events import Origin
-from bench.simulate import faults as kinds
+from bench.simulate import faults
 from bench.simulate.arrivals import Arrivals
 from bench.simulate.faults import After, Error, Fault
 from bench.simulate.proxies import Process, Proxies
@@ -24,7 +24,7 @@ BROKEN_STREAMS: Final = 0.000_2
 MISTAKES: Final = 0.005
 DISCONNECTS: Final = 0.005
 _TROUBLE: Final = PROVIDER_ERRORS + BROKEN_STREAMS + MISTAKES + DISCONNECTS
-_STRAY: Final = (kinds.SERVER_ERROR, kinds.UNAVAILABLE, kinds.TIMEOUT, kinds.CONNECTION)
+_STRAY: Final = (faults.SERVER_ERROR, faults.UNAVAILABLE, faults.TIMEOUT, faults.CONNECTION)
 _STRAY_WEIGHTS: Final = (50, 70, 85, 100)
 #: Latencies are lognormal: the median in seconds and the spread of the logarithm.
 _MEDIAN, _SPREAD, _SLOWEST = 0.2, 0.7, 60.0
@@ -117,7 +117,7 @@ class Calls:
         if moment >= self._zero:
             self.truth.calls += 1
         if refused is not None:
-            unknown = refused is kinds.BAD_KEY
+            unknown = refused is faults.BAD_KEY
             call = Call(f"call-{self._number}", None if unknown else whose, group, moment + process.ahead, asked=group)
             self._emit_failed(process, call, refused, moment)
             return
@@ -136,7 +136,7 @@ class Calls:
     def _attempt(self, call: Call, process: Process, moment: float) -> None:
         deployment = self._router.choose(call.group, moment, self._rng)
         if deployment is None:
-            self._fall_back(call, process, kinds.NO_DEPLOYMENTS, moment)
+            self._fall_back(call, process, faults.NO_DEPLOYMENTS, moment)
             return
         call.deployment = deployment
         call.attempts += 1
@@ -158,9 +158,9 @@ class Calls:
 
     def _stray(self, luck: float) -> Error:
         if luck < MISTAKES:
-            return kinds.BAD_REQUEST
+            return faults.BAD_REQUEST
         if luck < MISTAKES + BROKEN_STREAMS:
-            return kinds.BROKEN_STREAM
+            return faults.BROKEN_STREAM
         return self._rng.choices(_STRAY, cum_weights=_STRAY_WEIGHTS)[0]
 
     def _fault(self, call: Call, deployment: Deployment, moment: float) -> Fault | None:
@@ -200,7 +200,7 @@ class Calls:
             if deployment.id not in call.failed_on and moment >= self._zero:
                 self.truth.failures.setdefault(deployment.id, []).append(moment - self._zero)
             call.failed_on[deployment.id] = deployment
-            seconds = self._router.failed(deployment, error, moment) if error is not kinds.BROKEN_STREAM else 0.0
+            seconds = self._router.failed(deployment, error, moment) if error is not faults.BROKEN_STREAM else 0.0
             if seconds:
                 self.truth.cooldowns += 1
                 self._publish(process, moment + _WATCH, self._wire.cooled_down(call, deployment, error, clock, seconds))

@@ -77,8 +77,8 @@ class Queues:
             return
         with self._channel() as channel:
             for message in messages:
-                kinds = {"content_type": message.content_type, "content_encoding": message.content_encoding}
-                given = {name: value for name, value in kinds.items() if value is not None}
+                properties = {"content_type": message.content_type, "content_encoding": message.content_encoding}
+                given = {name: value for name, value in properties.items() if value is not None}
                 sent = amqp.Message(
                     message.body, application_headers=dict(message.headers), **given, **message.properties
                 )

@@ -41,9 +41,9 @@ class Fleet:
             self.ask(["fast"] * 12)
         assert rows(self.stack, "SELECT count(*) FROM publishers") == [(count,)]
 
-    def counts(self, kind: str, model: str) -> list[int]:
+    def counts(self, alert_type: str, model: str) -> list[int]:
         """Return the count of each alert of a type about a model."""
-        query = f"SELECT count FROM alerts WHERE type = '{kind}' AND labels LIKE '%{model}%'"
+        query = f"SELECT count FROM alerts WHERE type = '{alert_type}' AND labels LIKE '%{model}%'"
         return [int(row[0]) for row in rows(self.stack, query)]
 
 

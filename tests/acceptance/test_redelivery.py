@@ -43,12 +43,12 @@ def batch_of(events: Sequence[dict[str, Any]]) -> SealedBatch:
 def send(url: str, batches: Sequence[SealedBatch], exchange: str = QUEUE, routing_key: str = QUEUE) -> None:
     """Put batches on the broker unchanged."""
     with Connection(url, transport_options=topology.transport_options(url)) as connection:
-        kind = "topic" if topology.is_amqp(url) else "direct"
+        exchange_type = "topic" if topology.is_amqp(url) else "direct"
         with producers[connection].acquire(block=True) as producer:
             for batch in batches:
                 producer.publish(
                     [[], batch.arguments(), {}],
-                    exchange=Exchange(exchange, type=kind, durable=True),
+                    exchange=Exchange(exchange, type=exchange_type, durable=True),
                     routing_key=routing_key,
                     serializer="msgpack",
                     headers={"task": TASK, "id": str(new_id()), "lang": "py", "argsrepr": "", "kwargsrepr": ""},

@@ -230,11 +230,11 @@ def test_figures_travel_with_a_message() -> None:
     assert Message.model_validate_json(sent.model_dump_json()) == sent
 
 
-@pytest.mark.parametrize("kind", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
-def test_a_report_pages_nobody(kind: AlertType) -> None:
+@pytest.mark.parametrize("alert_type", [AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS])
+def test_a_report_pages_nobody(alert_type: AlertType) -> None:
     """PagerDuty takes no report, wherever it is routed. A chat does."""
     pager = build_channel(PagerDutyConfig(name="p", routing_key=SecretStr("canaryRoutingKey")))
 
-    assert not pager.takes(message(type=kind))
+    assert not pager.takes(message(type=alert_type))
     assert pager.takes(message())
-    assert build_channel(SlackConfig(name="s", url=URL)).takes(message(type=kind))
+    assert build_channel(SlackConfig(name="s", url=URL)).takes(message(type=alert_type))

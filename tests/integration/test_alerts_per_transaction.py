@@ -61,9 +61,9 @@ def claims(store: SqlStore) -> Iterator[list[int]]:
     sqlalchemy_event.remove(store.engine, "commit", commit)
 
 
-def raised(store: SqlStore, kind: AlertType) -> list[Any]:
+def raised(store: SqlStore, alert_type: AlertType) -> list[Any]:
     """Return the rows of the alerts of a type."""
-    return [row for row in rows(store, ALERTS) if row.type == kind.value]
+    return [row for row in rows(store, ALERTS) if row.type == alert_type.value]
 
 
 def attempt(number: int, *, deployment: str, region: str) -> AttemptFailed:

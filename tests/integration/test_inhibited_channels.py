@@ -37,8 +37,8 @@ def outboxes() -> dict[str, Outbox]:
 def runtime(runtime: Runtime, outboxes: dict[str, Outbox]) -> Runtime:
     """Route regions to "ops", deployments to "ops" and "models", failed calls to "models" and "pager"."""
 
-    def route(kind: str, receiver: str) -> Route:
-        return Route((parse(f'alert_type="{kind}"'),), receiver)
+    def route(alert_type: str, receiver: str) -> Route:
+        return Route((parse(f'alert_type="{alert_type}"'),), receiver)
 
     routes = (
         route("region_outage_alerts", "region"),
@@ -59,10 +59,10 @@ def after(seconds: float) -> datetime:
 REGION = {"provider": "azure", "region": "eu"}
 
 
-def raised(runtime: Runtime, kind: AlertType, seconds: float = 0, **labels: str) -> OpenAlert:
+def raised(runtime: Runtime, alert_type: AlertType, seconds: float = 0, **labels: str) -> OpenAlert:
     """Raise an alert of a deployment, or of the region if no deployment is given."""
     known = REGION | labels
-    alert = Alert(kind, Severity.HIGH, known, kind.value, after(seconds), after(seconds))
+    alert = Alert(alert_type, Severity.HIGH, known, alert_type.value, after(seconds), after(seconds))
     return runtime.store.run(partial(claim, alert=alert, runtime=runtime, now=after(seconds)))
 
 
@@ -107,7 +107,10 @@ def test_a_muted_channel_learns_of_what_outlasts_the_cause(runtime: Runtime, out
     runtime.store.run(partial(resolve, alert=outage, runtime=runtime, now=after(90)))
     settle(runtime, 91)
 
-    assert [step for step, kind in told(outboxes)["ops"] if kind == "outage_alerts"] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, alert_type in told(outboxes)["ops"] if alert_type == "outage_alerts"] == [
+        Step.FIRING,
+        Step.RESOLVED,
+    ]
     assert [step for step, _ in told(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
 
 

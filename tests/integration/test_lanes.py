@@ -118,7 +118,7 @@ def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(run
     run_until_quiet(runtime, after(61))
 
     told = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
-    hanging = [step for kind, step in told if kind is AlertType.LLM_REQUESTS_HANGING]
+    hanging = [step for alert_type, step in told if alert_type is AlertType.LLM_REQUESTS_HANGING]
     assert hanging == [Step.FIRING, Step.RESOLVED]
 
 

@@ -162,9 +162,9 @@ def test_a_silenced_end_reaches_those_who_were_told(runtime: Runtime, outbox: Ou
     assert [message.step for message in outbox.sent][:2] == [Step.FIRING, Step.RESOLVED]
 
 
-def condition(kind: AlertType, **labels: str) -> Alert:
+def condition(alert_type: AlertType, **labels: str) -> Alert:
     """Return an alert of a type."""
-    return Alert(kind, Severity.HIGH, labels, f"{kind.value}", NOW, NOW, labels=labels)
+    return Alert(alert_type, Severity.HIGH, labels, f"{alert_type.value}", NOW, NOW, labels=labels)
 
 
 def test_an_outage_mutes_the_failures_of_its_deployment_while_it_lasts(
@@ -212,8 +212,8 @@ def test_a_condition_that_nobody_hears_of_mutes_nothing(runtime: Runtime, outbox
     """The outage's type is disabled, so the failures of its deployment are notified."""
     types = runtime.router.types - {AlertType.OUTAGE_ALERTS}
     runtime = replace(runtime, router=replace(runtime.router, types=types))
-    for kind in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
-        store.run(partial(claim, alert=condition(kind, deployment="d1"), runtime=runtime, now=NOW))
+    for alert_type in (AlertType.OUTAGE_ALERTS, AlertType.LLM_EXCEPTIONS):
+        store.run(partial(claim, alert=condition(alert_type, deployment="d1"), runtime=runtime, now=NOW))
     run_until_quiet(runtime, NOW)
 
     assert [message.type for message in outbox.sent] == [AlertType.LLM_EXCEPTIONS]

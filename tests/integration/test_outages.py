@@ -114,9 +114,9 @@ def pass_time(runtime: Runtime, at: float) -> None:
     run_until_quiet(runtime, after(at))
 
 
-def told(outbox: Outbox, kind: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
+def told(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
     """Return what was sent about outages."""
-    return [(message.step, message.headline) for message in outbox.sent if message.type is kind]
+    return [(message.step, message.headline) for message in outbox.sent if message.type is alert_type]
 
 
 def at_once(works: Sequence[Callable[[], None]]) -> None:

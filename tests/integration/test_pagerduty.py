@@ -169,9 +169,14 @@ def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None
 def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -> None:
     """This holds for every route and every severity."""
     runtime = replace(runtime, router=replace(runtime.router, root=Route(receiver="ops")))
-    kinds = (AlertType.SPEND_REPORTS, AlertType.DAILY_REPORTS, AlertType.FALLBACK_REPORTS, AlertType.DB_EXCEPTIONS)
-    for kind in kinds:
-        alert = Alert(kind, Severity.HIGH, {"entity": kind}, "x", NOW, NOW)
+    alert_types = (
+        AlertType.SPEND_REPORTS,
+        AlertType.DAILY_REPORTS,
+        AlertType.FALLBACK_REPORTS,
+        AlertType.DB_EXCEPTIONS,
+    )
+    for alert_type in alert_types:
+        alert = Alert(alert_type, Severity.HIGH, {"entity": alert_type}, "x", NOW, NOW)
         runtime.store.run(lambda tx, alert=alert: claim(tx, alert, runtime, now=NOW))  # type: ignore[misc]
     deliver_all(runtime, NOW)
 

@@ -27,9 +27,9 @@ from tests.integration.harness import NOW, Outbox, answered, batch, failed, rows
 _PUBLISHER: dict[str, Any] = {"boot_id": "b1", "host": "p1", "pid": 1, "version": "1", "started_at": NOW}
 
 
-def said(kind: str, headline: str, **more: Any) -> AlertRelayed:
+def said(alert_type: str, headline: str, **more: Any) -> AlertRelayed:
     """Return an alert of LiteLLM's own alerting."""
-    return AlertRelayed(occurred_at=NOW, alert_type=kind, headline=headline, **more)
+    return AlertRelayed(occurred_at=NOW, alert_type=alert_type, headline=headline, **more)
 
 
 def test_the_same_text_from_several_processes_is_one_alert(runtime: Runtime, outbox: Outbox) -> None:
@@ -119,10 +119,10 @@ def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
     ],
 )
 def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
-    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any]
+    runtime: Runtime, outbox: Outbox, alert_type: str, more: dict[str, Any]
 ) -> None:
     """Reports and users' spend are raised by the clock, budgets by their figures."""
-    assert not reaches(replace(runtime, users=EACH_DAY), outbox, said(kind, "Something", **more))
+    assert not reaches(replace(runtime, users=EACH_DAY), outbox, said(alert_type, "Something", **more))
 
 
 @pytest.mark.parametrize(
@@ -143,10 +143,10 @@ def test_what_is_raised_from_a_callbacks_calls_is_not_told_twice(
     ],
 )
 def test_what_only_litellm_tells_is_told(
-    runtime: Runtime, outbox: Outbox, kind: str, more: dict[str, Any], users: UserPolicy
+    runtime: Runtime, outbox: Outbox, alert_type: str, more: dict[str, Any], users: UserPolicy
 ) -> None:
     """A limit that is not configured here, a budget whose spend no call carries, and what a digest does not name."""
-    assert reaches(replace(runtime, users=users), outbox, said(kind, "Something", **more))
+    assert reaches(replace(runtime, users=users), outbox, said(alert_type, "Something", **more))
 
 
 def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
@@ -170,8 +170,8 @@ def test_a_publisher_that_is_silent_covers_nothing(runtime: Runtime, outbox: Out
 
 def test_an_unknown_type_is_told(runtime: Runtime, outbox: Outbox) -> None:
     """It has LiteLLM's own text, and is separate from alerts of other types."""
-    for kind in ("brand_new_type", "another_type"):
-        ingest(batch(said(kind, "Something happened")), runtime, now=NOW)
+    for alert_type in ("brand_new_type", "another_type"):
+        ingest(batch(said(alert_type, "Something happened")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 
     assert [message.type.value for message in outbox.sent] == ["unknown", "unknown"]

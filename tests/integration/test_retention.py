@@ -35,9 +35,9 @@ def counts(store: SqlStore) -> dict[str, int]:
     return {table.name: len(rows(store, table)) for table in RECORDS}
 
 
-def publisher(kind: type[Any], boot_id: str) -> Any:
+def publisher(event_class: type[Any], boot_id: str) -> Any:
     """Return an event of a publisher."""
-    return kind(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
+    return event_class(boot_id=boot_id, host="h", pid=1, version="1", started_at=NOW, occurred_at=NOW)
 
 
 def live(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:

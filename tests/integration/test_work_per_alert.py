@@ -67,7 +67,7 @@ def _sent(alert_id: str) -> dict[str, Any]:
 
 
 def _condition(number: int, **other: Any) -> dict[str, Any]:
-    kind = TYPES[number % len(TYPES)]
+    alert_type = TYPES[number % len(TYPES)]
     labels = {
         "deployment": f"old{number}",
         "provider": "azure",
@@ -84,7 +84,7 @@ def _condition(number: int, **other: Any) -> dict[str, Any]:
         "id": f"{number:036}",
         "fingerprint": f"{number:032}",
         "open_fingerprint": f"{number:032}",
-        "type": kind.value,
+        "type": alert_type.value,
         "kind": "condition",
         "severity": "High",
         "level": 1,

@@ -35,14 +35,14 @@ def made(step: Step = Step.FIRING, **more: object) -> Message:
     return compose(replace(SUBJECT, **more), step, at=NOW)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("kind", list(AlertType))
+@pytest.mark.parametrize("alert_type", list(AlertType))
 @pytest.mark.parametrize("severity", list(Severity))
 @pytest.mark.parametrize("scope", SCOPES)
 def test_every_type_and_severity_has_a_line_of_at_most_two_sentences(
-    kind: AlertType, severity: Severity, scope: str
+    alert_type: AlertType, severity: Severity, scope: str
 ) -> None:
     """It fits into one line of every channel, and has no markup, which a channel would show as it is."""
-    text = advise(kind, severity, {"scope": scope} if scope else {})
+    text = advise(alert_type, severity, {"scope": scope} if scope else {})
 
     assert 20 < len(text) <= 220
     assert 1 <= len(re.findall(r"[.:?](?: |$)", text.replace(": ", " "))) <= 2
@@ -53,8 +53,8 @@ def test_every_type_and_severity_has_a_line_of_at_most_two_sentences(
 
 def test_it_differs_where_the_severity_does() -> None:
     """A person who is paged reads something else than a person who looks in the morning."""
-    for kind in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST):
-        assert advise(kind, Severity.MEDIUM, {}) != advise(kind, Severity.HIGH, {})
+    for alert_type in (AlertType.OUTAGE_ALERTS, AlertType.REGION_OUTAGE_ALERTS, AlertType.PUBLISHER_LOST):
+        assert advise(alert_type, Severity.MEDIUM, {}) != advise(alert_type, Severity.HIGH, {})
 
 
 @pytest.mark.parametrize("step", list(Step))

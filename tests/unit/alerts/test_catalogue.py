@@ -121,7 +121,8 @@ def said() -> Iterable[Alert]:
     """Return what LiteLLM's own alerting says: of every type, of one that nobody knows, and copies."""
     facts = {"Request Model": "gpt-4o", "Provider": "azure", "Team": "search"}
     events = [
-        AlertRelayed(occurred_at=NOW, alert_type=kind, headline="said", facts=facts) for kind in (*AlertType, "new")
+        AlertRelayed(occurred_at=NOW, alert_type=alert_type, headline="said", facts=facts)
+        for alert_type in (*AlertType, "new")
     ]
     yield from relayed.alerts(folded(*events), (), UserPolicy())
     yield from relayed.alerts(folded(*events), AlertType, UserPolicy())
@@ -132,7 +133,7 @@ def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
     raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), (), POLICY)]
 
     assert {alert.type for alert in raised} == {
-        kind for kind, spec in CATALOGUE.items() if RELAYED not in spec.identity
+        alert_type for alert_type, spec in CATALOGUE.items() if RELAYED not in spec.identity
     } - {AlertType.STORE_AWAY}
     for alert in raised:
         own = set(CATALOGUE[alert.type].identity)
@@ -157,12 +158,12 @@ def test_a_window_is_a_setting() -> None:
     assert {spec.window for spec in CATALOGUE.values() if spec.window is not None} <= settings
 
 
-@pytest.mark.parametrize("kind", list(AlertType))
-def test_the_documents_hold_the_catalogue(kind: AlertType) -> None:
+@pytest.mark.parametrize("alert_type", list(AlertType))
+def test_the_documents_hold_the_catalogue(alert_type: AlertType) -> None:
     """A row for each type, word for word."""
-    spec = CATALOGUE[kind]
+    spec = CATALOGUE[alert_type]
     cells = (
-        f"`{kind.value}`",
+        f"`{alert_type.value}`",
         "on" if spec.on_by_default else "off",
         spec.severity.value,
         spec.kind.value,

@@ -186,8 +186,8 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
         for tried, error in ((eu, 503), (eu, 503), (us, 400), (attempt(model_info={"id": "dep-3"}), None)):
             hooks.trying(tried)
             if error is not None:
-                kind = ContentPolicyViolationError if error == 400 else ProviderError
-                hooks.attempt_failed(tried, kind(error, "no"), None)
+                error_class = ContentPolicyViolationError if error == 400 else ProviderError
+                hooks.attempt_failed(tried, error_class(error, "no"), None)
         hooks.succeeded(success())
 
     in_loop(act)

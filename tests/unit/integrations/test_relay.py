@@ -145,33 +145,33 @@ def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
 
 
 def change(
-    arguments: str, *, kind: str = "virtual_key_updated", head: str = "\nTimestamp: `14:02:11`"
+    arguments: str, *, alert_type: str = "virtual_key_updated", head: str = "\nTimestamp: `14:02:11`"
 ) -> EntityChanged:
     """Read a change that was made with these arguments."""
     event = read(
-        f"Alert type: `{kind}`{head}\n\nMessage: `Event`\n*Action Done by:*\ncreated_by_user_id: `admin`\n"
+        f"Alert type: `{alert_type}`{head}\n\nMessage: `Event`\n*Action Done by:*\ncreated_by_user_id: `admin`\n"
         f"\n*Arguments passed:*\ndata: `{arguments}`\nlitellm_changed_by: `None`\n"
     )
     assert isinstance(event, EntityChanged)
     return event
 
 
-@pytest.mark.parametrize("kind", MANAGEMENT)
-def test_a_digest_of_changes_counts_them_all(kind: str) -> None:
+@pytest.mark.parametrize("alert_type", MANAGEMENT)
+def test_a_digest_of_changes_counts_them_all(alert_type: str) -> None:
     """Of every type; LiteLLM names the first of them."""
     span = "\nStart: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`"
-    event = change("keys=['k']", kind=kind, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
+    event = change("keys=['k']", alert_type=alert_type, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
 
-    assert (event.entity, event.action) == MANAGEMENT[kind]
+    assert (event.entity, event.action) == MANAGEMENT[alert_type]
     assert (event.count, event.actor_id) == (7, "admin")
     assert event.digest_from == datetime(2026, 11, 23, 10, tzinfo=UTC)
     assert event.digest_until == datetime(2026, 11, 23, 14, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("kind", MANAGEMENT)
-def test_a_change_that_litellm_squashed_counts_as_often(kind: str) -> None:
+@pytest.mark.parametrize("alert_type", MANAGEMENT)
+def test_a_change_that_litellm_squashed_counts_as_often(alert_type: str) -> None:
     """The same text several times within five seconds."""
-    event = read(f"[Num Alerts: 3]\n\nAlert type: `{kind}`\nLevel: `High`\nTimestamp: `1`\n\nMessage: `Event`\n")
+    event = read(f"[Num Alerts: 3]\n\nAlert type: `{alert_type}`\nLevel: `High`\nTimestamp: `1`\n\nMessage: `Event`\n")
 
     assert isinstance(event, EntityChanged)
     assert (event.count, event.digest_from) == (3, None)
@@ -185,7 +185,7 @@ def test_a_name_is_read_as_it_is_whatever_quotes_it_holds(alias: str) -> None:
     assert (event.entity_alias, event.team_id) == (alias, "t1")
     assert event.changed == ("key_alias", "max_budget", "models", "team_id")
     assert event.details == {"max_budget": "1.0", "models": repr([alias, "m"])}
-    assert change(f"key_aliases={[alias, 'm']!r}", kind="virtual_key_deleted").entity_alias == alias
+    assert change(f"key_aliases={[alias, 'm']!r}", alert_type="virtual_key_deleted").entity_alias == alias
 
 
 def test_the_link_to_a_trace_is_a_fact() -> None:

@@ -217,21 +217,21 @@ def test_a_types_own_intervals_come_before_those_that_are_inherited(
     assert (other.group_interval, other.repeat_interval) == inherited
 
 
-TEAM, KIND, ROOT = Annotations("team"), Annotations("kind", "https://kind"), Annotations("root", "https://root")
+TEAM, TYPED, ROOT = Annotations("team"), Annotations("type", "https://type"), Annotations("root", "https://root")
 
 
 @pytest.mark.parametrize(
-    ("team", "kind", "root", "found"),
+    ("team", "typed", "root", "found"),
     [
-        (TEAM, KIND, ROOT, Annotations("team", "https://kind")),
+        (TEAM, TYPED, ROOT, Annotations("team", "https://type")),
         (TEAM, NO_ANNOTATIONS, ROOT, Annotations("team", "https://root")),
-        (NO_ANNOTATIONS, KIND, ROOT, KIND),
+        (NO_ANNOTATIONS, TYPED, ROOT, TYPED),
         (NO_ANNOTATIONS, NO_ANNOTATIONS, ROOT, ROOT),
         (NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS, NO_ANNOTATIONS),
     ],
 )
 def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
-    team: Annotations, kind: Annotations, root: Annotations, found: Annotations
+    team: Annotations, typed: Annotations, root: Annotations, found: Annotations
 ) -> None:
     """Each of the two by itself, in the order in which intervals apply."""
     child = Route((parse('team="search"'),), receiver="search", annotations=team)
@@ -239,13 +239,13 @@ def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
         ROUTER,
         root=Route(receiver="default", routes=(child,), annotations=root),
         receivers={"default": ("chat",), "search": ("search-chat",)},
-        annotations={AlertType.OUTAGE_ALERTS: kind},
+        annotations={AlertType.OUTAGE_ALERTS: typed},
     )
     decision = router.decide(AlertType.OUTAGE_ALERTS, {"team": "search"}, now=NOW)
 
     assert decision.channels == ("search-chat",)
     assert decision.annotations_for("search-chat") == found
-    assert decision.annotations_for("another") == kind
+    assert decision.annotations_for("another") == typed
     assert router.decide(AlertType.LLM_TOO_SLOW, {}, now=NOW).annotations_for("chat") == root
 
 
@@ -324,8 +324,8 @@ def test_a_models_outage_mutes_those_of_its_deployments_and_what_it_explains() -
     model = {"alert_type": "outage_alerts", "scope": "model", "model": "m", "deployment": ""}
     sources = [OpenCondition("m", model, frozenset({"chat"}))]
     muted = [
-        {"alert_type": kind, "model": "m", "deployment": "d"}
-        for kind in ("outage_alerts", "llm_exceptions", "llm_too_slow", "cooldown_deployment")
+        {"alert_type": alert_type, "model": "m", "deployment": "d"}
+        for alert_type in ("outage_alerts", "llm_exceptions", "llm_too_slow", "cooldown_deployment")
     ]
     others = [model | {"model": "n"}, model | {"scope": "credential"}, muted[0] | {"model": "n"}]
     others += [{"alert_type": "llm_requests_hanging", "model": "m"}]
@@ -360,7 +360,10 @@ RULE_MATCHERS = st.lists(
     max_size=3,
 ).map(tuple)
 LABELS = st.fixed_dictionaries(
-    {"alert_type": st.sampled_from([kind.value for kind in AlertType]), "severity": st.sampled_from(["Low", "High"])},
+    {
+        "alert_type": st.sampled_from([alert_type.value for alert_type in AlertType]),
+        "severity": st.sampled_from(["Low", "High"]),
+    },
     optional={name: st.sampled_from(VALUES[1:]) for name in NAMES[2:]},
 )
 

@@ -32,9 +32,9 @@ def problems(tmp_path: Path, text: str, environ: Mapping[str, str] | None = None
     return str(caught.value)
 
 
-def route(settings: Settings, kind: AlertType, **labels: str) -> tuple[str, ...]:
+def route(settings: Settings, alert_type: AlertType, **labels: str) -> tuple[str, ...]:
     """Name the channels that an alert of a type goes to."""
-    return settings.router().decide(kind, {"alert_type": kind.value, **labels}, now=NOW).channels
+    return settings.router().decide(alert_type, {"alert_type": alert_type.value, **labels}, now=NOW).channels
 
 
 def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_nothing_configured_goes_to_the_terminal(tmp_path: Path) -> None:
 
     assert settings.alerting_threshold == 300
     assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
-    assert settings.alert_types == {kind for kind, spec in CATALOGUE.items() if spec.on_by_default}
+    assert settings.alert_types == {alert_type for alert_type, spec in CATALOGUE.items() if spec.on_by_default}
 
 
 def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
@@ -538,7 +538,7 @@ general_settings:
         settings = load(tmp_path, text, {"SLACK_WEBHOOK_URL": HOOK, variable: "canary"})
         pager = channel_name("pagerduty", "[('routing_key', 'canary')]")
         chat, typed = channel_name("slack", HOOK), channel_name("slack", OTHER)
-        paging = {kind for kind in AlertType if pager in route(settings, kind, severity="High")}
+        paging = {alert_type for alert_type in AlertType if pager in route(settings, alert_type, severity="High")}
         assert paging == URGENT
         assert route(settings, AlertType.OUTAGE_ALERTS, severity="High") == (pager, typed)
         assert route(settings, AlertType.CHANNEL_BROKEN, severity="High") == (pager, chat)
