@@ -52,7 +52,7 @@ class Supervisor:
         """Watch the children until SIGTERM, SIGINT or SIGHUP."""
         while not self._stop:
             for child in self.children:
-                self._look_after(child)
+                self._restart_if_ended(child)
             time.sleep(0.2)
 
     def stop(self) -> None:
@@ -77,7 +77,7 @@ class Supervisor:
             raise KeyboardInterrupt  # A second signal stops without waiting.
         self._stop = True
 
-    def _look_after(self, child: Child) -> None:
+    def _restart_if_ended(self, child: Child) -> None:
         if child.process is not None and (code := child.process.poll()) is not None:
             child.restarts += 1
             wait = min(_MAX_BACKOFF, 0.5 * 2 ** min(child.restarts, 6))

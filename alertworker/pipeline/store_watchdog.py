@@ -43,7 +43,7 @@ class StoreWatchdog:
         self._late: list[tuple[str, Message]] = []
         self._late_at: datetime | None = None
 
-    def look(self, *, now: datetime) -> None:
+    def check(self, *, now: datetime) -> None:
         """Query the database, and notify channels when it has been away for ``patience`` or is back.
 
         A message that a channel did not accept is tried again every minute, until the deadline for retries.

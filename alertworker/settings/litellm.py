@@ -72,7 +72,7 @@ class _Compiler:
     found: Destinations = field(default_factory=Destinations)
 
     def compile(self) -> Destinations:
-        self._look_at_names()
+        self._check_names()
         chats = list(dict.fromkeys([*self._chats(), *self._mail()]))
         budgets = self._budget_webhook()
         typed = self._typed_urls() if self._may_speak("slack") else {}
@@ -96,7 +96,7 @@ class _Compiler:
         self.found.route = Route(receiver=DEFAULT, routes=tuple(self._paging(self._pager(), routes)))
         return self.found
 
-    def _look_at_names(self) -> None:
+    def _check_names(self) -> None:
         for name in self.config.alerting or ():
             if name not in _NAMES:
                 self._warn(f"{self.sources.where('alerting')}: unknown channel {name!r}{nearest(name, _NAMES)}")

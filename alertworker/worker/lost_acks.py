@@ -30,14 +30,14 @@ class Request(CeleryRequest):
     def acknowledge(self) -> None:
         """Acknowledge the message."""
         super().acknowledge()
-        self._look_after_connection()
+        self._schedule_check()
 
     def reject(self, requeue: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's signature
         """Return the message to its queue."""
         super().reject(requeue)
-        self._look_after_connection()
+        self._schedule_check()
 
-    def _look_after_connection(self) -> None:
+    def _schedule_check(self) -> None:
         """Schedule the check: the event loop sends the acknowledgement later. Threads of the pool call this, too."""
         loop = self.loop
         if loop is not None:

@@ -47,12 +47,12 @@ def test_a_silence_is_made_from_an_alert_looked_at_first_and_ended(
     fields = {"label": ["key", "team"], "matchers": 'severity!="High"', "reason": "<b>load</b>", "by": "Ada"}
     gone = browser.send(form, "/silences", **fields | {"label": ["key", "nonesuch"]}, do="add")
     assert (gone.status, "its label nonesuch no longer exists" in gone.text) == (422, True)
-    looked = browser.send(form, "/silences", **fields, do="look")
-    assert "1 open alert would be muted" in looked.text
-    assert looked.form("/silences")["label"] == ["key", "team"]
+    preview = browser.send(form, "/silences", **fields, do="preview")
+    assert "1 open alert would be muted" in preview.text
+    assert preview.form("/silences")["label"] == ["key", "team"]
     assert desk.silences(now=None) == []
 
-    made = browser.send(looked, "/silences", duration="4 hours", do="add")
+    made = browser.send(preview, "/silences", duration="4 hours", do="add")
     assert "The silence was added" in made.text
     assert "<b>load</b>" in made.text
     [silence] = desk.silences(now=None)
@@ -83,11 +83,11 @@ def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
 
 
 def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
-    """The list shows it, too, for people who did not preview it."""
+    """The list shows it, too, for people who skip the preview."""
     form = browser.get("/silences/new")
     fields = {"matchers": '{sevrity="High", team="a"}', "reason": "load", "by": "Ada"}
 
-    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="look").text
+    assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="preview").text
     assert "did you mean severity?" in browser.send(form, "/silences", **fields, do="add").text
 
 

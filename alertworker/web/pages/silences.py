@@ -81,7 +81,7 @@ def add(visit: Visit) -> Response:
         silence = _read(visit, admin.alert(alert_id) if alert_id else None)
     except AlertWorkerError as error:
         return _form(visit, form, alert_id=alert_id, wrong=str(error))
-    if form.raw("do") == "look":
+    if form.raw("do") == "preview":
         matching = [alert for alert in admin.open_alerts() if silence.matches(alert.matched)]
         return _form(visit, form, alert_id=alert_id, preview=Preview(matching, doubts(silence.matchers)))
     admin.add_silence(silence, now=visit.now)

@@ -15,7 +15,7 @@ from alertworker.alerts.catalogue import CATALOGUE, COVERED_BY, RELAYED, AlertTy
 from alertworker.budgets import alert as budgets
 from alertworker.budgets.readings import BudgetKey, Reading
 from alertworker.budgets.state import BudgetState, reached
-from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, judge_users
+from alertworker.budgets.user_thresholds import UserCheck, UserPolicy, UserSpend, judge_users
 from alertworker.delivery.retry import DeliveryError, Reason
 from alertworker.detectors import DETECTORS, Policy, llm, relayed
 from alertworker.detectors.admin import TYPES
@@ -97,8 +97,8 @@ def judged() -> Iterable[Alert]:
     key = BudgetKey(BudgetScope.TEAM, "t1")
     yield budgets.describe(key, BudgetState(reading), limit, now=NOW, zone=ZoneInfo("UTC"))
     user = UserSpend("u1", "ann", 100_000_000_000, 100_000_000_000, 0)
-    look = Look(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
-    yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), look)
+    check = UserCheck(date(2026, 11, 23), NOW, None, ZoneInfo("UTC"))
+    yield from judge_users([user], UserPolicy(daily_nanos=1, monthly_nanos=1, anomalies=True), check)
 
 
 def timed() -> Iterable[Alert]:

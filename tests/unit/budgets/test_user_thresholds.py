@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alertworker.alerts.catalogue import AlertType
-from alertworker.budgets.user_thresholds import Look, UserPolicy, UserSpend, explained, is_anomaly, judge_users
+from alertworker.budgets.user_thresholds import UserCheck, UserPolicy, UserSpend, explained, is_anomaly, judge_users
 from alertworker.settings import Settings
 from alertworker.settings.values import AlertingArgs
 
 DOLLAR = 1_000_000_000
 DAY = date(2026, 11, 23)
 NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
-LOOK = Look(DAY, NOW, NOW - timedelta(hours=1), ZoneInfo("Europe/Berlin"))
+LOOK = UserCheck(DAY, NOW, NOW - timedelta(hours=1), ZoneInfo("Europe/Berlin"))
 
 
 def user(day: float, month: float = 0, before: float = 0) -> UserSpend:
@@ -84,4 +84,4 @@ def test_since_when_is_between_two_looks_and_within_the_day(
     day: date, before: datetime | None, since: tuple[str, str]
 ) -> None:
     """The first look of a day knows only that it was since midnight; the one at the day before, that it was in it."""
-    assert Look(day, NOW, before, ZoneInfo("Europe/Berlin")).since == f"between {since[0]} and {since[1]}"
+    assert UserCheck(day, NOW, before, ZoneInfo("Europe/Berlin")).since == f"between {since[0]} and {since[1]}"

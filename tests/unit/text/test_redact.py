@@ -432,9 +432,9 @@ def test_a_hexadecimal_key_within_a_path_is_removed_and_the_path_stays(text: str
 )
 def test_no_piece_of_a_secret_is_left_where_a_text_is_cut(secret: str, limit: int, step: int) -> None:
     """It is taken out before the text is cut, wherever the cut falls, and however much shorter the text gets."""
-    look = max(4 * limit, 1_200)
+    scanned = max(4 * limit, 1_200)
     for filling in ("word ", "x", "token=abcdefghijklmnopqrstuvwxyz "):
-        for before in range(look - 200, look + 50, step):
+        for before in range(scanned - 200, scanned + 50, step):
             text = within((filling * (before // len(filling) + 1))[:before] + " " + secret + " and so on" * 100, limit)
             assert len(text) <= limit
             assert "hunter" not in text
