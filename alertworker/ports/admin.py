@@ -52,7 +52,7 @@ class PublisherState(StrEnum):
     LIVE = "live"
     SILENT = "silent"  #: it has missed several heartbeats
     LOST = "lost"  #: it was silent for so long that its calls are given up
-    STOPPED = "stopped"  #: it said goodbye
+    STOPPED = "stopped"  #: it was shut down cleanly
 
 
 @dataclass(frozen=True, slots=True)

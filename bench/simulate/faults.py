@@ -130,7 +130,7 @@ class HealthChecks:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The process of a host dies without a goodbye, every ``every`` seconds, and starts again 5 s later."""
+    """The process of a host dies without a clean shutdown, every ``every`` seconds, and starts again 5 s later."""
 
     start: float
     end: float
@@ -144,7 +144,7 @@ class Roll:
 
     start: float
     gap: float
-    goodbye: bool = True
+    clean: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,8 +125,8 @@ class Wire:
         """Return a publisher's heartbeat."""
         return f'{{"type":"publisher.heartbeat",{self._base(moment)},{_rest(facts)},"backlog":{backlog}}}'
 
-    def goodbye(self, moment: float, facts: dict[str, Any]) -> str:
-        """Return a publisher's last word."""
+    def stopped(self, moment: float, facts: dict[str, Any]) -> str:
+        """Return the event of a clean shutdown."""
         return f'{{"type":"publisher.stopped",{self._base(moment)},{_rest(facts)}}}'
 
     def _end(self, event_type: str, call: Call, ended: float, rest: str) -> str:

@@ -39,7 +39,7 @@ class Mailbox:
         self.mails: list[Any] = []
         self.to: list[list[str]] = []
         self.answer = "250 OK"
-        self.goodbye = "221 Bye"
+        self.quit_reply = "221 Bye"
         #: What recipients are answered who are not taken.
         self.refusals: dict[str, str] = {}
 
@@ -53,7 +53,7 @@ class Mailbox:
 
     async def handle_QUIT(self, _server: Any, _session: Any, _envelope: Any) -> str:  # noqa: N802
         """Answer QUIT."""
-        return self.goodbye
+        return self.quit_reply
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
         """Take a mail."""
@@ -169,12 +169,12 @@ def test_each_refusal_has_its_meaning(server: EmailConfig, mailbox: Mailbox, ans
     assert attempt(server, build_channel(server).render(message())).reason is reason
 
 
-@pytest.mark.parametrize("goodbye", ["421 shutting down", "250 what?", "500 no such command"])
+@pytest.mark.parametrize("quit_reply", ["421 shutting down", "250 what?", "500 no such command"])
 def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
-    server: EmailConfig, mailbox: Mailbox, goodbye: str
+    server: EmailConfig, mailbox: Mailbox, quit_reply: str
 ) -> None:
     """It has the mail: another attempt would bring it twice, and a dead letter would be untrue."""
-    mailbox.goodbye = goodbye
+    mailbox.quit_reply = quit_reply
     channel = build_channel(server)
 
     assert channel.send(channel.render(message()), notification_id="n-1").text == "250 accepted for 2 of 2"

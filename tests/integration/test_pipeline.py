@@ -220,7 +220,7 @@ def test_a_proxy_that_is_lost_comes_back_and_is_lost_again_is_one_alert(runtime:
     assert (outbox.sent[0].total, outbox.sent[-1].total) == (1, 2)
 
 
-def test_a_proxy_that_said_goodbye_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_proxy_that_was_shut_down_is_not_lost(runtime: Runtime, outbox: Outbox) -> None:
     """A clean shutdown ends the watch, also if an older heartbeat arrives after it."""
     bye = PublisherStopped(boot_id="boot-1", host="h", pid=7, version="1", started_at=NOW, occurred_at=NOW)
     ingest(batch(bye), runtime, now=NOW)

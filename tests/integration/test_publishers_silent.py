@@ -69,8 +69,8 @@ def test_a_host_that_shuts_down_is_silent_no_more(runtime: Runtime, outbox: Outb
     """A clean shutdown ends it, too: nothing is left that could publish."""
     live(runtime, outbox, 35, ("busy", 5), ("quiet", 0))
     now = NOW + timedelta(minutes=35)
-    goodbye = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
-    ingest(batch(Canary(occurred_at=now), PublisherStopped(**goodbye)), runtime, now=now)
+    facts = beat("quiet", 0, now).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
+    ingest(batch(Canary(occurred_at=now), PublisherStopped(**facts)), runtime, now=now)
     sweep(runtime, now=now)
     run_until_quiet(runtime, now)
 
