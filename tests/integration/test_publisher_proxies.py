@@ -1,4 +1,4 @@
-"""The publisher's HTTPS transport through an HTTP proxy, and within its deadline."""
+"""The publisher's HTTPS transport through an HTTP proxy, and within its timeout."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from alertworker.errors import BrokerUnavailable
-from alertworker.publisher import deadline
+from alertworker.publisher import exchange_timeout
 from alertworker.publisher.https import HttpTransport
 from tests.integration.test_web_events import answering, batch
 
@@ -263,11 +263,11 @@ def drip(taken: socket.socket, over: threading.Event, *, first: bytes = b"") -> 
 
 @pytest.mark.parametrize("drips", [b"H", b"HTTP/1.1 202 Accepted\r\nContent-Length: 900\r\n\r\n"])
 @pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
-def test_a_server_that_drips_is_given_up_at_the_deadline(
+def test_a_server_that_drips_is_given_up_at_the_timeout(
     monkeypatch: pytest.MonkeyPatch, tls: ssl.SSLContext, drips: bytes, *, over_tls: bool
 ) -> None:
-    """The deadline holds although bytes keep arriving, also on a connection that served a batch before."""
-    monkeypatch.setattr(deadline, "TOTAL", 0.5)
+    """The timeout holds although bytes keep arriving, also on a connection that served a batch before."""
+    monkeypatch.setattr(exchange_timeout, "TOTAL", 0.5)
     over = threading.Event()
 
     def serve(taken: socket.socket) -> None:
@@ -280,7 +280,7 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
     with serving(serve) as port:
         transport = HttpTransport(f"{'https' if over_tls else 'http'}://127.0.0.1:{port}", "key")
         transport.send(batch())
-        time.sleep(0.3)  # each exchange has its own deadline
+        time.sleep(0.3)  # each exchange has its own timeout
         began = time.monotonic()
         with pytest.raises(BrokerUnavailable, match="TimeoutError"):
             transport.send(batch())
@@ -290,9 +290,9 @@ def test_a_server_that_drips_is_given_up_at_the_deadline(
     assert 0.4 < took < 5
 
 
-def test_a_proxy_that_drips_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_drips_is_given_up_at_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer to CONNECT is part of the exchange."""
-    monkeypatch.setattr(deadline, "TOTAL", 0.5)
+    monkeypatch.setattr(exchange_timeout, "TOTAL", 0.5)
     over = threading.Event()
 
     def serve(taken: socket.socket) -> None:
