@@ -115,10 +115,10 @@ def reached(reading: Reading) -> Limit | None:
     return max((limit for limit in _amounts(reading) if reading.spend_nanos >= limit.nanos), key=_rank, default=None)
 
 
-def state_of(standing: BudgetState) -> str:
+def spell_state(state: BudgetState) -> str:
     """Return how far a budget is used: "open", the share that is reached ("85 %"), "soft budget" or "ended"."""
-    limit = reached(standing.reading)
-    if standing.closed:
+    limit = reached(state.reading)
+    if state.closed:
         return "ended"
     if limit is None:
         return "open"

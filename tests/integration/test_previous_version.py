@@ -33,7 +33,7 @@ from alertworker.alerts.catalogue import AlertType, Severity
 from alertworker.alerts.message import Step
 from alertworker.budgets.configured import OwnBudget
 from alertworker.budgets.readings import BudgetKey
-from alertworker.budgets.state import state_of
+from alertworker.budgets.state import spell_state
 from alertworker.delivery.channel import Answer
 from alertworker.events import (
     AttemptFailed,
@@ -273,12 +273,12 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     assert list(map(str, second.matchers)) == ['alert_type=~"llm_.*"', 'deployment!="d1"', 'team!~"ops|dev"']
 
     own, teams = desk.budgets()
-    assert (own[0], own[1].reading.spend_nanos, state_of(own[1])) == (
+    assert (own[0], own[1].reading.spend_nanos, spell_state(own[1])) == (
         BudgetKey("tag", "batch", "day"),
         60 * DOLLAR,
         "50 %",
     )
-    assert (teams[0], teams[1].reading.spend_nanos, state_of(teams[1])) == (
+    assert (teams[0], teams[1].reading.spend_nanos, spell_state(teams[1])) == (
         BudgetKey("team", "search"),
         86 * DOLLAR,
         "85 %",
