@@ -42,8 +42,8 @@ def ended(buckets: Iterable[Bucket], limits: Limits, *, since: int, until: int) 
 
     The outage began at the epoch second ``since``. ``until`` is a bucket's start, and all events from before it have
     arrived. ``buckets`` are those since `lookback`. An outage is over if calls succeed again and the last window alone
-    is no outage. With a minimum share, the successes must also be too many for the outage's error rate: one is enough
-    if every call failed, about 40 are needed if 15 % failed. Without any call the end is unknown.
+    is not an outage. With a minimum share, the successes must also be too many for the outage's error rate. One is
+    enough if every call failed, and about 40 are needed if 15 % failed. Without any call the end is unknown.
     """
     rows = [row for row in buckets if row.start >= until - lookback(limits)]
     if not rows:

@@ -118,8 +118,8 @@ def explaining(
 def explaining_model(tx: Transaction, judged: JudgedModel, limits: Limits) -> str | None:
     """Return the refused credential that explains a model's outage, ``None`` if there is none.
 
-    Several refused credentials may explain it together. They explain it if the failures and lost calls that they leave
-    are no outage by themselves, neither of the model nor of one of its deployments.
+    Several refused credentials may explain it together. They explain it if the other failures and
+    lost calls alone are neither an outage of the model nor of one of its deployments.
     """
     if not any(REFUSED & row.causes.keys() for row in judged.buckets):
         return None

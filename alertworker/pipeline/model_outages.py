@@ -44,7 +44,7 @@ class ModelJudgement:
 def judge_models(context: BatchContext, counted: CountedCalls) -> list[ModelJudgement]:
     """Return the verdicts on the models that failed a call of the batch, under the locks of their rows.
 
-    LiteLLM knows no outages of models. So there are none if its counts alone decide.
+    LiteLLM has no outages of models, so there are none if only its counts decide.
     """
     limits = context.runtime.policy.outages.model
     if not limits.share:

@@ -149,7 +149,10 @@ def count_outages(context: BatchContext) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade, ``None`` if no outage."""
+    """The buckets of a target's windows, the verdict, how failed calls ended, and the grade.
+
+    The grade is ``None`` if the verdict is not an outage.
+    """
 
     buckets: Sequence[Bucket]
     verdict: WindowVerdict
@@ -204,7 +207,7 @@ def _raise(context: BatchContext, one: _Failures) -> None:
 
 
 def _standing_after(standing: Outage, verdict: WindowVerdict, worst: Grade | None) -> Outage:
-    """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` if the verdict is no outage."""
+    """Return a target's state after a verdict. ``worst`` is its grade so far, ``None`` without an outage."""
     rank = worst.rank if worst is not None else standing.rank
     dead = standing.is_dead or verdict.is_dead
     if worst is not None and (not standing.state or standing.is_up):
