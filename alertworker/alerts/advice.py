@@ -1,4 +1,4 @@
-"""What to do about an alert: our own line for each type and severity, or the operator's note and runbook."""
+"""The advice in an alert: our own line for each type and severity, or the operator's note and runbook."""
 
 from __future__ import annotations
 

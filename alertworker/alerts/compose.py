@@ -23,7 +23,7 @@ NO_PARTS: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What every message of an installation has: its proxy's and its own pages' URLs, and the zone of all times."""
+    """The facts that all messages of an installation share: its URLs and the zone of all times."""
 
     proxy_url: str | None = None
     public_url: str | None = None

@@ -61,7 +61,7 @@ def _fails_lately(_tx: Transaction, alert: OpenAlert, runtime: Runtime, *, now: 
 
 
 class _Holds(Protocol):
-    """Says whether a condition holds now."""
+    """A function that returns whether a condition holds now."""
 
     def __call__(self, tx: Transaction, alert: OpenAlert, runtime: Runtime, /, *, now: datetime) -> bool: ...
 

@@ -47,7 +47,7 @@ class AttemptRow:
 
 
 class PublisherState(StrEnum):
-    """What is known of a publisher's process."""
+    """The known state of a publisher's process."""
 
     LIVE = "live"
     SILENT = "silent"  #: it has missed several heartbeats

@@ -115,7 +115,7 @@ class LanePort(Protocol):
         ...
 
     def expire(self, lease: Lease, *, before: datetime, answer: str, now: datetime) -> None:
-        """Give up the oldest notifications that have waited since ``before``, attempted or not, up to a maximum."""
+        """Mark the oldest notifications that wait since ``before`` as dead, attempted or not, up to a maximum."""
         ...
 
     def release(self, lease: Lease, *, now: datetime) -> None:

@@ -87,7 +87,7 @@ class FileModel(BaseModel):
 
 
 class AnnotationsConfig(FileModel):
-    """What the operator writes into messages about alerts."""
+    """The operator's texts in messages about alerts."""
 
     runbook_url: Annotated[PublicUrl | None, Field(examples=["https://wiki.example.com/llm-outage"])] = None
     """URL of a page that says what to do. Messages link to it."""

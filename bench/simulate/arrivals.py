@@ -1,4 +1,4 @@
-"""Who asks for what and when: the usual traffic, what a scenario adds to it, and LiteLLM's own health checks."""
+"""The arrivals of calls: the usual traffic, the scenario's additions, and LiteLLM's own health checks."""
 
 from __future__ import annotations
 

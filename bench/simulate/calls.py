@@ -57,7 +57,7 @@ class Behaviour:
 
 @dataclass(slots=True)
 class Truth:
-    """What really happened since the warm-up: when calls failed on deployments, and which calls were lost."""
+    """The ground truth since the warm-up: when calls failed on deployments, and which calls were lost."""
 
     calls: int = 0
     #: By deployment, when it first failed each call.

@@ -1,4 +1,4 @@
-"""What goes wrong: errors as LiteLLM names them, and faults that make attempts fail with them."""
+"""The faults: errors as LiteLLM names them, and periods in which attempts fail with them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ BROKEN_STREAM: Final = Error("APIConnectionError", 500, "Connection lost mid-str
 
 
 class After(StrEnum):
-    """What becomes of a call that hung."""
+    """The end of a call that hung."""
 
     FAILS = "fails"
     ANSWERED = "answered"

@@ -1,4 +1,4 @@
-"""What scenarios are written with: faults of places in the world, what these touch, and what must be sent."""
+"""The parts of scenarios: faults of places in the world, what these touch, and what must be sent."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Score:
 
     @property
     def wrong(self) -> list[str]:
-        """What is not as the labels say."""
+        """The differences from the labels."""
         late = f"first message after {self.seconds} s, due after {self.due} s"
         checks = (
             (self.detected is False, "not detected" if self.seconds is None else late),

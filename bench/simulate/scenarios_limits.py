@@ -1,4 +1,4 @@
-"""What must be sent late, seldom, once, or not at all: rate limits, flapping, silences."""
+"""Scenarios whose messages must be late, rare, single or absent: rate limits, flapping, silences."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbo
 
 
 def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, mailbox: Mailbox) -> None:
-    """Nobody tries again what will never be taken."""
+    """A recipient that was refused permanently is not tried again."""
     mailbox.refusals = {server.recipients[0]: "550 nobody"}
     channel = build_channel(server)
     answer = channel.send(channel.render(message()), notification_id="n-1")

@@ -1,4 +1,4 @@
-"""What each channel says, in full, and that its vendor accepts it."""
+"""The full body of each message on each channel, which its vendor accepts."""
 
 from __future__ import annotations
 

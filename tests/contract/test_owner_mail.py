@@ -106,7 +106,7 @@ def test_domains_are_a_setting() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_no_text_makes_another_header_or_recipient(left: str, right: str) -> None:
-    """Whatever text surrounds an address."""
+    """Any text may surround an address."""
     for address in written_to(message(user_email=f"{left}ada@corp.example{right}")):
         assert not set(address) & set("\r\n ,;<>\"'()")
         assert address.count("@") == 1

@@ -140,7 +140,7 @@ def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
 
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:
-    """Nobody else shows that the deployment works."""
+    """No other key shows that the deployment works."""
     hear(runtime, *[good(n, KEYS[0]) for n in range(30)], *[bad(n) for n in range(0, 30, 3)], at=30)
     run_until_quiet(runtime, after(30))
     assert [message.type for message in outbox.sent] == [AlertType.OUTAGE_ALERTS]

@@ -289,7 +289,7 @@ def test_a_failure_during_a_silence_does_not_count_after_it(runtime: Runtime, ou
 
 
 def test_a_silence_of_a_whole_type_silences_only_that_type(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Whoever wants to know of regions only still learns of regions."""
+    """A person who silences one type still gets the others."""
     silence(store, 'alert_type="outage_alerts"')
     eu: dict[str, Any] = {"region": "eu"}
     hear(runtime, *(failing(f"{name}{n}", n, name, **eu) for n in range(6) for name in ("d1", "e1")))

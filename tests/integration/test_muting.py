@@ -140,7 +140,7 @@ def test_a_silenced_condition_speaks_up_when_the_silence_ends_and_it_still_holds
 
 
 def test_a_condition_that_ends_while_silenced_is_never_told(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """Nobody gets a resolving message without a firing one."""
+    """A resolving message without a firing one would only confuse."""
     AdminStore(store.engine).add_silence(silence('alert_type="llm_requests_hanging"'), now=NOW)
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))

@@ -558,7 +558,7 @@ def silenced(runtime: Runtime, store: SqlStore, seconds: float) -> None:
 def test_an_outage_that_holds_when_its_silence_ends_is_notified_with_facts_of_now(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """What it was when it opened no longer matters."""
+    """The facts from when it opened no longer matter."""
     silenced(runtime, store, 300)
     for at in range(0, 305, 5):
         hear(runtime, attempt(at), at=at)

@@ -159,7 +159,7 @@ def test_the_last_proxy_is_high_until_it_is_back(runtime: Runtime, outbox: Outbo
 
 
 def test_a_single_proxy_that_is_gone_for_good_is_closed_after_a_day(runtime: Runtime, outbox: Outbox) -> None:
-    """Nobody deletes the alert of a proxy that was uninstalled."""
+    """The alert of an uninstalled proxy would otherwise stay open."""
     gone, day = ("a", 0, 60), 86_400
     live(runtime, 150, gone)
     live(runtime, day - 300, gone, start=day - 330)

@@ -69,7 +69,7 @@ def test_a_batch_with_any_id_can_be_parked(runtime: Runtime, desk: AdminStore) -
 def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
     runtime: Runtime, desk: AdminStore, store: SqlStore
 ) -> None:
-    """Whatever its body is, on every queue. A replay is tried as often as a new message."""
+    """This holds for any body and queue. A replay is tried as often as a new message."""
     for number, queue in enumerate(TASKS):
         poison = message_of(b"[[], {}", message_id="poison", redelivered=True, queue=queue)
         for _ in range(2):
@@ -120,7 +120,7 @@ def test_no_task_reads_a_message_before_it_is_counted(
 def test_an_expired_task_is_skipped_only_if_it_can_be_read(
     name: str, runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be read is parked, whatever its headers say."""
+    """An unreadable message is parked, whatever its headers are."""
 
     def fail(*_: Any, **__: Any) -> None:
         raise AssertionError("a late task did its work")

@@ -48,7 +48,7 @@ SHORT: Final = (
 
 @pytest.mark.parametrize(("name", "traffic"), SHORT)
 def test_the_scores_are_those_that_are_committed(name: str, traffic: Traffic, request: pytest.FixtureRequest) -> None:
-    """Where a label is not met, the committed score says so: what fails is never left out."""
+    """A failed label is in the committed scores, too. No failure is left out."""
     scenario = replace(SCENARIOS[name](traffic), warm_up=5 * MINUTE)
     scores = score(scenario, traffic, 1, simulate(scenario, traffic, 1))
     found = [{key: value for key, value in one.row().items() if key not in {"took", "log"}} for one in scores]
@@ -244,14 +244,14 @@ def test_an_incident_may_have_two_messages_and_two_more_in_an_hour() -> None:
 
 
 def test_an_outage_that_too_few_calls_met_need_not_be_sent() -> None:
-    """Nobody can know of it."""
+    """No rule could detect it."""
     scenario = Scenario("outage", "", 1_800, (), (outage(Traffic.HIGH, 600, after_failures=21),))
 
     assert scored(scenario=scenario).detected is None
 
 
 def test_what_is_sent_in_silence_is_false() -> None:
-    """Whatever the reason."""
+    """The reason does not matter."""
     scenario = SCENARIOS["silence-around"](Traffic.HIGH)
 
     notice = {"type": AlertType.LLM_EXCEPTIONS, "severity": Severity.LOW}

@@ -40,7 +40,7 @@ def entered(costs: list[float]) -> int:
 
 @given(st.lists(COSTS, min_size=1, max_size=200))
 def test_costs_of_whole_nano_dollars_add_up_exactly(costs: list[float]) -> None:
-    """Where a float is a hair beside its nano-dollar, the sum is that of the decimals that were meant."""
+    """A float near a nano-dollar counts as the decimal that was meant."""
     meant = sum((Decimal(repr(cost)).quantize(Decimal("1e-9")) for cost in costs), Decimal(0))
 
     assert dollars_from_nanos(entered(costs)) == meant

@@ -1,4 +1,4 @@
-"""What to do: a line for each type and severity, the operator's own, and no line where nobody has to do anything."""
+"""The advice: a line for each type and severity, the operator's own, and none if no action is needed."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
 
 
 def test_what_is_relayed_is_the_same_by_its_words() -> None:
-    """Whatever its type; of a type that only LiteLLM raises the catalogue says so itself."""
+    """This holds for any type. A type that only LiteLLM raises has it in the catalogue."""
     relayed_alerts = list(said())
 
     assert {alert.type for alert in relayed_alerts} == set(AlertType)

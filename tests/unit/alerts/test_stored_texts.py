@@ -1,4 +1,4 @@
-"""What rows hold as text: the same in the version before, and safe to read where a newer version wrote it."""
+"""The texts in rows equal those of the previous version, and a newer version's are safe to read."""
 
 from __future__ import annotations
 

@@ -281,7 +281,7 @@ def test_a_soft_budget_that_the_pace_leads_past_is_told_for_keys_and_never_early
 
 
 def test_a_rise_is_the_same_alert_on_a_higher_level_and_says_all_figures() -> None:
-    """Who, spend, share, reset, pace and whether requests pass."""
+    """The figures are owner, spend, share, reset, pace and whether requests pass."""
     half = RESET - timedelta(days=15)
     first = judge(TEAM, None, advance(None, reading(86, at=half, duration="30d")), now=half, zone=ZONE)
     second = judge(TEAM, first.standing, advance(first.standing, reading(97, at=half)), now=half, zone=ZONE)

@@ -1,4 +1,4 @@
-"""Where a spend leads by the end of its period."""
+"""The projected spend at the end of a period."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows an attempt: try again, when, or never."""
+"""The decision after an attempt: a retry at a certain time, or none."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_receiver_that_asks_for_time_pauses_its_lane_and_costs_no_attempt() ->
 
 
 def test_an_absurd_wish_is_bounded() -> None:
-    """Nobody silences us for a year."""
+    """A receiver must not stop messages for a year."""
     verdict = decide(DeliveryError("busy", Reason.RATE_LIMITED, retry_after=31_536_000))
 
     assert verdict == RetryAt(NOW + timedelta(seconds=POLICY.longest_retry_after), counts=False, pauses_lane=True)

@@ -69,7 +69,7 @@ def test_a_bad_event_does_not_take_the_good_ones_with_it() -> None:
 
 
 def test_reasons_do_not_repeat_the_input() -> None:
-    """What is wrong is said by field, never by content, which may be a secret."""
+    """A reason names the field. The content may be a secret."""
     decoded = decode([{"type": "llm.request.succeeded", "call_id": ["sk-secret"]}], None)
 
     assert "sk-secret" not in decoded.rejected[0].reason
@@ -102,7 +102,7 @@ def test_the_schema_says_that_an_event_needs_its_type() -> None:
     [(b"not zstd", "zstd"), (b"{}", None), (b"[", None), (7, None), (b"[]", "rot13")],
 )
 def test_a_batch_that_is_none_is_refused(events: object, encoding: str | None) -> None:
-    """What cannot be read at all is one error for the whole batch."""
+    """An unreadable batch is one error for the whole batch."""
     with pytest.raises(BatchError):
         decode(events, encoding)
 
@@ -158,7 +158,7 @@ BAD = {
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("place", [0, 50, 99])
 def test_one_bad_event_is_rejected_alone_at_its_place(bad: bytes, place: int) -> None:
-    """Whatever is wrong with it, its 99 neighbours go on, and what is kept of it is its bytes."""
+    """The other 99 events are applied, and the bytes of the bad one are kept."""
     items = [GOOD] * 99
     items.insert(place, bad)
     decoded = decode(compress(b" [ " + b" , ".join(items) + b" ] "), "zstd")
@@ -319,7 +319,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, encoding: str | None) -> Non
     )
 )
 def test_any_object_is_read_or_refused(value: Any) -> None:
-    """Whatever a serializer makes of a message."""
+    """A serializer may make anything of a message."""
     for content in (value, [value], [json.loads(GOOD), value]):
         try:
             decoded = decode(content, None)

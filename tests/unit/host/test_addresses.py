@@ -316,7 +316,7 @@ def test_remedies_are_good_addresses(address: str) -> None:
 
 @pytest.mark.parametrize("address", BAD_BROKERS)
 def test_a_host_of_an_address_is_never_its_password(address: str) -> None:
-    """Whatever ended the password early."""
+    """The password may end early for any reason."""
     assert host_of(address) in ("db.internal", "an unknown host", "a Unix socket")
 
 
@@ -364,7 +364,7 @@ def test_what_a_client_raises_reaches_neither_the_host_nor_its_log(
 
 
 def test_a_client_that_cannot_be_made_does_not_reach_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever kombu, or the client of the broker, refuses."""
+    """The broker's client may raise any error."""
 
     def refuse(_url: str) -> BrokerTransport:
         raise KeyError("canary")

@@ -134,7 +134,7 @@ def test_trouble_with_a_variable_has_its_name(variable: str, config: Path, tmp_p
 
 
 def test_a_reference_may_stand_in_a_file(config: Path, tmp_path: Path) -> None:
-    """Whatever its name; and a file that is not there is not a variable that is not set."""
+    """The reference may have any name. A missing file differs from a variable that is not set."""
     own = "alertworker: {receivers: [{name: r, channels: [{kind: slack, url: os.environ/TEAM_HOOK}]}]}\n"
     config.write_text(own)
     (tmp_path / "hook").write_text(f"{HOOK}\n")

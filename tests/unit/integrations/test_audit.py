@@ -50,7 +50,7 @@ def told(raw: Any) -> EntityChanged:
 
 
 def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
-    """What stayed as it was, was not given, or is the key itself, is no change."""
+    """Unchanged fields, absent fields and the key itself are not changes."""
     event = told(entry("updated", before=ROW, after=GIVEN))
 
     assert (event.entity, event.action, event.entity_id) == ("key", "updated", HASH)

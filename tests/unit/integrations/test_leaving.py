@@ -142,7 +142,7 @@ def test_metadata_is_printed_without_secrets(value: object, shown: Mapping[str, 
 
 
 def test_a_callers_object_that_raises_costs_its_metadata_alone() -> None:
-    """Whatever it is, nothing of it reaches the publisher's thread."""
+    """Nothing of it reaches the publisher's thread."""
 
     class Odd(dict[str, Any]):
         def items(self) -> Any:

@@ -1,4 +1,4 @@
-"""What the operator set for the callback: the environment, our section, then LiteLLM's words."""
+"""The options of the callback: the environment, our section, then LiteLLM's keys."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_messages_leave_the_proxy_only_where_somebody_said_so(
 def test_a_threshold_of_our_own_beats_litellms(
     environ: dict[str, str], config: dict[str, Any], expected: float | None
 ) -> None:
-    """What is not a number of seconds is left to LiteLLM's."""
+    """An invalid number of seconds falls back to LiteLLM's."""
     assert CallbackOptions.read(environ, config).threshold_seconds == expected
 
 

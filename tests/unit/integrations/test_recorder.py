@@ -311,7 +311,7 @@ def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
 
 
 def test_a_fallback_tells_what_was_asked_for(publisher: RecordingPublisher) -> None:
-    """Where a fallback came last, the event names the model group the client wanted."""
+    """After a fallback, the event names the model group that the client asked for."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -497,7 +497,7 @@ def test_an_id_used_again_is_another_call(publisher: RecordingPublisher) -> None
 
 
 def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublisher) -> None:
-    """What a failed call cost is taken from LiteLLM's own object and never from the request's body."""
+    """The cost of a failed call comes from LiteLLM's own object and never from the request's body."""
     hooks = recorder(publisher)
     forged = request(response_cost=-5.0, combined_usage_object={"prompt_tokens": 10**6})
 
@@ -559,7 +559,7 @@ def test_a_cut_stream_that_litellm_bills_is_abandoned_with_its_cost(publisher: R
 
 
 def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
-    """What is remembered of a running call holds no reference to its messages."""
+    """The record of a running call holds no reference to its messages."""
 
     class Prompt(list[Any]):
         """Messages that can be looked for."""

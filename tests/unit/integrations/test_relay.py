@@ -277,7 +277,7 @@ def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
     ],
 )
 def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) -> None:
-    """Whatever key met it: else the proxy's budget would be notified once for each key."""
+    """Otherwise each key would raise an alert about the proxy's budget."""
     body = {"spend": 1, "max_budget": 1, "event": "budget_crossed"} | fields
 
     event = read_webhook(json.dumps(body).encode(), now=NOW)
@@ -327,7 +327,7 @@ _TEXTS = st.lists(_PIECES | st.text(max_size=20), max_size=12).map("".join)
 
 @given(_TEXTS, st.none() | st.text(max_size=10))
 def test_every_text_becomes_an_event_that_the_line_takes(text: str, named: str | None) -> None:
-    """Whatever LiteLLM, or a caller through it, writes; and no key is in it."""
+    """LiteLLM, or a caller through it, may write anything. No key is in the event."""
     event = read(text, named=named)
 
     again = EVENT.validate_json(event.model_dump_json(exclude_none=True))

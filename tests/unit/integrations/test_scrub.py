@@ -1,4 +1,4 @@
-"""What an error's text may not show."""
+"""The parts of an error's text that are removed."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_short_prompt_is_hidden_as_a_whole() -> None:
 
 
 def test_words_shared_by_chance_stay() -> None:
-    """What the prompt and the error share by chance is kept."""
+    """A word may be in the prompt and in the error by chance."""
     assert scrub("user: bitte warten", PROMPT) == "user: bitte warten"
 
 
@@ -131,7 +131,7 @@ def test_a_known_secret_goes_by_its_value() -> None:
 
 
 def test_nul_surrogates_and_length_are_bounded() -> None:
-    """What comes out fits the wire contract, and shows that it was cut."""
+    """The result obeys the wire contract and shows that it was cut."""
     text = scrub("a\x00b\ud800 " + "x y " * 5_000, ())
     assert text.startswith("a\ufffdb\ufffd")
     assert text.endswith("… cut")

@@ -102,7 +102,7 @@ def test_what_has_no_tag_is_told_by_name(events: list[Event]) -> None:
 
 @given(st.lists(calls(), max_size=30), st.integers(0, 5))
 def test_a_cap_moves_sums_and_loses_none(events: list[Event], room: int) -> None:
-    """What a dimension has no room for is under "(other)" of its team, to the nano-dollar."""
+    """The remainder of a dimension is under "(other)" of its team, to the nano-dollar."""
     spend = ledger_of(events).spend()
     known = [key for key in spend if key.entity == "a"]
     books = capped(

@@ -169,7 +169,7 @@ def test_a_refused_batch_is_dropped_and_counted_and_does_not_block_the_next(
 
 
 def test_a_full_spool_drops_the_oldest_and_counts_it(tmp_path: Path, transport: FakeTransport, clock: Clock) -> None:
-    """What is left is sent in order."""
+    """The remaining batches are sent in order."""
     spool = Spool(tmp_path / "spool", "boot", max_bytes=1_000)
     outbox = Outbox(transport, spool, Problems())
     transport.away = True

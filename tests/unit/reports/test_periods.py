@@ -87,7 +87,7 @@ def test_a_first_report_is_only_the_newest_and_missed_ones_follow_in_order() -> 
 
 
 def test_a_clock_that_steps_back_makes_nothing_due_again() -> None:
-    """What ended no later than the last report stays reported."""
+    """A period that ended no later than the last report stays reported."""
     calendar, now = Calendar(UTC_ZONE), datetime(2026, 11, 25, 12, tzinfo=UTC)
     (period,) = due(ReportKind.SPEND, calendar, None, now=now)
 

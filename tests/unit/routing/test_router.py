@@ -264,7 +264,7 @@ def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it(
 
 
 def test_a_type_that_is_off_goes_nowhere() -> None:
-    """Whatever the tree says."""
+    """No route can change this."""
     router = replace(ROUTER, types=frozenset({AlertType.LLM_TOO_SLOW}))
 
     assert router.decide(AlertType.LLM_EXCEPTIONS, SEARCH, now=NOW).channels == ()
@@ -378,7 +378,7 @@ LABELS = st.fixed_dictionaries(
 def test_what_a_rule_asks_a_store_for_leaves_no_source_out(
     rule: Inhibition, target: dict[str, str], source: dict[str, str]
 ) -> None:
-    """Whatever mutes an alert has the type and the labels that are looked for."""
+    """Any alert that mutes another has the type and the labels of the filter."""
     wanted = rule.wanted(target)
 
     if rule.mutes(target, source):

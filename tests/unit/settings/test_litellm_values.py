@@ -1,4 +1,4 @@
-"""What LiteLLM accepts in its sections is accepted. What cannot be obeyed is a warning that names the remedy."""
+"""Values that LiteLLM accepts are accepted. A value that we cannot obey is a warning with its remedy."""
 
 from __future__ import annotations
 

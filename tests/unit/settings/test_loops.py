@@ -54,7 +54,7 @@ def test_the_remedy_is_the_variables_own_and_works(
 
 
 def test_both_of_the_proxys_variables_may_point_at_the_relay(tmp_path: Path) -> None:
-    """What is said of one is not said of the other, which ours comes before."""
+    """The one variable is not checked in place of the other. Ours comes first."""
     shared = {"SLACK_WEBHOOK_URL": RELAY, "WEBHOOK_URL": RELAY.replace("slack", "webhook")} | OURS
     litellms = "general_settings: {alerting: [slack, webhook]}\n"
     (told,) = problems(tmp_path, litellms, shared).splitlines()

@@ -1,4 +1,4 @@
-"""What the file has and nobody would read is said, with its place."""
+"""A section or key that would be ignored is a warning with its place."""
 
 from __future__ import annotations
 

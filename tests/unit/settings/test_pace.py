@@ -44,7 +44,7 @@ def test_a_channels_pace_is_a_setting(tmp_path: Path) -> None:
 
 
 def test_a_pace_changes_no_name(tmp_path: Path) -> None:
-    """What waits in the lane stays its channel's."""
+    """Waiting messages stay in their channel's lane."""
     names = [{config.name for config in load(tmp_path, TEXT % (pace, "")).channels} for pace in ("", ", pace: {}")]
 
     assert names[0] == names[1]

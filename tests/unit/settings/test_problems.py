@@ -113,7 +113,7 @@ def test_every_nested_mistake_has_its_own_line(tmp_path: Path) -> None:
 
 
 def test_names_are_checked_beside_other_mistakes(tmp_path: Path) -> None:
-    """What a valid part of the file refers to is reported in the same run as what is invalid elsewhere."""
+    """References in the valid part of a file are checked in the same run as its invalid part."""
     text = """
 alertworker:
   http_port: many
@@ -142,7 +142,7 @@ def test_a_name_is_not_unknown_only_because_its_list_is_invalid(tmp_path: Path) 
 
 
 def test_lines_are_those_of_anchors_and_merged_keys(tmp_path: Path) -> None:
-    """Where the value itself is written."""
+    """The line is that of the value itself."""
     text = """
 alertworker:
   receivers:
@@ -226,7 +226,7 @@ def test_a_yaml_list_within_itself_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_key_stands_once() -> None:
-    """What is in force as it is written is inherited, and the rest of the file's keys are compiled."""
+    """A value in force that equals its written form is inherited. The rest of the file's keys are compiled."""
     own = {
         name for name in FileConfig.model_fields if name in Settings.model_fields and name not in Values.model_fields
     }

@@ -93,7 +93,7 @@ def test_an_example_of_the_page_works(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["quick start", "redacted", "chosen types", "teams", "discord", "regions"])
 def test_all_that_is_on_goes_to_the_one_chat(tmp_path: Path, name: str) -> None:
-    """Where the example names one address."""
+    """The example has one URL."""
     settings = load(tmp_path, name)
 
     for alert_type in settings.alert_types:

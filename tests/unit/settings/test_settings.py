@@ -511,7 +511,7 @@ SMTP = {
 
 
 def test_mail_by_litellms_variables(tmp_path: Path) -> None:
-    """Where alerting names it; TLS as LiteLLM's words have it; what is missing is named, and the password nowhere."""
+    """``alerting`` must name mail. TLS follows LiteLLM's values. An error names what is missing, never the password."""
     text = 'general_settings: {alerting: ["email"]}'
     settings = load(tmp_path, text, SMTP)
     [mail] = settings.channels

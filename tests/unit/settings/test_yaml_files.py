@@ -1,4 +1,4 @@
-"""What LiteLLM's ``include`` brings in: merged by its rules, bounded, and told apart in every error."""
+"""LiteLLM's ``include``: files are merged by its rules, bounded, and each error names its file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What looks like a secret is taken out of a text, however it is written; what only resembles one by chance stays."""
+"""A secret is removed from a text in any notation. A string that only resembles one stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a body holds, it is read or refused with a reason; nothing of it is repeated."""
+"""Any body is read or refused with a reason. No reason repeats its content."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from alertworker.web.services import explain
 
 
 def test_every_route_is_described_and_every_description_is_served() -> None:
-    """What is LiteLLM's form, too."""
+    """This includes the routes in LiteLLM's form."""
     served = {(route.path, method.lower()) for route in ROUTES for method in (route.methods or set()) - {"HEAD"}}
     described = {(path, method) for path, operations in document()["paths"].items() for method in operations}
     assert described == served

@@ -1,4 +1,4 @@
-"""What the OpenAPI document promises is what is served, whatever is sent: found out by schemathesis."""
+"""The server keeps the promises of the OpenAPI document. schemathesis generates the requests."""
 
 from __future__ import annotations
 

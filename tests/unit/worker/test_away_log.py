@@ -1,4 +1,4 @@
-"""What libraries log while the broker is away is limited; what else they and we log is not."""
+"""The libraries' log is limited while the broker is away. The rest of the log is not."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_what_rabbitmq_gave_up_is_parked_but_for_an_expired_batch(
     "value", [None, "", [], {}, ["x"], {"a": [1]}, 7, 7.5, True, "\0", "\ud800", "x" * 9_999, b"x"]
 )
 def test_headers_of_any_type_become_text(value: Any) -> None:
-    """What goes to another process, and into the database, is text that both take."""
+    """Headers for another process or the database are text that both accept."""
     call = _of(sealed(QUEUE, {"task": value, "id": value, "redelivered": value}))
     assert call == pickle.loads(pickle.dumps(call))
     for text in (call.task, call.message_id, call.letter_id, call.key):
