@@ -17,7 +17,7 @@ TYPES = (
 ALL_TYPES = f'alerting: ["slack"]\n  alert_types: [{TYPES}]'
 
 
-def test_what_the_audit_log_tells_reaches_people_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
+def test_changes_in_the_audit_log_are_notified_once_and_without_the_key(tmp_path: Path, slack: Receiver) -> None:
     """The message has the actor, the change, and the old and new value.
 
     It has no key, and no value that may be secret.

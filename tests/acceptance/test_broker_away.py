@@ -79,7 +79,7 @@ def few_lines(stack: Stack, what: str) -> Iterator[None]:
 
 
 @pytest.mark.timeout(300)
-def test_a_broker_that_is_away_is_said_in_few_lines(slack: Receiver, tmp_path: Path) -> None:
+def test_an_unavailable_broker_is_logged_in_few_lines(slack: Receiver, tmp_path: Path) -> None:
     """It was a hundred lines a second of beat, and tracebacks of workers."""
     stack = Stack(tmp_path / "s", CONFIG.format(url=slack.url, secret=WEBHOOK_SECRET))
     try:

@@ -135,7 +135,7 @@ def test_failures_are_one_alert_that_counts(fresh: tuple[Proxy, Receiver, Stack]
     assert "Level: `Low`" in slack.posts[0].text
 
 
-def test_only_what_we_or_the_provider_caused_rings(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+def test_only_failures_of_ours_or_the_provider_notify(fresh: tuple[Proxy, Receiver, Stack]) -> None:
     """A bad request, a wrong key and an unknown model notify nobody. Our own failing credentials do."""
     proxy, slack, _ = fresh
     assert proxy.ask("status-400")[0] == 400

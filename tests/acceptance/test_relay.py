@@ -135,7 +135,7 @@ def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -
     assert {(event.entity, event.action): event.count for event in changes} == dict.fromkeys(MANAGEMENT.values(), 2)
 
 
-def test_failed_calls_keep_who_where_and_the_callers_metadata(events: list[Event]) -> None:
+def test_failed_calls_keep_attribution_and_the_callers_metadata(events: list[Event]) -> None:
     """This holds for failures of a deployment. Calls that were refused before it have none."""
     calls = sorted(
         said(events, "llm_exceptions"), key=lambda event: ("trouble" not in event.headline, not event.metadata)
@@ -194,7 +194,7 @@ def test_reports_keep_every_line(events: list[Event]) -> None:
 
 
 @pytest.mark.parametrize("alert_type", ["user_spend_thresholds", "user_spend_anomalies"])
-def test_what_is_said_of_several_users_at_once_is_kept_of_each(events: list[Event], alert_type: str) -> None:
+def test_an_alert_about_several_users_keeps_each_of_them(events: list[Event], alert_type: str) -> None:
     """LiteLLM puts all users of an hour into one message."""
     (alert,) = said(events, alert_type)
 

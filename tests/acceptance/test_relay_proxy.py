@@ -95,7 +95,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 
 @pytest.mark.timeout(240)
-def test_what_the_proxy_says_reaches_people_once_and_without_the_prompt(running: Installation) -> None:
+def test_alerts_of_the_proxy_are_notified_once_and_without_the_prompt(running: Installation) -> None:
     """Failures of two requests are one alert, counted, in our form.
 
     LiteLLM loses alerts that arrive while it posts, so the test repeats a failure that was lost.

@@ -29,7 +29,7 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
         running.down()
 
 
-def test_a_worker_that_is_told_to_stop_ends_well(stack: Stack) -> None:
+def test_a_worker_that_gets_sigterm_ends_cleanly(stack: Stack) -> None:
     """A supervisor must not take it for a failure."""
     process = stack.processes["ingest"]
     stack.kill("ingest", signal.SIGTERM)

@@ -100,7 +100,7 @@ def test_of_a_names_addresses_only_those_that_may_are_tried(server: Server, monk
 
 
 @every_http_kind
-def test_plain_http_leaves_the_machine_for_nobody(kind: str) -> None:
+def test_plain_http_does_not_leave_the_machine(kind: str) -> None:
     """Without TLS a channel sends only to this machine and to allowed networks."""
     for address in (
         "http://receiver.example",

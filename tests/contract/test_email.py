@@ -170,7 +170,7 @@ def test_each_refusal_has_its_meaning(server: EmailConfig, mailbox: Mailbox, ans
 
 
 @pytest.mark.parametrize("quit_reply", ["421 shutting down", "250 what?", "500 no such command"])
-def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
+def test_a_servers_reply_after_it_accepted_a_mail_changes_nothing(
     server: EmailConfig, mailbox: Mailbox, quit_reply: str
 ) -> None:
     """It has the mail: another attempt would bring it twice, and a dead letter would be untrue."""
@@ -188,7 +188,7 @@ def test_what_a_server_says_after_it_took_a_mail_changes_nothing(
         (("550 nobody", "550 nobody"), Reason.CLIENT_ERROR),
     ],
 )
-def test_a_mail_that_nobody_takes_is_for_later_while_one_may_take_it_later(
+def test_a_mail_is_retried_while_one_recipient_may_accept_it(
     server: EmailConfig, mailbox: Mailbox, refusals: tuple[str, str], reason: Reason
 ) -> None:
     """One address that is gone does not lose it for the others."""
@@ -198,7 +198,7 @@ def test_a_mail_that_nobody_takes_is_for_later_while_one_may_take_it_later(
     assert mailbox.mails == []
 
 
-def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbox: Mailbox) -> None:
+def test_only_temporarily_refused_recipients_are_retried(server: EmailConfig, mailbox: Mailbox) -> None:
     """The others have it and get it no second time; the mail is the same, also in whom it names."""
     ops, team = server.recipients
     mailbox.refusals = {team: "452 full"}
@@ -214,7 +214,7 @@ def test_who_is_refused_for_now_is_tried_again_alone(server: EmailConfig, mailbo
     assert {mail["To"] for mail in mailbox.mails} == {f"{ops}, {team}"}
 
 
-def test_who_is_refused_for_good_is_told_of_in_the_answer(server: EmailConfig, mailbox: Mailbox) -> None:
+def test_the_answer_names_permanently_refused_recipients(server: EmailConfig, mailbox: Mailbox) -> None:
     """A recipient that was refused permanently is not tried again."""
     mailbox.refusals = {server.recipients[0]: "550 nobody"}
     channel = build_channel(server)
@@ -230,7 +230,7 @@ def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> Non
     assert attempt(wrong, build_channel(server).render(message())).reason is Reason.AUTH_ERROR
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_a_certificate_of_an_unknown_authority_is_refused(
     server: EmailConfig, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mail is not sent to another server that answers."""

@@ -49,7 +49,7 @@ def test_each_body_is_the_golden_one(kind: str) -> None:
             pytest.fail(f"{name} differs. If that is meant, write it with: {golden.UPDATE}\n{changes}", pytrace=False)
 
 
-def test_there_is_no_file_for_a_body_that_nobody_sends() -> None:
+def test_there_is_no_file_for_a_body_that_is_not_sent() -> None:
     """A file may be left from a kind or a case that was removed."""
     wanted = {path for kind in KINDS if problem_of(kind) is None for path in golden.files_of(kind)}
 

@@ -86,7 +86,7 @@ def test_a_teams_list_and_the_keys_user_are_written_to(text: str) -> None:
         None,
     ],
 )
-def test_nobody_else_is(address: str | None) -> None:
+def test_no_other_address_is_notified(address: str | None) -> None:
     """Addresses at other domains, and strings that are no addresses, get nothing."""
     assert written_to(message(user_email=address)) == []
 
@@ -119,7 +119,7 @@ def test_a_message_without_a_budget_goes_to_no_owner() -> None:
     assert not OwnerMail(MAIL).takes(plain)
 
 
-def test_check_says_who_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_names_the_channel_that_notifies_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The output is null if no domain is allowed."""
     mail = "{kind: email, name: mail, host: 127.0.0.1, tls: none, sender: a@corp.example, recipients: [o@corp.example]"
     monkeypatch.chdir(tmp_path)

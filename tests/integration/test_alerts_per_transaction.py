@@ -251,7 +251,7 @@ def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Run
     assert [row.count for row in raised(store, AlertType.PUBLISHER_SILENT)] == [1] * 10
 
 
-def test_many_users_over_their_threshold_are_told_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
+def test_many_users_over_their_threshold_are_notified_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
     """The look ends with its last piece; the next one is an hour later."""
     runtime = replace(runtime, users=UserPolicy(daily_nanos=DOLLAR, monthly_nanos=DOLLAR))
     ingest(batch(*(answered(f"c{n}", user_id=f"u{n}", cost_nanos=2 * DOLLAR) for n in range(10))), runtime, now=NOW)

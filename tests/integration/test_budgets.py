@@ -118,7 +118,7 @@ def at_once(work: Callable[[int], None], workers: int) -> None:
     assert errors == []
 
 
-def test_each_limit_is_told_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_each_limit_is_notified_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The limits are 15 % left, 5 % left, and used up. Readings between them notify nobody."""
     for second, dollars in enumerate((50, 85, 86, 85, 96, 95, 100, 130)):
         at = NOW + timedelta(seconds=second)
@@ -144,7 +144,7 @@ def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtim
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_workers_that_cross_at_once_tell_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
+def test_workers_that_cross_a_limit_concurrently_notify_once(runtime: Runtime, store: SqlStore, attempt: int) -> None:
     """Eight workers report, each with its own keys, a budget that is new to the store."""
     batches = [batch(*(spent(97, key=f"{worker}-{n}") for n in range(5))) for worker in range(8)]
     at_once(lambda worker: ingest(batches[worker], runtime, now=NOW), workers=8)
@@ -163,7 +163,7 @@ def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runti
     assert 1 <= len(rows(store, NOTIFICATIONS)) == alert.level <= 3
 
 
-def test_the_reset_resolves_without_traffic_and_the_old_figure_that_follows_rings_nobody(
+def test_the_reset_resolves_without_traffic_and_an_old_figure_notifies_no_channel(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """A process that does not know of the reset keeps reporting the old period."""
@@ -215,7 +215,7 @@ def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runti
         (BudgetScope.PROJECT, None, {}),
     ],
 )
-def test_who_is_behind_the_whole_proxy_or_one_of_several_budgets(
+def test_the_top_contributors_to_the_proxy_or_one_of_several_budgets(
     runtime: Runtime, outbox: Outbox, scope: BudgetScope, part: str | None, behind: dict[str, str]
 ) -> None:
     """A proxy's budget lists teams and models. A team's further budget lists the keys of the team."""
@@ -308,7 +308,7 @@ def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: 
     ]
 
 
-def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime, store: SqlStore) -> None:
+def test_an_end_that_no_channel_takes_is_not_suppressed(runtime: Runtime, store: SqlStore) -> None:
     """No notified channel accepts the resolving message, so the alert is not among the suppressed ones."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)
@@ -320,7 +320,7 @@ def test_an_end_that_no_channel_takes_was_withheld_from_nobody(runtime: Runtime,
     assert AdminStore(store.engine).search_alerts(AlertFilter(suppressed=True)).alerts == []
 
 
-def test_owners_are_told_once_beside_whoever_is_told_anyway(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+def test_owners_are_notified_once_beside_the_channels(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """Four workers run at once: one mail about the crossing and one about its end, and none without an address."""
     owners = OwnersOutbox()
     both = replace(runtime, channels={"outbox": outbox, "owners": owners}, owner_mail="owners")

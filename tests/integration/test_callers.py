@@ -108,7 +108,7 @@ def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) 
     assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
-def test_a_problem_elsewhere_goes_on(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Outbox) -> None:
     """An outage of one deployment does not end the problem that the key has on another."""
     for deployment in ("d1", "d2"):
         hear(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)

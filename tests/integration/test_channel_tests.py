@@ -122,7 +122,7 @@ def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox
     assert rows(store, DEAD_LETTERS) == []
 
 
-def test_shadow_says_so_and_writes_nothing(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_a_test_in_shadow_writes_nothing_and_reports_shadow(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """There is not even a row."""
     [trial] = try_channels([EXCEPTIONS], replace(runtime, shadow=True), now=NOW)
 

@@ -72,7 +72,7 @@ def test_a_late_announcement_of_before_the_last_end_opens_nothing(
     assert counted["dropped", "outdated_announcement"] == 1
 
 
-def test_a_call_that_hangs_on_is_told_by_its_next_announcement(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_call_that_is_announced_again_keeps_the_condition_open(runtime: Runtime, outbox: Outbox) -> None:
     """The next announcement is later than the last end."""
     over(runtime, outbox)
     ingest(batch(announced("b", -1, 2)), runtime, now=after(100))
@@ -91,7 +91,7 @@ def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox
     assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
 
-def test_calls_hung_until_the_last_of_them_ended_whenever_that_is_heard(runtime: Runtime, outbox: Outbox) -> None:
+def test_calls_hung_until_the_last_one_ended_even_if_reported_late(runtime: Runtime, outbox: Outbox) -> None:
     """Both ends arrive 90 s late."""
     ingest(batch(announced("a", 0, 3), announced("b", 0, 3)), runtime, now=after(100))
     sweep_at(runtime, 100)

@@ -78,7 +78,7 @@ def told(outboxes: dict[str, Outbox]) -> dict[str, list[tuple[Step, str]]]:
     return {name: [(one.step, one.type.value) for one in box.sent] for name, box in outboxes.items() if box.sent}
 
 
-def test_a_channel_that_did_not_learn_of_the_cause_learns_of_the_effect(
+def test_a_channel_without_the_cause_is_notified_of_the_effect(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
     """Only "ops" is notified of the region. The pager is notified of no outage at all."""
@@ -96,7 +96,9 @@ def test_a_channel_that_did_not_learn_of_the_cause_learns_of_the_effect(
     assert deferred["outage_alerts"] == ["ops"]
 
 
-def test_a_muted_channel_learns_of_what_outlasts_the_cause(runtime: Runtime, outboxes: dict[str, Outbox]) -> None:
+def test_a_muted_channel_is_notified_of_an_alert_that_outlasts_its_cause(
+    runtime: Runtime, outboxes: dict[str, Outbox]
+) -> None:
     """The region recovers, one deployment does not. The end is sent to both channels."""
     region = raised(runtime, AlertType.REGION_OUTAGE_ALERTS)
     outage = raised(runtime, AlertType.OUTAGE_ALERTS, deployment="d1")

@@ -104,7 +104,7 @@ def test_the_end_of_an_alert_in_a_digest_waits_for_the_digest(runtime: Runtime, 
     assert steps.index(Step.DIGEST) < steps.index(Step.RESOLVED)
 
 
-def test_the_end_of_a_condition_is_in_no_digest_before_its_beginning_is_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_resolved_message_is_in_no_digest_before_its_firing_one_is_sent(runtime: Runtime, outbox: Outbox) -> None:
     """The firing message was attempted and must be retried. Meanwhile enough messages wait to become a digest."""
     outbox.digest_size = 100
     ingest(batch(announced("a")), runtime, now=NOW)
@@ -133,7 +133,7 @@ def test_a_clock_that_is_set_back_does_not_turn_an_alerts_messages_round(runtime
     assert [message.step for message in outbox.sent] == [Step.FIRED_AND_RESOLVED]
 
 
-def test_a_condition_that_ended_before_anybody_was_told_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_condition_that_ended_before_its_firing_message_is_one_message(runtime: Runtime, outbox: Outbox) -> None:
     """The message has both the firing and the resolution."""
     ingest(batch(announced("a")), runtime, now=NOW)
     ingest(batch(answered("a", announced=True)), runtime, now=after(1))
@@ -205,7 +205,7 @@ def test_a_lane_keeps_its_receivers_pace(runtime: Runtime, outbox: Outbox) -> No
     assert len(outbox.sent) == 6
 
 
-def test_a_message_for_a_channel_of_another_kind_is_dead_and_holds_nobody_up(
+def test_a_message_for_a_channel_of_another_kind_is_dead_and_delays_no_other(
     runtime: Runtime, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message waited while its channel's name was given to, for example, a budget webhook."""
@@ -287,7 +287,7 @@ def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store
 
 
 @pytest.mark.parametrize("others", [0, 20])
-def test_an_end_says_all_where_the_beginning_is_never_told(
+def test_a_resolved_message_has_all_facts_if_the_firing_one_is_never_sent(
     runtime: Runtime, outbox: Outbox, store: SqlStore, others: int
 ) -> None:
     """The firing message died while the resolving one waited for it, alone or in a digest.
@@ -310,7 +310,9 @@ def test_an_end_says_all_where_the_beginning_is_never_told(
     assert "Fired and resolved" in end.message
 
 
-def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_the_resolved_message_follows_a_sent_firing_one_after_a_refused_reminder(
+    runtime: Runtime, outbox: Outbox
+) -> None:
     """The firing message was sent, and a reminder was refused."""
     ingest(batch(announced("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
@@ -325,7 +327,9 @@ def test_an_end_stays_one_where_something_else_was_told(runtime: Runtime, outbox
     assert [message.step for message in outbox.sent] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_what_was_only_told_in_shadow_has_no_end(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_alert_notified_only_in_shadow_has_no_resolved_message(
+    runtime: Runtime, outbox: Outbox, store: SqlStore
+) -> None:
     """Shadow was turned off in between. While it is on, the resolving message is written like all others."""
     shadow = replace(runtime, shadow=True)
     ingest(batch(announced("a")), shadow, now=NOW)

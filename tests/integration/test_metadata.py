@@ -85,7 +85,7 @@ def test_all_alerts_about_calls_show_it(runtime: Runtime, outbox: Outbox, events
     assert len([member for member in message.members if "c2" in member]) == 1
 
 
-def test_an_outage_that_goes_on_shows_the_newest(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_continuing_outage_shows_the_newest(runtime: Runtime, outbox: Outbox) -> None:
     """Reminders and the resolving message show metadata of calls that failed after the first message."""
     ingest(batch(*(noted(attempt(f"a{number}"), WORLD) for number in range(5))), runtime, now=NOW)
     ingest(batch(noted(attempt("b"), TICKET)), runtime, now=NOW)
@@ -106,7 +106,7 @@ def test_a_line_stays_a_line(runtime: Runtime, outbox: Outbox) -> None:
     assert message.metadata == note
 
 
-def test_what_litellm_said_keeps_the_newest_metadata(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_relayed_alert_keeps_the_newest_metadata(runtime: Runtime, outbox: Outbox) -> None:
     """Several relayed alerts are in one batch."""
     texts = [said("llm_exceptions", "boom"), said("llm_exceptions", "boom", metadata=WORLD)]
     ingest(batch(*texts), runtime, now=NOW)

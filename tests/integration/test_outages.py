@@ -231,7 +231,7 @@ def test_two_workers_with_half_of_the_failures_each_do_not_both_miss_it(
     assert len(rows(store, NOTIFICATIONS)) == 1
 
 
-def test_any_order_cutting_and_redelivery_tells_the_same(runtime: Runtime, store: SqlStore) -> None:
+def test_any_order_split_and_redelivery_sends_the_same_messages(runtime: Runtime, store: SqlStore) -> None:
     """Eight workers apply each batch twice."""
     events = [*(attempt(n * 2) for n in range(12)), *(success(n) for n in range(40))]
     Random(7).shuffle(events)
@@ -452,7 +452,7 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
-def test_calls_that_were_saved_and_lost_are_told(runtime: Runtime, outbox: Outbox) -> None:
+def test_saved_and_lost_calls_are_in_the_message(runtime: Runtime, outbox: Outbox) -> None:
     """Each call counts once for each target that failed it, in the first message, in reminders and at the end."""
     first = FailedOn(deployment_id="d1", provider="azure", region="eu")
     both = (first, FailedOn(deployment_id="d2", provider="azure", region="eu"))

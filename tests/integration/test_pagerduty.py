@@ -166,7 +166,7 @@ def test_each_team_is_paged_by_its_own_key(runtime: Runtime, desk: Desk) -> None
     assert groups == {KEYS["search"]: "search", KEYS["ops"]: "billing"}
 
 
-def test_what_comes_by_the_calendar_pages_nobody(runtime: Runtime, desk: Desk) -> None:
+def test_scheduled_reports_do_not_page(runtime: Runtime, desk: Desk) -> None:
     """This holds for every route and every severity."""
     runtime = replace(runtime, router=replace(runtime.router, root=Route(receiver="ops")))
     alert_types = (

@@ -82,7 +82,7 @@ def test_a_silence_that_cannot_be_applied_is_named_by_the_page_and_the_doctor(
     assert "is not applied: invalid regular expression" in browser.get("/").text
 
 
-def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> None:
+def test_an_unknown_label_is_reported_before_it_is_silenced(browser: Browser) -> None:
     """The list shows it, too, for people who skip the preview."""
     form = browser.get("/silences/new")
     fields = {"matchers": '{sevrity="High", team="a"}', "reason": "load", "by": "Ada"}
@@ -105,7 +105,7 @@ def test_what_no_alert_has_is_said_before_it_is_silenced(browser: Browser) -> No
         ({"matchers": "team=x", "ends": "9999-12-31T23:59"}, "Enter an earlier end"),
     ],
 )
-def test_what_makes_no_silence_is_said_and_what_was_typed_is_kept(
+def test_an_invalid_silence_is_refused_with_the_reason_and_the_input_kept(
     browser: Browser, desk: AdminStore, fields: dict[str, str], wrong: str
 ) -> None:
     """Nothing is muted by mistake."""

@@ -57,7 +57,7 @@ def raise_alerts(store: SqlStore, runtime: Runtime, *alerts: Alert) -> list[str]
     ]
 
 
-def test_the_first_page_says_what_is_open_and_how_the_line_is(
+def test_the_first_page_shows_open_alerts_and_the_pipelines_state(
     store: SqlStore, runtime: Runtime, browser: Browser
 ) -> None:
     """The most severe alert is first. No canary has returned, so action is required."""
@@ -73,7 +73,7 @@ def test_the_first_page_says_what_is_open_and_how_the_line_is(
     assert "▲ High" in page.text
 
 
-def test_the_first_page_says_what_is_away(store: SqlStore, runtime: Runtime) -> None:
+def test_the_first_page_names_unavailable_services(store: SqlStore, runtime: Runtime) -> None:
     """An unavailable broker is a finding. With an unavailable database the page shows nothing else."""
 
     def away() -> int:
@@ -158,7 +158,7 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
     assert browser.get("/alerts/nonesuch").status == 404
 
 
-def test_an_alert_says_what_to_do_while_somebody_must(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+def test_an_alert_has_advice_while_action_is_needed(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
     """Our line and the runbook of its route. Nobody is asked once it has ended. Its message stays."""
     ids = raise_alerts(store, runtime, alert(type=AlertType.OUTAGE_ALERTS, severity=Severity.HIGH))
     line = advise(AlertType.OUTAGE_ALERTS, Severity.HIGH, {})
@@ -170,7 +170,7 @@ def test_an_alert_says_what_to_do_while_somebody_must(store: SqlStore, runtime: 
     assert (page.text.count(line), browser.get(f"/alerts/{ids[0]}").text.count(line)) == (2, 1)
 
 
-def test_an_alert_is_acknowledged_with_who_and_why(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
+def test_an_alert_is_acknowledged_with_author_and_note(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
     """The row is the same as from the command line. Input is shown as text."""
     [one] = raise_alerts(store, runtime, alert())
     path = f"/alerts/{one}/acknowledge"

@@ -306,7 +306,7 @@ def test_its_publishers_silences_budgets_and_lanes_are_read(store: SqlStore, des
     }
 
 
-def test_what_waits_is_sent_and_what_is_due_is_told(runtime: Runtime, outbox: Posted, store: SqlStore) -> None:
+def test_waiting_and_due_messages_are_sent(runtime: Runtime, outbox: Posted, store: SqlStore) -> None:
     """Each is sent once, in order, and not before the receiver's pause ends.
 
     An attempted message is sent as it was sealed.
@@ -363,7 +363,7 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     assert told(outbox) == WAITING
 
 
-def test_what_ends_is_told_to_those_who_were_told_that_it_began(
+def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The outage and the hanging calls resolve. Nothing is sent about muted ones."""
@@ -386,7 +386,7 @@ def test_what_ends_is_told_to_those_who_were_told_that_it_began(
     assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
 
 
-def test_an_end_that_it_has_heard_of_is_not_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_end_that_it_recorded_is_kept(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The announcement that comes after it, and those of calls that are known, fire nothing."""
     before = len(AdminStore(store.engine).search_alerts(AlertFilter()).alerts)
     calls = [announced(name) for name in ("overtook", "hangs-1")]

@@ -133,7 +133,7 @@ def test_plain_http_is_asked_of_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
     assert heads[0].startswith(f"POST http://127.0.0.1:{port}/v1/events HTTP/1.1\r\n")
 
 
-def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_bypasses_the_proxy_for_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """No proxy listens on the port."""
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "example.com,127.0.0.1")
@@ -146,9 +146,7 @@ def test_no_proxy_lets_the_server_past(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("named", ["http://ops:secret@127.0.0.1:{port}", "socks5://ops:secret@127.0.0.1", "http://"])
-def test_a_proxy_that_lets_nobody_through_is_named_without_its_login(
-    monkeypatch: pytest.MonkeyPatch, named: str
-) -> None:
+def test_a_proxy_that_refuses_is_named_without_its_credentials(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     """The batch waits, and the error says what to correct."""
     with proxy(answer="407 Proxy Authentication Required") as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", named.format(port=port))
@@ -235,7 +233,7 @@ def test_a_redirect_is_not_followed() -> None:
     assert len(connections) == 1
 
 
-def test_a_long_answer_is_read_to_a_bound_and_the_next_batch_goes_on() -> None:
+def test_a_long_response_is_read_to_a_bound_and_the_next_batch_is_sent() -> None:
     """The error shows the start of the answer. The rest is not read as the next answer."""
 
     def serve(taken: socket.socket) -> None:

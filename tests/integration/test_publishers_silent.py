@@ -88,7 +88,7 @@ def test_a_sibling_that_has_just_begun_proves_nothing(runtime: Runtime, outbox: 
     assert live(runtime, outbox, 75, ("one", 0), ("two", 5), start=60) == []
 
 
-def test_one_busy_process_speaks_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
+def test_one_busy_process_is_enough_for_its_host(runtime: Runtime, outbox: Outbox) -> None:
     """Processes of one host share its traffic unevenly. A backlog explains silence."""
     for half in range(120):
         now = NOW + timedelta(seconds=30 * half)

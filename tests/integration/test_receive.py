@@ -216,7 +216,7 @@ def test_the_page_shows_whatever_a_letter_holds(runtime: Runtime, desk: AdminSto
     assert len(desk.dead_letters()) == len(bodies) - 1
 
 
-def test_a_letter_that_is_too_large_says_so(
+def test_a_dead_letter_that_was_cut_has_a_notice(
     runtime: Runtime, desk: AdminStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is cut without a notice."""

@@ -80,7 +80,7 @@ def run(runtime: Runtime, store: SqlStore, start: float, end: float) -> None:
         now = max(min(later, default=after(end)), now + timedelta(seconds=0.1))
 
 
-def test_a_receiver_that_only_says_429_is_asked_ever_less(
+def test_a_receiver_that_only_answers_429_is_tried_ever_less(
     runtime: Runtime, receiver: Receiver, store: SqlStore
 ) -> None:
     """A Teams connector answers so, without a time: two hours cost some 50 attempts, and no message is lost."""
@@ -113,7 +113,7 @@ def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
     assert (lane.failures, lane.probe_at, lane.failing_since) == (0, None, None)
 
 
-def test_one_message_that_fails_holds_nobody_up(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
+def test_one_failed_message_does_not_block_others(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """The others are sent at once while that one is retried."""
     receiver.poison = frozenset({"bad"})
     fail(runtime, "bad", 0)

@@ -253,7 +253,7 @@ def test_an_entry_that_is_no_message_is_delivered_with_its_bytes(
     assert left(broker) == (0, 0, 0, 0)
 
 
-def test_what_a_message_says_of_its_address_and_tag_is_not_believed(
+def test_a_messages_own_address_and_tag_are_ignored(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """Two messages with one tag are two messages, and both are requeued to their own queues."""
@@ -311,7 +311,7 @@ def test_a_redis_that_became_a_replica_is_a_lost_connection(
     assert isinstance(caught.value, worker.connection.connection_errors)
 
 
-def test_a_killed_worker_that_looked_for_lost_batches_holds_nobody_up(
+def test_a_worker_killed_with_the_restore_mutex_delays_no_other(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """Its lock expires within seconds."""

@@ -58,7 +58,7 @@ def test_a_report_that_was_due_before_the_first_batch_is_not_sent(reporter: Repo
     assert reporter.look(now=noon + timedelta(hours=12, minutes=1)) == 1
 
 
-def test_a_week_is_told_once_whoever_looks(reporter: Reporter, outbox: Outbox) -> None:
+def test_a_week_is_reported_once_by_any_worker(reporter: Reporter, outbox: Outbox) -> None:
     """Four workers at once, and one later, send one message with totals, change, teams, tags and no team."""
     week = timedelta(days=7)
     events = [
@@ -242,7 +242,7 @@ def test_a_message_links_to_its_page(reporter: Reporter, outbox: Outbox) -> None
         assert message.page_url == f"https://alerts.example/alerts/{message.alert_id}"
 
 
-def test_nothing_to_say_is_not_said(reporter: Reporter, outbox: Outbox) -> None:
+def test_an_empty_report_is_not_sent(reporter: Reporter, outbox: Outbox) -> None:
     """An empty week is claimed without a message, so that it is not checked again."""
     assert reporter.look(now=MONDAY) == 4
     run_until_quiet(reporter.runtime, MONDAY)

@@ -91,7 +91,7 @@ def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outb
     assert [outbox.sent[0].step, outbox.sent[-1].step] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_a_budget_that_never_resets_is_forgotten_once_nobody_reports_it(
+def test_a_budget_without_reset_is_deleted_after_its_last_report(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """Its alert is closed with a message. A budget that is still reported, or resets, stays."""

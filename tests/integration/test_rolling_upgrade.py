@@ -100,7 +100,7 @@ def test_unknown_values_of_a_known_alert_neither_park_a_batch_nor_stop_a_sweep(
 
 
 @pytest.mark.parametrize("attempted", [True, False])
-def test_a_message_of_an_unknown_type_is_sent_and_the_lane_goes_on(
+def test_a_message_of_an_unknown_type_is_sent_and_the_lane_continues(
     runtime: Runtime, outbox: Outbox, store: SqlStore, attempted: bool
 ) -> None:
     """This holds for sealed and unsealed messages. Those behind it are sent, too."""
@@ -272,7 +272,7 @@ def paths(state: AlertState | None, length: int) -> list[list[AlertChange]]:
     return found
 
 
-def test_the_store_changes_alerts_as_the_table_says(store: SqlStore) -> None:
+def test_the_store_changes_alerts_as_in_the_table(store: SqlStore) -> None:
     """The test runs every sequence of four changes, starting without an alert."""
     wrong: list[Sequence[AlertChange]] = []
     for number, changes in enumerate(paths(None, 4)):

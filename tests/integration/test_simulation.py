@@ -72,7 +72,7 @@ def test_every_scenario_can_be_made_at_its_traffic() -> None:
             assert incident.end <= scenario.lasts
 
 
-def test_the_world_is_as_large_as_it_says() -> None:
+def test_the_world_has_its_documented_size() -> None:
     """30 deployments of 5 providers in 8 regions, 40 teams, 300 keys."""
     world = make_world()
     regions = {(one.provider, one.region) for one in world.deployments.values() if one.region}

@@ -73,7 +73,7 @@ def reported(spend: int) -> BudgetReported:
     )
 
 
-def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Program, store: SqlStore) -> None:
+def test_each_call_is_sent_once(runtime: Runtime, outbox: Outbox, program: Program, store: SqlStore) -> None:
     """A redelivered batch changes nothing.
 
     Messages are not merged, and there is no alert, no chat message and no remaining row.
@@ -90,7 +90,7 @@ def test_each_call_is_told_once(runtime: Runtime, outbox: Outbox, program: Progr
     assert [(row.name, row.label, row.value) for row in rows(store, COUNTERS)] == [("spend_tracked", "sent", 30)]
 
 
-def test_only_priced_calls_of_customers_are_told(runtime: Runtime, program: Program, store: SqlStore) -> None:
+def test_only_priced_calls_of_customers_are_sent(runtime: Runtime, program: Program, store: SqlStore) -> None:
     """A price of 0 is a price. The customer's own budget is in the message."""
     limit = Budget(scope=BudgetScope.CUSTOMER, entity_id="acme", max_nanos=70)
     others: list[Event] = [answered("a", cost_nanos=5), call(6, cost_nanos=None), failed("f")]
@@ -102,7 +102,7 @@ def test_only_priced_calls_of_customers_are_told(runtime: Runtime, program: Prog
     assert {message.step for message in program.sent if message.figures} == {Step.TRACKED}
 
 
-def test_nothing_is_written_where_nobody_asks(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_nothing_is_written_without_a_channel_for_it(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A chat alone adds no rows."""
     ingest(batch(call(1)), replace(runtime, channels={"outbox": outbox}), now=NOW)
 
@@ -159,7 +159,7 @@ class Crowd(Program):
         return super().send(body, notification_id=notification_id)
 
 
-def test_what_litellms_webhook_says_of_calls_is_passed_on(runtime: Runtime, program: Program, store: SqlStore) -> None:
+def test_calls_from_litellms_webhook_are_passed_on(runtime: Runtime, program: Program, store: SqlStore) -> None:
     """This holds until its callback reports the same calls."""
     ingest(batch(reported(5)), runtime, now=NOW)
     beat = PublisherHeartbeat(

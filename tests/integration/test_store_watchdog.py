@@ -107,7 +107,7 @@ def _with(runtime: Runtime, *channels: Channel) -> Runtime:
     return replace(runtime, channels=named, router=replace(runtime.router, receivers={"all": tuple(named)}))
 
 
-def test_an_outage_of_the_database_is_told_once_by_a_host_and_its_end(host: Host, outbox: Outbox) -> None:
+def test_an_outage_of_the_database_is_notified_once_for_each_host_and_resolves(host: Host, outbox: Outbox) -> None:
     """Two beats on one host, one of them restarted, send it once. A short outage is not notified."""
     host.watches.append(host.beat())
     host.run(0, 60, away=True)
@@ -159,7 +159,7 @@ def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, o
     assert "2 min 30 s" in outbox.sent[1].headline
 
 
-def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
+def test_the_resolved_message_has_the_time_when_the_database_was_back(host: Host, outbox: Outbox) -> None:
     """The time is not that of the delivery."""
     host.run(0, 120, away=True)
     outbox.failures = [down()]
@@ -169,7 +169,7 @@ def test_an_end_says_when_the_database_was_back(host: Host, outbox: Outbox) -> N
     assert outbox.sent[1].headline == "The database is back after 2 min"
 
 
-def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbox: Outbox) -> None:
+def test_an_end_that_no_channel_accepts_is_given_up_at_the_deadline(host: Host, outbox: Outbox) -> None:
     """The limit is ``retry.deadline``, 10 minutes here."""
     host.run(0, 120, away=True)
     outbox.failures = [down() for _ in range(100)]
@@ -178,9 +178,7 @@ def test_an_end_that_nobody_takes_is_given_up_like_any_message(host: Host, outbo
     assert 100 - len(outbox.failures) == 11
 
 
-def test_a_channel_that_was_down_is_told_what_the_others_know(
-    host_with_pager: Host, outbox: Outbox, pager: Pager
-) -> None:
+def test_a_channel_that_was_down_is_notified_later(host_with_pager: Host, outbox: Outbox, pager: Pager) -> None:
     """It gets both messages under the ids of the first attempts, and the others get them only once."""
     pager.failures = [down(), down()]
     host_with_pager.run(0, 300, away=True)
@@ -192,7 +190,9 @@ def test_a_channel_that_was_down_is_told_what_the_others_know(
     assert {message.alert_id for message in pager.sent} == {message.alert_id for message in outbox.sent}
 
 
-def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> None:
+def test_a_channel_that_missed_the_firing_message_gets_only_the_resolved_one(
+    host_with_pager: Host, pager: Pager
+) -> None:
     """A channel that missed the firing message gets the resolving one alone."""
     pager.failures = [down()]
     host_with_pager.run(0, 100, away=True)
@@ -201,7 +201,7 @@ def test_what_is_over_is_not_told_late(host_with_pager: Host, pager: Pager) -> N
     assert told(pager) == [(after(100), Step.RESOLVED)]
 
 
-def test_a_receiver_of_budgets_hears_nothing_of_it(
+def test_a_budget_webhook_gets_no_message(
     runtime: Runtime, store: SqlStore, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receiver is a program, and this is not a budget event."""
@@ -230,7 +230,7 @@ def test_routes_by_severity_take_it(
     assert (len(pager.sent), len(outbox.sent)) == (1, 0)
 
 
-def test_a_mark_is_put_once_and_read_by_whoever_takes_it(tmp_path: Path) -> None:
+def test_an_outage_marker_is_put_once_and_taken_once(tmp_path: Path) -> None:
     """Its folder is created with it."""
     first, second = (FileOutageMarker(tmp_path / "data" / "mark") for _ in range(2))
 
@@ -249,7 +249,7 @@ def test_a_mark_that_cannot_be_written_is_kept_by_the_process(tmp_path: Path, ca
     assert "cannot be written (Not a directory)" in caplog.text
 
 
-def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_empty_outage_marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the next outage would count as notified."""
     mark = FileOutageMarker(tmp_path / "mark")
     opened = Path.open
@@ -264,7 +264,7 @@ def test_a_full_disk_leaves_no_mark_behind_that_says_nothing(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nobody_is_told_the_end_while_the_mark_cannot_be_removed(
+def test_no_channel_is_notified_of_the_end_while_the_marker_cannot_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise every check would send it. It is sent once the file can be removed."""

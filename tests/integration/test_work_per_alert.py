@@ -237,7 +237,7 @@ def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, out
     assert all(row.next_summary_at > NOW for row in rows(store, ALERTS))
 
 
-def test_what_mute_channels_are_owed_is_looked_at_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
+def test_deferred_channels_are_checked_once_a_minute(runtime: Runtime, store: SqlStore) -> None:
     """The check is in pieces. A second one in the same minute fetches nothing."""
     open_conditions(store, range(0, 4 * 3 * PIECE, 4), deferred_channels=["outbox"])
     first = swept(runtime, store, 0)
@@ -296,7 +296,7 @@ def test_buckets_of_many_targets_are_each_targets_own(store: SqlStore) -> None:
     assert store.run(lambda tx: tx.buckets_of({})) == {}
 
 
-def test_users_that_were_told_of_are_looked_at_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
+def test_users_with_alerts_are_checked_by_few_statements(runtime: Runtime, store: SqlStore) -> None:
     """A second check of the same day makes no query for a single user."""
     runtime = replace(runtime, users=UserPolicy(daily_nanos=1, every=timedelta(seconds=60)))
 

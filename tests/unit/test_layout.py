@@ -118,7 +118,7 @@ def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
     assert {path.stem for path in unit.glob("test_*.py")} <= LOOSE_TESTS
 
 
-def test_no_module_has_a_name_that_says_nothing() -> None:
+def test_no_module_has_a_meaningless_name() -> None:
     """A name tells what is in the file."""
     assert [path for path in PACKAGE.rglob("*.py") if path.stem in EMPTY_WORDS] == []
 

@@ -76,7 +76,7 @@ def test_a_runbook_alone_keeps_our_line() -> None:
     assert annotate(made(), Annotations(note="Call us.")).what_to_do == "Call us."
 
 
-def test_a_digest_says_what_to_do_about_the_most_urgent_alert_alone() -> None:
+def test_a_digest_has_the_advice_of_its_most_urgent_alert() -> None:
     """An alert that has ended needs nothing, whatever its severity."""
     low = made(type=AlertType.LLM_TOO_SLOW, severity=Severity.LOW)
     medium = made(type=AlertType.COOLDOWN_DEPLOYMENT, severity=Severity.MEDIUM)

@@ -128,7 +128,7 @@ def said() -> Iterable[Alert]:
     yield from relayed.alerts(folded(*events), AlertType, UserPolicy())
 
 
-def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
+def test_every_alert_is_identified_by_the_catalogues_labels() -> None:
     """Each label of its type is there, and nothing else but whom and where it was for."""
     raised = [*detected(), *judged(), *timed(), *relayed_changes(changed(), (), POLICY)]
 
@@ -140,7 +140,7 @@ def test_every_alert_is_the_same_by_what_the_catalogue_says() -> None:
         assert own <= set(alert.identity) <= own | BESIDE, alert.type
 
 
-def test_what_is_relayed_is_the_same_by_its_words() -> None:
+def test_a_relayed_alert_is_identified_by_its_text() -> None:
     """This holds for any type. A type that only LiteLLM raises has it in the catalogue."""
     relayed_alerts = list(said())
 

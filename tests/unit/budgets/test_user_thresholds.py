@@ -32,7 +32,7 @@ def test_a_day_is_unlike_the_others_by_ratio_and_not_below_the_floor(day: float,
     assert is_anomaly(user(day, before=before), UserPolicy(anomalies=True)) is unusual
 
 
-def test_thresholds_are_told_of_the_day_and_of_the_month() -> None:
+def test_thresholds_are_notified_for_the_day_and_the_month() -> None:
     """Each under an identity of its own, with the amounts; what is off tells nothing."""
     policy = UserPolicy(daily_nanos=50 * DOLLAR, monthly_nanos=500 * DOLLAR)
     alerts = list(judge_users([user(50, 600), user(49.99, 499)], policy, LOOK))

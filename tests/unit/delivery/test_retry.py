@@ -48,7 +48,7 @@ def test_a_receiver_that_asks_for_time_pauses_its_lane_and_costs_no_attempt() ->
     )
 
 
-def test_an_absurd_wish_is_bounded() -> None:
+def test_an_absurd_retry_after_is_bounded() -> None:
     """A receiver must not stop messages for a year."""
     verdict = decide(DeliveryError("busy", Reason.RATE_LIMITED, retry_after=31_536_000))
 

@@ -88,7 +88,7 @@ def test_reasons_do_not_repeat_keys_of_mappings_either() -> None:
     )
 
 
-def test_the_schema_says_that_an_event_needs_its_type() -> None:
+def test_the_schema_requires_the_type_of_an_event() -> None:
     """Without it nothing tells what it is."""
     schema = EVENTS.json_schema()
     names = [ref.rpartition("/")[2] for ref in schema["items"]["discriminator"]["mapping"].values()]

@@ -37,7 +37,7 @@ def test_all_frames_are_read(parts: list[bytes], sized: bool) -> None:
 
 
 @given(st.binary(min_size=1, max_size=3_000), st.booleans(), st.data())
-def test_what_is_cut_short_or_goes_on_is_refused(part: bytes, sized: bool, data: st.DataObject) -> None:
+def test_a_frame_that_is_cut_short_or_too_long_is_refused(part: bytes, sized: bool, data: st.DataObject) -> None:
     """Never a part of it."""
     frame = (compress if sized else streamed)(part)
     cut = data.draw(st.integers(1, len(frame) - 1))

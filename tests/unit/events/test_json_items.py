@@ -45,7 +45,7 @@ def test_the_items_of_an_array_are_those_a_parser_finds(values: list[Any], inden
 
 
 @given(VALUES.filter(lambda value: isinstance(value, list | dict)), st.binary(max_size=10))
-def test_a_value_ends_where_a_parser_says(value: Any, rest: bytes) -> None:
+def test_a_value_ends_where_a_parser_ends_it(value: Any, rest: bytes) -> None:
     """Anything may follow it."""
     body = json.dumps(value).encode()
 

@@ -35,7 +35,7 @@ PROTOCOL_1 = {"task": "t", "id": "i", "args": [], "kwargs": CALL[1], "eta": None
 @pytest.mark.parametrize(
     "squeeze", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
 )
-def test_every_form_says_the_same(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
+def test_every_form_has_the_same_content(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
     """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone say which."""
     second, first = read_message(squeeze(pack(CALL))), read_message(squeeze(pack(PROTOCOL_1)))
     assert {**second.arguments, "events": json.loads(second.arguments["events"])} == CALL[1]

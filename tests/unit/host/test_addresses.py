@@ -226,7 +226,7 @@ def test_an_option_that_a_client_does_not_take_is_named(scheme: str, name: str) 
         ("rediss://db.internal/0?ssl_cert_reqs=none", ssl.CERT_NONE),
     ],
 )
-def test_the_certificate_of_rediss_is_verified_unless_the_address_says_none(
+def test_the_certificate_of_rediss_is_verified_unless_the_url_disables_it(
     address: str, verifies: ssl.VerifyMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the publisher, and by the worker and beat, which take kombu's connection from Celery's settings."""
@@ -321,7 +321,7 @@ def test_a_host_of_an_address_is_never_its_password(address: str) -> None:
 
 
 @pytest.mark.parametrize("address", BAD_BROKERS)
-def test_a_publisher_whose_transport_cannot_be_built_spools_and_says_so(
+def test_a_publisher_without_a_transport_spools_and_logs_it(
     address: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The proxy goes on, and its log names the product, the variable and the host."""

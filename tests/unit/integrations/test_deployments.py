@@ -38,7 +38,7 @@ def test_a_model_without_a_provider_has_the_one_that_litellm_finds() -> None:
     assert set(asked) == {("gpt-4o", "http://up/v1")}
 
 
-def test_nobody_is_asked_for_what_the_deployment_names() -> None:
+def test_litellm_is_not_queried_for_fields_of_the_deployment() -> None:
     """Nor for a model that is no text; what LiteLLM does not know either is unknown."""
 
     def never(_model: str, _api_base: str | None) -> str | None:

@@ -57,7 +57,7 @@ def test_no_treatment_is_declared_for_a_field_that_is_gone() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.treatment is not Treatment.OURS])
-def test_no_field_lets_a_secret_through(name: str) -> None:
+def test_no_field_passes_a_secret(name: str) -> None:
     """As a string, in a list, in a mapping and in a nested one; a field that nobody declared does not, either."""
     values = (
         SECRET,
@@ -284,7 +284,7 @@ def test_no_field_is_cut_silently(name: str) -> None:
             assert cut.endswith(("… cut", "…"))
 
 
-def test_a_mapping_with_too_many_items_says_how_many_are_left_out() -> None:
+def test_a_mapping_with_too_many_items_has_the_number_of_omitted_ones() -> None:
     """None is left out silently."""
     shown = leaving({"alerting_metadata": {f"k{number}": number for number in range(50)}})["alerting_metadata"]
     assert len(shown) == 32

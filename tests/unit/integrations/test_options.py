@@ -34,7 +34,7 @@ def test_nothing_set_shows_nothing_and_leaves_the_threshold_to_litellm() -> None
         ({}, {"alertworker": ["not", "a", "mapping"], "litellm_settings": None}, False),
     ],
 )
-def test_messages_leave_the_proxy_only_where_somebody_said_so(
+def test_messages_leave_the_proxy_only_if_configured(
     environ: dict[str, str], config: dict[str, Any], expected: bool
 ) -> None:
     """Our words beat LiteLLM's, the environment beats the file, and turning logging off beats all."""
@@ -56,7 +56,7 @@ def test_a_threshold_of_our_own_beats_litellms(
     assert CallbackOptions.read(environ, config).threshold_seconds == expected
 
 
-def test_the_metadata_that_may_travel_is_a_list_or_words_with_commas() -> None:
+def test_the_allowed_metadata_is_a_list_or_a_string_with_commas() -> None:
     """Both forms name keys, and nothing else travels."""
     own = {"alertworker": {"metadata_keys": ["cost_center", " owner ", 3]}}
 

@@ -164,7 +164,7 @@ def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublis
         ({"model_map_information": {"model_map_value": None}, "response_cost": 0.1}, False),
     ],
 )
-def test_a_call_charged_nothing_for_want_of_a_price_is_told(
+def test_a_call_without_a_known_price_is_published_with_the_reason(
     publisher: RecordingPublisher, fields: dict[str, Any], *, unpriced: bool
 ) -> None:
     """LiteLLM fills in 0 where its price list has nothing; a price of 0, and one's own machines, are free."""
@@ -295,7 +295,7 @@ def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> No
     assert [event.health_check for event in publisher.events] == [True, True, False, False]
 
 
-def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
+def test_a_nested_attempt_is_published_once(publisher: RecordingPublisher) -> None:
     """LiteLLM's wrappers inside wrappers tell one attempt twice."""
     hooks = recorder(publisher)
 
@@ -310,7 +310,7 @@ def test_a_nested_attempt_is_told_once(publisher: RecordingPublisher) -> None:
     assert len(publisher.events) == 1
 
 
-def test_a_fallback_tells_what_was_asked_for(publisher: RecordingPublisher) -> None:
+def test_a_fallback_names_the_requested_model_group(publisher: RecordingPublisher) -> None:
     """After a fallback, the event names the model group that the client asked for."""
     hooks = recorder(publisher)
 
@@ -345,7 +345,7 @@ def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublis
     assert "raw" not in event.key_hash
 
 
-def test_a_call_that_was_turned_away_says_what_its_caller_asked_to_have_shown(publisher: RecordingPublisher) -> None:
+def test_a_rejected_call_shows_the_metadata_its_caller_selected(publisher: RecordingPublisher) -> None:
     """Also where the proxy's own database turned it away before it was followed."""
     hooks = recorder(publisher)
     in_loop(lambda: hooks.failed(request(litellm_trace_id="t1"), ProxyException("500", "no database"), caller()))
@@ -354,7 +354,7 @@ def test_a_call_that_was_turned_away_says_what_its_caller_asked_to_have_shown(pu
     assert (event.alerting_metadata, event.trace_id) == ({"run": "7"}, "t1")
 
 
-def test_a_failure_told_twice_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
+def test_a_repeated_failure_ends_an_announced_call_once(publisher: RecordingPublisher) -> None:
     """An end says whether the call had been announced."""
     hooks = recorder(publisher)
     publisher.inflight.announced.add("call-1")
@@ -509,7 +509,7 @@ def test_a_callers_own_cost_fields_are_not_believed(publisher: RecordingPublishe
     assert (publisher.events[0].cost_nanos, publisher.events[0].prompt_tokens) == (None, 0)
 
 
-def test_why_tokens_were_charged_nothing_is_told(publisher: RecordingPublisher) -> None:
+def test_the_reason_for_a_cost_of_zero_is_published(publisher: RecordingPublisher) -> None:
     """LiteLLM's own finding; a model that is free by its price has none."""
     hooks = recorder(publisher)
     finding = {

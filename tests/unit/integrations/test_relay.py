@@ -45,7 +45,7 @@ def test_a_plain_alert_gives_type_level_headline_facts_metadata_and_count() -> N
     assert event.source_host == "p1"
 
 
-def test_a_digest_counts_what_it_says_between_its_times() -> None:
+def test_a_digest_has_its_count_between_its_times() -> None:
     """And as often as LiteLLM squashed it."""
     event = relayed(
         "[Num Alerts: 2]\n\nAlert type: `llm_requests_hanging` (Digest)\nLevel: `Medium`\n"
@@ -131,7 +131,7 @@ def test_a_change_of_a_key_names_fields_and_never_the_key() -> None:
     assert KEY not in event.model_dump_json()
 
 
-def test_a_change_of_several_names_them_all_and_for_whom_it_was_done() -> None:
+def test_a_change_of_several_entities_names_all_and_changed_by() -> None:
     """Keys by their hashes."""
     event = read(
         "Alert type: `virtual_key_deleted`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: `Virtual Key Deleted`\n"
@@ -276,7 +276,7 @@ def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
         ({"event_group": "project", "token": "a" * 64}, "a" * 64),
     ],
 )
-def test_a_budget_is_of_whom_litellm_names(fields: dict[str, str], entity: str) -> None:
+def test_a_budget_belongs_to_the_entity_that_litellm_names(fields: dict[str, str], entity: str) -> None:
     """Otherwise each key would raise an alert about the proxy's budget."""
     body = {"spend": 1, "max_budget": 1, "event": "budget_crossed"} | fields
 

@@ -120,7 +120,7 @@ def test_a_short_prompt_is_hidden_as_a_whole() -> None:
     assert scrub("you said 'pin 47', no", prompt_pieces({"input": "pin 47"})) == f"you said '{REMOVED}', no"
 
 
-def test_words_shared_by_chance_stay() -> None:
+def test_words_that_the_prompt_shares_by_chance_stay() -> None:
     """A word may be in the prompt and in the error by chance."""
     assert scrub("user: bitte warten", PROMPT) == "user: bitte warten"
 

@@ -91,7 +91,7 @@ def test_a_total_counts_a_request_once_however_many_tags_it_has(events: list[Eve
 
 
 @given(st.lists(calls(), max_size=30))
-def test_what_has_no_tag_is_told_by_name(events: list[Event]) -> None:
+def test_spend_without_a_tag_has_a_name(events: list[Event]) -> None:
     """Every call without one is under "", exactly once."""
     untagged = [event for event in events if isinstance(event, EndEvent) and not event.tags]
     found = [sums for key, sums in ledger_of(events).spend().items() if (key.dimension, key.entity) == ("tag", "")]

@@ -264,7 +264,7 @@ def test_an_unexpected_error_spools_what_is_in_memory(
     assert outbox.spooled == 2
 
 
-def test_a_spooled_file_that_somebody_has_deleted_is_counted_and_the_next_is_sent(
+def test_a_deleted_spool_file_is_counted_and_the_next_is_sent(
     outbox: Outbox, transport: FakeTransport, clock: Clock, tmp_path: Path
 ) -> None:
     """It must not hold up the batches behind it until the host starts again."""

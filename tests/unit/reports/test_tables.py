@@ -68,7 +68,7 @@ def test_cells_are_read_as_what_they_are() -> None:
     assert show(None, Unit.DOLLARS) == ""
 
 
-def test_facts_that_a_table_says_are_not_said_twice() -> None:
+def test_facts_in_a_table_are_not_repeated() -> None:
     """Receivers without tables still get them."""
     facts = {"By team": "t0 $1", "No team": "$5", "Requests": "4"}
     message = Message(

@@ -270,7 +270,7 @@ def test_a_type_that_is_off_goes_nowhere() -> None:
     assert router.decide(AlertType.LLM_EXCEPTIONS, SEARCH, now=NOW).channels == ()
 
 
-def test_a_node_that_is_mute_names_whom_it_would_have_told() -> None:
+def test_a_muted_route_names_its_channels() -> None:
     """So that it can be counted."""
     node = Route(receiver="oncall", mute=(TimeInterval(((time(14), time(15)),)),))
     router = replace(ROUTER, root=Route(receiver="default", routes=(node,)))

@@ -114,7 +114,7 @@ alertworker:
         ("annotations: {outage_alerts: {note: Call: Bob}}", "put the text in quotes"),
     ],
 )
-def test_an_error_says_what_to_write(tmp_path: Path, text: str, words: str) -> None:
+def test_an_error_has_an_example(tmp_path: Path, text: str, words: str) -> None:
     """With the unit of a number, and the column of invalid YAML."""
     assert words in problems(tmp_path, f"alertworker:\n  {text}\n")
 

@@ -75,7 +75,7 @@ def test_every_kind_has_a_pace_to_set(kind: str) -> None:
         ("{interval: 3}", "{interval: 4}", "with another pace"),
     ],
 )
-def test_what_is_wrong_with_a_pace_is_said(tmp_path: Path, first: str, second: str, words: str) -> None:
+def test_an_invalid_pace_is_an_error_with_the_reason(tmp_path: Path, first: str, second: str, words: str) -> None:
     """Also where it is given twice, and not the same."""
     with pytest.raises(ConfigurationError) as caught:
         paces(tmp_path, first, second)

@@ -129,7 +129,7 @@ def test_the_budget_webhook_gets_budgets_only(tmp_path: Path) -> None:
     assert goes_to(settings, "budget_alerts") == {seed_page.WEBHOOK_URL}
 
 
-def test_messages_are_withheld_as_the_example_says() -> None:
+def test_messages_are_suppressed_as_in_the_example() -> None:
     """The proxy's side reads it."""
     config = {"litellm_settings": {"redact_messages_in_exceptions": True}}
 

@@ -56,7 +56,7 @@ def test_slack_with_the_default_webhook(tmp_path: Path) -> None:
     assert "canary" not in repr(settings)
 
 
-def test_litellms_words_can_be_said_apart_for_us(tmp_path: Path) -> None:
+def test_litellms_keys_can_be_overridden_for_us(tmp_path: Path) -> None:
     """Turning LiteLLM's alerting off does not turn ours off."""
     text = """
 general_settings: {alerting: [], alerting_threshold: 600}
@@ -122,7 +122,7 @@ def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
         ("litellm", "must be a mapping"),
     ],
 )
-def test_what_is_wrong_with_the_budget_webhooks_form_is_said(tmp_path: Path, form: str, words: str) -> None:
+def test_an_invalid_budget_webhook_is_an_error_with_the_reason(tmp_path: Path, form: str, words: str) -> None:
     """And its address is not."""
     text = f'general_settings: {{alerting: ["webhook"]}}\nalertworker: {{budget_webhook: {form}}}'
     reported = problems(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/canary"})
@@ -282,7 +282,7 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
         load_settings(environ={"ALERTWORKER_CONFIG": str(tmp_path / "none.yaml")})
 
 
-def test_litellms_other_words_are_its_own_business(tmp_path: Path) -> None:
+def test_litellms_other_keys_are_ignored(tmp_path: Path) -> None:
     """Its file works as it is."""
     text = """
 model_list: [{model_name: gpt-4, litellm_params: {model: openai/fake}}]
@@ -320,7 +320,7 @@ alertworker:
 """
 
 
-def test_that_nobody_is_told_is_not_said_where_a_route_tells_somebody(tmp_path: Path) -> None:
+def test_no_warning_of_missing_channels_if_a_route_has_one(tmp_path: Path) -> None:
     """LiteLLM's words name no chat; ours do."""
     words = 'general_settings: {alerting: ["webhook"]}\n'
     own = f"alertworker: {{receivers: [{{name: r, channels: [{{url: '{HOOK}'}}]}}], route: {{receiver: r}}}}\n"
@@ -555,7 +555,7 @@ general_settings:
         ("alertworker: {time_zone: Europe/Berlin}\n", "Europe/Berlin", "litellm.yaml:2 alertworker.time_zone"),
     ],
 )
-def test_days_are_cut_where_litellm_resets_budgets_unless_we_are_told(
+def test_days_begin_where_litellm_resets_budgets_unless_configured(
     tmp_path: Path, own: str, zone: str, origin: str
 ) -> None:
     """LiteLLM's word for it stands in another section."""

@@ -83,7 +83,7 @@ def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_
         (str([f"n{number}.yaml" for number in range(200)]), "", ["includes more than 100 files"]),
     ],
 )
-def test_what_is_wrong_is_told_with_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
+def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
     """And what includes it, where it is not there."""
     reported = problems(tmp_path, config=f"include: {include}\n", more=more)
 

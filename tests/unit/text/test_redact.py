@@ -372,12 +372,12 @@ def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
         ("Key Name", False), ("secretary", False), ("hockey", False), ("monkey", False), ("author", False),
     ],
 )  # fmt: skip
-def test_a_name_tells_that_a_secret_stands_under_it(name: str, secret: bool) -> None:
+def test_a_key_shows_that_its_value_is_a_secret(name: str, secret: bool) -> None:
     """As the names of fields and variables do."""
     assert names_a_secret(name) is secret
 
 
-def test_figures_that_a_label_announces_stay_where_nobody_wrote_text() -> None:
+def test_labelled_figures_stay_in_a_text_of_our_own() -> None:
     """LiteLLM's reports: "output token" is none."""
     assert (
         without_keys("per output token: 0.0052, key sk-proj-abcdefgh12345678")

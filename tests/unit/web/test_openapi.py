@@ -19,7 +19,7 @@ def test_every_route_is_described_and_every_description_is_served() -> None:
     assert described == served
 
 
-def test_the_relay_takes_its_key_in_the_address_and_says_why_it_refuses() -> None:
+def test_the_relay_takes_its_key_in_the_url_and_gives_reasons() -> None:
     """LiteLLM sends no headers of ours."""
     paths, schemes = document()["paths"], document()["components"]["securitySchemes"]
     for path in ("/integrations/litellm/slack", "/integrations/litellm/slack/{type}", "/integrations/litellm/webhook"):

@@ -89,12 +89,12 @@ def check(name: tuple[str, str], mode: GenerationMode) -> None:
 
 
 @pytest.mark.parametrize("name", OPERATIONS, ids=" ".join)
-def test_what_fits_the_document_is_served_as_it_says(name: tuple[str, str]) -> None:
+def test_a_valid_request_gets_the_documented_response(name: tuple[str, str]) -> None:
     """With a status, a type and a body that it describes, and only to who has the key."""
     check(name, GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize("name", WITH_INPUT, ids=" ".join)
-def test_what_does_not_fit_is_refused_as_it_says(name: tuple[str, str]) -> None:
+def test_an_invalid_request_gets_the_documented_error(name: tuple[str, str]) -> None:
     """Of several events the good ones are taken, and the bad ones named."""
     check(name, GenerationMode.NEGATIVE)

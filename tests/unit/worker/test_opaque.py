@@ -44,7 +44,7 @@ def sealed(queue: str, headers: dict[Any, Any] | None = None, body: bytes = b"bo
     return message
 
 
-def test_nothing_that_a_message_says_reaches_celery() -> None:
+def test_no_field_of_a_message_reaches_celery() -> None:
     """No due time, expiry, limit or group, and an id of ours: a revoked or running one could be the same."""
     message = sealed(QUEUE, HEADERS | {"argsrepr": "secret", "shadow": "secret"}, redelivered=True)
     assert cast("Any", message).headers.keys() == {"task", "id", "lang", "ignore_result", "argsrepr", "kwargsrepr"}
@@ -163,7 +163,7 @@ def test_an_envelope_that_cannot_be_read_is_kept_whole() -> None:
     assert _of(RedisMessage(envelope_of(lines.encode(), QUEUE))).body == b"body"
 
 
-def test_an_envelope_of_many_words_is_read_in_proportion() -> None:
+def test_an_envelope_is_read_in_time_proportional_to_its_size() -> None:
     """The worker's main process reads it, which nothing restarts message by message."""
     item = json.dumps(
         {"body": "QUJD QUJD\n" * 200_000, "headers": {}, "properties": {"body_encoding": "base64"}}
