@@ -26,7 +26,7 @@ _PATIENCE: Final = timedelta(minutes=10)
 
 
 class State(StrEnum):
-    """The result of a check: healthy, worth a look, or action required."""
+    """The result of a check: healthy, worth checking, or action required."""
 
     OK = "ok"
     NOTE = "note"
@@ -35,7 +35,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The result of one check. ``about`` names what was checked, and ``text`` says what was found."""
+    """The result of one check. ``about`` names the checked part, and ``text`` is the result."""
 
     about: str
     state: State

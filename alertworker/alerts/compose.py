@@ -76,7 +76,7 @@ def compose(
 
 
 def fired_and_resolved(resolved: Message) -> Message:
-    """Return the only message for a condition that began and ended before anybody was notified."""
+    """Return the only message for a condition that began and ended before any channel was notified."""
     return resolved.model_copy(
         update={
             "step": Step.FIRED_AND_RESOLVED,

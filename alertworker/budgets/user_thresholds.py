@@ -80,7 +80,7 @@ class UserCheck:
         return f"between {first} and {last}"
 
 
-#: Who spent the most of an entity's spend, by dimension: names with nano-dollars.
+#: The top contributors to an entity's spend, by dimension: names with nano-dollars.
 Contributors = Mapping[str, Sequence[tuple[str, int]]]
 
 

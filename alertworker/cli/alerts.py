@@ -1,4 +1,4 @@
-"""``alertworker alerts``: list, show and acknowledge alerts, whether or not anybody was notified."""
+"""``alertworker alerts``: list, show and acknowledge alerts, whether or not a channel was notified."""
 
 from __future__ import annotations
 

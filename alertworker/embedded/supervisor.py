@@ -25,7 +25,7 @@ _MAX_BACKOFF: Final = 10.0
 
 @dataclass(slots=True)
 class Child:
-    """A child process. ``restarts`` and ``not_before`` delay the restarts of one that keeps ending."""
+    """A child process. ``restarts`` and ``not_before`` delay the restarts of a child that keeps ending."""
 
     name: str
     command: Sequence[str]

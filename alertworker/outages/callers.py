@@ -23,7 +23,7 @@ from alertworker.text.names import deployment_title, with_id
 
 #: The maximum number of failing keys that count in one bucket of a deployment: the smallest hashes.
 MAX_KEYS: Final = 20
-#: The minimum number of keys that called the model lately. With fewer, nobody shows that other callers are fine.
+#: The minimum number of keys that called the model lately. With fewer, other callers may fail, too.
 MIN_KEYS: Final = 3
 #: How many days of the ledger count as lately, today included.
 LEDGER_DAYS: Final = 2

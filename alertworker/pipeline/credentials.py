@@ -224,7 +224,7 @@ def _total(parts: Iterable[Calls]) -> Calls:
 
 
 def _newest_refused(events: Iterable[DeploymentCooledDown | RequestFailed]) -> set[str]:
-    """Return the deployments whose newest event says that their credential was refused."""
+    """Return the deployments whose newest event is a refusal of their credential."""
     newest: dict[str, DeploymentCooledDown | RequestFailed] = {}
     for event in events:
         known = newest.get(event.deployment_id or "")
@@ -258,7 +258,7 @@ def _labelled(alert: Alert, refused: set[str], reports: Sequence[Report]) -> Ale
 def _end_explained(
     tx: Transaction, key: CredentialKey, rows: Sequence[Refusals], until: int, runtime: Runtime, *, now: datetime
 ) -> None:
-    """End the outages that the credential explains, of which nobody was notified.
+    """End the outages that the credential explains. No channel was notified of them.
 
     Notices that it explains count as notified, so no summary of what it inhibited is sent after its end.
     """

@@ -126,7 +126,7 @@ def _raise_model(context: BatchContext, model: ModelJudgement, counted: CountedC
 
 
 def _is_over(context: BatchContext, target: Target, standing: Outage, judged: _Judged, scope: RegionScope) -> bool:
-    """Return whether late events show an outage that nobody noticed and whose target has recovered since.
+    """Return whether late events show an outage that was not noticed and whose target has recovered since.
 
     Events are late if a canary that was sent after them has returned already.
     """
@@ -202,7 +202,7 @@ def _raise(context: BatchContext, one: _Failures) -> None:
     after = _standing_after(standing, judged.verdict, worst)
     alert = flapping.describe(alert, after, until=int(alert.last_at.timestamp()))
     if after != standing:
-        tx.keep_outages({target: after})  # before its message, which says how often it flapped
+        tx.keep_outages({target: after})  # before its message, which has the number of its outages
     claim(tx, _explained(tx, one, opened, alert), context.runtime, now=context.now)
 
 

@@ -35,7 +35,7 @@ CANARY_EVERY: Final = timedelta(seconds=5)
 PIECE: Final = 100
 #: The maximum number of transactions of each kind in one sweep.
 _MOST_PIECES: Final = 20
-#: Summaries of severity Low that are due within this time are sent with one that is due, so that they are one digest.
+#: Summaries of severity Low that are due within this time are sent with a due one, so that they are one digest.
 _TOGETHER: Final = timedelta(minutes=5)
 #: How often open alerts of types that only a newer version knows are reported.
 _UNKNOWN_EVERY: Final = timedelta(minutes=1)

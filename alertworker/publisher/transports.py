@@ -28,7 +28,7 @@ _CODE = re.compile(r"(?:\A|caused error: )([A-Z]+) ")
 
 
 def unavailable(error: BaseException) -> BrokerUnavailable:
-    """Return an error that says what is wrong with the broker, without a URL or a key."""
+    """Return an error with the broker's problem, without a URL or a key."""
     for code in (type(error).__name__, *_CODE.findall(str(error))):
         if code in _REFUSALS:
             return BrokerUnavailable(_REFUSALS[code])

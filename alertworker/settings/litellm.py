@@ -232,7 +232,7 @@ class _Compiler:
         return []
 
     def _paging(self, pager: list[str], routes: list[Route]) -> list[Route]:
-        """Return the routes behind one that pages for what is urgent, and then lets the others take it."""
+        """Return the routes behind a route that pages for urgent alerts and then passes them on."""
         if not pager:
             return routes
         self.found.receivers["pagerduty"] = tuple(pager)

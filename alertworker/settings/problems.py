@@ -39,7 +39,7 @@ _TEXTS: Final = {
 _SUBJECT: Final = re.compile(r"^(Input|String|Tuple|List|Dictionary|Value) (should|is) ")
 
 
-#: Errors about a number that is none, and about one that is too small or too large.
+#: Errors about a value that is not a number, and about a number that is too small or too large.
 _NUMBERS: Final = frozenset({"float_type", "float_parsing"})
 _BOUNDS: Final = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
 
@@ -113,7 +113,7 @@ def _text(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _unit(field: FieldInfo | None) -> Unit | None:
-    """Return the unit of a field, also of one that can be ``None``."""
+    """Return the unit of a field, also of a field that can be ``None``."""
     if field is None:
         return None
     parts = [

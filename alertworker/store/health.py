@@ -18,7 +18,7 @@ from alertworker.store.schema.batches import COUNTERS
 from alertworker.store.schema.delivery import DEAD_LETTERS, NOTIFICATIONS
 from alertworker.store.schema.publishers import CLOCKS, PUBLISHERS
 
-#: The pipeline counts as standing still if the newest canary that came back is older, in seconds. One is sent each 5 s.
+#: The pipeline counts as stalled if the newest returned canary is older, in seconds. One is sent each 5 s.
 MAX_LAG = 60.0
 
 

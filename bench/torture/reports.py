@@ -139,7 +139,7 @@ def fallback_report(pair: Pair) -> Row:
     pair.settle(lambda one: bool(one.taken("`fallback_reports`")))
     theirs, ours = (one.taken("`fallback_reports`") for one in pair.receivers)
     said = re.findall(r"`(\d+ successful) fallback requests`", "".join(post.text for post in theirs))
-    right = [post for post in ours if "8 calls saved, 2 failed all the same" in post.text]
+    right = [post for post in ours if "8 calls saved, 2 still failed" in post.text]
     its = Ledger(1, int(said == ["8 successful"]), false=int(said != ["8 successful"]), messages=len(theirs))
     mine = Ledger(1, min(1, len(right)), false=len(ours) - len(right), messages=len(ours))
     return Row(

@@ -305,7 +305,7 @@ def test_a_week_of_fallbacks_counts_what_they_saved(reporter: Reporter, outbox: 
     run_until_quiet(reporter.runtime, MONDAY)
 
     (message,) = [message for message in outbox.sent if message.type is AlertType.FALLBACK_REPORTS]
-    assert message.headline == "Fallbacks 23 to 29 Nov 2026 (UTC): 2 calls saved, 1 failed all the same"
+    assert message.headline == "Fallbacks 23 to 29 Nov 2026 (UTC): 2 calls saved, 1 still failed"
     assert message.facts["By model"] == "gpt-4o → claude 2 saved, 1 failed"
     assert message.facts["The week before"] == "0 saved, 0 failed"
 

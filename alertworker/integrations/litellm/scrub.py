@@ -104,7 +104,7 @@ def prompt_pieces(request: Mapping[str, Any]) -> Iterator[str]:
     """Return the strings of a request that its caller wrote.
 
     Raises:
-        TooLargeError: when the request has too many parts; `without` then withholds the text.
+        TooLargeError: when the request has too many parts; `without` then returns no text.
     """
     for field in _PROMPT_FIELDS:
         yield from _strings(request.get(field))
