@@ -77,7 +77,7 @@ def fresh(pipeline: tuple[Proxy, Receiver, Stack]) -> tuple[Proxy, Receiver, Sta
     return pipeline
 
 
-def test_good_requests_are_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:
+def test_successful_requests_raise_no_alert(fresh: tuple[Proxy, Receiver, Stack]) -> None:
     """600 fast requests cause no message, and all of them are in the ledger."""
     proxy, slack, stack = fresh
 

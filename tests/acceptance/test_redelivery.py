@@ -105,7 +105,7 @@ def test_a_batch_that_cannot_be_applied_is_parked_with_its_bytes(stack: Stack, s
 
 @pytest.mark.rabbitmq
 @pytest.mark.parametrize("environ", [{"ALERTWORKER_BROKER_URL": "rabbitmq_url"}], indirect=True)
-def test_what_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
+def test_a_message_that_rabbitmq_gives_up_is_parked(stack: Stack) -> None:
     """A batch that was delivered too often goes to RabbitMQ's dead-letter queue, and from there to our dead letters."""
     batch = batch_of([failed(1)])
     send(stack.broker_url, [batch], topology.DEAD_EXCHANGE, topology.DEAD_QUEUE)

@@ -119,7 +119,7 @@ def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], l
     assert told <= types <= {alert_type.value for alert_type in AlertType}
 
 
-def test_what_litellm_squashed_or_digested_counts_in_full(events: list[Event]) -> None:
+def test_merged_alerts_of_litellm_count_in_full(events: list[Event]) -> None:
     """Three at once are three, in both of LiteLLM's ways."""
     refused, *gone = sorted(said(events, "db_exceptions"), key=lambda event: "refused" not in event.headline)
     assert "refused" in refused.headline

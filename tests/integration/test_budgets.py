@@ -295,7 +295,7 @@ def test_a_budget_webhook_gets_each_event_and_a_chat_the_end_too(runtime: Runtim
     assert seen == [(85 * DOLLAR, 85), (96 * DOLLAR, 95)]
 
 
-def test_what_no_channel_of_its_route_wants_is_counted(runtime: Runtime, store: SqlStore) -> None:
+def test_an_alert_that_no_channel_of_its_route_accepts_is_counted(runtime: Runtime, store: SqlStore) -> None:
     """The alert is stored, and no message waits."""
     only = replace(runtime.router, receivers={"all": ("webhook",)})
     runtime = replace(runtime, channels={"webhook": WebhookOutbox()}, router=only)

@@ -93,7 +93,7 @@ def test_a_test_whose_turn_does_not_come_is_withdrawn(
     assert outbox.sent == []
 
 
-def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_incident_that_a_test_opens_is_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """Both messages have the same alert id. The resolving one is sent at once, before waiting messages."""
     outbox.keeps_open = True
     for n in range(3):
@@ -107,7 +107,7 @@ def test_what_a_test_opens_is_closed_again(runtime: Runtime, outbox: Outbox, sto
     assert len(outbox.sent) == 5
 
 
-def test_what_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_an_incident_that_a_test_did_not_open_is_not_closed(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A refused test opened nothing. A test whose answer was lost may have, so it is resolved."""
     outbox.keeps_open = True
     for reason, ends in ((Reason.AUTH_ERROR, 0), (Reason.TIMEOUT, 1)):

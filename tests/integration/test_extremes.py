@@ -46,7 +46,7 @@ def taken(events: list[dict[str, Any]], runtime: Runtime, store: SqlStore) -> in
         ({"cost_nanos": MAX_COST + 1}, "cost_nanos"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_alone(
+def test_an_event_out_of_bounds_is_refused_alone(
     runtime: Runtime, store: SqlStore, zone: str, wrong: dict[str, Any], place: str
 ) -> None:
     """The dead letter names the event's place and the field. The other calls in the batch are booked."""
@@ -58,7 +58,7 @@ def test_what_is_out_of_bounds_is_refused_alone(
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
-def test_what_is_within_bounds_is_booked(runtime: Runtime, store: SqlStore, zone: str) -> None:
+def test_an_event_within_bounds_is_in_the_ledger(runtime: Runtime, store: SqlStore, zone: str) -> None:
     """The first and the last possible time, in every zone. A future time counts as now."""
     moments = (MIN_MOMENT, MAX_MOMENT - timedelta(microseconds=1))
     events = [call(occurred_at=at.isoformat(), started_at=at.isoformat(), ended_at=at.isoformat()) for at in moments]

@@ -267,7 +267,7 @@ def test_a_wrong_row_is_named(tmp_path: Path, line: str, words: str) -> None:
 @pytest.mark.parametrize(
     "line", ["2026-11-18,1," + "9" * 140_000, '2026-11-18,1,"' + "a\n" * 100_000, "2026-11-18,1,1,,,9"]
 )
-def test_a_csv_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+def test_an_invalid_csv_is_refused(tmp_path: Path, line: str) -> None:
     """A field without a closing quote is not guessed."""
     path = tmp_path / "f.csv"
     path.write_text(f"day,requests,spend\n{line}")

@@ -156,7 +156,7 @@ def test_an_import_that_is_stopped_again_and_again_gives_what_our_ledger_would_h
     assert (search.entity, search.alias) == ("search", "Search")
 
 
-def test_what_was_imported_agrees_with_litellms_days(
+def test_the_import_agrees_with_litellms_days(
     store: SqlStore, litellm: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commands import, import again, and reconcile in each dimension."""

@@ -116,7 +116,7 @@ def test_a_muted_channel_is_notified_of_an_alert_that_outlasts_its_cause(
     assert [step for step, _ in told(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
 
 
-def test_what_is_suppressed_itself_mutes_where_its_own_cause_is_known(
+def test_a_suppressed_alert_mutes_on_the_channels_that_know_its_cause(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
     """The region's outage is notified everywhere, so that of the deployment nowhere. The failed calls say no more."""

@@ -348,7 +348,7 @@ def test_an_alert_notified_only_in_shadow_has_no_resolved_message(
     assert [row.step.split(":")[0] for row in rows(store, NOTIFICATIONS)].count("resolved") == 1
 
 
-def test_the_dead_mans_switch_is_pinged_only_while_the_line_flows(runtime: Runtime) -> None:
+def test_the_dead_mans_switch_is_pinged_only_while_the_pipeline_works(runtime: Runtime) -> None:
     """It is pinged once an interval, and not if no canary has returned within it."""
     from alertworker.events import Canary
 

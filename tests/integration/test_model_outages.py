@@ -138,7 +138,7 @@ def test_a_fallback_that_answers_is_counted_and_no_user_is_hurt(runtime: Runtime
     ],
     ids=["another deployment answers", "its only deployment", "three calls"],
 )
-def test_what_is_no_outage_of_a_model(runtime: Runtime, store: SqlStore, events: list[Event]) -> None:
+def test_failures_that_are_not_an_outage_of_a_model(runtime: Runtime, store: SqlStore, events: list[Event]) -> None:
     """A call that fails on three deployments is one call. The outage of the only deployment says all."""
     hear(runtime, *events)
 
@@ -218,7 +218,7 @@ def test_a_model_that_fails_in_a_second_region_is_notified(runtime: Runtime, out
     assert (Step.FIRING, model.headline) in sent(outbox)
 
 
-def test_a_model_that_fails_everywhere_is_no_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_model_that_fails_everywhere_is_not_an_outage_of_a_region(runtime: Runtime, outbox: Outbox) -> None:
     """Two of its deployments are in one region, where another model answers."""
     eu: dict[str, Any] = {"region": "eu"}
     events: list[Event] = [answered(f"g{n}", n, "e1", model_group="embedding", **eu) for n in range(6)]

@@ -362,7 +362,7 @@ def counts(outbox: Outbox, step: Step) -> list[int]:
     return [message.count for message in outbox.sent if message.step is step]
 
 
-def test_what_happens_in_a_silence_is_in_no_later_summary(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_occurrences_in_a_silence_are_in_no_later_summary(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """The silence ends before the summary is due."""
     ingest(batch(failed("a")), runtime, now=NOW)
     AdminStore(store.engine).add_silence(silence('deployment="d1"', seconds=5), now=NOW)

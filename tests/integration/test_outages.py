@@ -195,7 +195,9 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
         "rate limits of calls that are saved",
     ],
 )
-def test_what_is_no_outage(runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]) -> None:
+def test_few_or_unrelated_failures_are_not_an_outage(
+    runtime: Runtime, outbox: Outbox, events: list[AttemptFailed]
+) -> None:
     """Only calls that the deployment failed count, and only more of them than chance explains."""
     hear(runtime, *events)
     run_until_quiet(runtime, NOW)

@@ -187,7 +187,7 @@ def test_an_alert_is_acknowledged_with_author_and_note(store: SqlStore, runtime:
     assert [row.acked_by for row in rows(store, ALERTS)] == ["Grace"]
 
 
-def test_what_callers_chose_is_text_everywhere_and_secrets_are_nowhere(
+def test_callers_input_is_escaped_text_and_secrets_are_removed(
     store: SqlStore, runtime: Runtime, browser: Browser
 ) -> None:
     """Team names are arbitrary. Key hashes are cut, and secret URLs are removed."""

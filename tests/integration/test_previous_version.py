@@ -736,7 +736,7 @@ def stack(tmp_path: Path, chat: Receiver, queues: Queues) -> Iterator[Stack]:
         running.down()
 
 
-def test_what_it_has_queued_is_taken_by_a_worker(queues: Queues, chat: Receiver, stack: Stack) -> None:
+def test_its_queued_batches_are_applied_by_a_worker(queues: Queues, chat: Receiver, stack: Stack) -> None:
     """A task sends what waits in the lane. Each batch is applied once, and nothing is left on the broker."""
     engine = make_engine(default_database_url(stack.folder))
     store = SqlStore(engine)

@@ -94,7 +94,7 @@ time.sleep(60)
 """
 
 
-def test_what_a_killed_process_had_spooled_is_adopted(broker: Broker, tmp_path: Path) -> None:
+def test_the_spool_of_a_killed_process_is_adopted(broker: Broker, tmp_path: Path) -> None:
     """The next publisher on the folder sends the batches. While their owner lives, no other publisher touches them."""
     broker.stop()
     spool = tmp_path / "spool"
@@ -183,7 +183,7 @@ def test_a_forked_child_publishes_its_own_events_only(broker: Broker, tmp_path: 
     assert len({stop.boot_id for stop in stops}) == 2
 
 
-def test_what_is_still_buffered_at_the_end_of_a_program_is_sent(broker: Broker, tmp_path: Path) -> None:
+def test_events_buffered_at_the_end_of_a_program_are_sent(broker: Broker, tmp_path: Path) -> None:
     """A program that publishes and ends loses nothing."""
     program = PUBLISH_AND_HANG.partition("while")[0]
     command = [sys.executable, "-c", program, broker.url, str(tmp_path / "spool")]

@@ -94,9 +94,7 @@ def test_a_receiver_that_only_answers_429_is_tried_ever_less(
     assert receiver.named == ["one"]
 
 
-def test_what_waits_for_a_receiver_that_is_down_becomes_few_messages(
-    runtime: Runtime, receiver: Receiver, store: SqlStore
-) -> None:
+def test_messages_for_a_receiver_that_is_down_become_few(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """Sixty alerts are raised within 10 minutes. Only probes are attempted while the receiver is down."""
     receiver.down = DeliveryError("answered 503", Reason.SERVER_ERROR)
     for number in range(60):
@@ -138,7 +136,7 @@ def test_several_messages_that_fail_hold_the_others_up_for_minutes_at_most(
     assert receiver.named == ["good"]
 
 
-def test_what_was_never_attempted_has_its_deadline_too(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
+def test_a_message_without_an_attempt_has_a_deadline_too(runtime: Runtime, receiver: Receiver, store: SqlStore) -> None:
     """After the deadline without a receiver each is a dead letter."""
     runtime = replace(runtime, retry=RetryPolicy(deadline=1_800))
     receiver.down = DeliveryError("cannot be reached", Reason.UNREACHABLE)

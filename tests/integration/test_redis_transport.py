@@ -135,7 +135,7 @@ def test_a_backlog_is_served_oldest_first_and_each_batch_once(
     assert left(broker) == (0, 0, 0, 0)
 
 
-def test_what_a_worker_had_when_it_died_comes_next(
+def test_the_messages_of_a_dead_worker_come_next(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     """It is in front of the backlog, in its order, and marked as redelivered."""
@@ -329,7 +329,7 @@ def test_a_worker_killed_with_the_restore_mutex_delays_no_other(
     [{"a": {"__type__": "x", "__value__": "canary"}}, {"a": {"__type__": "uuid", "__value__": "zz"}}],
     ids=["unknown", "wrong"],
 )
-def test_what_kombu_would_obey_in_a_note_is_not_kept(
+def test_objects_that_kombu_would_build_from_a_note_are_removed(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], headers: dict[str, Any]
 ) -> None:
     """Kombu builds objects from such mappings when it restores a note, and fails.

@@ -147,7 +147,7 @@ def test_alerts_that_only_litellm_sends_are_notified(
     assert reaches(replace(runtime, users=users), outbox, said(alert_type, "Something", **more))
 
 
-def test_a_publisher_that_is_no_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
+def test_a_publisher_outside_a_proxy_covers_nothing(runtime: Runtime, outbox: Outbox) -> None:
     """Another program's publisher reports nothing about the proxy's calls."""
     ingest(batch(PublisherHeartbeat(**_PUBLISHER, occurred_at=NOW)), runtime, now=NOW)
     ingest(batch(said("llm_exceptions", "LLM API call failed: boom")), runtime, now=NOW)

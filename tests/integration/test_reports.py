@@ -99,7 +99,7 @@ def waiting_files(reporter: Reporter) -> list[str]:
     return [file.name for file in due.message.attachments]
 
 
-def test_what_was_missed_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
+def test_a_missed_report_is_sent_late_and_a_failed_delivery_is_retried(reporter: Reporter, outbox: Outbox) -> None:
     """Beat was down at the boundary, so the report has its due time. The receiver fails once, and gets it once."""
     ingest(batch(spent("a", 1)), reporter.runtime, now=NOW)
     outbox.failures = [DeliveryError("503", Reason.SERVER_ERROR)]

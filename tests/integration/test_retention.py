@@ -62,7 +62,7 @@ def test_batches_that_came_again_are_forgotten_with_the_ids(runtime: Runtime, st
     assert rows(store, REDELIVERIES) == []
 
 
-def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
+def test_closed_alerts_are_deleted_after_the_retention_and_not_before(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """All rows that belong to it are deleted with it. Ids of batches are deleted earlier."""
@@ -77,7 +77,7 @@ def test_what_is_over_is_forgotten_when_it_is_old_and_not_before(
     assert not any(counts(store).values()), counts(store)
 
 
-def test_what_is_open_or_waits_is_never_forgotten(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
+def test_open_alerts_and_waiting_messages_are_never_deleted(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
     """A call that hangs for 100 days still resolves at its receivers, and a running publisher stays."""
     ingest(batch(announced("a"), publisher(PublisherHeartbeat, "boot-1")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)

@@ -205,7 +205,7 @@ def test_an_outage_that_is_sent_in_time_and_resolved_passes() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_named(sent: tuple[Sent, ...], wrong: dict[str, object]) -> None:
+def test_the_result_names_each_difference(sent: tuple[Sent, ...], wrong: dict[str, object]) -> None:
     """Missing, late, early, too many, about something else, too loud, or after the end."""
     found = scored(*sent)
 
@@ -250,7 +250,7 @@ def test_an_outage_that_too_few_calls_met_need_not_be_sent() -> None:
     assert scored(scenario=scenario).detected is None
 
 
-def test_what_is_sent_in_silence_is_false() -> None:
+def test_a_message_during_silence_is_false() -> None:
     """The reason does not matter."""
     scenario = SCENARIOS["silence-around"](Traffic.HIGH)
 

@@ -371,7 +371,7 @@ def answering(*statuses: int, tls: ssl.SSLContext | None = None) -> Iterator[tup
     server.server_close()
 
 
-def test_what_can_be_mended_waits_and_what_cannot_be_is_refused() -> None:
+def test_correctable_errors_make_batches_wait_and_others_refuse_them() -> None:
     """A wrong key or address delays everything until it is corrected. One bad batch delays nothing."""
     waiting, hopeless = [401, 403, 404, 408, 429, 500, 503, 301], [400, 413, 422]
     with answering(*waiting, *hopeless) as (port, _):

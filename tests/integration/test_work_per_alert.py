@@ -158,7 +158,7 @@ def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore)
     }
 
 
-def test_what_a_rule_asks_for_is_looked_up_by_its_index(store: SqlStore) -> None:
+def test_the_filter_of_a_rule_uses_its_index(store: SqlStore) -> None:
     """The planner uses the index of each label."""
     sqlite = store.engine.dialect.name == "sqlite"
     explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
@@ -226,7 +226,7 @@ def test_a_look_at_what_is_muted_takes_few_statements(runtime: Runtime, store: S
     assert {row.next_summary_at for row in rows(store, ALERTS)} == {NOW + timedelta(seconds=4)}
 
 
-def test_what_is_due_is_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
+def test_due_alerts_are_settled_in_pieces(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
     """No transaction grows with the number of due alerts, and one sweep settles some hundreds."""
     assert outbox.sent == []
     due = {"count": 2, "next_summary_at": NOW}

@@ -118,7 +118,7 @@ def test_a_message_of_this_version_is_read_as_it_is() -> None:
         ),
     ],
 )
-def test_what_only_a_newer_version_knows_is_read_as_something_known_and_named(
+def test_unknown_values_of_a_newer_version_are_replaced_and_named(
     values: dict[str, Any], read: dict[str, Any], unknown: str
 ) -> None:
     """The message is sent all the same."""
@@ -130,7 +130,7 @@ def test_what_only_a_newer_version_knows_is_read_as_something_known_and_named(
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"type": "llm_exceptions"}'])
-def test_what_is_not_a_message_of_any_version_is_refused(text: str) -> None:
+def test_a_row_that_is_not_a_message_of_any_version_is_refused(text: str) -> None:
     """As a ValueError, whatever it is."""
     with pytest.raises(ValueError, match=r".+"):
         StoredReader().message(text)

@@ -350,7 +350,7 @@ def reported(event: str, **more: Any) -> list[tuple[BudgetKey, Reading]]:
     )
 
 
-def test_what_litellms_webhook_reports_is_judged_by_the_same_limits() -> None:
+def test_readings_from_litellms_webhook_have_the_same_limits() -> None:
     """Under the same name as what calls report; the soft budget that it sends as a maximum is none."""
     ((key, found),) = reported("threshold_crossed", key_alias="app")
     ((_, projected),) = reported("projected_limit_exceeded")

@@ -111,7 +111,7 @@ def test_days_are_those_of_the_configured_zone() -> None:
         ("u8", ("alice@example.com",), False),
     ],
 )
-def test_what_a_budget_names_is_kept_and_a_pattern_keeps_by_names_alone(
+def test_a_budgets_entity_is_kept_and_a_pattern_matches_names_only(
     pattern: str, names: tuple[str, ...], kept: bool
 ) -> None:
     """Callers make up ids, so that a pattern for them would keep any number of rows."""

@@ -56,7 +56,7 @@ def test_a_terminal_wraps_free_text_and_breaks_no_id(
     assert " ".join(line[column:].strip() for line in (first, *more)) == LONG
 
 
-def test_what_users_typed_moves_no_cursor_and_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_input_of_users_moves_no_cursor_and_begins_no_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither does it count as rich's markup."""
     show_rows([{"id": "[red]x\n\x1b[2J", "text": "a\nb :fire:"}], text="text", as_json=False, empty="None.")
 

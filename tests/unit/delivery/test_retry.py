@@ -29,13 +29,13 @@ def decide(error: DeliveryError, *, attempts: int = 0, in_a_row: int = 0, age: f
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - TRANSIENT))
-def test_what_no_retry_mends_is_dead_at_once(reason: Reason) -> None:
+def test_a_permanent_failure_is_a_dead_letter_at_once(reason: Reason) -> None:
     """It becomes a dead letter with its reason."""
     assert decide(DeliveryError("no", reason)) == Dead(reason)
 
 
 @pytest.mark.parametrize("reason", sorted(TRANSIENT))
-def test_what_a_retry_may_mend_is_retried_until_the_deadline(reason: Reason) -> None:
+def test_a_transient_failure_is_retried_until_the_deadline(reason: Reason) -> None:
     """A day after its birth a message is let go."""
     assert isinstance(decide(DeliveryError("x", reason)), RetryAt)
     assert decide(DeliveryError("x", reason), age=POLICY.deadline + 1) == Dead(Reason.EXPIRED)

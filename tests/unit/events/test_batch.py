@@ -34,7 +34,7 @@ NOW = datetime(2026, 11, 23, 14, 2, 11, tzinfo=UTC)
 CALL = RequestSucceeded(call_id="call-1", started_at=NOW, ended_at=NOW, cost_nanos=13_500, model="gpt-4o")
 
 
-def test_what_is_sealed_can_be_read() -> None:
+def test_a_sealed_batch_can_be_read() -> None:
     """Events come out of a sealed batch as they went in."""
     batch = seal([CALL.model_dump_json(exclude_none=True).encode()], batch_id="b", producer="p", sealed_at=NOW)
 
@@ -101,7 +101,7 @@ def test_the_schema_requires_the_type_of_an_event() -> None:
     ("events", "encoding"),
     [(b"not zstd", "zstd"), (b"{}", None), (b"[", None), (7, None), (b"[]", "rot13")],
 )
-def test_a_batch_that_is_none_is_refused(events: object, encoding: str | None) -> None:
+def test_an_unreadable_batch_is_refused(events: object, encoding: str | None) -> None:
     """An unreadable batch is one error for the whole batch."""
     with pytest.raises(BatchError):
         decode(events, encoding)
@@ -328,7 +328,7 @@ def test_any_object_is_read_or_refused(value: Any) -> None:
         assert len(decoded.events) + len(decoded.rejected) == len(content)
 
 
-def test_what_is_long_is_shown_from_its_begin() -> None:
+def test_a_long_payload_is_shown_from_its_start() -> None:
     """A dead letter of megabytes does not become a page of megabytes, nor a million objects."""
     assert readable(GOOD) == readable(compress(GOOD)) == json.loads(GOOD)
     assert readable(b'"\\ud800"') == '"\\ud800"'

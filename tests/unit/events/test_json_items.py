@@ -76,7 +76,7 @@ def _parts(inside: bytes, items: list[json_items.Item]) -> list[bytes]:
 
 
 @given(VALUES)
-def test_what_is_written_reads_back(value: Any) -> None:
+def test_a_written_value_can_be_read_back(value: Any) -> None:
     """As the standard library reads it, lone surrogates included."""
     assert json.loads(write(value)) == value
 
@@ -96,7 +96,7 @@ def test_depth_costs_no_recursion() -> None:
     "body",
     [b"", b"1", b"{}", b"[", b"[1", b'["', b'["a]', b'["\\"]', b"[]]", b"[],", b"[1]2", b"[{]", b"]", b'{"a":[1]}'],
 )
-def test_what_is_not_one_array_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_one_array_is_refused(body: bytes) -> None:
     """Open brackets and quotes, and what goes on."""
     with pytest.raises(JsonShapeError):
         split_array(body, 10)

@@ -344,7 +344,7 @@ def test_blanks_around_an_address_are_no_part_of_it() -> None:
     assert settings.broker_url.get_secret_value() == "redis://:p@h"
 
 
-def test_what_a_client_raises_reaches_neither_the_host_nor_its_log(
+def test_an_error_of_a_client_reaches_neither_the_host_nor_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The batch is spooled, whatever kombu makes of the address when it connects."""

@@ -60,7 +60,7 @@ def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
     assert event.occurred_at.isoformat() == "2026-11-25T22:27:51.862868+00:00"
 
 
-def test_what_is_no_harmless_value_is_named_only() -> None:
+def test_only_safe_values_are_shown_and_other_fields_are_named() -> None:
     """A key's metadata may say anything."""
     event = told(entry("created", after=CREATED))
 
@@ -115,7 +115,7 @@ def test_other_tables_are_passed_over() -> None:
 
 
 @given(st.text(max_size=5), st.one_of(st.none(), st.text(), st.dictionaries(st.text(), st.integers() | st.text())))
-def test_whatever_the_values_are_the_event_is_valid_and_shows_no_key(alias: str, values: Any) -> None:
+def test_for_any_values_the_event_is_valid_and_shows_no_key(alias: str, values: Any) -> None:
     """LiteLLM's masking is not relied upon."""
     raw = "sk-live0123456789abcdef"
     log = entry("updated", object_id=raw, before={"key_alias": f"{alias} {raw}"}, after={"max_budget": raw, raw: raw})

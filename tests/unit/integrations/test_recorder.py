@@ -196,7 +196,7 @@ def test_the_end_names_the_deployments_that_failed_the_call(publisher: Recording
     ]
 
 
-def test_a_retry_on_the_same_deployment_is_no_second_failed_call(publisher: RecordingPublisher) -> None:
+def test_a_retry_on_the_same_deployment_is_not_a_second_failed_call(publisher: RecordingPublisher) -> None:
     """An outage counts calls: of six attempts of two calls on one deployment, two are first failures."""
     hooks = recorder(publisher)
     other = attempt(model_info={"id": "dep-2"})
@@ -331,7 +331,7 @@ def test_a_fallback_names_the_requested_model_group(publisher: RecordingPublishe
     )
 
 
-def test_a_caller_turned_away_is_no_deployments_fault(publisher: RecordingPublisher) -> None:
+def test_a_rejected_caller_does_not_count_for_a_deployment(publisher: RecordingPublisher) -> None:
     """An authentication failure carries no deployment, although LiteLLM stamps one on it."""
     hooks = recorder(publisher)
     stamped = request(
@@ -471,7 +471,7 @@ def test_an_answered_call_that_litellm_never_logs_cannot_hang(publisher: Recordi
     ]
 
 
-def test_a_client_gone_before_its_answer_is_no_failure(publisher: RecordingPublisher) -> None:
+def test_a_client_that_disconnects_is_not_a_failure(publisher: RecordingPublisher) -> None:
     """LiteLLM may be configured to cancel such calls; it then fails them with nginx's status 499."""
     hooks = recorder(publisher)
 

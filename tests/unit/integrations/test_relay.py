@@ -286,7 +286,7 @@ def test_a_budget_belongs_to_the_entity_that_litellm_names(fields: dict[str, str
     assert (event.scope, event.entity_id) == (fields["event_group"], entity)
 
 
-def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
+def test_a_webhook_body_without_a_budget_event_is_an_unknown_alert() -> None:
     """It still reaches somebody."""
     event = read_webhook(b'{"event": "key_created", "event_message": "hello"}', now=NOW)
 
@@ -295,7 +295,7 @@ def test_a_webhook_body_that_is_no_budget_event_is_an_unknown_alert() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff"])
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     """LiteLLM sends nothing of the kind."""
     with pytest.raises(RelayError):
         read_slack(body, now=NOW)
@@ -326,7 +326,7 @@ _TEXTS = st.lists(_PIECES | st.text(max_size=20), max_size=12).map("".join)
 
 
 @given(_TEXTS, st.none() | st.text(max_size=10))
-def test_every_text_becomes_an_event_that_the_line_takes(text: str, named: str | None) -> None:
+def test_every_text_becomes_a_valid_event(text: str, named: str | None) -> None:
     """LiteLLM, or a caller through it, may write anything. No key is in the event."""
     event = read(text, named=named)
 
@@ -346,7 +346,7 @@ _FIELDS = st.sampled_from(
 
 
 @given(st.dictionaries(_FIELDS, _JSON | st.sampled_from(["key", "user", "proxy", "budget_crossed"])))
-def test_every_json_object_becomes_an_event_that_the_line_takes(body: dict[str, object]) -> None:
+def test_every_json_object_becomes_a_valid_event(body: dict[str, object]) -> None:
     """On both ways in."""
     for read_it in (read_webhook, read_slack):
         event = read_it(json.dumps(body).encode(), now=NOW)

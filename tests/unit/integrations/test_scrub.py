@@ -219,6 +219,6 @@ def test_a_batch_of_short_inputs_leaves_the_error_readable() -> None:
     assert scrub("no 0000047, quota exceeded", prompt_pieces(request)) == f"no {REMOVED}, quota exceeded"
 
 
-def test_what_could_not_be_compared_is_not_shown() -> None:
+def test_a_text_that_cannot_be_compared_is_removed() -> None:
     """The text of an error is removed where the prompt is too long to look through."""
     assert scrub("some error", ["x" * 3_000_000]) == REMOVED_MESSAGE

@@ -136,7 +136,7 @@ def test_a_percentile_is_within_a_twentieth_and_a_mean_is_exact(durations: list[
     assert abs(latency.percentile(share) - exact / 1e6) <= max(0.051 * exact, 2) / 1e6
 
 
-def test_what_takes_longer_than_any_bucket_is_in_the_last_one() -> None:
+def test_a_duration_above_all_bounds_is_in_the_last_bucket() -> None:
     """A duration of days has a bucket, and its mean stays exact."""
     assert bucket_of(10**13) == len(BOUNDS) - 1
     assert bucket_of(0) == 0

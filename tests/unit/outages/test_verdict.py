@@ -217,7 +217,7 @@ def test_the_verdict_is_that_of_looking_at_every_stretch(limits: Limits, buckets
         assert is_evident(verdict.failed, verdict.calls, 0.01)
 
 
-def test_a_stray_failure_before_an_outage_is_no_part_of_it() -> None:
+def test_a_stray_failure_before_an_outage_is_not_part_of_it() -> None:
     """Thousands of calls succeeded between them."""
     healthy = [Bucket(start, "d1", 40) for start in range(10, 600, 10)]
     down = [Bucket(start, "d1", 0, {"503": 40}) for start in range(600, 630, 10)]

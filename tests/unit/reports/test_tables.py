@@ -29,7 +29,7 @@ def table(amounts: list[int], *, sums: bool = True) -> Table:
 
 
 @given(st.lists(st.integers(0, 10**18), max_size=30), st.integers(0, 30), st.integers(0, 30))
-def test_whatever_is_cut_is_counted_and_added_up(amounts: list[int], first: int, second: int) -> None:
+def test_omitted_rows_are_counted_and_summed(amounts: list[int], first: int, second: int) -> None:
     """Also when it is cut twice: once for the message, once for a chat."""
     made = table(amounts).head(first).head(second)
 
@@ -39,7 +39,7 @@ def test_whatever_is_cut_is_counted_and_added_up(amounts: list[int], first: int,
     assert shown + int((made.rest or (0, 0))[1] or 0) == sum(amounts)
 
 
-def test_what_does_not_add_up_is_not_added() -> None:
+def test_a_table_without_sums_has_no_sum() -> None:
     """A call with two tags is in two rows."""
     made = table([3, 2, 1], sums=False).head(1)
 

@@ -55,7 +55,7 @@ def test_a_matcher_tests_one_label(text: str, labels: dict[str, str], passes: bo
 @pytest.mark.parametrize(
     "text", ["", "team", 'team=="x"', 'team="x', '1team="x"', 'team=~"("', 'team="a" severity="b"']
 )
-def test_what_is_no_matcher_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_matcher_is_refused_with_an_example(text: str) -> None:
     """It says which one it was."""
     with pytest.raises(MatcherError, match=r"matcher|expression"):
         parse(text)
@@ -135,7 +135,7 @@ def test_months_and_years_hold_in_the_intervals_zone() -> None:
         lambda: read_years("soon"),
     ],
 )
-def test_what_is_no_time_is_refused(read: object) -> None:
+def test_an_invalid_time_is_refused(read: object) -> None:
     """With how one looks."""
     assert callable(read)
     with pytest.raises(TimeIntervalError):
@@ -280,7 +280,7 @@ def test_a_muted_route_names_its_channels() -> None:
     assert router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW + timedelta(hours=1)).channels == ("pager", "slack")
 
 
-def test_what_some_alert_of_a_type_can_reach_is_known_without_its_labels() -> None:
+def test_the_channels_that_a_type_can_reach_are_known_without_labels() -> None:
     """By routes about other labels, by routes that are mute now; not past one that takes all of the type."""
     routes = (
         Route((parse('team="search"'),), "oncall", mute=(TimeInterval(((time(14), time(15)),)),)),
@@ -375,9 +375,7 @@ LABELS = st.fixed_dictionaries(
     target=LABELS,
     source=LABELS,
 )
-def test_what_a_rule_asks_a_store_for_leaves_no_source_out(
-    rule: Inhibition, target: dict[str, str], source: dict[str, str]
-) -> None:
+def test_the_filter_of_a_rule_omits_no_source(rule: Inhibition, target: dict[str, str], source: dict[str, str]) -> None:
     """Any alert that mutes another has the type and the labels of the filter."""
     wanted = rule.wanted(target)
 

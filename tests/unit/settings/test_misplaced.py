@@ -27,7 +27,7 @@ def test_a_section_that_is_not_read_is_a_warning(tmp_path: Path, text: str, word
     assert words in warning
 
 
-def test_litellms_own_sections_are_no_mistakes(tmp_path: Path) -> None:
+def test_litellms_own_sections_are_valid(tmp_path: Path) -> None:
     """LiteLLM has many, and some have names like ours."""
     names = (
         "model_list router_settings litellm_settings general_settings environment_variables guardrails mcp_servers "

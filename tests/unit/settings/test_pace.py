@@ -50,7 +50,7 @@ def test_a_pace_changes_no_name(tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
-def test_what_a_pace_leaves_out_is_the_vendors(tmp_path: Path) -> None:
+def test_a_missing_field_of_a_pace_is_the_vendors(tmp_path: Path) -> None:
     """Either of the two."""
     assert paces(tmp_path, "{interval: 0}") == [Pace(0.0, 3)]
     assert paces(tmp_path, "{burst: 1}") == [Pace(1.0, 1)]

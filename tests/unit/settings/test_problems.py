@@ -212,7 +212,7 @@ def test_a_key_without_a_value_is_as_if_left_out(tmp_path: Path) -> None:
     assert load(tmp_path, "alertworker:\n  inhibitions:\n").inhibitions == ()
 
 
-def test_what_litellm_does_not_read_is_not_read(tmp_path: Path) -> None:
+def test_keys_that_litellm_ignores_are_ignored(tmp_path: Path) -> None:
     """URLs by type without slack in ``alerting``; and a string in place of a list is taken as LiteLLM takes it."""
     text = "general_settings: {alerting: webhook, alert_to_webhook_url: {no_type: os.environ/NOT_THERE}}"
     settings = load(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/x", "SLACK_WEBHOOK_URL": HOOK})

@@ -90,7 +90,7 @@ def test_the_documents_have_examples() -> None:
         "alert_to_webhook_url: {budget_alerts: os.environ/A, llm_exceptions: [os.environ/B]}",
     ],
 )
-def test_what_the_loader_accepts_is_valid(schema: dict[str, Any], text: str) -> None:
+def test_files_that_the_loader_accepts_are_valid(schema: dict[str, Any], text: str) -> None:
     """Channels without a kind or a name, references, numbers and single strings."""
     assert jsonschema_rs.is_valid(schema, plain(f"alertworker: {{{text}}}"))
 

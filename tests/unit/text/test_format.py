@@ -40,7 +40,7 @@ def test_a_duration_is_read(text: str, seconds: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", "h", "0h", "-1h", "1.5h", "1 h", "5", "1mo", "100001w", "999999999w", "١h", "1h\n"]
 )
-def test_what_is_not_a_duration_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_duration_is_refused_with_an_example(text: str) -> None:
     """A calendar month is none: its length depends on where it begins."""
     with pytest.raises(ValueError, match="expected, for example, 30m, 2h or 1d"):
         read_duration(text)

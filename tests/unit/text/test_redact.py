@@ -268,7 +268,7 @@ def test_a_key_is_known_by_its_format(secret: str, around: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "secret", "left"), ANNOUNCED)
-def test_what_is_announced_as_a_secret_goes_and_its_label_stays(text: str, secret: str, left: str) -> None:
+def test_a_labelled_secret_is_removed_and_its_label_stays(text: str, secret: str, left: str) -> None:
     """A reader still sees what was taken out, and how the sentence goes on."""
     assert without_secrets(text, sure=True) == left
     assert secret not in left
@@ -393,7 +393,7 @@ def test_labelled_figures_stay_in_a_text_of_our_own() -> None:
         max_size=6,
     ).map("".join)
 )
-def test_what_was_redacted_is_not_redacted_again(text: str) -> None:
+def test_redaction_is_idempotent(text: str) -> None:
     """The relay does so after the proxy, and a page after the relay."""
     once = without_secrets(text, sure=True)
     assert without_secrets(once, sure=True) == once

@@ -93,7 +93,7 @@ def test_celery_never_sees_when_a_message_expires() -> None:
         ({"x-first-death-reason": "expired"}, True, True),
     ],
 )
-def test_what_rabbitmq_gave_up_is_parked_but_for_an_expired_batch(
+def test_a_message_that_rabbitmq_gave_up_is_parked_unless_it_expired(
     headers: dict[str, str], redelivered: bool, parks: bool
 ) -> None:
     """An expired one was never tried. One that comes again from there may be what ends workers."""
