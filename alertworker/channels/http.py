@@ -96,8 +96,8 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
     if deadline.passed:
         raise DeliveryError(f"timed out after {DEADLINE:g} s", Reason.TIMEOUT)
     shown = _without_url(one_line(answer.decode(errors="replace")), url)
-    said = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
-    waits = [wait for wait in (*said, _stated_wait(answer)) if wait is not None]
+    from_headers = (retry_after(response.headers.get("Retry-After"), now=datetime.now(UTC)), _refill(response.headers))
+    waits = [wait for wait in (*from_headers, _stated_wait(answer)) if wait is not None]
     raise_for_answer(response.status_code, wait=max(waits, default=None), answer=shown)
     return Answer(f"{response.status_code} {cut(shown, _MAX_SHOWN)}".strip(), busy_for=max(waits, default=0.0))
 

@@ -37,7 +37,7 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         for alert_type in AlertType
         if alert_type in settings.alert_types
     }
-    said = {
+    document = {
         "values": values,
         "origins": settings.origins,
         "channels": {config.name: config.kind for config in settings.channels},
@@ -52,9 +52,9 @@ def check(as_json: bool) -> None:  # noqa: FBT001 - click passes flags so
         ],
     }
     if as_json:
-        click.echo(json.dumps(said))
+        click.echo(json.dumps(document))
     else:
-        _print(said)
+        _print(document)
 
 
 def _pages(settings: Settings) -> dict[str, dict[str, list[str]]]:
@@ -94,30 +94,31 @@ def _shown(settings: Settings, name: str) -> Any:
     return settings.model_dump(mode="json", include={name})[name]
 
 
-def _print(said: dict[str, Any]) -> None:
+def _print(document: dict[str, Any]) -> None:
     settings = [
-        (setting, said["origins"].get(setting, "default"), _value(value)) for setting, value in said["values"].items()
+        (setting, document["origins"].get(setting, "default"), _value(value))
+        for setting, value in document["values"].items()
     ]
     print_table([fixed("setting"), fixed("from"), free("value")], settings, title="In force")
     click.echo()
-    receivers = said["receivers"].items()
+    receivers = document["receivers"].items()
     channels = [
         (channel, kind, ", ".join(receiver for receiver, names in receivers if channel in names))
-        for channel, kind in said["channels"].items()
+        for channel, kind in document["channels"].items()
     ]
     print_table([fixed("channel"), fixed("kind"), free("receivers")], channels, title="Channels")
-    if said["owner_mail"] is not None:
-        click.echo(f"Owners of budgets are notified by {said['owner_mail']}.")
+    if document["owner_mail"] is not None:
+        click.echo(f"Owners of budgets are notified by {document['owner_mail']}.")
     click.echo()
-    routes = [(alert_type, ", ".join(names) or "none") for alert_type, names in said["routes"].items()]
+    routes = [(alert_type, ", ".join(names) or "none") for alert_type, names in document["routes"].items()]
     print_table([fixed("alert type"), free("channels")], routes, title="Routes")
-    for channel, types in said["pages"].items():
+    for channel, types in document["pages"].items():
         click.echo()
         paging = [(alert_type, ", ".join(severities)) for alert_type, severities in types.items()] or [("none", "")]
         print_table([fixed("alert type"), free("severities")], paging, title=f"Pages by {channel}")
-    if said["off"]:
-        click.echo(f"Off: {', '.join(said['off'])}")
-    for warning in said["warnings"]:
+    if document["off"]:
+        click.echo(f"Off: {', '.join(document['off'])}")
+    for warning in document["warnings"]:
         click.echo(f"Warning: {warning}")
 
 

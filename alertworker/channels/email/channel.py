@@ -99,10 +99,10 @@ class Email(BaseChannel[EmailConfig]):
             except (smtplib.SMTPException, OSError) as error:
                 raise _delivery_error(error, late=deadline.passed) from None
         left = [address for address in to if address in refused and 400 <= refused[address][0] < 500]
-        said = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
+        accepted = f"250 accepted for {len(to) - len(refused)} of {len(to)}"
         if not left:
-            return Answer(said)
-        return Answer(f"{said}, {len(left)} tried again alone", remainder=json.dumps({**parts, "left": left}))
+            return Answer(accepted)
+        return Answer(f"{accepted}, {len(left)} tried again alone", remainder=json.dumps({**parts, "left": left}))
 
     def _connect(self, deadline: Deadline) -> smtplib.SMTP:
         config, context = self._config, ssl.create_default_context()

@@ -203,15 +203,15 @@ def _card_texts(attachments: Any) -> list[str]:
     return found
 
 
-def _cut(said: Mapping[str, Any]) -> dict[str, Any]:
+def _cut(parts: Mapping[str, Any]) -> dict[str, Any]:
     """Cut the parts of a message to size without redaction, which would take its figures for secrets.
 
     `without_keys` ran before.
     """
     return {
-        "headline": shorten(said["headline"], MAX_TEXT),
-        "facts": {label: shorten(value, MAX_TEXT) for label, value in said["facts"].items()},
-        "text": shorten(said["text"], MAX_DETAILS),
+        "headline": shorten(parts["headline"], MAX_TEXT),
+        "facts": {label: shorten(value, MAX_TEXT) for label, value in parts["facts"].items()},
+        "text": shorten(parts["text"], MAX_DETAILS),
     }
 
 

@@ -28,7 +28,7 @@ _FIELDS: Final = ("state", "severity", "type", "labels", "since")
 
 def alerts(visit: Visit) -> Response:
     """List alerts, newest first."""
-    asked = {name: visit.asked(name) for name in _FIELDS}
+    asked = {name: visit.parameter(name) for name in _FIELDS}
     wrong = None
     matchers: tuple[Matcher, ...] = ()
     try:
@@ -42,7 +42,7 @@ def alerts(visit: Visit) -> Response:
         since=visit.now - _SINCE[asked["since"]] if asked["since"] in _SINCE else None,
         matchers=matchers,
     )
-    after = visit.asked("after") or None
+    after = visit.parameter("after") or None
     found = visit.context.admin.search_alerts(wanted, after=after, limit=PER_PAGE)
     kept = {name: value for name, value in asked.items() if value}
     return visit.show(

@@ -59,7 +59,7 @@ class Preview:
 
 def silences(visit: Visit) -> Response:
     """List the silences that have not ended, or all silences if the URL has ``ended``."""
-    admin, ended = visit.context.admin, bool(visit.asked("ended"))
+    admin, ended = visit.context.admin, bool(visit.parameter("ended"))
     labels = [alert.matched for alert in admin.open_alerts()]
     rows = [
         Listed(one, one.state(now=visit.now), sum(map(one.matches, labels)), doubts(one.matchers))
@@ -70,7 +70,7 @@ def silences(visit: Visit) -> Response:
 
 def new(visit: Visit) -> Response:
     """Show the form. For an alert the form offers its labels."""
-    return _form(visit, Form({}), alert_id=visit.asked("alert"))
+    return _form(visit, Form({}), alert_id=visit.parameter("alert"))
 
 
 def add(visit: Visit) -> Response:
