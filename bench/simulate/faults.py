@@ -47,7 +47,7 @@ POLICY: Final = Error(
 BAD_KEY: Final = Error("ProxyException", 401, "Authentication Error, Invalid proxy server token.", Origin.CALLER, 0.0)
 KEY_LIMIT: Final = Error("ProxyException", 429, "Rate limit exceeded for api_key.", Origin.CALLER, 0.0)
 BROKEN_PROXY: Final = Error("ImportError", 500, "No module named 'custom_callbacks'.", Origin.PROXY, 0.0)
-#: What LiteLLM's router says when all deployments of a group cool down.
+#: The error of LiteLLM's router when all deployments of a group cool down.
 NO_DEPLOYMENTS: Final = Error(
     "RouterRateLimitError", 429, "No deployments available for selected model.", Origin.PROXY, 0.0
 )

@@ -180,7 +180,7 @@ def _end(incident: Incident, must: Must, sent: Sequence[Sent]) -> str:
 
 
 def _since_right(incident: Incident, must: Must, sent: Iterable[Sent], zero: float) -> bool:
-    """Return whether no message that names the incident says that it began before it did."""
+    """Return whether no message about the incident dates it before its start."""
     earliest = zero + incident.start - must.older_by
     return all(one.message.since.timestamp() >= earliest for one in sent if _names(one.message, must))
 

@@ -224,7 +224,7 @@ def test_plain_celery_producers_keep_working(stack: Stack, desk: AdminStore) -> 
 
 
 def test_a_parked_message_is_replayed_shown_and_discarded(stack: Stack, desk: AdminStore) -> None:
-    """A replayed message that is still bad is parked again. One that is now readable is applied once."""
+    """A replayed message that is still bad is parked again. A message that is now readable is applied once."""
     body = json.dumps(call_of([good("replayed")])).encode()
     queues = Queues(stack)
     queues.send([Hostile("mended", body, headers={"task": "a.later.version", "id": "m"}), Hostile("bad", b"[1")])

@@ -136,7 +136,7 @@ def test_failures_are_one_alert_that_counts(fresh: tuple[Proxy, Receiver, Stack]
 
 
 def test_only_failures_of_ours_or_the_provider_notify(fresh: tuple[Proxy, Receiver, Stack]) -> None:
-    """A bad request, a wrong key and an unknown model notify nobody. Our own failing credentials do."""
+    """A bad request, a wrong key and an unknown model send no message. Our own failing credentials do."""
     proxy, slack, _ = fresh
     assert proxy.ask("status-400")[0] == 400
     assert proxy.ask("fast", key="sk-nobody")[0] in (400, 401)

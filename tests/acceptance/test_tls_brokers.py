@@ -128,7 +128,7 @@ def test_a_broker_with_a_certificate_of_another_authority_gets_nothing(addresses
 
 
 def test_a_certificate_of_rediss_is_verified_without_any_option(redis_port: int) -> None:
-    """Only ``ssl_cert_reqs=none`` accepts a certificate that nobody vouches for."""
+    """Only ``ssl_cert_reqs=none`` accepts a certificate of an unknown authority."""
     with tls_terminator(redis_port, trustme.CA()) as port:
         transport = BrokerTransport(f"rediss://127.0.0.1:{port}/0")
         with pytest.raises(BrokerUnavailable, match="the broker cannot be reached"):

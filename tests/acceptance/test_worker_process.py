@@ -51,7 +51,7 @@ def test_a_worker_that_ends_by_itself_ends_with_a_failure(tmp_path: Path) -> Non
 
 
 def test_a_worker_waits_for_a_broker_that_is_read_only(stack: Stack) -> None:
-    """A server that became a replica is retried with growing waits. The log says so once a minute.
+    """A server that became a replica is retried with growing waits, and logged once a minute.
 
     Then the worker continues.
     """

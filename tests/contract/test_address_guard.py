@@ -62,7 +62,7 @@ def answers(*addresses: str) -> Callable[..., list[Any]]:
 @pytest.mark.parametrize("address", PRIVATE)
 @every_http_kind
 def test_an_address_of_a_neighbour_is_refused_when_it_is_configured(kind: str, address: str) -> None:
-    """The error says what to do, and does not repeat the address."""
+    """The error has the remedy, and does not repeat the address."""
     host = f"[{address}]" if ":" in address else address
     with pytest.raises(ValidationError, match="allowed_networks") as caught:
         config_to(kind, f"https://{host}")

@@ -33,7 +33,7 @@ PASSWORD = "canaryMailPassword"
 
 
 class Mailbox:
-    """Keeps what it is given, and answers as it is told."""
+    """Stores each mail, and sends the configured replies."""
 
     def __init__(self) -> None:
         self.mails: list[Any] = []

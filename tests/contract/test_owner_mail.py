@@ -168,6 +168,6 @@ def test_the_mail_goes_to_the_owners_alone(mailbox: tuple[Mailbox, int]) -> None
     assert to == ["ada@corp.example"]
     assert mail["To"] == "ada@corp.example"
     assert answer.text == "250 accepted for 1 of 1"
-    with pytest.raises(DeliveryError, match="550"):  # nobody may be written to any more
+    with pytest.raises(DeliveryError, match="550"):  # no domain is allowed any more
         channel.send(channel.render(message(user_email="ada@evil.example")), notification_id="n-2")
     assert len(box.mails) == 1

@@ -131,7 +131,7 @@ def test_every_step_of_ingest_counts_towards_the_bound(
 
 @pytest.mark.parametrize("kind", ["hanging models", "deployments"])
 def test_a_publisher_s_batch_is_never_above_the_bound(store: SqlStore, runtime: Runtime, kind: str) -> None:
-    """A large incident is no reason to park: every call hangs, or each attempt is on a deployment and region anew."""
+    """A large incident is not parked: every call hangs, or each attempt is on a new deployment and region."""
     many: dict[str, list[Event]] = {
         "hanging models": [hanging(n) for n in range(MAX_BATCH_EVENTS)],
         "deployments": [attempt(n, deployment=f"d{n}", region=f"r{n}") for n in range(MAX_BATCH_EVENTS)],

@@ -119,7 +119,7 @@ def at_once(work: Callable[[int], None], workers: int) -> None:
 
 
 def test_each_limit_is_notified_once_as_one_alert_that_rises(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
-    """The limits are 15 % left, 5 % left, and used up. Readings between them notify nobody."""
+    """The limits are 15 % left, 5 % left, and used up. Readings between them send no message."""
     for second, dollars in enumerate((50, 85, 86, 85, 96, 95, 100, 130)):
         at = NOW + timedelta(seconds=second)
         ingest(batch(spent(dollars, at=at)), runtime, now=at)
@@ -154,7 +154,7 @@ def test_workers_that_cross_a_limit_concurrently_notify_once(runtime: Runtime, s
 
 
 def test_workers_that_cross_different_limits_leave_the_highest_as_the_last(runtime: Runtime, store: SqlStore) -> None:
-    """In any order, the last message says that the budget is used up, and no lower limit follows it."""
+    """In any order, the last message is that the budget is used up, and no lower limit follows it."""
     amounts = [85, 90, 95, 99, 100, 101, 50, 97]
     at_once(lambda worker: ingest(batch(spent(amounts[worker])), runtime, now=NOW), workers=8)
 

@@ -1,4 +1,4 @@
-"""Callers' problems on a real database: failures of one key, told from an outage by the calls of the others."""
+"""Callers' problems on a real database: calls of other keys distinguish one key's failures from an outage."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_failures_of_one_key_are_its_problem(runtime: Runtime, outbox: Outbox) -
 
 
 def test_it_names_its_deployments_and_begins_at_the_first_failure(runtime: Runtime, outbox: Outbox) -> None:
-    """An id says nothing to anyone."""
+    """An id means nothing to a reader."""
     named = {"model": "vertex_ai/gemini-pro", "provider": "vertex_ai", "region": "us-central1"}
     hash_id = "3f" * 32
     failures = [bad(n, deployment=hash_id).model_copy(update=named) for n in range(3, 30, 3)]

@@ -41,7 +41,7 @@ def test_a_test_is_sent_though_an_equal_one_was_and_a_silence_holds(
 def test_a_test_that_fails_is_reported_and_never_tried_again(
     runtime: Runtime, outbox: Outbox, store: SqlStore, reason: Reason
 ) -> None:
-    """A test that arrives a day later helps nobody. It leaves no dead letter either."""
+    """A test that arrives a day later is useless. It leaves no dead letter either."""
     outbox.failures = [DeliveryError("answered so", reason, retry_after=1.0)]
     [trial] = try_channels([EXCEPTIONS], runtime, now=NOW)
 
@@ -80,7 +80,7 @@ def test_a_test_goes_before_what_waits_and_is_in_no_digest(runtime: Runtime, out
 def test_a_test_whose_turn_does_not_come_is_withdrawn(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer says that the lane is busy, and nothing is sent later."""
+    """The answer reports that the lane is busy, and nothing is sent later."""
     monkeypatch.setattr(channel_tests, "PATIENCE", timedelta(seconds=0.3))
     other = Lease("outbox", "another worker")
     assert store.lanes.lease(other, until=NOW + timedelta(seconds=30), pace=Pace(), now=NOW)

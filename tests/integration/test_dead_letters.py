@@ -126,7 +126,7 @@ def test_letters_are_found_by_everything_that_is_known_of_them(
 def test_a_letter_whose_notification_is_gone_is_kept(
     runtime: Runtime, desk: AdminStore, outbox: Outbox, store: SqlStore
 ) -> None:
-    """It cannot be replayed; the error says so, and the letter is kept."""
+    """It cannot be replayed. The error gives the reason, and the letter is kept."""
     outbox.failures = [DeliveryError("answered 400", Reason.CLIENT_ERROR)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)

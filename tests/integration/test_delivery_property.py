@@ -208,7 +208,7 @@ class Pipeline(RuleBasedStateMachine):
         assert counted == self.raised
 
     def _order(self) -> None:
-        """Assert that each firing message precedes its resolving one, and that nobody gets the latter alone."""
+        """Assert that each firing message precedes its resolving one, and that no receiver gets the latter alone."""
         steps: dict[str, list[Step]] = {}
         for message in self.receiver.sent:
             for entry in message.entries or (message,):

@@ -155,7 +155,7 @@ def test_a_silenced_cause_mutes_nothing(runtime: Runtime, outboxes: dict[str, Ou
 def test_a_channel_that_failed_for_good_does_not_count_as_notified(
     runtime: Runtime, outboxes: dict[str, Outbox], store: SqlStore
 ) -> None:
-    """A message that is dead reached nobody."""
+    """A dead message reached no receiver."""
     raised(runtime, AlertType.OUTAGE_ALERTS, deployment="d1")
     with store.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE notifications SET status = 'dead' WHERE channel = 'models'")

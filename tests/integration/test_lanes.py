@@ -174,7 +174,7 @@ def test_a_message_that_keeps_failing_steps_aside(runtime: Runtime, outbox: Outb
 
 
 def test_a_lease_outlasts_the_longest_attempt() -> None:
-    """One more exchange fits, so that nobody takes a lane over while its worker waits for an answer."""
+    """One more exchange fits, so that no other worker takes the lane while its worker waits for an answer."""
     assert timedelta(seconds=2 * http.DEADLINE) <= LEASE
 
 

@@ -85,7 +85,7 @@ def silence(store: SqlStore, *matchers: str, seconds: float = 3_600) -> None:
 def test_a_model_that_is_down_is_one_message_until_it_answers(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
-    """The outages and failures of its deployments are recorded, and nobody is notified of them."""
+    """The outages and failures of its deployments are recorded, and no channel is notified of them."""
     hear(runtime, *down(6))
     run_until_quiet(runtime, after(6))
     for second in (20, 40):

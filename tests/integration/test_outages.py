@@ -390,7 +390,7 @@ def test_a_share_of_0_counts_as_litellm_does(runtime: Runtime, outbox: Outbox) -
 
 
 def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime, outbox: Outbox) -> None:
-    """With so few calls, 15 minutes say nothing. The message says how long none came."""
+    """With so few calls, 15 minutes prove nothing. The message has the time without calls."""
     hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
     run_until_quiet(runtime, after(900))
     pass_time(runtime, 86_000)
@@ -432,7 +432,7 @@ def test_calls_that_are_lost_long_after_a_stretch_do_not_count_for_it(runtime: R
 
 
 def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime, outbox: Outbox) -> None:
-    """Its deployments' outages are recorded. One that fails after the region has recovered is notified."""
+    """Its deployments' outages are recorded. An outage after the region's recovery is notified."""
     hear(runtime, *(attempt(n, region="eu") for n in range(4)))
     hear(runtime, *(attempt(n, deployment="d2", region="eu") for n in range(4)), at=5)
     hear(runtime, attempt(6, region="eu"), lost(6), at=6)
@@ -660,7 +660,7 @@ def test_a_bucket_of_the_previous_version_fails_from_its_start_on(runtime: Runti
 
 
 def test_a_summary_and_the_page_show_the_facts_of_now(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Later failures raise no message, and the alert shows them all the same, with all teams at its end."""
+    """Later failures raise no message. The alert still shows them, with all teams at its end."""
     hear(runtime, *(attempt(n) for n in range(10)), *(lost(n, team_id=f"team-{n}") for n in range(10)))
     run_until_quiet(runtime, after(10))
     hear(runtime, *(attempt(n) for n in range(20, 25)), at=25)

@@ -124,7 +124,7 @@ def quiet(runtime: Runtime, at: float) -> None:
 
 
 def test_an_outage_pages_when_calls_are_lost_and_is_resolved_under_one_key(runtime: Runtime, desk: Desk) -> None:
-    """An outage whose calls are saved pages nobody. The resolution is sent to the paged receivers only."""
+    """An outage whose calls are saved does not page. The resolution is sent to the paged receivers only."""
     for second in range(5):
         hear(runtime, attempt(second), at=second)
     deliver_all(runtime, after(5))

@@ -159,7 +159,7 @@ def test_an_alert_shows_its_life_with_every_attempt_and_what_was_sent(
 
 
 def test_an_alert_has_advice_while_action_is_needed(store: SqlStore, runtime: Runtime, browser: Browser) -> None:
-    """Our line and the runbook of its route. Nobody is asked once it has ended. Its message stays."""
+    """The page has our line and the runbook of its route, until the alert has ended. Its message stays."""
     ids = raise_alerts(store, runtime, alert(type=AlertType.OUTAGE_ALERTS, severity=Severity.HIGH))
     line = advise(AlertType.OUTAGE_ALERTS, Severity.HIGH, {})
     page = browser.get(f"/alerts/{ids[0]}")

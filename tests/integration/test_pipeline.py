@@ -442,7 +442,7 @@ def test_summaries_grow_with_the_messages_that_were_sent(runtime: Runtime, outbo
 
 
 def test_summaries_of_severity_low_go_into_one_digest(runtime: Runtime, outbox: Outbox) -> None:
-    """One that is due soon does not wait for its own time."""
+    """A summary that is due soon does not wait for its own time."""
     outbox.digest_size = 50
     for number, second in enumerate((0, 6)):
         at = NOW + timedelta(seconds=second)

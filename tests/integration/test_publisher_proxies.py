@@ -147,7 +147,7 @@ def test_no_proxy_bypasses_the_proxy_for_the_server(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("named", ["http://ops:secret@127.0.0.1:{port}", "socks5://ops:secret@127.0.0.1", "http://"])
 def test_a_proxy_that_refuses_is_named_without_its_credentials(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
-    """The batch waits, and the error says what to correct."""
+    """The batch waits, and the error names what to correct."""
     with proxy(answer="407 Proxy Authentication Required") as (port, _):
         monkeypatch.setenv("HTTPS_PROXY", named.format(port=port))
         with pytest.raises(BrokerUnavailable, match="HTTP proxy") as caught:

@@ -137,7 +137,7 @@ def test_a_deploy_that_kills_is_medium_and_ends(runtime: Runtime, outbox: Outbox
 
 
 def test_a_deploy_with_clean_shutdowns_sends_nothing(runtime: Runtime, outbox: Outbox) -> None:
-    """Each process says that it stops."""
+    """Each process announces its shutdown."""
     live(runtime, 60, ("a", 0, 60), ("b", 45, FOREVER))
     bye = beat(("a", 0, 60), 60, 0).model_dump(exclude={"type", "backlog", "inflight", "interval_seconds", "event_id"})
     ingest(batch(PublisherStopped(**bye)), runtime, now=NOW + timedelta(seconds=60))

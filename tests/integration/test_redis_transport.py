@@ -388,7 +388,7 @@ def test_a_key_of_another_type_loses_nothing(
 def test_a_list_of_another_type_is_waited_for_on_the_same_connection(
     broker: redis.Redis, tmp_path: Path, start: Callable[..., Worker], caplog: pytest.LogCaptureFixture, key: str
 ) -> None:
-    """A new connection would be refused, too, several times a second. The log says so once a minute."""
+    """A new connection would be refused, too, several times a second. It is logged once a minute."""
     url = default_broker_url(tmp_path)
     queues = [task_queue(url, "alertworker.periodic")] if key == "alertworker.periodic" else None
     worker = start(queues=queues)

@@ -60,7 +60,7 @@ LEDGER = {"contributors", "months"}
 DELIVERY = {"changes", "delivered", "queue", "remainders"}
 #: Tests of the whole, which belong to no concept.
 LOOSE_TESTS = {"test_demo", "test_fuzz_targets", "test_hooks", "test_layout", "test_money", "test_registries"}
-#: Words that say nothing about what is in a file.
+#: Names that do not describe a file's content.
 EMPTY_WORDS = {"base_utils", "common", "handlers", "helpers", "manager", "misc", "utils"}
 
 
@@ -119,7 +119,7 @@ def test_unit_tests_stand_in_the_folder_of_their_concept() -> None:
 
 
 def test_no_module_has_a_meaningless_name() -> None:
-    """A name tells what is in the file."""
+    """A name describes the content of the file."""
     assert [path for path in PACKAGE.rglob("*.py") if path.stem in EMPTY_WORDS] == []
 
 

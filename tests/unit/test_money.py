@@ -64,7 +64,7 @@ def test_a_million_tiny_costs_are_exact_where_a_float_is_not() -> None:
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -math.inf, -1e-9, 1e30, "1", True, None])
 def test_an_invalid_cost_is_none(amount: object) -> None:
-    """The callback then says that nobody knows the cost; it never invents one."""
+    """The callback then reports an unknown cost. It never invents one."""
     assert coerce.cost(amount) is None
 
 

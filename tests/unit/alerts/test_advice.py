@@ -59,7 +59,7 @@ def test_it_differs_where_the_severity_does() -> None:
 
 @pytest.mark.parametrize("step", list(Step))
 def test_only_messages_that_ask_for_something_have_the_line(step: Step) -> None:
-    """The end of a condition, a test and a customer's call ask nobody."""
+    """The end of a condition, a test and a customer's call need no action."""
     quiet = step in {Step.RESOLVED, Step.FIRED_AND_RESOLVED, Step.TRACKED, Step.TEST}
     assert bool(advise_in(step, SUBJECT.type, SUBJECT.severity, {})) is not quiet
     assert bool(made(step).what_to_do) is not quiet

@@ -121,7 +121,7 @@ def test_a_message_of_this_version_is_read_as_it_is() -> None:
 def test_unknown_values_of_a_newer_version_are_replaced_and_named(
     values: dict[str, Any], read: dict[str, Any], unknown: str
 ) -> None:
-    """The message is sent all the same."""
+    """The message is still sent."""
     stored = StoredReader()
     found = stored.message(message(**values))
 

@@ -187,7 +187,7 @@ def test_a_lowered_budget_counts_once_the_old_one_is_reported_no_more() -> None:
 
 
 def test_a_period_that_has_ended_raises_no_alert() -> None:
-    """A backlog from before the reset rings nobody."""
+    """A backlog from before the reset sends no message."""
     assert headlines([reading(100)], now=RESET) == []
 
 
@@ -202,7 +202,7 @@ def test_a_budget_that_lost_its_periods_is_judged_again() -> None:
 
 
 def test_a_spend_that_was_set_back_begins_anew_once_the_old_one_is_reported_no_more() -> None:
-    """Also for budgets of which nobody says when they reset, as LiteLLM's webhook does not."""
+    """This holds for budgets with an unknown reset, too, as LiteLLM's webhook reports them."""
     soon, later = NOW + timedelta(minutes=50), NOW + timedelta(minutes=61)
 
     for reset_at in (None, RESET):

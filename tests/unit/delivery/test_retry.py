@@ -59,7 +59,7 @@ def test_an_absurd_retry_after_is_bounded() -> None:
 def test_a_receiver_that_asks_for_time_and_not_how_much_is_asked_ever_less(
     in_a_row: int, wait: float | None, seed: int
 ) -> None:
-    """It costs no attempt, so what its lane met in a row says how long: up to the longest wait."""
+    """It costs no attempt, so the failures of its lane in a row decide the wait, up to the longest wait."""
     error = DeliveryError("busy", Reason.RATE_LIMITED, retry_after=wait)
     waits = [
         after_failure(
@@ -91,7 +91,7 @@ def test_a_429_that_names_no_time_waits_longer_the_more_failed_in_a_row() -> Non
 
 
 def test_a_lane_is_probed_only_where_nothing_succeeded_before() -> None:
-    """One message that fails steps aside by itself."""
+    """A single failed message does not block its lane."""
     error = DeliveryError("down", Reason.SERVER_ERROR)
     alone, again = decide(error), decide(error, in_a_row=8)
 

@@ -89,7 +89,7 @@ def test_reasons_do_not_repeat_keys_of_mappings_either() -> None:
 
 
 def test_the_schema_requires_the_type_of_an_event() -> None:
-    """Without it nothing tells what it is."""
+    """Without a type an event cannot be identified."""
     schema = EVENTS.json_schema()
     names = [ref.rpartition("/")[2] for ref in schema["items"]["discriminator"]["mapping"].values()]
 

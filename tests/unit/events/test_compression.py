@@ -15,7 +15,7 @@ from alertworker.events.compression import MAX_FRAMES, CompressionError, Oversiz
 MIB = 1024 * 1024
 EMPTY = zstandard.compress(b"")
 SKIPPED = b"\x50\x2a\x4d\x18" + struct.pack("<I", 0)
-#: The head of a frame that does not say how long its content is, and a block that makes 128 KiB of four bytes.
+#: The head of a frame without the length of its content, and a block that makes 128 KiB of four bytes.
 HEAD = b"\x28\xb5\x2f\xfd\x00\x58"
 REPEATED = ((128 * 1024 << 3) | 2).to_bytes(3, "little") + b" "
 NO_OUTPUT = b"\x00\x00\x00"

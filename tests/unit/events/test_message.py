@@ -36,7 +36,7 @@ PROTOCOL_1 = {"task": "t", "id": "i", "args": [], "kwargs": CALL[1], "eta": None
     "squeeze", [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress, zstandard.compress]
 )
 def test_every_form_has_the_same_content(pack: Callable[[Any], bytes], squeeze: Callable[[bytes], bytes]) -> None:
-    """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone say which."""
+    """Protocol 1 or 2, JSON or msgpack, plain or compressed: the bytes alone decide."""
     second, first = read_message(squeeze(pack(CALL))), read_message(squeeze(pack(PROTOCOL_1)))
     assert {**second.arguments, "events": json.loads(second.arguments["events"])} == CALL[1]
     assert first.arguments == second.arguments

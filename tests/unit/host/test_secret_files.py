@@ -83,7 +83,7 @@ def problems(config: Path, environ: Mapping[str, str]) -> str:
 
 
 def test_the_list_is_what_the_settings_read(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No variable without a form in a file, here or in the code, and none here that nobody reads."""
+    """Each variable can be in a file, and each one in the list is read."""
     read: set[str] = set()
 
     def recorded(variable: str, environ: Mapping[str, str], problems: list[str]) -> tuple[str | None, str]:

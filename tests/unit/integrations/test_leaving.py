@@ -52,13 +52,13 @@ def test_every_string_of_an_event_has_a_declared_treatment(model: type[BaseModel
 
 
 def test_no_treatment_is_declared_for_a_field_that_is_gone() -> None:
-    """The table says what there is."""
+    """The table is complete."""
     assert set(FIELDS) == {name for model in MODELS if issubclass(model, BaseModel) for name in strings(model)}
 
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.treatment is not Treatment.OURS])
 def test_no_field_passes_a_secret(name: str) -> None:
-    """As a string, in a list, in a mapping and in a nested one; a field that nobody declared does not, either."""
+    """As a string, in a list, in a mapping and in a nested one; neither does an undeclared field."""
     values = (
         SECRET,
         [f"a {SECRET}", "b"],

@@ -132,7 +132,7 @@ def test_a_failed_call_names_its_trace(publisher: RecordingPublisher) -> None:
 
 
 def test_a_stream_that_breaks_off_is_a_failed_attempt(publisher: RecordingPublisher) -> None:
-    """LiteLLM tells of the call's end only; an error after the whole answer says nothing of the deployment."""
+    """LiteLLM reports the call's end only. An error after the whole answer is not the deployment's."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -229,7 +229,7 @@ def test_a_deployment_s_key_is_named_by_a_digest(publisher: RecordingPublisher) 
 
 
 def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
-    """A provider that refuses it says nothing of the deployment; what else fails does."""
+    """The provider's refusal is not the deployment's failure. Other failures are."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -246,7 +246,7 @@ def test_a_key_that_the_client_brings_is_the_client_s_problem(publisher: Recordi
 
 
 def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: RecordingPublisher) -> None:
-    """Its end says the same as its attempt, so nobody is notified of it."""
+    """Its end has the same failure as its attempt, so no channel is notified of it."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -263,7 +263,7 @@ def test_a_call_whose_own_key_is_refused_is_the_client_s_problem(publisher: Reco
 def test_an_answer_names_the_deployment_s_key(
     publisher: RecordingPublisher, brought: str | None, expected: bool
 ) -> None:
-    """A key that the provider accepts is not revoked. One that the client brings says nothing of the deployment's."""
+    """A key that the provider accepts is not revoked. A client's own key proves nothing about the deployment's."""
     hooks = recorder(publisher)
 
     def act() -> None:
@@ -433,7 +433,7 @@ def test_a_call_whose_task_ends_unlogged_is_abandoned_once(publisher: RecordingP
 
 
 def test_a_cancelled_task_is_abandoned_as_cancelled(publisher: RecordingPublisher) -> None:
-    """A proxy that gives a call up says so."""
+    """The event shows that the proxy cancelled the call."""
     hooks = impatient(publisher)
 
     async def proxy() -> None:

@@ -44,7 +44,7 @@ def test_secrets_are_taken_out(secret: str) -> None:
 
 
 def test_litellms_own_additions_are_left_out() -> None:
-    """They may repeat the messages, and say nothing new."""
+    """They may repeat the messages, and add nothing."""
     message = "boom\n\nModel: gpt-4\nMessages: `[{'role': 'user'}]`"
 
     assert scrub(message, []) == "boom"

@@ -42,7 +42,7 @@ def test_failures_must_be_enough_a_share_and_more_than_chance(failed: int, calls
 
 
 def test_evidence_is_none_at_or_below_the_tolerated_rate() -> None:
-    """Fewer failures than are tolerated speak for the deployment."""
+    """Fewer failures than are tolerated count in favour of the deployment."""
     assert evidence(1, 100, 0.01) == evidence(0, 50, 0.01) == evidence(0, 0, 0.01) == 0
     assert not is_evident(30, 3_000, 0.01)
 

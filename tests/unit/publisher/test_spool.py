@@ -119,7 +119,7 @@ def test_a_deleted_file_blocks_no_other_and_is_counted(open_spool: OpenSpool, tm
 
 
 def test_a_deleted_folder_is_created_again(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """It is locked anew, so that no other process adopts it."""
+    """It is locked again, so that no other process adopts it."""
     spool = open_spool()
     spool.add(sealed(1))
     shutil.rmtree(tmp_path / "boot")

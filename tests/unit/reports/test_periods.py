@@ -76,7 +76,7 @@ def test_an_hour_that_the_clock_skips_still_comes_once() -> None:
 
 
 def test_a_first_report_is_only_the_newest_and_missed_ones_follow_in_order() -> None:
-    """Without a report before, nobody missed one; after a long pause the three newest are caught up."""
+    """Without an earlier report, none was missed. After a long pause the three newest are sent."""
     calendar, now = Calendar(UTC_ZONE, every_days=1), datetime(2026, 11, 25, 12, tzinfo=UTC)
 
     (first,) = due(ReportKind.SPEND, calendar, None, now=now)
@@ -124,7 +124,7 @@ def test_a_daily_report_comes_twice_a_day_and_once_for_each_slot() -> None:
 def test_a_day_that_ended_while_nothing_ran_is_reported_before_the_day_so_far(
     seconds: int, last: str, back: str, expected: list[str]
 ) -> None:
-    """A whole day is said by no later report; up to three of them, the oldest first."""
+    """No later report includes a whole day. Up to three are sent, the oldest first."""
     calendar, after = Calendar(UTC_ZONE, daily_seconds=seconds), datetime.fromisoformat(last)
 
     found = due(ReportKind.DAILY, calendar, after, now=datetime.fromisoformat(back))

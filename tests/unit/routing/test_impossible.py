@@ -55,6 +55,6 @@ def test_a_possible_label_value_has_no_warning(text: str) -> None:
 
 
 def test_a_label_of_an_inhibition_is_looked_at_too() -> None:
-    """One that no alert has is never equal."""
+    """A label that no alert has is never equal."""
     assert doubt_label("deployment") is None
     assert "did you mean deployment?" in (doubt_label("deploymnt") or "")

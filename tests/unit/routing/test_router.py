@@ -56,7 +56,7 @@ def test_a_matcher_tests_one_label(text: str, labels: dict[str, str], passes: bo
     "text", ["", "team", 'team=="x"', 'team="x', '1team="x"', 'team=~"("', 'team="a" severity="b"']
 )
 def test_an_invalid_matcher_is_refused_with_an_example(text: str) -> None:
-    """It says which one it was."""
+    """The error names the matcher."""
     with pytest.raises(MatcherError, match=r"matcher|expression"):
         parse(text)
 
@@ -143,7 +143,7 @@ def test_an_invalid_time_is_refused(read: object) -> None:
 
 
 def test_a_range_over_midnight_is_two() -> None:
-    """As in Alertmanager: whose weekday its second half has, nobody could say; the error has both halves."""
+    """As in Alertmanager: the weekday of its second half would be ambiguous. The error has both halves."""
     with pytest.raises(TimeIntervalError, match='"20:00" to "24:00" and "00:00" to "08:00"'):
         read_times("20:00", "08:00")
     assert read_times("20:00", "00:00") == read_times("20:00", "24:00")
@@ -179,7 +179,7 @@ ROUTER = Router(
     ],
 )
 def test_the_tree_takes_each_alert_to_its_receivers(labels: dict[str, str], channels: tuple[str, ...]) -> None:
-    """Children before their parent, each channel once, and an empty receiver is nobody."""
+    """Children before their parent, each channel once, and an empty receiver sends nothing."""
     assert ROUTER.decide(AlertType.LLM_EXCEPTIONS, labels, now=NOW).channels == channels
 
 
@@ -250,7 +250,7 @@ def test_annotations_are_those_of_the_route_then_of_the_type_then_inherited(
 
 
 def test_each_channel_has_the_annotations_of_the_first_route_that_may_notify_it() -> None:
-    """A muted route does not speak."""
+    """A muted route does not notify."""
     routes = (
         Route(receiver="a", continues=True, annotations=Annotations("muted"), mute=(TimeInterval(),)),
         Route(receiver="a", continues=True, annotations=Annotations("first")),

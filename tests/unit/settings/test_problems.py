@@ -243,7 +243,7 @@ def test_a_key_stands_once() -> None:
     ],
 )
 def test_a_heartbeat_url_that_cannot_work_is_an_error(tmp_path: Path, url: str, words: str) -> None:
-    """Otherwise nothing would be sent, and nothing would say so."""
+    """Otherwise nothing would be sent, without a warning."""
     reported = problems(tmp_path, f"alertworker: {{heartbeat_url: '{url}'}}")
 
     assert reported.startswith(f"config.yaml:1 alertworker.heartbeat_url: {words}")

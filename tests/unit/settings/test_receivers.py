@@ -1,4 +1,4 @@
-"""Receivers and trees of one's own: one name is one channel, and what a tree leaves out is said."""
+"""Configured receivers and trees: one name is one channel, and unreached channels are warnings."""
 
 from __future__ import annotations
 

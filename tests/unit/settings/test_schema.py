@@ -1,4 +1,4 @@
-"""The JSON Schema of the file says what the loader reads."""
+"""The JSON Schema of the file describes what the loader reads."""
 
 from __future__ import annotations
 

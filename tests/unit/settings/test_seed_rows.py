@@ -57,7 +57,7 @@ def goes_to(settings: Settings, alert_type: str) -> set[str]:
 
 
 def test_every_type_of_the_page_has_its_default() -> None:
-    """Under the page's name, on where the page says so."""
+    """Each type has the page's name and the page's default."""
     known = {alert_type.value: spec.on_by_default for alert_type, spec in CATALOGUE.items()}
 
     assert {name: known.get(name) for name in seed_page.TYPES} == seed_page.TYPES

@@ -139,7 +139,7 @@ def test_a_form_of_no_budget_webhook_is_warned_of(tmp_path: Path) -> None:
 
 
 def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
-    """It may be anybody's variable; and a name without an address is said."""
+    """Another program may own the variable. A name without a URL is a warning."""
     unnamed = load(tmp_path, "{}", {"WEBHOOK_URL": "https://receiver.example/x"})
     without = load(tmp_path, 'general_settings: {alerting: ["slack", "webhook"]}', {"SLACK_WEBHOOK_URL": HOOK})
 
@@ -150,7 +150,7 @@ def test_a_webhook_url_counts_only_where_it_is_named(tmp_path: Path) -> None:
 
 
 def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: Path) -> None:
-    """Nothing is lost for want of a variable, and it is said which."""
+    """A missing variable loses no alert, and the warning names it."""
     settings = load(tmp_path, 'general_settings: {alerting: ["slack"]}')
 
     assert route(settings, AlertType.LLM_EXCEPTIONS) == ("console",)
@@ -343,7 +343,7 @@ def test_receivers_and_routes_of_our_own(tmp_path: Path) -> None:
 
 
 def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
-    """A Teams address is known as one, also where it stands as Slack's; ``alerting`` names who may speak."""
+    """A Teams address is known as one, also in Slack's variable. ``alerting`` selects the chats."""
     teams = "https://prod-1.westus.logic.azure.com/workflows/x"
     both = {"SLACK_WEBHOOK_URL": HOOK, "DISCORD_WEBHOOK_URL": "https://discord.com/api/webhooks/1/x"}
 
@@ -449,7 +449,7 @@ def test_a_list_of_matchers_may_stand_in_one_string(tmp_path: Path) -> None:
 
 
 def test_labels_and_values_that_no_alert_has_are_warned_about(tmp_path: Path) -> None:
-    """With the place and the nearest name, and the worker starts all the same."""
+    """The warning has the place and the nearest name, and the worker starts."""
     text = """
 alertworker:
   route:

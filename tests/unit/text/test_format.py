@@ -24,7 +24,7 @@ from alertworker.text.format import read_duration, spell
     ],
 )
 def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, shown: str) -> None:
-    """More of them say nothing to a person."""
+    """Smaller units are useless to a person."""
     assert spell(timedelta(seconds=seconds)) == shown
 
 

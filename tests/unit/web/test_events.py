@@ -52,7 +52,7 @@ def test_every_event_is_either_sealed_or_named(events: list[Any], lines: bool) -
 
 @given(st.binary(max_size=300), st.sampled_from(["", "gzip", "zstd", "br"]))
 def test_any_bytes_are_read_or_refused(body: bytes, encoding: str) -> None:
-    """Never an exception that nobody expected."""
+    """It never raises an unexpected exception."""
     try:
         receive(body, encoding, "key", now=NOW)
     except Refusal as refusal:

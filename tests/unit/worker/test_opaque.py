@@ -96,7 +96,7 @@ def test_celery_never_sees_when_a_message_expires() -> None:
 def test_a_message_that_rabbitmq_gave_up_is_parked_unless_it_expired(
     headers: dict[str, str], redelivered: bool, parks: bool
 ) -> None:
-    """An expired one was never tried. One that comes again from there may be what ends workers."""
+    """An expired batch was never tried. A batch that comes again from there may be what ends workers."""
     assert bool(_of(sealed(DEAD_QUEUE, headers, redelivered=redelivered)).given_up) == parks
 
 
@@ -128,7 +128,7 @@ ITEMS = st.binary(max_size=60) | st.recursive(
 
 @given(ITEMS, st.sampled_from(sorted(TASKS)))
 def test_any_item_on_a_list_becomes_a_message(item: bytes, queue: str) -> None:
-    """One that kombu notes, gives back to the same queue, and acknowledges."""
+    """The message is noted, returned to the same queue, and acknowledged by kombu."""
     found = envelope_of(item, queue)
     message = RedisMessage(found)
     assert message.delivery_info["exchange"] == message.delivery_info["routing_key"] == queue
