@@ -106,7 +106,7 @@ def test_successful_requests_raise_no_alert(fresh: tuple[Proxy, Receiver, Stack]
 
 
 def test_a_slow_request_hangs_and_then_is_slow(fresh: tuple[Proxy, Receiver, Stack]) -> None:
-    """One request over the threshold hangs, ends, and was slow. Nothing else arrives."""
+    """A request over the threshold hangs, ends, and was slow. No other message arrives."""
     proxy, slack, _ = fresh
     began = time.monotonic()
     assert proxy.ask("slow-5")[0] == 200

@@ -114,7 +114,7 @@ def test_plain_http_does_not_leave_the_machine(kind: str) -> None:
 
 
 def test_a_network_of_ours_may_be_sent_to(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With and without TLS, by address and by name. Other networks stay forbidden."""
+    """This holds with and without TLS, by address and by name. Other networks stay forbidden."""
     for address in ("https://10.1.2.3", "http://10.1.2.3", "http://receiver.internal"):
         SlackConfig(name="s", url=SecretStr(address), allowed_networks=TEN)
     with pytest.raises(ValidationError):
@@ -194,7 +194,7 @@ def test_behind_a_proxy_the_proxy_judges(server: Server, monkeypatch: pytest.Mon
 
 
 def test_a_mail_server_is_guarded_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By name. Without TLS it must be this machine or in an allowed network."""
+    """The host name is checked. Without TLS it must be this machine or in an allowed network."""
     mail = {"name": "m", "sender": "a@b.example", "recipients": ("c@d.example",)}
     monkeypatch.setattr(socket, "getaddrinfo", answers("169.254.169.254"))
     with pytest.raises(DeliveryError) as caught:

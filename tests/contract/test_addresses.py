@@ -23,5 +23,5 @@ from alertworker.channels import recognize
     ],
 )
 def test_a_url_shows_its_vendor(kind: str | None, url: str) -> None:
-    """By its host, and not by a string that only looks like it."""
+    """The host decides, and not a string that only looks like it."""
     assert recognize(url) == kind

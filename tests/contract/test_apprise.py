@@ -19,7 +19,7 @@ from tests.contract.receiver import Server
 
 @pytest.mark.parametrize("step", list(Step))
 def test_title_and_text_arrive(server: Server, step: Step) -> None:
-    """With the parts that every message has."""
+    """They have the parts that every message has."""
     channel = channel_to("apprise", server.url)
     assert channel.send(channel.render(message(step=step)), notification_id="n1").text == "taken by Apprise"
 
@@ -31,7 +31,7 @@ def test_title_and_text_arrive(server: Server, step: Step) -> None:
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=list(CORPUS))
 def test_every_input_of_users_stays_on_its_line(server: Server, text: str) -> None:
-    """Nothing invisible, nothing that a terminal obeys, and a title of one line."""
+    """The body has no invisible character and no control sequence, and the title has one line."""
     channel = channel_to("apprise", server.url)
     parts = json.loads(channel.render(message(headline=text, facts={text: text}, members=(text,))))
     assert "\n" not in parts["title"]

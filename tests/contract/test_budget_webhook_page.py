@@ -43,7 +43,7 @@ def posted(event: BudgetEvent, scope: BudgetScope, **known: Any) -> dict[str, An
 
 
 def test_every_field_and_value_of_the_page_is_sent_and_no_other() -> None:
-    """With the types of its specification."""
+    """Each field has the type of the page's specification."""
     events, groups = set(), set()
     for event, scope in product(BudgetEvent, BudgetScope):
         read = posted(event, scope, **KNOWN)

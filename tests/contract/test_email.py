@@ -191,7 +191,7 @@ def test_a_servers_reply_after_it_accepted_a_mail_changes_nothing(
 def test_a_mail_is_retried_while_one_recipient_may_accept_it(
     server: EmailConfig, mailbox: Mailbox, refusals: tuple[str, str], reason: Reason
 ) -> None:
-    """One address that is gone does not lose it for the others."""
+    """A permanently refused address does not lose the mail for the others."""
     mailbox.refusals = dict(zip(server.recipients, refusals, strict=True))
 
     assert attempt(server, build_channel(server).render(message())).reason is reason
@@ -224,7 +224,7 @@ def test_the_answer_names_permanently_refused_recipients(server: EmailConfig, ma
 
 
 def test_a_wrong_password_is_an_authentication_error(server: EmailConfig) -> None:
-    """And is not repeated anywhere."""
+    """The error does not repeat the password."""
     wrong = server.model_copy(update={"password": SecretStr("wrong")})
 
     assert attempt(wrong, build_channel(server).render(message())).reason is Reason.AUTH_ERROR

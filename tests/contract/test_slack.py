@@ -81,7 +81,7 @@ def test_no_entity_is_cut_in_two(text: str, limit: int) -> None:
 
 
 def test_the_text_of_a_digest_names_every_message() -> None:
-    """As many long headlines as a digest holds, in the text and in the blocks."""
+    """The text and the blocks have room for as many long headlines as a digest holds."""
     entries = tuple(entry(number, "<!channel> & so on " * 40) for number in range(channel_of("slack").digest_size))
     posted = sent("slack", message(step=Step.DIGEST, entries=entries, facts={}, members=()))
     body = json.loads(posted.body)

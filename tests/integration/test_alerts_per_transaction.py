@@ -264,7 +264,7 @@ def test_many_users_over_their_threshold_are_notified_in_pieces(store: SqlStore,
 
 
 def test_many_outages_end_in_pieces(store: SqlStore, runtime: Runtime, piece: int) -> None:
-    """As a day after the last call of deployments that never answered."""
+    """They end a day after the last call of deployments that never answered."""
     for number in range(10):
         attempts = [attempt(100 * number + n, deployment=f"d{number}", region=f"r{number}") for n in range(20)]
         ingest(batch(*attempts), runtime, now=NOW)

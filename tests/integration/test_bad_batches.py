@@ -187,7 +187,7 @@ def test_a_plain_list_of_python_objects_is_checked_alike(store: SqlStore, runtim
 
 
 def test_texts_are_stored_with_a_replacement(store: SqlStore, runtime: Runtime) -> None:
-    """One character must not lose a message to people, and a caller's metadata must not lose the call's spend."""
+    """A single character must not lose a message, and a caller's metadata must not lose the call's spend."""
     call = GOOD[:-1] + b',"alerting_metadata":{"a\\u0000":"b\\u0000"},"cost_failure":"\\u0000"}'
     ingest(BatchMessage("b1", b"[" + call + b"]"), runtime, now=NOW)
 

@@ -147,7 +147,7 @@ def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None
 
 
 def test_cutting_and_order_change_nothing(runtime: Runtime, store: SqlStore, outbox: Outbox) -> None:
-    """Of many keys in one bucket the smallest count, whatever came first, and each batch once."""
+    """The smallest of many keys in one bucket count, in any order, and each batch counts once."""
     events = [bad(n / 10, key) for n, key in enumerate([*KEYS, *KEYS])]
     Random(5).shuffle(events)
     batches = [batch(*events[start : start + 7]) for start in range(0, len(events), 7)]

@@ -59,7 +59,7 @@ def test_a_parked_batch_is_replayed_under_its_own_id(runtime: Runtime, desk: Adm
 def test_a_replay_that_was_cut_off_is_done_again_without_counting_twice(
     runtime: Runtime, desk: AdminStore, store: SqlStore
 ) -> None:
-    """With the broker unavailable the letter is kept. A replay killed before it removes the letter is applied once."""
+    """Without a broker the letter is kept. A replay killed before it removes the letter is applied once."""
     letter_id = parked(runtime, desk)
 
     class Away(Recorder):

@@ -76,7 +76,7 @@ def test_the_dearest_calls_of_a_month_add_up(runtime: Runtime, store: SqlStore) 
 
 
 def test_a_call_that_began_decades_ago_fills_no_sum(runtime: Runtime, store: SqlStore) -> None:
-    """With a wrong clock, at most thirty days are counted."""
+    """A wrong clock adds at most 30 days."""
     events = [call(started_at=MIN_MOMENT.isoformat(), completion_tokens=1, deployment_id="d1") for _ in range(3_000)]
     taken(events, runtime, store)
 

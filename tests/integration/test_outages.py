@@ -338,7 +338,7 @@ def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
 
 
 def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runtime, outbox: Outbox) -> None:
-    """One call in twenty minutes: no window holds five failures, and that none comes for a while ends nothing."""
+    """There is one call in 20 minutes: no window holds five failures, and a pause ends nothing."""
     for number in range(5):
         hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)

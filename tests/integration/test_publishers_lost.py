@@ -147,7 +147,7 @@ def test_a_deploy_with_clean_shutdowns_sends_nothing(runtime: Runtime, outbox: O
 
 
 def test_the_last_proxy_is_high_until_it_is_back(runtime: Runtime, outbox: Outbox) -> None:
-    """Nothing is left that could replace it, however long it takes."""
+    """No other proxy can replace it."""
     live(runtime, 150, ("a", 0, 60))
     live(runtime, 3_000, ("a", 0, 60), start=2_940)
     assert told(outbox) == [(Step.FIRING, Severity.HIGH)]
@@ -209,7 +209,7 @@ def test_it_names_the_calls_that_were_lost(runtime: Runtime, outbox: Outbox) -> 
 def test_each_loss_counts_once_however_it_is_cut(
     runtime: Runtime, outbox: Outbox, store: SqlStore, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    """One process a transaction, or all at once."""
+    """A transaction has one process or all."""
     monkeypatch.setattr(import_module("alertworker.pipeline.sweep"), "PIECE", limit)
     live(runtime, 300, ("other", 0, FOREVER), *[("a", 0, 60)] * 5)
 

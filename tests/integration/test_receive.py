@@ -83,7 +83,7 @@ def test_a_message_that_keeps_ending_its_worker_is_parked_unread(
 
 
 def test_a_message_that_the_broker_gave_up_is_parked_unread(store: SqlStore, desk: AdminStore) -> None:
-    """Nothing is known of it but that it was delivered too often."""
+    """Only the number of its deliveries is known."""
     assert not admit(message_of(b"[[], {}", queue=DEAD_QUEUE, given_up="why"), store, now=NOW)
     assert [(row.kind, row.reason) for row in desk.dead_letters()] == [("message", "why")]
 

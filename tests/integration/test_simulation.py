@@ -236,7 +236,7 @@ def test_a_late_notice_at_low_is_about_another_call() -> None:
 
 
 def test_an_incident_may_have_two_messages_and_two_more_in_an_hour() -> None:
-    """One more where it may rise to High, and two for each further condition."""
+    """A rise to High allows one more, and each further condition two."""
     hour = outage(Traffic.HIGH, 3_600)
     high, three = outage(Traffic.HIGH, 600, level=HIGH), outage(Traffic.HIGH, 600, conditions=3)
 
@@ -261,7 +261,7 @@ def test_a_message_during_silence_is_false() -> None:
 
 
 def test_a_healthy_day_has_at_most_five_repeated_messages() -> None:
-    """Of them no more than the scenario tolerates are above Low, and none is High."""
+    """The scenario limits the number above Low, and none is High."""
     scenario = SCENARIOS["day-25"](Traffic.HIGH)
     low = [message(one, Step.SUMMARY, severity=Severity.LOW, fingerprint="x") for one in range(100, 105)]
     medium, high = message(200, Step.SUMMARY), message(300, Step.SUMMARY, severity=Severity.HIGH)
@@ -272,7 +272,7 @@ def test_a_healthy_day_has_at_most_five_repeated_messages() -> None:
 
 
 def test_scores_are_read_from_json_and_written_into_a_page(tmp_path: Path) -> None:
-    """Of two files with the same run the later one counts."""
+    """If two files have the same run, the later one counts."""
     failed, passed = scored(), scored(message(30), message(700, Step.RESOLVED))
     for name, score_ in (("first", failed), ("second", passed)):
         (tmp_path / name).write_text(json.dumps([score_.row()]))

@@ -52,7 +52,7 @@ def headlines(runtime: Runtime, outbox: Outbox, now: datetime) -> list[str]:
 
 
 def test_a_users_day_over_all_teams_is_notified_once_and_the_month_once(runtime: Runtime, outbox: Outbox) -> None:
-    """Neither team alone is over the threshold. On the next day only new crossings are notified."""
+    """No team alone is over the threshold. On the next day only new crossings are notified."""
     week = [batch(spent(7, NOW - timedelta(days=days))) for days in range(1, 8)]
     for item in week:
         ingest(item, runtime, now=NOW)

@@ -123,7 +123,7 @@ def failures(marker: str) -> BatchMessage:
 def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
     runtime: Runtime, store: SqlStore, rules: Sequence[Inhibition]
 ) -> None:
-    """Neither statements nor rows grow, and each failure is notified."""
+    """The numbers of statements and rows do not grow, and each failure is notified."""
     runtime = replace(runtime, inhibitions=tuple(rules))
     open_conditions(store, range(8))
     ingest(failures("first"), runtime, now=NOW)

@@ -84,7 +84,7 @@ def test_the_time_to_read_grows_with_the_size_and_not_its_square(piece: str) -> 
 
 
 def test_a_text_and_a_batch_of_a_million_characters_are_read() -> None:
-    """As long as a body may be; what is too much of it is left out."""
+    """A body may be this long. The part above the limit is omitted."""
     for alert_type in ("llm_exceptions", "virtual_key_updated", "spend_reports"):
         read_slack(slack(alert_type, "Team: `a-b` | Spend: `$1.5`\n", 900_000), now=NOW)
     event = {"type": "llm.request.succeeded", "call_id": "1", "alerting_metadata": {"a": 1}}

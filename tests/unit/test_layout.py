@@ -100,7 +100,7 @@ def test_a_module_of_the_pipeline_is_a_step_or_has_its_concepts_name() -> None:
 
 
 def test_a_module_of_the_store_is_machinery_or_has_its_concepts_name() -> None:
-    """And its tables, its ledger and its lanes are cut as the other floors are."""
+    """Its tables, ledger and lanes have the same names as in the other layers."""
     store = PACKAGE / "store"
 
     assert sorted(words(store) - STORE - concepts()) == []

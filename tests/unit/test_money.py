@@ -70,7 +70,7 @@ def test_an_invalid_cost_is_none(amount: object) -> None:
 
 @pytest.mark.parametrize("amount", ["-1", "NaN", "Infinity", "0.5", "1e30"])
 def test_an_event_that_costs_no_amount_is_refused_by_the_name_of_its_field(amount: str) -> None:
-    """So that its producer finds out which it is."""
+    """The producer can then find the field."""
     moment = NOW.isoformat()
     event = f'{{"type": "llm.request.succeeded", "call_id": "c", "started_at": "{moment}", "ended_at": "{moment}", '
     decoded = decode(f'[{event}"cost_nanos": {amount}}}]'.encode(), None)

@@ -90,7 +90,7 @@ def message(**other: Any) -> str:
 
 
 def test_a_message_of_this_version_is_read_as_it_is() -> None:
-    """And nothing is counted."""
+    """No value is counted as unknown."""
     stored = StoredReader()
     read = stored.message(message())
 
@@ -131,6 +131,6 @@ def test_unknown_values_of_a_newer_version_are_replaced_and_named(
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", '{"type": "llm_exceptions"}'])
 def test_a_row_that_is_not_a_message_of_any_version_is_refused(text: str) -> None:
-    """As a ValueError, whatever it is."""
+    """The error is always a ValueError."""
     with pytest.raises(ValueError, match=r".+"):
         StoredReader().message(text)

@@ -122,7 +122,7 @@ def test_a_later_period_begins_anew_and_resolves_the_alert() -> None:
 
 
 def test_a_period_that_was_cut_short_counts_once_the_later_end_is_reported_no_more() -> None:
-    """As where somebody makes thirty days one: the notified alert is over; until then it may be an old copy."""
+    """The notified alert is then over. Until then the earlier end may be an old copy."""
     soon, later = NOW + STALE / 2, NOW + STALE * 2
     day: dict[str, Any] = {"reset_at": NOW + timedelta(days=1)}
 

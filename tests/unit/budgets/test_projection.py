@@ -28,7 +28,7 @@ END = datetime(2026, 12, 1, tzinfo=UTC)
     ],
 )
 def test_durations_are_read_in_litellms_form(duration: str | None, start: datetime | None) -> None:
-    """One that cannot be read is unknown, and is no error."""
+    """An unreadable duration is unknown. It is not an error."""
     assert period_start(duration, END) == start
 
 

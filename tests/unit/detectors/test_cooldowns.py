@@ -97,7 +97,7 @@ def test_one_notice_for_a_deployment_has_reason_and_end() -> None:
 
 
 def test_it_names_the_call_that_failed_last_and_links_to_its_trace() -> None:
-    """With what its caller asked to have shown."""
+    """The message has the metadata that the caller selected."""
     fields = {**FIELDS, **CALL, "occurred_at": NOW, "seconds": 5, "failure": FAILURE}
     folded = fold([DeploymentCooledDown.model_validate(fields)], slow_seconds=300, zone=ZoneInfo("UTC"), now=NOW)
     [alert] = cooled_down(folded, Policy(langfuse_host="https://langfuse.example"))

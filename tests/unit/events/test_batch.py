@@ -174,7 +174,7 @@ def test_one_bad_event_is_rejected_alone_at_its_place(bad: bytes, place: int) ->
 
 
 def test_of_a_key_that_comes_twice_the_last_value_counts() -> None:
-    """As in any JSON parser of ours; alone and beside a bad one."""
+    """All our JSON parsers do so, also beside a bad event."""
     twice = GOOD.replace(b'"call_id"', b'"call_id":"first","call_id"')
 
     assert decode(b"[" + twice + b"]", None).events == decode(b"[" + twice + b",7]", None).events == [CALL]
@@ -205,7 +205,7 @@ def test_an_event_is_taken_or_not_whatever_its_neighbours_are(items: list[bytes]
 
 @pytest.mark.parametrize(("depth", "taken"), [(MAX_DEPTH, 1), (MAX_DEPTH + 1, 0)])
 def test_the_bound_on_depth_is_that_of_the_parser(depth: int, taken: int) -> None:
-    """So that it does not depend on the neighbours."""
+    """It does not depend on the other events."""
     nested = GOOD[:-1] + b',"x":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
 
     for neighbours in (b"", b",7"):
@@ -221,7 +221,7 @@ def deep(levels: int) -> list[Any]:
 
 
 def test_a_plain_list_goes_through_the_same_checks() -> None:
-    """As Celery's JSON gives it: what cannot be written as JSON is rejected alone, too."""
+    """Celery's JSON has such lists. An event that JSON cannot represent is rejected alone, too."""
     good = json.loads(GOOD)
     bad: list[Any] = [
         deep(900), good | {"x": deep(400)}, good | {"call_id": "\ud800"}, {"\udfff": good}, good | {"call_id": "a\0"},

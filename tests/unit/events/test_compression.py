@@ -29,7 +29,7 @@ def streamed(content: bytes) -> bytes:
 
 @given(st.lists(st.binary(max_size=3_000), min_size=1, max_size=4), st.booleans())
 def test_all_frames_are_read(parts: list[bytes], sized: bool) -> None:
-    """One or several, with and without their size; skippable ones have no content."""
+    """There may be several, with or without their size. Skippable frames have no content."""
     frames = [(compress if sized else streamed)(part) for part in parts]
 
     assert decompress(b"".join(frames), MIB) == b"".join(parts)
@@ -38,7 +38,7 @@ def test_all_frames_are_read(parts: list[bytes], sized: bool) -> None:
 
 @given(st.binary(min_size=1, max_size=3_000), st.booleans(), st.data())
 def test_a_frame_that_is_cut_short_or_too_long_is_refused(part: bytes, sized: bool, data: st.DataObject) -> None:
-    """Never a part of it."""
+    """No part of it is read."""
     frame = (compress if sized else streamed)(part)
     cut = data.draw(st.integers(1, len(frame) - 1))
     for body in (frame[:-cut], frame + b"\n", frame + frame[:-cut]):

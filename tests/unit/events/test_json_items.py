@@ -77,7 +77,7 @@ def _parts(inside: bytes, items: list[json_items.Item]) -> list[bytes]:
 
 @given(VALUES)
 def test_a_written_value_can_be_read_back(value: Any) -> None:
-    """As the standard library reads it, lone surrogates included."""
+    """The standard library reads it, lone surrogates included."""
     assert json.loads(write(value)) == value
 
 

@@ -145,7 +145,7 @@ GOOD_DATABASES = [
     ],
 )
 def test_a_bad_address_is_an_error_that_names_the_variable(variable: str, address: str) -> None:
-    """And what to do, and no part of the password."""
+    """The error has the remedy, and no part of the password."""
     with pytest.raises(ConfigurationError) as caught:
         load_settings(environ={variable: address, "ALERTWORKER_CONFIG": "/dev/null"})
 
@@ -162,7 +162,7 @@ def test_a_host_name_that_cannot_be_looked_up_is_an_error(host: str) -> None:
 
 
 def test_the_error_for_a_bad_address_in_the_file_names_the_line(tmp_path: Path) -> None:
-    """As every other setting is."""
+    """Errors of all other settings do so, too."""
     file = tmp_path / "config.yaml"
     file.write_text("alertworker:\n  time_zone: UTC\n  broker_url: redis://:canary#rest@db.internal/0\n")
     with pytest.raises(ConfigurationError, match=r"config\.yaml:3") as caught:
@@ -229,7 +229,7 @@ def test_an_option_that_a_client_does_not_take_is_named(scheme: str, name: str) 
 def test_the_certificate_of_rediss_is_verified_unless_the_url_disables_it(
     address: str, verifies: ssl.VerifyMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the publisher, and by the worker and beat, which take kombu's connection from Celery's settings."""
+    """The publisher verifies it, and so do the worker and beat, whose connection comes from Celery's settings."""
     monkeypatch.setenv("ALERTWORKER_BROKER_URL", address)
     monkeypatch.setenv("ALERTWORKER_CONFIG", "/dev/null")
     monkeypatch.delitem(sys.modules, "alertworker.worker.celery_config", raising=False)
@@ -337,7 +337,7 @@ def test_a_publisher_without_a_transport_spools_and_logs_it(
 
 
 def test_blanks_around_an_address_are_no_part_of_it() -> None:
-    """As a file or a copied line brings them."""
+    """A file or a copied line may have them."""
     settings = load_settings(environ={"ALERTWORKER_BROKER_URL": " redis://:p@h\n", "ALERTWORKER_CONFIG": "/dev/null"})
 
     assert settings.broker_url is not None

@@ -105,7 +105,7 @@ def _files() -> Iterator[Path]:
 
 @pytest.mark.parametrize("variable", VALUES)
 def test_a_variable_may_stand_in_a_file(variable: str, config: Path, tmp_path: Path) -> None:
-    """With the line end that an editor leaves there; and it really counts."""
+    """An editor may add a line end. The value is used."""
     file = tmp_path / "secret"
     file.write_text(f"{VALUES[variable]}\n")
     by_file = load(config, {**around(variable), f"{variable}_FILE": str(file)})
@@ -156,7 +156,7 @@ def test_the_files_variables_beat_the_environment_in_either_form(config: Path, t
 
 
 def test_a_proxys_variables_are_read_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the publisher, which knows no settings."""
+    """The publisher reads them without the settings."""
     (tmp_path / "key").write_text("canary\n")
 
     assert read_variable("A", {"A_FILE": str(tmp_path / "key")}) == ("canary", "file of A_FILE")

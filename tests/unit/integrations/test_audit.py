@@ -86,7 +86,7 @@ def test_only_safe_values_are_shown_and_other_fields_are_named() -> None:
     ],
 )
 def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> None:
-    """As the catalogue of types has them."""
+    """The catalogue of types has the same."""
     event = told(raw)
     assert (event.action, event.entity_id) == (action, entity_id)
 

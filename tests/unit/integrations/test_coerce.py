@@ -28,7 +28,7 @@ def test_a_moment_of_this_century_is_kept() -> None:
     "address", ["https://user:12/hunter2xx@host", "https://user:hunter2xx@host/v1", "https://host/v1?key=hunter2xx"]
 )
 def test_an_address_has_no_password(address: str) -> None:
-    """Not even one that an address may not hold unescaped."""
+    """This holds also for a password that must be escaped in an address."""
     assert "hunter2" not in (url(address) or "")
 
 

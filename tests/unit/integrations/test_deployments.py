@@ -63,7 +63,7 @@ def test_litellm_is_not_queried_for_fields_of_the_deployment() -> None:
 def test_the_region_is_the_deployments_own_or_vertex_ais_for_the_whole_proxy(
     settings: dict[str, Any], provider: str, region: str | None
 ) -> None:
-    """Of a failed attempt and of an answer alike: a region's outage counts both."""
+    """A failed attempt and an answer have the same region: a region's outage counts both."""
     deployments = Deployments(vertex_location="us-central1")
     tried = attempt(custom_llm_provider=provider, **settings)
     publisher = RecordingPublisher()

@@ -58,7 +58,7 @@ def test_no_treatment_is_declared_for_a_field_that_is_gone() -> None:
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS.items() if field.treatment is not Treatment.OURS])
 def test_no_field_passes_a_secret(name: str) -> None:
-    """As a string, in a list, in a mapping and in a nested one; neither does an undeclared field."""
+    """A secret may be a string, or in a list, a mapping or a nested value. Undeclared fields are cleaned, too."""
     values = (
         SECRET,
         [f"a {SECRET}", "b"],

@@ -279,7 +279,7 @@ def test_an_answer_names_the_deployment_s_key(
 
 
 def test_litellm_s_health_checks_are_marked(publisher: RecordingPublisher) -> None:
-    """By their tag, and by the absence of a client's request: a client that writes the tag makes no health check."""
+    """They have a tag and no client's request. A client that sends the tag makes no health check."""
     hooks = recorder(publisher)
     tagged = {"tags": ["litellm-internal-health-check"], "model_group": "gpt-4o"}
 

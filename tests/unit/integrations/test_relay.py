@@ -46,7 +46,7 @@ def test_a_plain_alert_gives_type_level_headline_facts_metadata_and_count() -> N
 
 
 def test_a_digest_has_its_count_between_its_times() -> None:
-    """And as often as LiteLLM squashed it."""
+    """The alerts that LiteLLM merged count, too."""
     event = relayed(
         "[Num Alerts: 2]\n\nAlert type: `llm_requests_hanging` (Digest)\nLevel: `Medium`\n"
         "Start: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`\nCount: `41`\n\n"
@@ -83,7 +83,7 @@ def test_a_region_that_fails_becomes_a_region_outage() -> None:
 
 
 def test_a_text_of_no_known_form_is_an_alert_of_unknown_type() -> None:
-    """Nothing that was said is lost, not even an empty text."""
+    """No text is lost, not even an empty one."""
     assert relayed("what is this?").alert_type == "unknown"
     assert relayed("what is this?").headline == "what is this?"
     assert relayed("").headline
@@ -158,7 +158,7 @@ def change(
 
 @pytest.mark.parametrize("alert_type", MANAGEMENT)
 def test_a_digest_of_changes_counts_them_all(alert_type: str) -> None:
-    """Of every type; LiteLLM names the first of them."""
+    """This holds for every type. LiteLLM names only the first change."""
     span = "\nStart: `2026-11-23 10:00:00`\nEnd: `2026-11-23 14:00:00`"
     event = change("keys=['k']", alert_type=alert_type, head=f" (Digest)\nLevel: `High`{span}\nCount: `7`")
 
@@ -237,7 +237,7 @@ def test_secrets_in_errors_are_scrubbed() -> None:
 
 
 def test_a_card_for_teams_is_read_like_a_text_for_slack() -> None:
-    """So `MS_TEAMS_WEBHOOK_URL` may point at the relay, too."""
+    """`MS_TEAMS_WEBHOOK_URL` may point at the relay, too."""
     text = "Alert type: `db_exceptions`\nLevel: `High`\nTimestamp: `14:02:11`\n\nMessage: DB read/write call failed: x"
     card = {"attachments": [{"content": {"body": [{"type": "TextBlock", "text": text}]}}]}
 
@@ -248,7 +248,7 @@ def test_a_card_for_teams_is_read_like_a_text_for_slack() -> None:
 
 
 def test_a_budget_event_keeps_its_figures_in_nano_dollars() -> None:
-    """With LiteLLM's name of the event, and our word for whose budget it is."""
+    """It has LiteLLM's name of the event, and our scope of the budget."""
     body = {
         "spend": 100.0,
         "max_budget": 100.5,

@@ -46,7 +46,7 @@ def test_other_failures_are_an_outage(rows: list[KeyRow]) -> None:
 
 
 def test_stray_failures_of_others_are_chance() -> None:
-    """One in a hundred calls may fail on a healthy deployment."""
+    """A healthy deployment may fail 1 % of its calls."""
     assert found(21, 100, row("k1", 20), row("k2", 1)) is not None
     assert found(27, 100, row("k1", 20), row("k2", 4), row("k3", 3)) is None
 

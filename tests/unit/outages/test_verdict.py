@@ -167,7 +167,7 @@ def test_ranks_rise_with_severity_and_never_fall() -> None:
 
 @pytest.mark.parametrize(("share", "least"), [(1.0, 1), (0.5, 10), (0.15, 42)])
 def test_the_end_needs_more_successes_than_the_error_rate_explains(share: float, least: int) -> None:
-    """One after a full outage, some forty after 15 % errors."""
+    """A full outage needs one success, and an outage with 15 % errors about 40."""
     bad = [
         Bucket(second, "d1", round(20 * (1 - share)), {"503": round(20 * share)}, last_failure=second * 1_000)
         for second in range(0, 100, 10)

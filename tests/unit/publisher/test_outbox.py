@@ -98,7 +98,7 @@ def reconnect(outbox: Outbox, transport: FakeTransport, clock: Clock) -> None:
 
 
 def test_batches_are_sent_in_order_and_counted(outbox: Outbox, transport: FakeTransport) -> None:
-    """Nothing is spooled while the broker is there."""
+    """No batch is spooled while the broker is available."""
     for number in range(3):
         outbox.put(sealed(number))
 

@@ -105,7 +105,7 @@ def test_a_folder_that_cannot_be_made_is_the_callers_to_survive(open_spool: Open
 
 
 def test_a_deleted_file_blocks_no_other_and_is_counted(open_spool: OpenSpool, tmp_path: Path) -> None:
-    """As is one that holds no batch. The bytes of both are free again."""
+    """A file without a batch is counted, too. The bytes of both are free again."""
     spool = open_spool()
     for number in range(4):
         spool.add(sealed(number))

@@ -55,7 +55,7 @@ def test_periods_of_some_days_follow_each_other(length: int, weekday: int, day: 
     ids=["november", "over the year", "leap day"],
 )
 def test_a_monthly_report_is_of_the_month_that_ended(day: date, first: date, last: date, before: date) -> None:
-    """Not of the one that has just begun."""
+    """The new month is not reported."""
     period = periods.month(BERLIN, day)
 
     assert period.days == Days(first, last)

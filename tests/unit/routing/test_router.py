@@ -136,14 +136,14 @@ def test_months_and_years_hold_in_the_intervals_zone() -> None:
     ],
 )
 def test_an_invalid_time_is_refused(read: object) -> None:
-    """With how one looks."""
+    """The error has an example."""
     assert callable(read)
     with pytest.raises(TimeIntervalError):
         read()
 
 
 def test_a_range_over_midnight_is_two() -> None:
-    """As in Alertmanager: the weekday of its second half would be ambiguous. The error has both halves."""
+    """As in Alertmanager, the weekday of its second half would be ambiguous. The error has both halves."""
     with pytest.raises(TimeIntervalError, match='"20:00" to "24:00" and "00:00" to "08:00"'):
         read_times("20:00", "08:00")
     assert read_times("20:00", "00:00") == read_times("20:00", "24:00")
@@ -271,7 +271,7 @@ def test_a_type_that_is_off_goes_nowhere() -> None:
 
 
 def test_a_muted_route_names_its_channels() -> None:
-    """So that it can be counted."""
+    """The suppression can then be counted."""
     node = Route(receiver="oncall", mute=(TimeInterval(((time(14), time(15)),)),))
     router = replace(ROUTER, root=Route(receiver="default", routes=(node,)))
     decision = router.decide(AlertType.LLM_EXCEPTIONS, {}, now=NOW)
@@ -281,7 +281,7 @@ def test_a_muted_route_names_its_channels() -> None:
 
 
 def test_the_channels_that_a_type_can_reach_are_known_without_labels() -> None:
-    """By routes about other labels, by routes that are mute now; not past one that takes all of the type."""
+    """Routes about other labels and muted routes count. Routes behind one that takes the whole type do not."""
     routes = (
         Route((parse('team="search"'),), "oncall", mute=(TimeInterval(((time(14), time(15)),)),)),
         Route((parse('alert_type="daily_reports"'),), ""),

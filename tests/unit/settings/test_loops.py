@@ -42,7 +42,7 @@ def test_a_destination_that_is_our_own_relay_is_refused(tmp_path: Path, variable
 def test_the_remedy_is_the_variables_own_and_works(
     tmp_path: Path, variable: str, litellms: str, remedy: str, own: str
 ) -> None:
-    """One problem for one address; and done what it says, nothing goes round."""
+    """Each URL has one problem, and the remedy removes the loop."""
     litellms = f"general_settings: {litellms}\n"
     (told,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
     assert told.startswith(f"environment {variable}: the URL is our own relay")

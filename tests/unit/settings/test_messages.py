@@ -43,7 +43,7 @@ def test_both_show_messages_only_if_configured(
 
 
 def test_it_names_the_key_of_litellm_that_decided(tmp_path: Path) -> None:
-    """As ``alertworker check`` prints it."""
+    """``alertworker check`` prints it."""
     path = tmp_path / "config.yaml"
     path.write_text("litellm_settings:\n  redact_messages_in_exceptions: false\n")
     assert load_settings(environ={}, config=path).origins["show_messages"] == (

@@ -39,7 +39,7 @@ def test_litellms_own_sections_are_valid(tmp_path: Path) -> None:
 
 
 def test_our_alerting_args_override_litellms_key_by_key(tmp_path: Path) -> None:
-    """And a warning about one of LiteLLM's has LiteLLM's place."""
+    """A warning about LiteLLM's key has the place of LiteLLM's key."""
     text = """
 general_settings:
   alerting_args:
@@ -115,7 +115,7 @@ alertworker:
     ],
 )
 def test_an_error_has_an_example(tmp_path: Path, text: str, words: str) -> None:
-    """With the unit of a number, and the column of invalid YAML."""
+    """The example has the unit of a number. Invalid YAML has its column."""
     assert words in problems(tmp_path, f"alertworker:\n  {text}\n")
 
 

@@ -51,14 +51,14 @@ def test_a_pace_changes_no_name(tmp_path: Path) -> None:
 
 
 def test_a_missing_field_of_a_pace_is_the_vendors(tmp_path: Path) -> None:
-    """Either of the two."""
+    """This holds for each of the two fields."""
     assert paces(tmp_path, "{interval: 0}") == [Pace(0.0, 3)]
     assert paces(tmp_path, "{burst: 1}") == [Pace(1.0, 1)]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"console"}))
 def test_every_kind_has_a_pace_to_set(kind: str) -> None:
-    """But the terminal."""
+    """The terminal is the exception."""
     assert "pace" in KINDS[kind].model_fields
 
 

@@ -134,7 +134,7 @@ alertworker:
 
 
 def test_a_name_is_not_unknown_only_because_its_list_is_invalid(tmp_path: Path) -> None:
-    """One mistake is one error."""
+    """Each mistake is one error."""
     text = "alertworker: {receivers: [{name: oncall, chanels: []}], route: {receiver: oncall}}"
 
     (line,) = problems(tmp_path, text).splitlines()
@@ -165,14 +165,14 @@ alertworker:
 
 
 def test_a_nested_mistake_in_an_included_file_has_that_files_line(tmp_path: Path) -> None:
-    """And not the line of the file that includes it."""
+    """The line is not that of the including file."""
     (tmp_path / "more.yaml").write_text("\n\nalertworker:\n  retry:\n    deadline: never\n")
 
     assert problems(tmp_path, "include: [more.yaml]\n").startswith("more.yaml:5 alertworker.retry.deadline: ")
 
 
 def test_a_mistake_in_the_environment_has_the_variables_name() -> None:
-    """Of the field in question, where several variables make one channel."""
+    """If several variables make one channel, the error names that of the invalid field."""
     mail = {
         "SMTP_HOST": "mail.example",
         "SMTP_SENDER_EMAIL": "a@b.example",
@@ -202,7 +202,7 @@ def test_a_mistake_in_one_of_mails_variables_has_its_name(tmp_path: Path) -> Non
 
 
 def test_a_key_without_a_value_is_as_if_left_out(tmp_path: Path) -> None:
-    """As when everything below it is commented out; only ``inhibitions`` then means that there are none."""
+    """Everything below it may be commented out. Only for ``inhibitions`` it means that there are none."""
     names = [name for name in FileConfig.model_fields if name != "inhibitions"]
     text = "alertworker:\n" + "".join(f"  {name}:\n" for name in names)
     unset, settings = load(tmp_path, "{}"), load(tmp_path, text)
@@ -221,7 +221,7 @@ def test_keys_that_litellm_ignores_are_ignored(tmp_path: Path) -> None:
 
 
 def test_a_yaml_list_within_itself_is_an_error(tmp_path: Path) -> None:
-    """And no endless loop."""
+    """The loader does not loop."""
     assert "receivers[0]" in problems(tmp_path, "alertworker: {receivers: &a [*a]}")
 
 

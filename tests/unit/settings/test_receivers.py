@@ -33,7 +33,7 @@ alertworker:
 
 
 def test_a_root_with_an_empty_receiver_sends_nothing(tmp_path: Path) -> None:
-    """With an empty text, which is no mistake."""
+    """An empty string is not a mistake."""
     assert route(load(tmp_path, 'alertworker: {route: {receiver: ""}}'), AlertType.LLM_EXCEPTIONS) == ()
 
 

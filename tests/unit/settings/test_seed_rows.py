@@ -101,7 +101,7 @@ def test_all_that_is_on_goes_to_the_one_chat(tmp_path: Path, name: str) -> None:
 
 
 def test_each_type_goes_to_the_addresses_that_it_is_mapped_to(tmp_path: Path) -> None:
-    """To one, or to each of several, whether they stand in the file or in the environment."""
+    """A type can have several URLs, in the file or in the environment."""
     one, several = load(tmp_path, "a channel each"), load(tmp_path, "channels each")
     environ = SLACK | NUMBERED
 
@@ -122,7 +122,7 @@ def test_thresholds_of_the_examples_are_in_force(tmp_path: Path) -> None:
 
 
 def test_the_budget_webhook_gets_budgets_only(tmp_path: Path) -> None:
-    """As the page's webhook does."""
+    """The page's webhook does the same."""
     settings = load(tmp_path, "webhook")
 
     assert {alert_type for alert_type in ON if goes_to(settings, alert_type)} == {"budget_alerts"}

@@ -123,7 +123,7 @@ def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
     ],
 )
 def test_an_invalid_budget_webhook_is_an_error_with_the_reason(tmp_path: Path, form: str, words: str) -> None:
-    """And its address is not."""
+    """The error does not have its URL."""
     text = f'general_settings: {{alerting: ["webhook"]}}\nalertworker: {{budget_webhook: {form}}}'
     reported = problems(tmp_path, text, {"WEBHOOK_URL": "https://receiver.example/canary"})
 
@@ -158,7 +158,7 @@ def test_slack_without_an_address_goes_to_the_terminal_with_a_warning(tmp_path: 
 
 
 def test_addresses_per_type(tmp_path: Path) -> None:
-    """One or several; equal ones are one channel; other types go to the default, and types that are off nowhere."""
+    """A type may have several URLs. Equal ones are one channel. Others go to the default, disabled types nowhere."""
     text = f"""
 general_settings:
   alerting: ["slack"]
@@ -439,7 +439,7 @@ alertworker:
 
 
 def test_a_list_of_matchers_may_stand_in_one_string(tmp_path: Path) -> None:
-    """As in Alertmanager; and what is no string, since YAML took its braces, is an error with a remedy."""
+    """Alertmanager accepts it, too. If YAML took its braces for a mapping, the error has a remedy."""
     both = "route: {receiver: default, routes: [{matchers: ['{team=\"a\", severity=High,}', 'region!=\"eu\"']}]}"
     [route] = load(tmp_path, f"alertworker:\n  {both}\n").tree.routes
     assert list(map(str, route.matchers)) == ['team="a"', 'severity="High"', 'region!="eu"']
@@ -473,7 +473,7 @@ alertworker:
 
 
 def test_networks_of_ours_may_be_sent_to(tmp_path: Path) -> None:
-    """By every channel; a neighbour's address without is refused, and the error does not name it."""
+    """This holds for every channel. Without it such an address is refused, and the error does not name it."""
     text = """
 alertworker:
   allowed_networks: ["10.0.0.0/8"]
@@ -490,7 +490,7 @@ alertworker:
 
 
 def test_hosts_of_ours_may_be_sent_to(tmp_path: Path) -> None:
-    """By every channel, and by the dead man's switch; only names are hosts."""
+    """This holds for every channel and the dead man's switch. Only names are hosts."""
     text = """
 alertworker:
   allowed_hosts: [Chat.corp]

@@ -61,7 +61,7 @@ def test_files_are_read_in_litellms_order(tmp_path: Path) -> None:
 
 
 def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_path: Path) -> None:
-    """As LiteLLM looks for them."""
+    """LiteLLM searches in the same order."""
     nested = {"config": "include: [in/a.yaml]\n", "in__a": "include: [b.yaml]\n"}
     beside_root = {"b": "general_settings: {alerting_threshold: 1}\n"}
     assert load(tmp_path, **nested, **beside_root).alerting_threshold == 1
@@ -84,7 +84,7 @@ def test_a_nested_file_is_beside_the_one_that_names_it_else_beside_the_root(tmp_
     ],
 )
 def test_an_error_names_its_file(tmp_path: Path, include: str, more: str, words: list[str]) -> None:
-    """And what includes it, where it is not there."""
+    """For a missing file it also names the including file."""
     reported = problems(tmp_path, config=f"include: {include}\n", more=more)
 
     assert all(word in reported for word in words), reported

@@ -33,7 +33,7 @@ def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, shown: str
     [("90s", 90), ("030m", 1_800), ("2h", 7_200), ("1d", 86_400), ("1w", 604_800), ("100000w", 100_000 * 604_800)],
 )
 def test_a_duration_is_read(text: str, seconds: int) -> None:
-    """As Alertmanager and LiteLLM write it."""
+    """Alertmanager and LiteLLM have the same form."""
     assert read_duration(text) == timedelta(seconds=seconds)
 
 

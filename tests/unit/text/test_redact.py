@@ -258,7 +258,7 @@ HARMLESS = [
 @pytest.mark.parametrize("secret", KEYS.values(), ids=KEYS)
 @pytest.mark.parametrize("around", ["{}", "wrong key: {}", "key={}, sorry", "({})", '"{}"', "said `{}`", "a\n{}\nb"])
 def test_a_key_is_known_by_its_format(secret: str, around: str) -> None:
-    """Nothing of it is left, wherever it stands; a name that is such a key stays a distinct name."""
+    """It is removed completely, in any place. A name that is a key stays distinct."""
     text = without_secrets(around.format(secret), sure=True)
     assert REMOVED in text
     assert not any(secret[at : at + 8] in text for at in range(len(secret) - 7))
@@ -355,7 +355,7 @@ def test_a_disguise_hides_no_key(key: str, disguise: object) -> None:
 
 
 def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
-    """So rows of the books stay apart, and of one entity together."""
+    """Each entity keeps its own rows in the ledger."""
     one, other = "sk-proj-abcdefgh12345678", "sk-proj-abcdefgh12345679"
     assert pseudonymous(one) == pseudonymous(one) == pseudonym(one) != pseudonymous(other)
     assert len(pseudonymous(one)) == len("secret-") + 12
@@ -373,7 +373,7 @@ def test_a_stand_in_is_the_same_for_the_same_secret_and_no_other() -> None:
     ],
 )  # fmt: skip
 def test_a_key_shows_that_its_value_is_a_secret(name: str, secret: bool) -> None:
-    """As the names of fields and variables do."""
+    """Names of fields and variables are such keys."""
     assert names_a_secret(name) is secret
 
 

@@ -84,7 +84,7 @@ def test_no_reason_repeats_the_body() -> None:
 
 
 def test_secrets_are_removed_from_every_field_before_an_event_is_sealed() -> None:
-    """As the callback does in a proxy; names stay distinct, and fields that our packages make may come from anybody."""
+    """The callback does so in a proxy. Names stay distinct. Fields that our packages make may come from any client."""
     key = "sk-proj-canary0123456789"
     event = GOOD | {
         "type": "llm.request.failed",

@@ -29,7 +29,7 @@ def test_the_relay_takes_its_key_in_the_url_and_gives_reasons() -> None:
 
 
 def test_a_test_of_a_service_is_described_with_each_result() -> None:
-    """As it is answered."""
+    """The response has the same form."""
     answer = document()["paths"]["/health/services"]["get"]["responses"]["502"]["content"]["application/json"]["schema"]
     trial = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
     told = explain("webhook", [trial])

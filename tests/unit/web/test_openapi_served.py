@@ -90,11 +90,11 @@ def check(name: tuple[str, str], mode: GenerationMode) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS, ids=" ".join)
 def test_a_valid_request_gets_the_documented_response(name: tuple[str, str]) -> None:
-    """With a status, a type and a body that it describes, and only to who has the key."""
+    """Status, type and body are as described. Only a client with the key gets it."""
     check(name, GenerationMode.POSITIVE)
 
 
 @pytest.mark.parametrize("name", WITH_INPUT, ids=" ".join)
 def test_an_invalid_request_gets_the_documented_error(name: tuple[str, str]) -> None:
-    """Of several events the good ones are taken, and the bad ones named."""
+    """The good ones of several events are accepted, and the bad ones named."""
     check(name, GenerationMode.NEGATIVE)

@@ -31,8 +31,8 @@ def test_all_others_change_nothing(*, taken: bool, closed: bool) -> None:
     check(SimpleNamespace(acknowledged=False, channel=object()))
 
 
-def test_the_worker_looks_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not at once: its loop sends the acknowledgement later. This holds for rejected messages, too."""
+def test_the_acknowledgement_is_checked_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check is delayed: its loop sends the acknowledgement later. This holds for rejected messages, too."""
     asked: list[Any] = []
     loop = SimpleNamespace(call_soon=lambda *call: asked.append(call), call_later=None)
     monkeypatch.setattr(Request, "loop", loop)
