@@ -228,12 +228,12 @@ class Calls:
     def _hang(self, call: Call, process: Process, deployment: Deployment, fault: Fault, moment: float) -> None:
         ends = moment + fault.hang * self._rng.uniform(0.9, 1.1)
         began = moment + (2.0 if fault.chunks else 0.0)
-        told = began + THRESHOLD
-        while told < ends:
-            clocks = (told + process.ahead, began + process.ahead)
-            self._publish(process, told, self._wire.announced(call, *clocks, fault.chunks, process.boot_id))
+        announced_at = began + THRESHOLD
+        while announced_at < ends:
+            clocks = (announced_at + process.ahead, began + process.ahead)
+            self._publish(process, announced_at, self._wire.announced(call, *clocks, fault.chunks, process.boot_id))
             call.announced = True
-            told += THRESHOLD
+            announced_at += THRESHOLD
         if call.announced:
             self.truth.hung.append(moment - self._zero)
         if fault.after is After.ANSWERED:

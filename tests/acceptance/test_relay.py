@@ -112,11 +112,11 @@ def test_every_type_that_litellm_has_is_read_as_itself(posted: tuple[set[str], l
     """The exception is the type that LiteLLM never sends. No type is unknown."""
     types, events = posted
     changes = {(event.entity, event.action) for event in events if isinstance(event, EntityChanged)}
-    told = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
-    told |= {name for name, change in MANAGEMENT.items() if change in changes}
+    seen = {event.alert_type for event in events if isinstance(event, AlertRelayed)}
+    seen |= {name for name, change in MANAGEMENT.items() if change in changes}
 
-    assert types - told == {"cooldown_deployment"}
-    assert told <= types <= {alert_type.value for alert_type in AlertType}
+    assert types - seen == {"cooldown_deployment"}
+    assert seen <= types <= {alert_type.value for alert_type in AlertType}
 
 
 def test_merged_alerts_of_litellm_count_in_full(events: list[Event]) -> None:

@@ -29,11 +29,11 @@ def test_alerts_are_found_page_by_page_counted_and_ranked(
     plain = Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {}, "x", NOW, NOW)
     wanted = [replace(plain, identity={"team": str(number)}) for number in range(22)]
     low = replace(plain, identity={"team": "low"}, severity=Severity.LOW, last_at=NOW + timedelta(hours=1))
-    told = replace(plain, type=AlertType.CHANNEL_BROKEN, identity={"channel": "other"})
+    other_alert = replace(plain, type=AlertType.CHANNEL_BROKEN, identity={"channel": "other"})
 
     store.run(lambda tx: [claim(tx, one, quiet, now=NOW) for one in [*wanted, low]])
     outbox.failures = [DeliveryError("no", Reason.SERVER_ERROR)]
-    last = store.run(lambda tx: claim(tx, told, runtime, now=NOW + timedelta(seconds=1)))
+    last = store.run(lambda tx: claim(tx, other_alert, runtime, now=NOW + timedelta(seconds=1)))
     for minutes in (5, 10):
         run_until_quiet(runtime, NOW + timedelta(minutes=minutes))
 

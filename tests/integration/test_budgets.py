@@ -94,7 +94,7 @@ def notice() -> Alert:
     return Alert(AlertType.LLM_EXCEPTIONS, Severity.HIGH, {"model": "m"}, "It failed", NOW, NOW)
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return the sent steps and headlines."""
     return [(message.step, message.headline) for message in outbox.sent]
 
@@ -125,7 +125,7 @@ def test_each_limit_is_notified_once_as_one_alert_that_rises(runtime: Runtime, o
         ingest(batch(spent(dollars, at=at)), runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert told(outbox) == [
+    assert notified(outbox) == [
         (Step.FIRING, "Team search: 85 % of budget"),
         (Step.FIRING, "Team search: 95 % of budget"),
         (Step.FIRING, "Team search: budget of $100 used up"),
@@ -140,7 +140,7 @@ def test_a_hundred_keys_of_one_team_in_one_batch_are_one_message(runtime: Runtim
     ingest(batch(*(spent(80 + n / 4, key=f"key-{n}") for n in range(100))), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
 
-    assert told(outbox) == [(Step.FIRING, "Team search: budget of $100 used up")]
+    assert notified(outbox) == [(Step.FIRING, "Team search: budget of $100 used up")]
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -170,7 +170,7 @@ def test_the_reset_resolves_without_traffic_and_an_old_figure_notifies_no_channe
     ingest(batch(spent(90)), runtime, now=NOW)
     sweep(runtime, now=RESET - timedelta(seconds=1))
     run_until_quiet(runtime, RESET - timedelta(seconds=1))
-    assert told(outbox) == [(Step.FIRING, "Team search: 85 % of budget")]
+    assert notified(outbox) == [(Step.FIRING, "Team search: 85 % of budget")]
 
     sweep(runtime, now=RESET)
     later = RESET + timedelta(seconds=30)
@@ -178,7 +178,7 @@ def test_the_reset_resolves_without_traffic_and_an_old_figure_notifies_no_channe
     sweep(runtime, now=later)
     run_until_quiet(runtime, later)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
     assert [row.closed for row in rows(store, BUDGETS)] == [True]
 
 
@@ -191,7 +191,7 @@ def test_traffic_of_the_next_period_resolves_and_begins_anew(runtime: Runtime, o
     ingest(batch(spent(95, at=later), spent(86, at=later, reset_at=after)), runtime, now=later)
     run_until_quiet(runtime, later)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
 
 
 def test_a_message_names_the_keys_and_models_behind_a_teams_spend(runtime: Runtime, outbox: Outbox) -> None:
@@ -237,7 +237,7 @@ def test_a_raised_budget_resolves_and_arms_again(runtime: Runtime, outbox: Outbo
         ingest(batch(spent(dollars, at=at, limit=limit)), runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED, Step.FIRING]
     resolved = outbox.sent[1].facts
     assert resolved["Spend"] == "$100 of $200 (50.0 %)"
     assert (resolved["State"], resolved["Requests"]) == ("the limit is now $200", "pass again")
@@ -252,7 +252,7 @@ def test_it_reminds_while_money_flows_and_with_the_present_figures(runtime: Runt
         sweep(runtime, now=at)
         run_until_quiet(runtime, at)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.REMINDER]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.REMINDER]
     assert outbox.sent[1].headline == "Still: Team search: 85 % of budget"
     assert outbox.sent[1].facts["Spend"] == "$90 of $100 (90.0 %)"
 

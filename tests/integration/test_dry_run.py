@@ -41,9 +41,9 @@ def test_a_dry_run_predicts_ingest_and_changes_nothing(runtime: Runtime, outbox:
 
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    told = found[0].outcomes[0].message
-    assert told is not None
-    assert outbox.sent[-1] == told.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
+    predicted = found[0].outcomes[0].message
+    assert predicted is not None
+    assert outbox.sent[-1] == predicted.model_copy(update={"alert_id": outbox.sent[-1].alert_id})
 
 
 def test_a_dry_run_names_the_mute_and_its_reason(runtime: Runtime, store: SqlStore) -> None:

@@ -42,7 +42,7 @@ def sweep_at(runtime: Runtime, seconds: float) -> None:
     run_until_quiet(runtime, after(seconds))
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return what was sent about hanging calls."""
     return [(message.step, message.headline) for message in outbox.sent if "hanging" in message.headline]
 
@@ -53,7 +53,7 @@ def over(runtime: Runtime, outbox: Outbox) -> None:
     sweep_at(runtime, 5)
     ingest(batch(ended("a", 0, 50)), runtime, now=after(51))
     sweep_at(runtime, 51)
-    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
     outbox.sent.clear()
 
 
@@ -67,7 +67,7 @@ def test_a_late_announcement_of_before_the_last_end_opens_nothing(
     ingest(batch(ended("b", -1, 4)), runtime, now=after(101))
     sweep_at(runtime, 102)
 
-    assert told(outbox) == []
+    assert notified(outbox) == []
     counted = {(row.name, row.label): row.value for row in rows(store, COUNTERS)}
     assert counted["dropped", "outdated_announcement"] == 1
 
@@ -79,7 +79,7 @@ def test_a_call_that_is_announced_again_keeps_the_condition_open(runtime: Runtim
     ingest(batch(announced("b", -1, 62)), runtime, now=after(100))
     sweep_at(runtime, 100)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
 
 
 def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox: Outbox) -> None:
@@ -88,7 +88,7 @@ def test_an_announcement_that_is_not_late_opens_at_once(runtime: Runtime, outbox
     ingest(batch(announced("b", 40, 50, "boot-2")), runtime, now=after(52))
     sweep_at(runtime, 52)
 
-    assert [step for step, _ in told(outbox)] == [Step.FIRING]
+    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
 
 
 def test_calls_hung_until_the_last_one_ended_even_if_reported_late(runtime: Runtime, outbox: Outbox) -> None:
@@ -98,7 +98,7 @@ def test_calls_hung_until_the_last_one_ended_even_if_reported_late(runtime: Runt
     ingest(batch(ended("a", 0, 5), ended("b", 0, 4)), runtime, now=after(101))
     sweep_at(runtime, 110)
 
-    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
+    assert notified(outbox)[1:] == [(Step.RESOLVED, "Resolved after 5 s: 2 calls were hanging on gpt-4o")]
     assert outbox.sent[-1].at == after(110)
 
 

@@ -74,7 +74,7 @@ def settle(runtime: Runtime, seconds: float) -> None:
             pass
 
 
-def told(outboxes: dict[str, Outbox]) -> dict[str, list[tuple[Step, str]]]:
+def notified(outboxes: dict[str, Outbox]) -> dict[str, list[tuple[Step, str]]]:
     return {name: [(one.step, one.type.value) for one in box.sent] for name, box in outboxes.items() if box.sent}
 
 
@@ -87,7 +87,7 @@ def test_a_channel_without_the_cause_is_notified_of_the_effect(
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes) == {
+    assert notified(outboxes) == {
         "ops": [(Step.FIRING, "region_outage_alerts")],
         "models": [(Step.FIRING, "outage_alerts")],
         "pager": [(Step.NOTICE, "llm_exceptions")],
@@ -109,11 +109,11 @@ def test_a_muted_channel_is_notified_of_an_alert_that_outlasts_its_cause(
     runtime.store.run(partial(resolve, alert=outage, runtime=runtime, now=after(90)))
     settle(runtime, 91)
 
-    assert [step for step, alert_type in told(outboxes)["ops"] if alert_type == "outage_alerts"] == [
+    assert [step for step, alert_type in notified(outboxes)["ops"] if alert_type == "outage_alerts"] == [
         Step.FIRING,
         Step.RESOLVED,
     ]
-    assert [step for step, _ in told(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in notified(outboxes)["models"]] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_a_suppressed_alert_mutes_on_the_channels_that_know_its_cause(
@@ -131,7 +131,7 @@ def test_a_suppressed_alert_mutes_on_the_channels_that_know_its_cause(
     raised(everywhere, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(everywhere, 1)
 
-    assert told(outboxes) == {name: [(Step.FIRING, "region_outage_alerts")] for name in CHANNELS}
+    assert notified(outboxes) == {name: [(Step.FIRING, "region_outage_alerts")] for name in CHANNELS}
     ids = {row.type: row.id for row in rows(store, ALERTS)}
     reasons = {row.type: row.last_suppressed_by for row in rows(store, ALERTS)}
     assert reasons["outage_alerts"] == f"alert {ids['region_outage_alerts']}"
@@ -146,7 +146,7 @@ def test_a_silenced_cause_mutes_nothing(runtime: Runtime, outboxes: dict[str, Ou
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes) == {
+    assert notified(outboxes) == {
         "models": [(Step.NOTICE, "llm_exceptions")],
         "pager": [(Step.NOTICE, "llm_exceptions")],
     }
@@ -162,4 +162,4 @@ def test_a_channel_that_failed_for_good_does_not_count_as_notified(
     raised(runtime, AlertType.LLM_EXCEPTIONS, deployment="d1")
     settle(runtime, 1)
 
-    assert told(outboxes)["models"] == [(Step.NOTICE, "llm_exceptions")]
+    assert notified(outboxes)["models"] == [(Step.NOTICE, "llm_exceptions")]

@@ -117,8 +117,8 @@ def test_a_resolved_message_is_in_no_digest_before_its_firing_one_is_sent(runtim
     run_until_quiet(runtime, after(60))
     run_until_quiet(runtime, after(61))
 
-    told = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
-    hanging = [step for alert_type, step in told if alert_type is AlertType.LLM_REQUESTS_HANGING]
+    notified = [(entry.type, entry.step) for message in outbox.sent for entry in message.entries or (message,)]
+    hanging = [step for alert_type, step in notified if alert_type is AlertType.LLM_REQUESTS_HANGING]
     assert hanging == [Step.FIRING, Step.RESOLVED]
 
 
@@ -140,9 +140,9 @@ def test_a_condition_that_ended_before_its_firing_message_is_one_message(runtime
     sweep(runtime, now=after(2))
     run_until_quiet(runtime, after(2))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
-    assert told[0].headline.startswith("Fired and resolved")
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRED_AND_RESOLVED]
+    assert notified[0].headline.startswith("Fired and resolved")
 
 
 def test_reminders_that_waited_too_long_are_dropped(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:
@@ -248,13 +248,13 @@ def test_a_broken_channel_is_announced_over_another_once_and_when_it_is_well(
             while pipeline.deliver(name, runtime, now=after(number)):
                 pass
 
-    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
-    assert [message.step for message in told] in ([Step.FIRING, Step.RESOLVED], [Step.FIRING])
+    notified = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in notified] in ([Step.FIRING, Step.RESOLVED], [Step.FIRING])
     pipeline.deliver("other", runtime, now=after(5))
-    told = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
-    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
-    assert "answered 404" in told[0].facts["Last answer"]
-    assert told[1].facts == {"Channel": "outbox", "State": "accepts messages again"}
+    notified = [message for message in other.sent if message.type is AlertType.CHANNEL_BROKEN]
+    assert [message.step for message in notified] == [Step.FIRING, Step.RESOLVED]
+    assert "answered 404" in notified[0].facts["Last answer"]
+    assert notified[1].facts == {"Channel": "outbox", "State": "accepts messages again"}
     assert not any(message.type is AlertType.CHANNEL_BROKEN for message in outbox.sent)
     assert all(row.broken_at is None for row in rows(store, LANES))
 
@@ -303,9 +303,9 @@ def test_a_resolved_message_has_all_facts_if_the_firing_one_is_never_sent(
     sweep(runtime, now=after(0.2))
     run_until_quiet(runtime, after(5))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRED_AND_RESOLVED]
-    assert told[0].headline.startswith("Fired and resolved: Resolved after")
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRED_AND_RESOLVED]
+    assert notified[0].headline.startswith("Fired and resolved: Resolved after")
     [end] = [row for row in rows(store, NOTIFICATIONS) if row.step.startswith("resolved")]
     assert "Fired and resolved" in end.message
 
@@ -384,11 +384,11 @@ def test_a_report_goes_into_no_digest(runtime: Runtime, outbox: Outbox, store: S
     table = Table(title="Teams", columns=(Column(name="team"),), rows=(("search",),))
     report = Alert(AlertType.SPEND_REPORTS, Severity.LOW, {"period": "w"}, "report", NOW, NOW, tables=(table,))
     ids = raise_alerts(runtime, 15)
-    told = store.run(lambda tx: claim(tx, report, runtime, now=NOW)).id
+    notified = store.run(lambda tx: claim(tx, report, runtime, now=NOW)).id
     run_until_quiet(runtime, after(1))
 
-    assert sorted(named(outbox)) == sorted({*ids, told})
-    (alone,) = [message for message in outbox.sent if message.alert_id == told]
+    assert sorted(named(outbox)) == sorted({*ids, notified})
+    (alone,) = [message for message in outbox.sent if message.alert_id == notified]
     assert alone.tables == (table,)
     assert len(outbox.sent) < 10
 

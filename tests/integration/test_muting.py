@@ -296,8 +296,8 @@ def test_a_deferred_channel_is_notified_if_the_condition_still_holds(
     assert [(message.step, message.count) for message in other.sent] == [(Step.FIRING, 1)]
     ingest(batch(answered("a", announced=True)), runtime, now=after(80))
     pass_time_for_both(runtime, 81)
-    told = [[message.step for message in chat.sent] for chat in (outbox, other)]
-    assert told == [[Step.FIRING, Step.RESOLVED]] * 2
+    notified = [[message.step for message in chat.sent] for chat in (outbox, other)]
+    assert notified == [[Step.FIRING, Step.RESOLVED]] * 2
 
 
 def test_a_condition_that_ends_while_a_channel_is_muted_resolves_on_the_others(

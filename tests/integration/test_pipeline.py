@@ -149,10 +149,10 @@ def test_a_thousand_hung_calls_are_one_condition_that_counts_them_all(runtime: R
     sweep(runtime, now=NOW + timedelta(seconds=3))
     run_until_quiet(runtime, NOW + timedelta(seconds=3))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
-    assert [message.step for message in told] == [Step.FIRING, Step.RESOLVED]
-    assert told[1].total == 1_000
-    assert told[1].facts["Ended"] == "1000 finished"
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_REQUESTS_HANGING]
+    assert [message.step for message in notified] == [Step.FIRING, Step.RESOLVED]
+    assert notified[1].total == 1_000
+    assert notified[1].facts["Ended"] == "1000 finished"
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)])
@@ -167,8 +167,8 @@ def test_an_end_that_overtakes_its_announcement_leaves_no_hanging_call(
         sweep(runtime, now=NOW + timedelta(seconds=second))
         run_until_quiet(runtime, NOW + timedelta(seconds=second))
 
-    told = [message.step for message in outbox.sent]
-    assert told in ([Step.FIRED_AND_RESOLVED], [])
+    notified = [message.step for message in outbox.sent]
+    assert notified in ([Step.FIRED_AND_RESOLVED], [])
 
 
 def test_fast_calls_never_hang(runtime: Runtime, outbox: Outbox) -> None:

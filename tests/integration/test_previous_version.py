@@ -163,7 +163,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told(outbox: Outbox) -> list[tuple[Step, str]]:
+def notified(outbox: Outbox) -> list[tuple[Step, str]]:
     """Return the sent steps and headlines, in order."""
     return [(message.step, message.headline) for message in outbox.sent]
 
@@ -318,8 +318,8 @@ def test_waiting_and_due_messages_are_sent(runtime: Runtime, outbox: Posted, sto
 
     sweep(runtime, now=LATER)
     run_until_quiet(runtime, LATER)
-    assert told(outbox)[:6] == WAITING
-    assert sorted(told(outbox)[6:]) == [
+    assert notified(outbox)[:6] == WAITING
+    assert sorted(notified(outbox)[6:]) == [
         (Step.FIRING, "Requests are hanging - 58s without progress on o3"),  # its silence is over
         (Step.REMINDER, "Still: Minor Service Outage: d2 (gpt-4o)"),
         (Step.SUMMARY, "LLM API call failed: gpt-4o · APIError 500"),
@@ -360,7 +360,7 @@ def test_its_reports_keep_their_tables_files_and_figures_and_come_once(
     reporter = Reporter(runtime, SqlLedgerReader(store.engine), Calendar(ZoneInfo("UTC")))
     assert reporter.look(now=LATER) == 0
     run_until_quiet(runtime, LATER)
-    assert told(outbox) == WAITING
+    assert notified(outbox) == WAITING
 
 
 def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
@@ -382,7 +382,7 @@ def test_an_end_is_sent_to_the_channels_that_got_the_firing_message(
     assert hung.facts["Ended"] == "2 finished"
     assert over[AlertType.OUTAGE_ALERTS].facts["Attempts"] == "5 of 5 failed in 5 s"
     assert "Minor Service Outage: d2 (gpt-4o)" in over[AlertType.OUTAGE_ALERTS].headline
-    assert [headline for _, headline in told(outbox) if "o3" in headline] == []
+    assert [headline for _, headline in notified(outbox) if "o3" in headline] == []
     assert {row.type for row in AdminStore(store.engine).open_alerts()} == {"budget_alerts", "llm_exceptions"}
 
 
@@ -436,10 +436,10 @@ def test_its_budgets_are_used_up_by_what_is_spent_now(runtime: Runtime, outbox: 
     """They are added to its ledger. Notified limits are not notified again. The end of the day resolves."""
     hear(runtime, 5, answered("a", cost_nanos=39 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, LATER)
-    assert told(outbox) == WAITING
+    assert notified(outbox) == WAITING
     hear(runtime, 26, answered("b", cost_nanos=1 * DOLLAR, tags=("batch",)))
     run_until_quiet(runtime, after(26))
-    assert told(outbox)[6:] == [(Step.FIRING, "Tag batch: budget of $100 used up")]
+    assert notified(outbox)[6:] == [(Step.FIRING, "Tag batch: budget of $100 used up")]
     assert outbox.sent[-1].facts["Spend"] == "$100 of $100 (100.0 %)"
     assert outbox.sent[-1].alert_id == outbox.sent[1].alert_id
 

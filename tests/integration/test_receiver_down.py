@@ -43,7 +43,7 @@ class Receiver(Outbox):
     @property
     def named(self) -> list[str]:
         """The headlines that were sent, directly or in a digest."""
-        return [told.headline for message in self.sent for told in message.entries or (message,)]
+        return [notified.headline for message in self.sent for notified in message.entries or (message,)]
 
 
 @pytest.fixture

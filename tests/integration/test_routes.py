@@ -90,7 +90,7 @@ def test_a_digest_sums_up_for_its_own_interval_whatever_restarts(
     sweep(restarted, now=after(601))
     run_until_quiet(restarted, after(601))
 
-    told = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
+    notified = [message for message in outbox.sent if message.type is AlertType.LLM_TOO_SLOW]
     assert [(message.step, message.count) for message in slow_so_far] == [(Step.NOTICE, 1)]
-    assert [(message.step, message.count, message.total) for message in told[1:]] == [(Step.SUMMARY, 4, 5)]
+    assert [(message.step, message.count, message.total) for message in notified[1:]] == [(Step.SUMMARY, 4, 5)]
     assert [m.step for m in outbox.sent if m.type is AlertType.LLM_EXCEPTIONS] == [Step.NOTICE, Step.SUMMARY]

@@ -53,7 +53,7 @@ def settle(runtime: Runtime, now: datetime = NOW) -> None:
         pass
 
 
-def told(program: Program) -> list[tuple[str, int]]:
+def notified(program: Program) -> list[tuple[str, int]]:
     """Return the customers and nano-dollars that a program received, as sorted pairs."""
     figures = [message.figures for message in program.sent if message.figures is not None]
     assert all(one.event is BudgetEvent.SPEND_TRACKED and one.scope == BudgetScope.CUSTOMER for one in figures)
@@ -83,7 +83,7 @@ def test_each_call_is_sent_once(runtime: Runtime, outbox: Outbox, program: Progr
         ingest(sealed, runtime, now=NOW)
         settle(runtime)
 
-    assert told(program) == [("acme", number) for number in range(30)]
+    assert notified(program) == [("acme", number) for number in range(30)]
     assert len(set(program.ids)) == 30
     assert outbox.sent == []
     assert rows(store, ALERTS) == rows(store, NOTIFICATIONS) == rows(store, ATTEMPTS) == []
@@ -97,7 +97,7 @@ def test_only_priced_calls_of_customers_are_sent(runtime: Runtime, program: Prog
     ingest(batch(*others, call(0), call(7, budgets=(limit,))), runtime, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 0), ("acme", 7)]
+    assert notified(program) == [("acme", 0), ("acme", 7)]
     assert {message.figures.max_nanos for message in program.sent if message.figures} == {None, 70}
     assert {message.step for message in program.sent if message.figures} == {Step.TRACKED}
 
@@ -118,7 +118,7 @@ def test_it_goes_where_the_customers_budget_goes(runtime: Runtime, program: Prog
     ingest(batch(call(3)), off, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 1)]
+    assert notified(program) == [("acme", 1)]
 
 
 def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: Program, store: SqlStore) -> None:
@@ -130,7 +130,7 @@ def test_a_program_that_is_away_gets_each_call_later(runtime: Runtime, program: 
     assert sorted(row.status for row in rows(store, NOTIFICATIONS)) == ["dead", "pending"]
     settle(runtime, NOW + timedelta(seconds=1_000))
 
-    assert len(told(program)) == 3
+    assert len(notified(program)) == 3
     [dead] = rows(store, NOTIFICATIONS)
     assert {attempt.notification_id for attempt in rows(store, ATTEMPTS)} == {dead.id}
     [letter] = AdminStore(store.engine).dead_letters()
@@ -143,7 +143,7 @@ def test_as_many_are_on_their_way_at_once_as_the_channel_takes(runtime: Runtime,
     ingest(batch(*(call(number) for number in range(8))), runtime, now=NOW)
     settle(replace(runtime, channels={**runtime.channels, "program": crowd}))
 
-    assert len(told(crowd)) == 8
+    assert len(notified(crowd)) == 8
 
 
 class Crowd(Program):
@@ -169,7 +169,7 @@ def test_calls_from_litellms_webhook_are_passed_on(runtime: Runtime, program: Pr
     ingest(batch(reported(6), call(6)), runtime, now=NOW)
     settle(runtime)
 
-    assert told(program) == [("acme", 5), ("acme", 6)]
+    assert notified(program) == [("acme", 5), ("acme", 6)]
     assert ("muted", "covered", 1) in [(row.name, row.label, row.value) for row in rows(store, COUNTERS)]
 
 

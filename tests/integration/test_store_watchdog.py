@@ -52,7 +52,7 @@ def after(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told(outbox: Outbox) -> list[tuple[datetime, Step]]:
+def notified(outbox: Outbox) -> list[tuple[datetime, Step]]:
     """Return the received steps and their times."""
     return [(message.at, message.step) for message in outbox.sent]
 
@@ -143,7 +143,7 @@ def test_a_message_that_no_channel_took_is_tried_again_a_minute_later(host: Host
     outbox.failures = [down()]
     host.run(0, 300, away=True)
 
-    assert told(outbox) == [(after(120), Step.FIRING)]
+    assert notified(outbox) == [(after(120), Step.FIRING)]
 
 
 def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, outbox: Outbox) -> None:
@@ -151,11 +151,11 @@ def test_an_end_that_no_channel_took_is_tried_again_a_minute_later(host: Host, o
     host.run(0, 120, away=True)
     outbox.failures = [down()]
     host.run(120, 150, away=False)
-    assert [step for _, step in told(outbox)] == [Step.FIRING]
+    assert [step for _, step in notified(outbox)] == [Step.FIRING]
     host.watches = [host.beat()]
     host.run(150, 300, away=False)
 
-    assert told(outbox)[1:] == [(after(150), Step.RESOLVED)]
+    assert notified(outbox)[1:] == [(after(150), Step.RESOLVED)]
     assert "2 min 30 s" in outbox.sent[1].headline
 
 
@@ -165,7 +165,7 @@ def test_the_resolved_message_has_the_time_when_the_database_was_back(host: Host
     outbox.failures = [down()]
     host.run(120, 300, away=False)
 
-    assert told(outbox)[1:] == [(after(120), Step.RESOLVED)]
+    assert notified(outbox)[1:] == [(after(120), Step.RESOLVED)]
     assert outbox.sent[1].headline == "The database is back after 2 min"
 
 
@@ -182,11 +182,11 @@ def test_a_channel_that_was_down_is_notified_later(host_with_pager: Host, outbox
     """It gets both messages under the ids of the first attempts, and the others get them only once."""
     pager.failures = [down(), down()]
     host_with_pager.run(0, 300, away=True)
-    assert told(outbox) == told(pager) == [(after(60), Step.FIRING)]
+    assert notified(outbox) == notified(pager) == [(after(60), Step.FIRING)]
     pager.failures = [down()]
     host_with_pager.run(300, 600, away=False)
 
-    assert told(outbox) == told(pager) == [(after(60), Step.FIRING), (after(300), Step.RESOLVED)]
+    assert notified(outbox) == notified(pager) == [(after(60), Step.FIRING), (after(300), Step.RESOLVED)]
     assert {message.alert_id for message in pager.sent} == {message.alert_id for message in outbox.sent}
 
 
@@ -198,7 +198,7 @@ def test_a_channel_that_missed_the_firing_message_gets_only_the_resolved_one(
     host_with_pager.run(0, 100, away=True)
     host_with_pager.run(100, 600, away=False)
 
-    assert told(pager) == [(after(100), Step.RESOLVED)]
+    assert notified(pager) == [(after(100), Step.RESOLVED)]
 
 
 def test_a_budget_webhook_gets_no_message(

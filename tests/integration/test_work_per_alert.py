@@ -135,9 +135,9 @@ def test_a_batch_asks_no_more_with_ten_thousand_open_conditions(
 
     assert (many.statements, many.rows) == (few.statements, few.rows)
     assert few.statements < 20 * 20
-    told = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
-    assert len(told) == 60
-    assert {row.last_suppressed_by for row in told} == {None}
+    notified = [row for row in rows(store, ALERTS) if row.type == AlertType.LLM_EXCEPTIONS]
+    assert len(notified) == 60
+    assert {row.last_suppressed_by for row in notified} == {None}
 
 
 def test_a_source_is_found_among_ten_thousand(runtime: Runtime, store: SqlStore) -> None:

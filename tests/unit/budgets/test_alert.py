@@ -52,13 +52,13 @@ def reading(spend: float, limit: float | None = 100, *, at: datetime = NOW, **mo
 
 def headlines(readings: list[Reading], key: BudgetKey = TEAM, now: datetime = NOW) -> list[str]:
     """Judge readings one after the other; gives the headlines, and "over" where something was over."""
-    told, standing = [], None
+    notified, standing = [], None
     for new in readings:
         judgement = judge(key, standing, advance(standing, new), now=now, zone=ZONE)
         standing = judgement.standing
-        told += ["over"] if judgement.over else []
-        told += [judgement.alert.headline] if judgement.alert else []
-    return told
+        notified += ["over"] if judgement.over else []
+        notified += [judgement.alert.headline] if judgement.alert else []
+    return notified
 
 
 @pytest.mark.parametrize(
@@ -256,10 +256,10 @@ def test_the_order_and_the_cutting_of_readings_change_nothing(
 @given(st.lists(st.tuples(st.integers(0, 130), st.sampled_from([100, None])), min_size=1, max_size=12))
 def test_no_limit_is_notified_twice_in_a_period_in_any_order(made: list[tuple[int, int | None]]) -> None:
     """The last notified limit is the highest that was reached."""
-    told = headlines([reading(spend, limit) for spend, limit in made])
+    notified = headlines([reading(spend, limit) for spend, limit in made])
 
-    assert len(told) == len(set(told)) <= 3
-    assert "over" not in told
+    assert len(notified) == len(set(notified)) <= 3
+    assert "over" not in notified
 
 
 def test_a_projected_soft_budget_is_notified_for_keys_and_never_early() -> None:
@@ -273,9 +273,9 @@ def test_a_projected_soft_budget_is_notified_for_keys_and_never_early() -> None:
         "Key app: soft budget of $100 will be crossed at this pace",
         "Key app: soft budget of $100 crossed",
     ]
-    told = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
-    assert told is not None
-    assert told.facts["Pace"] == "$4 a day → $120 at the reset; $100 reached on 2026-11-26"
+    notified = judge(KEY, None, advance(None, paced), now=half, zone=ZONE).alert
+    assert notified is not None
+    assert notified.facts["Pace"] == "$4 a day → $120 at the reset; $100 reached on 2026-11-26"
     assert [highest(KEY, one) for one in (early, calm)] == [None, None]
     assert highest(TEAM, paced) is None
 

@@ -121,13 +121,13 @@ def test_trouble_with_a_variable_has_its_name(variable: str, config: Path, tmp_p
     empty.write_text(" \n")
     binary.write_bytes(b"\xff\xfe")
     good.write_text(VALUES[variable])
-    told = {
+    result = {
         str(tmp_path / "nowhere"): "cannot be read (No such file or directory)",
         str(tmp_path): "cannot be read (Is a directory)",
         str(empty): "is empty",
         str(binary): "is not valid text",
     }
-    for path, words in told.items():
+    for path, words in result.items():
         assert f"{variable}_FILE: the file {words}" in problems(config, {**around(variable), f"{variable}_FILE": path})
     both = {**around(variable), variable: VALUES[variable], f"{variable}_FILE": str(good)}
     assert f"{variable} and {variable}_FILE are both set" in problems(config, both)
@@ -140,9 +140,9 @@ def test_a_reference_may_stand_in_a_file(config: Path, tmp_path: Path) -> None:
     (tmp_path / "hook").write_text(f"{HOOK}\n")
 
     assert load(config, {"TEAM_HOOK_FILE": str(tmp_path / "hook")}) == load(config, {"TEAM_HOOK": HOOK})
-    told = problems(config, {"TEAM_HOOK_FILE": "/nowhere/canary"})
-    assert "TEAM_HOOK_FILE: the file cannot be read" in told
-    assert "not set" not in told
+    result = problems(config, {"TEAM_HOOK_FILE": "/nowhere/canary"})
+    assert "TEAM_HOOK_FILE: the file cannot be read" in result
+    assert "not set" not in result
 
 
 def test_the_files_variables_beat_the_environment_in_either_form(config: Path, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def entry(action: str, table: str = "LiteLLM_VerificationToken", object_id: str 
     }
 
 
-def told(raw: Any) -> EntityChanged:
+def change_of(raw: Any) -> EntityChanged:
     """Return the event that the callback publishes for an entry."""
     publisher = RecordingPublisher()
     Recorder(publisher, CallbackOptions()).changed(raw)
@@ -51,7 +51,7 @@ def told(raw: Any) -> EntityChanged:
 
 def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
     """Unchanged fields, absent fields and the key itself are not changes."""
-    event = told(entry("updated", before=ROW, after=GIVEN))
+    event = change_of(entry("updated", before=ROW, after=GIVEN))
 
     assert (event.entity, event.action, event.entity_id) == ("key", "updated", HASH)
     assert (event.entity_alias, event.team_id, event.actor_id) == ("prod*app1", "t1", "ada")
@@ -62,7 +62,7 @@ def test_a_keys_update_names_its_fields_and_shows_harmless_values() -> None:
 
 def test_only_safe_values_are_shown_and_other_fields_are_named() -> None:
     """A key's metadata may say anything."""
-    event = told(entry("created", after=CREATED))
+    event = change_of(entry("created", after=CREATED))
 
     assert event.changed == ("key_alias", "max_budget", "metadata")
     assert event.details == {"max_budget": "10.0"}
@@ -87,7 +87,7 @@ def test_only_safe_values_are_shown_and_other_fields_are_named() -> None:
 )
 def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> None:
     """The catalogue of types has the same."""
-    event = told(raw)
+    event = change_of(raw)
     assert (event.action, event.entity_id) == (action, entity_id)
 
 
@@ -102,7 +102,7 @@ def test_each_action_has_its_word(raw: Any, action: Action, entity_id: str) -> N
 def test_members_come_and_go(before: list[Any], after: list[Any], action: Action, who: str | None) -> None:
     """LiteLLM logs it as an update of the team, with both lists."""
     values = ({"team_alias": "Search", "members_with_roles": members} for members in (before, after))
-    event = told(entry("updated", "LiteLLM_TeamTable", "t1", before=next(values), after=next(values)))
+    event = change_of(entry("updated", "LiteLLM_TeamTable", "t1", before=next(values), after=next(values)))
 
     assert (event.action, event.entity_alias, event.team_id) == (action, "Search", "t1")
     assert event.details.get("member") == who

@@ -210,9 +210,9 @@ def succeeded(asked: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, 
         "api_base": f"https://{SECRET}@x/{SECRET}", "end_user": SECRET, "request_tags": [SECRET],
         "response_cost_failure_debug_info": debug,
     }  # fmt: skip
-    told = success(asked["litellm_call_id"], dict(asked["metadata"]), **log, **fields)
-    told["standard_logging_object"]["metadata"] = metadata
-    return told
+    result = success(asked["litellm_call_id"], dict(asked["metadata"]), **log, **fields)
+    result["standard_logging_object"]["metadata"] = metadata
+    return result
 
 
 def test_nothing_that_the_callback_publishes_holds_a_secret() -> None:
@@ -225,9 +225,9 @@ def test_nothing_that_the_callback_publishes_holds_a_secret() -> None:
         "admin.entity.changed",
     }  # fmt: skip
     for event in publisher.events:
-        told = event.model_dump_json()
-        assert "canary" not in told
-        assert "raw-provider-secret" not in told
+        result = event.model_dump_json()
+        assert "canary" not in result
+        assert "raw-provider-secret" not in result
     _, announced, tried, failed, *_ = publisher.events
     assert announced.call_id == tried.call_id == failed.call_id != SECRET
     assert failed.team_id == failed.tags[0] == STAND_IN

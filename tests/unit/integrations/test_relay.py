@@ -371,10 +371,10 @@ def canaries(value: str) -> str:
 )
 def test_no_secret_of_a_text_gets_through_in_any_part_of_it(value: str) -> None:
     """Headline, facts, text, and names and values of metadata."""
-    told = relayed(canaries(value), named=value).model_dump_json()
+    read_back = relayed(canaries(value), named=value).model_dump_json()
 
-    assert "canary" not in told
-    assert "hunter2" not in told
+    assert "canary" not in read_back
+    assert "hunter2" not in read_back
 
 
 @pytest.mark.parametrize("group", ["key", "team", "internal_user", "user", "customer", "end_user", "nothing"])

@@ -44,9 +44,9 @@ def test_the_remedy_is_the_variables_own_and_works(
 ) -> None:
     """Each URL has one problem, and the remedy removes the loop."""
     litellms = f"general_settings: {litellms}\n"
-    (told,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
-    assert told.startswith(f"environment {variable}: the URL is our own relay")
-    assert remedy in told
+    (problem,) = problems(tmp_path, litellms, {variable: RELAY}).splitlines()
+    assert problem.startswith(f"environment {variable}: the URL is our own relay")
+    assert remedy in problem
 
     settings = load(tmp_path, f"{litellms}alertworker: {own}\n", {variable: RELAY} | OURS)
     assert route(settings, AlertType.DB_EXCEPTIONS) == (channel_name("slack", HOOK),)
@@ -57,9 +57,9 @@ def test_both_of_the_proxys_variables_may_point_at_the_relay(tmp_path: Path) -> 
     """The one variable is not checked in place of the other. Ours comes first."""
     shared = {"SLACK_WEBHOOK_URL": RELAY, "WEBHOOK_URL": RELAY.replace("slack", "webhook")} | OURS
     litellms = "general_settings: {alerting: [slack, webhook]}\n"
-    (told,) = problems(tmp_path, litellms, shared).splitlines()
-    assert "environment WEBHOOK_URL" in told
-    assert "ALERTWORKER_SLACK_WEBHOOK_URL" not in told
+    (problem,) = problems(tmp_path, litellms, shared).splitlines()
+    assert "environment WEBHOOK_URL" in problem
+    assert "ALERTWORKER_SLACK_WEBHOOK_URL" not in problem
 
     assert load(tmp_path, litellms + "alertworker: {alerting: [slack]}", shared).warnings == ()
 

@@ -25,10 +25,10 @@ alertworker:
     - {name: y, channels: [{kind: %s, name: chat, url: "https://hooks.slack.com/services/T0/B0/%s"}]}
   route: {receiver: x, routes: [{receiver: y}]}
 """
-    told = problems(tmp_path, text % ("ms_teams", "canary2"))
-    assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in told
-    assert "rename one of them" in told
-    assert "canary" not in told
+    problem = problems(tmp_path, text % ("ms_teams", "canary2"))
+    assert "receivers[1].channels[0].name: there is another channel 'chat', with another kind and url" in problem
+    assert "rename one of them" in problem
+    assert "canary" not in problem
     assert route(load(tmp_path, text % ("slack", "canary")), AlertType.LLM_EXCEPTIONS) == ("chat",)
 
 

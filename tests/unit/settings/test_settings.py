@@ -106,12 +106,12 @@ def test_the_budget_webhooks_form_is_a_setting(tmp_path: Path) -> None:
     litellms = 'general_settings: {alerting: ["webhook"]}\n'
     ours = "alertworker: {budget_webhook: {format: litellm, spend_tracked: false}}"
     [plain] = load(tmp_path, litellms, {"WEBHOOK_URL": url}).channels
-    [told] = load(tmp_path, litellms + ours, {"WEBHOOK_URL": url}).channels
+    [result] = load(tmp_path, litellms + ours, {"WEBHOOK_URL": url}).channels
 
     assert isinstance(plain, BudgetWebhookConfig)
-    assert isinstance(told, BudgetWebhookConfig)
+    assert isinstance(result, BudgetWebhookConfig)
     assert (plain.name, plain.format, plain.spend_tracked) == (channel_name("budget_webhook", url), "page", True)
-    assert (told.name, told.format, told.spend_tracked) == (plain.name, "litellm", False)
+    assert (result.name, result.format, result.spend_tracked) == (plain.name, "litellm", False)
 
 
 @pytest.mark.parametrize(
@@ -482,10 +482,10 @@ alertworker:
     settings = load(tmp_path, text)
     assert [str(network) for network in settings.allowed_networks] == ["10.0.0.0/8"]
 
-    told = problems(tmp_path, text.replace("10.1.2.3", "192.168.7.7"))
-    assert "url" in told
-    assert "allowed_networks" in told
-    assert "192.168.7.7" not in told
+    result = problems(tmp_path, text.replace("10.1.2.3", "192.168.7.7"))
+    assert "url" in result
+    assert "allowed_networks" in result
+    assert "192.168.7.7" not in result
     assert "allowed_networks" in problems(tmp_path, text.replace("10.0.0.0/8", "10.0.0.1/8"))
 
 

@@ -32,10 +32,10 @@ def test_a_test_of_a_service_is_described_with_each_result() -> None:
     """The response has the same form."""
     answer = document()["paths"]["/health/services"]["get"]["responses"]["502"]["content"]["application/json"]["schema"]
     trial = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
-    told = explain("webhook", [trial])
+    explained = explain("webhook", [trial])
 
-    assert answer["properties"].keys() == set(answer["required"]) == told.keys()
-    assert answer["properties"]["results"]["items"]["properties"].keys() == told["results"][0].keys()
+    assert answer["properties"].keys() == set(answer["required"]) == explained.keys()
+    assert answer["properties"]["results"]["items"]["properties"].keys() == explained["results"][0].keys()
 
 
 def test_every_reference_leads_somewhere() -> None:
