@@ -105,8 +105,8 @@ def _score(
     due = _due(incident, must, run.truth) if must else None
     named = [one for one in sent if must and _names(one.message, must) and one.message.step is not Step.RESOLVED]
     counted = [one for one in sent if id(one) not in first or (must and not _may_precede(one, named))]
-    heard = [one for one in sent if one in counted or _is_silenced(incident, one)]
-    false = [*strays, *_out_of_place(incident, heard)]
+    considered = [one for one in sent if one in counted or _is_silenced(incident, one)]
+    false = [*strays, *_out_of_place(incident, considered)]
     since = incident.start if must is None or must.counted_from is None else must.counted_from
     seconds = round(named[0].at - since) if named else None
     detected = None

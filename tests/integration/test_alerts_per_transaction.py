@@ -241,8 +241,8 @@ def test_many_silent_hosts_are_announced_in_pieces(store: SqlStore, runtime: Run
     for minute in range(36):
         now = NOW + timedelta(minutes=minute)
         busy = {"counters": PublisherCounters(published=2 + minute)}
-        heard = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
-        ingest(batch(Canary(occurred_at=now), *heard), runtime, now=now)
+        beats_of_now = [one.model_copy(update={"occurred_at": now} | (busy if one.pid == 10 else {})) for one in beats]
+        ingest(batch(Canary(occurred_at=now), *beats_of_now), runtime, now=now)
     with claims(store) as found:
         sweep(runtime, now=now)
         sweep(runtime, now=now)

@@ -20,7 +20,7 @@ from alertworker.store import AdminStore, SqlStore
 from alertworker.store.callers import CallerStatements
 from tests.integration.harness import Outbox, batch, run_until_quiet
 from tests.integration.test_credentials import cooled
-from tests.integration.test_outages import after, attempt, hear, lost, notified, pass_time, success
+from tests.integration.test_outages import after, attempt, hear, lost, pass_time, success, told
 
 KEYS = [f"{number:02d}" * 32 for number in range(40)]
 OWN = KEYS[7]
@@ -95,7 +95,7 @@ def test_a_failure_that_is_counted_before_the_lock_keeps_it_open(
     found = [callers.fingerprint(OWN)]
     monkeypatch.setattr(CallerStatements, "quiet_callers", lambda *_args, **_more: found)
     pass_time(runtime, 60)
-    assert [step for step, _ in notified(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
 
 
 def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) -> None:
@@ -104,8 +104,8 @@ def test_failures_of_others_make_it_an_outage(runtime: Runtime, outbox: Outbox) 
     run_until_quiet(runtime, after(30))
     hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
     run_until_quiet(runtime, after(40))
-    assert [step for step, _ in notified(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
-    assert notified(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING, Step.RESOLVED]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Outbox) -> None:
@@ -114,8 +114,8 @@ def test_a_problem_on_another_deployment_stays_open(runtime: Runtime, outbox: Ou
         hear(runtime, *others(0, 30, deployment), *[bad(n, deployment=deployment) for n in range(0, 30, 3)], at=30)
     hear(runtime, *[bad(30 + n, KEYS[n % 3 + 10]) for n in range(10)], at=40)
     run_until_quiet(runtime, after(40))
-    assert [step for step, _ in notified(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
-    assert len(notified(outbox)) == 1
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(told(outbox)) == 1
 
 
 def test_an_outage_of_another_deployment_does_not_end_it(runtime: Runtime, outbox: Outbox) -> None:
@@ -123,8 +123,8 @@ def test_an_outage_of_another_deployment_does_not_end_it(runtime: Runtime, outbo
     hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     hear(runtime, *[bad(330 + n, key, "d2") for n, key in enumerate([OWN, *KEYS[10:30]])], at=360)
     run_until_quiet(runtime, after(360))
-    assert [step for step, _ in notified(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
-    assert len(notified(outbox)) == 1
+    assert [step for step, _ in told(outbox, AlertType.CALLER_ERRORS)] == [Step.FIRING]
+    assert len(told(outbox)) == 1
 
 
 def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
@@ -136,7 +136,7 @@ def test_a_silenced_problem_fires_later_only_if_calls_failed_lately(
     hear(runtime, *others(0), *[bad(n) for n in range(0, 30, 3)], at=30)
     for second in (40, 501, 520, 2_000):
         pass_time(runtime, second)
-    assert notified(outbox, AlertType.CALLER_ERRORS) == []
+    assert told(outbox, AlertType.CALLER_ERRORS) == []
 
 
 def test_with_two_keys_it_is_an_outage(runtime: Runtime, outbox: Outbox) -> None:

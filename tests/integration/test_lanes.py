@@ -266,15 +266,15 @@ def test_a_dead_notification_that_is_replayed_is_sent_with_its_id(
     outbox.failures = [DeliveryError("no", Reason.CLIENT_ERROR, status=400)]
     ingest(batch(failed("a")), runtime, now=NOW)
     run_until_quiet(runtime, NOW)
-    desk = AdminStore(store.engine)
-    [row] = desk.dead_letters()
+    admin = AdminStore(store.engine)
+    [row] = admin.dead_letters()
     assert (row.type, row.channel) == ("llm_exceptions", "outbox")
-    assert pipeline.replay(row.id, desk, runtime.broker, now=after(1))
-    assert not pipeline.replay(row.id, desk, runtime.broker, now=after(1))
+    assert pipeline.replay(row.id, admin, runtime.broker, now=after(1))
+    assert not pipeline.replay(row.id, admin, runtime.broker, now=after(1))
     run_until_quiet(runtime, after(1))
 
     assert outbox.ids == [row.batch_id]
-    assert desk.dead_letters() == []
+    assert admin.dead_letters() == []
 
 
 def test_shadow_does_everything_but_send(runtime: Runtime, outbox: Outbox, store: SqlStore) -> None:

@@ -96,8 +96,8 @@ def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
 
     Other silences still apply, and each process logs it once.
     """
-    desk = AdminStore(store.engine)
-    desk.add_silence(silence('team="billing"'), now=NOW)
+    admin = AdminStore(store.engine)
+    admin.add_silence(silence('team="billing"'), now=NOW)
     old = {"starts_at": NOW, "ends_at": after(60), "author": "ops", "reason": "old", "created_at": NOW}
     stored = (['team="search"', 'user=~"(?!x).*"'], ['user!~"(a)\\1"'], ["what is this"])
     rows_of_old = [{"id": f"old{n}", "matchers": matchers, **old} for n, matchers in enumerate(stored)]
@@ -111,10 +111,10 @@ def test_a_stored_silence_that_cannot_be_read_mutes_nothing_and_is_reported(
     run_until_quiet(runtime, NOW)
 
     assert [message.labels["team"] for message in outbox.sent] == ["search"]
-    problems = {one.id: one.problem or "" for one in desk.silences(now=NOW)}
+    problems = {one.id: one.problem or "" for one in admin.silences(now=NOW)}
     assert [word in problems[f"old{n}"] for n, word in enumerate(("(?!", "\\1", "what is this"))] == [True] * 3
     assert problems["s1"] == ""
-    assert [one.id for one in desk.silences(now=NOW) if one.matches({"team": "search", "user": "y"})] == []
+    assert [one.id for one in admin.silences(now=NOW) if one.matches({"team": "search", "user": "y"})] == []
     said = [record.getMessage() for record in caplog.records if "is not applied" in record.getMessage()]
     assert len(said) == len(set(said)) <= 3
 

@@ -114,7 +114,7 @@ def pass_time(runtime: Runtime, at: float) -> None:
     run_until_quiet(runtime, after(at))
 
 
-def notified(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
+def told(outbox: Outbox, alert_type: AlertType = AlertType.OUTAGE_ALERTS) -> list[tuple[Step, str]]:
     """Return what was sent about outages."""
     return [(message.step, message.headline) for message in outbox.sent if message.type is alert_type]
 
@@ -146,7 +146,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     for at in (30, 60):
         hear(runtime, *[success(at)] * 5, at=at)
         pass_time(runtime, at)
-    assert notified(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
     (minor,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert minor.facts["Attempts"] == "6 of 12 failed in 5 s"
     assert (minor.facts["Causes"], minor.facts["Threshold"]) == ("503 ×6", "5 failed calls that are 10 % of the calls")
@@ -154,7 +154,7 @@ def test_one_condition_rises_and_is_resolved_with_totals(runtime: Runtime, outbo
     assert (minor.since, minor.facts["Calls lost"]) == (START, "6 (search ×6)")
 
     pass_time(runtime, 85)
-    assert notified(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox)[1:] == [(Step.RESOLVED, "Resolved after 30 s: Major Service Outage: azure/gpt-4o (d1)")]
     assert outbox.sent[-1].facts["Attempts"] == "14 of 28 failed in 13 s"
     assert outbox.sent[-1].facts["Calls lost"] == "14 (search ×14)"
     assert [row.count for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS] == [14]
@@ -167,7 +167,7 @@ def test_a_batch_that_crosses_two_levels_is_one_message(runtime: Runtime, outbox
     hear(runtime, *good, *bad)
     run_until_quiet(runtime, NOW)
 
-    assert notified(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")]
     assert outbox.sent[0].facts["Attempts"] == "40 of 100 failed in 20 s"
     assert outbox.sent[0].facts["Causes"] == "503 ×33, 429 ×7"
 
@@ -202,7 +202,7 @@ def test_few_or_unrelated_failures_are_not_an_outage(
     hear(runtime, *events)
     run_until_quiet(runtime, NOW)
 
-    assert notified(outbox) == []
+    assert told(outbox) == []
 
 
 def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) -> None:
@@ -214,11 +214,11 @@ def test_share_and_traffic_may_be_asked_for(runtime: Runtime, outbox: Outbox) ->
     other = [attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(20)]
     hear(runtime, *other[:15])
     run_until_quiet(runtime, NOW)
-    assert notified(outbox) == []
+    assert told(outbox) == []
 
     hear(runtime, *other[15:])
     run_until_quiet(runtime, after(60))
-    assert notified(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 @pytest.mark.parametrize("attempt_number", range(5))
@@ -253,14 +253,14 @@ def test_a_late_batch_opens_nothing_that_is_over(runtime: Runtime, outbox: Outbo
     pass_time(runtime, 95)
     hear(runtime, *(attempt(n) for n in range(5, 25)), at=100)
     pass_time(runtime, 100)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
     assert {row.label: row.value for row in rows(store, COUNTERS) if row.name == "late_attempts"} == {
         "after its outage": 20
     }
 
     hear(runtime, *(attempt(n) for n in range(100, 105)), at=105)
     pass_time(runtime, 105)
-    assert notified(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox)[2:] == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_a_late_batch_does_not_reword_a_major_outage(runtime: Runtime, store: SqlStore) -> None:
@@ -282,7 +282,7 @@ def test_an_outage_ends_only_of_what_no_dead_worker_can_still_have(runtime: Runt
         hear(runtime, Canary(occurred_at=after(at)), at=at)
         sweep(runtime, now=after(at))
         run_until_quiet(runtime, after(at))
-        assert len(notified(outbox)) == steps, at
+        assert len(told(outbox)) == steps, at
 
 
 def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> None:
@@ -294,21 +294,21 @@ def test_silence_and_a_backlog_end_nothing(runtime: Runtime, outbox: Outbox) -> 
     sweep(runtime, now=after(5_000))
     hear(runtime, beat, at=90)
     pass_time(runtime, 95)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     hear(runtime, beat.model_copy(update={"backlog": 0, "occurred_at": after(96)}), at=96)
     pass_time(runtime, 97)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_without_attempts_its_end_is_unknown(runtime: Runtime, outbox: Outbox) -> None:
     """Some calls succeed between failures, then there are none. After 15 minutes the state is unknown."""
     hear(runtime, *(attempt(n) for n in range(10)), success(5))
     pass_time(runtime, 600)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     pass_time(runtime, 930)
-    assert notified(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
+    assert told(outbox)[-1] == (Step.RESOLVED, "Closed after 15 min 30 s: Major Service Outage: azure/gpt-4o (d1)")
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 15 min"
 
 
@@ -320,7 +320,7 @@ def test_few_calls_that_all_fail_are_one_outage(runtime: Runtime, outbox: Outbox
             hear(runtime, attempt(second), at=second)
         pass_time(runtime, second + 10)
 
-    assert [step for step, _ in notified(outbox) if step is not Step.REMINDER] == [Step.FIRING]
+    assert [step for step, _ in told(outbox) if step is not Step.REMINDER] == [Step.FIRING]
 
 
 def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
@@ -330,11 +330,11 @@ def test_an_outage_lasts_until_successes_are_more_than_its_error_rate_explains(
     hear(runtime, *(attempt(n) for n in range(0, 60, 2)), *(success(n) for n in range(1, 60, 2)), at=60)
     hear(runtime, *(success(70 + n) for n in range(5)), at=75)
     pass_time(runtime, 160)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING]
 
     hear(runtime, *(success(170 + n) for n in range(5)), at=175)
     pass_time(runtime, 190)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runtime, outbox: Outbox) -> None:
@@ -342,16 +342,16 @@ def test_few_calls_that_all_fail_are_an_outage_until_one_succeeds(runtime: Runti
     for number in range(5):
         hear(runtime, attempt(number * 1_200), lost(number * 1_200), at=number * 1_200)
         pass_time(runtime, number * 1_200 + 60)
-        assert notified(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
+        assert told(outbox) == ([] if number < 4 else [(Step.FIRING, "Major Service Outage: azure/gpt-4o (d1)")])
     (message,) = (message for message in outbox.sent if message.type is AlertType.OUTAGE_ALERTS)
     assert message.severity is Severity.HIGH
     assert message.facts["Attempts"] == "5 of 5 failed in 1 h 20 min"
 
     pass_time(runtime, 4 * 1_200 + 2_000)
-    assert len(notified(outbox)) == 1
+    assert len(told(outbox)) == 1
     hear(runtime, success(7_000), at=7_000)
     pass_time(runtime, 7_100)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in told(outbox)] == [Step.FIRING, Step.RESOLVED]
 
 
 def test_a_brownout_is_judged_over_a_quarter_of_an_hour(runtime: Runtime, outbox: Outbox) -> None:
@@ -361,7 +361,7 @@ def test_a_brownout_is_judged_over_a_quarter_of_an_hour(runtime: Runtime, outbox
         hear(runtime, attempt(seconds) if number % 7 == 0 else success(seconds), at=seconds)
     run_until_quiet(runtime, after(905))
 
-    assert notified(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
+    assert told(outbox) == [(Step.FIRING, "Minor Service Outage: azure/gpt-4o (d1)")]
 
 
 def test_the_level_rises_when_calls_are_lost(runtime: Runtime, outbox: Outbox) -> None:
@@ -394,10 +394,10 @@ def test_a_dead_deployment_is_closed_after_a_day_without_calls(runtime: Runtime,
     hear(runtime, *(attempt(n * 200) for n in range(5)), at=900)
     run_until_quiet(runtime, after(900))
     pass_time(runtime, 86_000)
-    assert [step for step, _ in notified(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(notified(outbox)) - 1)
+    assert [step for step, _ in told(outbox)] == [Step.FIRING] + [Step.REMINDER] * (len(told(outbox)) - 1)
 
     pass_time(runtime, 800 + 86_400 + 60)
-    assert notified(outbox)[-1][0] is Step.RESOLVED
+    assert told(outbox)[-1][0] is Step.RESOLVED
     assert outbox.sent[-1].facts["State"] == "unknown: no calls for 1 d"
 
 
@@ -445,12 +445,12 @@ def test_a_region_needs_two_failing_deployments_and_mutes_them(runtime: Runtime,
     hear(runtime, success(80, deployment="d2", region="eu", model_group="gpt-4o"), at=80)
     pass_time(runtime, 85)
     pass_time(runtime, 90)
-    assert notified(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
-    assert notified(outbox) == []
+    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS)[-1][0] is Step.RESOLVED
+    assert told(outbox) == []
 
     hear(runtime, attempt(100, region="eu"), at=101)
     pass_time(runtime, 105)
-    assert notified(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/gpt-4o in eu (d1)")]
     assert outbox.sent[-1].facts["Attempts"] == "11 of 11 failed in 1 min 40 s"
 
 
@@ -464,9 +464,7 @@ def test_saved_and_lost_calls_are_in_the_message(runtime: Runtime, outbox: Outbo
     gone = lost(5, deployment_id="d9", failed_on=both, team_id="billing")
     hear(runtime, *attempts, *saved, retried, gone, lost(5, region="eu"))
     run_until_quiet(runtime, after(6))
-    assert notified(outbox, AlertType.REGION_OUTAGE_ALERTS) == [
-        (Step.FIRING, "Major Service Outage: region eu (azure)")
-    ]
+    assert told(outbox, AlertType.REGION_OUTAGE_ALERTS) == [(Step.FIRING, "Major Service Outage: region eu (azure)")]
     calls = [list(message.facts.items())[:2] for message in outbox.sent if "Calls saved" in message.facts]
     assert calls == [[("Calls lost", "2 (billing ×1, search ×1)"), ("Calls saved", "3 by fallback, 1 by retry")]]
 
@@ -531,7 +529,7 @@ def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime:
     """Further outages send nothing but a reminder, at growing intervals; 15 minutes without one end it."""
     for number in range(6):
         fail_for_a_minute(runtime, number * 300)
-    steps = [step for step, _ in notified(outbox)]
+    steps = [step for step, _ in told(outbox)]
     assert steps == [*[Step.FIRING, Step.RESOLVED] * 2, Step.FIRING, Step.REMINDER]
     third, reminder = (
         message
@@ -546,11 +544,11 @@ def test_the_third_outage_within_an_hour_flaps_until_the_target_is_well(runtime:
     for at in range(1_740, 2_500, 20):
         hear(runtime, success(at), at=at)
         pass_time(runtime, at)
-    assert notified(outbox)[6:] == [
+    assert told(outbox)[6:] == [
         (Step.RESOLVED, "Resolved after 16 min: Flapping: Major Service Outage: azure/gpt-4o (d1)")
     ]
     fail_for_a_minute(runtime, 2_600)
-    assert notified(outbox)[7][1].startswith("Flapping: ")
+    assert told(outbox)[7][1].startswith("Flapping: ")
 
 
 def silenced(runtime: Runtime, store: SqlStore, seconds: float) -> None:
@@ -584,7 +582,7 @@ def test_an_outage_that_recovers_before_its_silence_ends_sends_nothing(
         hear(runtime, success(at), at=at)
         pass_time(runtime, at)
 
-    assert notified(outbox) == []
+    assert told(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS) if row.type == AlertType.OUTAGE_ALERTS} == {None}
 
 
@@ -597,12 +595,12 @@ def test_a_sibling_that_recovers_with_its_region_sends_nothing(
     for at in range(70, 200, 10):
         hear(runtime, success(at, deployment="d2", region="eu", model_group="gpt-4o"), at=at)
         pass_time(runtime, at)
-    assert [step for step, _ in notified(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
+    assert [step for step, _ in told(outbox, AlertType.REGION_OUTAGE_ALERTS)] == [Step.FIRING, Step.RESOLVED]
 
     hear(runtime, success(200, region="eu", model_group="gpt-4o"), at=200)
     for at in range(210, 1_200, 60):
         pass_time(runtime, at)
-    assert notified(outbox) == []
+    assert told(outbox) == []
     assert {row.open_fingerprint for row in rows(store, ALERTS)} == {None}
 
 
@@ -628,13 +626,13 @@ def test_late_failures_of_a_target_that_has_recovered_open_nothing(
     hear(runtime, *good, at=400)
     pass_time(runtime, 400)
     hear(runtime, *(attempt(n) for n in range(0, 60, 5)), at=401)
-    assert notified(outbox) == []
+    assert told(outbox) == []
     assert [row.value for row in rows(store, COUNTERS) if row.label == "of an outage that is over"] == [12]
 
     failed = (attempt(n, deployment="d2").model_copy(update={"model_group": "o3"}) for n in range(300, 400))
     hear(runtime, *failed, at=402)
     run_until_quiet(runtime, after(402))
-    assert notified(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
+    assert told(outbox) == [(Step.FIRING, "Major Service Outage: azure/o3 (d2)")]
 
 
 def test_an_outage_begins_with_its_first_failure_and_so_do_its_counts(runtime: Runtime, outbox: Outbox) -> None:

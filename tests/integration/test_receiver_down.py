@@ -162,7 +162,7 @@ def test_a_test_message_does_not_wait_until_a_receiver_is_probed(
     run(runtime, store, 0, 1_000)
     moment = next(row.probe_at for row in rows(store, LANES)) - timedelta(seconds=0.2)
     receiver.down = None
-    [trial] = try_channels([("outbox", AlertType.LLM_EXCEPTIONS)], runtime, now=moment)
+    [result] = try_channels([("outbox", AlertType.LLM_EXCEPTIONS)], runtime, now=moment)
 
-    assert trial.passed
+    assert result.passed
     assert runtime.store.lanes.due_channels(now=moment) == ["outbox"]

@@ -137,9 +137,9 @@ def test_every_text_of_a_row_is_one_that_the_version_before_reads(
     runtime: Runtime, outbox: Outbox, store: SqlStore
 ) -> None:
     """The values are written out here as the previous version writes them: both versions have the same rows."""
-    desk = AdminStore(store.engine)
+    admin = AdminStore(store.engine)
     silenced = Silence("s1", (parse('model="quiet"'),), NOW, NOW + timedelta(hours=1), "ops", "r")
-    desk.add_silence(silenced, now=NOW)
+    admin.add_silence(silenced, now=NOW)
     runtime = replace(runtime, budgets=(OwnBudget(dimension="tag", max=1, thresholds=(50,)),))
     quiet = announced("b").model_copy(update={"model_group": "quiet"})
     ingest(batch(failed("a"), quiet, answered("c", tags=("nightly",), cost_nanos=6 * 10**8)), runtime, now=NOW)

@@ -178,10 +178,10 @@ def test_the_filter_of_a_rule_uses_its_index(store: SqlStore) -> None:
 
 def test_silences_are_read_once_for_a_batch(runtime: Runtime, store: SqlStore) -> None:
     """The number of alerts in the batch does not matter."""
-    desk = AdminStore(store.engine)
+    admin = AdminStore(store.engine)
     for n in range(50):
         matchers = (parse(f'team="nobody{n}"'),)
-        desk.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
+        admin.add_silence(Silence(f"s{n}", matchers, NOW, NOW + timedelta(hours=1), "ops", "r"), now=NOW)
     with counted(store.engine) as work:
         ingest(failures("a"), runtime, now=NOW)
 

@@ -567,12 +567,12 @@ def test_nothing_of_a_prompt_is_kept(publisher: RecordingPublisher) -> None:
     hooks = recorder(publisher)
 
     async def proxy() -> None:
-        def tell() -> None:
+        def start_call() -> None:
             prompt = Prompt([{"role": "user", "content": "hello"}])
             hooks.started(request(messages=prompt), caller(), "acompletion")
             hooks.trying(attempt(messages=prompt))
 
-        tell()
+        start_call()
         gc.collect()
         assert not [thing for thing in gc.get_objects() if type(thing) is Prompt]
 

@@ -31,8 +31,8 @@ def test_the_relay_takes_its_key_in_the_url_and_gives_reasons() -> None:
 def test_a_test_of_a_service_is_described_with_each_result() -> None:
     """The response has the same form."""
     answer = document()["paths"]["/health/services"]["get"]["responses"]["502"]["content"]["application/json"]["schema"]
-    trial = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
-    explained = explain("webhook", [trial])
+    result = ChannelTest("slack-1", AlertType.LLM_EXCEPTIONS, "dead", "404", "not_found", "{}")
+    explained = explain("webhook", [result])
 
     assert answer["properties"].keys() == set(answer["required"]) == explained.keys()
     assert answer["properties"]["results"]["items"]["properties"].keys() == explained["results"][0].keys()
