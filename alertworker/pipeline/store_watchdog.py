@@ -63,9 +63,7 @@ class StoreWatchdog:
     def _notify_away(self, note: Marker, reason: str, *, now: datetime) -> None:
         if now - note.since < self._patience or _waits(self._not_before, now) or not self._mark.put(note):
             return
-        headline = (
-            f"The database has been away for {spell(now - note.since)}: nothing is judged or sent until it is back"
-        )
+        headline = f"The database has been unavailable for {spell(now - note.since)}: no alert is sent until it is back"
         if not self._notify(self._message(note, Step.FIRING, headline, at=now, facts={"Reason": reason}), now=now):
             self._mark.take()
             self._not_before = now + _AGAIN
@@ -116,7 +114,7 @@ class StoreWatchdog:
             channel.send(channel.render(self._annotated(message, name)), notification_id=identity)
         except DeliveryError as error:
             ids = {"alert_id": message.alert_id, "channel": name, "notification_id": identity}
-            _log.warning("%s did not take %r: %s", name, message.headline, error, extra=ids)
+            _log.warning("%s did not accept %r: %s", name, message.headline, error, extra=ids)
             return False
         return True
 

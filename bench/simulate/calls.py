@@ -1,4 +1,4 @@
-"""The calls: who asks for what, what a router makes of it, and which events the callback publishes of it."""
+"""The calls: their callers, the router's attempts, and the events that the callback publishes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench.simulate.router import COOLDOWN, RETRIES, Router
 from bench.simulate.wire import Call, Wire
 from bench.simulate.world import FALLBACKS, Caller, Deployment, World
 
-#: What goes wrong on a healthy day, as parts of all attempts: a provider's errors, a stream that breaks off, a caller's
-#: mistake, and a client that goes away.
+#: The faults of a healthy day, as shares of all attempts: a provider's errors, a stream that breaks off, a caller's
+#: mistake, and a client that disconnects.
 PROVIDER_ERRORS: Final = 0.002
 BROKEN_STREAMS: Final = 0.000_2
 MISTAKES: Final = 0.005
@@ -40,7 +40,7 @@ WHOSE_EVERY: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the proxy is configured, and who calls.
+    """The proxy's configuration, and its callers.
 
     ``only_caller`` makes all calls. From the end of the warm-up on, the group ``unpriced`` has no price, and the
     deployment ``joins`` takes calls. ``shares`` are groups' parts of all calls, where they are not the world's.
@@ -101,7 +101,7 @@ class Calls:
         self.truth = Truth()
 
     def advance(self, begin: float, until: float, rate: float) -> None:
-        """Make the calls of a step at a rate per second, and go on with those that wait."""
+        """Make the calls of a step at a rate per second, and continue those that wait."""
         self._active = [one for one in self._faults if one.start < until - self._zero and one.end > begin - self._zero]
         for arrival in self._arrivals.calls(begin, until, rate):
             self._go_on(arrival.moment)
@@ -174,7 +174,7 @@ class Calls:
         return None
 
     def _is_left(self, fault: Fault) -> bool:
-        """Count an attempt that fails by a fault that has only so many."""
+        """Count an attempt that fails by a fault with a maximum."""
         if not fault.most:
             return True
         count = self._counts.get(id(fault), 0)

@@ -1,4 +1,4 @@
-"""The proxy's processes: what each publishes when, and how it comes and goes."""
+"""The proxy's processes: their events, starts and ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.simulate.wire import Wire
 HOSTS: Final = 3
 #: How often a publisher sends a heartbeat, in seconds.
 HEARTBEAT: Final = 10.0
-#: By which stretches of time events are kept until they are due, in seconds: every step is a multiple of it.
+#: The length of the slots in which events are kept until they are due, in seconds: every step is a multiple of it.
 _SLOT: Final = 5
 #: How long a crashed process is away.
 _RESTART: Final = 5.0
@@ -41,7 +41,7 @@ class Process:
     held: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """Return what a heartbeat says of the process."""
+        """Return the fields of the process in a heartbeat."""
         return {
             "boot_id": self.boot_id,
             "host": self.host,

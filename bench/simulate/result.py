@@ -13,9 +13,9 @@ class Score:
 
     ``seconds`` is from its start to the first message that names it, ``due`` by when that had to come. ``messages``
     are all about it. ``false`` counts messages about nothing that happened, in silence, and after the end; those
-    about nothing stand with a scenario's first incident. ``since_right`` is whether no message says that it began
-    before it did. ``notices`` are first notices at Low, always allowed. ``log`` has a line for each message about it
-    and each false one.
+    about nothing stand with a scenario's first incident. ``since_right`` is whether no message dates the incident
+    before its start. ``notices`` are first notices at Low, always allowed. ``log`` has a line for each message about
+    it and each false one.
     """
 
     scenario: str

@@ -24,7 +24,7 @@ MORE_AN_HOUR: Final = 2
 
 
 class Traffic(StrEnum):
-    """How much traffic there is."""
+    """The amount of traffic."""
 
     LOW = "low"
     HIGH = "high"

@@ -74,7 +74,7 @@ def policy(traffic: Traffic) -> Scenario:
 
 
 def poison(traffic: Traffic) -> Scenario:
-    """Prompts of one caller make every deployment fail; everybody else's calls work."""
+    """Prompts of one caller make every deployment fail; the calls of all others work."""
     lasts = 30 * MINUTE
     load = Load(0, lasts, "gpt-4o", _many(traffic, 24, 1.2), (_CALLER,))
     fault = Fault(0, lasts, SERVER_ERROR, callers=frozenset({alias(_CALLER)}))

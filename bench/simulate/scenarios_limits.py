@@ -140,7 +140,7 @@ def silence_ends_after(traffic: Traffic) -> Scenario:
 
 
 def silence_inside(traffic: Traffic) -> Scenario:
-    """Somebody silences an outage that was sent; it ends after the silence."""
+    """A person silences an outage that was sent; it ends after the silence."""
     lasts = 3 * lasting(traffic)
     silence = SilenceSpec((f'deployment="{ONE}"',), lasts / 3, 2 * lasts / 3)
     must = one_deployment(traffic)

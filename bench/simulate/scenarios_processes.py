@@ -67,7 +67,7 @@ def stalled_streams(traffic: Traffic) -> Scenario:
 
 
 def abandoned_streams(traffic: Traffic) -> Scenario:
-    """Clients leave their streams after a minute: that is theirs to do."""
+    """Clients leave their streams after a minute: that is not a fault."""
     fault = down(15 * MINUTE, ONE, share=0.7, hang=MINUTE, after=After.ABANDONED, chunks=5)
     return Scenario(
         "abandoned-streams",

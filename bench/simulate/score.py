@@ -1,4 +1,4 @@
-"""Compares what was sent with what a scenario's labels say, incident by incident."""
+"""Compares the sent messages with a scenario's labels, incident by incident."""
 
 from __future__ import annotations
 

@@ -155,7 +155,7 @@ def test_events_go_in_and_alerts_and_dead_letters_come_out(stack: Stack, slack: 
     done = alertworker(stack.folder, "publish", environ=stack.env, given=lines)
     assert done.returncode == 1
     assert "1 published, 2 refused" in done.stdout
-    assert "event 1: event: no such type" in done.stderr
+    assert "event 1: event: unknown type" in done.stderr
     assert "event 2: llm.request.failed.call_id" in done.stderr
     slack.wait_for("Timeout 504", seconds=15)
 

@@ -61,7 +61,7 @@ def test_a_host_that_publishes_again_is_resolved(runtime: Runtime, outbox: Outbo
     live(runtime, outbox, 40, ("busy", 5), ("quiet", 1), start=35)
 
     assert ends(outbox) == [
-        ("Resolved after 35 min: A proxy publishes nothing while its siblings do: quiet", "publishes again")
+        ("Resolved after 35 min: A proxy publishes nothing while other proxies do: quiet", "publishes again")
     ]
 
 
