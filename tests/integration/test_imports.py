@@ -153,7 +153,7 @@ def test_files_are_exact_and_end_at_the_cutover(
 
     result = CliRunner().invoke(cli, ["spend", "import", "a.csv", "--until", "2026-11-21"])
     assert isinstance(result.exception, AlertWorkerError)
-    assert "was begun with --until 2026-11-20" in str(result.exception)
+    assert "was started with --until 2026-11-20" in str(result.exception)
 
 
 def test_a_cut_over_within_a_day_is_for_logs_alone(

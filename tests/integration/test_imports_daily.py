@@ -188,7 +188,7 @@ def test_the_log_and_the_daily_sums_of_the_same_days_are_not_both_taken(store: S
     begun = history.begin("litellm", UNTIL + timedelta(days=5), since=UNTIL, beside="litellm daily")
     assert (begun.since, begun.until) == (UNTIL, UNTIL + timedelta(days=5))
     list(history.take(begun, all_there_is, max_entities=9))
-    with pytest.raises(AlertWorkerError, match="was begun with --since 2025-11-20"):
+    with pytest.raises(AlertWorkerError, match="was started with --since 2025-11-20"):
         history.begin("litellm", None, since=UNTIL - timedelta(days=1), beside="litellm daily")
 
 

@@ -401,7 +401,7 @@ def test_other_chats_have_variables_of_their_own(tmp_path: Path) -> None:
         ),
         (
             "route: {routes: [{receiver: default}]}",
-            ["route.receiver", "this key is required", '"default" is the chats', '"" is nobody'],
+            ["route.receiver", "this key is required", '"default" is the chats', '"" sends nothing'],
         ),
         ("time_intervals: [{name: n, time_intervals: [{location: Mars/Olympus}]}]", ["Mars/Olympus"]),
         ("inhibitions: [{source: ['a=\"b\"']}]", ["inhibitions[0].target: this key is required"]),
