@@ -140,7 +140,7 @@ class RootConfig(RouteConfig):
     """The root of the routing tree. It takes every alert that no child takes."""
 
     receiver: str
-    """Name of the receiver of alerts that no child takes; "default" is the environment's chats, "" sends nothing."""
+    """Name of the receiver of all other alerts; "default" is the chats of the environment, "" sends nothing."""
 
     @field_validator("matchers")
     @classmethod

@@ -106,7 +106,7 @@ def reaches(runtime: Runtime, outbox: Outbox, copy: AlertRelayed) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"),
+    ("alert_type", "more"),
     [
         ("daily_reports", {}),
         ("spend_reports", {}),
@@ -124,7 +124,7 @@ def test_alerts_from_a_callbacks_calls_are_not_notified_twice(
 
 
 @pytest.mark.parametrize(
-    ("kind", "more", "users"),
+    ("alert_type", "more", "users"),
     [
         ("user_spend_thresholds", {"facts": DAILY}, UserPolicy()),
         ("user_spend_thresholds", {"facts": MONTHLY}, EACH_DAY),
